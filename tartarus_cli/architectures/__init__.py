@@ -1,0 +1,89 @@
+"""Networks by name: each is a function from input shapes and its own options to a Keras model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from tartarus_cli.registry import Registry
+
+if TYPE_CHECKING:
+    import keras
+
+InputKind = Literal["features", "patches", "sequence"]
+Output = Literal["unit_norm", "linear", "sigmoid", "softmax"]
+Shape = tuple[int, ...]  # of one item of one input: (width,), (frames, bins, 1) or (words,)
+
+
+def _one_is_a_list(value: Any) -> Any:
+    return (value,) if isinstance(value, int | float) else value
+
+
+Widths = Annotated[
+    tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_one_is_a_list)
+]  # 512 means [512]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+
+
+class NetworkOptions(BaseModel):
+    """What every network is told; each adds its own options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    output: Output
+    hidden: Widths = ()  # dense relu layers before the output
+    dropout: Rate = 0.0
+
+
+# Input shapes, options, width of the output, seed of the first weights and of dropout.
+Builder = Callable[[Sequence[Shape], Any, int, int], "keras.Model"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network that experiments can name."""
+
+    options: type[NetworkOptions]
+    inputs: InputKind  # what it reads
+    most_inputs: int | None  # None: any number
+    build: Builder | None  # None: described, for the presets that name it, but not built yet
+
+    @property
+    def available(self) -> bool:
+        """Whether it can be trained in this version."""
+        return self.build is not None
+
+
+ARCHITECTURES: Registry[Architecture] = Registry("network", package=__name__)
+
+
+def architecture(
+    name: str,
+    *,
+    options: type[NetworkOptions],
+    inputs: InputKind = "features",
+    most_inputs: int | None = None,
+) -> Callable[[Builder], Builder]:
+    """Register a function as the network called ``name``.
+
+    Parameters
+    ----------
+    name
+        What ``network.name`` of an experiment says.
+    options
+        The pydantic model that checks the ``network`` section.
+    inputs
+        What the network reads.
+    most_inputs
+        How many inputs it can take; any number if None.
+    """
+
+    def keep(build: Builder) -> Builder:
+        ARCHITECTURES.register(name)(Architecture(options, inputs, most_inputs, build))
+        return build
+
+    return keep

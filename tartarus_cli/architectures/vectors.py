@@ -1,0 +1,47 @@
+"""Networks on one feature vector an item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from tartarus_cli.architectures import NetworkOptions, Shape, Widths, architecture
+
+if TYPE_CHECKING:
+    import keras
+
+
+class MixedOptions(NetworkOptions):
+    """Three dense layers of different activations side by side, then the hidden ones."""
+
+    width: int = 2048
+    activations: tuple[Literal["relu", "tanh", "sigmoid"], ...] = ("relu", "tanh", "sigmoid")
+    hidden: Widths = (1024,)
+
+
+@architecture("vector", options=NetworkOptions, most_inputs=1)
+def vector(shapes: Sequence[Shape], options: NetworkOptions, width: int, seed: int) -> keras.Model:
+    """Input, dropout, then dense relu layers each with dropout, then the output."""
+    import keras
+
+    from tartarus_cli.layers import Workshop
+
+    make = Workshop(seed)
+    start = make.input(shapes[0])
+    x = make.dropout(start, options.dropout)
+    x = make.hidden(x, options.hidden, options.dropout)
+    return keras.Model(start, make.output(x, width, options.output))
+
+
+@architecture("mixed", options=MixedOptions, most_inputs=1)
+def mixed(shapes: Sequence[Shape], options: MixedOptions, width: int, seed: int) -> keras.Model:
+    """Parallel dense layers of several activations, joined, dropout, then as ``vector``."""
+    import keras
+
+    from tartarus_cli.layers import Workshop
+
+    make = Workshop(seed)
+    start = make.input(shapes[0])
+    x = make.joined([make.dense(start, options.width, each) for each in options.activations])
+    x = make.hidden(make.dropout(x, options.dropout), options.hidden, options.dropout)
+    return keras.Model(start, make.output(x, width, options.output))

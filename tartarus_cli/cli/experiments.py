@@ -1,0 +1,32 @@
+"""``tartarus experiments``."""
+
+import typer
+
+from tartarus_cli.cli import render
+from tartarus_cli.cli.options import DatasetName, ExperimentName, Json, Overrides, Root
+
+app = typer.Typer(no_args_is_help=True, help="The presets and the workspace's own experiments.")
+
+
+@app.command("list")
+def list_(*, workspace: Root = None, json: Json = False) -> None:
+    """List all experiments."""
+    from tartarus_cli.steps.experiments import list_experiments
+
+    render.experiments(list_experiments(workspace), json=json)
+
+
+@app.command()
+def show(
+    name: ExperimentName,
+    *,
+    dataset: DatasetName = None,
+    overrides: Overrides = None,
+    workspace: Root = None,
+    json: Json = False,
+) -> None:
+    """Show every parameter of an experiment, inherited ones and defaults included."""
+    from tartarus_cli.steps.experiments import show_experiment
+
+    experiment = show_experiment(workspace, name, dataset=dataset, overrides=overrides or ())
+    render.experiment(experiment, json=json)

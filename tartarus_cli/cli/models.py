@@ -1,0 +1,41 @@
+"""``tartarus models``."""
+
+from typing import Annotated
+
+import typer
+
+from tartarus_cli.cli import render
+from tartarus_cli.cli.options import Json, ModelName, Root
+
+app = typer.Typer(no_args_is_help=True, help="What has been trained, with layers and scores.")
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+@app.command("list")
+def list_(*, workspace: Root = None, json: Json = False) -> None:
+    """List all models, finished or not."""
+    from tartarus_cli.models import Store
+    from tartarus_cli.workspace import open_workspace
+
+    render.models(Store(open_workspace(workspace)).all(), json=json)
+
+
+@app.command()
+def show(model: ModelName, *, workspace: Root = None, json: Json = False) -> None:
+    """Show where a model comes from, its layers and its scores."""
+    from tartarus_cli.models import Store
+    from tartarus_cli.workspace import open_workspace
+
+    render.model(Store(open_workspace(workspace)).find(model), json=json)
+
+
+@app.command()
+def delete(model: ModelName, *, yes: Yes = False, workspace: Root = None) -> None:
+    """Delete a model with its predictions and results; settings made from its layers stay."""
+    from tartarus_cli.steps.delete import delete_model
+    from tartarus_cli.workspace import open_workspace
+
+    root = open_workspace(workspace)
+    if yes or render.confirmed(f"Delete {model}, its predictions and its results?"):
+        render.deleted(root, delete_model(root, model))

@@ -1,0 +1,91 @@
+"""What ``check-data`` found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tartarus_cli.cli.render.console import document, out, plain, table
+
+if TYPE_CHECKING:
+    from tartarus_cli.data.checks.report import Problem
+    from tartarus_cli.steps.check import CheckResult, DatasetSummary
+
+COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+
+
+def checked(result: CheckResult, *, json: bool) -> None:
+    """Print what ``check-data`` found."""
+    from dataclasses import asdict
+
+    if json:
+        problems = [asdict(problem) for problem in result.problems]
+        datasets = {name: asdict(each) for name, each in result.datasets.items()}
+        document({"datasets": datasets, "problems": problems, "ok": result.ok})
+        return
+    for name, summary in result.datasets.items():
+        _dataset(name, summary)
+        _problems([problem for problem in result.problems if problem.dataset == name])
+    _problems([problem for problem in result.problems if not problem.dataset])
+    _verdict(result)
+
+
+def _verdict(result: CheckResult) -> None:
+    counts = dict.fromkeys(COLOURS, 0)
+    for problem in result.problems:
+        counts[problem.severity] += 1
+    told = [f"[{COLOURS[s]}]{n} {s}{'s' * (n != 1)}[/]" for s, n in counts.items() if n]
+    if not result.datasets:
+        told = ["no datasets in data/datasets; see 'tartarus init --help' for an example"]
+    out().print(", ".join(told) or "[green]No problems.[/]")
+
+
+def _dataset(name: str, summary: DatasetSummary) -> None:
+    console = out()
+    console.rule(f"[bold]{plain(name)}[/]", align="left")
+    console.print("   ".join(_facts(summary)))
+    _settings(summary)
+    if summary.ready:
+        console.print("Can be run now:")
+    for experiment, settings in summary.ready.items():
+        usage = " ".join(["tartarus run", plain(experiment), *["SETTING"] * settings])
+        console.print(f"  {usage}", soft_wrap=True)
+    if summary.waiting:
+        console.print("Cannot be run yet:")
+    for experiment, lacks in summary.waiting.items():
+        told = f"  {plain(experiment)}: lacks {plain(', '.join(lacks))}"
+        console.print(f"[dim]{told}[/]", soft_wrap=True)
+
+
+def _facts(summary: DatasetSummary) -> list[str]:
+    splits = [f"{split} {count:,}" for split, count in summary.items.items()]
+    facts = [f"items: {' · '.join(splits) or 'none'}"]
+    if summary.users is not None:
+        facts.append(f"users: {summary.users:,}")
+    if summary.density is not None:
+        facts.append(f"density of the truth: {summary.density:.3%}")
+    if summary.classes is not None:
+        facts.append(f"classes: {summary.classes}")
+    return facts
+
+
+def _settings(summary: DatasetSummary) -> None:
+    if not summary.settings:
+        return
+    shown = table("setting", ">width", "values")
+    for name, setting in summary.settings.items():
+        values = f"sparse, {setting.density:.2%} filled" if setting.sparse else "dense"
+        shown.add_row(plain(name), f"{setting.width:,}", values)
+    out().print(shown)
+
+
+def _problems(problems: Sequence[Problem]) -> None:
+    if not problems:
+        return
+    shown = table("", "file: found; expected; what to do")
+    for problem in problems:
+        colour = COLOURS[problem.severity]
+        told = f"{plain(problem.file)}\n{plain(problem.found)}; expected {plain(problem.expected)}"
+        told += f"\n[dim]{plain(problem.hint)}[/]"
+        shown.add_row(f"[{colour}]{problem.severity}[/]", told)
+    out().print(shown)

@@ -1,0 +1,79 @@
+"""What all printing is made of: consoles, tables, text that does no harm, errors."""
+
+from __future__ import annotations
+
+import sys
+from json import dumps
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tartarus_cli.errors import TartarusError
+
+
+def plain(value: object) -> str:
+    """Make text of the user's harmless: no markup, no control characters."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+    return escape(text)
+
+
+def out() -> Console:
+    """Return where results are printed."""
+    return Console(highlight=False)
+
+
+def aside() -> Console:
+    """Return where progress, messages and errors are printed."""
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def document(value: Any) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def error(problem: TartarusError) -> None:
+    """Print what is wrong and what to do next."""
+    aside().print(f"[red]error:[/] {plain(problem)}")
+    aside().print(f"[cyan]hint:[/]  {plain(problem.hint)}")
+
+
+def interrupted() -> None:
+    """Say that the user stopped the work."""
+    aside().print("[yellow]interrupted[/]")
+
+
+def version(value: bool) -> None:
+    """Print the version, if it was asked for."""
+    if value:
+        from importlib.metadata import version as installed
+
+        out().print(f"tartarus {installed('tartarus-cli')}")
+        raise typer.Exit
+
+
+def confirmed(question: str) -> bool:
+    """Ask, if there is anybody to ask."""
+    return not sys.stdin.isatty() or typer.confirm(question)
+
+
+def figure(value: float | None) -> str:
+    """Write a metric with four digits; a dash where it has no value."""
+    return "—" if value is None or value != value else f"{value:.4f}"  # noqa: PLR0124 — NaN
+
+
+def table(*headings: str) -> Table:
+    """Make a table; a heading that begins with ``>`` is that of a column of numbers."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE, pad_edge=False)
+    for heading in headings:
+        justify: Literal["left", "right"] = "right" if heading[:1] == ">" else "left"
+        made.add_column(heading.removeprefix(">"), justify=justify, overflow="fold")
+    return made

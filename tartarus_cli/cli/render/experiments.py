@@ -1,0 +1,58 @@
+"""Experiments, listed or in full."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tartarus_cli.cli.render.console import document, out, plain, table
+
+if TYPE_CHECKING:
+    from tartarus_cli.experiments.schema import Experiment
+    from tartarus_cli.steps.experiments import Listed
+
+
+def experiments(listed: Iterable[Listed], *, json: bool) -> None:
+    """Print the list of experiments."""
+    shown = table("experiment", "dataset", "inputs", "network", "what for")
+    documents = []
+    for each in listed:
+        documents.append(_listed(each))
+        if each.experiment is None:
+            shown.add_row(plain(each.name), "[red]cannot be read[/]", "", "", plain(each.problem))
+            continue
+        found, network = each.experiment, each.experiment.network.name
+        inputs = f"{found.inputs.count} × {found.inputs.kind}" if found.settings else "patches"
+        told = plain(found.description) + ("" if each.preset else " [cyan](your own)[/]")
+        told += "" if found.architecture.available else " [dim](network not in this version)[/]"
+        shown.add_row(plain(each.name), plain(found.dataset.name), inputs, network, told)
+    if json:
+        document(documents)
+        return
+    out().print(shown)
+    out().print("Every parameter of one: tartarus experiments show NAME")
+
+
+def _listed(each: Listed) -> dict[str, Any]:
+    from tartarus_cli.experiments.resolve import to_table
+
+    known = {"name": each.name, "preset": each.preset}
+    if each.experiment is None:
+        return known | {"problem": each.problem}
+    return known | to_table(each.experiment) | {"available": each.experiment.architecture.available}
+
+
+def experiment(found: Experiment, *, json: bool) -> None:
+    """Print every parameter of an experiment."""
+    from tartarus_cli.experiments.resolve import to_table, to_toml
+
+    if json:
+        document(to_table(found))
+        return
+    console = out()
+    if found.note:
+        console.print(f"[yellow]note:[/] {plain(found.note)}")
+    if not found.architecture.available:
+        console.print(f"[yellow]note:[/] the network {found.network.name} is not in this version")
+    sys.stdout.write(to_toml(found))

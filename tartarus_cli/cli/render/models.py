@@ -1,0 +1,143 @@
+"""What was made: workspaces, models, predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tartarus_cli.cli.render.console import document, figure, out, plain, table
+from tartarus_cli.cli.render.evaluation import figures
+
+if TYPE_CHECKING:
+    from tartarus_cli.models import Manifest, Model
+    from tartarus_cli.steps.init import Made
+    from tartarus_cli.steps.predict import Prediction
+    from tartarus_cli.workspace import Workspace
+
+
+def made(result: Made) -> None:
+    """Say what ``init`` did."""
+    root = plain(_relative(result.root))
+    console = out()
+    console.print(f"{'Made' if result.fresh else 'There already:'} the workspace {root}")
+    if result.example is not None:
+        console.print(
+            "It holds an example world, which is [bold]synthetic[/]: its artists, songs, albums "
+            f"and listeners are invented (seed {result.example}; {result.written} files written)."
+        )
+        console.print(f"Next: cd {root} && tartarus run rec_multi a-sem-emb audio-emb")
+    else:
+        console.print(f"Next: put your files into {root}/data and run tartarus check-data")
+
+
+def _relative(path: Path) -> Path:
+    from pathlib import Path
+
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def trained(model: Model) -> None:
+    """Say what a training made."""
+    manifest = model.manifest
+    loss = f"validation loss {figure(manifest.validation_loss)}"
+    if manifest.held_out_loss is not None:
+        loss += f", held-out loss {figure(manifest.held_out_loss)}"
+    out().print(
+        f"[bold]{model.name}[/] is trained: {manifest.epochs} epochs in "
+        f"{manifest.duration_s:.0f} s, the weights of epoch {manifest.best_epoch} kept, {loss}"
+    )
+    out().print(f"Next: tartarus predict {model.name} && tartarus evaluate {model.name}")
+
+
+def predicted(workspace: Workspace, result: Prediction, *, json: bool) -> None:
+    """Say what was predicted and where it was written."""
+    files = [workspace.within(path) for path in result.files]
+    if json:
+        told = {"model": result.model, "dataset": result.dataset, "layer": result.layer}
+        document(told | {"setting": result.setting, "splits": result.splits, "files": files})
+        return
+    sets = ", ".join(f"{split} {count:,}" for split, count in result.splits.items())
+    console = out()
+    for file in files:
+        console.print(f"  {plain(file)}", soft_wrap=True)
+    if result.setting is not None:
+        console.print(
+            f"[bold]{plain(result.setting)}[/] is a new setting of {plain(result.dataset)} "
+            f"({sets} items × {result.width})"
+        )
+        console.print(f"Next: tartarus run EXPERIMENT {plain(result.setting)} …", soft_wrap=True)
+    else:
+        console.print(f"{result.model} predicted {sets} items × {result.width}")
+        console.print(f"Next: tartarus evaluate {result.model}")
+
+
+def models(found: Sequence[Model], *, json: bool) -> None:
+    """Print the list of models."""
+    if json:
+        document([{"model": m.name, **m.manifest.model_dump(exclude={"layers"})} for m in found])
+        return
+    if not found:
+        out().print("No models yet. Next: tartarus run EXPERIMENT SETTING…")
+        return
+    shown = table("model", "experiment", "settings", "dataset", "status", ">loss", "test score")
+    for each in found:
+        shown.add_row(*map(plain, _line(each)))
+    out().print(shown)
+
+
+def _line(found: Model) -> tuple[str, ...]:
+    manifest = found.manifest
+    loss = manifest.held_out_loss
+    score = next(iter(manifest.scores.items()), None)
+    return (
+        found.name,
+        manifest.experiment,
+        " ".join(manifest.settings),
+        manifest.dataset,
+        manifest.status,
+        figure(manifest.validation_loss if loss is None else loss),
+        f"{score[0]} {figure(score[1])}" if score else "",
+    )
+
+
+def model(found: Model, *, json: bool) -> None:
+    """Print where a model comes from, its layers and its scores."""
+    manifest = found.manifest
+    if json:
+        document({"model": found.name, **manifest.model_dump()})
+        return
+    settings = plain(" ".join(manifest.settings))
+    out().print(f"[bold]{found.name}[/] · {plain(manifest.experiment)} {settings}")
+    for name, told in _origin(manifest).items():
+        out().print(f"  [dim]{name:<8}[/] {plain(told)}", soft_wrap=True)
+    shown = table(">index", "layer", "kind", ">shape", ">parameters")
+    for index, layer in enumerate(manifest.layers):
+        shape = " × ".join(map(str, layer.shape))
+        shown.add_row(str(index), plain(layer.name), layer.kind, shape, f"{layer.parameters:,}")
+    out().print(shown)
+    if manifest.scores:
+        figures({found.name: manifest.scores})
+
+
+def _origin(manifest: Manifest) -> dict[str, str]:
+    losses = (manifest.validation_loss, manifest.held_out_loss)
+    return {
+        "status": f"{manifest.status} {manifest.reason}".strip(),
+        "dataset": f"{manifest.dataset} ({manifest.task})",
+        "items": ", ".join(f"{name} {count:,}" for name, count in manifest.items.items()),
+        "trained": f"{manifest.started}, {manifest.duration_s:.0f} s, seed {manifest.seed}, "
+        f"peak memory {manifest.peak_memory_mib:,.0f} MiB",
+        "epochs": f"{manifest.epochs}, the weights of epoch {manifest.best_epoch} kept",
+        "loss": "validation {}, held out {}".format(*map(figure, losses)),
+        "test": f"figures computed {manifest.test_evaluations} times",
+    }
+
+
+def deleted(workspace: Workspace, kept: Sequence[Path]) -> None:
+    """Say what a deletion left."""
+    out().print("Deleted.")
+    if kept:
+        files = ", ".join(plain(workspace.within(path)) for path in kept)
+        out().print(f"Settings made from its layers are kept: {files}", soft_wrap=True)

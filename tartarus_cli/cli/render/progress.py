@@ -1,0 +1,64 @@
+"""Bars and messages on standard error while a step works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tartarus_cli.cli.render.console import aside, plain
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+    from tartarus_cli.progress import Task
+
+
+class Watching:
+    """Shows on standard error what a step does; bars only on a terminal."""
+
+    def say(self, message: str) -> None:
+        """Print something worth knowing."""
+        aside().print(f"[dim]{plain(message)}[/]")
+
+    def warn(self, message: str) -> None:
+        """Print something that may be a mistake."""
+        aside().print(f"[yellow]warning:[/] {plain(message)}")
+
+    @contextmanager
+    def task(self, description: str, total: int) -> Iterator[Task]:
+        """Draw a bar for the time of the block."""
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        console = aside()
+        with Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        ) as bars:
+            yield _Bar(bars, bars.add_task(plain(description), total=total))
+
+
+class _Bar:
+    def __init__(self, bars: Bars, task: TaskID) -> None:
+        self._bars, self._task = bars, task
+
+    def advance(self, amount: int = 1) -> None:
+        self._bars.advance(self._task, amount)
+
+    def describe(self, text: str) -> None:
+        self._bars.update(self._task, description=plain(text))

@@ -1,0 +1,41 @@
+"""``tartarus run``."""
+
+from tartarus_cli.cli import render
+from tartarus_cli.cli.options import (
+    CutOffs,
+    DatasetName,
+    ExperimentName,
+    Json,
+    Overrides,
+    Published,
+    Root,
+    Seed,
+    Settings,
+    Users,
+)
+
+
+def run(
+    experiment: ExperimentName,
+    settings: Settings = None,
+    *,
+    dataset: DatasetName = None,
+    overrides: Overrides = None,
+    seed: Seed = None,
+    k: CutOffs = None,
+    users: Users = None,
+    published: Published = False,
+    workspace: Root = None,
+    json: Json = False,
+) -> None:
+    """Check, train, predict and evaluate: one table at the end."""
+    from tartarus_cli.steps.evaluate import evaluation_options
+    from tartarus_cli.steps.experiments import take_order
+    from tartarus_cli.steps.run import run as run_all
+    from tartarus_cli.workspace import open_workspace
+
+    root = open_workspace(workspace)
+    order = take_order(root, experiment, settings or (), dataset, overrides or (), seed)
+    options = evaluation_options(root, k or (), users, published=published, seed=seed)
+    result = run_all(root, order, options, progress=render.Watching())
+    render.evaluation(root, result, json=json)

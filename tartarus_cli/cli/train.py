@@ -1,0 +1,23 @@
+"""``tartarus train``."""
+
+from tartarus_cli.cli import render
+from tartarus_cli.cli.options import DatasetName, ExperimentName, Overrides, Root, Seed, Settings
+
+
+def train(
+    experiment: ExperimentName,
+    settings: Settings = None,
+    *,
+    dataset: DatasetName = None,
+    overrides: Overrides = None,
+    seed: Seed = None,
+    workspace: Root = None,
+) -> None:
+    """Train a network; it becomes model_N, with the best weights of the training."""
+    from tartarus_cli.steps.experiments import take_order
+    from tartarus_cli.steps.train import train as fit
+    from tartarus_cli.workspace import open_workspace
+
+    root = open_workspace(workspace)
+    order = take_order(root, experiment, settings or (), dataset, overrides or (), seed)
+    render.trained(fit(root, order, progress=render.Watching()))

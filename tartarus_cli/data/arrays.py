@@ -1,0 +1,222 @@
+"""Arrays from files that nobody vouches for: headers first, nothing unpickled, nothing trusted."""
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tartarus_cli.errors import FileError
+from tartarus_cli.files import replacing
+
+NUMBERS = "fiub"  # kinds of dtype that count as numbers: float, int, unsigned, bool
+CSR_PARTS = ("data", "indices", "indptr", "shape")
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError)
+MOST_DEFLATED = 1100  # deflate shrinks zeros about a thousand times and nothing more
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an array file says of itself before its content."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran: bool
+    offset: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the header and of the content it promises."""
+        count = 1
+        for length in self.shape:
+            count *= length
+        return self.offset + count * self.dtype.itemsize
+
+
+def open_dense(path: Path) -> NDArray[Any]:
+    """Map a dense array of numbers into memory; nothing of its content is read yet.
+
+    Raises
+    ------
+    FileError
+        If the file is no ``.npy`` file, is cut short, or holds anything but numbers.
+    """
+    with path.open("rb") as file:
+        header = read_header(path, file)
+    size = path.stat().st_size
+    if size < header.size:
+        _refuse(
+            path,
+            found=f"cut short: {size:,} bytes",
+            expected=f"{header.size:,} bytes for an array {header.shape} of {header.dtype}",
+            hint="Copy or compute the file again.",
+        )
+    if 0 in header.shape:
+        return np.zeros(header.shape, header.dtype)
+    return np.memmap(
+        path,
+        dtype=header.dtype,
+        mode="r",
+        offset=header.offset,
+        shape=header.shape,
+        order="F" if header.fortran else "C",
+    )
+
+
+def read_header(path: Path, file: IO[bytes], member: str = "") -> Header:
+    """Read the header of one array in npy format, and make sure that it is an array of numbers.
+
+    Raises
+    ------
+    FileError
+        If it is not; objects are refused, since reading them would run what they say.
+    """
+    within = f"{member}: " if member else ""
+    try:
+        major, _ = npy.read_magic(file)
+        read = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+    except (ValueError, SyntaxError, TypeError, *UNREADABLE) as problem:
+        found = within + (_pickle_or(path) or f"not an npy file ({_first_line(problem)})")
+        _refuse(path, found=found, expected="an array in npy format", hint=_SAVE_DENSE)
+    if dtype.kind not in NUMBERS:
+        content = "Python objects (a pickle), which are never loaded" if dtype.hasobject else dtype
+        found = f"{within}{content}"
+        _refuse(path, found=found, expected="numbers (float or integer)", hint=_SAVE_DENSE)
+    if any(length < 0 for length in shape):
+        found = f"{within}damaged: shape {shape}"
+        _refuse(path, found=found, expected="lengths of 0 and more", hint=_SAVE_DENSE)
+    return Header(shape, dtype, fortran, file.tell())
+
+
+def open_csr(path: Path) -> csr_array:
+    """Read a sparse matrix as ``scipy.sparse.save_npz`` or ``np.savez(data, indices, …)`` wrote it.
+
+    Its indices are checked, duplicates added up and explicit zeros dropped.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, is no CSR matrix, or its indices point outside of it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = _csr_parts(path, archive)
+    except UNREADABLE as problem:
+        found = _pickle_or(path) or f"damaged or no npz file ({_first_line(problem)})"
+        _refuse(path, found=found, expected="a sparse matrix in npz format", hint=_SAVE_CSR)
+    data, indices, indptr, shape = parts
+    _check_csr(path, data, indices, indptr, shape)
+    matrix = csr_array((data, indices, indptr), shape=tuple(int(n) for n in shape))
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def read_arrays(path: Path, names: tuple[str, ...]) -> list[NDArray[Any]]:
+    """Read named arrays of numbers from an npz file.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, or one of them is missing or holds anything but numbers.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [_member(path, archive, name) for name in names]
+    except UNREADABLE as problem:
+        found = _pickle_or(path) or f"damaged or no npz file ({_first_line(problem)})"
+        _refuse(path, found=found, expected=f"an npz file with {', '.join(names)}", hint=_SAVE_CSR)
+
+
+def _csr_parts(path: Path, archive: zipfile.ZipFile) -> list[NDArray[Any]]:
+    if "format.npy" in archive.namelist():
+        with archive.open("format.npy") as file:
+            kept = file.read(4096)[-3:].decode("latin-1").strip("\0 ")
+        if kept != "csr":
+            found = f"a sparse matrix in {kept!r} format"
+            _refuse(path, found=found, expected="CSR format", hint=_SAVE_CSR)
+    return [_member(path, archive, name) for name in CSR_PARTS]
+
+
+def _member(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    try:
+        info = archive.getinfo(f"{name}.npy")
+    except KeyError:
+        found = f"no array {name!r} (there are {', '.join(archive.namelist()) or 'none'})"
+        _refuse(path, found=found, expected=f"the arrays {', '.join(CSR_PARTS)}", hint=_SAVE_CSR)
+    with archive.open(info) as file:
+        header = read_header(path, file, name)
+    if header.size != info.file_size or info.file_size > MOST_DEFLATED * info.compress_size + 1024:
+        found = f"{name}: {info.file_size:,} bytes"
+        expected = f"{header.size:,} bytes for an array {header.shape} of {header.dtype}"
+        _refuse(path, found=found, expected=expected, hint="Copy or compute the file again.")
+    with archive.open(info) as file:
+        try:
+            return np.asarray(npy.read_array(file, allow_pickle=False))
+        except ValueError as problem:
+            found = f"{name}: damaged ({_first_line(problem)})"
+            _refuse(path, found=found, expected=f"an array {header.shape}", hint=_SAVE_CSR)
+
+
+def _check_csr(
+    path: Path,
+    data: NDArray[Any],
+    indices: NDArray[Any],
+    indptr: NDArray[Any],
+    shape: NDArray[Any],
+) -> None:
+    if shape.shape != (2,) or shape.dtype.kind not in "iu" or (shape < 0).any():
+        _refuse(path, found=f"shape {shape}", expected="rows and columns", hint=_SAVE_CSR)
+    rows, width = (int(n) for n in shape)
+    integers = indices.dtype.kind in "iu" and indptr.dtype.kind in "iu"
+    fits = (data.ndim, indices.ndim, indptr.shape) == (1, 1, (rows + 1,))
+    if not (integers and fits) or indices.size != data.size:
+        found = f"parts that do not fit: data {data.shape}, indices {indices.shape} of "
+        found += f"{indices.dtype}, indptr {indptr.shape} of {indptr.dtype}, shape {rows, width}"
+        _refuse(path, found=found, expected="a CSR matrix", hint=_SAVE_CSR)
+    if indptr[0] != 0 or indptr[-1] != data.size or (np.diff(indptr.astype(np.int64)) < 0).any():
+        found = f"indptr from {indptr[0]} to {indptr[-1]}, not rising from 0 to {data.size}"
+        _refuse(path, found=found, expected="one start for each row", hint=_SAVE_CSR)
+    if indices.size and not 0 <= int(indices.min()) <= int(indices.max()) < width:
+        found = f"column indices from {indices.min()} to {indices.max()}"
+        _refuse(path, found=found, expected=f"0 to {width - 1}", hint=_SAVE_CSR)
+
+
+_SAVE_DENSE = "Write it with numpy.save(path, array, allow_pickle=False), as numbers."
+_SAVE_CSR = "Write it with scipy.sparse.save_npz(path, matrix.tocsr())."
+
+
+def save_dense(path: Path, array: NDArray[Any]) -> None:
+    """Write a dense array in one step."""
+    with replacing(path) as beside:
+        np.save(beside, array, allow_pickle=False)
+
+
+def save_csr(path: Path, matrix: csr_array) -> None:
+    """Write a sparse matrix in one step, as ``scipy.sparse.save_npz`` does."""
+    from scipy.sparse import save_npz
+
+    with replacing(path) as beside:
+        save_npz(beside, matrix)
+
+
+def _pickle_or(path: Path) -> str:
+    """Tell a pickle from any other damage, by its first bytes alone."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    pickled = len(start) == 2 and start[0] == 0x80 and start[1] in range(2, 6)
+    return "a pickle, which is never loaded" if pickled else ""
+
+
+def _first_line(problem: BaseException) -> str:
+    return (str(problem) or type(problem).__name__).splitlines()[0][:120]
+
+
+def _refuse(path: Path, *, found: str, expected: str, hint: str) -> NoReturn:
+    raise FileError(path, found=found, expected=expected, hint=hint) from None

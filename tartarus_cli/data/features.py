@@ -1,0 +1,74 @@
+"""Feature matrices, dense or sparse, read a few rows at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tartarus_cli.data.arrays import open_csr, open_dense
+from tartarus_cli.errors import FileError
+
+BLOCK_BYTES = 16 << 20  # of a matrix that is read block by block
+
+Rows = slice | NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A matrix in a file: dense and mapped into memory, or sparse."""
+
+    path: Path
+    values: NDArray[Any] | csr_array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, width = self.values.shape
+        return int(rows), int(width)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether it is kept without its zeros."""
+        return isinstance(self.values, csr_array)
+
+    @property
+    def density(self) -> float:
+        """Share of values that are kept (1 for a dense matrix)."""
+        cells = self.shape[0] * self.shape[1]
+        return self.values.nnz / max(cells, 1) if isinstance(self.values, csr_array) else 1.0
+
+    def rows(self, which: Rows) -> NDArray[np.float32]:
+        """Read some rows, dense, ``(rows, width)``; the whole is never made dense."""
+        block = self.values[which]
+        if isinstance(block, csr_array):
+            return np.asarray(block.astype(np.float32, copy=False).toarray())
+        return np.asarray(block, np.float32)
+
+    def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[slice]:
+        """Cut the rows into slices whose dense float32 form takes about ``block_bytes``."""
+        rows, width = self.shape
+        step = max(1, block_bytes // (4 * max(width, 1)))
+        return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
+
+
+def open_matrix(path: Path) -> Matrix:
+    """Open a matrix: ``.npy`` is dense, ``.npz`` is sparse (CSR).
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, is no matrix, or holds anything but numbers.
+    """
+    values = open_csr(path) if path.suffix == ".npz" else open_dense(path)
+    if values.ndim != 2 or values.shape[1] == 0:
+        raise FileError(
+            path,
+            found=f"an array of shape {values.shape}",
+            expected="a matrix (rows, columns)",
+            hint="Write one row for each id.",
+        )
+    return Matrix(path, values)

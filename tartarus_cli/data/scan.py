@@ -1,0 +1,140 @@
+"""One pass over a matrix, in blocks: what its values are like."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tartarus_cli.data.features import Matrix
+
+_MIX = 0x9E3779B97F4A7C15
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What the values of a matrix are like."""
+
+    rows: int
+    width: int
+    bad_rows: NDArray[np.int64]  # rows with NaN or infinity (as float32)
+    zero_rows: NDArray[np.bool_]  # (rows,)
+    identical_rows: int  # rows that repeat an earlier one, all-zero ones apart
+    constant_columns: NDArray[np.bool_]  # (width,)
+    empty_columns: NDArray[np.bool_]  # (width,): only zeros
+    binary: bool  # only 0 and 1
+    one_hot: bool  # each row holds a single 1
+
+
+def scan(matrix: Matrix, seen: Callable[[float], None] = lambda _share: None) -> Statistics:
+    """Read a matrix once, block by block.
+
+    Rows are compared by a 64-bit hash of their float32 values: two different rows of a million
+    are taken for the same with a probability below one in ten million.
+
+    Parameters
+    ----------
+    matrix
+        Dense or sparse, ``(rows, width)``.
+    seen
+        Told the share of the rows that each block is.
+    """
+    tally = _Tally(matrix.shape[1])
+    for block in matrix.blocks():
+        values = matrix.values[block]
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32)
+        if isinstance(values, csr_array):
+            tally.add_sparse(values)
+        else:
+            tally.add_dense(np.ascontiguousarray(values))
+        seen((block.stop - block.start) / matrix.shape[0])
+    return tally.statistics(matrix.shape[0])
+
+
+@dataclass
+class _Tally:
+    width: int
+    rows: int = 0
+    binary: bool = True
+    one_hot: bool = True
+    bad: list[NDArray[np.int64]] = field(default_factory=list)
+    zero: list[NDArray[np.bool_]] = field(default_factory=list)
+    hashes: list[NDArray[np.uint64]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        draws = np.random.default_rng(_MIX).integers(0, 2**64, self.width, np.uint64)
+        self.weights = draws | np.uint64(1)
+        self.low = np.full(self.width, np.inf, np.float32)
+        self.high = np.full(self.width, -np.inf, np.float32)
+
+    def add_dense(self, values: NDArray[np.float32]) -> None:
+        bits = (values + np.float32(0)).view(np.uint32)  # adding 0 makes -0.0 the same as 0.0
+        self._add(
+            np.asarray(np.isfinite(values).all(axis=1)),
+            (values != 0).sum(axis=1),
+            _scramble(bits) @ self.weights,
+            values.sum(axis=1, dtype=np.float64),
+        )
+        self._widen(values.min(axis=0), values.max(axis=0))
+        self.binary = self.binary and bool(np.isin(values, (0, 1)).all())
+
+    def add_sparse(self, values: csr_array) -> None:
+        rows = np.repeat(np.arange(values.shape[0]), np.diff(values.indptr))
+        products = _scramble(values.data.view(np.uint32)) * self.weights[values.indices]
+        hashes = np.zeros(values.shape[0], np.uint64)
+        np.add.at(hashes, rows, products)
+        finite = np.ones(values.shape[0], bool)
+        finite[rows[~np.isfinite(values.data)]] = False
+        filled = np.diff(values.indptr)
+        sums = np.bincount(rows, values.data, values.shape[0]).astype(np.float64)
+        self._add(finite, filled, hashes, sums)
+        self._widen_sparse(values)
+        self.binary = self.binary and bool(np.isin(values.data, (0, 1)).all())
+
+    def _widen_sparse(self, values: csr_array) -> None:
+        low = np.full(self.width, np.inf, np.float32)
+        high = np.full(self.width, -np.inf, np.float32)
+        np.minimum.at(low, values.indices, values.data)
+        np.maximum.at(high, values.indices, values.data)
+        gaps = np.bincount(values.indices, minlength=self.width) < values.shape[0]
+        low[gaps], high[gaps] = np.minimum(low[gaps], 0), np.maximum(high[gaps], 0)
+        self._widen(low, high)
+
+    def _widen(self, low: NDArray[np.float32], high: NDArray[np.float32]) -> None:
+        self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
+
+    def _add(
+        self,
+        finite: NDArray[np.bool_],
+        filled: NDArray[np.integer],
+        hashes: NDArray[np.uint64],
+        sums: NDArray[np.float64],
+    ) -> None:
+        self.bad.append(np.flatnonzero(~finite) + self.rows)
+        self.zero.append(filled == 0)
+        self.hashes.append(hashes)
+        self.one_hot = self.one_hot and bool(((filled == 1) & (sums == 1)).all())
+        self.rows += len(finite)
+
+    def statistics(self, rows: int) -> Statistics:
+        zero = np.concatenate([*self.zero, np.empty(0, bool)])
+        hashes = np.concatenate([*self.hashes, np.empty(0, np.uint64)])[~zero]
+        return Statistics(
+            rows=rows,
+            width=self.width,
+            bad_rows=np.concatenate([*self.bad, np.empty(0, np.int64)]),
+            zero_rows=zero,
+            identical_rows=len(hashes) - len(np.unique(hashes)),
+            constant_columns=self.low == self.high,
+            empty_columns=(self.low == 0) & (self.high == 0),
+            binary=self.binary,
+            one_hot=self.one_hot and self.binary,
+        )
+
+
+def _scramble(bits: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Spread the bits of each value over 64; 0 stays 0, so that zeros need not be visited."""
+    mixed = bits.astype(np.uint64) * np.uint64(_MIX)
+    return mixed ^ (mixed >> np.uint64(29))

@@ -1,0 +1,90 @@
+"""Which file holds what a network learns, and which holds the truth it is judged by."""
+
+from dataclasses import dataclass
+
+from tartarus_cli.data.features import Matrix, open_matrix
+from tartarus_cli.data.ids import read_lines
+from tartarus_cli.data.scan import scan
+from tartarus_cli.errors import DataError
+from tartarus_cli.workspace import DataFile, Inventory, Kind
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The factors that an experiment speaks of: als 200, pmi 50, class 15."""
+
+    dataset: str
+    fact: str
+    dim: int
+
+
+def settle_dim(inventory: Inventory, wanted: Wanted) -> Wanted:
+    """Take the number of factors that the dataset has, where there is just one to take.
+
+    Raises
+    ------
+    DataError
+        If there are no train targets of this kind, or several and none of the wanted dim.
+    """
+    fields = {"split": "train", "fact": wanted.fact, "dataset": wanted.dataset}
+    dims = sorted({file.dim for file in inventory.select(Kind.TARGETS, **fields)})
+    if wanted.dim in dims or len(dims) == 1:
+        return Wanted(wanted.dataset, wanted.fact, wanted.dim if wanted.dim in dims else dims[0])
+    if not dims:
+        inventory.require(Kind.TARGETS, dim=str(wanted.dim), **fields)
+    msg = f"{wanted.dataset} has {wanted.fact} targets of {dims} dimensions, not {wanted.dim}"
+    raise DataError(msg, hint=f"Choose one of them: --set targets.dim={dims[0]}.")
+
+
+def target_file(inventory: Inventory, wanted: Wanted, split: str) -> DataFile | None:
+    """Return the targets of one split, if it has them."""
+    dim = str(wanted.dim)
+    return inventory.find(
+        Kind.TARGETS, split=split, fact=wanted.fact, dim=dim, dataset=wanted.dataset
+    )
+
+
+def label_factors_file(inventory: Inventory, wanted: Wanted) -> DataFile:
+    """Return the factors of the labels, ``(classes, dim)``; old datasets call them users."""
+    fields = {"fact": wanted.fact, "dim": str(wanted.dim), "dataset": wanted.dataset}
+    found = inventory.find(Kind.CLASS_FACTORS, **fields)
+    found = found or inventory.find(Kind.USER_FACTORS, **fields)
+    return found or inventory.require(Kind.CLASS_FACTORS, **fields)
+
+
+def label_names(inventory: Inventory, dataset: str) -> list[str] | None:
+    """Return the names of the classes, if the dataset has them."""
+    file = inventory.find(Kind.LABELS, dataset=dataset)
+    return read_lines(file.path) if file else None
+
+
+def class_truth(inventory: Inventory, dataset: str) -> Matrix:
+    """Return the classes of the test items, ``(test items, classes)``, 0 or 1.
+
+    The file of as many classes as there are label names, or the only one; a file of PMI targets
+    is taken for it where it holds only 0 and 1.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or none of several is of the number of the labels.
+    """
+    fields = {"split": "test", "dataset": dataset}
+    files = inventory.select(Kind.TARGETS, fact="class", **fields)
+    names = label_names(inventory, dataset)
+    dims = sorted({file.dim for file in files})
+    if names is not None and len(names) in dims:
+        dims = [len(names)]
+    if len(dims) == 1:
+        found = inventory.find(Kind.TARGETS, fact="class", dim=str(dims[0]), **fields)
+        if found:
+            return open_matrix(found.path)
+    if dims:
+        msg = f"{dataset} has class truth of {dims} classes, and no list of labels decides"
+        raise DataError(msg, hint=f"Write the names into data/datasets/genre_labels_{dataset}.tsv.")
+    for file in inventory.select(Kind.TARGETS, fact="pmi", **fields):
+        matrix = open_matrix(file.path)
+        if scan(matrix).binary:
+            return matrix
+    inventory.require(Kind.TARGETS, fact="class", dim=str(len(names) if names else 1), **fields)
+    raise AssertionError

@@ -1,0 +1,62 @@
+"""Errors that Tartarus explains to the user; anything else is a bug and keeps its traceback."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class TartarusError(Exception):
+    """A problem the user can fix: what is wrong, and what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class DataError(TartarusError):
+    """A file of the workspace is missing, damaged, or disagrees with another one."""
+
+
+class FileError(DataError):
+    """One file is not what it should be: the file, what was found in it, what was expected."""
+
+    def __init__(self, path: Path, *, found: str, expected: str, hint: str) -> None:
+        super().__init__(f"{shown(path)}: {found}; expected {expected}", hint=hint)
+        self.path, self.found, self.expected = path, found, expected
+
+
+class TrainingError(TartarusError):
+    """A training could not go on."""
+
+
+class RequestError(TartarusError):
+    """The command asked for something that does not exist."""
+
+    exit_code = 2
+
+
+def shown(path: Path) -> str:
+    """Write a path the way the user sees it: relative to where they stand, if it is below."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which of the ``known`` names comes closest to ``name``, or which names there are.
+
+    >>> nearest("MAPP", ["MAP", "nDCG"])
+    'Did you mean MAP?'
+    >>> nearest("foo", ["MAP", "nDCG"])
+    'There are MAP, nDCG.'
+    >>> nearest("foo", [])
+    'There are none.'
+    """
+    names = list(known)
+    near = get_close_matches(name, names, n=3, cutoff=0.55)
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return f"There are {', '.join(names) or 'none'}."

@@ -1,0 +1,1 @@
+"""Matrix factorization: who has what in, latent factors out."""

@@ -1,0 +1,59 @@
+"""Metrics by name: each turns the ranks of users' relevant items into one value for each user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tartarus_cli.registry import Registry
+
+if TYPE_CHECKING:
+    from tartarus_cli.metrics.ranks import RelevantRanks
+
+Values = NDArray[np.float64]  # (users,); NaN for a user of whom the metric says nothing
+Measure = Callable[["RelevantRanks", int], Values]  # ranks, k
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure for each user; the caller averages over those that have one."""
+
+    measure: Measure
+    at: tuple[int, ...]  # the k it is shown at unless others are asked for; none: it has no k
+    published: bool = False  # only shown to compare with the papers
+
+    def names(self, name: str, extra: tuple[int, ...] = ()) -> dict[str, int]:
+        """Return what its figures are called, each with its k."""
+        if not self.at:
+            return {name: 0}
+        stem, space, rest = name.partition(" ")
+        return {f"{stem}@{k}{space}{rest}": k for k in sorted({*self.at, *extra})}
+
+
+METRICS: Registry[Metric] = Registry("metric", package=__name__)
+
+
+def metric(
+    name: str, *, at: tuple[int, ...] = (), published: bool = False
+) -> Callable[[Measure], Measure]:
+    """Register a function from ranks (and k) to one value for each user.
+
+    Parameters
+    ----------
+    name
+        As in the tables; ``@k`` is added after its first word.
+    at
+        The k it is shown at by default; empty for a metric of the whole ranking.
+    published
+        Show it only to compare with the papers.
+    """
+
+    def keep(measure: Measure) -> Measure:
+        METRICS.register(name)(Metric(measure, at, published))
+        return measure
+
+    return keep

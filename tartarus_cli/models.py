@@ -1,0 +1,299 @@
+"""The store of trained models: numbered folders, each with a manifest that says what it is."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tartarus_cli.errors import DataError, RequestError, nearest, shown
+from tartarus_cli.experiments.resolve import from_toml, to_toml
+from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.files import remove_folder, write_text
+from tartarus_cli.workspace import Workspace
+
+Status = Literal["training", "interrupted", "failed", "finished"]
+CLAIMS = ".claimed"  # one empty file for each number ever given, so that none is given twice
+
+
+class LayerInfo(BaseModel):
+    """One layer of a network, as ``models show`` lists it."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]  # of one item
+    parameters: int
+
+
+class Manifest(BaseModel):
+    """Where a model comes from and what became of it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    status: Status
+    kind: Literal["network"] = "network"
+    experiment: str
+    dataset: str
+    task: str
+    settings: list[str]
+    target_dim: int
+    seed: int
+    started: str
+    reason: str = ""  # why it did not finish
+    duration_s: float = 0
+    peak_memory_mib: float = 0
+    machine: dict[str, str | int] = {}
+    versions: dict[str, str] = {}
+    inputs: dict[str, str] = {}  # file → BLAKE2b hash
+    items: dict[str, int] = {}  # fit, validation, held out
+    epochs: int = 0
+    best_epoch: int = 0
+    validation_loss: float | None = None
+    held_out_loss: float | None = None
+    layers: list[LayerInfo] = []
+    test_evaluations: int = Field(default=0, ge=0)  # how often its test figures were computed
+    scores: dict[str, float | None] = {}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A folder of the store."""
+
+    name: str
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment that made it, every parameter filled in."""
+        path = self.folder / "experiment.toml"
+        try:
+            return from_toml(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as problem:
+            msg = f"{shown(path)} cannot be read: {problem}"
+            raise DataError(msg, hint=f"Train {self.name} again.") from None
+
+    @property
+    def network(self) -> Path:
+        """The Keras model."""
+        return self.folder / "model.keras"
+
+    @property
+    def history(self) -> Path:
+        """Losses by epoch."""
+        return self.folder / "history.csv"
+
+    @property
+    def number(self) -> int:
+        """The N of ``model_N``."""
+        return int(self.name.rpartition("_")[2])
+
+    def layer(self, wanted: str) -> LayerInfo:
+        """Find a layer by its name, its index, or ``output``.
+
+        Raises
+        ------
+        RequestError
+            If there is no such layer; the hint lists those there are.
+        """
+        layers = self.manifest.layers
+        if wanted == "output":
+            return layers[-1]
+        if re.fullmatch(r"-?\d+", wanted) and -len(layers) <= int(wanted) < len(layers):
+            return layers[int(wanted)]
+        for layer in layers:
+            if layer.name == wanted:
+                return layer
+        known = ", ".join(f"{i} {layer.name}" for i, layer in enumerate(layers))
+        msg = f"{self.name} has no layer {wanted!r}"
+        raise RequestError(msg, hint=f"Its layers are: {known}.")
+
+
+class Store:
+    """All models of a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._folder = workspace.models
+
+    def claim(self) -> tuple[str, Path]:
+        """Take the next number and make its folder; no two callers ever get the same one."""
+        claims = self._folder / CLAIMS
+        claims.mkdir(parents=True, exist_ok=True)
+        number = max([0, *self._numbers(claims), *self._numbers(self._folder)])
+        while True:
+            number += 1
+            try:
+                (claims / f"model_{number}").touch(exist_ok=False)
+                (self._folder / f"model_{number}").mkdir()
+            except FileExistsError:
+                continue
+            return f"model_{number}", self._folder / f"model_{number}"
+
+    def all(self) -> list[Model]:
+        """Every model, finished or not, by number."""
+        names = sorted(self._numbers(self._folder))
+        return [self._read(f"model_{number}") for number in names]
+
+    def finished(self) -> list[Model]:
+        """Every model that can be used, by number."""
+        return [model for model in self.all() if model.manifest.status == "finished"]
+
+    def newest(self) -> Model:
+        """Return the finished model of the highest number."""
+        finished = self.finished()
+        if not finished:
+            msg = f"there is no trained model in {shown(self._folder)}"
+            raise RequestError(msg, hint="Train one: 'tartarus train EXPERIMENT SETTING…'.")
+        return finished[-1]
+
+    def get(self, name: str | None) -> Model:
+        """Return a finished model by name; the newest if None.
+
+        Raises
+        ------
+        RequestError
+            If there is no such model, or its training did not come to an end.
+        """
+        if name is None:
+            return self.newest()
+        model = self.find(name)
+        if model.manifest.status != "finished":
+            said = model.manifest.reason or model.manifest.status
+            msg = f"{name} was never finished ({said})"
+            raise RequestError(msg, hint="Train it again; 'tartarus models list' shows the others.")
+        return model
+
+    def find(self, name: str) -> Model:
+        """Return a model by name, finished or not."""
+        known = [f"model_{number}" for number in sorted(self._numbers(self._folder))]
+        if name not in known:
+            msg = f"there is no model called {name!r}"
+            raise RequestError(msg, hint=nearest(name, known))
+        return self._read(name)
+
+    def delete(self, name: str) -> Model:
+        """Remove the folder of a model; its number is never given again."""
+        model = self.find(name)
+        remove_folder(model.folder)
+        return model
+
+    def _read(self, name: str) -> Model:
+        folder = self._folder / name
+        try:
+            text = (folder / "manifest.json").read_text(encoding="utf-8")
+            return Model(name, folder, Manifest.model_validate_json(text))
+        except (OSError, ValidationError):
+            reason = "it has no manifest that can be read"
+            return Model(name, folder, _unreadable(reason))
+
+    @staticmethod
+    def _numbers(folder: Path) -> list[int]:
+        if not folder.is_dir():
+            return []
+        matches = (re.fullmatch(r"model_(\d+)", path.name) for path in folder.iterdir())
+        return [int(match[1]) for match in matches if match]
+
+
+def _unreadable(reason: str) -> Manifest:
+    return Manifest(
+        status="failed",
+        experiment="?",
+        dataset="?",
+        task="?",
+        settings=[],
+        target_dim=0,
+        seed=0,
+        started="",
+        reason=reason,
+    )
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write a manifest in one step: a model is finished when this says so, not before."""
+    write_text(folder / "manifest.json", manifest.model_dump_json(indent=2) + "\n")
+
+
+def write_experiment(folder: Path, experiment: Experiment) -> None:
+    """Write the resolved experiment beside the model."""
+    write_text(folder / "experiment.toml", to_toml(experiment))
+
+
+def now() -> str:
+    """Return the time, in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def surroundings() -> dict[str, Any]:
+    """Describe machine and library versions, for the manifest."""
+    packages = ("tartarus-cli", "keras", "jax", "numpy", "scipy", "scikit-learn", "implicit")
+    return {
+        "machine": {
+            "system": platform.platform(),
+            "processor": platform.machine(),
+            "python": platform.python_version(),
+        },
+        "versions": {package: version(package) for package in packages},
+    }
+
+
+def peak_memory_mib() -> float:
+    """Most memory that this process ever had resident, in MiB; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
+
+
+class Predictor(Protocol):
+    """Anything that turns the features of items into rows of factors, scores or activations."""
+
+    width: int
+
+    def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Predict a block of items, ``(items, width)``."""
+
+
+def open_predictor(model: Model, layer: LayerInfo | None = None) -> Predictor:
+    """Load a model to predict with, or to read out one of its layers.
+
+    Raises
+    ------
+    DataError
+        If its file is damaged.
+    """
+    return _NetworkPredictor(model, layer)
+
+
+class _NetworkPredictor:
+    """A Keras network, up to one of its layers."""
+
+    def __init__(self, model: Model, layer: LayerInfo | None) -> None:
+        import keras
+
+        import tartarus_cli.layers  # noqa: F401 — registers the layers that a saved model names
+
+        try:
+            network = keras.saving.load_model(model.network, compile=False, safe_mode=True)
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            msg = f"{shown(model.network)} cannot be loaded: {str(problem).splitlines()[0]}"
+            raise DataError(msg, hint=f"Train {model.name} again.") from None
+        if layer is not None:
+            output = keras.layers.Flatten()(network.get_layer(layer.name).output)
+            network = keras.Model(network.inputs, output)
+        self._network = network
+        self.width = int(network.output_shape[-1])
+
+    def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        return np.asarray(self._network.predict_on_batch(list(inputs)), np.float32)

@@ -1,0 +1,54 @@
+"""How a step tells whoever watches it what is going on; the command line draws it."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+
+class Task(Protocol):
+    """A piece of work under way."""
+
+    def advance(self, amount: int = 1) -> None:
+        """Count ``amount`` more units as done."""
+
+    def describe(self, text: str) -> None:
+        """Say what is being done now."""
+
+
+class Progress(Protocol):
+    """Whoever watches a step."""
+
+    def say(self, message: str) -> None:
+        """Tell something worth knowing."""
+
+    def warn(self, message: str) -> None:
+        """Tell something that may be a mistake of the user's."""
+
+    def task(self, description: str, total: int) -> AbstractContextManager[Task]:
+        """Begin a piece of work of ``total`` units."""
+
+
+class Unwatched:
+    """Nobody looks: for tests and for use as a library."""
+
+    def say(self, message: str) -> None:
+        """Drop the message."""
+
+    def warn(self, message: str) -> None:
+        """Drop the message."""
+
+    @contextmanager
+    def task(self, description: str, total: int) -> Iterator[Task]:  # noqa: ARG002
+        """Begin a piece of work that nobody counts."""
+        yield _Uncounted()
+
+
+class _Uncounted:
+    def advance(self, amount: int = 1) -> None:
+        pass
+
+    def describe(self, text: str) -> None:
+        pass
+
+
+UNWATCHED = Unwatched()

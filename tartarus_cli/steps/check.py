@@ -1,0 +1,308 @@
+"""Check the files of a workspace and how they fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from tartarus_cli.data.checks.items import check_lists, check_overlap
+from tartarus_cli.data.checks.matrices import (
+    Checked,
+    check_labels,
+    check_matrix,
+    check_one_hot,
+    check_widths,
+)
+from tartarus_cli.data.checks.patches import check_patches
+from tartarus_cli.data.checks.presence import (
+    check_names,
+    check_presence,
+    check_unknown,
+    is_recommendation,
+)
+from tartarus_cli.data.checks.report import Problem, Report
+from tartarus_cli.data.checks.truth import check_listening
+from tartarus_cli.data.targets import Wanted, settle_dim
+from tartarus_cli.errors import DataError, RequestError, TartarusError, nearest
+from tartarus_cli.experiments.resolve import experiment_names, resolve
+from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.progress import UNWATCHED, Progress, Task
+from tartarus_cli.steps.needs import check_request, concerned, missing
+from tartarus_cli.workspace import SPLITS, DataFile, Inventory, Kind, Workspace
+
+MATRICES = (Kind.FEATURES, Kind.TARGETS, Kind.USER_FACTORS, Kind.CLASS_FACTORS, Kind.WORD_VECTORS)
+
+
+@dataclass(frozen=True)
+class SettingSummary:
+    """One feature setting."""
+
+    width: int
+    density: float  # 1 for a dense one
+    sparse: bool
+
+
+@dataclass
+class DatasetSummary:
+    """What a dataset holds, and what can be done with it."""
+
+    items: dict[str, int] = field(default_factory=dict)
+    users: int | None = None
+    classes: int | None = None
+    density: float | None = None  # of the truth
+    settings: dict[str, SettingSummary] = field(default_factory=dict)
+    ready: dict[str, int] = field(default_factory=dict)  # experiment → settings to name
+    waiting: dict[str, list[str]] = field(default_factory=dict)  # experiment → what it lacks
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """All that was found."""
+
+    datasets: dict[str, DatasetSummary]
+    problems: list[Problem]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error; warnings may be."""
+        return not any(problem.severity == "error" for problem in self.problems)
+
+
+def check_data(
+    workspace: Workspace, dataset: str | None = None, *, progress: Progress = UNWATCHED
+) -> CheckResult:
+    """Check every file of a dataset, or of all, and report every problem.
+
+    Raises
+    ------
+    RequestError
+        If there is no such dataset.
+    """
+    inventory = workspace.scan()
+    known = inventory.datasets()
+    if dataset is not None and dataset not in known:
+        msg = f"there is no dataset called {dataset!r} in {workspace.root}"
+        raise RequestError(msg, hint=nearest(dataset, known))
+    problems: list[Problem] = []
+    summaries = {}
+    chosen = known if dataset is None else [dataset]
+    files = [file for file in inventory.files if file.dataset in chosen]
+    with progress.task("checking", _size(files)) as task:
+        for name in chosen:
+            report = Report(workspace, name)
+            mine = [file for file in files if file.dataset == name]
+            facts = _check_files(inventory, name, mine, report, task)
+            check_one_hot(facts.checked, report, required=False)
+            check_presence(inventory, name, report)
+            check_unknown([p for p in inventory.unknown if p.stem.endswith(f"_{name}")], report)
+            summaries[name] = _summary(inventory, name, facts)
+            problems += report.problems
+    if dataset is None:
+        report = Report(workspace, "")
+        orphans = (
+            p for p in inventory.unknown if not p.stem.endswith(tuple(f"_{n}" for n in known))
+        )
+        check_unknown(orphans, report)
+        problems += report.problems
+    return CheckResult(summaries, problems)
+
+
+def check_experiment(
+    inventory: Inventory,
+    experiment: Experiment,
+    settings: Sequence[str],
+    *,
+    evaluated: bool,
+    progress: Progress = UNWATCHED,
+) -> Wanted:
+    """Check the files that one experiment reads, before anything heavy is done.
+
+    Parameters
+    ----------
+    inventory
+        The workspace's files.
+    experiment, settings
+        What is about to run.
+    evaluated
+        Whether it will be evaluated too, and so needs the truth.
+    progress
+        Told of each file, and of warnings.
+
+    Returns
+    -------
+    The targets to learn, with the number of dimensions that the dataset has.
+
+    Raises
+    ------
+    RequestError
+        If the experiment cannot be applied to these settings.
+    DataError
+        If a file is missing, damaged or out of step.
+    """
+    check_request(inventory, experiment, settings)
+    dataset = experiment.dataset.name
+    asked = Wanted(dataset, experiment.targets.kind, experiment.targets.dim)
+    wanted = settle_dim(inventory, asked)
+    if wanted != asked:
+        progress.say(f"{dataset} has {wanted.fact} targets of {wanted.dim}, not {asked.dim}: taken")
+    lacks = missing(inventory, experiment, settings) if evaluated else []
+    if lacks:
+        msg = f"{experiment.name} lacks, in {dataset}: {', '.join(lacks)}"
+        raise DataError(msg, hint=f"Run 'tartarus check-data {dataset}' to see each file.")
+    report = Report(inventory.workspace, dataset)
+    files = concerned(inventory, experiment, settings, wanted)
+    with progress.task("checking", _size(files)) as task:
+        facts = _check_files(inventory, dataset, files, report, task)
+    if experiment.dataset.task == "multiclass":
+        check_one_hot(facts.checked, report, required=True)
+    _raise_errors(report, progress)
+    return wanted
+
+
+def _raise_errors(report: Report, progress: Progress) -> None:
+    errors = [problem for problem in report.problems if problem.severity == "error"]
+    see = f"'tartarus check-data {report.dataset}' shows"
+    if errors:
+        first = errors[0]
+        msg = f"{first.file}: {first.found}; expected {first.expected}"
+        more = f" {see} {len(errors) - 1} more." if len(errors) > 1 else ""
+        raise DataError(msg, hint=first.hint + more)
+    warnings = sum(problem.severity == "warning" for problem in report.problems)
+    if warnings:
+        progress.say(f"{warnings} warning{'s' * (warnings > 1)} about the data: {see} them")
+
+
+@dataclass
+class _Facts:
+    """What was learnt from the files on the way."""
+
+    sets: dict[str, list[str]]
+    checked: list[Checked] = field(default_factory=list)
+    truth: csr_array | None = None
+
+
+def _size(files: Iterable[DataFile]) -> int:
+    return sum(file.path.stat().st_size for file in files)
+
+
+def _check_files(
+    inventory: Inventory, dataset: str, files: Iterable[DataFile], report: Report, task: Task
+) -> _Facts:
+    one_each = check_names(inventory, files, report)
+    lists = check_lists(one_each, report)
+    sets = {
+        file.split: (file.path, lists[file.path])
+        for file in one_each
+        if file.kind is Kind.ITEMS and file.path in lists
+    }
+    check_overlap(sets, report)
+    facts = _Facts({split: ids for split, (_, ids) in sets.items()})
+    counts = _Counts.of(inventory, dataset, one_each, lists)
+    for file in one_each:
+        _check_contents(file, counts, facts, report, task)
+    labels = next((f.path for f in one_each if f.kind is Kind.LABELS and f.path in lists), None)
+    check_labels((labels, lists[labels]) if labels else None, facts.checked, report)
+    check_widths([c for c in facts.checked if c.file.kind is Kind.FEATURES], report)
+    for file in one_each:
+        if file.kind in (Kind.TEST_MATRIX, Kind.TRAIN_MATRIX):
+            matrix = check_listening(file, counts.rows(file), counts.users(facts.checked), report)
+            facts.truth = matrix if file.kind is Kind.TEST_MATRIX else facts.truth
+    return facts
+
+
+def _check_contents(
+    file: DataFile, counts: _Counts, facts: _Facts, report: Report, task: Task
+) -> None:
+    """Check a file whose size may be large."""
+    size = file.path.stat().st_size
+    task.describe(f"checking {file.path.name}")
+    if file.kind in MATRICES:
+        seen = partial(_advance, task, size)
+        checked = check_matrix(file, counts.rows(file), report, seen)
+        facts.checked += [] if checked is None else [checked]
+    elif file.kind is Kind.PATCHES:
+        check_patches(file, facts.sets.get(file.split), report, partial(_advance, task, size))
+    else:
+        task.advance(size)
+
+
+def _advance(task: Task, size: int, share: float) -> None:
+    task.advance(round(size * share))
+
+
+@dataclass
+class _Counts:
+    """How many rows each matrix should have."""
+
+    inventory: Inventory
+    dataset: str
+    items: dict[str, int]
+    named_users: int | None
+    named_classes: int | None
+
+    @classmethod
+    def of(
+        cls,
+        inventory: Inventory,
+        dataset: str,
+        files: Sequence[DataFile],
+        lists: Mapping[Path, Sequence[str]],
+    ) -> _Counts:
+        lines = {(f.kind, f.split): len(lists[f.path]) for f in files if f.path in lists}
+        items = {split: n for (kind, split), n in lines.items() if kind is Kind.ITEMS}
+        users, labels = lines.get((Kind.USERS, "")), lines.get((Kind.LABELS, ""))
+        return cls(inventory, dataset, items, users, labels)
+
+    def rows(self, file: DataFile) -> int | None:
+        if file.kind in (Kind.FEATURES, Kind.TARGETS):
+            return self.items.get(file.split)
+        if file.kind is Kind.CLASS_FACTORS:
+            return self.named_classes
+        if file.kind is Kind.USER_FACTORS:
+            people = is_recommendation(self.inventory, self.dataset)
+            return self.named_users if people else self.named_classes
+        split = {Kind.TEST_MATRIX: "test", Kind.TRAIN_MATRIX: "train"}.get(file.kind, "")
+        return self.items.get(split)
+
+    def users(self, checked: Sequence[Checked]) -> int | None:
+        rows = [c.matrix.shape[0] for c in checked if c.file.kind is Kind.USER_FACTORS]
+        return self.named_users or (rows[0] if rows else None)
+
+
+def _summary(inventory: Inventory, dataset: str, facts: _Facts) -> DatasetSummary:
+    summary = DatasetSummary({s: len(facts.sets[s]) for s in SPLITS if s in facts.sets})
+    for each in facts.checked:
+        kind, shape = each.file.kind, each.matrix.shape
+        if kind is Kind.FEATURES and each.file.split == "train":
+            setting = SettingSummary(shape[1], each.matrix.density, each.matrix.sparse)
+            summary.settings[each.file.fields["setting"]] = setting
+        if kind is Kind.USER_FACTORS and is_recommendation(inventory, dataset):
+            summary.users = shape[0]
+        if kind is Kind.TARGETS and each.file.fields["fact"] == "class":
+            summary.classes = shape[1]
+    if facts.truth is not None:
+        cells = np.prod(facts.truth.shape, dtype=float)
+        summary.users = int(facts.truth.shape[1])
+        summary.density = float((facts.truth.data > 0).sum() / cells) if cells else 0.0
+    _experiments(inventory, dataset, summary)
+    return summary
+
+
+def _experiments(inventory: Inventory, dataset: str, summary: DatasetSummary) -> None:
+    own = inventory.workspace.experiments
+    for name in experiment_names(own):
+        try:
+            experiment = resolve(name, own=own)
+        except TartarusError:
+            continue  # a broken file of the user's: 'experiments list' says so
+        if experiment.dataset.name == dataset:
+            lacks = missing(inventory, experiment, None)
+            if lacks:
+                summary.waiting[name] = lacks
+            else:
+                summary.ready[name] = experiment.settings

@@ -1,0 +1,28 @@
+"""Delete a model and what was computed with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tartarus_cli.models import Store
+from tartarus_cli.steps.evaluate import write_results_table
+from tartarus_cli.workspace import SPLITS, Kind, Workspace
+
+
+def delete_model(workspace: Workspace, name: str) -> list[Path]:
+    """Delete a model, its predictions and its results; return the settings made from it, kept.
+
+    Raises
+    ------
+    RequestError
+        If there is no such model.
+    """
+    Store(workspace).delete(name)
+    for split in SPLITS:
+        workspace.predicted_factors(name, split).unlink(missing_ok=True)
+        workspace.predicted_ids(name, split).unlink(missing_ok=True)
+    workspace.results(name).unlink(missing_ok=True)
+    write_results_table(workspace)
+    made = f"{name}-pred_"
+    settings = workspace.scan().select(Kind.FEATURES)
+    return [file.path for file in settings if file.fields["setting"].startswith(made)]

@@ -1,0 +1,317 @@
+"""Evaluate predicted factors or class scores of the test items."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tartarus_cli.data.features import Matrix, open_matrix
+from tartarus_cli.data.targets import class_truth, label_factors_file, label_names
+from tartarus_cli.errors import FileError, RequestError
+from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.files import write_text
+from tartarus_cli.metrics import classification
+from tartarus_cli.metrics.classification import THRESHOLD, ClassReport
+from tartarus_cli.models import Store, write_manifest
+from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.steps.experiments import Asked, seed_of
+from tartarus_cli.steps.predictions import Predictions, of_file, of_model
+from tartarus_cli.steps.ranking import rank
+from tartarus_cli.training.batches import unit_rows
+from tartarus_cli.workspace import Inventory, Workspace
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How to evaluate."""
+
+    k: tuple[int, ...] = ()  # cut-offs beside the usual ones
+    users: slice = field(default_factory=lambda: slice(None))
+    published: bool = False  # add the figures that exist only to compare with the papers
+    seed: int = 0  # of the random row
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All figures of one set of predictions."""
+
+    model: str | None
+    experiment: str
+    settings: tuple[str, ...]
+    dataset: str
+    task: str
+    seed: int
+    items: int
+    items_without_prediction: int
+    users: int | None
+    users_without_relevant: int | None
+    metrics: dict[str, float]
+    rows: dict[str, dict[str, float]]  # random, oracle
+    classes: list[ClassReport]
+    confusion: list[list[int]]
+    results: Path | None  # where they are kept; None for a part of the users
+
+    def document(self) -> dict[str, Any]:
+        """Everything as plain values for JSON; a figure that has no value is null."""
+        values = asdict(self) | {"settings": list(self.settings)}
+        del values["results"]
+        if self.task == "recommendation":
+            del values["classes"], values["confusion"]
+        values["metrics"] = _plain(self.metrics)
+        values["rows"] = {name: _plain(figures) for name, figures in self.rows.items()}
+        return values
+
+
+def evaluation_options(
+    workspace: Workspace,
+    k: Sequence[int],
+    users: str | None,
+    *,
+    published: bool,
+    seed: int | None,
+) -> EvaluationOptions:
+    """Read how to evaluate from what the command line says."""
+    return EvaluationOptions(tuple(k), parse_users(users), published, seed_of(workspace, seed))
+
+
+def evaluate(
+    workspace: Workspace,
+    subject: str | None,
+    asked: Asked,
+    options: EvaluationOptions,
+    *,
+    ids: Path | None = None,
+    progress: Progress = UNWATCHED,
+) -> Evaluation:
+    """Evaluate a model by name, the newest if None, or a ``.npy`` file of predictions.
+
+    Raises
+    ------
+    RequestError
+        If there is no such model, or the request does not fit what is evaluated.
+    DataError
+        If a file is missing, damaged or out of step.
+    """
+    if subject is not None and subject.endswith(".npy"):
+        experiment = asked.resolve(workspace)
+        path = Path(subject)
+        return evaluate_file(workspace, path, experiment, options, ids=ids, progress=progress)
+    model = Store(workspace).get(subject)
+    own = (None, model.manifest.dataset)
+    if asked.experiment or asked.overrides or ids is not None or asked.dataset not in own:
+        msg = f"{model.name} is evaluated with the experiment and the dataset that it learnt"
+        hint = "--experiment, --dataset, --set and --ids are for a .npy file of predictions."
+        raise RequestError(msg, hint=hint)
+    return evaluate_model(workspace, model.name, options, progress=progress)
+
+
+def evaluate_model(
+    workspace: Workspace,
+    name: str | None,
+    options: EvaluationOptions,
+    *,
+    progress: Progress = UNWATCHED,
+) -> Evaluation:
+    """Compute the figures of what a model predicted for the test items, and keep them.
+
+    Raises
+    ------
+    RequestError
+        If there is no such model.
+    DataError
+        If it has not predicted yet, or a file is missing, damaged or out of step.
+    """
+    inventory = workspace.scan()
+    predictions = of_model(workspace, name, inventory)
+    evaluation = _evaluate(inventory, predictions, options, progress)
+    model = Store(workspace).get(predictions.model)
+    model.manifest.test_evaluations += 1
+    if evaluation.results is not None:
+        model.manifest.scores = _plain(evaluation.metrics)
+    write_manifest(model.folder, model.manifest)
+    return evaluation
+
+
+def evaluate_file(
+    workspace: Workspace,
+    path: Path,
+    experiment: Experiment,
+    options: EvaluationOptions,
+    *,
+    ids: Path | None = None,
+    progress: Progress = UNWATCHED,
+) -> Evaluation:
+    """Compute the figures of predictions that were made elsewhere, in the same way."""
+    inventory = workspace.scan()
+    predictions = of_file(path, experiment, inventory, ids, progress)
+    return _evaluate(inventory, predictions, options, progress)
+
+
+def parse_users(text: str | None) -> slice:
+    """Read ``A:B``, users counted from 0, B not included.
+
+    >>> parse_users("100:200")
+    slice(100, 200, None)
+    """
+    if text is None:
+        return slice(None)
+    first, colon, last = text.partition(":")
+    if not colon or not all(part.isascii() and part.isdigit() for part in (first, last) if part):
+        msg = f"--users {text}: not of the form A:B"
+        raise RequestError(msg, hint="For example --users 0:1000, or --users 1000: for the rest.")
+    return slice(int(first) if first else None, int(last) if last else None)
+
+
+def _evaluate(
+    inventory: Inventory, predictions: Predictions, options: EvaluationOptions, progress: Progress
+) -> Evaluation:
+    workspace, task = inventory.workspace, predictions.experiment.dataset.task
+    about: dict[str, Any] = {
+        "model": predictions.model,
+        "experiment": predictions.experiment.name,
+        "settings": predictions.settings,
+        "dataset": predictions.wanted.dataset,
+        "task": task,
+        "seed": options.seed if predictions.seed is None else predictions.seed,
+        "items": len(predictions.values),
+        "items_without_prediction": int(predictions.absent.sum()),
+        "users": None,
+        "users_without_relevant": None,
+        "rows": {},
+        "classes": [],
+        "confusion": [],
+    }
+    if task == "recommendation":
+        about |= _recommendation(inventory, predictions, options, progress)
+    else:
+        about |= _classification(inventory, predictions, options)
+    whole = options.users == slice(None)
+    path = workspace.results(predictions.name) if whole else None
+    evaluation = Evaluation(**about, results=path)
+    if path is not None:
+        write_text(path, json.dumps(evaluation.document(), indent=2, ensure_ascii=False) + "\n")
+        write_results_table(workspace)
+    return evaluation
+
+
+def _recommendation(
+    inventory: Inventory, predictions: Predictions, options: EvaluationOptions, progress: Progress
+) -> dict[str, Any]:
+    ranking = rank(
+        inventory,
+        predictions,
+        k=options.k,
+        users=options.users,
+        published=options.published,
+        seed=options.seed,
+        progress=progress,
+    )
+    figures = dict(ranking.figures)
+    return {
+        "metrics": figures.pop("model"),
+        "rows": figures,
+        "users": ranking.users,
+        "users_without_relevant": ranking.users_without_relevant,
+    }
+
+
+def _classification(
+    inventory: Inventory, predictions: Predictions, options: EvaluationOptions
+) -> dict[str, Any]:
+    dataset = predictions.wanted.dataset
+    truth = class_truth(inventory, dataset)
+    classes = truth.rows(slice(None)) > 0
+    scores = _class_scores(inventory, predictions, truth)
+    names = label_names(inventory, dataset) or [str(n + 1) for n in range(classes.shape[1])]
+    if len(names) != classes.shape[1]:
+        raise FileError(
+            truth.path,
+            found=f"{classes.shape[1]} classes",
+            expected=f"{len(names)}, as in genre_labels_{dataset}.tsv",
+            hint=f"Run 'tartarus check-data {dataset}'.",
+        )
+    if predictions.experiment.dataset.task == "multilabel":
+        k, published = options.k, options.published
+        return {
+            "metrics": classification.multilabel(scores, classes, k=k, published=published),
+            "classes": classification.class_reports(classes, scores >= THRESHOLD, names),
+        }
+    true = _single_classes(truth, classes)
+    chosen = scores.argmax(axis=1)[:, None] == np.arange(classes.shape[1])
+    return {
+        "metrics": classification.multiclass(scores, true),
+        "classes": classification.class_reports(classes, chosen, names),
+        "confusion": classification.confusion(true, scores).tolist(),
+    }
+
+
+def _class_scores(
+    inventory: Inventory, predictions: Predictions, truth: Matrix
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return a score for each class: as predicted, or the cosine with the labels' factors."""
+    scores, made_from = predictions.values, truth.path
+    if predictions.wanted.fact == "pmi":
+        factors = open_matrix(label_factors_file(inventory, predictions.wanted).path)
+        made_from = factors.path
+        if factors.shape[1] != scores.shape[1]:
+            raise FileError(
+                made_from,
+                found=f"{factors.shape[1]} factors",
+                expected=f"{scores.shape[1]}, as in the predictions of {predictions.name}",
+                hint="Predict factors of the same kind and number as the labels'.",
+            )
+        scores = unit_rows(scores) @ unit_rows(factors.rows(slice(None))).T
+        scores[predictions.absent] = -1  # the lowest cosine
+    if scores.shape != truth.shape:
+        raise FileError(
+            made_from,
+            found=f"scores of {scores.shape[0]:,} items × {scores.shape[1]:,} classes",
+            expected=f"{truth.shape[0]:,} × {truth.shape[1]:,}, as in {truth.path.name}",
+            hint="Run 'tartarus check-data' to see which file is out of step.",
+        )
+    return scores
+
+
+def _single_classes(truth: Matrix, classes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    wrong = np.flatnonzero(classes.sum(axis=1) != 1)
+    if wrong.size:
+        raise FileError(
+            truth.path,
+            found=f"{wrong.size:,} items with no class, or with several (row {wrong[0]})",
+            expected="one class for each item of a multiclass task",
+            hint="Correct these rows, or evaluate with --set dataset.task=multilabel.",
+        )
+    return np.asarray(classes.argmax(axis=1))
+
+
+def _plain(figures: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: None if math.isnan(value) else value for name, value in figures.items()}
+
+
+def write_results_table(workspace: Workspace) -> None:
+    """Write one line a model, made anew from all the files of results."""
+    documents = {}
+    for path in sorted(workspace.results_table.parent.glob("*.json")):
+        documents[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+    said = ("experiment", "settings", "dataset", "task", "seed")
+    metrics = list(dict.fromkeys(name for doc in documents.values() for name in doc["metrics"]))
+    text = io.StringIO()
+    writer = csv.writer(text, "excel-tab", lineterminator="\n")
+    writer.writerow(["model", *said, *metrics])
+    for name, doc in sorted(documents.items(), key=lambda each: _by_number(each[0])):
+        about = [" ".join(doc[key]) if key == "settings" else doc[key] for key in said]
+        writer.writerow([name, *about, *(doc["metrics"].get(metric) for metric in metrics)])
+    write_text(workspace.results_table, text.getvalue())
+
+
+def _by_number(name: str) -> tuple[str, int]:
+    stem, _, number = name.rpartition("_")
+    return (stem, int(number)) if number.isdigit() else (name, 0)

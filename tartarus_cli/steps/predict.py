@@ -1,0 +1,144 @@
+"""Predict factors or class scores, or read out an inner layer as a new setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from tartarus_cli.data.dataset import ItemSet, open_set, splits_of
+from tartarus_cli.data.ids import write_ids
+from tartarus_cli.errors import DataError, RequestError
+from tartarus_cli.files import replacing
+from tartarus_cli.models import Model, Predictor, Store, open_predictor
+from tartarus_cli.progress import UNWATCHED, Progress, Task
+from tartarus_cli.workspace import Inventory, Kind, Workspace
+
+BLOCK = 512  # items predicted at once
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was written."""
+
+    model: str
+    dataset: str
+    splits: dict[str, int]  # split → items
+    width: int
+    files: list[Path]
+    layer: str | None = None
+    setting: str | None = None  # the new setting that a layer becomes
+
+
+def predict(
+    workspace: Workspace,
+    name: str | None,
+    *,
+    layer: str | None = None,
+    split: str | None = None,
+    progress: Progress = UNWATCHED,
+) -> Prediction:
+    """Run a model over the items of a dataset, block by block, and write what comes out.
+
+    Parameters
+    ----------
+    workspace
+        Where the model and its data are.
+    name
+        The model; the newest if None.
+    layer
+        Name or index of an inner layer: its activations become the setting
+        ``{model}-pred_{layer}``. If None, the predicted factors (or class scores) are written.
+    split
+        train, val, test or all; if None, test for factors and all for a layer.
+    progress
+        Told of each block.
+
+    Raises
+    ------
+    RequestError
+        If there is no such model, layer or split.
+    DataError
+        If a file is missing, damaged, or not as wide as in training.
+    """
+    model = Store(workspace).get(name)
+    info = model.layer(layer) if layer is not None else None
+    inventory = workspace.scan()
+    chosen = _splits(inventory, model, split or ("all" if layer is not None else "test"))
+    settings = model.manifest.settings
+    sets = [open_set(inventory, model.manifest.dataset, settings, each) for each in chosen]
+    _check_widths(model, sets)
+    predictor = open_predictor(model, info)
+    files = []
+    with ExitStack() as stack:
+        total = sum(len(items.ids) for items in sets)
+        task = stack.enter_context(progress.task("predicting", total))
+        for items in sets:
+            path = _place(workspace, model, info.name if info else None, items.split)
+            rows = stack.enter_context(_writing(path, (len(items.ids), predictor.width)))
+            _fill(rows, items, predictor, task)
+            files.append(path)
+            if info is None:
+                files.append(workspace.predicted_ids(model.name, items.split))
+                write_ids(files[-1], items.ids)
+    return Prediction(
+        model=model.name,
+        dataset=model.manifest.dataset,
+        splits={items.split: len(items.ids) for items in sets},
+        width=predictor.width,
+        files=files,
+        layer=info.name if info else None,
+        setting=_setting(model, info.name) if info else None,
+    )
+
+
+def _splits(inventory: Inventory, model: Model, asked: str) -> list[str]:
+    there = splits_of(inventory, model.manifest.dataset)
+    if asked == "all":
+        return there
+    if asked not in there:
+        msg = f"{model.manifest.dataset} has no {asked} items"
+        raise RequestError(msg, hint=f"Choose --split {' or '.join([*there, 'all'])}.")
+    return [asked]
+
+
+def _check_widths(model: Model, sets: Sequence[ItemSet]) -> None:
+    trained = [layer.shape for layer in model.manifest.layers if layer.kind == "InputLayer"]
+    for items in sets:
+        for matrix, shape in zip(items.inputs, trained, strict=True):
+            if matrix.shape[1:] != shape:
+                msg = f"{matrix.path.name} is {matrix.shape[1]:,} wide, but {model.name} was "
+                msg += f"trained on {shape[0]:,}"
+                raise DataError(msg, hint="Compute it as for the training, or train again.")
+
+
+def _setting(model: Model, layer: str) -> str:
+    return f"{model.name}-pred_{layer}"
+
+
+def _place(workspace: Workspace, model: Model, layer: str | None, split: str) -> Path:
+    if layer is None:
+        return workspace.predicted_factors(model.name, split)
+    fields = {"setting": _setting(model, layer), "dataset": model.manifest.dataset}
+    return workspace.place(Kind.FEATURES, split=split, ext="npy", **fields)
+
+
+@contextmanager
+def _writing(path: Path, shape: tuple[int, int]) -> Iterator[NDArray[np.float32]]:
+    """Yield an array on disk to fill; it gets its name when the block succeeds."""
+    with replacing(path) as beside:
+        rows = open_memmap(beside, "w+", np.float32, shape)
+        yield rows
+        rows.flush()
+
+
+def _fill(rows: NDArray[np.float32], items: ItemSet, predictor: Predictor, task: Task) -> None:
+    for start in range(0, len(rows), BLOCK):
+        block = slice(start, min(start + BLOCK, len(rows)))
+        rows[block] = predictor([matrix.rows(block) for matrix in items.inputs])
+        task.advance(block.stop - block.start)

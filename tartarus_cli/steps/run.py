@@ -1,0 +1,21 @@
+"""Check, train, predict, evaluate."""
+
+from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.steps.evaluate import Evaluation, EvaluationOptions, evaluate_model
+from tartarus_cli.steps.experiments import Order
+from tartarus_cli.steps.predict import predict
+from tartarus_cli.steps.train import train
+from tartarus_cli.workspace import Workspace
+
+
+def run(
+    workspace: Workspace,
+    order: Order,
+    options: EvaluationOptions,
+    *,
+    progress: Progress = UNWATCHED,
+) -> Evaluation:
+    """Train a model on the train items, predict the test items, and evaluate the predictions."""
+    model = train(workspace, order, evaluated=True, progress=progress)
+    predict(workspace, model.name, progress=progress)
+    return evaluate_model(workspace, model.name, options, progress=progress)

@@ -1,0 +1,1 @@
+"""Fitting networks: batches in, weights out."""
