@@ -296,4 +296,5 @@ class _NetworkPredictor:
         self.width = int(network.output_shape[-1])
 
     def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        return np.asarray(self._network.predict_on_batch(list(inputs)), np.float32)
+        fed = list(inputs) if len(inputs) > 1 else inputs[0]
+        return np.asarray(self._network.predict_on_batch(fed), np.float32)

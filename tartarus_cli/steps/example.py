@@ -52,7 +52,7 @@ class World:
         """Draw places in the space, ``(count, tastes)``, and the genre that each belongs to."""
         weights = 1 / np.sqrt(np.arange(1, GENRES + 1))
         genre = self.rng.choice(GENRES, count, p=weights / weights.sum())
-        return self.near(0.8 * self.genres[genre], 0.6), genre
+        return self.near(0.65 * self.genres[genre], 0.75), genre
 
     def near(self, places: Floats, spread: float) -> Floats:
         """Draw a place near to each of these."""
@@ -82,7 +82,7 @@ class World:
     def plays(self, songs: Floats, popularity: Floats) -> csr_array:
         """Let everybody listen: play counts, sparse ``(songs, users)``."""
         mixture = self.rng.dirichlet(np.full(GENRES, 0.15), USERS)
-        users = mixture @ self.genres + 0.35 * self._noise(USERS)
+        users = mixture @ self.genres + 0.6 * self._noise(USERS)
         heard = np.clip(self.rng.lognormal(np.log(60), 0.6, USERS), 8, 500).astype(int)
         rows, counts = [], []
         for user, many in zip(users, heard, strict=True):

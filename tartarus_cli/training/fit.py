@@ -136,10 +136,15 @@ def mean_loss(network: keras.Model, batches: Batches, loss: str) -> float:
     total, rows = 0.0, 0
     for index in range(len(batches)):
         inputs, targets = batches[index]
-        outputs = network.predict_on_batch(list(inputs))
+        outputs = network.predict_on_batch(_fed(inputs))
         total += float(np.sum(np.asarray(measure(targets, outputs), np.float64)))
         rows += len(targets)
     return total / rows
+
+
+def _fed(inputs: Sequence[Any]) -> Any:
+    """Keras wants a single input by itself."""
+    return tuple(inputs) if len(inputs) > 1 else inputs[0]
 
 
 def _feed(batches: Batches) -> Any:
@@ -153,7 +158,7 @@ def _feed(batches: Batches) -> Any:
 
         def __getitem__(self, index: int) -> Any:
             inputs, targets = batches[index]
-            return (inputs if len(inputs) > 1 else inputs[0]), targets
+            return _fed(inputs), targets
 
         def on_epoch_end(self) -> None:
             batches.reshuffle()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tartarus_cli.steps.evaluate import Evaluation
     from tartarus_cli.workspace import Workspace
 
-FAMILIES = ("MAP", "MRR", "ROC-AUC", "PR-AUC", "accuracy", "LRAP", "P", "nDCG", "R", "HR", "C")
+FAMILIES = ("MAP", "accuracy", "ROC-AUC", "PR-AUC", "MRR", "P", "nDCG", "R", "HR", "C", "LRAP")
 MOST_CLASSES = 20  # shown in a table; the file of results has them all
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tartarus_cli.steps.predict import Prediction
     from tartarus_cli.workspace import Workspace
 
+HEADLINES = {"recommendation": "MAP@500", "multilabel": "ROC-AUC", "multiclass": "accuracy"}
+
 
 def made(result: Made) -> None:
     """Say what ``init`` did."""
@@ -81,7 +83,7 @@ def models(found: Sequence[Model], *, json: bool) -> None:
     if not found:
         out().print("No models yet. Next: tartarus run EXPERIMENT SETTING…")
         return
-    shown = table("model", "experiment", "settings", "dataset", "status", ">loss", "test score")
+    shown = table("model", "experiment and settings", "dataset", "status", ">loss", "test score")
     for each in found:
         shown.add_row(*map(plain, _line(each)))
     out().print(shown)
@@ -90,15 +92,14 @@ def models(found: Sequence[Model], *, json: bool) -> None:
 def _line(found: Model) -> tuple[str, ...]:
     manifest = found.manifest
     loss = manifest.held_out_loss
-    score = next(iter(manifest.scores.items()), None)
+    score = HEADLINES.get(manifest.task, "")
     return (
         found.name,
-        manifest.experiment,
-        " ".join(manifest.settings),
+        " ".join([manifest.experiment, *manifest.settings]),
         manifest.dataset,
         manifest.status,
         figure(manifest.validation_loss if loss is None else loss),
-        f"{score[0]} {figure(score[1])}" if score else "",
+        f"{score} {figure(manifest.scores[score])}" if score in manifest.scores else "",
     )
 
 

@@ -1,0 +1,60 @@
+"""What several tests share."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tartarus_cli.cli.app import app
+from tests.worlds import World
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command printed, and how it ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The JSON document on standard output."""
+        return json.loads(self.out)
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def _wide_terminal_and_no_workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("TARTARUS_WORKSPACE", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def tartarus() -> Command:
+    """Run the real command in this process; a traceback fails the test."""
+
+    def run(*words: object) -> Outcome:
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Outcome(result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A tiny workspace with a dataset of each task: ``rec``, ``many`` and ``one``."""
+    made = World(tmp_path / "workspace")
+    made.recommendation("rec")
+    made.classification("many", several=True)
+    made.classification("one", several=False)
+    return made

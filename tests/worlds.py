@@ -1,0 +1,78 @@
+"""Tiny workspaces with known contents, written by plain NumPy under the names of the contract."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, save_npz
+
+SPLITS = {"train": 40, "val": 10, "test": 12}
+USERS, DIM, CLASSES = 9, 4, 3
+
+
+class World:
+    """A workspace whose items have a hidden place that features and targets both show."""
+
+    def __init__(self, root: Path, *, seed: int = 0) -> None:
+        self.root = root
+        self.datasets = root / "data" / "datasets"
+        self.features = self.datasets / "train_data"
+        self.features.mkdir(parents=True)
+        self.rng = np.random.default_rng(seed)
+
+    def ids(self, dataset: str, splits: dict[str, int]) -> None:
+        for split, count in splits.items():
+            lines = "".join(f"{split}-{n}\n" for n in range(count))
+            (self.datasets / f"items_index_{split}_{dataset}.tsv").write_text(lines)
+
+    def places(self, splits: dict[str, int]) -> dict[str, NDArray[np.float32]]:
+        return {s: self.rng.standard_normal((n, DIM)).astype(np.float32) for s, n in splits.items()}
+
+    def setting(self, name: str, dataset: str, places: dict[str, NDArray[np.float32]]) -> None:
+        """Dense features ``name`` and sparse ones ``name-sparse``, noisy views of the places."""
+        turn = self.rng.standard_normal((DIM, 6))
+        for split, rows in places.items():
+            view = (rows @ turn + 0.1 * self.rng.standard_normal((len(rows), 6))).astype(np.float32)
+            np.save(self.features / f"X_{split}_{name}_{dataset}.npy", view)
+            positive = csr_array(np.maximum(view, 0))
+            save_npz(self.features / f"X_{split}_{name}-sparse_{dataset}.npz", positive)
+
+    def recommendation(self, dataset: str = "rec", *, val: bool = False) -> None:
+        """Items with factors of 4, users, and a truth in which everybody has some test items."""
+        splits = {s: n for s, n in SPLITS.items() if val or s != "val"}
+        places = self.places(splits)
+        self.ids(dataset, splits)
+        users = self.rng.standard_normal((USERS, DIM)).astype(np.float32)
+        for split, rows in places.items():
+            middle = "" if split == "train" else f"{split}_"
+            np.save(self.datasets / f"item_factors_{middle}als_{DIM}_{dataset}.npy", rows)
+        np.save(self.datasets / f"user_factors_als_{DIM}_{dataset}.npy", users)
+        for split in ("train", "test"):
+            liked = places[split] @ users.T > 1
+            liked[np.arange(USERS) % len(liked), np.arange(USERS)] = True
+            save_npz(
+                self.datasets / f"matrix_{split}_{dataset}.npz", csr_array(liked.astype(float))
+            )
+        self.setting("text", dataset, places)
+        self.setting("audio", dataset, places)
+
+    def classification(self, dataset: str, *, several: bool) -> None:
+        """Items of three classes; one each, or several."""
+        places = self.places(SPLITS)
+        self.ids(dataset, SPLITS)
+        (self.datasets / f"genre_labels_{dataset}.tsv").write_text("jazz\nsoul\nrock\n")
+        for split, rows in places.items():
+            best = rows[:, :CLASSES].argmax(axis=1)
+            classes = np.eye(CLASSES, dtype=np.float32)[best]
+            if several:
+                classes = np.maximum(classes, rows[:, :CLASSES] > 0.5)
+            middle = "" if split == "train" else f"{split}_"
+            np.save(self.datasets / f"item_factors_{middle}class_{CLASSES}_{dataset}.npy", classes)
+            if several and split != "test":
+                factors = rows[:, :2]
+                np.save(self.datasets / f"item_factors_{middle}pmi_2_{dataset}.npy", factors)
+        if several:
+            factors = self.rng.standard_normal((CLASSES, 2)).astype(np.float32)
+            np.save(self.datasets / f"class_factors_pmi_2_{dataset}.npy", factors)
+        self.setting("text", dataset, places)
+        self.setting("audio", dataset, places)
