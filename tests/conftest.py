@@ -1,6 +1,7 @@
 """What several tests share."""
 
 import json
+from shutil import copytree
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,9 +53,24 @@ def tartarus() -> Command:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    """A tiny workspace with a dataset of each task: ``rec``, ``many`` and ``one``."""
+    """Return a tiny workspace with a dataset of each task: ``rec``, ``many`` and ``one``."""
     made = World(tmp_path / "workspace")
     made.recommendation("rec")
     made.classification("many", several=True)
     made.classification("one", several=False)
     return made
+
+
+@pytest.fixture(scope="session")
+def _made_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tartarus_cli.steps.init import init
+
+    root = tmp_path_factory.mktemp("example") / "workspace"
+    init(root, example=True)
+    return root
+
+
+@pytest.fixture
+def example(_made_example: Path, tmp_path: Path) -> Path:
+    """Return a copy of the example world."""
+    return Path(copytree(_made_example, tmp_path / "example"))

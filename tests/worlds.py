@@ -21,11 +21,13 @@ class World:
         self.rng = np.random.default_rng(seed)
 
     def ids(self, dataset: str, splits: dict[str, int]) -> None:
+        """Ids of each split."""
         for split, count in splits.items():
             lines = "".join(f"{split}-{n}\n" for n in range(count))
             (self.datasets / f"items_index_{split}_{dataset}.tsv").write_text(lines)
 
     def places(self, splits: dict[str, int]) -> dict[str, NDArray[np.float32]]:
+        """Where the items of each split are, ``(items, 4)``."""
         return {s: self.rng.standard_normal((n, DIM)).astype(np.float32) for s, n in splits.items()}
 
     def setting(self, name: str, dataset: str, places: dict[str, NDArray[np.float32]]) -> None:

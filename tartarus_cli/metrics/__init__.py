@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,8 @@ class Metric:
         return {f"{stem}@{k}{space}{rest}": k for k in sorted({*self.at, *extra})}
 
 
+ORDER = ("MAP", "accuracy", "ROC-AUC", "PR-AUC", "MRR", "P", "nDCG", "R", "HR", "C")
+
 METRICS: Registry[Metric] = Registry("metric", package=__name__)
 
 
@@ -57,3 +59,19 @@ def metric(
         return measure
 
     return keep
+
+
+def family(name: str) -> str:
+    """Return what the figures of one metric at several k have in common.
+
+    >>> family("nDCG@5"), family("f1_macro")
+    ('nDCG', 'f1')
+    """
+    return name.partition("@")[0].partition("_")[0]
+
+
+def in_order(figures: Mapping[str, float]) -> dict[str, float]:
+    """Put figures into the order in which they are always shown: the most telling first."""
+    places = {name: place for place, name in enumerate(ORDER)}
+    names = sorted(figures, key=lambda name: places.get(family(name), len(places)))
+    return {name: figures[name] for name in names}

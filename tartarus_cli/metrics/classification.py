@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.metrics import METRICS
+from tartarus_cli.metrics import METRICS, in_order
 from tartarus_cli.metrics.ranks import first_items, relevant_ranks
 
 Scores = NDArray[np.floating[Any]]  # (items, classes)
@@ -58,7 +58,7 @@ def multilabel(
     figures |= _averages(truth, scores >= THRESHOLD)
     figures["LRAP"] = float(label_ranking_average_precision_score(truth, scores))
     figures["coverage_error"] = float(coverage_error(truth, scores))
-    return figures
+    return in_order(figures)
 
 
 def multiclass(scores: Scores, classes: NDArray[np.integer]) -> dict[str, float]:
@@ -76,7 +76,7 @@ def multiclass(scores: Scores, classes: NDArray[np.integer]) -> dict[str, float]
     truth = classes[:, None] == np.arange(scores.shape[1])
     predicted = scores.argmax(axis=1)
     figures = {"accuracy": float(accuracy_score(classes, predicted))}
-    return figures | _averages(classes, predicted) | _areas(scores, truth)
+    return in_order(figures | _averages(classes, predicted) | _areas(scores, truth))
 
 
 def class_reports(truth: Truth, chosen: Truth, names: Sequence[str]) -> list[ClassReport]:

@@ -13,7 +13,7 @@ from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.targets import target_file
 from tartarus_cli.errors import FileError, RequestError
-from tartarus_cli.metrics import METRICS
+from tartarus_cli.metrics import METRICS, in_order
 from tartarus_cli.metrics.ranks import RelevantRanks, first_items, relevant_ranks
 from tartarus_cli.progress import Progress
 from tartarus_cli.steps.predictions import Predictions
@@ -67,7 +67,7 @@ class Figures:
         """Return each metric's mean over the users that have a value; NaN if none has."""
         nan = float("nan")
         means = {n: self.sums[n] / self.counts[n] if self.counts[n] else nan for n in self.sums}
-        return means | {f"C@{k}": len(items) / self.items for k, items in self.shown.items()}
+        return in_order(means | {f"C@{k}": len(i) / self.items for k, i in self.shown.items()})
 
 
 def rank(  # noqa: PLR0913 — how to evaluate, one by one

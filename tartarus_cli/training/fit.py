@@ -173,6 +173,8 @@ def _watch(task: Task, history: _History, options: FitOptions) -> Any:
     class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         """Counts batches, keeps the history, and looks for a loss that is no number."""
 
+        async_safe = True  # Keras then does not wait for the loss of each batch
+
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
             self.epoch, self.began, self.glanced = epoch + 1, time.monotonic(), time.monotonic()
             task.describe(_course(self.epoch, options.epochs, history.rows, None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.console import document, figure, out, plain, table
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from tartarus_cli.steps.evaluate import Evaluation
     from tartarus_cli.workspace import Workspace
 
-FAMILIES = ("MAP", "accuracy", "ROC-AUC", "PR-AUC", "MRR", "P", "nDCG", "R", "HR", "C", "LRAP")
 MOST_CLASSES = 20  # shown in a table; the file of results has them all
 
 
@@ -62,11 +62,9 @@ def _groups(metrics: Sequence[str], width: int) -> list[list[str]]:
 
 
 def _families(metrics: Sequence[str]) -> list[list[str]]:
-    families: dict[str, list[str]] = {}
-    for metric in metrics:
-        families.setdefault(metric.partition("@")[0].partition("_")[0], []).append(metric)
-    order = {name: place for place, name in enumerate(FAMILIES)}
-    return [families[name] for name in sorted(families, key=lambda n: order.get(n, len(order)))]
+    from tartarus_cli.metrics import family
+
+    return [list(names) for _, names in groupby(metrics, key=family)]
 
 
 def _heading(metric: str) -> str:

@@ -1,0 +1,236 @@
+"""Presets, own files and overrides."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tartarus_cli.errors import RequestError
+from tartarus_cli.experiments.resolve import from_toml, preset_paths, resolve, to_table, to_toml
+from tests.conftest import Command
+from tests.worlds import World
+
+AUDIO = {
+    "logistic_audio_multilabel": ([[4, 70], [4, 6], [4, 1], [1, 1]], [64, 128, 128, 64]),
+    "cosine_audio_multilabel": ([[4, 70], [4, 6], [4, 1], [1, 1]], [256, 512, 1024, 1024]),
+    "single-label-audio": ([[4, 96], [4, 1], [4, 1]], [64, 128, 256]),
+    "dummy_audio": ([[4, 96], [4, 1]], [64, 128]),
+    "rec_audio": ([[4, 96], [4, 1], [4, 1], [4, 1]], [512, 1024, 2048, 2048]),
+}
+
+# experiment: dataset, task, targets, inputs, network, hidden, dropout, output, loss, batch
+PUBLISHED = """
+rec_sparse MSD-A-artists recommendation als-200 1 vector 2048,2048 .5 unit_norm cosine 32
+rec_dense MSD-A-artists recommendation als-200 1 vector 2048,2048 .5 unit_norm cosine 32
+rec_multi MSD-A-songs recommendation als-200 2 fusion 512 .7 unit_norm cosine 32
+rec_audio MSD-A-songs recommendation als-200 1 audio_cnn - .5 unit_norm cosine 32
+logistic_multilabel_vector MuMu-albums multilabel class-250 1 vector - 0 sigmoid binary 32
+logistic_multilabel_bi MuMu-albums multilabel class-250 2 fusion - 0 sigmoid binary 32
+logistic_multilabel_tri MuMu-albums multilabel class-250 3 fusion - 0 sigmoid binary 32
+cosine_multilabel_vector MuMu-albums multilabel pmi-50 1 vector - .7 unit_norm cosine 32
+cosine_multilabel_bi MuMu-albums multilabel pmi-50 2 fusion - .7 unit_norm cosine 32
+cosine_multilabel_tri MuMu-albums multilabel pmi-50 3 fusion - .7 unit_norm cosine 32
+logistic_text_multilabel MuMu-albums multilabel class-250 1 vector 2048,2048 .5 sigmoid binary 32
+cosine_text_multilabel MuMu-albums multilabel pmi-50 1 vector 2048,2048 .5 sigmoid cosine 32
+logistic_audio_multilabel MuMu-tracks multilabel class-250 1 audio_cnn - 0 sigmoid binary 32
+cosine_audio_multilabel MuMu-tracks multilabel pmi-50 1 audio_cnn - .5 sigmoid cosine 32
+single-label-audio MSD-I multiclass class-15 1 audio_cnn - .5 softmax categorical 32
+single-label-vector MSD-I multiclass class-15 1 vector - .5 softmax categorical 32
+single-label-multimodal MSD-I multiclass class-15 2 fusion - .5 softmax categorical 32
+single-label-all MSD-I multiclass class-15 4 fusion - .5 softmax categorical 32
+genres_allmusic allmusic multilabel class-766 1 mixed 1024 .5 sigmoid binary 32
+genres_discogs discogs multilabel class-315 1 vector 256 .5 sigmoid binary 32
+genres_lastfm lastfm multilabel class-327 1 vector 256 .5 sigmoid binary 32
+genres_tagtraum tagtraum multilabel class-296 1 vector 256 .5 sigmoid binary 32
+genres_discogs_singlemodal discogs multilabel class-315 1 vector - .5 sigmoid binary 32
+genres_allmusic_multimodal allmusic multilabel class-766 4 fusion - .5 sigmoid binary 32
+genres_discogs_multimodal discogs multilabel class-315 4 fusion - .5 sigmoid binary 32
+genres_lastfm_multimodal lastfm multilabel class-327 4 fusion - .5 sigmoid binary 32
+genres_tagtraum_multimodal tagtraum multilabel class-296 4 fusion - .5 sigmoid binary 32
+dummy_audio SUPER multiclass class-3 1 audio_cnn - 0 softmax binary 3
+dummy_text_vsm SUPER multiclass class-3 1 vector 128,128 .5 softmax binary 3
+dummy_text_w2v SUPER multiclass class-3 1 text_cnn 128 .5 softmax binary 3
+dummy_multimodal SUPER multiclass class-3 2 fusion - 0 sigmoid binary 32
+"""
+
+
+def table_row(name: str) -> str:
+    e = resolve(name)
+    hidden = ",".join(map(str, e.network.hidden)) or "-"
+    dropout = f"{e.network.dropout:g}".removeprefix("0") or "0"
+    loss = e.training.loss.removesuffix("_crossentropy")
+    target = f"{e.targets.kind}-{e.targets.dim}"
+    return (
+        f"{name} {e.dataset.name} {e.dataset.task} {target} {e.inputs.count} {e.network.name} "
+        f"{hidden} {dropout} {e.network.output} {loss} {e.training.batch_size}"
+    )
+
+
+def test_the_presets_are_those_of_the_published_table() -> None:
+    rows = PUBLISHED.strip().splitlines()
+    assert [table_row(name) for name in sorted(preset_paths())] == sorted(rows)
+
+
+@pytest.mark.parametrize("name", sorted(preset_paths()))
+def test_every_preset_has_the_common_training(name: str) -> None:
+    found = resolve(name)
+    training = found.training
+    assert (training.optimizer, training.learning_rate) == ("adam", 0.001)
+    assert (training.epochs, training.patience, training.validation) == (100, 4, 0.2)
+    softmax = found.network.output == "softmax"
+    assert training.monitor == ("val_accuracy" if softmax else "val_loss")
+    assert found.targets.normalize == (training.loss == "cosine")
+    assert found.description
+
+
+@pytest.mark.parametrize("name", AUDIO)
+def test_audio_presets_have_the_published_convolutions(name: str) -> None:
+    found = to_table(resolve(name))
+    kernels, filters = AUDIO[name]
+    assert (found["network"]["kernels"], found["network"]["filters"]) == (kernels, filters)
+    assert len(found["network"]["pools"]) == len(kernels)
+    assert found["patches"] == {"per_item": 1, "seconds": 15}
+
+
+def test_the_three_doubtful_presets_carry_a_note() -> None:
+    noted = {name for name in preset_paths() if resolve(name).note}
+    assert noted == {"cosine_text_multilabel", "cosine_audio_multilabel", "dummy_multimodal"}
+
+
+@pytest.mark.parametrize("name", sorted(preset_paths()))
+def test_a_resolved_experiment_survives_its_own_toml(name: str) -> None:
+    found = resolve(name)
+    assert to_table(from_toml(to_toml(found))) == {
+        key: value for key, value in to_table(found).items() if key != "extends"
+    } | {"extends": ""}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    folder = tmp_path / "experiments"
+    folder.mkdir()
+    return folder
+
+
+def test_an_own_experiment_extends_a_preset(own: Path) -> None:
+    (own / "mine.toml").write_text('extends = "rec_multi"\n[network]\nhidden = [64, 32]\n')
+    found = resolve("mine", own=own)
+    assert found.network.hidden == (64, 32)
+    assert found.network.dropout == 0.7
+    assert found.inputs.count == 2
+
+
+def test_an_own_experiment_may_extend_another_own_one(own: Path) -> None:
+    (own / "first.toml").write_text('extends = "rec_multi"\n[training]\nepochs = 3\n')
+    (own / "second.toml").write_text('extends = "first"\n[training]\npatience = 1\n')
+    training = resolve("second", own=own).training
+    assert (training.epochs, training.patience) == (3, 1)
+
+
+def test_another_network_leaves_behind_what_it_does_not_know(own: Path) -> None:
+    (own / "mine.toml").write_text('extends = "genres_allmusic"\n[network]\nname = "vector"\n')
+    assert "width" not in to_table(resolve("mine", own=own))["network"]
+
+
+BROKEN = {
+    "extends itself": ('extends = "mine"', "extends itself: mine → mine"),
+    "extends nothing": ('extends = "rec_mult"', "no experiment called 'rec_mult'"),
+    "is no TOML": ("[network", "not valid TOML"),
+    "has an unknown key": ('extends = "rec_multi"\n[training]\nepoch = 3', "training.epoch"),
+    "has a wrong type": ('extends = "rec_multi"\n[training]\nepochs = "many"', "training.epochs"),
+    "is empty": ("", "dataset"),
+}
+
+
+@pytest.mark.parametrize("why", BROKEN)
+def test_a_broken_file_is_named_with_its_fault(why: str, own: Path) -> None:
+    text, said = BROKEN[why]
+    (own / "mine.toml").write_text(text)
+    with pytest.raises(RequestError, match=said):
+        resolve("mine", own=own)
+
+
+def test_an_own_file_must_not_hide_a_preset(own: Path) -> None:
+    (own / "rec_multi.toml").write_text('extends = "rec_sparse"')
+    with pytest.raises(RequestError, match="has the name of a preset"):
+        resolve("rec_multi", own=own)
+
+
+OVERRIDES: dict[str, tuple[str, str, Any]] = {
+    "training.batch_size=64": ("training", "batch_size", 64),
+    "training.learning_rate=1e-4": ("training", "learning_rate", 1e-4),
+    "network.hidden=[8, 4]": ("network", "hidden", [8, 4]),
+    "network.hidden=8": ("network", "hidden", [8]),
+    "network.output=linear": ("network", "output", "linear"),
+    'network.output="linear"': ("network", "output", "linear"),
+    "targets.kind=pmi": ("targets", "kind", "pmi"),
+    "targets.normalize=false": ("targets", "normalize", False),
+}
+
+
+@pytest.mark.parametrize("text", OVERRIDES)
+def test_an_override_is_typed(text: str) -> None:
+    section, key, value = OVERRIDES[text]
+    assert to_table(resolve("rec_multi", overrides=[text]))[section][key] == value
+
+
+WRONG = {
+    "training.batchsize=64": ("no parameter training.batchsize", "training.batch_size"),
+    "trainig.epochs=3": ("no parameter trainig", "training"),
+    "training.batch_size=many": ("training.batch_size", ""),
+    "training.batch_size=0": ("training.batch_size", ""),
+    "network.dropout=1.5": ("network.dropout", ""),
+    "network.kernels=3": ("no parameter network.kernels", "network."),
+    "network.name=fuson": ("no network called 'fuson'", "fusion"),
+    "targets.kind=class": ("recommendation takes als or pmi", ""),
+    "patches.seconds=3": ("patches", ""),
+    "inputs.kind=patches": ("the network fusion reads features", ""),
+    "batch_size=64": ("section.key=value", "training.batch_size=64"),
+    "training.batch_size": ("section.key=value", ""),
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_wrong_override_says_what_is_wrong_and_what_is_near(text: str) -> None:
+    said, near = WRONG[text]
+    with pytest.raises(RequestError) as caught:
+        resolve("rec_multi", overrides=[text])
+    assert said in str(caught.value)
+    assert near in caught.value.hint
+    assert caught.value.exit_code == 2
+
+
+def test_a_vector_network_takes_one_input_only() -> None:
+    with pytest.raises(RequestError, match="vector takes at most 1"):
+        resolve("rec_sparse", overrides=["inputs.count=2"])
+
+
+def test_list_names_presets_and_own_ones_and_tells_of_broken_ones(
+    tartarus: Command, world: World
+) -> None:
+    folder = world.root / "experiments"
+    folder.mkdir()
+    (folder / "mine.toml").write_text('extends = "rec_multi"')
+    (folder / "broken.toml").write_text("[network")
+    shown = tartarus("experiments", "list", "-w", world.root, "--json").document
+    by_name = {each["name"]: each for each in shown}
+    assert set(preset_paths()) | {"mine", "broken"} == set(by_name)
+    assert by_name["mine"]["network"]["name"] == "fusion"
+    assert "not valid TOML" in by_name["broken"]["problem"]
+    text = tartarus("experiments", "list", "-w", world.root)
+    assert "your own" in text.out
+    assert "cannot be read" in text.out
+
+
+def test_show_prints_every_parameter(tartarus: Command) -> None:
+    shown = tartarus("experiments", "show", "rec_multi", "--json").document
+    assert shown == to_table(resolve("rec_multi"))
+    text = tartarus("experiments", "show", "cosine_text_multilabel")
+    assert "note: The published output is a sigmoid" in text.out
+    assert "hidden = [2048, 2048]" in text.out
+
+
+def test_show_of_a_misspelt_name_exits_2_with_a_near_one(tartarus: Command) -> None:
+    shown = tartarus("experiments", "show", "rec_mutli")
+    assert shown.status == 2
+    assert "rec_multi" in shown.err
