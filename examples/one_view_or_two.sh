@@ -23,4 +23,4 @@ tartarus run one_view a-sem-emb --workspace "$workspace"
 tartarus run one_view audio-emb --workspace "$workspace"
 tartarus run rec_multi a-sem-emb audio-emb --workspace "$workspace"
 
-cut -f 1-3,10 "$workspace/data/results/results.tsv"
+cut -f 1-3,7 "$workspace/data/results/results.tsv"

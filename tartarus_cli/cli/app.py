@@ -1,5 +1,7 @@
 """Assemble the command."""
 
+import signal
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, ParamSpec
@@ -18,6 +20,7 @@ from tartarus_cli.errors import TartarusError
 P = ParamSpec("P")
 
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 def explained(command: Callable[P, None]) -> Callable[P, None]:
@@ -63,5 +66,6 @@ for group, name in ((experiments.app, "experiments"), (models.app, "models")):
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; a polite kill, as of a cluster's scheduler, lets it tidy up first."""
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(TERMINATED))
     app()

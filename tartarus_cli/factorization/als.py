@@ -83,6 +83,8 @@ def als(plays: csr_array, options: AlsOptions) -> AlsFactors:
 
 def _confidence(plays: csr_array, options: AlsOptions) -> csr_array:
     confidence = plays.astype(np.float32)
+    confidence.data[confidence.data < 0] = 0
+    confidence.eliminate_zeros()  # no play is no confidence, stored or not
     confidence.data = 1 + options.alpha * np.log1p(confidence.data / options.eps)
     return confidence
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import svds
 
+from tartarus_cli.errors import DataError
+
 Factors = NDArray[np.float32]  # (rows, dim)
 
 
@@ -25,8 +27,8 @@ class PmiFactors:
 
     def fold_in(self, assigned: csr_array) -> Factors:
         """Return the factors of further items, ``(items, labels)``, on these labels' factors."""
-        folded = _ppmi(assigned, self.frequency) @ self.labels / self.singular_values
-        return np.asarray(folded, np.float32)
+        inverse = np.divide(1, s := self.singular_values, out=np.zeros_like(s), where=s > 0)
+        return np.asarray(_ppmi(assigned, self.frequency) @ self.labels * inverse, np.float32)
 
 
 def pmi(assigned: csr_array, *, dim: int, seed: int = 0) -> PmiFactors:
@@ -40,13 +42,22 @@ def pmi(assigned: csr_array, *, dim: int, seed: int = 0) -> PmiFactors:
         Number of factors, below the number of labels and of items.
     seed
         Of the start of the decomposition.
+
+    Raises
+    ------
+    DataError
+        If there are too few items or labels for so many factors.
     """
+    if dim >= min(assigned.shape):
+        msg = f"{assigned.shape[0]} items × {assigned.shape[1]} labels have no {dim} factors"
+        raise DataError(msg, hint=f"Ask for at most {min(assigned.shape) - 1}.")
     counts = np.asarray(assigned.sum(axis=0), np.float64)
     frequency = counts / max(counts.sum(), 1)
     start = np.random.default_rng(seed).standard_normal(min(assigned.shape))
     u, s, vt = svds(_ppmi(assigned, frequency), k=dim, v0=start, solver="arpack")
     order = np.argsort(-s)
     u, s, vt = u[:, order], s[order], vt[order]
+    s = np.where(s > 1e-9 * s.max(initial=0), s, 0)  # beyond the rank there is only noise
     turn = np.sign(vt[np.arange(dim), np.abs(vt).argmax(axis=1)])  # fix what SVD leaves open
     items, labels = u * (turn * np.sqrt(s)), vt.T * (turn * np.sqrt(s))
     return PmiFactors(items.astype(np.float32), labels.astype(np.float32), frequency, s)

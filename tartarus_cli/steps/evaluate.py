@@ -229,6 +229,13 @@ def _classification(
     dataset = predictions.wanted.dataset
     truth = class_truth(inventory, dataset)
     classes = truth.rows(slice(None)) > 0
+    if classes.shape[1] < 2:
+        raise FileError(
+            truth.path,
+            found="a single class",
+            expected="two classes or more",
+            hint="Give the items without the class a class of their own.",
+        )
     scores = _class_scores(inventory, predictions, truth)
     names = label_names(inventory, dataset) or [str(n + 1) for n in range(classes.shape[1])]
     if len(names) != classes.shape[1]:

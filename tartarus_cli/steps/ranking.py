@@ -171,7 +171,9 @@ def _systems(
     }
     true = target_file(inventory, wanted, "test")
     if true is not None:
-        values = open_matrix(true.path).rows(slice(None))
+        matrix = open_matrix(true.path)
+        values = matrix.rows(slice(None))
+        _check_finite(matrix, values, 0)
         systems["oracle"] = _factor_scorer(values, factors, cosine, None)
     return systems
 
@@ -186,12 +188,24 @@ def _factor_scorer(
 
     def score(block: slice) -> NDArray[np.float32]:
         factors = users.rows(block)
+        _check_finite(users, factors, block.start)
         scores = (unit_rows(factors) if cosine else factors) @ directions
         if absent is not None:
             scores[:, absent] = -np.inf
         return scores
 
     return score
+
+
+def _check_finite(matrix: Matrix, rows: NDArray[np.float32], first: int) -> None:
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1)) + first
+    if bad.size:
+        raise FileError(
+            matrix.path,
+            found=f"NaN or infinity, first in row {bad[0]} (counted from 0)",
+            expected="finite numbers",
+            hint=_CHECK,
+        )
 
 
 def _random_scores(block: slice, items: int, seed: int) -> NDArray[np.float32]:

@@ -106,7 +106,7 @@ def _accounted(name: str, folder: Path, manifest: Manifest, progress: Progress) 
         manifest.status = "finished"
     except BaseException as problem:
         manifest.status = "failed" if isinstance(problem, Exception) else "interrupted"
-        manifest.reason = str(problem) or type(problem).__name__
+        manifest.reason = str(problem) if isinstance(problem, Exception) else "stopped from outside"
         what = "failed" if isinstance(problem, TartarusError) else f"was {manifest.status}"
         progress.warn(f"the training of {name} {what}; it is no model that can be used")
         raise

@@ -166,7 +166,7 @@ def memory(items: int, width: int, density: float, batches: int) -> None:
     features = csr_array(
         random_array((items, width), density=density, dtype=np.float32, rng=rng, format="csr")
     )
-    targets = rng.standard_normal((items, DIM)).astype(np.float32)
+    targets = np.asarray(rng.standard_normal((items, DIM)), np.float32)
     whole = part_of((features,), targets)
     rows = rng.permutation(items)[: 32 * batches]
     took = fit_of("rec_sparse", Part(whole.inputs, whole.targets, rows), epochs=1)()

@@ -1,0 +1,263 @@
+"""Evaluating models and files, for the three tasks."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array, load_npz, save_npz
+from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+
+from tartarus_cli.steps.evaluate import parse_users
+from tests.conftest import Command
+from tests.worlds import USERS, World
+
+FILE = "predicted.npy"
+
+
+def write(world: World, rows: np.ndarray) -> Path:
+    path = world.root / FILE
+    np.save(path, rows)
+    return path
+
+
+def hand_map(scores: np.ndarray, relevant: np.ndarray) -> float:
+    """Mean average precision over users, by the book."""
+    values = []
+    for user_scores, owned in zip(scores, relevant, strict=True):
+        order = np.argsort(-user_scores, kind="stable")
+        hits, found = [], 0
+        for rank, item in enumerate(order, 1):
+            if owned[item]:
+                found += 1
+                hits.append(found / rank)
+        values.append(sum(hits) / min(owned.sum(), 500) if owned.any() else 0)
+    return float(np.mean(values))
+
+
+def test_als_scores_are_the_product_with_normalised_predictions(
+    tartarus: Command, world: World
+) -> None:
+    rows = world.rng.standard_normal((12, 4)) * world.rng.uniform(0.1, 9, (12, 1))
+    shown = tartarus(
+        *("evaluate", write(world, rows), "--experiment", "rec_dense", "--dataset", "rec"),
+        *("-w", world.root, "--json"),
+    ).document
+    users = np.load(world.datasets / "user_factors_als_4_rec.npy")
+    relevant = load_npz(world.datasets / "matrix_test_rec.npz").toarray().T > 0
+    scores = users @ (rows / np.linalg.norm(rows, axis=1, keepdims=True)).T
+    assert shown["metrics"]["MAP@500"] == pytest.approx(hand_map(scores, relevant))
+    true = np.load(world.datasets / "item_factors_test_als_4_rec.npy")
+    oracle = users @ (true / np.linalg.norm(true, axis=1, keepdims=True)).T
+    assert shown["rows"]["oracle"]["MAP@500"] == pytest.approx(hand_map(oracle, relevant))
+    assert (shown["model"], shown["items"], shown["users"]) == (None, 12, USERS)
+
+
+def test_pmi_scores_are_the_cosine_with_the_users(tartarus: Command, world: World) -> None:
+    users = np.load(world.datasets / "user_factors_als_4_rec.npy")
+    np.save(world.datasets / "user_factors_pmi_4_rec.npy", users * world.rng.uniform(1, 9, (9, 1)))
+    np.save(world.datasets / "item_factors_pmi_4_rec.npy", world.rng.standard_normal((40, 4)))
+    rows = world.rng.standard_normal((12, 4))
+    words = ("evaluate", write(world, rows), "--experiment", "rec_dense", "--dataset", "rec")
+    als = tartarus(*words, "-w", world.root, "--json").document
+    pmi = tartarus(*words, "-w", world.root, "--json", "--set", "targets.kind=pmi").document
+    assert pmi["metrics"] == pytest.approx(als["metrics"])  # a user's length changes no ranking
+    assert "oracle" not in pmi["rows"]
+
+
+def test_a_user_without_relevant_items_counts_as_zero_and_is_counted(
+    tartarus: Command, world: World
+) -> None:
+    path = world.datasets / "matrix_test_rec.npz"
+    truth = load_npz(path).toarray()
+    truth[:, :3] = 0
+    save_npz(path, csr_array(truth))
+    true = np.load(world.datasets / "item_factors_test_als_4_rec.npy")
+    shown = tartarus(
+        *("evaluate", write(world, true), "--experiment", "rec_dense", "--dataset", "rec"),
+        *("-w", world.root, "--json"),
+    ).document
+    figures = shown["metrics"]
+    assert shown["users_without_relevant"] == 3
+    some = figures["MAP@500 (users with relevant items)"]
+    assert figures["MAP@500"] == pytest.approx(some * 6 / 9)
+
+
+def test_items_without_a_prediction_rank_last_and_are_counted(
+    tartarus: Command, world: World
+) -> None:
+    true = np.load(world.datasets / "item_factors_test_als_4_rec.npy")
+    ids = world.root / "ids.tsv"
+    order = [7, 3, 5, 0, 1]
+    ids.write_text("".join(f"test-{n}\n" for n in order))
+    shown = tartarus(
+        *("evaluate", write(world, true[order]), "--experiment", "rec_dense"),
+        *("--dataset", "rec", "--ids", ids, "-w", world.root, "--json"),
+    ).document
+    assert shown["items_without_prediction"] == 7
+    users = np.load(world.datasets / "user_factors_als_4_rec.npy")
+    scores = users @ (true / np.linalg.norm(true, axis=1, keepdims=True)).T
+    scores[:, sorted(set(range(12)) - set(order))] = -np.inf
+    relevant = load_npz(world.datasets / "matrix_test_rec.npz").toarray().T > 0
+    assert shown["metrics"]["MAP@500"] == pytest.approx(hand_map(scores, relevant))
+
+
+def test_slices_of_users_add_up_to_the_whole(tartarus: Command, world: World) -> None:
+    rows = write(world, world.rng.standard_normal((12, 4)))
+    words = ("evaluate", rows, "--experiment", "rec_dense", "--dataset", "rec", "-w", world.root)
+    whole = tartarus(*words, "--json").document
+    parts = [tartarus(*words, "--users", part, "--json").document for part in ("0:4", "4:")]
+    assert [part["users"] for part in parts] == [4, 5]
+    for row in ("metrics", "rows"):
+        first, second, all_ = (
+            (each[row] if row == "metrics" else each[row]["random"])["MAP@500"]
+            for each in (*parts, whole)
+        )
+        assert all_ == pytest.approx((4 * first + 5 * second) / 9)
+
+
+def test_figures_do_not_depend_on_the_size_of_the_blocks(
+    tartarus: Command, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = write(world, world.rng.standard_normal((12, 4)))
+    words = ("evaluate", rows, "--experiment", "rec_dense", "--dataset", "rec", "-w", world.root)
+    whole = tartarus(*words, "--json").document
+    monkeypatch.setattr("tartarus_cli.steps.ranking.BLOCK_BYTES", 100)
+    small = tartarus(*words, "--json").document
+    assert small["metrics"] == pytest.approx(whole["metrics"])
+    assert small["rows"]["random"] == pytest.approx(whole["rows"]["random"])
+
+
+def test_k_adds_cut_offs_and_published_adds_its_ndcg(tartarus: Command, world: World) -> None:
+    rows = write(world, world.rng.standard_normal((12, 4)))
+    words = ("evaluate", rows, "--experiment", "rec_dense", "--dataset", "rec", "-w", world.root)
+    usual = set(tartarus(*words, "--json").document["metrics"])
+    more = set(tartarus(*words, "--json", "--k", 10, "--published").document["metrics"])
+    assert {"MAP@500", "MRR", "ROC-AUC", "PR-AUC", "C@5", "HR@1"} <= usual
+    assert {"P@10", "R@10", "nDCG@10", "C@10", "nDCG@5 (published)"} <= more - usual
+
+
+def test_multiclass_figures_are_those_of_sklearn(tartarus: Command, world: World) -> None:
+    scores = world.rng.standard_normal((12, 3))
+    shown = tartarus(
+        *("evaluate", write(world, scores), "--experiment", "single-label-vector"),
+        *("--dataset", "one", "-w", world.root, "--json"),
+    ).document
+    truth = np.load(world.datasets / "item_factors_test_class_3_one.npy").argmax(axis=1)
+    best = scores.argmax(axis=1)
+    assert shown["metrics"]["accuracy"] == pytest.approx(accuracy_score(truth, best))
+    assert shown["metrics"]["f1_macro"] == pytest.approx(f1_score(truth, best, average="macro"))
+    assert np.sum(shown["confusion"]) == 12
+    assert [each["name"] for each in shown["classes"]] == ["jazz", "soul", "rock"]
+    assert (shown["users"], shown["rows"]) == (None, {})
+
+
+def test_multilabel_pmi_scores_are_cosines_with_the_labels(tartarus: Command, world: World) -> None:
+    rows = world.rng.standard_normal((12, 2))
+    shown = tartarus(
+        *("evaluate", write(world, rows), "--experiment", "cosine_multilabel_vector"),
+        *("--dataset", "many", "-w", world.root, "--json"),
+    ).document
+    labels = np.load(world.datasets / "class_factors_pmi_2_many.npy")
+    unit = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in (rows, labels)]
+    truth = np.load(world.datasets / "item_factors_test_class_3_many.npy")
+    expected = roc_auc_score(truth, unit[0] @ unit[1].T, average="macro")
+    assert shown["metrics"]["ROC-AUC"] == pytest.approx(expected)
+
+
+def test_label_factors_may_be_called_user_factors_and_the_truth_y_test_pmi(
+    tartarus: Command, world: World
+) -> None:
+    rows = write(world, world.rng.standard_normal((12, 2)))
+    many = ("--experiment", "cosine_multilabel_vector", "--dataset", "many")
+    words = ("evaluate", rows, *many, "-w", world.root, "--json")
+    expected = tartarus(*words).document["metrics"]
+    there = world.datasets
+    (there / "class_factors_pmi_2_many.npy").rename(there / "user_factors_pmi_2_many.npy")
+    old = there / "item_factors_test_class_3_many.npy"
+    old.rename(there / "y_test_pmi_3_many.npy")
+    assert tartarus(*words).document["metrics"] == pytest.approx(expected)
+
+
+def test_results_are_kept_with_one_line_a_model(tartarus: Command, world: World) -> None:
+    quick = ("--set", "training.epochs=1", "--set", "network.hidden=4")
+    words = ("run", "rec_dense", "text", "--dataset", "rec", "-w", world.root, *quick)
+    first = tartarus(*words, "--json").document
+    tartarus("run", "single-label-vector", "text", "--dataset", "one", "-w", world.root, *quick)
+    results = world.root / "data" / "results"
+    assert json.loads((results / "model_1.json").read_text()) == first
+    lines = [line.split("\t") for line in (results / "results.tsv").read_text().splitlines()]
+    assert [line[0] for line in lines] == ["model", "model_1", "model_2"]
+    assert lines[1][:6] == ["model_1", "rec_dense", "text", "rec", "recommendation", "0"]
+    assert {len(line) for line in lines} == {len(lines[0])}
+    column = lines[0].index("MAP@500")
+    assert float(lines[1][column]) == first["metrics"]["MAP@500"]
+    assert lines[2][column] == ""
+
+
+def test_a_model_counts_how_often_its_test_figures_were_computed(
+    tartarus: Command, world: World
+) -> None:
+    quick = ("--set", "training.epochs=1", "--set", "network.hidden=4")
+    ran = tartarus(
+        "run", "rec_dense", "text", "--dataset", "rec", "-w", world.root, *quick, "--json"
+    )
+    again = tartarus("evaluate", "-w", world.root, "--json")
+    assert again.document == ran.document
+    shown = tartarus("models", "show", "model_1", "-w", world.root, "--json").document
+    assert shown["test_evaluations"] == 2
+    assert shown["scores"]["MAP@500"] == ran.document["metrics"]["MAP@500"]
+
+
+def test_evaluating_before_predicting_says_what_to_do(tartarus: Command, world: World) -> None:
+    quick = ("--set", "training.epochs=1", "--set", "network.hidden=4")
+    tartarus("train", "rec_dense", "text", "--dataset", "rec", "-w", world.root, *quick)
+    refused = tartarus("evaluate", "model_1", "-w", world.root)
+    assert refused.status == 1
+    assert "factors_model_1.npy is missing" in refused.err
+    assert "tartarus predict model_1" in refused.err
+
+
+WRONG_ROWS = {
+    "too few rows": (np.zeros((11, 4)), "11 rows"),
+    "too few factors": (np.zeros((12, 3)), "4 factors"),
+    "a vector": (np.zeros(12), "shape (12,)"),
+    "text": (np.array([["a"] * 4] * 12), "<U1"),
+    "NaN": (np.where(np.eye(12, 4) > 0, np.nan, 1), "NaN or infinity in 4 rows (0, 1, 2, 3"),
+}
+
+
+@pytest.mark.parametrize("why", WRONG_ROWS)
+def test_wrong_predictions_are_refused_with_their_fault(
+    why: str, tartarus: Command, world: World
+) -> None:
+    rows, said = WRONG_ROWS[why]
+    refused = tartarus(
+        *("evaluate", write(world, rows), "--experiment", "rec_dense", "--dataset", "rec"),
+        *("-w", world.root),
+    )
+    assert refused.status == 1
+    assert said in refused.err
+    assert not (world.root / "data" / "results").exists()
+
+
+def test_what_is_asked_wrongly_exits_2(tartarus: Command, world: World) -> None:
+    path = write(world, np.zeros((12, 4)))
+    base = ("evaluate", path, "-w", world.root, "--dataset", "rec")
+    assert "--experiment" in tartarus(*base).err
+    assert tartarus(*base).status == 2
+    assert tartarus(*base, "--experiment", "rec_dens").status == 2
+    assert tartarus(*base, "--experiment", "rec_dense", "--users", "5").status == 2
+    assert tartarus(*base, "--experiment", "rec_dense", "--users", "50:60").status == 2
+    assert tartarus(*base, "--experiment", "rec_dense", "--k", "0").status == 2
+    other = ("evaluate", path, "-w", world.root, "--experiment", "rec_dense", "--dataset", "reck")
+    assert (tartarus(*other).status, "rec" in tartarus(*other).err) == (2, True)
+    assert tartarus("evaluate", "model_1", "-w", world.root).status == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("1:5", slice(1, 5)), (":5", slice(None, 5)), ("1:", slice(1, None)), (None, slice(None))],
+)
+def test_users_are_given_as_a_slice(text: str | None, expected: slice) -> None:
+    assert parse_users(text) == expected

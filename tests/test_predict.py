@@ -1,0 +1,131 @@
+"""Predicting, and reading out layers."""
+
+import numpy as np
+import pytest
+
+from tests.conftest import Command
+from tests.worlds import SPLITS, World
+
+QUICK = ("--set", "training.epochs=2", "--set", "network.hidden=8")
+
+
+@pytest.fixture
+def trained(tartarus: Command, world: World) -> World:
+    """Return a world with a rec_multi model of ``rec`` and a single-label one of ``one``."""
+    words = ("--set", "inputs.count=2", "-w", world.root)
+    tartarus("train", "rec_multi", "text", "audio-sparse", "--dataset", "rec", *words, *QUICK)
+    tartarus("train", "single-label-multimodal", "text", "audio", "--dataset", "one", *words)
+    return world
+
+
+def test_predicted_factors_come_with_their_ids(tartarus: Command, trained: World) -> None:
+    told = tartarus("predict", "model_1", "-w", trained.root, "--json").document
+    factors = trained.root / "data" / "factors"
+    assert told["splits"] == {"test": SPLITS["test"]}
+    assert {path.name for path in factors.iterdir()} == {
+        *("factors_model_1.npy", "index_factors_model_1.tsv")
+    }
+    rows = np.load(factors / "factors_model_1.npy")
+    assert (rows.shape, rows.dtype) == ((SPLITS["test"], 4), np.float32)
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(len(rows)), abs=1e-5)
+    ids = (factors / "index_factors_model_1.tsv").read_text()
+    assert ids == (trained.datasets / "items_index_test_rec.tsv").read_text()
+
+
+def test_the_newest_model_is_meant_if_none_is_named(tartarus: Command, trained: World) -> None:
+    told = tartarus("predict", "-w", trained.root, "--json", "--split", "all").document
+    assert (told["model"], told["splits"]) == ("model_2", SPLITS)
+
+
+def test_a_layer_becomes_a_setting_of_every_set_that_the_next_run_can_use(
+    tartarus: Command, trained: World
+) -> None:
+    told = tartarus("predict", "model_1", "--layer", "dense_1", "-w", trained.root, "--json")
+    assert told.document["setting"] == "model_1-pred_dense_1"
+    assert told.document["splits"] == {"train": SPLITS["train"], "test": SPLITS["test"]}
+    rows = np.load(trained.features / "X_train_model_1-pred_dense_1_rec.npy")
+    assert rows.shape == (SPLITS["train"], 8)
+    assert rows.min() >= 0  # behind a relu
+    again = tartarus(
+        *("run", "rec_multi", "model_1-pred_dense_1", "text", "--dataset", "rec"),
+        *("-w", trained.root, "--json", *QUICK),
+    )
+    assert again.document["settings"] == ["model_1-pred_dense_1", "text"]
+
+
+def test_a_layer_holds_what_the_network_computes_there(tartarus: Command, trained: World) -> None:
+    """The layers before the end, put through the rest by hand, give the prediction."""
+    tartarus("predict", "model_1", "-w", trained.root)
+    for layer in ("dense_1", "dense_2"):
+        tartarus("predict", "model_1", "--layer", layer, "-w", trained.root)
+    hidden, linear = (
+        np.load(trained.features / f"X_test_model_1-pred_{layer}_rec.npy")
+        for layer in ("dense_1", "dense_2")
+    )
+    import keras
+
+    import tartarus_cli.layers  # noqa: F401 — registers the layers
+
+    path = trained.root / "data" / "models" / "model_1" / "model.keras"
+    kernel, bias = keras.saving.load_model(path).get_layer("dense_2").get_weights()
+    assert linear == pytest.approx(hidden @ kernel + bias, abs=1e-5)
+    norms = np.linalg.norm(linear, axis=1, keepdims=True)
+    factors = np.load(trained.root / "data" / "factors" / "factors_model_1.npy")
+    assert factors == pytest.approx(linear / norms, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [("6", "dense_1"), ("-2", "dense_2"), ("output", "unit_norm"), ("input_1", "input_1")],
+)
+def test_a_layer_may_be_named_by_index_or_as_output(
+    wanted: str, name: str, tartarus: Command, trained: World
+) -> None:
+    told = tartarus(
+        *("predict", "model_1", "--layer", wanted, "--split", "test", "-w", trained.root, "--json")
+    )
+    assert told.document["layer"] == name
+    assert [path for path in told.document["files"] if f"pred_{name}_rec" in path]
+
+
+def test_an_unknown_layer_lists_those_there_are(tartarus: Command, trained: World) -> None:
+    for wanted in ("dense_9", "99", ""):
+        refused = tartarus("predict", "model_1", "--layer", wanted, "-w", trained.root)
+        assert refused.status == 2
+        assert "6 dense_1, 7 dense_2, 8 unit_norm" in refused.err
+
+
+def test_an_unknown_model_or_split_is_asked_wrongly(tartarus: Command, trained: World) -> None:
+    assert tartarus("predict", "model_7", "-w", trained.root).status == 2
+    assert tartarus("predict", "../model_1", "-w", trained.root).status == 2
+    refused = tartarus("predict", "model_1", "--split", "val", "-w", trained.root)
+    assert (refused.status, "rec has no val items" in refused.err) == (2, True)
+
+
+def test_features_of_another_width_than_in_training_are_an_error(
+    tartarus: Command, trained: World
+) -> None:
+    path = trained.features / "X_test_text_rec.npy"
+    np.save(path, np.load(path)[:, :-1])
+    refused = tartarus("predict", "model_1", "-w", trained.root)
+    assert refused.status == 1
+    assert "X_test_text_rec.npy is 5 wide" in refused.err
+    assert not (trained.root / "data" / "factors" / "factors_model_1.npy").exists()
+
+
+def test_a_damaged_model_is_an_error_not_a_traceback(tartarus: Command, trained: World) -> None:
+    path = trained.root / "data" / "models" / "model_1" / "model.keras"
+    path.write_bytes(path.read_bytes()[:1000])
+    refused = tartarus("predict", "model_1", "-w", trained.root)
+    assert (refused.status, "model.keras cannot be loaded" in refused.err) == (1, True)
+
+
+def test_predictions_do_not_depend_on_the_size_of_the_blocks(
+    tartarus: Command, trained: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = trained.root / "data" / "factors" / "factors_model_1.npy"
+    tartarus("predict", "model_1", "-w", trained.root)
+    whole = np.load(path)
+    monkeypatch.setattr("tartarus_cli.steps.predict.BLOCK", 5)
+    tartarus("predict", "model_1", "-w", trained.root)
+    assert np.load(path) == pytest.approx(whole, abs=1e-6)
