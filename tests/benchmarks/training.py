@@ -140,8 +140,10 @@ def bare_loop(part: Part, epochs: int) -> Callable[[], float]:
 def speed(width: int, items: int, rounds: int) -> None:
     """Print items a second of both, round by round, and the median ratio."""
     rng = np.random.default_rng(0)
-    draw = partial(rng.standard_normal, dtype=np.float32)
-    part = part_of((draw((items, width)), draw((items, width))), draw((items, DIM)))
+    one, two, targets = (
+        rng.standard_normal((items, wide), dtype=np.float32) for wide in (width, width, DIM)
+    )
+    part = part_of((one, two), targets)
     epochs = 3
     ours, bare = fit_of("rec_multi", part, epochs), bare_loop(part, epochs)
     ratios = []

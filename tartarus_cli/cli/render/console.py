@@ -67,12 +67,16 @@ def figure(value: float | None) -> str:
     return "—" if value is None or value != value else f"{value:.4f}"  # noqa: PLR0124 — NaN
 
 
-def table(*headings: str) -> Table:
-    """Make a table; a heading that begins with ``>`` is that of a column of numbers."""
+def table(*headings: str, narrow: bool = False) -> Table:
+    """Make a table; a heading that begins with ``>`` is that of a column of numbers.
+
+    A narrow one has no lines and a single blank between its columns.
+    """
     from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE, pad_edge=False)
+    made = Table(box=None if narrow else box.SIMPLE, pad_edge=False)
+    made.padding = (0, 1, 0, 0) if narrow else (0, 1)
     for heading in headings:
         justify: Literal["left", "right"] = "right" if heading[:1] == ">" else "left"
         made.add_column(heading.removeprefix(">"), justify=justify, overflow="fold")

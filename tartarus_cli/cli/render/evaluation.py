@@ -100,7 +100,7 @@ def _classes(result: Evaluation) -> None:
 
 
 def _confusion(names: Sequence[str], counts: Sequence[Sequence[int]]) -> None:
-    shown = table("true ↓ predicted →", *(f">{n + 1}" for n in range(len(names))))
+    shown = table("true ↓ predicted →", *(f">{n + 1}" for n in range(len(names))), narrow=True)
     for number, (name, row) in enumerate(zip(names, counts, strict=True), 1):
         cells = [str(count) if count else "[dim]·[/]" for count in row]
         shown.add_row(f"{number} {plain(name)}", *cells)
