@@ -37,6 +37,13 @@ class RequestError(TartarusError):
     exit_code = 2
 
 
+def system_error(problem: OSError) -> TartarusError:
+    """Explain what the operating system refused: a permission, or room on the disk."""
+    where = f"{shown(Path(problem.filename))}: " if isinstance(problem.filename, str) else ""
+    hint = "Look at the permissions of the workspace, and at the room on the disk."
+    return TartarusError(f"{where}{problem.strerror or problem}", hint=hint)
+
+
 def shown(path: Path) -> str:
     """Write a path the way the user sees it: relative to where they stand, if it is below."""
     try:
@@ -56,7 +63,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     'There are none.'
     """
     names = list(known)
-    near = get_close_matches(name, names, n=3, cutoff=0.55)
+    by_lower = {each.lower(): each for each in names}
+    near = get_close_matches(name.lower(), by_lower, n=3, cutoff=0.55)
     if near:
-        return f"Did you mean {' or '.join(near)}?"
+        return f"Did you mean {' or '.join(by_lower[each] for each in near)}?"
     return f"There are {', '.join(names) or 'none'}."

@@ -9,6 +9,22 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
+from tartarus_cli.errors import FileError
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Explain why a file cannot be opened, such as for want of permission."""
+    try:
+        yield
+    except OSError as problem:
+        raise FileError(
+            path,
+            found=f"it cannot be read ({problem.strerror or problem})",
+            expected="a file that may be read",
+            hint="Look at its permissions, and at the disk.",
+        ) from None
+
 
 def same_bytes(one: Path, other: Path) -> bool:
     """Whether two files hold the same bytes."""

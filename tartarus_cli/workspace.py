@@ -187,7 +187,7 @@ class Inventory:
                 raise FileError(
                     other.path,
                     found=f"another content than in {shown(found[0].path)}",
-                    expected=f"one file, data/{found[0].canonical}",
+                    expected=f"one file, {shown(self.workspace.data / found[0].canonical)}",
                     hint="Keep the right one of the two and move the other away.",
                 )
         return min(found, key=lambda file: not self.is_canonical(file)) if found else None

@@ -1,10 +1,10 @@
 """What several tests share."""
 
 import json
-from shutil import copytree
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest

@@ -15,7 +15,7 @@ from tartarus_cli.cli.init import init
 from tartarus_cli.cli.predict import predict
 from tartarus_cli.cli.run import run
 from tartarus_cli.cli.train import train
-from tartarus_cli.errors import TartarusError
+from tartarus_cli.errors import TartarusError, system_error
 
 P = ParamSpec("P")
 
@@ -33,6 +33,11 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
         except TartarusError as problem:
             render.error(problem)
             raise typer.Exit(problem.exit_code) from None
+        except BrokenPipeError:
+            raise  # whoever read our output has seen enough
+        except OSError as problem:
+            render.error(system_error(problem))
+            raise typer.Exit(1) from None
         except KeyboardInterrupt:
             render.interrupted()
             raise typer.Exit(INTERRUPTED) from None

@@ -1,7 +1,10 @@
 """Arrays from files that nobody vouches for: headers first, nothing unpickled, nothing trusted."""
 
+import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -12,11 +15,15 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.errors import FileError
-from tartarus_cli.files import replacing
+from tartarus_cli.files import readable, replacing
 
 NUMBERS = "fiub"  # kinds of dtype that count as numbers: float, int, unsigned, bool
 CSR_PARTS = ("data", "indices", "indptr", "shape")
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError)
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError),
+    RuntimeError,  # an encrypted member
+)
+MOST_COLUMNS = (1 << 31) - 1
 MOST_DEFLATED = 1100  # deflate shrinks zeros about a thousand times and nothing more
 
 
@@ -46,7 +53,7 @@ def open_dense(path: Path) -> NDArray[Any]:
     FileError
         If the file is no ``.npy`` file, is cut short, or holds anything but numbers.
     """
-    with path.open("rb") as file:
+    with readable(path), path.open("rb") as file:
         header = read_header(path, file)
     size = path.stat().st_size
     if size < header.size:
@@ -54,7 +61,7 @@ def open_dense(path: Path) -> NDArray[Any]:
             path,
             found=f"cut short: {size:,} bytes",
             expected=f"{header.size:,} bytes for an array {header.shape} of {header.dtype}",
-            hint="Copy or compute the file again.",
+            hint=_AGAIN,
         )
     if 0 in header.shape:
         return np.zeros(header.shape, header.dtype)
@@ -80,9 +87,10 @@ def read_header(path: Path, file: IO[bytes], member: str = "") -> Header:
     try:
         major, _ = npy.read_magic(file)
         read = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
-        shape, fortran, dtype = read(file)
-    except (ValueError, SyntaxError, TypeError, *UNREADABLE) as problem:
-        found = within + (_pickle_or(path) or f"not an npy file ({_first_line(problem)})")
+        with warnings.catch_warnings(action="ignore"):  # of headers that Python 2 wrote
+            shape, fortran, dtype = read(file)
+    except Exception as problem:  # noqa: BLE001 — a damaged header makes NumPy raise anything
+        found = within + (_pickle_or(path) or f"damaged, or no npy file ({_first_line(problem)})")
         _refuse(path, found=found, expected="an array in npy format", hint=_SAVE_DENSE)
     if dtype.kind not in NUMBERS:
         content = "Python objects (a pickle), which are never loaded" if dtype.hasobject else dtype
@@ -104,14 +112,11 @@ def open_csr(path: Path) -> csr_array:
     FileError
         If the file is damaged, is no CSR matrix, or its indices point outside of it.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            parts = _csr_parts(path, archive)
-    except UNREADABLE as problem:
-        found = _pickle_or(path) or f"damaged or no npz file ({_first_line(problem)})"
-        _refuse(path, found=found, expected="a sparse matrix in npz format", hint=_SAVE_CSR)
-    data, indices, indptr, shape = parts
+    with readable(path), _opened(path, "a sparse matrix in npz format") as archive:
+        _check_format(path, archive)
+        data, indices, indptr, shape = (_member(path, archive, n, CSR_PARTS) for n in CSR_PARTS)
     _check_csr(path, data, indices, indptr, shape)
+    data = data.astype(np.float32 if data.dtype == np.float16 else data.dtype.newbyteorder("="))
     matrix = csr_array((data, indices, indptr), shape=tuple(int(n) for n in shape))
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
@@ -126,42 +131,53 @@ def read_arrays(path: Path, names: tuple[str, ...]) -> list[NDArray[Any]]:
     FileError
         If the file is damaged, or one of them is missing or holds anything but numbers.
     """
+    with readable(path), _opened(path, f"an npz file with {', '.join(names)}") as archive:
+        return [_member(path, archive, name, names) for name in names]
+
+
+@contextmanager
+def _opened(path: Path, expected: str) -> Iterator[zipfile.ZipFile]:
+    """Open an npz file; whatever is wrong with the archive itself is explained."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return [_member(path, archive, name) for name in names]
+            yield archive
+    except PermissionError:
+        raise
     except UNREADABLE as problem:
-        found = _pickle_or(path) or f"damaged or no npz file ({_first_line(problem)})"
-        _refuse(path, found=found, expected=f"an npz file with {', '.join(names)}", hint=_SAVE_CSR)
+        found = _pickle_or(path) or f"damaged, or no npz file ({_first_line(problem)})"
+        _refuse(path, found=found, expected=expected, hint=_AGAIN)
 
 
-def _csr_parts(path: Path, archive: zipfile.ZipFile) -> list[NDArray[Any]]:
-    if "format.npy" in archive.namelist():
-        with archive.open("format.npy") as file:
-            kept = file.read(4096)[-3:].decode("latin-1").strip("\0 ")
-        if kept != "csr":
-            found = f"a sparse matrix in {kept!r} format"
-            _refuse(path, found=found, expected="CSR format", hint=_SAVE_CSR)
-    return [_member(path, archive, name) for name in CSR_PARTS]
+def _check_format(path: Path, archive: zipfile.ZipFile) -> None:
+    if "format.npy" not in archive.namelist():
+        return
+    with archive.open("format.npy") as file:
+        text = file.read(4096).decode("latin-1").replace("\0", "").rstrip()
+    if not text.endswith("csr"):
+        found = f"a sparse matrix in {text[-3:]!r} format"
+        _refuse(path, found=found, expected="CSR format", hint=_SAVE_CSR)
 
 
-def _member(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+def _member(
+    path: Path, archive: zipfile.ZipFile, name: str, wanted: tuple[str, ...]
+) -> NDArray[Any]:
     try:
         info = archive.getinfo(f"{name}.npy")
     except KeyError:
         found = f"no array {name!r} (there are {', '.join(archive.namelist()) or 'none'})"
-        _refuse(path, found=found, expected=f"the arrays {', '.join(CSR_PARTS)}", hint=_SAVE_CSR)
+        _refuse(path, found=found, expected=f"the arrays {', '.join(wanted)}", hint=_AGAIN)
     with archive.open(info) as file:
         header = read_header(path, file, name)
     if header.size != info.file_size or info.file_size > MOST_DEFLATED * info.compress_size + 1024:
         found = f"{name}: {info.file_size:,} bytes"
         expected = f"{header.size:,} bytes for an array {header.shape} of {header.dtype}"
-        _refuse(path, found=found, expected=expected, hint="Copy or compute the file again.")
+        _refuse(path, found=found, expected=expected, hint=_AGAIN)
     with archive.open(info) as file:
         try:
             return np.asarray(npy.read_array(file, allow_pickle=False))
         except ValueError as problem:
             found = f"{name}: damaged ({_first_line(problem)})"
-            _refuse(path, found=found, expected=f"an array {header.shape}", hint=_SAVE_CSR)
+            _refuse(path, found=found, expected=f"an array {header.shape}", hint=_AGAIN)
 
 
 def _check_csr(
@@ -174,6 +190,10 @@ def _check_csr(
     if shape.shape != (2,) or shape.dtype.kind not in "iu" or (shape < 0).any():
         _refuse(path, found=f"shape {shape}", expected="rows and columns", hint=_SAVE_CSR)
     rows, width = (int(n) for n in shape)
+    if width > MOST_COLUMNS:
+        _refuse(
+            path, found=f"{width:,} columns", expected=f"{MOST_COLUMNS:,} or fewer", hint=_AGAIN
+        )
     integers = indices.dtype.kind in "iu" and indptr.dtype.kind in "iu"
     fits = (data.ndim, indices.ndim, indptr.shape) == (1, 1, (rows + 1,))
     if not (integers and fits) or indices.size != data.size:
@@ -188,6 +208,7 @@ def _check_csr(
         _refuse(path, found=found, expected=f"0 to {width - 1}", hint=_SAVE_CSR)
 
 
+_AGAIN = "Copy or compute the file again."
 _SAVE_DENSE = "Write it with numpy.save(path, array, allow_pickle=False), as numbers."
 _SAVE_CSR = "Write it with scipy.sparse.save_npz(path, matrix.tocsr())."
 

@@ -14,6 +14,8 @@ from tartarus_cli.errors import FileError
 
 BLOCK_BYTES = 16 << 20  # of a matrix that is read block by block
 
+MOST_COLUMNS = 1 << 26  # of features; a larger number is damage
+
 Rows = slice | NDArray[np.integer]
 
 
@@ -64,11 +66,11 @@ def open_matrix(path: Path) -> Matrix:
         If the file is damaged, is no matrix, or holds anything but numbers.
     """
     values = open_csr(path) if path.suffix == ".npz" else open_dense(path)
-    if values.ndim != 2 or values.shape[1] == 0:
+    if values.ndim != 2 or not 0 < values.shape[1] <= MOST_COLUMNS:
         raise FileError(
             path,
             found=f"an array of shape {values.shape}",
-            expected="a matrix (rows, columns)",
+            expected=f"a matrix (rows, columns) of at most {MOST_COLUMNS:,} columns",
             hint="Write one row for each id.",
         )
     return Matrix(path, values)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tartarus_cli.errors import FileError
-from tartarus_cli.files import write_text
+from tartarus_cli.files import readable, write_text
 
 
 def read_lines(path: Path) -> list[str]:
@@ -18,8 +18,10 @@ def read_lines(path: Path) -> list[str]:
     FileError
         If the file is not UTF-8.
     """
+    with readable(path):
+        read = path.read_bytes()
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = problem.object.count(b"\n", 0, problem.start) + 1
         raise FileError(

@@ -43,12 +43,13 @@ def scan(matrix: Matrix, seen: Callable[[float], None] = lambda _share: None) ->
     tally = _Tally(matrix.shape[1])
     for block in matrix.blocks():
         values = matrix.values[block]
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # counted, not warned of
             values = values.astype(np.float32)
-        if isinstance(values, csr_array):
-            tally.add_sparse(values)
-        else:
-            tally.add_dense(np.ascontiguousarray(values))
+            if isinstance(values, csr_array):
+                values.eliminate_zeros()
+                tally.add_sparse(values)
+            else:
+                tally.add_dense(np.ascontiguousarray(values))
         seen((block.stop - block.start) / matrix.shape[0])
     return tally.statistics(matrix.shape[0])
 

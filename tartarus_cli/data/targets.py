@@ -1,8 +1,9 @@
 """Which file holds what a network learns, and which holds the truth it is judged by."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from tartarus_cli.data.features import Matrix, open_matrix
+from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.ids import read_lines
 from tartarus_cli.data.scan import scan
 from tartarus_cli.errors import DataError
@@ -31,7 +32,7 @@ def settle_dim(inventory: Inventory, wanted: Wanted) -> Wanted:
     if wanted.dim in dims or len(dims) == 1:
         return Wanted(wanted.dataset, wanted.fact, wanted.dim if wanted.dim in dims else dims[0])
     if not dims:
-        inventory.require(Kind.TARGETS, dim=str(wanted.dim), **fields)
+        inventory.require(Kind.TARGETS, dim=str(wanted.dim), **fields)  # says that it is missing
     msg = f"{wanted.dataset} has {wanted.fact} targets of {dims} dimensions, not {wanted.dim}"
     raise DataError(msg, hint=f"Choose one of them: --set targets.dim={dims[0]}.")
 
@@ -44,12 +45,11 @@ def target_file(inventory: Inventory, wanted: Wanted, split: str) -> DataFile | 
     )
 
 
-def label_factors_file(inventory: Inventory, wanted: Wanted) -> DataFile:
+def label_factors_file(inventory: Inventory, wanted: Wanted) -> DataFile | None:
     """Return the factors of the labels, ``(classes, dim)``; old datasets call them users."""
     fields = {"fact": wanted.fact, "dim": str(wanted.dim), "dataset": wanted.dataset}
     found = inventory.find(Kind.CLASS_FACTORS, **fields)
-    found = found or inventory.find(Kind.USER_FACTORS, **fields)
-    return found or inventory.require(Kind.CLASS_FACTORS, **fields)
+    return found or inventory.find(Kind.USER_FACTORS, **fields)
 
 
 def label_names(inventory: Inventory, dataset: str) -> list[str] | None:
@@ -58,7 +58,16 @@ def label_names(inventory: Inventory, dataset: str) -> list[str] | None:
     return read_lines(file.path) if file else None
 
 
-def class_truth(inventory: Inventory, dataset: str) -> Matrix:
+def truth_place(inventory: Inventory, dataset: str) -> Path:
+    """Where the classes of the test items would be written."""
+    known = inventory.select(Kind.TARGETS, fact="class", dataset=dataset)
+    names = label_names(inventory, dataset)
+    dim = str(len(names)) if names else known[0].fields["dim"] if known else "N"
+    fields = {"split": "test", "fact": "class", "dim": dim, "dataset": dataset}
+    return inventory.workspace.place(Kind.TARGETS, **fields)
+
+
+def truth_file(inventory: Inventory, dataset: str) -> DataFile | None:
     """Return the classes of the test items, ``(test items, classes)``, 0 or 1.
 
     The file of as many classes as there are label names, or the only one; a file of PMI targets
@@ -67,24 +76,19 @@ def class_truth(inventory: Inventory, dataset: str) -> Matrix:
     Raises
     ------
     DataError
-        If there is no such file, or none of several is of the number of the labels.
+        If there are several, and none is of the number of the labels.
     """
     fields = {"split": "test", "dataset": dataset}
-    files = inventory.select(Kind.TARGETS, fact="class", **fields)
+    dims = sorted({f.dim for f in inventory.select(Kind.TARGETS, fact="class", **fields)})
     names = label_names(inventory, dataset)
-    dims = sorted({file.dim for file in files})
     if names is not None and len(names) in dims:
         dims = [len(names)]
-    if len(dims) == 1:
-        found = inventory.find(Kind.TARGETS, fact="class", dim=str(dims[0]), **fields)
-        if found:
-            return open_matrix(found.path)
-    if dims:
+    if len(dims) > 1:
         msg = f"{dataset} has class truth of {dims} classes, and no list of labels decides"
         raise DataError(msg, hint=f"Write the names into data/datasets/genre_labels_{dataset}.tsv.")
+    if dims:
+        return inventory.find(Kind.TARGETS, fact="class", dim=str(dims[0]), **fields)
     for file in inventory.select(Kind.TARGETS, fact="pmi", **fields):
-        matrix = open_matrix(file.path)
-        if scan(matrix).binary:
-            return matrix
-    inventory.require(Kind.TARGETS, fact="class", dim=str(len(names) if names else 1), **fields)
-    raise AssertionError
+        if scan(open_matrix(file.path)).binary:
+            return file
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +19,7 @@ from tartarus_cli.experiments.schema import Experiment
 Table = dict[str, Any]
 
 
+@cache
 def preset_paths() -> dict[str, Path]:
     """Presets of the package by name."""
     folder = Path(str(resources.files("tartarus_cli.experiments") / "presets"))
@@ -71,8 +73,7 @@ def resolve(
 
 def _inherited(name: str, own: Path | None, heirs: tuple[str, ...]) -> Table:
     path = _path_of(name, own)
-    table = _read(path)
-    table["name"] = name
+    table = {**_read(path), "name": name}
     parent = table.get("extends")
     if parent is None:
         return table

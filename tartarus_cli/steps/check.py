@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,9 +17,10 @@ from tartarus_cli.data.checks.matrices import (
     check_labels,
     check_matrix,
     check_one_hot,
+    check_users,
     check_widths,
 )
-from tartarus_cli.data.checks.patches import check_patches
+from tartarus_cli.data.checks.patches import check_patches, check_scaler
 from tartarus_cli.data.checks.presence import (
     check_names,
     check_presence,
@@ -28,11 +30,11 @@ from tartarus_cli.data.checks.presence import (
 from tartarus_cli.data.checks.report import Problem, Report
 from tartarus_cli.data.checks.truth import check_listening
 from tartarus_cli.data.targets import Wanted, settle_dim
-from tartarus_cli.errors import DataError, RequestError, TartarusError, nearest
+from tartarus_cli.errors import DataError, RequestError, TartarusError, nearest, shown
 from tartarus_cli.experiments.resolve import experiment_names, resolve
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.progress import UNWATCHED, Progress, Task
-from tartarus_cli.steps.needs import check_request, concerned, missing
+from tartarus_cli.steps.needs import Lack, check_request, concerned, missing
 from tartarus_cli.workspace import SPLITS, DataFile, Inventory, Kind, Workspace
 
 MATRICES = (Kind.FEATURES, Kind.TARGETS, Kind.USER_FACTORS, Kind.CLASS_FACTORS, Kind.WORD_VECTORS)
@@ -88,28 +90,37 @@ def check_data(
     if dataset is not None and dataset not in known:
         msg = f"there is no dataset called {dataset!r} in {workspace.root}"
         raise RequestError(msg, hint=nearest(dataset, known))
-    problems: list[Problem] = []
-    summaries = {}
     chosen = known if dataset is None else [dataset]
     files = [file for file in inventory.files if file.dataset in chosen]
+    experiments = _all_experiments(inventory)
+    summaries, problems = {}, []
     with progress.task("checking", _size(files)) as task:
         for name in chosen:
             report = Report(workspace, name)
-            mine = [file for file in files if file.dataset == name]
-            facts = _check_files(inventory, name, mine, report, task)
-            check_one_hot(facts.checked, report, required=False)
-            check_presence(inventory, name, report)
-            check_unknown([p for p in inventory.unknown if p.stem.endswith(f"_{name}")], report)
-            summaries[name] = _summary(inventory, name, facts)
+            summaries[name] = _check_dataset(inventory, report, task)
+            _add_experiments(inventory, experiments, name, summaries[name])
             problems += report.problems
     if dataset is None:
         report = Report(workspace, "")
-        orphans = (
-            p for p in inventory.unknown if not p.stem.endswith(tuple(f"_{n}" for n in known))
-        )
+        orphans = [p for p in inventory.unknown if not any(_is_of(p, name) for name in known)]
         check_unknown(orphans, report)
         problems += report.problems
     return CheckResult(summaries, problems)
+
+
+def _check_dataset(inventory: Inventory, report: Report, task: Task) -> DatasetSummary:
+    dataset = report.dataset
+    files = [file for file in inventory.files if file.dataset == dataset]
+    facts = _check_files(inventory, dataset, files, report, task)
+    check_one_hot(facts.checked, report, required=False)
+    check_presence(inventory, dataset, report)
+    check_unknown([path for path in inventory.unknown if _is_of(path, dataset)], report)
+    return _summary(inventory, dataset, facts)
+
+
+def _is_of(path: Path, dataset: str) -> bool:
+    """Whether a file whose name means nothing seems to belong to a dataset."""
+    return dataset in path.stem.split("_")
 
 
 def check_experiment(
@@ -150,10 +161,8 @@ def check_experiment(
     wanted = settle_dim(inventory, asked)
     if wanted != asked:
         progress.say(f"{dataset} has {wanted.fact} targets of {wanted.dim}, not {asked.dim}: taken")
-    lacks = missing(inventory, experiment, settings) if evaluated else []
-    if lacks:
-        msg = f"{experiment.name} lacks, in {dataset}: {', '.join(lacks)}"
-        raise DataError(msg, hint=f"Run 'tartarus check-data {dataset}' to see each file.")
+    if evaluated:
+        _raise_lacks(missing(inventory, experiment, settings), experiment)
     report = Report(inventory.workspace, dataset)
     files = concerned(inventory, experiment, settings, wanted)
     with progress.task("checking", _size(files)) as task:
@@ -162,6 +171,14 @@ def check_experiment(
         check_one_hot(facts.checked, report, required=True)
     _raise_errors(report, progress)
     return wanted
+
+
+def _raise_lacks(lacks: Sequence[Lack], experiment: Experiment) -> None:
+    if lacks:
+        dataset, first = experiment.dataset.name, lacks[0]
+        subject = f"{shown(first.path)} is missing: " if first.path else ""
+        msg = f"{subject}{experiment.name} needs {', '.join(lack.what for lack in lacks)}"
+        raise DataError(msg, hint=f"Run 'tartarus check-data {dataset}' to see each file.")
 
 
 def _raise_errors(report: Report, progress: Progress) -> None:
@@ -183,6 +200,7 @@ class _Facts:
 
     sets: dict[str, list[str]]
     checked: list[Checked] = field(default_factory=list)
+    labels: int | None = None
     truth: csr_array | None = None
 
 
@@ -206,8 +224,11 @@ def _check_files(
     for file in one_each:
         _check_contents(file, counts, facts, report, task)
     labels = next((f.path for f in one_each if f.kind is Kind.LABELS and f.path in lists), None)
+    facts.labels = len(lists[labels]) if labels else None
     check_labels((labels, lists[labels]) if labels else None, facts.checked, report)
     check_widths([c for c in facts.checked if c.file.kind is Kind.FEATURES], report)
+    if is_recommendation(inventory, dataset):
+        check_users(facts.checked, report)
     for file in one_each:
         if file.kind in (Kind.TEST_MATRIX, Kind.TRAIN_MATRIX):
             matrix = check_listening(file, counts.rows(file), counts.users(facts.checked), report)
@@ -227,6 +248,8 @@ def _check_contents(
         facts.checked += [] if checked is None else [checked]
     elif file.kind is Kind.PATCHES:
         check_patches(file, facts.sets.get(file.split), report, partial(_advance, task, size))
+    elif file.kind is Kind.SCALER:
+        check_scaler(file, report)
     else:
         task.advance(size)
 
@@ -243,7 +266,7 @@ class _Counts:
     dataset: str
     items: dict[str, int]
     named_users: int | None
-    named_classes: int | None
+    classes: int | None
 
     @classmethod
     def of(
@@ -256,16 +279,20 @@ class _Counts:
         lines = {(f.kind, f.split): len(lists[f.path]) for f in files if f.path in lists}
         items = {split: n for (kind, split), n in lines.items() if kind is Kind.ITEMS}
         users, labels = lines.get((Kind.USERS, "")), lines.get((Kind.LABELS, ""))
-        return cls(inventory, dataset, items, users, labels)
+        classes = inventory.select(Kind.TARGETS, dataset=dataset, fact="class")
+        dims = {file.dim for file in classes}
+        return cls(
+            inventory, dataset, items, users, labels or (dims.pop() if len(dims) == 1 else None)
+        )
 
     def rows(self, file: DataFile) -> int | None:
         if file.kind in (Kind.FEATURES, Kind.TARGETS):
             return self.items.get(file.split)
         if file.kind is Kind.CLASS_FACTORS:
-            return self.named_classes
+            return self.classes
         if file.kind is Kind.USER_FACTORS:
             people = is_recommendation(self.inventory, self.dataset)
-            return self.named_users if people else self.named_classes
+            return self.named_users if people else self.classes
         split = {Kind.TEST_MATRIX: "test", Kind.TRAIN_MATRIX: "train"}.get(file.kind, "")
         return self.items.get(split)
 
@@ -283,26 +310,37 @@ def _summary(inventory: Inventory, dataset: str, facts: _Facts) -> DatasetSummar
             summary.settings[each.file.fields["setting"]] = setting
         if kind is Kind.USER_FACTORS and is_recommendation(inventory, dataset):
             summary.users = shape[0]
-        if kind is Kind.TARGETS and each.file.fields["fact"] == "class":
+        is_classes = kind is Kind.TARGETS and each.file.fields["fact"] == "class"
+        if is_classes and shape[1] in (facts.labels, summary.classes or shape[1]):
             summary.classes = shape[1]
     if facts.truth is not None:
         cells = np.prod(facts.truth.shape, dtype=float)
         summary.users = int(facts.truth.shape[1])
         summary.density = float((facts.truth.data > 0).sum() / cells) if cells else 0.0
-    _experiments(inventory, dataset, summary)
     return summary
 
 
-def _experiments(inventory: Inventory, dataset: str, summary: DatasetSummary) -> None:
-    own = inventory.workspace.experiments
-    for name in experiment_names(own):
+def _add_experiments(
+    inventory: Inventory, experiments: Iterable[Experiment], dataset: str, summary: DatasetSummary
+) -> None:
+    for experiment in experiments:
+        if experiment.dataset.name != dataset:
+            continue
         try:
-            experiment = resolve(name, own=own)
-        except TartarusError:
-            continue  # a broken file of the user's: 'experiments list' says so
-        if experiment.dataset.name == dataset:
-            lacks = missing(inventory, experiment, None)
-            if lacks:
-                summary.waiting[name] = lacks
-            else:
-                summary.ready[name] = experiment.settings
+            lacks = [lack.what for lack in missing(inventory, experiment)]
+        except TartarusError as problem:
+            lacks = [f"files that agree ({problem})"]
+        if lacks:
+            summary.waiting[experiment.name] = lacks
+        else:
+            summary.ready[experiment.name] = experiment.settings
+
+
+def _all_experiments(inventory: Inventory) -> list[Experiment]:
+    """Every experiment that can be read; 'experiments list' tells of the others."""
+    own = inventory.workspace.experiments
+    found = []
+    for name in experiment_names(own):
+        with suppress(TartarusError):
+            found.append(resolve(name, own=own))
+    return found

@@ -14,8 +14,14 @@ from typing import Any
 import numpy as np
 
 from tartarus_cli.data.features import Matrix, open_matrix
-from tartarus_cli.data.targets import class_truth, label_factors_file, label_names
-from tartarus_cli.errors import FileError, RequestError
+from tartarus_cli.data.targets import (
+    Wanted,
+    label_factors_file,
+    label_names,
+    truth_file,
+    truth_place,
+)
+from tartarus_cli.errors import DataError, FileError, RequestError, shown
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.files import write_text
 from tartarus_cli.metrics import classification
@@ -26,7 +32,7 @@ from tartarus_cli.steps.experiments import Asked, seed_of
 from tartarus_cli.steps.predictions import Predictions, of_file, of_model
 from tartarus_cli.steps.ranking import rank
 from tartarus_cli.training.batches import unit_rows
-from tartarus_cli.workspace import Inventory, Workspace
+from tartarus_cli.workspace import Inventory, Kind, Workspace
 
 
 @dataclass(frozen=True)
@@ -227,7 +233,11 @@ def _classification(
     inventory: Inventory, predictions: Predictions, options: EvaluationOptions
 ) -> dict[str, Any]:
     dataset = predictions.wanted.dataset
-    truth = class_truth(inventory, dataset)
+    file = truth_file(inventory, dataset)
+    if file is None:
+        msg = f"{shown(truth_place(inventory, dataset))} is missing"
+        raise DataError(msg, hint=f"Run 'tartarus check-data {dataset}'.")
+    truth = open_matrix(file.path)
     classes = truth.rows(slice(None)) > 0
     if classes.shape[1] < 2:
         raise FileError(
@@ -266,7 +276,7 @@ def _class_scores(
     """Return a score for each class: as predicted, or the cosine with the labels' factors."""
     scores, made_from = predictions.values, truth.path
     if predictions.wanted.fact == "pmi":
-        factors = open_matrix(label_factors_file(inventory, predictions.wanted).path)
+        factors = open_matrix(_label_factors(inventory, predictions.wanted))
         made_from = factors.path
         if factors.shape[1] != scores.shape[1]:
             raise FileError(
@@ -285,6 +295,12 @@ def _class_scores(
             hint="Run 'tartarus check-data' to see which file is out of step.",
         )
     return scores
+
+
+def _label_factors(inventory: Inventory, wanted: Wanted) -> Path:
+    fields = {"fact": wanted.fact, "dim": str(wanted.dim), "dataset": wanted.dataset}
+    file = label_factors_file(inventory, wanted)
+    return (file or inventory.require(Kind.CLASS_FACTORS, **fields)).path
 
 
 def _single_classes(truth: Matrix, classes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from tartarus_cli.data.dataset import check_settings, splits_of
-from tartarus_cli.data.targets import Wanted, settle_dim
+from tartarus_cli.data.targets import (
+    Wanted,
+    label_factors_file,
+    settle_dim,
+    truth_file,
+    truth_place,
+)
 from tartarus_cli.errors import DataError, RequestError, nearest
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.workspace import DataFile, Inventory, Kind
@@ -42,45 +50,73 @@ def _count(settings: int) -> str:
     return f"{settings} setting{'' if settings == 1 else 's'}"
 
 
+@dataclass(frozen=True)
+class Lack:
+    """Something that an experiment needs and that is not there."""
+
+    what: str
+    path: Path | None = None  # the file that would hold it
+
+
 def missing(
-    inventory: Inventory, experiment: Experiment, settings: Sequence[str] | None
-) -> list[str]:
-    """Say in short what an experiment lacks; with no settings given, any complete ones will do."""
-    dataset = experiment.dataset.name
+    inventory: Inventory, experiment: Experiment, settings: Sequence[str] | None = None
+) -> list[Lack]:
+    """Say what an experiment lacks; where no settings are named, any complete ones will do."""
+    dataset, place = experiment.dataset.name, inventory.workspace.place
     lacks = []
     if not experiment.architecture.available:
-        lacks.append(f"the network {experiment.network.name} (not in this version)")
+        lacks.append(Lack(f"the network {experiment.network.name} (not in this version)"))
     there = splits_of(inventory, dataset)
-    lacks += [f"ids of {split}" for split in ("train", "test") if split not in there]
+    for split in ("train", "test"):
+        if split not in there:
+            path = place(Kind.ITEMS, split=split, dataset=dataset)
+            lacks.append(Lack(f"ids of {split}", path))
     lacks += _missing_targets(inventory, experiment)
     if experiment.inputs.kind == "patches":
-        if not inventory.select(Kind.PATCHES, dataset=dataset, split="train"):
-            lacks.append("patches")
+        files = inventory.select(Kind.PATCHES, dataset=dataset)
+        lacks += [] if {*there} <= {file.split for file in files} else [Lack("patches")]
     elif settings is None:
         complete = len(complete_settings(inventory, dataset))
         if complete < experiment.settings:
-            lacks.append(f"{_count(experiment.settings)} (there are {complete})")
+            lacks.append(Lack(f"{_count(experiment.settings)} (there are {complete})"))
+    else:
+        lacks += _missing_features(inventory, dataset, settings)
     return lacks
 
 
-def _missing_targets(inventory: Inventory, experiment: Experiment) -> list[str]:
+def _missing_features(inventory: Inventory, dataset: str, settings: Sequence[str]) -> list[Lack]:
+    lacks = []
+    for setting in settings:
+        files = inventory.select(Kind.FEATURES, setting=setting, dataset=dataset)
+        for split in splits_of(inventory, dataset):
+            if split not in {file.split for file in files}:
+                fields = {"setting": setting, "split": split, "dataset": dataset}
+                ext = files[0].fields["ext"]
+                path = inventory.workspace.place(Kind.FEATURES, ext=ext, **fields)
+                lacks.append(Lack(f"the {split} rows of {setting}", path))
+    return lacks
+
+
+def _missing_targets(inventory: Inventory, experiment: Experiment) -> list[Lack]:
     dataset, fact = experiment.dataset.name, experiment.targets.kind
+    place = inventory.workspace.place
     try:
         wanted = settle_dim(inventory, Wanted(dataset, fact, experiment.targets.dim))
     except DataError:
-        return [f"{fact} targets"]
+        fields = {"fact": fact, "dim": str(experiment.targets.dim), "dataset": dataset}
+        return [Lack(f"{fact} targets", place(Kind.TARGETS, split="train", **fields))]
     fields = {"fact": fact, "dim": str(wanted.dim), "dataset": dataset}
-    users = inventory.select(Kind.USER_FACTORS, **fields)
     lacks = []
     if experiment.dataset.task == "recommendation":
-        lacks += [] if users else ["user factors"]
-        lacks += [] if inventory.select(Kind.TEST_MATRIX, dataset=dataset) else ["truth"]
+        if not inventory.select(Kind.USER_FACTORS, **fields):
+            lacks.append(Lack("user factors", place(Kind.USER_FACTORS, **fields)))
+        if not inventory.select(Kind.TEST_MATRIX, dataset=dataset):
+            lacks.append(Lack("truth", place(Kind.TEST_MATRIX, dataset=dataset)))
         return lacks
-    if fact == "pmi" and not (users or inventory.select(Kind.CLASS_FACTORS, **fields)):
-        lacks.append("label factors")
-    truth = inventory.select(Kind.TARGETS, split="test", dataset=dataset)
-    if not any(file.fields["fact"] in ("class", "pmi") for file in truth):
-        lacks.append("classes of the test items")
+    if fact == "pmi" and label_factors_file(inventory, wanted) is None:
+        lacks.append(Lack("label factors", place(Kind.CLASS_FACTORS, **fields)))
+    if truth_file(inventory, dataset) is None:
+        lacks.append(Lack("classes of the test items", truth_place(inventory, dataset)))
     return lacks
 
 

@@ -77,7 +77,7 @@ def fit_of(name: str, part: Part, epochs: int) -> Callable[[], float]:
 
 
 def bare_loop(part: Part, epochs: int) -> Callable[[], float]:
-    """Return a Python loop over one jitted step of the network of rec_multi; it tells its seconds."""
+    """Return a loop over one jitted step of the network of rec_multi; it tells its seconds."""
     import jax
     import jax.numpy as jnp
 

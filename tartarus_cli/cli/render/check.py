@@ -86,6 +86,7 @@ def _problems(problems: Sequence[Problem]) -> None:
     for problem in problems:
         colour = COLOURS[problem.severity]
         told = f"{plain(problem.file)}\n{plain(problem.found)}; expected {plain(problem.expected)}"
-        told += f"\n[dim]{plain(problem.hint)}[/]"
+        if problem.severity != "note":
+            told += f"\n[dim]{plain(problem.hint)}[/]"
         shown.add_row(f"[{colour}]{problem.severity}[/]", told)
     out().print(shown)

@@ -34,7 +34,7 @@ def aside() -> Console:
 
 def document(value: Any) -> None:
     """Print one JSON document on standard output."""
-    sys.stdout.write(dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(dumps(value, indent=2) + "\n")
 
 
 def error(problem: TartarusError) -> None:

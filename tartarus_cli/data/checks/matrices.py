@@ -9,7 +9,7 @@ import numpy as np
 from tartarus_cli.data.checks.report import Report
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.scan import Statistics, scan
-from tartarus_cli.workspace import DataFile, Kind
+from tartarus_cli.workspace import SPLITS, DataFile, Kind
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _check_values(file: DataFile, statistics: Statistics, report: Report) -> Non
             expected="finite numbers (within the range of float32)",
             hint="Compute these rows again (they are counted from 0), or fill in 0.",
         )
-    if zero:
+    if zero and file.kind is not Kind.WORD_VECTORS:  # whose first row is padding
         report.warn(
             file.path,
             f"{zero:,} of {statistics.rows:,} rows are all zero",
@@ -140,19 +140,44 @@ def _some(which: np.ndarray) -> str:
 def check_labels(
     labels: tuple[Path, list[str]] | None, checked: list[Checked], report: Report
 ) -> None:
-    """Check that there are as many label names as classes."""
+    """Check that there are as many label names as classes, and as many classes in each set."""
+    classes = [c for c in checked if (c.file.kind, c.file.fields.get("fact")) == _CLASSES]
+    dims = {c.matrix.shape[1] for c in classes}
+    if labels is not None and dims and len(labels[1]) not in dims:
+        files = ", ".join(sorted(c.file.path.name for c in classes))
+        report.error(
+            labels[0],
+            f"{len(labels[1]):,} names",
+            expected=f"{' or '.join(map(str, sorted(dims)))}, one for each column of {files}",
+            hint="Write one name a line, in the order of the columns.",
+        )
     if labels is None:
-        return
-    for each in checked:
-        if each.file.fields.get("fact") == "class" and each.file.kind is Kind.TARGETS:
-            names, classes = len(labels[1]), each.matrix.shape[1]
-            if names != classes:
-                report.error(
-                    labels[0],
-                    f"{names:,} names",
-                    expected=f"{classes:,}, one for each column of {each.file.path.name}",
-                    hint="Write one name a line, in the order of the columns.",
-                )
+        _check_same_classes(classes, report)
+
+
+def _check_same_classes(classes: list[Checked], report: Report) -> None:
+    train = {c.matrix.shape[1] for c in classes if c.file.split == "train"}
+    for each in classes:
+        if train and each.matrix.shape[1] not in train:
+            report.error(
+                each.file.path,
+                f"{each.matrix.shape[1]:,} classes",
+                expected=f"{' or '.join(map(str, sorted(train)))}, as in train",
+                hint="Write the same classes, in the same order, in each set.",
+            )
+
+
+def check_users(checked: list[Checked], report: Report) -> None:
+    """Check that all factors of users are those of as many users."""
+    factors = [c for c in checked if c.file.kind is Kind.USER_FACTORS]
+    for each in factors[1:]:
+        if each.matrix.shape[0] != factors[0].matrix.shape[0]:
+            report.error(
+                each.file.path,
+                f"{each.matrix.shape[0]:,} rows",
+                expected=f"{factors[0].matrix.shape[0]:,}, as in {factors[0].file.path.name}",
+                hint="Factorize the plays of the same users.",
+            )
 
 
 def check_one_hot(checked: list[Checked], report: Report, *, required: bool) -> None:
@@ -174,14 +199,14 @@ _CLASSES = (Kind.TARGETS, "class")
 
 
 def check_widths(checked: list[Checked], report: Report) -> None:
-    """Check that a setting is as wide in each set as it is in train."""
-    train = {c.file.fields["setting"]: c for c in checked if c.file.split == "train"}
-    for each in checked:
-        first = train.get(each.file.fields["setting"])
-        if first is not None and each.matrix.shape[1] != first.matrix.shape[1]:
+    """Check that a setting is as wide in each set as in the first, which is train."""
+    first: dict[str, Checked] = {}
+    for each in sorted(checked, key=lambda c: SPLITS.index(c.file.split)):
+        one = first.setdefault(each.file.fields["setting"], each)
+        if each.matrix.shape[1] != one.matrix.shape[1]:
             report.error(
                 each.file.path,
                 f"{each.matrix.shape[1]:,} columns",
-                expected=f"{first.matrix.shape[1]:,}, as in {first.file.path.name}",
+                expected=f"{one.matrix.shape[1]:,}, as in {one.file.path.name}",
                 hint="Compute the sets with the same vocabulary or network.",
             )

@@ -6,6 +6,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from tartarus_cli.data.arrays import MOST_DEFLATED, read_arrays
 from tartarus_cli.data.checks.report import Report
 from tartarus_cli.errors import FileError
 from tartarus_cli.workspace import DataFile
@@ -44,6 +45,20 @@ def check_patches(
             ) from None
 
 
+def check_scaler(file: DataFile, report: Report) -> None:
+    """Check the mean and the scale of each position of a patch."""
+    with report.catching():
+        mean, scale = read_arrays(file.path, ("mean", "scale"))
+        fits = mean.ndim == 1 and mean.shape == scale.shape
+        if not fits or not np.isfinite(mean).all() or not (scale > 0).all():
+            report.error(
+                file.path,
+                f"mean {mean.shape}, scale {scale.shape}, or values that cannot scale",
+                expected="two vectors of frames × bins, finite, the scale above 0",
+                hint=_AGAIN,
+            )
+
+
 def _check_store(
     file: DataFile,
     store: h5py.File,
@@ -57,6 +72,15 @@ def _check_store(
             file.path,
             f"features {features.shape} of {features.dtype}",
             expected="(rows, 1, frames, bins) of float32",
+            hint=_AGAIN,
+        )
+        return
+    stored = file.path.stat().st_size
+    if index.size > MOST_DEFLATED * stored:
+        report.error(
+            file.path,
+            f"{index.size:,} rows in {stored:,} bytes",
+            expected="rows that were written",
             hint=_AGAIN,
         )
         return

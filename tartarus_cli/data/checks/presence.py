@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tartarus_cli.data.checks.report import Report
+from tartarus_cli.data.targets import truth_file, truth_place
+from tartarus_cli.errors import DataError
+from tartarus_cli.files import same_bytes
 from tartarus_cli.workspace import PICKLES, SPLITS, DataFile, Inventory, Kind
 
 
@@ -11,17 +14,23 @@ def check_names(inventory: Inventory, files: Iterable[DataFile], report: Report)
     """Report old names, old places and doubles; return one file for each thing."""
     kept: dict[tuple[str, ...], DataFile] = {}
     for file in files:
-        with report.catching():
-            kept[file.key] = inventory.find(file.kind, **_identity(file)) or file
-        kept.setdefault(file.key, file)
+        if file.key not in kept:
+            kept[file.key] = file
+            with report.catching():
+                kept[file.key] = inventory.find(file.kind, **_identity(file)) or file
         if not inventory.is_canonical(file):
-            report.note(
-                file.path,
-                "an old name or place",
-                expected=f"data/{file.canonical}",
-                hint="It is read all the same.",
-            )
+            path = inventory.workspace.data / file.canonical
+            _note_old(file, path, report)
     return list(kept.values())
+
+
+def _note_old(file: DataFile, canonical: Path, report: Report) -> None:
+    report.note(
+        file.path,
+        "an old name or place",
+        expected=report.workspace.within(canonical),
+        hint="It is read all the same.",
+    )
 
 
 def _identity(file: DataFile) -> dict[str, str]:
@@ -65,9 +74,11 @@ def is_classification(inventory: Inventory, dataset: str) -> bool:
 
 def is_recommendation(inventory: Inventory, dataset: str) -> bool:
     """Whether the dataset has users."""
-    matrices = inventory.select(Kind.TEST_MATRIX, dataset=dataset)
+    kinds = (Kind.TEST_MATRIX, Kind.TRAIN_MATRIX, Kind.USERS)
+    plays = any(inventory.select(kind, dataset=dataset) for kind in kinds)
+    als = inventory.select(Kind.TARGETS, dataset=dataset, fact="als")
     factors = inventory.select(Kind.USER_FACTORS, dataset=dataset)
-    return bool(matrices or (factors and not is_classification(inventory, dataset)))
+    return bool(plays or als or (factors and not is_classification(inventory, dataset)))
 
 
 def _missing(inventory: Inventory, report: Report, why: str, kind: Kind, **fields: str) -> None:
@@ -122,14 +133,21 @@ def _check_classification(inventory: Inventory, dataset: str, report: Report) ->
     labels = inventory.select(Kind.LABELS, dataset=dataset)
     dim = min(classes, key=int) if classes else "1"
     facts = {(file.split, file.fields["fact"]) for file in targets}
+    try:
+        has_truth = truth_file(inventory, dataset) is not None
+    except DataError:
+        has_truth = True  # but damaged, or of several sizes: reported with its contents
     if not {("train", "class"), ("train", "pmi")} & facts:
         fields = {"fact": "class", "dim": dim, "dataset": dataset}
         why = "Write 1 where the item has the class, else 0."
         _missing(inventory, report, why, Kind.TARGETS, split="train", **fields)
-    if not {("test", "class"), ("test", "pmi")} & facts:
-        fields = {"fact": "class", "dim": dim, "dataset": dataset}
-        why = "Without it nothing can be evaluated."
-        _missing(inventory, report, why, Kind.TARGETS, split="test", **fields)
+    if not has_truth:
+        report.error(
+            truth_place(inventory, dataset),
+            "missing",
+            expected="classes of the test items",
+            hint="Without it nothing can be evaluated.",
+        )
     if not labels:
         report.warn(
             inventory.workspace.place(Kind.LABELS, dataset=dataset),
@@ -137,13 +155,28 @@ def _check_classification(inventory: Inventory, dataset: str, report: Report) ->
             expected="the names of the classes, one a line",
             hint="Classes are numbered instead.",
         )
-    for file in targets:
-        if (file.split, file.fields["fact"]) == ("train", "pmi"):
-            fields = {"fact": "pmi", "dim": file.fields["dim"], "dataset": dataset}
-            found = inventory.select(Kind.CLASS_FACTORS, **fields)
-            if not (found or inventory.select(Kind.USER_FACTORS, **fields)):
-                why = "Scores of classes are the cosine of predicted factors and these."
-                _missing(inventory, report, why, Kind.CLASS_FACTORS, **fields)
+    if not is_recommendation(inventory, dataset):
+        _check_label_factors(inventory, dataset, report)
+
+
+def _check_label_factors(inventory: Inventory, dataset: str, report: Report) -> None:
+    for file in inventory.select(Kind.TARGETS, dataset=dataset, split="train", fact="pmi"):
+        fields = {"fact": "pmi", "dim": file.fields["dim"], "dataset": dataset}
+        found = inventory.select(Kind.CLASS_FACTORS, **fields)
+        old = inventory.select(Kind.USER_FACTORS, **fields)
+        path = inventory.workspace.place(Kind.CLASS_FACTORS, **fields)
+        for each in old:
+            _note_old(each, path, report)
+        if not found and not old:
+            why = "Scores of classes are the cosine of predicted factors and these."
+            _missing(inventory, report, why, Kind.CLASS_FACTORS, **fields)
+        if found and old and not same_bytes(found[0].path, old[0].path):
+            report.error(
+                old[0].path,
+                f"another content than in {found[0].path.name}",
+                expected=f"one file, {report.workspace.within(path)}",
+                hint="Keep the right one of the two and move the other away.",
+            )
 
 
 def _check_settings(inventory: Inventory, dataset: str, report: Report) -> None:
