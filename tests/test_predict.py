@@ -1,21 +1,37 @@
 """Predicting, and reading out layers."""
 
+from pathlib import Path
+from shutil import copytree
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from tartarus_cli.cli.app import app
 from tests.conftest import Command
 from tests.worlds import SPLITS, World
 
 QUICK = ("--set", "training.epochs=2", "--set", "network.hidden=8")
 
 
+@pytest.fixture(scope="module")
+def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    world = World(tmp_path_factory.mktemp("trained") / "workspace")
+    world.recommendation("rec")
+    world.classification("one", several=False)
+    for words in (
+        ("rec_multi", "text", "audio-sparse", "--dataset", "rec", *QUICK),
+        ("single-label-multimodal", "text", "audio", "--dataset", "one"),
+    ):
+        done = CliRunner().invoke(app, ["train", *words, "-w", str(world.root)])
+        assert done.exit_code == 0
+    return world.root
+
+
 @pytest.fixture
-def trained(tartarus: Command, world: World) -> World:
+def trained(_trained: Path, tmp_path: Path) -> World:
     """Return a world with a rec_multi model of ``rec`` and a single-label one of ``one``."""
-    words = ("--set", "inputs.count=2", "-w", world.root)
-    tartarus("train", "rec_multi", "text", "audio-sparse", "--dataset", "rec", *words, *QUICK)
-    tartarus("train", "single-label-multimodal", "text", "audio", "--dataset", "one", *words)
-    return world
+    return World(Path(copytree(_trained, tmp_path / "workspace")))
 
 
 def test_predicted_factors_come_with_their_ids(tartarus: Command, trained: World) -> None:

@@ -17,7 +17,7 @@ class World:
         self.root = root
         self.datasets = root / "data" / "datasets"
         self.features = self.datasets / "train_data"
-        self.features.mkdir(parents=True)
+        self.features.mkdir(parents=True, exist_ok=True)
         self.rng = np.random.default_rng(seed)
 
     def ids(self, dataset: str, splits: dict[str, int]) -> None:
