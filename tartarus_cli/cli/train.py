@@ -1,7 +1,15 @@
 """``tartarus train``."""
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import DatasetName, ExperimentName, Overrides, Root, Seed, Settings
+from tartarus_cli.cli.options import (
+    DatasetName,
+    ExperimentName,
+    Json,
+    Overrides,
+    Root,
+    Seed,
+    Settings,
+)
 
 
 def train(
@@ -12,6 +20,7 @@ def train(
     overrides: Overrides = None,
     seed: Seed = None,
     workspace: Root = None,
+    json: Json = False,
 ) -> None:
     """Train a network; it becomes model_N, with the best weights of the training."""
     from tartarus_cli.steps.experiments import take_order
@@ -20,4 +29,4 @@ def train(
 
     root = open_workspace(workspace)
     order = take_order(root, experiment, settings or (), dataset, overrides or (), seed)
-    render.trained(fit(root, order, progress=render.Watching()))
+    render.trained(fit(root, order, progress=render.Watching()), json=json)

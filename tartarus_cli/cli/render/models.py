@@ -40,17 +40,20 @@ def _relative(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def trained(model: Model) -> None:
+def trained(found: Model, *, json: bool) -> None:
     """Say what a training made."""
-    manifest = model.manifest
+    manifest = found.manifest
+    if json:
+        _document(found)
+        return
     loss = f"validation loss {figure(manifest.validation_loss)}"
     if manifest.held_out_loss is not None:
         loss += f", held-out loss {figure(manifest.held_out_loss)}"
     out().print(
-        f"[bold]{model.name}[/] is trained: {manifest.epochs} epochs in "
+        f"[bold]{found.name}[/] is trained: {manifest.epochs} epochs in "
         f"{manifest.duration_s:.0f} s, the weights of epoch {manifest.best_epoch} kept, {loss}"
     )
-    out().print(f"Next: tartarus predict {model.name} && tartarus evaluate {model.name}")
+    out().print(f"Next: tartarus predict {found.name} && tartarus evaluate {found.name}")
 
 
 def predicted(workspace: Workspace, result: Prediction, *, json: bool) -> None:
@@ -107,7 +110,7 @@ def model(found: Model, *, json: bool) -> None:
     """Print where a model comes from, its layers and its scores."""
     manifest = found.manifest
     if json:
-        document({"model": found.name, **manifest.model_dump()})
+        _document(found)
         return
     settings = plain(" ".join(manifest.settings))
     out().print(f"[bold]{found.name}[/] · {plain(manifest.experiment)} {settings}")
@@ -120,6 +123,10 @@ def model(found: Model, *, json: bool) -> None:
     out().print(shown)
     if manifest.scores:
         figures({found.name: manifest.scores})
+
+
+def _document(found: Model) -> None:
+    document({"model": found.name, **found.manifest.model_dump()})
 
 
 def _origin(manifest: Manifest) -> dict[str, str]:

@@ -1,0 +1,52 @@
+"""The recipes of CONTRIBUTING.md are complete: one file, no edit elsewhere."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tartarus_cli import architectures, metrics
+from tartarus_cli.architectures import ARCHITECTURES
+from tartarus_cli.experiments.resolve import resolve
+from tests.conftest import Command
+from tests.worlds import World
+
+TEXT = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text()
+NETWORK, METRIC = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.fixture
+def _recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lay the recipes beside the modules of their packages, and take them away again."""
+    recipes = ((architectures, NETWORK, ARCHITECTURES), (metrics, METRIC, metrics.METRICS))
+    for package, code, registry in recipes:
+        folder = tmp_path / package.__name__
+        folder.mkdir()
+        (folder / "recipe.py").write_text(code)
+        registry.names()
+        monkeypatch.setattr(registry, "_variants", dict(registry._variants))
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
+    yield
+    for name in ("architectures.recipe", "metrics.recipe"):
+        sys.modules.pop(f"tartarus_cli.{name}", None)
+
+
+@pytest.mark.usefixtures("_recipes")
+def test_a_network_of_the_recipe_can_be_named_by_an_experiment() -> None:
+    found = resolve("rec_dense", overrides=["network.name=twin", "network.twins=3"])
+    build = found.architecture.build
+    assert build is not None
+    network = build([(5,)], found.network, 4, 0)
+    assert network.predict_on_batch(np.ones((2, 5))).shape == (2, 4)
+    assert network.get_layer("joined").output.shape == (None, 3 * 256)
+
+
+@pytest.mark.usefixtures("_recipes")
+def test_a_metric_of_the_recipe_stands_in_the_table(tartarus: Command, world: World) -> None:
+    path = world.root / "predicted.npy"
+    np.save(path, np.ones((12, 4)))
+    words = ("evaluate", path, "--experiment", "rec_dense", "--dataset", "rec", "-w", world.root)
+    assert tartarus(*words, "--json").document["metrics"]["relevant items"] > 0
