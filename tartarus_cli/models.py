@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import sys
@@ -14,7 +15,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from tartarus_cli.errors import DataError, RequestError, nearest, shown
 from tartarus_cli.experiments.resolve import from_toml, to_toml
@@ -23,6 +24,7 @@ from tartarus_cli.files import remove_folder, write_text
 from tartarus_cli.workspace import Workspace
 
 Status = Literal["training", "interrupted", "failed", "finished"]
+NETWORK, HISTORY = "model.keras", "history.csv"
 CLAIMS = ".claimed"  # one empty file for each number ever given, so that none is given twice
 
 
@@ -86,17 +88,12 @@ class Model:
     @property
     def network(self) -> Path:
         """The Keras model."""
-        return self.folder / "model.keras"
+        return self.folder / NETWORK
 
     @property
     def history(self) -> Path:
         """Losses by epoch."""
-        return self.folder / "history.csv"
-
-    @property
-    def number(self) -> int:
-        """The N of ``model_N``."""
-        return int(self.name.rpartition("_")[2])
+        return self.folder / HISTORY
 
     def layer(self, wanted: str) -> LayerInfo:
         """Find a layer by its name, its index, or ``output``.
@@ -163,14 +160,20 @@ class Store:
         ------
         RequestError
             If there is no such model, or its training did not come to an end.
+        DataError
+            If its manifest cannot be read.
         """
         if name is None:
             return self.newest()
         model = self.find(name)
         if model.manifest.status != "finished":
             said = model.manifest.reason or model.manifest.status
+            hint = "Train it again; 'tartarus models list' shows the others."
+            if model.manifest is UNREADABLE:
+                msg = f"{shown(model.folder / 'manifest.json')} is missing or damaged"
+                raise DataError(msg, hint=hint)
             msg = f"{name} was never finished ({said})"
-            raise RequestError(msg, hint="Train it again; 'tartarus models list' shows the others.")
+            raise RequestError(msg, hint=hint)
         return model
 
     def find(self, name: str) -> Model:
@@ -192,30 +195,28 @@ class Store:
         try:
             text = (folder / "manifest.json").read_text(encoding="utf-8")
             return Model(name, folder, Manifest.model_validate_json(text))
-        except (OSError, ValidationError):
-            reason = "it has no manifest that can be read"
-            return Model(name, folder, _unreadable(reason))
+        except (OSError, ValueError):
+            return Model(name, folder, UNREADABLE)
 
     @staticmethod
     def _numbers(folder: Path) -> list[int]:
         if not folder.is_dir():
             return []
-        matches = (re.fullmatch(r"model_(\d+)", path.name) for path in folder.iterdir())
+        matches = (re.fullmatch(r"model_([1-9]\d*)", path.name) for path in folder.iterdir())
         return [int(match[1]) for match in matches if match]
 
 
-def _unreadable(reason: str) -> Manifest:
-    return Manifest(
-        status="failed",
-        experiment="?",
-        dataset="?",
-        task="?",
-        settings=[],
-        target_dim=0,
-        seed=0,
-        started="",
-        reason=reason,
-    )
+UNREADABLE = Manifest(
+    status="failed",
+    experiment="?",
+    dataset="?",
+    task="?",
+    settings=[],
+    target_dim=0,
+    seed=0,
+    started="",
+    reason="its manifest cannot be read",
+)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -235,14 +236,15 @@ def now() -> str:
 
 def surroundings() -> dict[str, Any]:
     """Describe machine and library versions, for the manifest."""
-    packages = ("tartarus-cli", "keras", "jax", "numpy", "scipy", "scikit-learn", "implicit")
+    packages = ("tartarus-cli", "keras", "jax", "numpy", "scipy", "scikit-learn")
+    backend = os.environ["KERAS_BACKEND"]
     return {
         "machine": {
             "system": platform.platform(),
             "processor": platform.machine(),
             "python": platform.python_version(),
         },
-        "versions": {package: version(package) for package in packages},
+        "versions": {package: version(package) for package in packages} | {"backend": backend},
     }
 
 
@@ -286,8 +288,9 @@ class _NetworkPredictor:
 
         try:
             network = keras.saving.load_model(model.network, compile=False, safe_mode=True)
-        except (OSError, ValueError, KeyError, TypeError) as problem:
-            msg = f"{shown(model.network)} cannot be loaded: {str(problem).splitlines()[0]}"
+        except Exception as problem:  # noqa: BLE001 — a damaged file makes Keras raise anything
+            said = (str(problem) or type(problem).__name__).splitlines()[0]
+            msg = f"{shown(model.network)} cannot be loaded: {said}"
             raise DataError(msg, hint=f"Train {model.name} again.") from None
         if layer is not None:
             output = keras.layers.Flatten()(network.get_layer(layer.name).output)

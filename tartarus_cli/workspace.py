@@ -284,7 +284,7 @@ class Workspace:
         said.pop("example", None)
         types = {"dataset": str, "seed": int}
         for name, value in said.items():
-            if name not in types or type(value) is not types[name]:
+            if name not in types or type(value) is not types[name] or _negative(value):
                 msg = f"{shown(path)}: {name} = {value!r} is no setting of a workspace"
                 hint = 'It may hold dataset = "NAME" and seed = NUMBER. '
                 raise RequestError(msg, hint=hint + nearest(name, types))
@@ -293,6 +293,10 @@ class Workspace:
     def within(self, path: Path) -> str:
         """Write a path relative to the root, as ``check-data`` shows it."""
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+
+
+def _negative(value: object) -> bool:
+    return isinstance(value, int) and value < 0
 
 
 def open_workspace(named: Path | None = None) -> Workspace:

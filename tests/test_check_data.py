@@ -1145,3 +1145,23 @@ def test_warnings_do_not_stop_a_training(tartarus: Command, tmp_path: Path) -> N
     named("all-zero rows")[0].act(world)
     with pytest.raises(ModuleNotFoundError, match="import of keras halted"):
         tartarus("train", "mine", "text", "-w", world.root)
+
+
+def test_binary_pmi_targets_of_test_are_the_class_truth_however_wide(
+    world: World, tartarus: Command
+) -> None:
+    old = world.datasets / "item_factors_test_class_3_many.npy"
+    old.rename(world.datasets / "y_test_pmi_2_many.npy")
+    assert not [p for p in check(tartarus, world, "many")["problems"] if p["severity"] == "error"]
+
+
+def test_a_dataset_that_no_preset_names_borrows_the_experiments_of_others(
+    world: World, tartarus: Command
+) -> None:
+    summary = json.loads(tartarus("check-data", "rec", "-w", world.root, "--json").out)
+    rec = summary["datasets"]["rec"]
+    assert rec["borrowed"]
+    assert rec["ready"]["rec_multi"] == 2
+    assert "single-label-vector" not in rec["ready"]
+    told = tartarus("check-data", "rec", "-w", world.root).out
+    assert "tartarus run rec_multi SETTING SETTING --dataset rec" in told

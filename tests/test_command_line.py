@@ -132,7 +132,12 @@ def test_defaults_of_the_workspace_count_before_those_of_a_preset(
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("datset = 'rec'", "Did you mean dataset?"), ("seed = 'x'", "seed"), ("[", "not valid TOML")],
+    [
+        ("seed = -1", "seed"),
+        ("datset = 'rec'", "Did you mean dataset?"),
+        ("seed = 'x'", "seed"),
+        ("[", "not valid TOML"),
+    ],
 )
 def test_a_wrong_workspace_file_is_named(
     text: str, said: str, tartarus: Command, world: World
@@ -181,7 +186,17 @@ def test_a_model_whose_manifest_is_damaged_is_listed_as_such(
     listed = tartarus("models", "list", "-w", world.root, "--json").document
     assert listed[0]["status"] == "failed"
     refused = tartarus("evaluate", "model_1", "-w", world.root)
-    assert (refused.status, "never finished" in refused.err) == (2, True)
+    assert (refused.status, "manifest.json is missing or damaged" in refused.err) == (1, True)
+    (folder / "manifest.json").write_bytes(b"\xff")
+    assert tartarus("models", "list", "-w", world.root).status == 0
+
+
+def test_a_bare_group_lists_what_there_is(tartarus: Command, world: World) -> None:
+    assert "No models yet" in tartarus("models", "-w", world.root).out
+    assert tartarus("models", "-w", world.root, "--json").document == []
+    assert "rec_multi" in tartarus("experiments").out
+    assert "list" in tartarus("models", "--help").out
+    assert tartarus("models", "lst").status == 2
 
 
 def commands(group: Any, prefix: str = "tartarus") -> dict[str, set[str]]:

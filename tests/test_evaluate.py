@@ -152,6 +152,76 @@ def test_multiclass_figures_are_those_of_sklearn(tartarus: Command, world: World
     assert (shown["users"], shown["rows"]) == (None, {})
 
 
+def test_items_without_a_prediction_are_never_right(tartarus: Command, world: World) -> None:
+    truth = np.load(world.datasets / "item_factors_test_class_3_one.npy")
+    shown_items = np.flatnonzero(truth.argmax(axis=1) != 0)
+    ids = world.root / "ids.tsv"
+    ids.write_text("".join(f"test-{n}\n" for n in shown_items))
+    words = ("evaluate", write(world, truth[shown_items]), "--ids", ids, "-w", world.root, "--json")
+    one = tartarus(*words, "--experiment", "single-label-vector", "--dataset", "one").document
+    assert one["items_without_prediction"] == 12 - len(shown_items) > 0
+    assert one["metrics"]["accuracy"] == pytest.approx(len(shown_items) / 12)
+
+    truth = np.load(world.datasets / "item_factors_test_class_3_many.npy")
+    write(world, truth[shown_items])
+    many = tartarus(*words, "--experiment", "logistic_multilabel_vector", "--dataset", "many")
+    has_class = truth.any(axis=1)
+    assert many.document["metrics"]["P@1"] == pytest.approx(has_class[shown_items].sum() / 12)
+    assert many.document["metrics"]["recall_micro"] == pytest.approx(
+        truth[shown_items].sum() / truth.sum()
+    )
+
+
+def test_what_a_task_does_not_have_is_refused(tartarus: Command, world: World) -> None:
+    words = ("evaluate", write(world, np.eye(12, 3)), "--experiment", "single-label-vector")
+    for option in (("--users", "0:3"), ("--k", "2"), ("--published",)):
+        refused = tartarus(*words, "--dataset", "one", "-w", world.root, *option)
+        assert (refused.status, option[0] in refused.err) == (2, True)
+    early = tartarus(
+        "run", "single-label-vector", "text", "--dataset", "one", "-w", world.root, "--k", "2"
+    )
+    assert early.status == 2
+    assert not (world.root / "data" / "models").exists()
+
+
+def test_a_damaged_document_of_results_does_not_stop_the_others(
+    tartarus: Command, world: World
+) -> None:
+    results = world.root / "data" / "results"
+    results.mkdir()
+    for name, text in (("model_8", "{"), ("model_9", "[]"), ("other", '{"metrics": 3}')):
+        (results / f"{name}.json").write_text(text)
+    rows = write(world, world.rng.standard_normal((12, 4)))
+    words = ("evaluate", rows, "--experiment", "rec_dense", "--dataset", "rec", "-w", world.root)
+    assert tartarus(*words).status == 0
+    lines = (results / "results.tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["model", "predicted"]
+
+
+@pytest.mark.parametrize("kind", ["user_factors_als_4_rec", "item_factors_test_als_4_rec"])
+def test_factors_that_are_no_numbers_are_named(kind: str, tartarus: Command, world: World) -> None:
+    path = world.datasets / f"{kind}.npy"
+    rows = np.load(path)
+    rows[2] = np.inf
+    np.save(path, rows)
+    rows = write(world, world.rng.standard_normal((12, 4)))
+    words = ("evaluate", rows, "--experiment", "rec_dense", "--dataset", "rec", "-w", world.root)
+    refused = tartarus(*words)
+    assert refused.status == 1
+    assert f"{kind}.npy: NaN or infinity in 1 rows (2," in refused.err
+
+
+def test_the_random_row_has_the_seed_of_the_training(tartarus: Command, world: World) -> None:
+    quick = ("--set", "training.epochs=1", "--set", "network.hidden=4", "--seed", 3, "--json")
+    ran = tartarus("run", "rec_dense", "text", "--dataset", "rec", "-w", world.root, *quick)
+    again = tartarus("evaluate", "-w", world.root, "--json")
+    other = tartarus("evaluate", "-w", world.root, "--json", "--seed", 4)
+    assert ran.document == again.document
+    assert (other.document["seed"], other.document["random_seed"]) == (3, 4)
+    assert other.document["rows"]["random"] != again.document["rows"]["random"]
+    assert other.document["metrics"] == again.document["metrics"]
+
+
 def test_multilabel_pmi_scores_are_cosines_with_the_labels(tartarus: Command, world: World) -> None:
     rows = world.rng.standard_normal((12, 2))
     shown = tartarus(

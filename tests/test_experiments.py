@@ -134,7 +134,10 @@ def test_another_network_leaves_behind_what_it_does_not_know(own: Path) -> None:
 
 BROKEN = {
     "extends itself": ('extends = "mine"', "extends itself: mine → mine"),
-    "extends nothing": ('extends = "rec_mult"', "no experiment called 'rec_mult'"),
+    "extends nothing": (
+        'extends = "rec_mult"',
+        "mine.toml extends 'rec_mult', and there is no such",
+    ),
     "is no TOML": ("[network", "not valid TOML"),
     "has an unknown key": ('extends = "rec_multi"\n[training]\nepoch = 3', "training.epoch"),
     "has a wrong type": ('extends = "rec_multi"\n[training]\nepochs = "many"', "training.epochs"),
@@ -148,6 +151,17 @@ def test_a_broken_file_is_named_with_its_fault(why: str, own: Path) -> None:
     (own / "mine.toml").write_text(text)
     with pytest.raises(RequestError, match=said):
         resolve("mine", own=own)
+
+
+def test_a_fault_of_an_own_file_is_not_blamed_on_the_command(own: Path) -> None:
+    (own / "mine.toml").write_text('extends = "rec_multi"\n[training]\nepoch = 3')
+    with pytest.raises(RequestError, match=r"mine\.toml: there is no parameter training\.epoch"):
+        resolve("mine", own=own, overrides=["training.epochs=2"])
+
+
+def test_a_misspelt_key_is_not_swallowed_by_a_change_of_network() -> None:
+    with pytest.raises(RequestError, match=r"no parameter network\.widht"):
+        resolve("rec_dense", overrides=["network.widht=7", "network.name=mixed"])
 
 
 def test_an_own_file_must_not_hide_a_preset(own: Path) -> None:
@@ -179,6 +193,10 @@ WRONG = {
     "trainig.epochs=3": ("no parameter trainig", "training"),
     "training.batch_size=many": ("training.batch_size", ""),
     "training.batch_size=0": ("training.batch_size", ""),
+    "training.batch_size=true": ("training.batch_size", ""),
+    "training.learning_rate=inf": ("training.learning_rate", ""),
+    "network.hidden=0": ("network.hidden", ""),
+    "dataset.name=a_b": ("it holds no underscore", ""),
     "network.dropout=1.5": ("network.dropout", ""),
     "network.kernels=3": ("no parameter network.kernels", "network."),
     "network.name=fuson": ("no network called 'fuson'", "fusion"),

@@ -129,11 +129,36 @@ def test_features_of_another_width_than_in_training_are_an_error(
     assert not (trained.root / "data" / "factors" / "factors_model_1.npy").exists()
 
 
+def test_predictions_that_are_no_numbers_are_an_error_and_nothing_is_written(
+    tartarus: Command, trained: World
+) -> None:
+    path = trained.features / "X_test_text_rec.npy"
+    rows = np.load(path)
+    rows[3] = np.nan
+    np.save(path, rows)
+    for words in ((), ("--layer", "dense_1")):
+        refused = tartarus("predict", "model_1", *words, "-w", trained.root)
+        assert refused.status == 1
+        assert "NaN or infinity for item 'test-3'" in refused.err
+    assert not list(trained.root.rglob("*model_1-pred*"))
+    assert not list((trained.root / "data" / "factors").glob("*"))
+
+
+def test_a_setting_that_lacks_rows_says_so(tartarus: Command, trained: World) -> None:
+    words = ("predict", "model_1", "--layer", "dense_1", "-w", trained.root)
+    assert "lacks its rows of train" in tartarus(*words, "--split", "test").out
+    assert "tartarus run EXPERIMENT model_1-pred_dense_1" in tartarus(*words).out
+
+
 def test_a_damaged_model_is_an_error_not_a_traceback(tartarus: Command, trained: World) -> None:
     path = trained.root / "data" / "models" / "model_1" / "model.keras"
-    path.write_bytes(path.read_bytes()[:1000])
-    refused = tartarus("predict", "model_1", "-w", trained.root)
-    assert (refused.status, "model.keras cannot be loaded" in refused.err) == (1, True)
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
+    for damaged in (whole[:1000], flipped, b""):
+        path.write_bytes(damaged)
+        refused = tartarus("predict", "model_1", "-w", trained.root)
+        assert (refused.status, "model.keras cannot be loaded" in refused.err) == (1, True)
 
 
 def test_predictions_do_not_depend_on_the_size_of_the_blocks(

@@ -53,13 +53,18 @@ def test_a_model_holds_what_is_needed_to_know_where_it_comes_from(
     assert manifest["settings"] == ["text", "audio"]
     assert manifest["seed"] == 0
     assert 0 < manifest["held_out_loss"] < 1
-    assert len(manifest["inputs"]) == 3
+    assert {Path(name).name for name in manifest["inputs"]} == {
+        *("items_index_train_rec.tsv", "items_index_test_rec.tsv"),
+        *("X_train_text_rec.npy", "X_train_audio_rec.npy", "item_factors_als_4_rec.npy"),
+    }
     assert manifest["peak_memory_mib"] > 10
     assert {"keras", "jax", "numpy"} <= manifest["versions"].keys()
     history = (folder / "history.csv").read_text().splitlines()
     assert history[0] == "epoch,loss,val_loss,seconds"
     assert len(history) == 1 + manifest["epochs"]
-    assert "hidden = [8]" in (folder / "experiment.toml").read_text()
+    resolved = (folder / "experiment.toml").read_text()
+    assert "hidden = [8]" in resolved
+    assert "dim = 4" in resolved
 
 
 def test_the_held_out_loss_is_that_of_the_last_tenth_of_train(

@@ -22,10 +22,9 @@ def _one_is_a_list(value: Any) -> Any:
     return (value,) if isinstance(value, int | float) else value
 
 
-Widths = Annotated[
-    tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_one_is_a_list)
-]  # 512 means [512]
-Rate = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(ge=1, le=1 << 20, strict=True)]
+Widths = Annotated[tuple[Width, ...], BeforeValidator(_one_is_a_list)]  # 512 means [512]
+Rate = Annotated[float, Field(ge=0, lt=1, strict=True)]
 
 
 class NetworkOptions(BaseModel):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tartarus_cli.architectures import ARCHITECTURES, Architecture, NetworkOptions
 
-Length = Annotated[int, Field(ge=1)]
+Length = Annotated[int, Field(ge=1, strict=True)]
 Window = tuple[Length, Length]  # frames, bins
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tartarus_cli.architectures import ARCHITECTURES, Architecture, NetworkOptions, Rate, Widths
 
-Length = Annotated[int, Field(ge=1)]
+Length = Annotated[int, Field(ge=1, strict=True)]
 
 
 class TextCnnOptions(NetworkOptions):

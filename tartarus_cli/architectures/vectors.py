@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from tartarus_cli.architectures import NetworkOptions, Shape, Widths, architecture
+from pydantic import Field
+
+from tartarus_cli.architectures import NetworkOptions, Shape, Width, Widths, architecture
 
 if TYPE_CHECKING:
     import keras
+
+Activation = Literal["relu", "tanh", "sigmoid"]
 
 
 class MixedOptions(NetworkOptions):
     """Three dense layers of different activations side by side, then the hidden ones."""
 
-    width: int = 2048
-    activations: tuple[Literal["relu", "tanh", "sigmoid"], ...] = ("relu", "tanh", "sigmoid")
+    width: Width = 2048
+    activations: Annotated[tuple[Activation, ...], Field(min_length=1)] = (
+        *("relu", "tanh", "sigmoid"),
+    )
     hidden: Widths = (1024,)
 
 

@@ -3,12 +3,22 @@
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import DatasetName, ExperimentName, Json, Overrides, Root
+from tartarus_cli.cli.explained import explained
+from tartarus_cli.cli.options import (
+    DatasetName,
+    ExperimentName,
+    Json,
+    Overrides,
+    Root,
+)
 
-app = typer.Typer(no_args_is_help=True, help="The presets and the workspace's own experiments.")
+app = typer.Typer(
+    invoke_without_command=True, help="The presets and the workspace's own experiments."
+)
 
 
 @app.command("list")
+@explained
 def list_(*, workspace: Root = None, json: Json = False) -> None:
     """List all experiments."""
     from tartarus_cli.steps.experiments import list_experiments
@@ -17,6 +27,7 @@ def list_(*, workspace: Root = None, json: Json = False) -> None:
 
 
 @app.command()
+@explained
 def show(
     name: ExperimentName,
     *,

@@ -5,14 +5,18 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
+from tartarus_cli.cli.explained import explained
 from tartarus_cli.cli.options import Json, ModelName, Root
 
-app = typer.Typer(no_args_is_help=True, help="What has been trained, with layers and scores.")
+app = typer.Typer(
+    invoke_without_command=True, help="What has been trained, with layers and scores."
+)
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.command("list")
+@explained
 def list_(*, workspace: Root = None, json: Json = False) -> None:
     """List all models, finished or not."""
     from tartarus_cli.models import Store
@@ -22,6 +26,7 @@ def list_(*, workspace: Root = None, json: Json = False) -> None:
 
 
 @app.command()
+@explained
 def show(model: ModelName, *, workspace: Root = None, json: Json = False) -> None:
     """Show where a model comes from, its layers and its scores."""
     from tartarus_cli.models import Store
@@ -31,6 +36,7 @@ def show(model: ModelName, *, workspace: Root = None, json: Json = False) -> Non
 
 
 @app.command()
+@explained
 def delete(model: ModelName, *, yes: Yes = False, workspace: Root = None) -> None:
     """Delete a model with its predictions and results; settings made from its layers stay."""
     from tartarus_cli.steps.delete import delete_model

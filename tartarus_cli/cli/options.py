@@ -9,9 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from tartarus_cli.workspace import Workspace
+
+
+class ListsByDefault(TyperGroup):
+    """A group of commands of which ``list`` is meant if none is named."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        """Put ``list`` before the options, unless a command or help is asked for."""
+        named = args and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named else ["list", *args])
 
 
 class Split(StrEnum):
@@ -23,8 +33,8 @@ class Split(StrEnum):
     all = "all"
 
 
-def _completed(names: Callable[[Workspace], list[str]]) -> Callable[[str], list[str]]:
-    """Turn a list of names into a shell completion; where there is no workspace, of nothing."""
+def _completed(names: Callable[[Workspace | None], list[str]]) -> Callable[[str], list[str]]:
+    """Turn a list of names into a shell completion; there may be no workspace."""
 
     def complete(incomplete: str) -> list[str]:
         from tartarus_cli.errors import TartarusError
@@ -32,31 +42,33 @@ def _completed(names: Callable[[Workspace], list[str]]) -> Callable[[str], list[
 
         named = os.environ.get("TARTARUS_WORKSPACE")
         try:
-            known = names(open_workspace(Path(named) if named else None))
+            workspace = open_workspace(Path(named) if named else None)
         except TartarusError:
-            return []
-        return [name for name in known if name.startswith(incomplete)]
+            workspace = None
+        return [name for name in names(workspace) if name.startswith(incomplete)]
 
     return complete
 
 
-def _experiments(workspace: Workspace) -> list[str]:
+def _experiments(workspace: Workspace | None) -> list[str]:
     presets = Path(__file__).parent.parent / "experiments" / "presets"
-    paths = [*presets.glob("*.toml"), *workspace.experiments.glob("*.toml")]
-    return sorted(path.stem for path in paths)
+    folders = [presets, workspace.experiments] if workspace else [presets]
+    return sorted(path.stem for folder in folders for path in folder.glob("*.toml"))
 
 
-def _settings(workspace: Workspace) -> list[str]:
+def _settings(workspace: Workspace | None) -> list[str]:
+    if workspace is None:
+        return []
     inventory = workspace.scan()
     return sorted({each for name in inventory.datasets() for each in inventory.settings(name)})
 
 
-def _datasets(workspace: Workspace) -> list[str]:
-    return workspace.scan().datasets()
+def _datasets(workspace: Workspace | None) -> list[str]:
+    return workspace.scan().datasets() if workspace else []
 
 
-def _models(workspace: Workspace) -> list[str]:
-    return sorted(path.name for path in workspace.models.glob("model_*"))
+def _models(workspace: Workspace | None) -> list[str]:
+    return sorted(path.name for path in workspace.models.glob("model_*")) if workspace else []
 
 
 Root = Annotated[
@@ -137,7 +149,9 @@ Seed = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 CutOffs = Annotated[
     list[int] | None,
-    typer.Option("--k", min=1, help="A further k to cut rankings at; may be repeated."),
+    typer.Option(
+        "--k", min=1, max=1_000_000, help="A further k to cut rankings at; may be repeated."
+    ),
 ]
 Users = Annotated[
     str | None,

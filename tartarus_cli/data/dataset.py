@@ -101,10 +101,7 @@ def open_training(
         If a file is missing, or has not one row for each id, or there are too few items.
     """
     train = open_set(inventory, wanted.dataset, settings, "train")
-    file = target_file(inventory, wanted, "train")
-    if file is None:
-        fields = {"fact": wanted.fact, "dim": str(wanted.dim), "dataset": wanted.dataset}
-        file = inventory.require(Kind.TARGETS, split="train", **fields)
+    file = inventory.require(Kind.TARGETS, split="train", **wanted.fields)
     targets = _aligned(file.path, len(train.ids))
     everything = np.arange(len(train.ids))
     has_val = "val" in splits_of(inventory, wanted.dataset)
@@ -132,7 +129,7 @@ def held_out_rows(items: int, share: float) -> tuple[NDArray[np.int64], ...]:
     """
     away = int(items * share)
     if away < 2 or away >= items:
-        msg = f"{items} train items are too few to hold {share:.0%} of them out for validation"
+        msg = f"{items} train items are too few to hold {share:.3g} of them out for validation"
         raise DataError(msg, hint="Give the dataset val items, or set training.validation.")
     fit = items - away
     return tuple(np.split(np.arange(items), [fit, fit + away // 2]))

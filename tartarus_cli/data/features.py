@@ -74,3 +74,32 @@ def open_matrix(path: Path) -> Matrix:
             hint="Write one row for each id.",
         )
     return Matrix(path, values)
+
+
+def require_finite(path: Path, rows: NDArray[np.float32], first: int = 0) -> None:
+    """Make sure that rows read from a file hold no NaN and no infinity.
+
+    Raises
+    ------
+    FileError
+        If they do; it names the rows, ``first`` being the number of the first of them.
+    """
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1)) + first
+    if bad.size:
+        some = ", ".join(map(str, bad[:5])) + (", …" if bad.size > 5 else "")
+        raise FileError(
+            path,
+            found=f"NaN or infinity in {bad.size:,} rows ({some}, counted from 0)",
+            expected="finite numbers",
+            hint="Compute these rows again; items may also be left out of predictions (--ids).",
+        )
+
+
+def unit_rows(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Divide each row by its L2 norm; zero rows stay zero.
+
+    >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)

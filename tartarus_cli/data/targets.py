@@ -18,6 +18,11 @@ class Wanted:
     fact: str
     dim: int
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """What the names of its files say."""
+        return {"dataset": self.dataset, "fact": self.fact, "dim": str(self.dim)}
+
 
 def settle_dim(inventory: Inventory, wanted: Wanted) -> Wanted:
     """Take the number of factors that the dataset has, where there is just one to take.
@@ -39,17 +44,13 @@ def settle_dim(inventory: Inventory, wanted: Wanted) -> Wanted:
 
 def target_file(inventory: Inventory, wanted: Wanted, split: str) -> DataFile | None:
     """Return the targets of one split, if it has them."""
-    dim = str(wanted.dim)
-    return inventory.find(
-        Kind.TARGETS, split=split, fact=wanted.fact, dim=dim, dataset=wanted.dataset
-    )
+    return inventory.find(Kind.TARGETS, split=split, **wanted.fields)
 
 
 def label_factors_file(inventory: Inventory, wanted: Wanted) -> DataFile | None:
     """Return the factors of the labels, ``(classes, dim)``; old datasets call them users."""
-    fields = {"fact": wanted.fact, "dim": str(wanted.dim), "dataset": wanted.dataset}
-    found = inventory.find(Kind.CLASS_FACTORS, **fields)
-    return found or inventory.find(Kind.USER_FACTORS, **fields)
+    found = inventory.find(Kind.CLASS_FACTORS, **wanted.fields)
+    return found or inventory.find(Kind.USER_FACTORS, **wanted.fields)
 
 
 def label_names(inventory: Inventory, dataset: str) -> list[str] | None:

@@ -63,12 +63,15 @@ def resolve(
         If there is no such experiment or parameter, or a value does not fit.
     """
     table = _inherited(name, own, ())
+    path = own_paths(own).get(name)
+    if path is not None and (overrides or dataset):
+        _validated(name, table, shown(path))  # so that its faults are not blamed on the command
     if dataset is not None:
         table = _merged(table, {"dataset": {"name": dataset}})
     for override in overrides:
         table = _merged(table, _override(override))
-    path = own_paths(own).get(name)
-    return _validated(name, table, "--set" if overrides else shown(path) if path else name)
+    asked = "--set" if overrides else "--dataset"
+    return _validated(name, table, asked if overrides or dataset else shown(path) if path else name)
 
 
 def _inherited(name: str, own: Path | None, heirs: tuple[str, ...]) -> Table:
@@ -77,6 +80,9 @@ def _inherited(name: str, own: Path | None, heirs: tuple[str, ...]) -> Table:
     parent = table.get("extends")
     if parent is None:
         return table
+    if parent not in experiment_names(own):
+        msg = f"{shown(path)} extends {parent!r}, and there is no such experiment"
+        raise RequestError(msg, hint=nearest(str(parent), experiment_names(own)))
     if parent in (*heirs, name):
         msg = f"{shown(path)} extends itself: {' → '.join((*heirs, name, str(parent)))}"
         raise RequestError(msg, hint="Let one of them extend a preset instead.")
@@ -98,7 +104,7 @@ def _path_of(name: str, own: Path | None) -> Path:
 
 def _read(path: Path) -> Table:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
         msg = f"{shown(path)} is not valid TOML: {problem}"
         raise RequestError(msg, hint="Correct that line.") from None
@@ -120,7 +126,9 @@ def _known_to(network: Any, options: Table) -> Table:
     if network is None or network == options.get("name") or network not in ARCHITECTURES.names():
         return options
     known = ARCHITECTURES.get(network).options.model_fields
-    return {key: value for key, value in options.items() if key in known}
+    before = options.get("name")
+    old = ARCHITECTURES.get(before).options.model_fields if before in ARCHITECTURES.names() else {}
+    return {key: value for key, value in options.items() if key in known or key not in old}
 
 
 def _override(text: str) -> Table:
@@ -143,7 +151,8 @@ def _validated(name: str, table: Table, where: str) -> Experiment:
     try:
         return Experiment.model_validate(table)
     except ValidationError as problem:
-        first = problem.errors(include_url=False)[0]
+        faults = problem.errors(include_url=False)
+        first = min(faults, key=lambda fault: fault["type"] == "missing")
         location = [str(part) for part in first["loc"] if not str(part).startswith("function-")]
         parameter = ".".join(location)
         hint = f"See 'tartarus experiments show {name if name in preset_paths() else 'rec_multi'}'."

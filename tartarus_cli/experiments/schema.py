@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -15,7 +16,17 @@ from pydantic import (
 
 from tartarus_cli.architectures import ARCHITECTURES, Architecture, InputKind, NetworkOptions
 
-Name = Annotated[str, Field(pattern=r"^[^_/\\\x00-\x1f]+$")]
+
+def _without_underscore(name: str) -> str:
+    if not name or any(c in "_/\\" or not c.isprintable() for c in name):
+        msg = f"{name!r} is no name of a dataset: it holds no underscore and no slash"
+        raise ValueError(msg)
+    return name
+
+
+Name = Annotated[str, AfterValidator(_without_underscore)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 Task = Literal["recommendation", "multilabel", "multiclass"]
 TargetKind = Literal["als", "pmi", "class"]
 Loss = Literal["cosine", "binary_crossentropy", "categorical_crossentropy", "mean_squared_error"]
@@ -46,7 +57,7 @@ class TargetsSection(Section):
     """What the network learns to predict."""
 
     kind: TargetKind
-    dim: Annotated[int, Field(ge=1)]
+    dim: Count
     normalize: bool  # divide each target by its L2 norm
 
 
@@ -54,14 +65,14 @@ class InputsSection(Section):
     """What the network reads."""
 
     kind: InputKind = "features"
-    count: Annotated[int, Field(ge=1)] = 1  # settings to name on the command line
+    count: Count = 1  # settings to name on the command line
 
 
 class PatchesSection(Section):
     """Which spectrogram patches an item has."""
 
-    per_item: Annotated[int, Field(ge=1)] = 1
-    seconds: Annotated[float, Field(gt=0)] = 15
+    per_item: Count = 1
+    seconds: Positive = 15
 
 
 class TrainingSection(Section):
@@ -69,10 +80,12 @@ class TrainingSection(Section):
 
     loss: Loss
     optimizer: Optimizer = "adam"
-    learning_rate: Annotated[float, Field(gt=0)] = 0.001
-    batch_size: Annotated[int, Field(ge=1)] = 32
-    epochs: Annotated[int, Field(ge=1)] = 100
-    patience: Annotated[int, Field(ge=0)] = 4  # epochs without a better value of the monitor
+    learning_rate: Positive = 0.001
+    batch_size: Count = 32
+    epochs: Count = 100
+    patience: Annotated[int, Field(ge=0, strict=True)] = (
+        4  # epochs without a better value of the monitor
+    )
     monitor: Monitor
     # Share of the train items that is held out, at their end, where there are no val items: the
     # first half of it validates, the second half gives the held-out loss.
@@ -99,7 +112,7 @@ class Experiment(Section):
         return ARCHITECTURES.get(self.network.name)
 
     @property
-    def settings(self) -> int:
+    def settings_needed(self) -> int:
         """How many settings are named on the command line; patches need none."""
         return 0 if self.inputs.kind == "patches" else self.inputs.count
 

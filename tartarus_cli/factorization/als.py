@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix
 
+from tartarus_cli.factorization import one_thread
+
 Factors = NDArray[np.float32]  # (rows, dim)
 
 
@@ -48,7 +50,7 @@ class AlsFactors:
             Those of the factorization.
         """
         confidence = csr_matrix(_confidence(plays, options))
-        with _one_thread():
+        with one_thread():
             rows = np.arange(plays.shape[0])
             return np.asarray(self.model.recalculate_item(rows, confidence), np.float32)
 
@@ -65,7 +67,7 @@ def als(plays: csr_array, options: AlsOptions) -> AlsFactors:
     """
     from implicit.als import AlternatingLeastSquares
 
-    with _one_thread():
+    with one_thread():
         model = AlternatingLeastSquares(
             factors=options.dim,
             regularization=options.regularization,
@@ -87,9 +89,3 @@ def _confidence(plays: csr_array, options: AlsOptions) -> csr_array:
     confidence.eliminate_zeros()  # no play is no confidence, stored or not
     confidence.data = 1 + options.alpha * np.log1p(confidence.data / options.eps)
     return confidence
-
-
-def _one_thread() -> Any:
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1, "blas")

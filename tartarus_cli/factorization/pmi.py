@@ -12,6 +12,7 @@ from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import svds
 
 from tartarus_cli.errors import DataError
+from tartarus_cli.factorization import one_thread
 
 Factors = NDArray[np.float32]  # (rows, dim)
 
@@ -54,7 +55,8 @@ def pmi(assigned: csr_array, *, dim: int, seed: int = 0) -> PmiFactors:
     counts = np.asarray(assigned.sum(axis=0), np.float64)
     frequency = counts / max(counts.sum(), 1)
     start = np.random.default_rng(seed).standard_normal(min(assigned.shape))
-    u, s, vt = svds(_ppmi(assigned, frequency), k=dim, v0=start, solver="arpack")
+    with one_thread():
+        u, s, vt = svds(_ppmi(assigned, frequency), k=dim, v0=start, solver="arpack")
     order = np.argsort(-s)
     u, s, vt = u[:, order], s[order], vt[order]
     s = np.where(s > 1e-9 * s.max(initial=0), s, 0)  # beyond the rank there is only noise

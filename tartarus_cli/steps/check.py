@@ -60,6 +60,7 @@ class DatasetSummary:
     settings: dict[str, SettingSummary] = field(default_factory=dict)
     ready: dict[str, int] = field(default_factory=dict)  # experiment → settings to name
     waiting: dict[str, list[str]] = field(default_factory=dict)  # experiment → what it lacks
+    borrowed: bool = False  # no experiment names the dataset; those of others need --dataset
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,13 @@ def check_data(
     with progress.task("checking", _size(files)) as task:
         for name in chosen:
             report = Report(workspace, name)
-            summaries[name] = _check_dataset(inventory, report, task)
-            _add_experiments(inventory, experiments, name, summaries[name])
+            mine = [each for each in experiments if each.dataset.name == name]
+            single = {each.dataset.task for each in mine} == {"multiclass"}
+            summaries[name] = _check_dataset(inventory, report, task, single=single)
+            if mine:
+                _add_experiments(inventory, mine, summaries[name])
+            else:
+                _add_borrowed(inventory, experiments, name, summaries[name])
             problems += report.problems
     if dataset is None:
         report = Report(workspace, "")
@@ -108,11 +114,13 @@ def check_data(
     return CheckResult(summaries, problems)
 
 
-def _check_dataset(inventory: Inventory, report: Report, task: Task) -> DatasetSummary:
+def _check_dataset(
+    inventory: Inventory, report: Report, task: Task, *, single: bool
+) -> DatasetSummary:
     dataset = report.dataset
     files = [file for file in inventory.files if file.dataset == dataset]
     facts = _check_files(inventory, dataset, files, report, task)
-    check_one_hot(facts.checked, report, required=False)
+    check_one_hot(facts.checked, report, required=single)
     check_presence(inventory, dataset, report)
     check_unknown([path for path in inventory.unknown if _is_of(path, dataset)], report)
     return _summary(inventory, dataset, facts)
@@ -321,11 +329,9 @@ def _summary(inventory: Inventory, dataset: str, facts: _Facts) -> DatasetSummar
 
 
 def _add_experiments(
-    inventory: Inventory, experiments: Iterable[Experiment], dataset: str, summary: DatasetSummary
+    inventory: Inventory, experiments: Iterable[Experiment], summary: DatasetSummary
 ) -> None:
     for experiment in experiments:
-        if experiment.dataset.name != dataset:
-            continue
         try:
             lacks = [lack.what for lack in missing(inventory, experiment)]
         except TartarusError as problem:
@@ -333,7 +339,20 @@ def _add_experiments(
         if lacks:
             summary.waiting[experiment.name] = lacks
         else:
-            summary.ready[experiment.name] = experiment.settings
+            summary.ready[experiment.name] = experiment.settings_needed
+
+
+def _add_borrowed(
+    inventory: Inventory, experiments: Iterable[Experiment], name: str, summary: DatasetSummary
+) -> None:
+    """Find what can be run on a dataset that no experiment names: those of other datasets."""
+    summary.borrowed = True
+    copies = []
+    for experiment in experiments:
+        dataset = experiment.dataset.model_copy(update={"name": name})
+        copies.append(experiment.model_copy(update={"dataset": dataset}))
+    _add_experiments(inventory, copies, summary)
+    summary.waiting.clear()
 
 
 def _all_experiments(inventory: Inventory) -> list[Experiment]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tartarus_cli.models import Store
-from tartarus_cli.steps.evaluate import write_results_table
+from tartarus_cli.steps.results import write_results_table
 from tartarus_cli.workspace import SPLITS, Kind, Workspace
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tartarus_cli.data.features import Matrix, open_matrix
+from tartarus_cli.data.features import Matrix, open_matrix, require_finite, unit_rows
 from tartarus_cli.data.targets import (
     Wanted,
     label_factors_file,
@@ -22,16 +19,15 @@ from tartarus_cli.data.targets import (
     truth_place,
 )
 from tartarus_cli.errors import DataError, FileError, RequestError, shown
-from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.files import write_text
+from tartarus_cli.experiments.schema import Experiment, Task
 from tartarus_cli.metrics import classification
 from tartarus_cli.metrics.classification import THRESHOLD, ClassReport
 from tartarus_cli.models import Store, write_manifest
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.steps.experiments import Asked, seed_of
+from tartarus_cli.steps.experiments import Asked
 from tartarus_cli.steps.predictions import Predictions, of_file, of_model
 from tartarus_cli.steps.ranking import rank
-from tartarus_cli.training.batches import unit_rows
+from tartarus_cli.steps.results import write_results
 from tartarus_cli.workspace import Inventory, Kind, Workspace
 
 
@@ -42,7 +38,7 @@ class EvaluationOptions:
     k: tuple[int, ...] = ()  # cut-offs beside the usual ones
     users: slice = field(default_factory=lambda: slice(None))
     published: bool = False  # add the figures that exist only to compare with the papers
-    seed: int = 0  # of the random row
+    seed: int | None = None  # of the random row; that of the training if None
 
 
 @dataclass(frozen=True)
@@ -55,6 +51,7 @@ class Evaluation:
     dataset: str
     task: str
     seed: int
+    random_seed: int  # of the random row
     items: int
     items_without_prediction: int
     users: int | None
@@ -64,11 +61,12 @@ class Evaluation:
     classes: list[ClassReport]
     confusion: list[list[int]]
     results: Path | None  # where they are kept; None for a part of the users
+    embedding: str | None = None  # the last hidden layer of the model, worth reading out
 
     def document(self) -> dict[str, Any]:
         """Everything as plain values for JSON; a figure that has no value is null."""
         values = asdict(self) | {"settings": list(self.settings)}
-        del values["results"]
+        del values["results"], values["embedding"]
         if self.task == "recommendation":
             del values["classes"], values["confusion"]
         values["metrics"] = _plain(self.metrics)
@@ -85,7 +83,25 @@ def evaluation_options(
     seed: int | None,
 ) -> EvaluationOptions:
     """Read how to evaluate from what the command line says."""
-    return EvaluationOptions(tuple(k), parse_users(users), published, seed_of(workspace, seed))
+    if seed is None and "seed" in workspace.defaults:
+        seed = int(workspace.defaults["seed"])
+    return EvaluationOptions(tuple(k), parse_users(users), published, seed)
+
+
+def check_options(options: EvaluationOptions, task: Task) -> None:
+    """Make sure that nothing is asked of an evaluation that its task does not have.
+
+    Raises
+    ------
+    RequestError
+        If users are cut out of a classification, or rankings cut where there are none.
+    """
+    if options.users != slice(None) and task != "recommendation":
+        msg = f"--users: a {task} task has no users"
+        raise RequestError(msg, hint="Leave it out.")
+    if (options.k or options.published) and task == "multiclass":
+        msg = "--k and --published cut rankings, and a multiclass task ranks nothing"
+        raise RequestError(msg, hint="Leave them out.")
 
 
 def evaluate(
@@ -139,11 +155,12 @@ def evaluate_model(
     predictions = of_model(workspace, name, inventory)
     evaluation = _evaluate(inventory, predictions, options, progress)
     model = Store(workspace).get(predictions.model)
+    hidden = [layer.name for layer in model.manifest.layers if layer.kind == "Dense"][:-1]
     model.manifest.test_evaluations += 1
     if evaluation.results is not None:
         model.manifest.scores = _plain(evaluation.metrics)
     write_manifest(model.folder, model.manifest)
-    return evaluation
+    return replace(evaluation, embedding=hidden[-1] if hidden else None)
 
 
 def evaluate_file(
@@ -180,13 +197,16 @@ def _evaluate(
     inventory: Inventory, predictions: Predictions, options: EvaluationOptions, progress: Progress
 ) -> Evaluation:
     workspace, task = inventory.workspace, predictions.experiment.dataset.task
+    check_options(options, task)
+    seed = predictions.seed or 0 if options.seed is None else options.seed
     about: dict[str, Any] = {
         "model": predictions.model,
         "experiment": predictions.experiment.name,
         "settings": predictions.settings,
         "dataset": predictions.wanted.dataset,
         "task": task,
-        "seed": options.seed if predictions.seed is None else predictions.seed,
+        "seed": seed if predictions.seed is None else predictions.seed,
+        "random_seed": seed,
         "items": len(predictions.values),
         "items_without_prediction": int(predictions.absent.sum()),
         "users": None,
@@ -196,20 +216,23 @@ def _evaluate(
         "confusion": [],
     }
     if task == "recommendation":
-        about |= _recommendation(inventory, predictions, options, progress)
+        about |= _recommendation(inventory, predictions, options, seed, progress)
     else:
         about |= _classification(inventory, predictions, options)
     whole = options.users == slice(None)
     path = workspace.results(predictions.name) if whole else None
     evaluation = Evaluation(**about, results=path)
     if path is not None:
-        write_text(path, json.dumps(evaluation.document(), indent=2, ensure_ascii=False) + "\n")
-        write_results_table(workspace)
+        write_results(workspace, predictions.name, evaluation.document())
     return evaluation
 
 
 def _recommendation(
-    inventory: Inventory, predictions: Predictions, options: EvaluationOptions, progress: Progress
+    inventory: Inventory,
+    predictions: Predictions,
+    options: EvaluationOptions,
+    seed: int,
+    progress: Progress,
 ) -> dict[str, Any]:
     ranking = rank(
         inventory,
@@ -217,7 +240,7 @@ def _recommendation(
         k=options.k,
         users=options.users,
         published=options.published,
-        seed=options.seed,
+        seed=seed,
         progress=progress,
     )
     figures = dict(ranking.figures)
@@ -255,6 +278,7 @@ def _classification(
             expected=f"{len(names)}, as in genre_labels_{dataset}.tsv",
             hint=f"Run 'tartarus check-data {dataset}'.",
         )
+    scores[predictions.absent] = _worst(classes[predictions.absent], scores)
     if predictions.experiment.dataset.task == "multilabel":
         k, published = options.k, options.published
         return {
@@ -285,8 +309,9 @@ def _class_scores(
                 expected=f"{scores.shape[1]}, as in the predictions of {predictions.name}",
                 hint="Predict factors of the same kind and number as the labels'.",
             )
-        scores = unit_rows(scores) @ unit_rows(factors.rows(slice(None))).T
-        scores[predictions.absent] = -1  # the lowest cosine
+        values = factors.rows(slice(None))
+        require_finite(factors.path, values)
+        scores = unit_rows(scores) @ unit_rows(values).T
     if scores.shape != truth.shape:
         raise FileError(
             made_from,
@@ -297,10 +322,15 @@ def _class_scores(
     return scores
 
 
+def _worst(classes: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> Any:
+    """Score items without a prediction so that their classes come last, behind all others."""
+    lowest = min(float(scores.min(initial=0)), 0.0) - 1
+    return np.where(classes, lowest - 1, lowest)
+
+
 def _label_factors(inventory: Inventory, wanted: Wanted) -> Path:
-    fields = {"fact": wanted.fact, "dim": str(wanted.dim), "dataset": wanted.dataset}
     file = label_factors_file(inventory, wanted)
-    return (file or inventory.require(Kind.CLASS_FACTORS, **fields)).path
+    return (file or inventory.require(Kind.CLASS_FACTORS, **wanted.fields)).path
 
 
 def _single_classes(truth: Matrix, classes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -317,24 +347,3 @@ def _single_classes(truth: Matrix, classes: np.ndarray[Any, Any]) -> np.ndarray[
 
 def _plain(figures: Mapping[str, float]) -> dict[str, float | None]:
     return {name: None if math.isnan(value) else value for name, value in figures.items()}
-
-
-def write_results_table(workspace: Workspace) -> None:
-    """Write one line a model, made anew from all the files of results."""
-    documents = {}
-    for path in sorted(workspace.results_table.parent.glob("*.json")):
-        documents[path.stem] = json.loads(path.read_text(encoding="utf-8"))
-    said = ("experiment", "settings", "dataset", "task", "seed")
-    metrics = list(dict.fromkeys(name for doc in documents.values() for name in doc["metrics"]))
-    text = io.StringIO()
-    writer = csv.writer(text, "excel-tab", lineterminator="\n")
-    writer.writerow(["model", *said, *metrics])
-    for name, doc in sorted(documents.items(), key=lambda each: _by_number(each[0])):
-        about = [" ".join(doc[key]) if key == "settings" else doc[key] for key in said]
-        writer.writerow([name, *about, *(doc["metrics"].get(metric) for metric in metrics)])
-    write_text(workspace.results_table, text.getvalue())
-
-
-def _by_number(name: str) -> tuple[str, int]:
-    stem, _, number = name.rpartition("_")
-    return (stem, int(number)) if number.isdigit() else (name, 0)

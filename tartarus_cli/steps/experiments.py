@@ -70,7 +70,8 @@ def seed_of(workspace: Workspace, seed: int | None) -> int:
 
 def list_experiments(named: Path | None) -> list[Listed]:
     """List all presets and, where there is a workspace, its own experiments."""
-    own = _own(named)
+    workspace = _workspace(named)
+    own = workspace.experiments if workspace else None
     listed = []
     for name in experiment_names(own):
         preset = name in preset_paths()
@@ -84,13 +85,16 @@ def list_experiments(named: Path | None) -> list[Listed]:
 def show_experiment(
     named: Path | None, name: str, *, dataset: str | None, overrides: Sequence[str]
 ) -> Experiment:
-    """Return one experiment; presets need no workspace."""
-    return resolve(name, own=_own(named), dataset=dataset, overrides=overrides)
+    """Return one experiment, as ``run`` would take it; presets need no workspace."""
+    workspace = _workspace(named)
+    if workspace is None:
+        return resolve(name, dataset=dataset, overrides=overrides)
+    return Asked(name, dataset, tuple(overrides)).resolve(workspace)
 
 
-def _own(named: Path | None) -> Path | None:
+def _workspace(named: Path | None) -> Workspace | None:
     try:
-        return open_workspace(named).experiments
+        return open_workspace(named)
     except RequestError:
         if named is not None:
             raise

@@ -37,10 +37,10 @@ def check_request(inventory: Inventory, experiment: Experiment, settings: Sequen
     if dataset not in known:
         msg = f"there is no dataset called {dataset!r} in {inventory.workspace.root}"
         raise RequestError(msg, hint=f"{nearest(dataset, known)} Name one with --dataset.")
-    if len(settings) != experiment.settings:
+    if len(settings) != experiment.settings_needed:
         given = f"{len(settings)} ({', '.join(settings)})" if settings else "none"
-        msg = f"{name} takes {_count(experiment.settings)}, and was given {given}"
-        usage = " ".join([name, *["SETTING"] * experiment.settings])
+        msg = f"{name} takes {_count(experiment.settings_needed)}, and was given {given}"
+        usage = " ".join([name, *["SETTING"] * experiment.settings_needed])
         there = ", ".join(inventory.settings(dataset)) or "no settings"
         raise RequestError(msg, hint=f"tartarus run {usage}; {dataset} has {there}.")
     check_settings(inventory, dataset, settings)
@@ -77,8 +77,8 @@ def missing(
         lacks += [] if {*there} <= {file.split for file in files} else [Lack("patches")]
     elif settings is None:
         complete = len(complete_settings(inventory, dataset))
-        if complete < experiment.settings:
-            lacks.append(Lack(f"{_count(experiment.settings)} (there are {complete})"))
+        if complete < experiment.settings_needed:
+            lacks.append(Lack(f"{_count(experiment.settings_needed)} (there are {complete})"))
     else:
         lacks += _missing_features(inventory, dataset, settings)
     return lacks
@@ -103,9 +103,9 @@ def _missing_targets(inventory: Inventory, experiment: Experiment) -> list[Lack]
     try:
         wanted = settle_dim(inventory, Wanted(dataset, fact, experiment.targets.dim))
     except DataError:
-        fields = {"fact": fact, "dim": str(experiment.targets.dim), "dataset": dataset}
+        fields = Wanted(dataset, fact, experiment.targets.dim).fields
         return [Lack(f"{fact} targets", place(Kind.TARGETS, split="train", **fields))]
-    fields = {"fact": fact, "dim": str(wanted.dim), "dataset": dataset}
+    fields = wanted.fields
     lacks = []
     if experiment.dataset.task == "recommendation":
         if not inventory.select(Kind.USER_FACTORS, **fields):

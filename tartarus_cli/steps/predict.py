@@ -16,7 +16,8 @@ from tartarus_cli.data.ids import write_ids
 from tartarus_cli.errors import DataError, RequestError
 from tartarus_cli.files import replacing
 from tartarus_cli.models import Model, Predictor, Store, open_predictor
-from tartarus_cli.progress import UNWATCHED, Progress, Task
+from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.signals import between_steps
 from tartarus_cli.workspace import Inventory, Kind, Workspace
 
 BLOCK = 512  # items predicted at once
@@ -33,6 +34,7 @@ class Prediction:
     files: list[Path]
     layer: str | None = None
     setting: str | None = None  # the new setting that a layer becomes
+    absent: tuple[str, ...] = ()  # splits that the dataset has and that were not predicted
 
 
 def predict(
@@ -76,16 +78,20 @@ def predict(
     predictor = open_predictor(model, info)
     files = []
     with ExitStack() as stack:
+        check = stack.enter_context(between_steps())
         total = sum(len(items.ids) for items in sets)
         task = stack.enter_context(progress.task("predicting", total))
         for items in sets:
             path = _place(workspace, model, info.name if info else None, items.split)
             rows = stack.enter_context(_writing(path, (len(items.ids), predictor.width)))
-            _fill(rows, items, predictor, task)
+            for block in _blocks(len(items.ids)):
+                check()
+                rows[block] = _predicted(model, items, predictor, block)
+                task.advance(block.stop - block.start)
             files.append(path)
-            if info is None:
-                files.append(workspace.predicted_ids(model.name, items.split))
-                write_ids(files[-1], items.ids)
+    for items in sets if info is None else []:
+        files.append(workspace.predicted_ids(model.name, items.split))
+        write_ids(files[-1], items.ids)
     return Prediction(
         model=model.name,
         dataset=model.manifest.dataset,
@@ -94,6 +100,7 @@ def predict(
         files=files,
         layer=info.name if info else None,
         setting=_setting(model, info.name) if info else None,
+        absent=tuple(s for s in splits_of(inventory, model.manifest.dataset) if s not in chosen),
     )
 
 
@@ -137,8 +144,17 @@ def _writing(path: Path, shape: tuple[int, int]) -> Iterator[NDArray[np.float32]
         rows.flush()
 
 
-def _fill(rows: NDArray[np.float32], items: ItemSet, predictor: Predictor, task: Task) -> None:
-    for start in range(0, len(rows), BLOCK):
-        block = slice(start, min(start + BLOCK, len(rows)))
-        rows[block] = predictor([matrix.rows(block) for matrix in items.inputs])
-        task.advance(block.stop - block.start)
+def _blocks(rows: int) -> Iterator[slice]:
+    return (slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK))
+
+
+def _predicted(
+    model: Model, items: ItemSet, predictor: Predictor, block: slice
+) -> NDArray[np.float32]:
+    rows = predictor([matrix.rows(block) for matrix in items.inputs])
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if bad.size:
+        msg = f"{model.name} gives NaN or infinity for item {items.ids[block.start + bad[0]]!r} "
+        msg += f"of {items.split}"
+        raise DataError(msg, hint="Look for NaN or very large values in its features.")
+    return rows

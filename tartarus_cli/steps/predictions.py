@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.features import open_matrix
+from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.targets import Wanted, settle_dim
 from tartarus_cli.errors import DataError, FileError, RequestError, nearest, shown
@@ -120,7 +120,7 @@ def _aligned(
             expected=f"{len(named):,}, one for each {'id' if ids else 'test item'}",
             hint=f"Predict again, or name the ids of its rows{'' if ids else ' with --ids'}.",
         )
-    _check_finite(path, matrix.rows(slice(None)))
+    require_finite(path, matrix.rows(slice(None)))
     row_of = {each: row for row, each in enumerate(named)}
     rows = np.array([row_of.get(each, -1) for each in test])
     if (rows < 0).all():
@@ -133,15 +133,3 @@ def _aligned(
     values = matrix.rows(np.maximum(rows, 0))
     values[rows < 0] = 0
     return values, rows < 0
-
-
-def _check_finite(path: Path, values: NDArray[np.float32]) -> None:
-    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
-    if bad.size:
-        some = ", ".join(map(str, bad[:5])) + (", …" if bad.size > 5 else "")
-        raise FileError(
-            path,
-            found=f"NaN or infinity in {bad.size:,} rows ({some}, counted from 0)",
-            expected="finite numbers",
-            hint="Predict again, or leave these items out and name the others with --ids.",
-        )

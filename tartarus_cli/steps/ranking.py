@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.arrays import open_csr
-from tartarus_cli.data.features import Matrix, open_matrix
+from tartarus_cli.data.features import Matrix, open_matrix, require_finite, unit_rows
 from tartarus_cli.data.targets import target_file
 from tartarus_cli.errors import FileError, RequestError
 from tartarus_cli.metrics import METRICS, in_order
 from tartarus_cli.metrics.ranks import RelevantRanks, first_items, relevant_ranks
 from tartarus_cli.progress import Progress
 from tartarus_cli.steps.predictions import Predictions
-from tartarus_cli.training.batches import unit_rows
 from tartarus_cli.workspace import Inventory, Kind
 
 BLOCK_BYTES = 64 << 20  # of the scores of one block of users
@@ -108,13 +107,13 @@ def rank(  # noqa: PLR0913 — how to evaluate, one by one
     DataError
         If a file is missing, damaged, or out of step with the others.
     """
-    wanted = predictions.wanted
-    fields = {"fact": wanted.fact, "dim": str(wanted.dim), "dataset": wanted.dataset}
-    factors = open_matrix(inventory.require(Kind.USER_FACTORS, **fields).path)
+    path = inventory.require(Kind.USER_FACTORS, **predictions.wanted.fields).path
+    factors = open_matrix(path)
     relevant = _relevant(inventory, predictions, factors)
     start, stop, _ = users.indices(factors.shape[0])
     if start >= stop:
-        msg = f"there are no users {users.start}:{users.stop}; the dataset has {factors.shape[0]}"
+        asked = ":".join("" if n is None else str(n) for n in (users.start, users.stop))
+        msg = f"--users {asked}: the dataset has {factors.shape[0]} users"
         raise RequestError(msg, hint="Give --users as FIRST:LAST, counted from 0.")
     systems = _systems(inventory, predictions, factors, seed)
     items = relevant.shape[1]
@@ -172,8 +171,15 @@ def _systems(
     true = target_file(inventory, wanted, "test")
     if true is not None:
         matrix = open_matrix(true.path)
+        if matrix.shape != predictions.values.shape:
+            raise FileError(
+                matrix.path,
+                found=f"{matrix.shape[0]:,} × {matrix.shape[1]:,}",
+                expected="{:,} × {:,}".format(*predictions.values.shape),
+                hint=_CHECK,
+            )
         values = matrix.rows(slice(None))
-        _check_finite(matrix, values, 0)
+        require_finite(matrix.path, values)
         systems["oracle"] = _factor_scorer(values, factors, cosine, None)
     return systems
 
@@ -188,24 +194,13 @@ def _factor_scorer(
 
     def score(block: slice) -> NDArray[np.float32]:
         factors = users.rows(block)
-        _check_finite(users, factors, block.start)
+        require_finite(users.path, factors, block.start)
         scores = (unit_rows(factors) if cosine else factors) @ directions
         if absent is not None:
             scores[:, absent] = -np.inf
         return scores
 
     return score
-
-
-def _check_finite(matrix: Matrix, rows: NDArray[np.float32], first: int) -> None:
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1)) + first
-    if bad.size:
-        raise FileError(
-            matrix.path,
-            found=f"NaN or infinity, first in row {bad[0]} (counted from 0)",
-            expected="finite numbers",
-            hint=_CHECK,
-        )
 
 
 def _random_scores(block: slice, items: int, seed: int) -> NDArray[np.float32]:

@@ -1,7 +1,12 @@
 """Check, train, predict, evaluate."""
 
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.steps.evaluate import Evaluation, EvaluationOptions, evaluate_model
+from tartarus_cli.steps.evaluate import (
+    Evaluation,
+    EvaluationOptions,
+    check_options,
+    evaluate_model,
+)
 from tartarus_cli.steps.experiments import Order
 from tartarus_cli.steps.predict import predict
 from tartarus_cli.steps.train import train
@@ -16,6 +21,7 @@ def run(
     progress: Progress = UNWATCHED,
 ) -> Evaluation:
     """Train a model on the train items, predict the test items, and evaluate the predictions."""
+    check_options(options, order.experiment.dataset.task)
     model = train(workspace, order, evaluated=True, progress=progress)
     predict(workspace, model.name, progress=progress)
     return evaluate_model(workspace, model.name, options, progress=progress)

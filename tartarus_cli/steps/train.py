@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tartarus_cli.data.dataset import TrainingData, open_training
-from tartarus_cli.errors import TartarusError
+from tartarus_cli.data.dataset import Part, TrainingData, open_training
+from tartarus_cli.errors import TrainingError
 from tartarus_cli.files import digest, replacing
 from tartarus_cli.models import (
+    HISTORY,
+    NETWORK,
     LayerInfo,
     Manifest,
     Model,
@@ -28,13 +30,13 @@ from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.steps.check import check_experiment
 from tartarus_cli.steps.experiments import Order
 from tartarus_cli.training.batches import Batches
-from tartarus_cli.training.fit import FitOptions, fit, mean_loss
-from tartarus_cli.workspace import Workspace
+from tartarus_cli.training.fit import fit, mean_loss
+from tartarus_cli.workspace import Kind, Workspace
 
 if TYPE_CHECKING:
     import keras
 
-JUDGED_AT_ONCE = 512  # rows of a batch where nothing is learnt
+JUDGED_BYTES = 4 << 20  # of a batch where nothing is learnt; many of them may be under way
 
 
 def train(
@@ -71,6 +73,8 @@ def train(
     wanted = check_experiment(
         inventory, experiment, settings, evaluated=evaluated, progress=progress
     )
+    targets = experiment.targets.model_copy(update={"dim": wanted.dim})
+    experiment = experiment.model_copy(update={"targets": targets})
     share = experiment.training.validation
     data = open_training(inventory, wanted, settings, validation=share)
     if data.remark:
@@ -92,8 +96,10 @@ def train(
     with _accounted(name, folder, manifest, progress):
         write_manifest(folder, manifest)
         write_experiment(folder, experiment)
-        manifest.inputs = {workspace.within(path): digest(path) for path in data.files}
-        _fit(order, data, folder, manifest, progress)
+        lists = [file.path for file in inventory.select(Kind.ITEMS, dataset=wanted.dataset)]
+        manifest.inputs = {workspace.within(path): digest(path) for path in [*lists, *data.files]}
+        with _enough_memory():
+            _fit(order, data, folder, manifest, progress)
     return store.get(name)
 
 
@@ -107,13 +113,28 @@ def _accounted(name: str, folder: Path, manifest: Manifest, progress: Progress) 
     except BaseException as problem:
         manifest.status = "failed" if isinstance(problem, Exception) else "interrupted"
         manifest.reason = str(problem) if isinstance(problem, Exception) else "stopped from outside"
-        what = "failed" if isinstance(problem, TartarusError) else f"was {manifest.status}"
+        what = "failed" if isinstance(problem, Exception) else "was interrupted"
         progress.warn(f"the training of {name} {what}; it is no model that can be used")
         raise
     finally:
         manifest.duration_s = round(time.monotonic() - began, 3)
         manifest.peak_memory_mib = peak_memory_mib()
-        write_manifest(folder, manifest)
+        if folder.is_dir():  # else it was deleted meanwhile
+            write_manifest(folder, manifest)
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    """Explain that a network does not fit."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as problem:
+        text = str(problem)
+        if isinstance(problem, RuntimeError) and "RESOURCE_EXHAUSTED" not in text:
+            raise
+        hint = "Make network.hidden or training.batch_size smaller."
+        msg = f"there is not enough memory: {text.splitlines()[0] if text else 'out of memory'}"
+        raise TrainingError(msg, hint=hint) from None
 
 
 def _items(data: TrainingData) -> dict[str, int]:
@@ -131,26 +152,26 @@ def _fit(
     fitted = fit(
         network,
         Batches(data.fit, size=training.batch_size, normalize=normalize, rng=rng),
-        Batches(data.validation, size=JUDGED_AT_ONCE, normalize=normalize),
-        options=FitOptions(
-            loss=training.loss,
-            optimizer=training.optimizer,
-            learning_rate=training.learning_rate,
-            epochs=training.epochs,
-            patience=training.patience,
-            monitor=training.monitor,
-        ),
-        history=folder / "history.csv",
+        Batches(data.validation, size=_judged_at_once(data.validation), normalize=normalize),
+        options=training,
+        history=folder / HISTORY,
         progress=progress,
     )
     manifest.epochs, manifest.best_epoch = fitted.epochs, fitted.best_epoch
     manifest.validation_loss = fitted.validation_loss
     if data.held_out is not None:
-        rest = Batches(data.held_out, size=JUDGED_AT_ONCE, normalize=normalize)
+        size = _judged_at_once(data.held_out)
+        rest = Batches(data.held_out, size=size, normalize=normalize)
         manifest.held_out_loss = mean_loss(network, rest, training.loss)
     manifest.layers = layers_of(network)
-    with replacing(folder / "model.keras") as beside:
+    with replacing(folder / NETWORK) as beside:
         network.save(beside)
+
+
+def _judged_at_once(part: Part) -> int:
+    """Return how many rows make a batch of a few megabytes."""
+    width = sum(matrix.shape[1] for matrix in part.inputs)
+    return min(max(32, JUDGED_BYTES // (4 * width)), 512)
 
 
 def build_network(order: Order, data: TrainingData) -> keras.Model:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.dataset import Part
+from tartarus_cli.data.features import unit_rows
 
 Batch = tuple[tuple[NDArray[np.float32], ...], NDArray[np.float32]]  # inputs, targets
 
@@ -53,13 +52,3 @@ class Batches:
         """Draw the order of the next epoch."""
         if self._rng is not None:
             self._order = self._rng.permutation(self._part.rows)
-
-
-def unit_rows(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Divide each row by its L2 norm; zero rows stay zero.
-
-    >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
-    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
-    """
-    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tartarus_cli.errors import TrainingError
+from tartarus_cli.experiments.schema import TrainingSection
 from tartarus_cli.progress import Progress, Task
+from tartarus_cli.signals import between_steps
 from tartarus_cli.training.batches import Batches
 
 if TYPE_CHECKING:
@@ -21,18 +23,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 GLANCE_S = 0.5  # how often the running loss is read, which makes the device wait
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """How to fit; the ``training`` section of an experiment."""
-
-    loss: str
-    optimizer: str
-    learning_rate: float
-    epochs: int
-    patience: int
-    monitor: str
 
 
 @dataclass(frozen=True)
@@ -71,7 +61,7 @@ def fit(
     batches: Batches,
     validation: Batches,
     *,
-    options: FitOptions,
+    options: TrainingSection,
     history: Path,
     progress: Progress,
 ) -> Fitted:
@@ -84,7 +74,7 @@ def fit(
     batches, validation
         What to learn from, and what to stop by.
     options
-        Loss, optimizer and when to stop.
+        Loss, optimizer and when to stop: the ``training`` section of an experiment.
     history
         The CSV file that gets a line an epoch.
     progress
@@ -113,10 +103,10 @@ def fit(
         restore_best_weights=True,
     )
     total = options.epochs * len(batches)
-    with progress.task("training", total) as task:
+    with progress.task("training", total) as task, between_steps() as check:
         trained.fit(
-            _feed(batches),
-            validation_data=_feed(validation),
+            _feed(batches, check),
+            validation_data=_feed(validation, check),
             epochs=options.epochs,
             verbose=0,
             shuffle=False,
@@ -134,11 +124,13 @@ def mean_loss(network: keras.Model, batches: Batches, loss: str) -> float:
 
     measure = keras.losses.get(LOSSES[loss])
     total, rows = 0.0, 0
-    for index in range(len(batches)):
-        inputs, targets = batches[index]
-        outputs = network.predict_on_batch(_fed(inputs))
-        total += float(np.sum(np.asarray(measure(targets, outputs), np.float64)))
-        rows += len(targets)
+    with between_steps() as check:
+        for index in range(len(batches)):
+            check()
+            inputs, targets = batches[index]
+            outputs = network.predict_on_batch(_fed(inputs))
+            total += float(np.sum(np.asarray(measure(targets, outputs), np.float64)))
+            rows += len(targets)
     return total / rows
 
 
@@ -147,7 +139,7 @@ def _fed(inputs: Sequence[Any]) -> Any:
     return tuple(inputs) if len(inputs) > 1 else inputs[0]
 
 
-def _feed(batches: Batches) -> Any:
+def _feed(batches: Batches, check: Callable[[], None]) -> Any:
     import keras
 
     class Feed(keras.utils.PyDataset):  # type: ignore[misc]
@@ -157,6 +149,7 @@ def _feed(batches: Batches) -> Any:
             return len(batches)
 
         def __getitem__(self, index: int) -> Any:
+            check()
             inputs, targets = batches[index]
             return _fed(inputs), targets
 
@@ -166,7 +159,7 @@ def _feed(batches: Batches) -> Any:
     return Feed()
 
 
-def _watch(task: Task, history: _History, options: FitOptions) -> Any:
+def _watch(task: Task, history: _History, options: TrainingSection) -> Any:
     """Make the callback that shows the course of the training and stops it when it goes wrong."""
     import keras
 
@@ -196,7 +189,7 @@ def _watch(task: Task, history: _History, options: FitOptions) -> Any:
     return Watch()
 
 
-def _stop_if_diverged(epoch: int, figures: dict[str, float], options: FitOptions) -> None:
+def _stop_if_diverged(epoch: int, figures: dict[str, float], options: TrainingSection) -> None:
     wrong = [name for name in ("loss", "val_loss") if not math.isfinite(figures[name])]
     if wrong:
         msg = f"the training diverged: {wrong[0]} is {figures[wrong[0]]} in epoch {epoch}"
@@ -211,10 +204,10 @@ def _course(
 ) -> str:
     text = f"epoch {epoch}/{epochs}"
     if running is not None:
-        text += f" · loss {running:.4f}"
+        text += f" loss {running:.4f}"
     elif rows:
-        text += f" · loss {rows[-1]['loss']:.4f}"
+        text += f" loss {rows[-1]['loss']:.4f}"
     if rows:
         best = min(row["val_loss"] for row in rows)
-        text += f" · val {rows[-1]['val_loss']:.4f} (best {best:.4f})"
+        text += f" val {rows[-1]['val_loss']:.4f} best {best:.4f}"
     return text

@@ -27,7 +27,7 @@ from tartarus_cli.data.features import Matrix
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.progress import UNWATCHED
 from tartarus_cli.training.batches import Batches
-from tartarus_cli.training.fit import FitOptions, fit
+from tartarus_cli.training.fit import fit
 
 Rows = NDArray[np.float32]
 DIM = 200
@@ -56,7 +56,7 @@ def fit_of(name: str, part: Part, epochs: int) -> Callable[[], float]:
     training = resolve(name).training
     network = network_of(name, [matrix.shape[1:] for matrix in part.inputs])
     rows = Part(part.inputs, part.targets, part.rows[:2])
-    options = FitOptions("cosine", "adam", 0.001, epochs + 1, epochs + 1, "val_loss")
+    options = training.model_copy(update={"epochs": epochs + 1, "patience": epochs + 1})
     batches = Batches(part, size=training.batch_size, normalize=True, rng=np.random.default_rng(0))
 
     def train() -> float:

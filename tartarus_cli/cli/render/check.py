@@ -48,8 +48,9 @@ def _dataset(name: str, summary: DatasetSummary) -> None:
     if summary.ready:
         console.print("Can be run now:")
     for experiment, settings in summary.ready.items():
-        usage = " ".join(["tartarus run", plain(experiment), *["SETTING"] * settings])
-        console.print(f"  {usage}", soft_wrap=True)
+        words = ["tartarus run", plain(experiment), *["SETTING"] * settings]
+        words += ["--dataset", plain(name)] if summary.borrowed else []
+        console.print(f"  {' '.join(words)}", soft_wrap=True)
     if summary.waiting:
         console.print("Cannot be run yet:")
     for experiment, lacks in summary.waiting.items():

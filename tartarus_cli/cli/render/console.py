@@ -24,12 +24,12 @@ def plain(value: object) -> str:
 
 def out() -> Console:
     """Return where results are printed."""
-    return Console(highlight=False)
+    return Console(highlight=False, emoji=False)
 
 
 def aside() -> Console:
     """Return where progress, messages and errors are printed."""
-    return Console(stderr=True, soft_wrap=True, highlight=False)
+    return Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 
 def document(value: Any) -> None:

@@ -32,8 +32,8 @@ def evaluation(workspace: Workspace, result: Evaluation, *, json: bool) -> None:
     _classes(result)
     console.print(_footer(result))
     if result.results is not None:
-        console.print(f"Kept in {plain(workspace.within(result.results))}")
-    _next(workspace, result)
+        console.print(f"Kept in {plain(workspace.within(result.results))}", soft_wrap=True)
+    _next(result)
 
 
 def figures(rows: Mapping[str, Mapping[str, float | None]]) -> None:
@@ -107,16 +107,12 @@ def _confusion(names: Sequence[str], counts: Sequence[Sequence[int]]) -> None:
     out().print(shown)
 
 
-def _next(workspace: Workspace, result: Evaluation) -> None:
+def _next(result: Evaluation) -> None:
     if result.model is None:
         return
-    from tartarus_cli.models import Store
-
-    layers = Store(workspace).get(result.model).manifest.layers
-    dense = [layer.name for layer in layers if layer.kind == "Dense"]
-    if len(dense) > 1:
-        setting = f"{result.model}-pred_{dense[-2]}"
-        told = f"tartarus predict {result.model} --layer {dense[-2]}"
-        out().print(f"Next: {told}   (an embedding, as the setting {setting})", soft_wrap=True)
-    else:
+    if result.embedding is None:
         out().print(f"Next: tartarus models show {result.model}   (its layers)")
+        return
+    told = f"tartarus predict {result.model} --layer {result.embedding}"
+    setting = f"{result.model}-pred_{result.embedding}"
+    out().print(f"Next: {told}   (an embedding, as the setting {setting})", soft_wrap=True)

@@ -23,7 +23,9 @@ def experiments(listed: Iterable[Listed], *, json: bool) -> None:
             shown.add_row(plain(each.name), "[red]cannot be read[/]", "", "", plain(each.problem))
             continue
         found, network = each.experiment, each.experiment.network.name
-        inputs = f"{found.inputs.count} × {found.inputs.kind}" if found.settings else "patches"
+        inputs = (
+            f"{found.inputs.count} × {found.inputs.kind}" if found.settings_needed else "patches"
+        )
         told = plain(found.description) + ("" if each.preset else " [cyan](your own)[/]")
         told += "" if found.architecture.available else " [dim](network not in this version)[/]"
         shown.add_row(plain(each.name), plain(found.dataset.name), inputs, network, told)

@@ -72,10 +72,18 @@ def predicted(workspace: Workspace, result: Prediction, *, json: bool) -> None:
             f"[bold]{plain(result.setting)}[/] is a new setting of {plain(result.dataset)} "
             f"({sets} items × {result.width})"
         )
-        console.print(f"Next: tartarus run EXPERIMENT {plain(result.setting)} …", soft_wrap=True)
+        console.print(f"Next: {_next(result)}", soft_wrap=True)
     else:
         console.print(f"{result.model} predicted {sets} items × {result.width}")
         console.print(f"Next: tartarus evaluate {result.model}")
+
+
+def _next(result: Prediction) -> str:
+    if result.absent:
+        lacking = " and ".join(result.absent)
+        again = f"tartarus predict {result.model} --layer {result.layer}"
+        return f"{plain(again)}   (the setting still lacks its rows of {lacking})"
+    return f"tartarus run EXPERIMENT {plain(result.setting)} …"
 
 
 def models(found: Sequence[Model], *, json: bool) -> None:

@@ -42,17 +42,27 @@ def check_matrix(
         matrix = open_matrix(file.path)
     if matrix is None:
         return None
-    _check_shape(file, matrix, rows, report)
     statistics = scan(matrix, seen)
+    classes = is_classes(file, statistics)
+    _check_shape(file, matrix, rows, report, named=not classes or file.fields["fact"] == "class")
     _check_values(file, statistics, report)
-    if file.fields.get("fact") == "class":
+    if classes:
         _check_classes(file, statistics, report)
     else:
         _check_columns(file, statistics, report)
     return Checked(file, matrix, statistics)
 
 
-def _check_shape(file: DataFile, matrix: Matrix, rows: int | None, report: Report) -> None:
+def is_classes(file: DataFile, statistics: Statistics) -> bool:
+    """Whether targets say which classes items have; PMI ones of test do where they are 0 and 1."""
+    fact = file.fields.get("fact")
+    truth = file.split == "test" and statistics.binary
+    return file.kind is Kind.TARGETS and (fact == "class" or (fact == "pmi" and truth))
+
+
+def _check_shape(
+    file: DataFile, matrix: Matrix, rows: int | None, report: Report, *, named: bool
+) -> None:
     found, width = matrix.shape
     if rows is not None and found != rows:
         turned = " (it may be transposed)" if width == rows else ""
@@ -62,7 +72,7 @@ def _check_shape(file: DataFile, matrix: Matrix, rows: int | None, report: Repor
             expected=f"{rows:,}, one for each line of its list of ids",
             hint="Write the rows in the order of the ids, none left out.",
         )
-    if "dim" in file.fields and width != file.dim:
+    if named and "dim" in file.fields and width != file.dim:
         report.error(
             file.path,
             f"{width} columns",
@@ -141,7 +151,7 @@ def check_labels(
     labels: tuple[Path, list[str]] | None, checked: list[Checked], report: Report
 ) -> None:
     """Check that there are as many label names as classes, and as many classes in each set."""
-    classes = [c for c in checked if (c.file.kind, c.file.fields.get("fact")) == _CLASSES]
+    classes = [c for c in checked if is_classes(c.file, c.statistics)]
     dims = {c.matrix.shape[1] for c in classes}
     if labels is not None and dims and len(labels[1]) not in dims:
         files = ", ".join(sorted(c.file.path.name for c in classes))
@@ -182,7 +192,7 @@ def check_users(checked: list[Checked], report: Report) -> None:
 
 def check_one_hot(checked: list[Checked], report: Report, *, required: bool) -> None:
     """Check that items have one class each, where they should or where the train items do."""
-    classes = [c for c in checked if (c.file.kind, c.file.fields.get("fact")) == _CLASSES]
+    classes = [c for c in checked if is_classes(c.file, c.statistics)]
     single = required or any(c.statistics.one_hot for c in classes if c.file.split == "train")
     for each in classes:
         if single and not each.statistics.one_hot:
@@ -193,9 +203,6 @@ def check_one_hot(checked: list[Checked], report: Report, *, required: bool) -> 
                 expected="one class for each item, as in train" if not required else "one class",
                 hint="A multiclass task needs a single 1 in each row; or set dataset.task.",
             )
-
-
-_CLASSES = (Kind.TARGETS, "class")
 
 
 def check_widths(checked: list[Checked], report: Report) -> None:

@@ -1,0 +1,51 @@
+"""The results of all models: a document each, and one table of them all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from tartarus_cli.files import write_text
+from tartarus_cli.workspace import Workspace
+
+ABOUT = ("experiment", "settings", "dataset", "task", "seed")  # columns before the metrics
+
+
+def write_results(workspace: Workspace, name: str, document: dict[str, Any]) -> None:
+    """Keep the figures of a model, or of a file of predictions, and make the table anew."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    write_text(workspace.results(name), text + "\n")
+    write_results_table(workspace)
+
+
+def write_results_table(workspace: Workspace) -> None:
+    """Write one line a model, made anew from all the documents that can be read."""
+    paths = workspace.results_table.parent.glob("*.json")
+    documents = {path.stem: document for path in paths if (document := _read(path)) is not None}
+    metrics = list(dict.fromkeys(name for each in documents.values() for name in each["metrics"]))
+    text = io.StringIO()
+    writer = csv.writer(text, "excel-tab", lineterminator="\n")
+    writer.writerow(["model", *ABOUT, *metrics])
+    for name in sorted(documents, key=_by_number):
+        each = documents[name]
+        about = [" ".join(each[key]) if key == "settings" else each[key] for key in ABOUT]
+        writer.writerow([name, *about, *(each["metrics"].get(metric) for metric in metrics)])
+    write_text(workspace.results_table, text.getvalue())
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Read a document of results; None if it is none, or has just been deleted."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    fits = isinstance(document, dict) and {*ABOUT, "metrics"} <= document.keys()
+    return document if fits and isinstance(document["metrics"], dict) else None
+
+
+def _by_number(name: str) -> tuple[str, int]:
+    stem, _, number = name.rpartition("_")
+    return (stem, int(number)) if number.isdigit() else (name, 0)
