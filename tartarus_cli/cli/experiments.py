@@ -8,13 +8,12 @@ from tartarus_cli.cli.options import (
     DatasetName,
     ExperimentName,
     Json,
+    ListsByDefault,
     Overrides,
     Root,
 )
 
-app = typer.Typer(
-    invoke_without_command=True, help="The presets and the workspace's own experiments."
-)
+app = typer.Typer(cls=ListsByDefault, help="The presets and the workspace's own experiments.")
 
 
 @app.command("list")

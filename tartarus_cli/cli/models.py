@@ -6,11 +6,9 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.explained import explained
-from tartarus_cli.cli.options import Json, ModelName, Root
+from tartarus_cli.cli.options import Json, ListsByDefault, ModelName, Root
 
-app = typer.Typer(
-    invoke_without_command=True, help="What has been trained, with layers and scores."
-)
+app = typer.Typer(cls=ListsByDefault, help="What has been trained, with layers and scores.")
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
