@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,7 +110,7 @@ def fit(
             epochs=options.epochs,
             verbose=0,
             shuffle=False,
-            callbacks=[_watch(task, kept, options), stopping],
+            callbacks=_callbacks(trained, stopping, _Watch(task, kept, options)),
         )
     best = kept.best(options.monitor)
     return Fitted(len(kept.rows), best + 1, kept.rows[best]["val_loss"])
@@ -159,38 +159,71 @@ def _feed(batches: Batches, check: Callable[[], None]) -> Any:
     return Feed()
 
 
-def _watch(task: Task, history: _History, options: TrainingSection) -> Any:
-    """Make the callback that shows the course of the training and stops it when it goes wrong."""
+class _Watch:
+    """Shows the course of a training, keeps its history, and stops it when it goes wrong."""
+
+    def __init__(self, task: Task, history: _History, options: TrainingSection) -> None:
+        self._task, self._history, self._options = task, history, options
+        self._epoch, self._began, self._glanced = 0, 0.0, 0.0
+
+    def epoch_begins(self, epoch: int) -> None:
+        """Say which epoch it is."""
+        self._epoch = epoch
+        self._began = self._glanced = time.monotonic()
+        self._describe(None)
+
+    def batch_ends(self, logs: Mapping[str, Any]) -> None:
+        """Count a batch; only now and then wait for its loss."""
+        self._task.advance()
+        if time.monotonic() - self._glanced > GLANCE_S:
+            running = float(logs["loss"])
+            _stop_if_diverged(self._epoch, {"loss": running}, self._options)
+            self._describe(running)
+            self._glanced = time.monotonic()
+
+    def epoch_ends(self, figures: dict[str, float]) -> None:
+        """Keep the figures of the epoch."""
+        took = round(time.monotonic() - self._began, 3)
+        self._history.add({"epoch": self._epoch, **figures, "seconds": took})
+        _stop_if_diverged(self._epoch, figures, self._options)
+
+    def _describe(self, running: float | None) -> None:
+        rows = self._history.rows
+        self._task.describe(_course(self._epoch, self._options.epochs, rows, running))
+
+
+def _callbacks(network: keras.Model, stopping: Any, watch: _Watch) -> Any:
+    """Make Keras tell ``watch`` of each batch and epoch.
+
+    Keras' own list of callbacks converts the figures of every batch, which makes each step wait
+    for the device, or hands them to a pool of threads; this one does neither.
+    """
     import keras
 
-    class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-        """Counts batches, keeps the history, and looks for a loss that is no number."""
-
-        async_safe = True  # Keras then does not wait for the loss of each batch
+    class Watched(keras.callbacks.Callback):  # type: ignore[misc]
+        """Passes the epochs on."""
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            self.epoch, self.began, self.glanced = epoch + 1, time.monotonic(), time.monotonic()
-            task.describe(_course(self.epoch, options.epochs, history.rows, None))
+            watch.epoch_begins(epoch + 1)
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+            watch.epoch_ends({name: float(value) for name, value in (logs or {}).items()})
+
+    class Callbacks(keras.callbacks.CallbackList):  # type: ignore[misc]
+        """Passes the batches on."""
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            task.advance()
-            if logs and time.monotonic() - self.glanced > GLANCE_S:
-                task.describe(
-                    _course(self.epoch, options.epochs, history.rows, float(logs["loss"]))
-                )
-                self.glanced = time.monotonic()
+            watch.batch_ends(logs)
 
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            figures = {name: float(value) for name, value in (logs or {}).items()}
-            took = round(time.monotonic() - self.began, 3)
-            history.add({"epoch": epoch + 1, **figures, "seconds": took})
-            _stop_if_diverged(epoch + 1, figures, options)
+        def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+            pass
 
-    return Watch()
+    return Callbacks([Watched(), stopping], add_history=True, model=network)
 
 
 def _stop_if_diverged(epoch: int, figures: dict[str, float], options: TrainingSection) -> None:
-    wrong = [name for name in ("loss", "val_loss") if not math.isfinite(figures[name])]
+    losses = {name: value for name, value in figures.items() if name in ("loss", "val_loss")}
+    wrong = [name for name, value in losses.items() if not math.isfinite(value)]
     if wrong:
         msg = f"the training diverged: {wrong[0]} is {figures[wrong[0]]} in epoch {epoch}"
         lower = options.learning_rate / 10
