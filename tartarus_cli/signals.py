@@ -15,30 +15,39 @@ from types import FrameType
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
+_noted: list[int] | None = None  # signals not yet acted on; None outside of the context
+
+
 @contextmanager
 def between_steps() -> Iterator[Callable[[], None]]:
     """Note Ctrl-C and a polite kill; the yielded function then does what they do otherwise.
 
-    A second signal of the same kind acts at once. Outside of the main thread nothing is changed.
+    So does the end of the outermost context, where contexts are nested. A second signal of the
+    same kind acts at once. Outside of the main thread nothing is changed.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
+    global _noted  # noqa: PLW0603 — signals are the process's own
+    if _noted is not None or threading.current_thread() is not threading.main_thread():
+        yield _check
         return
     before = {number: signal.getsignal(number) for number in STOPPING}
-    noted: list[int] = []
+    _noted = []
 
     def note(number: int, _frame: FrameType | None) -> None:
-        noted.append(number)
+        if _noted is not None:
+            _noted.append(number)
         signal.signal(number, before[signal.Signals(number)])
-
-    def check() -> None:
-        if noted:
-            signal.raise_signal(noted.pop())
 
     for number in STOPPING:
         signal.signal(number, note)
     try:
-        yield check
+        yield _check
+        _check()
     finally:
+        _noted = None
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _check() -> None:
+    if _noted:
+        signal.raise_signal(_noted.pop())

@@ -167,14 +167,16 @@ def test_models_are_listed_shown_and_deleted(tartarus: Command, world: World) ->
     assert re.search(r"2 +dense_1 +Dense +4 +28", shown)
     assert "figures computed 1 times" in shown
     assert "rec_dense text" in tartarus("models", "list", "-w", world.root).out
-    deleted = tartarus("models", "delete", "model_1", "-w", world.root)
+    asked = tartarus("models", "delete", "model_1", "-w", world.root)
+    assert (asked.status, "--yes" in asked.err) == (2, True)
+    deleted = tartarus("models", "delete", "model_1", "--yes", "-w", world.root)
     assert deleted.status == 0
     assert "X_train_model_1-pred_dense_1_rec.npy" in deleted.out
     data = world.root / "data"
     assert not list(data.rglob("*model_1.*"))
     assert not (data / "models" / "model_1").exists()
     assert (data / "results" / "results.tsv").read_text().splitlines()[1:] == []
-    assert tartarus("models", "delete", "model_1", "-w", world.root).status == 2
+    assert tartarus("models", "delete", "model_1", "--yes", "-w", world.root).status == 2
 
 
 def test_a_model_whose_manifest_is_damaged_is_listed_as_such(

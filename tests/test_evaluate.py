@@ -290,7 +290,7 @@ def test_evaluating_before_predicting_says_what_to_do(tartarus: Command, world: 
 
 WRONG_ROWS = {
     "too few rows": (np.zeros((11, 4)), "11 rows"),
-    "too few factors": (np.zeros((12, 3)), "4 factors"),
+    "too few factors": (np.zeros((12, 3)), "predicted.npy: 3 factors; expected 4, as in user_"),
     "a vector": (np.zeros(12), "shape (12,)"),
     "text": (np.array([["a"] * 4] * 12), "<U1"),
     "NaN": (np.where(np.eye(12, 4) > 0, np.nan, 1), "NaN or infinity in 4 rows (0, 1, 2, 3"),

@@ -42,4 +42,4 @@ def delete(model: ModelName, *, yes: Yes = False, workspace: Root = None) -> Non
 
     root = open_workspace(workspace)
     if yes or render.confirmed(f"Delete {model}, its predictions and its results?"):
-        render.deleted(root, delete_model(root, model))
+        render.deleted(root, model, delete_model(root, model))

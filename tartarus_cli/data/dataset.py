@@ -117,7 +117,8 @@ def open_training(
         Part(train.inputs, targets, fit),
         Part(train.inputs, targets, judged_rows),
         Part(train.inputs, targets, rest),
-        f"{remark}: the last {1 - len(fit) / len(everything):.0%} of the train items are held out",
+        f"{remark}: the last {1 - len(fit) / len(everything):.0%} of the train items are held out: "
+        "half of them validate, half give the held-out loss",
     )
 
 

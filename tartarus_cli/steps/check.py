@@ -31,7 +31,7 @@ from tartarus_cli.data.checks.report import Problem, Report
 from tartarus_cli.data.checks.truth import check_listening
 from tartarus_cli.data.targets import Wanted, settle_dim
 from tartarus_cli.errors import DataError, RequestError, TartarusError, nearest, shown
-from tartarus_cli.experiments.resolve import experiment_names, resolve
+from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.progress import UNWATCHED, Progress, Task
 from tartarus_cli.steps.needs import Lack, check_request, concerned, missing
@@ -60,7 +60,7 @@ class DatasetSummary:
     settings: dict[str, SettingSummary] = field(default_factory=dict)
     ready: dict[str, int] = field(default_factory=dict)  # experiment → settings to name
     waiting: dict[str, list[str]] = field(default_factory=dict)  # experiment → what it lacks
-    borrowed: bool = False  # no experiment names the dataset; those of others need --dataset
+    borrowed: list[str] = field(default_factory=list)  # those of other datasets: with --dataset
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,10 @@ def check_data(
             mine = [each for each in experiments if each.dataset.name == name]
             single = {each.dataset.task for each in mine} == {"multiclass"}
             summaries[name] = _check_dataset(inventory, report, task, single=single)
-            if mine:
-                _add_experiments(inventory, mine, summaries[name])
-            else:
-                _add_borrowed(inventory, experiments, name, summaries[name])
+            _add_experiments(inventory, mine, summaries[name])
+            if not any(each.name in preset_paths() for each in mine):
+                others = [each for each in experiments if each not in mine]
+                _add_borrowed(inventory, others, name, summaries[name])
             problems += report.problems
     if dataset is None:
         report = Report(workspace, "")
@@ -346,13 +346,13 @@ def _add_borrowed(
     inventory: Inventory, experiments: Iterable[Experiment], name: str, summary: DatasetSummary
 ) -> None:
     """Find what can be run on a dataset that no experiment names: those of other datasets."""
-    summary.borrowed = True
-    copies = []
+    own, copies = dict(summary.waiting), []
     for experiment in experiments:
         dataset = experiment.dataset.model_copy(update={"name": name})
         copies.append(experiment.model_copy(update={"dataset": dataset}))
     _add_experiments(inventory, copies, summary)
-    summary.waiting.clear()
+    summary.waiting = own
+    summary.borrowed = [each.name for each in copies if each.name in summary.ready]
 
 
 def _all_experiments(inventory: Inventory) -> list[Experiment]:

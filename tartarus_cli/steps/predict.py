@@ -75,10 +75,10 @@ def predict(
     settings = model.manifest.settings
     sets = [open_set(inventory, model.manifest.dataset, settings, each) for each in chosen]
     _check_widths(model, sets)
-    predictor = open_predictor(model, info)
     files = []
     with ExitStack() as stack:
         check = stack.enter_context(between_steps())
+        predictor = open_predictor(model, info)
         total = sum(len(items.ids) for items in sets)
         task = stack.enter_context(progress.task("predicting", total))
         for items in sets:

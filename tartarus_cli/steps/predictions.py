@@ -24,6 +24,7 @@ class Predictions:
 
     model: str | None  # None: made elsewhere
     name: str  # of the results
+    path: Path
     experiment: Experiment
     settings: tuple[str, ...]
     wanted: Wanted
@@ -51,6 +52,7 @@ def of_model(workspace: Workspace, name: str | None, inventory: Inventory) -> Pr
     return Predictions(
         model=model.name,
         name=model.name,
+        path=path,
         experiment=model.experiment,
         settings=tuple(manifest.settings),
         wanted=Wanted(manifest.dataset, model.experiment.targets.kind, manifest.target_dim),
@@ -81,19 +83,26 @@ def of_file(
     for each in (path, *([ids] if ids else [])):
         if not each.is_file():
             msg = f"there is no file {each}"
-            raise DataError(msg, hint="Name a .npy file of predicted factors, or a model.")
+            hint = "Name a .npy file of predicted factors, or a model."
+            raise DataError(msg, hint=hint if each is path else "Name the file of its ids.")
     asked = Wanted(experiment.dataset.name, experiment.targets.kind, experiment.targets.dim)
     if asked.dataset not in inventory.datasets():
         msg = f"there is no dataset called {asked.dataset!r} in {inventory.workspace.root}"
-        raise RequestError(msg, hint=nearest(asked.dataset, inventory.datasets()))
+        hint = f"{nearest(asked.dataset, inventory.datasets())} Name one with --dataset."
+        raise RequestError(msg, hint=hint)
     wanted = settle_dim(inventory, asked)
     if wanted != asked:
-        progress.say(f"{wanted.dataset} has {wanted.fact} {wanted.dim}, not {asked.dim}: taken")
+        progress.say(
+            f"{wanted.dataset} has {wanted.fact} targets of {wanted.dim}, not {asked.dim}: taken"
+        )
     values, absent = _aligned(inventory, wanted.dataset, path, ids)
+    if ids is not None:
+        _tell_of_strangers(inventory, wanted.dataset, ids, progress)
     taken = path.stem.startswith("model_")
     return Predictions(
         model=None,
         name=f"file_{path.stem}" if taken else path.stem,
+        path=path,
         experiment=experiment,
         settings=(),
         wanted=wanted,
@@ -101,6 +110,15 @@ def of_file(
         values=values,
         absent=absent,
     )
+
+
+def _tell_of_strangers(inventory: Inventory, dataset: str, ids: Path, progress: Progress) -> None:
+    test = inventory.require(Kind.ITEMS, split="test", dataset=dataset).path
+    strangers = sorted({*read_ids(ids)} - {*read_ids(test)})
+    if strangers:
+        some = ", ".join(map(repr, strangers[:3])) + (", …" if len(strangers) > 3 else "")
+        told = f"{len(strangers):,} ids of {shown(ids)} are no test items of {dataset}: {some}"
+        progress.warn(f"{told}; their rows are not used")
 
 
 def _aligned(

@@ -157,9 +157,9 @@ def _systems(
     wanted = predictions.wanted
     if predictions.values.shape[1] != factors.shape[1]:
         raise FileError(
-            factors.path,
-            found=f"{factors.shape[1]} factors",
-            expected=f"{predictions.values.shape[1]}, as in the predictions of {predictions.name}",
+            predictions.path,
+            found=f"{predictions.values.shape[1]} factors",
+            expected=f"{factors.shape[1]}, as in {factors.path.name}",
             hint="Predict factors of the same kind and number as the users'.",
         )
     items = len(predictions.values)

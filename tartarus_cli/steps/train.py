@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from tartarus_cli.models import (
     write_manifest,
 )
 from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.check import check_experiment
 from tartarus_cli.steps.experiments import Order
 from tartarus_cli.training.batches import Batches
@@ -79,15 +81,28 @@ def train(
     data = open_training(inventory, wanted, settings, validation=share)
     if data.remark:
         progress.say(data.remark)
-    store = Store(workspace)
-    name, folder = store.claim()
+    with between_steps() as check:
+        name = _trained(workspace, replace(order, experiment=experiment), data, progress, check)
+    return Store(workspace).get(name)
+
+
+def _trained(
+    workspace: Workspace,
+    order: Order,
+    data: TrainingData,
+    progress: Progress,
+    check: Callable[[], None],
+) -> str:
+    """Fit, and keep what was fitted as a model of a new number; return its name."""
+    experiment, dataset = order.experiment, order.experiment.dataset.name
+    name, folder = Store(workspace).claim()
     manifest = Manifest(
         status="training",
         experiment=experiment.name,
-        dataset=wanted.dataset,
+        dataset=dataset,
         task=experiment.dataset.task,
-        settings=list(settings),
-        target_dim=wanted.dim,
+        settings=list(order.settings),
+        target_dim=experiment.targets.dim,
         seed=order.seed,
         started=now(),
         items=_items(data),
@@ -96,11 +111,12 @@ def train(
     with _accounted(name, folder, manifest, progress):
         write_manifest(folder, manifest)
         write_experiment(folder, experiment)
-        lists = [file.path for file in inventory.select(Kind.ITEMS, dataset=wanted.dataset)]
+        lists = [f.path for f in workspace.scan().select(Kind.ITEMS, dataset=dataset)]
         manifest.inputs = {workspace.within(path): digest(path) for path in [*lists, *data.files]}
         with _enough_memory():
             _fit(order, data, folder, manifest, progress)
-    return store.get(name)
+        check()
+    return name
 
 
 @contextmanager

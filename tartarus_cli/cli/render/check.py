@@ -19,13 +19,14 @@ def checked(result: CheckResult, *, json: bool) -> None:
     from dataclasses import asdict
 
     if json:
-        problems = [asdict(problem) for problem in result.problems]
+        told = [asdict(problem) for problem in result.problems]
         datasets = {name: asdict(each) for name, each in result.datasets.items()}
-        document({"datasets": datasets, "problems": problems, "ok": result.ok})
+        document({"datasets": datasets, "problems": told, "ok": result.ok})
         return
     for name, summary in result.datasets.items():
-        _dataset(name, summary)
-        _problems([problem for problem in result.problems if problem.dataset == name])
+        problems = [problem for problem in result.problems if problem.dataset == name]
+        _dataset(name, summary, sound=all(each.severity != "error" for each in problems))
+        _problems(problems)
     _problems([problem for problem in result.problems if not problem.dataset])
     _verdict(result)
 
@@ -40,16 +41,16 @@ def _verdict(result: CheckResult) -> None:
     out().print(", ".join(told) or "[green]No problems.[/]")
 
 
-def _dataset(name: str, summary: DatasetSummary) -> None:
+def _dataset(name: str, summary: DatasetSummary, *, sound: bool) -> None:
     console = out()
     console.rule(f"[bold]{plain(name)}[/]", align="left")
     console.print("   ".join(_facts(summary)))
     _settings(summary)
     if summary.ready:
-        console.print("Can be run now:")
+        console.print("Can be run now:" if sound else "Can be run once the errors are mended:")
     for experiment, settings in summary.ready.items():
         words = ["tartarus run", plain(experiment), *["SETTING"] * settings]
-        words += ["--dataset", plain(name)] if summary.borrowed else []
+        words += ["--dataset", plain(name)] if experiment in summary.borrowed else []
         console.print(f"  {' '.join(words)}", soft_wrap=True)
     if summary.waiting:
         console.print("Cannot be run yet:")
@@ -84,7 +85,7 @@ def _problems(problems: Sequence[Problem]) -> None:
     if not problems:
         return
     shown = table("", "file: found; expected; what to do")
-    for problem in problems:
+    for problem in sorted(problems, key=lambda each: list(COLOURS).index(each.severity)):
         colour = COLOURS[problem.severity]
         told = f"{plain(problem.file)}\n{plain(problem.found)}; expected {plain(problem.expected)}"
         if problem.severity != "note":

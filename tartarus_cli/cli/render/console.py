@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from tartarus_cli.errors import RequestError, TartarusError
+
 if TYPE_CHECKING:
     from rich.table import Table
-
-    from tartarus_cli.errors import TartarusError
 
 
 def plain(value: object) -> str:
@@ -58,8 +58,11 @@ def version(value: bool) -> None:
 
 
 def confirmed(question: str) -> bool:
-    """Ask, if there is anybody to ask."""
-    return not sys.stdin.isatty() or typer.confirm(question)
+    """Ask; where there is nobody to ask, the answer has to be given with the command."""
+    if not sys.stdin.isatty():
+        msg = "nobody is there to answer, and nothing was done"
+        raise RequestError(msg, hint="Say --yes.")
+    return typer.confirm(question)
 
 
 def figure(value: float | None) -> str:

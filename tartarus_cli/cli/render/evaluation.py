@@ -21,12 +21,11 @@ def evaluation(workspace: Workspace, result: Evaluation, *, json: bool) -> None:
         document(result.document())
         return
     name = result.model or (result.results.stem if result.results else "file")
-    settings = " ".join(result.settings)
+    what = " ".join([result.experiment, *result.settings])
     console = out()
     console.print()
     console.print(
-        f"[bold]{plain(name)}[/] · {plain(result.experiment)} {plain(settings)} · "
-        f"{plain(result.dataset)} · {result.task}",
+        f"[bold]{plain(name)}[/] · {plain(what)} · {plain(result.dataset)} · {result.task}",
     )
     figures({name: result.metrics} | result.rows)
     _classes(result)
@@ -114,5 +113,4 @@ def _next(result: Evaluation) -> None:
         out().print(f"Next: tartarus models show {result.model}   (its layers)")
         return
     told = f"tartarus predict {result.model} --layer {result.embedding}"
-    setting = f"{result.model}-pred_{result.embedding}"
-    out().print(f"Next: {told}   (an embedding, as the setting {setting})", soft_wrap=True)
+    out().print(f"Next: {told}   (as a setting)", soft_wrap=True)

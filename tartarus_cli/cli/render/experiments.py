@@ -15,20 +15,18 @@ if TYPE_CHECKING:
 
 def experiments(listed: Iterable[Listed], *, json: bool) -> None:
     """Print the list of experiments."""
-    shown = table("experiment", "dataset", "inputs", "network", "what for")
+    shown = table("experiment", "dataset", "what for")
+    shown.columns[0].no_wrap = True
     documents = []
     for each in listed:
         documents.append(_listed(each))
         if each.experiment is None:
-            shown.add_row(plain(each.name), "[red]cannot be read[/]", "", "", plain(each.problem))
+            shown.add_row(plain(each.name), "", f"[red]cannot be read:[/] {plain(each.problem)}")
             continue
-        found, network = each.experiment, each.experiment.network.name
-        inputs = (
-            f"{found.inputs.count} × {found.inputs.kind}" if found.settings_needed else "patches"
-        )
+        found = each.experiment
         told = plain(found.description) + ("" if each.preset else " [cyan](your own)[/]")
         told += "" if found.architecture.available else " [dim](network not in this version)[/]"
-        shown.add_row(plain(each.name), plain(found.dataset.name), inputs, network, told)
+        shown.add_row(plain(each.name), plain(found.dataset.name), told)
     if json:
         document(documents)
         return

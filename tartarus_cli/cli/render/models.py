@@ -94,7 +94,7 @@ def models(found: Sequence[Model], *, json: bool) -> None:
     if not found:
         out().print("No models yet. Next: tartarus run EXPERIMENT SETTING…")
         return
-    shown = table("model", "experiment and settings", "dataset", "status", ">loss", "test score")
+    shown = table("model", "experiment and settings", "dataset", ">loss", "test score")
     for each in found:
         shown.add_row(*map(plain, _line(each)))
     out().print(shown)
@@ -108,9 +108,12 @@ def _line(found: Model) -> tuple[str, ...]:
         found.name,
         " ".join([manifest.experiment, *manifest.settings]),
         manifest.dataset,
-        manifest.status,
         figure(manifest.validation_loss if loss is None else loss),
-        f"{score} {figure(manifest.scores[score])}" if score in manifest.scores else "",
+        manifest.status
+        if manifest.status != "finished"
+        else f"{score} {figure(manifest.scores[score])}"
+        if score in manifest.scores
+        else "",
     )
 
 
@@ -140,7 +143,7 @@ def _document(found: Model) -> None:
 def _origin(manifest: Manifest) -> dict[str, str]:
     losses = (manifest.validation_loss, manifest.held_out_loss)
     return {
-        "status": f"{manifest.status} {manifest.reason}".strip(),
+        "status": ": ".join(filter(None, (manifest.status, manifest.reason))),
         "dataset": f"{manifest.dataset} ({manifest.task})",
         "items": ", ".join(f"{name} {count:,}" for name, count in manifest.items.items()),
         "trained": f"{manifest.started}, {manifest.duration_s:.0f} s, seed {manifest.seed}, "
@@ -151,9 +154,10 @@ def _origin(manifest: Manifest) -> dict[str, str]:
     }
 
 
-def deleted(workspace: Workspace, kept: Sequence[Path]) -> None:
+def deleted(workspace: Workspace, name: str, kept: Sequence[Path]) -> None:
     """Say what a deletion left."""
-    out().print("Deleted.")
+    out().print(f"Deleted {plain(name)}, its predictions and its results.")
     if kept:
-        files = ", ".join(plain(workspace.within(path)) for path in kept)
-        out().print(f"Settings made from its layers are kept: {files}", soft_wrap=True)
+        out().print("Settings made from its layers are kept:")
+    for path in kept:
+        out().print(f"  {plain(workspace.within(path))}", soft_wrap=True)
