@@ -102,6 +102,17 @@ def test_items_without_a_prediction_rank_last_and_are_counted(
     assert shown["metrics"]["MAP@500"] == pytest.approx(hand_map(scores, relevant))
 
 
+def test_ids_that_are_no_test_items_are_told_of(tartarus: Command, world: World) -> None:
+    ids = world.root / "ids.tsv"
+    ids.write_text("".join(f"test-{n}\n" for n in range(11)) + "tset-11\n")
+    told = tartarus(
+        *("evaluate", write(world, np.ones((12, 4))), "--experiment", "rec_dense"),
+        *("--dataset", "rec", "--ids", ids, "-w", world.root, "--json"),
+    )
+    assert "1 ids of workspace/ids.tsv are no test items of rec: 'tset-11'" in told.err
+    assert told.document["items_without_prediction"] == 1
+
+
 def test_slices_of_users_add_up_to_the_whole(tartarus: Command, world: World) -> None:
     rows = write(world, world.rng.standard_normal((12, 4)))
     words = ("evaluate", rows, "--experiment", "rec_dense", "--dataset", "rec", "-w", world.root)
