@@ -223,6 +223,7 @@ def test_factors_that_are_no_numbers_are_named(kind: str, tartarus: Command, wor
 
 
 def test_the_random_row_has_the_seed_of_the_training(tartarus: Command, world: World) -> None:
+    (world.root / "tartarus.toml").write_text("seed = 9\n")  # counts where none is named
     quick = ("--set", "training.epochs=1", "--set", "network.hidden=4", "--seed", 3, "--json")
     ran = tartarus("run", "rec_dense", "text", "--dataset", "rec", "-w", world.root, *quick)
     again = tartarus("evaluate", "-w", world.root, "--json")

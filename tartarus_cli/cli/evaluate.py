@@ -56,7 +56,7 @@ def evaluate(
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
-    options = evaluation_options(root, k or (), users, published=published, seed=seed)
+    options = evaluation_options(k or (), users, published=published, seed=seed)
     asked = Asked(experiment, dataset, tuple(overrides or ()))
     result = compute(root, subject, asked, options, ids=ids, progress=render.Watching())
     render.evaluation(root, result, json=json)

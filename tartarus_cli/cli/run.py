@@ -36,6 +36,6 @@ def run(
 
     root = open_workspace(workspace)
     order = take_order(root, experiment, settings or (), dataset, overrides or (), seed)
-    options = evaluation_options(root, k or (), users, published=published, seed=seed)
+    options = evaluation_options(k or (), users, published=published, seed=seed)
     result = run_all(root, order, options, progress=render.Watching())
     render.evaluation(root, result, json=json)

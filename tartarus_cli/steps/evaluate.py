@@ -24,7 +24,7 @@ from tartarus_cli.metrics import classification
 from tartarus_cli.metrics.classification import THRESHOLD, ClassReport
 from tartarus_cli.models import Store, write_manifest
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.steps.experiments import Asked
+from tartarus_cli.steps.experiments import Asked, seed_of
 from tartarus_cli.steps.predictions import Predictions, of_file, of_model
 from tartarus_cli.steps.ranking import rank
 from tartarus_cli.steps.results import write_results
@@ -75,16 +75,9 @@ class Evaluation:
 
 
 def evaluation_options(
-    workspace: Workspace,
-    k: Sequence[int],
-    users: str | None,
-    *,
-    published: bool,
-    seed: int | None,
+    k: Sequence[int], users: str | None, *, published: bool, seed: int | None
 ) -> EvaluationOptions:
     """Read how to evaluate from what the command line says."""
-    if seed is None and "seed" in workspace.defaults:
-        seed = int(workspace.defaults["seed"])
     return EvaluationOptions(tuple(k), parse_users(users), published, seed)
 
 
@@ -198,14 +191,15 @@ def _evaluate(
 ) -> Evaluation:
     workspace, task = inventory.workspace, predictions.experiment.dataset.task
     check_options(options, task)
-    seed = predictions.seed or 0 if options.seed is None else options.seed
+    trained = seed_of(workspace, predictions.seed)  # a file's training is unknown
+    seed = trained if options.seed is None else options.seed
     about: dict[str, Any] = {
         "model": predictions.model,
         "experiment": predictions.experiment.name,
         "settings": predictions.settings,
         "dataset": predictions.wanted.dataset,
         "task": task,
-        "seed": seed if predictions.seed is None else predictions.seed,
+        "seed": seed if predictions.seed is None else trained,
         "random_seed": seed,
         "items": len(predictions.values),
         "items_without_prediction": int(predictions.absent.sum()),
