@@ -260,6 +260,20 @@ class Workspace:
         return self.data / "models"
 
     @property
+    def audio(self) -> Path:
+        """The folder that the list of recordings speaks of."""
+        return self._beside_data("audio")
+
+    @property
+    def text(self) -> Path:
+        """The folder that the list of documents speaks of."""
+        return self._beside_data("text")
+
+    def _beside_data(self, name: str) -> Path:
+        inside = self.data / name
+        return inside if inside.is_dir() and not (self.root / name).is_dir() else self.root / name
+
+    @property
     def experiments(self) -> Path:
         """The folder of the user's own experiments."""
         return self.root / "experiments"

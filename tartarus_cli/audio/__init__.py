@@ -1,0 +1,1 @@
+"""Recordings: decoding, spectrograms and patches. Arrays in, arrays out."""

@@ -1,0 +1,1 @@
+"""Documents: words, tf-idf and sequences of words. Texts in, arrays out."""
