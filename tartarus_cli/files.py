@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 
-from tartarus_cli.errors import FileError
+from tartarus_cli.errors import FileError, RequestError
 
 
 @contextmanager
@@ -23,6 +25,28 @@ def readable(path: Path) -> Iterator[None]:
             found=f"it cannot be read ({problem.strerror or problem})",
             expected="a file that may be read",
             hint="Look at its permissions, and at the disk.",
+        ) from None
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file, line ends as they are; a byte-order mark at its beginning is dropped.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read or is not UTF-8.
+    """
+    with readable(path):
+        read = path.read_bytes()
+    try:
+        return read.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = problem.object.count(b"\n", 0, problem.start) + 1
+        raise FileError(
+            path,
+            found=f"bytes that are not UTF-8 in line {line}",
+            expected="UTF-8 text",
+            hint=f"Convert it: iconv -f LATIN1 -t UTF-8 {path.name} > converted{path.suffix}",
         ) from None
 
 
@@ -58,10 +82,71 @@ def replacing(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+_LEFT = re.compile(r"\.[0-9a-f]{8}-(.+)", re.DOTALL)  # of a writer that was killed
+
+
+def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> None:
+    """Delete what killed writers of some files, or of any, left in a folder; nobody may write."""
+    for path in folder.glob(".*"):
+        match = _LEFT.fullmatch(path.name)
+        if match and (names is None or match[1] in names):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def shared_folder(path: Path) -> Iterator[None]:
+    """Make a folder to write into, as others may do now; the last to leave tidies it up."""
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:  # a system without such locks
+        yield
+        return
+    folder = os.open(path, os.O_RDONLY)
+
+    def tidy_up_alone() -> None:
+        with suppress(OSError):  # somebody else writes, or there are no such locks
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_leftovers(path)
+        with suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_SH)
+
+    try:
+        tidy_up_alone()
+        yield
+    finally:
+        tidy_up_alone()
+        os.close(folder)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file in one step, in UTF-8 and with the same line ends on every system."""
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Make sure that nobody else does the same work; the lock ends with the process, however.
+
+    Raises
+    ------
+    RequestError
+        If somebody does.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            import fcntl
+        except ImportError:  # a system without such locks
+            yield
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            msg = "another command is at this work already"
+            raise RequestError(msg, hint="Wait for it, or stop it.") from None
+        yield
 
 
 def remove_folder(path: Path) -> None:

@@ -7,6 +7,7 @@ inside functions.
 from __future__ import annotations
 
 from collections import Counter
+from math import prod
 from typing import Any
 
 import keras
@@ -15,6 +16,12 @@ from keras import ops
 
 TINY = 1e-12  # a squared norm below this is that of a zero vector
 INITIAL_WEIGHTS = 0.05  # dense and convolution kernels start uniform within plus and minus this
+INITIAL_WORDS = 0.25  # and word vectors within this
+
+# When a convolution is computed as a product of matrices, and how; found by measurement.
+FEWEST_WEIGHTS = 48  # of a filter; with fewer, the time goes into moving the results
+MOST_PATCHES = 5 << 19  # numbers that one item may be unfolded into, 10 MiB
+COST_OF_A_NUMBER = 80  # of unfolding one, in multiplications
 
 
 def unit_norm(vectors: Any) -> Any:
@@ -57,6 +64,133 @@ class UnitNorm(keras.layers.Layer):  # type: ignore[misc]
         return input_shape
 
 
+def convolve(x: Any, kernel: Any, positions: int) -> Any:
+    """Convolve with valid padding and stride 1, as one product of matrices.
+
+    The bins are cut into windows of ``positions`` places of the kernel each. A window, over as many
+    frames as the kernel has, becomes a row; the kernel, laid at each of these places and zero
+    around it, becomes a matrix. One place a window is the usual unfolding; several multiply some
+    zeros, but unfold into far fewer numbers, and the products have a better shape.
+
+    Parameters
+    ----------
+    x
+        ``(items, frames, bins, channels)``; only the first may be unknown.
+    kernel
+        ``(frames, bins, channels, filters)``.
+    positions
+        Places of the kernel in one window, at most ``bins - kernel bins + 1``.
+    """
+    high, wide, channels, filters = kernel.shape
+    frames, bins = x.shape[1] - high + 1, x.shape[2] - wide + 1
+    windows, span = -(-bins // positions), wide + positions - 1
+    if span > 1:
+        x = ops.pad(x, [(0, 0), (0, 0), (0, windows * positions - bins), (0, 0)])
+        starts = range(0, windows * positions, positions)
+        x = ops.stack([x[:, :, start : start + span] for start in starts], 2)
+    x = ops.reshape(x, (-1, x.shape[1], windows, span * channels))
+    x = ops.concatenate([x[:, first : first + frames] for first in range(high)], -1)
+    matrix = ops.reshape(_placed(kernel, positions), (high * span * channels, positions * filters))
+    x = ops.reshape(ops.matmul(x, matrix), (-1, frames, windows * positions, filters))
+    return x[:, :, :bins]
+
+
+def _placed(kernel: Any, positions: int) -> Any:
+    """Lay a kernel at each position of a window: ``(frames, span, channels, positions, filters)``.
+
+    A row of one zero more than the span, written again and again and cut into spans, moves on by
+    one from span to span.
+    """
+    high, wide, channels, filters = kernel.shape
+    span = wide + positions - 1
+    row = ops.pad(kernel, [(0, 0), (0, positions), (0, 0), (0, 0)])
+    rows = ops.tile(row, (1, positions, 1, 1))[:, : positions * span]
+    rows = ops.reshape(rows, (high, positions, span, channels, filters))
+    return ops.transpose(rows, (0, 2, 3, 1, 4))
+
+
+def positions_of(shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:
+    """Say how many places a window of :func:`convolve` should have; 0 if it is no gain.
+
+    >>> positions_of((322, 96, 1), (4, 96, 1, 64)), positions_of((322, 96, 1), (4, 70, 1, 64))
+    (1, 9)
+    >>> positions_of((322, 96, 1), (3, 3, 1, 64))  # too few weights
+    0
+    """
+    high, wide, channels, filters = kernel
+    frames, bins = shape[0] - high + 1, shape[1] - wide + 1
+
+    def unfolded(positions: int) -> int:
+        return -(-bins // positions) * (wide + positions - 1)
+
+    def cost(positions: int) -> int:
+        return unfolded(positions) * (positions * filters + COST_OF_A_NUMBER)
+
+    best = min(range(1, bins + 1), key=cost)
+    fits = frames * high * channels * unfolded(best) <= MOST_PATCHES
+    return best if fits and prod(kernel[:3]) >= FEWEST_WEIGHTS else 0
+
+
+def _on_jax_cpu() -> bool:
+    """Whether XLA's own convolutions, which are slow on a CPU, would compute."""
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return bool(jax.default_backend() == "cpu")
+
+
+@keras.saving.register_keras_serializable("tartarus")
+class Convolution(keras.layers.Conv2D):  # type: ignore[misc]
+    """Keras' convolution over frames and bins; on a CPU with JAX a product of matrices.
+
+    The result is the same to float32's precision. Only stride 1 and channels last.
+    """
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """Convolve, before bias and activation."""
+        if not _on_jax_cpu() or None in inputs.shape[1:]:
+            return super().convolution_op(inputs, kernel)
+        x = inputs
+        if self.padding == "same":
+            around = [((size - 1) // 2, size // 2) for size in kernel.shape[:2]]
+            x = ops.pad(x, [(0, 0), *around, (0, 0)])
+        positions = positions_of(x.shape[1:], kernel.shape)
+        if not positions:
+            return super().convolution_op(inputs, kernel)
+        return convolve(x, kernel, positions)
+
+
+@keras.saving.register_keras_serializable("tartarus")
+class WordConvolution(keras.layers.Conv1D):  # type: ignore[misc]
+    """Keras' convolution over the words of a sequence, computed as :class:`Convolution` is."""
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """Convolve, before bias and activation."""
+        if not _on_jax_cpu() or None in inputs.shape[1:]:
+            return super().convolution_op(inputs, kernel)
+        x = convolve(ops.expand_dims(inputs, 2), ops.expand_dims(kernel, 1), 1)
+        return ops.squeeze(x, 2)
+
+
+@keras.saving.register_keras_serializable("tartarus")
+class MaxPool(keras.layers.MaxPooling2D):  # type: ignore[misc]
+    """Keras' max pooling without overlap or padding, as the maximum over axes.
+
+    Its gradient needs no search, which is what makes Keras' slow with JAX; where several numbers of
+    a window are the largest, they share the gradient, which Keras gives to the first of them.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Return the maximum of each window; what does not fill one at the end is left out."""
+        if keras.backend.backend() != "jax" or None in inputs.shape[1:]:
+            return super().call(inputs)
+        high, wide = self.pool_size
+        frames, bins, channels = inputs.shape[1] // high, inputs.shape[2] // wide, inputs.shape[3]
+        x = inputs[:, : frames * high, : bins * wide]
+        return ops.max(ops.reshape(x, (-1, frames, high, bins, wide, channels)), (2, 4))
+
+
 class Workshop:
     """Makes the layers of one network: names them by kind and number, and seeds each of them."""
 
@@ -70,9 +204,76 @@ class Workshop:
 
     def dense(self, x: Any, width: int, activation: str | None = None) -> Any:
         """``dense_1``, ``dense_2``, …: a dense layer, activation included."""
-        spread = keras.initializers.RandomUniform(-INITIAL_WEIGHTS, INITIAL_WEIGHTS, self._draw())
-        name = self._next("dense")
+        spread, name = self._spread(INITIAL_WEIGHTS), self._next("dense")
         return keras.layers.Dense(width, activation, kernel_initializer=spread, name=name)(x)
+
+    def conv(
+        self,
+        x: Any,
+        filters: int,
+        kernel: tuple[int, int],
+        *,
+        padding: str = "valid",
+        activation: str | None = "relu",
+    ) -> Any:
+        """``conv_1``, …: a convolution over frames and bins, activation included."""
+        return Convolution(
+            filters,
+            kernel,
+            padding=padding,
+            activation=activation,
+            kernel_initializer=self._spread(INITIAL_WEIGHTS),
+            name=self._next("conv"),
+        )(x)
+
+    def word_conv(self, x: Any, filters: int, words: int) -> Any:
+        """``conv_1``, …: a convolution over the words of a sequence, and relu."""
+        return WordConvolution(
+            filters,
+            words,
+            activation="relu",
+            kernel_initializer=self._spread(INITIAL_WEIGHTS),
+            name=self._next("conv"),
+        )(x)
+
+    def pool(self, x: Any, size: tuple[int, int]) -> Any:
+        """``pool_1``, …: the maximum of each window of so many frames and bins."""
+        return MaxPool(size, name=self._next("pool"))(x)
+
+    def global_pool(self, x: Any) -> Any:
+        """``pool_1``, …: the maximum of each filter over a whole sequence."""
+        return keras.layers.GlobalMaxPooling1D(name=self._next("pool"))(x)
+
+    def activation(self, x: Any, kind: str) -> Any:
+        """``elu_1``, …: an activation by itself, called by its name."""
+        return keras.layers.Activation(kind, name=self._next(kind))(x)
+
+    def flatten(self, x: Any) -> Any:
+        """``flatten``: all numbers of an item in one row."""
+        return keras.layers.Flatten(name="flatten")(x)
+
+    def sequence(self, x: Any) -> Any:
+        """``sequence``: the frames in order, all numbers of each in one row."""
+        _, frames, bins, channels = x.shape
+        return keras.layers.Reshape((frames, bins * channels), name="sequence")(x)
+
+    def embedding(self, x: Any, words: int, width: int, *, masked: bool = False) -> Any:
+        """``embedding``: a vector for each word id; if ``masked``, 0 is no word."""
+        spread = self._spread(INITIAL_WORDS)
+        return keras.layers.Embedding(
+            words, width, embeddings_initializer=spread, mask_zero=masked, name="embedding"
+        )(x)
+
+    def lstm(self, x: Any, width: int) -> Any:
+        """``lstm_1``, …: the last state of an LSTM."""
+        return keras.layers.LSTM(width, **self._recurrent(), name=self._next("lstm"))(x)
+
+    def gru(self, x: Any, width: int, *, sequences: bool = False) -> Any:
+        """``gru_1``, …: the last state of a GRU, or all of them as a sequence."""
+        name = self._next("gru")
+        return keras.layers.GRU(width, **self._recurrent(), return_sequences=sequences, name=name)(
+            x
+        )
 
     def dropout(self, x: Any, rate: float) -> Any:
         """``dropout_1``, …; a rate of 0 adds no layer."""
@@ -105,6 +306,16 @@ class Workshop:
         if kind == "unit_norm":
             return UnitNorm(name="unit_norm")(self.dense(x, width))
         return self.dense(x, width, None if kind == "linear" else kind)
+
+    def _spread(self, most: float) -> keras.initializers.Initializer:
+        return keras.initializers.RandomUniform(-most, most, self._draw())
+
+    def _recurrent(self) -> dict[str, Any]:
+        """Keras' own first weights of recurrent layers, seeded."""
+        return {
+            "kernel_initializer": keras.initializers.GlorotUniform(self._draw()),
+            "recurrent_initializer": keras.initializers.Orthogonal(seed=self._draw()),
+        }
 
     def _next(self, kind: str) -> str:
         self._made[kind] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import re
@@ -293,11 +294,11 @@ class _NetworkPredictor:
             msg = f"{shown(model.network)} cannot be loaded: {said}"
             raise DataError(msg, hint=f"Train {model.name} again.") from None
         if layer is not None:
-            output = keras.layers.Flatten()(network.get_layer(layer.name).output)
-            network = keras.Model(network.inputs, output)
+            network = keras.Model(network.inputs, network.get_layer(layer.name).output)
         self._network = network
-        self.width = int(network.output_shape[-1])
+        self.width = math.prod(network.output_shape[1:])
 
     def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         fed = list(inputs) if len(inputs) > 1 else inputs[0]
-        return np.asarray(self._network.predict_on_batch(fed), np.float32)
+        rows = np.asarray(self._network.predict_on_batch(fed), np.float32)
+        return rows.reshape(len(rows), self.width)

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -245,9 +246,29 @@ class Workspace:
         """Ids of the rows of the predicted factors."""
         return self.data / "factors" / f"index_factors_{model}{_suffix(split)}.tsv"
 
+    def predicted_patches(self, model: str, what: str, split: str) -> tuple[Path, Path]:
+        """Return the places of what was predicted of each patch, and of the item of each row."""
+        name = f"{what}_{model}_{split}_patches"
+        folder = self.data / "factors"
+        return folder / f"{name}.npy", folder / f"index_{name}.tsv"
+
+    def predictions_of(self, model: str) -> list[Path]:
+        """List all that a model predicted, of items, of patches and of new files."""
+        names = re.compile(rf".+_{re.escape(model)}(_(train|val|test|new))?(_patches)?\.(npy|tsv)")
+        paths = _visible_files(self.data / "factors")
+        return [path for path in paths if names.fullmatch(path.name)]
+
     def results(self, model: str) -> Path:
         """All figures of a model."""
         return self.data / "results" / f"{model}.json"
+
+    def confusion_picture(self, model: str) -> Path:
+        """Return the place of the picture of which classes a model takes for which."""
+        return self.picture(f"{model}_confusion")
+
+    def picture(self, name: str) -> Path:
+        """Return the place of a picture of results or of data."""
+        return self.data / "results" / f"{name}.png"
 
     @property
     def results_table(self) -> Path:
@@ -258,6 +279,11 @@ class Workspace:
     def models(self) -> Path:
         """The folder of all models."""
         return self.data / "models"
+
+    @property
+    def spectrograms(self) -> Path:
+        """The folder of spectrograms: one folder a transform, one file a recording."""
+        return self.data / "spectrograms"
 
     @property
     def audio(self) -> Path:
@@ -307,6 +333,18 @@ class Workspace:
     def within(self, path: Path) -> str:
         """Write a path relative to the root, as ``check-data`` shows it."""
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+
+
+def patch_fields(dataset: str, per_item: int, seconds: float) -> dict[str, str]:
+    """Return what the names of files of patches say; seconds are written shortest.
+
+    >>> patch_fields("MSD-I", 1, 15.0)
+    {'dataset': 'MSD-I', 'count': '1', 'seconds': '15'}
+    """
+    shortest = (
+        f"{Decimal(repr(seconds)):f}".rstrip("0").rstrip(".") if seconds % 1 else int(seconds)
+    )
+    return {"dataset": dataset, "count": str(per_item), "seconds": str(shortest)}
 
 
 def _negative(value: object) -> bool:

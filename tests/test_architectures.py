@@ -1,49 +1,146 @@
 """Every network of the registry, and what the published ones are made of."""
 
+import re
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.errors import RequestError
 from tartarus_cli.experiments.resolve import preset_paths, resolve
+from tartarus_cli.layers import cosine_loss
 
-BUILT = [name for name in ARCHITECTURES.names() if ARCHITECTURES.get(name).available]
+SHAPES: dict[str, tuple[int, ...]] = {
+    "features": (5,),
+    "patches": (128, 96, 1),
+    "sequence": (11,),
+}
+PUBLISHED_SHAPES: dict[str, tuple[int, ...]] = {
+    "features": (3,),
+    "patches": (322, 96, 1),
+    "sequence": (500,),
+}
+FOLDING = ("conv_", "pool_")
+WORDS = 20
+# Widths of one layer or two, so that the tests are fast.
+SMALL: dict[str, dict[str, Any]] = {
+    "audio_crnn": {"filters": (2, 3, 4, 5)},
+    "audio_cnn": {"filters": (2, 3, 4)},
+    "audio_multi_filter_cnn": {
+        "parallel_kernels": ((1, 70), (5, 35)),
+        "parallel_filters": (8, 3),
+        "filters": (3, 4),
+    },
+    "audio_with_vector": {"filters": (2, 3, 4), "vector": (6,)},
+    "text_cnn": {"hidden": (6,)},
+    "text_lstm": {"units": 7},
+}
+
+
+def kinds_of(name: str) -> tuple[str, ...]:
+    """Return the kinds of as many inputs as a network can have, three where it takes any number."""
+    entry = ARCHITECTURES.get(name)
+    if isinstance(entry.inputs, tuple):
+        return entry.inputs
+    return (entry.inputs,) * (entry.most_inputs or 3)
+
+
+def network_of(name: str, *, seed: int = 0, **options: Any) -> Any:
+    """Build a network of the registry with a small shape for each input, and 4 outputs."""
+    entry = ARCHITECTURES.get(name)
+    said = {"name": name, "output": "linear"} | SMALL.get(name, {}) | options
+    if "sequence" in kinds_of(name):
+        said |= {"vocabulary": WORDS, "embedding": 6}
+    shapes = [SHAPES[kind] for kind in kinds_of(name)]
+    return entry.build(shapes, entry.options.model_validate(said), 4, seed)
+
+
+@cache
+def untrained(name: str) -> Any:
+    """Return the network that :func:`network_of` builds; it must not be trained."""
+    return network_of(name, dropout=0.5)
+
+
+def fed(inputs: list[NDArray[np.float32]]) -> Any:
+    return inputs if len(inputs) > 1 else inputs[0]
+
+
+def zeros_for(name: str) -> Any:
+    return fed([np.zeros((3, *SHAPES[kind]), np.float32) for kind in kinds_of(name)])
+
+
+def numbers_for(name: str) -> Any:
+    rng = np.random.default_rng(0)
+    drawn = {
+        kind: rng.integers(0, WORDS, (3, *shape)) if kind == "sequence" else rng.random((3, *shape))
+        for kind, shape in SHAPES.items()
+    }
+    return fed([drawn[kind].astype(np.float32) for kind in kinds_of(name)])
 
 
 def build(experiment: str, widths: list[int], *overrides: str, seed: int = 0) -> Any:
     found = resolve(experiment, overrides=overrides)
-    make = found.architecture.build
-    assert make is not None
-    return make([(width,) for width in widths], found.network, found.targets.dim, seed)
+    shapes = [(width,) for width in widths]
+    return found.architecture.build(shapes, found.network, found.targets.dim, seed)
+
+
+def build_audio(experiment: str, shape: tuple[int, ...], *overrides: str) -> Any:
+    found = resolve(experiment, overrides=overrides)
+    return found.architecture.build([shape], found.network, found.targets.dim, 0)
 
 
 def layer_names(network: Any) -> list[str]:
     return [layer.name for layer in network.layers]
 
 
-@pytest.mark.parametrize("name", BUILT)
+@pytest.mark.parametrize("name", ARCHITECTURES.names())
 def test_every_network_maps_zeros_to_finite_rows_of_the_asked_width(name: str) -> None:
-    entry = ARCHITECTURES.get(name)
-    assert entry.build is not None
-    options = entry.options.model_validate({"name": name, "output": "linear"})
-    count = entry.most_inputs or 3
-    network = entry.build([(5,)] * count, options, 4, 0)
-    inputs = [np.zeros((2, 5), np.float32)] * count
-    rows = network.predict_on_batch(inputs if count > 1 else inputs[0])
-    assert rows.shape == (2, 4)
+    rows = untrained(name).predict_on_batch(zeros_for(name))
+    assert rows.shape == (3, 4)
     assert np.isfinite(rows).all()
 
 
-@pytest.mark.parametrize("name", BUILT)
+@pytest.mark.parametrize("name", ARCHITECTURES.names())
+def test_every_network_has_a_finite_gradient_on_zeros(name: str) -> None:
+    network = network_of(name, output="unit_norm", dropout=0.5)
+    network.compile("sgd", cosine_loss)
+    loss = network.train_on_batch(zeros_for(name), np.ones((3, 4), np.float32))
+    assert np.isfinite(loss)
+    assert all(np.isfinite(weights).all() for weights in network.get_weights())
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES.names())
 def test_every_network_is_the_same_for_the_same_seed_only(name: str) -> None:
-    entry = ARCHITECTURES.get(name)
-    assert entry.build is not None
-    options = entry.options.model_validate({"name": name, "output": "sigmoid", "dropout": 0.5})
-    first, same, other = (entry.build([(5,)], options, 4, seed).get_weights() for seed in (1, 1, 2))
+    first, same, other = (
+        network_of(name, seed=seed, dropout=0.5).get_weights() for seed in (1, 1, 2)
+    )
+
+    def drawn(weights: NDArray[np.float32]) -> bool:
+        return len(np.unique(weights)) > 2  # biases and the like start as zeros and ones
+
     assert all(np.array_equal(a, b) for a, b in zip(first, same, strict=True))
-    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+    assert not any(np.array_equal(a, b) for a, b in zip(first, other, strict=True) if drawn(a))
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES.names())
+def test_every_network_says_the_same_when_saved_and_loaded(name: str, tmp_path: Path) -> None:
+    network, numbers = untrained(name), numbers_for(name)
+    network.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
+    assert [*map(repr, again.layers)] == [*map(repr, network.layers)]
+    assert np.array_equal(again.predict_on_batch(numbers), network.predict_on_batch(numbers))
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES.names())
+def test_every_network_tells_one_item_from_another(name: str) -> None:
+    one, two, three = untrained(name).predict_on_batch(numbers_for(name))
+    assert not np.allclose(one, two)
+    assert not np.allclose(two, three)
 
 
 def test_rec_multi_has_the_published_layers() -> None:
@@ -105,13 +202,179 @@ def test_fusion_does_not_see_how_long_an_input_is() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(preset_paths()))
-def test_every_preset_on_feature_vectors_can_be_built(name: str) -> None:
+def test_every_preset_can_be_built(name: str) -> None:
     experiment = resolve(name)
-    if experiment.inputs.kind != "features":
-        assert not experiment.architecture.available
-        return
-    network = build(name, [3] * experiment.inputs.count)
+    network_options = experiment.network
+    if "sequence" in experiment.inputs.kinds:
+        network_options = network_options.model_copy(update={"vocabulary": WORDS})
+    if "patches" in experiment.inputs.kinds:
+        few = tuple(1 for _ in network_options.model_dump()["filters"])
+        network_options = network_options.model_copy(update={"filters": few})
+    shapes = [PUBLISHED_SHAPES[kind] for kind in experiment.inputs.kinds]
+    network = experiment.architecture.build(shapes, network_options, experiment.targets.dim, 0)
     assert network.output.shape == (None, experiment.targets.dim)
+    assert [each.shape[1:] for each in network.inputs] == shapes
+
+
+def test_single_label_audio_has_the_published_layers() -> None:
+    network = build_audio("single-label-audio", (322, 96, 1))
+    assert layer_names(network) == [
+        *("input_1", "conv_1", "pool_1", "dropout_1", "conv_2", "pool_2", "dropout_2"),
+        *("conv_3", "pool_3", "dropout_3", "flatten", "dense_1"),
+    ]
+    shapes = {layer.name: layer.output.shape[1:] for layer in network.layers}
+    assert shapes["conv_1"] == (319, 1, 64)
+    assert shapes["pool_1"] == (79, 1, 64)
+    assert shapes["pool_2"] == (19, 1, 128)
+    assert shapes["pool_3"] == (8, 1, 256)
+    assert shapes["flatten"] == (2048,)
+    assert network.get_layer("conv_1").activation is keras.activations.relu
+    assert network.get_layer("dense_1").activation is keras.activations.softmax
+
+
+def test_logistic_audio_leaves_the_published_frames_and_bins() -> None:
+    network = build_audio("logistic_audio_multilabel", (322, 96, 1))
+    shapes = [layer.output.shape[1:] for layer in network.layers if layer.name[:5] in FOLDING]
+    assert shapes == [
+        *((319, 27, 64), (79, 6, 64), (76, 1, 128), (19, 1, 128)),
+        *((16, 1, 128), (4, 1, 128), (4, 1, 64), (4, 1, 64)),
+    ]
+    assert network.count_params() == sum(
+        *([4 * 70 * 64 + 64, 4 * 6 * 64 * 128 + 128, 4 * 128 * 128 + 128, 128 * 64 + 64],),
+        start=256 * 250 + 250,
+    )
+
+
+def test_hidden_layers_of_an_audio_network_are_dropped_out() -> None:
+    network = build_audio("single-label-audio", (322, 96, 1), "network.hidden=[7]")
+    assert layer_names(network)[-4:] == ["flatten", "dense_1", "dropout_4", "dense_2"]
+
+
+def test_a_kernel_that_does_not_fit_shows_what_each_stage_leaves() -> None:
+    with pytest.raises(RequestError) as caught:
+        build_audio("logistic_audio_multilabel", (15, 96, 1))
+    assert str(caught.value) == (
+        "stage 2: kernel (4, 6) does not fit into 3 × 6 (frames × bins): "
+        "input 15 × 96 → conv 12 × 27 → pool 3 × 6 → …"
+    )
+    assert "--set network.kernels=" in caught.value.hint
+    assert "patches.seconds" in caught.value.hint
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "said"),
+    [
+        ("audio_crnn", (95, 96, 1), "stage 4: pool (4, 4) does not fit into 3 × 4"),
+        ("audio_crnn", (128, 90, 1), "stage 4: pool (4, 4) does not fit into 5 × 3"),
+        ("audio_multi_filter_cnn", (3, 96, 1), "pool (4, 96) does not fit into 3 × 96"),
+        ("audio_multi_filter_cnn", (64, 96, 1), "stage 3: kernel (4, 1) does not fit into 3 × 1"),
+        ("audio_with_vector", (322, 80, 1), "stage 1: kernel (4, 96) does not fit into 322 × 80"),
+    ],
+)
+def test_every_audio_network_refuses_what_it_cannot_hold(
+    name: str, shape: tuple[int, ...], said: str
+) -> None:
+    entry = ARCHITECTURES.get(name)
+    options = entry.options.model_validate({"name": name, "output": "linear"})
+    with pytest.raises(RequestError, match=re.escape(said)):
+        entry.build([shape, (5,)][: len(kinds_of(name))], options, 4, 0)
+
+
+def test_the_crnn_of_the_paper_reads_its_frames_as_a_sequence() -> None:
+    entry = ARCHITECTURES.get("audio_crnn")
+    options = entry.options.model_validate({"name": "audio_crnn", "output": "sigmoid"})
+    network = entry.build([(1366, 96, 1)], options, 50, 0)
+    assert layer_names(network)[1:5] == ["conv_1", "batch_norm_1", "elu_1", "pool_1"]
+    assert network.get_layer("sequence").output.shape == (None, 14, 128)
+    assert network.get_layer("gru_1").output.shape == (None, 14, 32)
+    assert network.get_layer("gru_2").output.shape == (None, 32)
+
+
+def test_parallel_filters_are_joined_whatever_their_shape() -> None:
+    entry = ARCHITECTURES.get("audio_multi_filter_cnn")
+    options = entry.options.model_validate({"name": "audio_multi_filter_cnn", "output": "linear"})
+    network = entry.build([SHAPES["patches"]], options, 4, 0)
+    found = [network.get_layer(f"conv_{n}") for n in range(1, 7)]
+    assert [layer.output.shape[1:3] for layer in found] == [(128, 96)] * 6
+    assert [(*layer.kernel_size, layer.filters) for layer in found] == [
+        *((1, 70, 64), (5, 70, 32), (10, 70, 32), (1, 35, 64), (5, 35, 32), (10, 35, 32)),
+    ]
+    assert network.get_layer("joined").output.shape == (None, 32, 1, 256)
+
+
+def test_a_patch_and_a_vector_are_joined() -> None:
+    network = network_of("audio_with_vector", vector=(9,))
+    flat = network.get_layer("flatten").output.shape[1]
+    assert network.get_layer("dense_1").output.shape == (None, 9)
+    assert network.get_layer("joined").output.shape == (None, flat + 9)
+
+
+def test_text_cnn_has_the_published_layers() -> None:
+    found = resolve("dummy_text_w2v")
+    options = found.network.model_copy(update={"vocabulary": WORDS})
+    network = found.architecture.build([(500,)], options, 3, 0)
+    assert layer_names(network) == [
+        *("input_1", "embedding", "conv_1", "conv_2", "pool_1", "pool_2", "joined"),
+        *("dropout_1", "dense_1", "dropout_2", "dense_2"),
+    ]
+    assert network.get_layer("conv_2").output.shape == (None, 498, 150)
+    assert network.get_layer("joined").output.shape == (None, 300)
+    rates = [network.get_layer(f"dropout_{n}").rate for n in (1, 2)]
+    assert rates == pytest.approx([0.5, 0.8])
+    (vectors,) = network.get_layer("embedding").get_weights()
+    assert vectors.shape == (WORDS, 300)
+    assert 0.24 < np.abs(vectors).max() <= 0.25
+
+
+@pytest.mark.parametrize("name", ["text_cnn", "text_lstm"])
+def test_word_ids_may_be_whole_numbers_or_floats(name: str) -> None:
+    network, ids = untrained(name), numbers_for(name)
+    whole = network.predict_on_batch(ids.astype(np.int32))
+    assert np.array_equal(network.predict_on_batch(ids), whole)
+
+
+@pytest.mark.parametrize("name", ["text_cnn", "text_lstm"])
+def test_a_network_on_words_cannot_be_built_without_its_vocabulary(name: str) -> None:
+    entry = ARCHITECTURES.get(name)
+    options = entry.options.model_validate({"name": name, "output": "linear"})
+    with pytest.raises(ValueError, match=r"network\.vocabulary is not filled in"):
+        entry.build([(500,)], options, 4, 0)
+
+
+def test_a_filter_longer_than_the_sequence_is_refused() -> None:
+    with pytest.raises(RequestError, match="12 words does not fit into sequences of 11"):
+        network_of("text_cnn", widths=(2, 12))
+
+
+def test_the_lstm_does_not_see_how_far_a_document_is_filled_up() -> None:
+    entry = ARCHITECTURES.get("text_lstm")
+    said = {"name": "text_lstm", "output": "linear", "units": 7, "vocabulary": WORDS}
+    options = entry.options.model_validate(said)
+    short, long = (entry.build([(words,)], options, 4, 0) for words in (5, 60))
+    ids = np.random.default_rng(0).integers(1, WORDS, (3, 5))
+    filled = np.pad(ids, [(0, 0), (0, 55)])
+    assert long.predict_on_batch(filled) == pytest.approx(short.predict_on_batch(ids), abs=1e-6)
+
+
+UNEQUAL = {
+    "network.kernels=[[4, 96]]": "1 kernels, 3 filters and 3 pools",
+    "network.filters=[1, 2]": "3 kernels, 2 filters and 3 pools",
+    "network.pools=[]": "network.pools",
+    "network.kernels=[[4, 0], [4, 1], [4, 1]]": "network.kernels",
+}
+
+
+@pytest.mark.parametrize("text", UNEQUAL)
+def test_kernels_filters_and_pools_must_be_as_many(text: str) -> None:
+    with pytest.raises(RequestError, match=re.escape(UNEQUAL[text])):
+        resolve("single-label-audio", overrides=[text])
+
+
+def test_parallel_kernels_and_filters_must_be_as_many() -> None:
+    overrides = ["network.name=audio_multi_filter_cnn", "network.parallel_filters=[1, 2]"]
+    with pytest.raises(RequestError, match="6 parallel_kernels and 2 parallel_filters"):
+        resolve("single-label-audio", overrides=overrides)
 
 
 def test_an_unknown_network_names_a_near_one() -> None:

@@ -947,7 +947,7 @@ def test_a_preset_waits_for_the_number_of_settings_it_takes(
     summary = check(tartarus, world)["datasets"]["MSD-A-songs"]
     assert summary["ready"] == {"rec_multi": 2}
     assert list(summary["waiting"]) == ["rec_audio"]
-    assert "patches" in summary["waiting"]["rec_audio"]
+    assert summary["waiting"]["rec_audio"] == ["patches of train", "patches of test"]
 
 
 # ------------------------------------------------------------------------------ which data is read

@@ -82,13 +82,16 @@ ASKED_WRONGLY = {
         ("run", "rec_dense", "text", "--set", "training.epoch=1"),
         "training.epochs",
     ),
-    "a network that is not there yet": (
-        (
-            "run",
-            "dummy_audio",
-        ),
-        "audio_cnn",
+    "a setting for patches": (
+        ("run", "single-label-audio", "text", "--dataset", "one"),
+        "0 settings",
     ),
+    "a transform with a parameter it lacks": (
+        ("patches", "one", "--set", "n_ftt=3"),
+        "cqt has no parameter",
+    ),
+    "an unknown transform": (("patches", "one", "--transform", "cqtt"), "cqt"),
+    "an unknown extractor": (("text", "one", "vms"), "vsm"),
     "an unknown model": (("models", "show", "model_9"), "model_9"),
     "a negative seed": (("run", "rec_dense", "text", "--seed", "-1"), "--seed"),
     "a dataset with an underscore": (("run", "rec_dense", "text", "--dataset", "a_b"), "a_b"),

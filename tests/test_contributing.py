@@ -8,20 +8,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tartarus_cli import architectures, metrics
+from tartarus_cli import architectures, audio, metrics, text
 from tartarus_cli.architectures import ARCHITECTURES
+from tartarus_cli.audio import TRANSFORMS
+from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.experiments.resolve import resolve
+from tartarus_cli.text import EXTRACTORS
 from tests.conftest import Command
-from tests.worlds import World
+from tests.worlds import SPLITS, World
 
 TEXT = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text()
-NETWORK, METRIC = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+NETWORK, METRIC, TRANSFORM, EXTRACTOR = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.fixture
 def _recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Lay the recipes beside the modules of their packages, and take them away again."""
-    recipes = ((architectures, NETWORK, ARCHITECTURES), (metrics, METRIC, metrics.METRICS))
+    recipes = (
+        (architectures, NETWORK, ARCHITECTURES),
+        (metrics, METRIC, metrics.METRICS),
+        (audio, TRANSFORM, TRANSFORMS),
+        (text, EXTRACTOR, EXTRACTORS),
+    )
     for package, code, registry in recipes:
         folder = tmp_path / package.__name__
         folder.mkdir()
@@ -30,7 +38,7 @@ def _recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(registry, "_variants", dict(registry._variants))
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
     yield
-    for name in ("architectures.recipe", "metrics.recipe"):
+    for name in ("architectures.recipe", "metrics.recipe", "audio.recipe", "text.recipe"):
         sys.modules.pop(f"tartarus_cli.{name}", None)
 
 
@@ -50,3 +58,27 @@ def test_a_metric_of_the_recipe_stands_in_the_table(tartarus: Command, world: Wo
     np.save(path, np.ones((12, 4)))
     words = ("evaluate", path, "--experiment", "rec_dense", "--dataset", "rec", "-w", world.root)
     assert tartarus(*words, "--json").document["metrics"]["relevant items"] > 0
+
+
+@pytest.mark.usefixtures("_recipes")
+def test_a_transform_of_the_recipe_makes_patches() -> None:
+    told = {"transform": "loudness", "parameters": {"hop_length": 100}, "seconds": 1}
+    recipe = PatchRecipe.model_validate(told)
+    samples = np.full(22_050, 0.5, np.float32)
+    magnitude = recipe.spectrogram(samples)
+    assert magnitude[0, :220] == pytest.approx(np.full(220, 0.5))
+    assert recipe.cut(magnitude, "item").shape == (1, 220, 1)
+
+
+@pytest.mark.usefixtures("_recipes")
+def test_an_extractor_of_the_recipe_makes_a_setting(tartarus: Command, world: World) -> None:
+    folder = world.root / "text"
+    folder.mkdir()
+    for split, count in SPLITS.items():
+        for number in range(count):
+            (folder / f"{split}-{number}.txt").write_text("la " * number)
+    words = ("text", "one", "lengths", "--text", folder, "--set", "scale=0.5", "-w", world.root)
+    assert tartarus(*words).status == 0
+    rows = np.load(world.features / "X_test_lengths_one.npy")
+    assert rows.tolist() == [[1.5 * number, number] for number in range(SPLITS["test"])]
+    assert tartarus("check-data", "one", "-w", world.root).status == 0

@@ -223,6 +223,65 @@ def test_a_vector_network_takes_one_input_only() -> None:
         resolve("rec_sparse", overrides=["inputs.count=2"])
 
 
+BOTH = "network.name=audio_with_vector"
+
+
+def test_inputs_of_several_kinds_set_their_count() -> None:
+    kinds = 'inputs.kind=["patches", "features"]'
+    found = resolve("rec_audio", overrides=[kinds, BOTH])
+    assert found.inputs.kinds == ("patches", "features")
+    assert found.inputs.count == 2
+    assert found.settings_needed == 1
+    assert found.patches is not None
+    assert to_table(found)["inputs"] == {"kind": ["patches", "features"], "count": 2}
+    assert from_toml(to_toml(found)).inputs == found.inputs
+
+
+def test_one_kind_of_input_stays_a_plain_name() -> None:
+    assert to_table(resolve("rec_multi"))["inputs"] == {"kind": "features", "count": 2}
+    found = resolve("rec_sparse", overrides=['inputs.kind=["features"]'])
+    assert to_table(found)["inputs"] == {"kind": "features", "count": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds", "settings"),
+    [
+        ("rec_multi", ("features", "features"), 2),
+        ("single-label-all", ("features",) * 4, 4),
+        ("rec_audio", ("patches",), 0),
+        ("dummy_text_w2v", ("sequence",), 1),
+    ],
+)
+def test_each_input_has_a_kind(name: str, kinds: tuple[str, ...], settings: int) -> None:
+    found = resolve(name)
+    assert found.inputs.kinds == kinds
+    assert found.settings_needed == settings
+    assert (found.patches is not None) == ("patches" in kinds)
+
+
+WRONG_KINDS = {
+    'inputs.kind=["patches", "features"]': "the network fusion reads features",
+    'inputs.kind=["features", "features", "features"]': "kind names 3 inputs, and count says 2",
+    "inputs.kind=[]": "kind names 0 inputs",
+    "inputs.kind=pachtes": "inputs.kind: 'pachtes' is none of features, patches, sequence",
+    'inputs.kind=["features", 3]': "inputs.kind: 3 is none of features, patches, sequence",
+    BOTH: "audio_with_vector reads one input of each kind: patches, features",
+}
+
+
+@pytest.mark.parametrize("text", WRONG_KINDS)
+def test_wrong_kinds_of_inputs_are_told(text: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        resolve("rec_multi", overrides=[text])
+    assert WRONG_KINDS[text] in str(caught.value)
+
+
+def test_the_kinds_of_inputs_have_an_order() -> None:
+    overrides = [BOTH, 'inputs.kind=["features", "patches"]']
+    with pytest.raises(RequestError, match="features, patches: the network audio_with_vector"):
+        resolve("rec_audio", overrides=overrides)
+
+
 def test_list_names_presets_and_own_ones_and_tells_of_broken_ones(
     tartarus: Command, world: World
 ) -> None:

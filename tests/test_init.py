@@ -70,6 +70,15 @@ def test_an_example_never_touches_data_of_the_same_name(tartarus: Command, tmp_p
     assert len(contents(tmp_path / "mine")) == 1
 
 
+def test_a_list_of_recordings_is_data_of_the_same_name(tartarus: Command, tmp_path: Path) -> None:
+    index = tmp_path / "mine" / "data" / "index"
+    index.mkdir(parents=True)
+    (index / "index_audio_SUPER.tsv").write_text("S1\tsong.mp3\n")
+    (tmp_path / "mine" / "tartarus.toml").touch()
+    refused = tartarus("init", tmp_path / "mine", "--example")
+    assert (refused.status, "SUPER" in refused.err) == (2, True)
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
     example: Path, tartarus: Command, tmp_path: Path
 ) -> None:
@@ -80,15 +89,18 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
     assert first == again
     assert first.keys() == other.keys()
     same = {name for name in first if first[name] == other[name]}
-    assert not [name for name in same if name.endswith((".npy", ".npz"))]
+    drawn = (".npy", ".npz", ".flac", ".txt")
+    assert not [name for name in same if name.endswith(drawn)]
 
 
-def test_repeating_an_example_mends_what_is_missing_and_keeps_its_seed(
+def test_repeating_an_example_mends_what_is_missing_and_keeps_the_rest_and_its_seed(
     example: Path, tartarus: Command
 ) -> None:
+    for own in ("audio/S01.flac", "text/S02.txt", "data/datasets/genre_labels_SUPER.tsv"):
+        (example / own).write_bytes(b"my own")
     before = contents(example)
-    lost = example / "data" / "datasets" / "matrix_test_MSD-A-songs.npz"
-    lost.unlink()
+    (example / "data" / "datasets" / "matrix_test_MSD-A-songs.npz").unlink()
+    (example / "audio" / "S05.flac").unlink()
     again = tartarus("init", example, "--example", "--seed", 5)
     assert again.status == 0
     assert "example world of seed 0" in again.err
@@ -105,7 +117,9 @@ def test_the_example_has_no_errors_and_says_that_it_is_synthetic(
     assert {"rec_sparse", "rec_dense"} <= ready["MSD-A-artists"].keys()
     assert {"logistic_multilabel_tri", "cosine_text_multilabel"} <= ready["MuMu-albums"].keys()
     assert {"single-label-vector", "single-label-all"} <= ready["MSD-I"].keys()
-    assert "synthetic" in (example / "tartarus.toml").read_text()
+    said = (example / "tartarus.toml").read_text()
+    assert "SUPER are synthetic" in said
+    assert "recordings and lyrics" in said
 
 
 def test_test_items_are_cold_and_artists_are_in_one_set(example: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.dataset import Part, held_out_rows
+from tartarus_cli.data.dataset import ItemSet, Part, held_out_rows
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.errors import DataError
 from tartarus_cli.models import Store
@@ -216,7 +216,8 @@ def test_too_few_items_to_hold_out_are_an_error() -> None:
 def part(rows: int) -> Part:
     values = np.arange(rows * 3, dtype=np.float64).reshape(rows, 3)
     dense, sparse = Matrix(Path(), values), Matrix(Path(), csr_array(values))
-    return Part((dense, sparse), dense, np.arange(rows))
+    items = ItemSet("train", [], (dense, sparse), np.arange(rows))
+    return Part(items, dense, np.arange(rows))
 
 
 def test_an_epoch_sees_every_row_once_in_an_order_of_its_own() -> None:

@@ -24,6 +24,7 @@ def _one_is_a_list(value: Any) -> Any:
 
 Width = Annotated[int, Field(ge=1, le=1 << 20, strict=True)]
 Widths = Annotated[tuple[Width, ...], BeforeValidator(_one_is_a_list)]  # 512 means [512]
+Length = Annotated[int, Field(ge=1, strict=True)]
 Rate = Annotated[float, Field(ge=0, lt=1, strict=True)]
 
 
@@ -47,14 +48,13 @@ class Architecture:
     """A network that experiments can name."""
 
     options: type[NetworkOptions]
-    inputs: InputKind  # what it reads
+    inputs: InputKind | tuple[InputKind, ...]  # what it reads: one kind, or one for each input
     most_inputs: int | None  # None: any number
-    build: Builder | None  # None: described, for the presets that name it, but not built yet
+    build: Builder
 
-    @property
-    def available(self) -> bool:
-        """Whether it can be trained in this version."""
-        return self.build is not None
+    def reads(self, kinds: tuple[InputKind, ...]) -> bool:
+        """Whether it can be given inputs of these kinds, in this order."""
+        return kinds == self.inputs if isinstance(self.inputs, tuple) else {*kinds} == {self.inputs}
 
 
 ARCHITECTURES: Registry[Architecture] = Registry("network", package=__name__)
@@ -64,7 +64,7 @@ def architecture(
     name: str,
     *,
     options: type[NetworkOptions],
-    inputs: InputKind = "features",
+    inputs: InputKind | tuple[InputKind, ...] = "features",
     most_inputs: int | None = None,
 ) -> Callable[[Builder], Builder]:
     """Register a function as the network called ``name``.
@@ -76,13 +76,14 @@ def architecture(
     options
         The pydantic model that checks the ``network`` section.
     inputs
-        What the network reads.
+        What the network reads: inputs of one kind, or an input of each of several kinds in order.
     most_inputs
-        How many inputs it can take; any number if None.
+        How many inputs it can take; any number if None, or as many as there are kinds.
     """
+    most = len(inputs) if isinstance(inputs, tuple) else most_inputs
 
     def keep(build: Builder) -> Builder:
-        ARCHITECTURES.register(name)(Architecture(options, inputs, most_inputs, build))
+        ARCHITECTURES.register(name)(Architecture(options, inputs, most, build))
         return build
 
     return keep

@@ -33,6 +33,21 @@ class Split(StrEnum):
     all = "all"
 
 
+class Pool(StrEnum):
+    """How the rows of an item's patches become one."""
+
+    mean = "mean"
+    max = "max"
+
+
+class PoolOrNot(StrEnum):
+    """The same, or not at all."""
+
+    mean = "mean"
+    max = "max"
+    none = "none"
+
+
 def _completed(names: Callable[[Workspace | None], list[str]]) -> Callable[[str], list[str]]:
     """Turn a list of names into a shell completion; there may be no workspace."""
 
@@ -131,6 +146,19 @@ OneDataset = Annotated[
         show_default=False,
     ),
 ]
+Dataset = Annotated[
+    str,
+    typer.Argument(metavar="DATASET", help="The dataset.", autocompletion=_completed(_datasets)),
+]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a parameter; may be repeated.",
+        show_default=False,
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
@@ -159,4 +187,24 @@ Users = Annotated[
 ]
 Published = Annotated[
     bool, typer.Option("--published", help="Add the nDCG of the papers, to compare with them.")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        max=1024,
+        help="Processes. [default: one for each core]",
+        show_default=False,
+    ),
+]
+Timeout = Annotated[
+    float,
+    typer.Option("--timeout", min=0.1, help="Give up on a recording after so many seconds."),
+]
+Pooled = Annotated[Pool, typer.Option("--pool", help="How an item's patches become one row.")]
+PooledOrNot = Annotated[
+    PoolOrNot,
+    typer.Option("--pool", help="How an item's patches become one row; none: each keeps its own."),
 ]

@@ -1,11 +1,21 @@
 """``tartarus predict``."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Json, NewestModel, Root, Split
+from tartarus_cli.cli.options import (
+    Jobs,
+    Json,
+    NewestModel,
+    PooledOrNot,
+    PoolOrNot,
+    Root,
+    Split,
+    Timeout,
+)
 
 Layer = Annotated[
     str | None,
@@ -23,18 +33,50 @@ OneSplit = Annotated[
 ]
 
 
+NewAudio = Annotated[
+    Path | None,
+    typer.Option(
+        "--audio",
+        metavar="FILE|FOLDER",
+        help="Predict for recordings that are in no dataset.",
+        show_default=False,
+    ),
+]
+NewText = Annotated[
+    Path | None,
+    typer.Option(
+        "--text",
+        metavar="FILE|FOLDER",
+        help="Predict for documents that are in no dataset.",
+        show_default=False,
+    ),
+]
+
+
 def predict(
     model: NewestModel = None,
     *,
     layer: Layer = None,
     split: OneSplit = None,
+    pool: PooledOrNot = PoolOrNot.mean,
+    audio: NewAudio = None,
+    text: NewText = None,
+    jobs: Jobs = None,
+    timeout: Timeout = 300,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
-    """Predict the factors of new items, or read out a layer as a setting for the next run."""
+    """Predict for the items of a dataset or for new files, or read out a layer as a setting."""
+    from tartarus_cli.steps.newcomers import newcomers, predict_new
+    from tartarus_cli.steps.predict import PredictOptions
     from tartarus_cli.steps.predict import predict as run
+    from tartarus_cli.steps.recordings import effort
     from tartarus_cli.workspace import open_workspace
 
-    root = open_workspace(workspace)
-    made = run(root, model, layer=layer, split=split, progress=render.Watching())
-    render.predicted(root, made, json=json)
+    root, watching = open_workspace(workspace), render.Watching()
+    options = PredictOptions(layer, split, pool.value)
+    new = newcomers(audio, text, options, effort(jobs, timeout))
+    if new is not None:
+        render.predicted_new(root, predict_new(root, model, new, progress=watching), json=json)
+    else:
+        render.predicted(root, run(root, model, options, progress=watching), json=json)

@@ -7,6 +7,8 @@ from tartarus_cli.cli.options import (
     ExperimentName,
     Json,
     Overrides,
+    Pool,
+    Pooled,
     Published,
     Root,
     Seed,
@@ -25,6 +27,7 @@ def run(
     k: CutOffs = None,
     users: Users = None,
     published: Published = False,
+    pool: Pooled = Pool.mean,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
@@ -37,5 +40,5 @@ def run(
     root = open_workspace(workspace)
     order = take_order(root, experiment, settings or (), dataset, overrides or (), seed)
     options = evaluation_options(k or (), users, published=published, seed=seed)
-    result = run_all(root, order, options, progress=render.Watching())
+    result = run_all(root, order, options, pool=pool.value, progress=render.Watching())
     render.evaluation(root, result, json=json)

@@ -1,7 +1,7 @@
 """Datasets whose rows are aligned: each set's ids, inputs and targets, and what to fit on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,30 +9,59 @@ from numpy.typing import NDArray
 
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.ids import read_ids
+from tartarus_cli.data.patches import AGAIN, Patches, open_patches
 from tartarus_cli.data.targets import Wanted, target_file
 from tartarus_cli.errors import DataError, FileError, RequestError, nearest, shown
-from tartarus_cli.workspace import SPLITS, Inventory, Kind
+from tartarus_cli.workspace import SPLITS, Inventory, Kind, patch_fields
+
+
+@dataclass(frozen=True)
+class PatchSource:
+    """An input that comes from the dataset's patches."""
+
+    per_item: int
+    seconds: float
+
+
+Source = str | PatchSource  # of one input: the name of a setting, or patches
 
 
 @dataclass(frozen=True)
 class ItemSet:
-    """The items of one split and their features; row i of each input is item i."""
+    """The items of one split and their features.
+
+    A sample is what a network sees at a time: an item, or one patch of it.
+    """
 
     split: str
     ids: list[str]
-    inputs: tuple[Matrix, ...]
+    inputs: tuple[Matrix | Patches, ...]
+    items: NDArray[np.int64]  # (samples,) number of the item that each sample belongs to
+
+    @property
+    def patches(self) -> Patches | None:
+        """The input that is read from a file of patches, if there is one."""
+        return next((each for each in self.inputs if isinstance(each, Patches)), None)
+
+    def read(self, samples: slice | NDArray[np.integer]) -> tuple[NDArray[np.float32], ...]:
+        """Read some samples of each input, ``(samples, …)``."""
+        rows = self.items[samples]
+        return tuple(
+            each.rows(samples) if isinstance(each, Patches) else each.rows(rows)
+            for each in self.inputs
+        )
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some rows of aligned inputs and targets."""
+    """Some samples of a set, and the targets of its items."""
 
-    inputs: tuple[Matrix, ...]
+    set: ItemSet
     targets: Matrix
-    rows: NDArray[np.int64]
+    samples: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.samples)
 
 
 @dataclass(frozen=True)
@@ -45,10 +74,14 @@ class TrainingData:
     remark: str  # what had to be decided
 
     @property
+    def parts(self) -> list[Part]:
+        """All that there are."""
+        return [part for part in (self.fit, self.validation, self.held_out) if part]
+
+    @property
     def files(self) -> list[Path]:
         """Every file that the training reads."""
-        parts = [part for part in (self.fit, self.validation, self.held_out) if part]
-        matrices = [matrix for part in parts for matrix in (*part.inputs, part.targets)]
+        matrices = [each for part in self.parts for each in (*part.set.inputs, part.targets)]
         return list(dict.fromkeys(matrix.path for matrix in matrices))
 
 
@@ -72,22 +105,81 @@ def splits_of(inventory: Inventory, dataset: str) -> list[str]:
     return [s for s in SPLITS if inventory.find(Kind.ITEMS, split=s, dataset=dataset)]
 
 
-def open_set(inventory: Inventory, dataset: str, settings: Sequence[str], split: str) -> ItemSet:
+def read_sets(inventory: Inventory, dataset: str) -> dict[str, list[str]]:
+    """Return the ids of each set of a dataset; there are train items at least.
+
+    Raises
+    ------
+    RequestError
+        If there is no such dataset.
+    DataError
+        If it has no train items, or a list is damaged.
+    """
+    known = sorted({file.dataset for file in inventory.select(Kind.ITEMS)})
+    if dataset not in known:
+        msg = f"there is no dataset called {dataset!r} in {inventory.workspace.root}"
+        place = inventory.workspace.place(Kind.ITEMS, split="train", dataset=dataset)
+        raise RequestError(msg, hint=f"{nearest(dataset, known)} Its ids go to {shown(place)}.")
+    splits = dict.fromkeys(["train", *splits_of(inventory, dataset)])
+    files = {s: inventory.require(Kind.ITEMS, split=s, dataset=dataset) for s in splits}
+    return {split: read_ids(file.path) for split, file in files.items()}
+
+
+def open_set(inventory: Inventory, dataset: str, sources: Sequence[Source], split: str) -> ItemSet:
     """Open the ids and the inputs of one split.
 
     Raises
     ------
     DataError
-        If a file is missing, or has not one row for each id.
+        If a file is missing, has not one row for each id, or no patch of any of them.
     """
     ids = read_ids(inventory.require(Kind.ITEMS, split=split, dataset=dataset).path)
     fields = {"split": split, "dataset": dataset}
-    files = [inventory.require(Kind.FEATURES, setting=each, **fields) for each in settings]
-    return ItemSet(split, ids, tuple(_aligned(file.path, len(ids)) for file in files))
+    inputs: list[Matrix | Patches] = []
+    for source in sources:
+        if isinstance(source, PatchSource):
+            inputs.append(open_patches(_patch_file(inventory, dataset, source, split), ids))
+        else:
+            file = inventory.require(Kind.FEATURES, setting=source, **fields)
+            inputs.append(_aligned(file.path, len(ids)))
+    found = ItemSet(split, ids, tuple(inputs), np.arange(len(ids)))
+    if found.patches is None:
+        return found
+    if not len(found.patches.items):
+        raise FileError(
+            found.patches.path,
+            found="no patch of any item",
+            expected=f"patches of the {split} items",
+            hint=f"Run 'tartarus patches {dataset}'; it tells what is wrong with the recordings.",
+        )
+    return replace(found, items=found.patches.items)
+
+
+def _patch_file(inventory: Inventory, dataset: str, source: PatchSource, split: str) -> Path:
+    fields = patch_fields(dataset, source.per_item, source.seconds)
+    hint = f"Make it: tartarus patches {dataset} --patches {fields['count']} "
+    hint += f"--seconds {fields['seconds']}"
+    return inventory.require(Kind.PATCHES, split=split, hint=hint, **fields).path
+
+
+def settle_patches(inventory: Inventory, dataset: str, wanted: PatchSource) -> PatchSource:
+    """Take the patches that the dataset has, where they are of one kind only.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    files = inventory.select(Kind.PATCHES, dataset=dataset, split="train")
+    there = {(int(f.fields["count"]), float(f.fields["seconds"])) for f in files}
+    if (wanted.per_item, wanted.seconds) not in there and len(there) == 1:
+        return PatchSource(*there.pop())
+    _patch_file(inventory, dataset, wanted, "train")  # says that it is missing, if it is
+    return wanted
 
 
 def open_training(
-    inventory: Inventory, wanted: Wanted, settings: Sequence[str], *, validation: float
+    inventory: Inventory, wanted: Wanted, sources: Sequence[Source], *, validation: float
 ) -> TrainingData:
     """Open what a network is fitted on.
 
@@ -100,26 +192,54 @@ def open_training(
     DataError
         If a file is missing, or has not one row for each id, or there are too few items.
     """
-    train = open_set(inventory, wanted.dataset, settings, "train")
+    train = open_set(inventory, wanted.dataset, sources, "train")
     file = inventory.require(Kind.TARGETS, split="train", **wanted.fields)
     targets = _aligned(file.path, len(train.ids))
-    everything = np.arange(len(train.ids))
     has_val = "val" in splits_of(inventory, wanted.dataset)
     val_file = target_file(inventory, wanted, "val")
     if has_val and val_file is not None:
-        val = open_set(inventory, wanted.dataset, settings, "val")
-        val_targets = _aligned(val_file.path, len(val.ids))
-        judged = Part(val.inputs, val_targets, np.arange(len(val.ids)))
-        return TrainingData(Part(train.inputs, targets, everything), judged, None, "")
-    fit, judged_rows, rest = held_out_rows(len(everything), validation)
+        val = open_set(inventory, wanted.dataset, sources, "val")
+        check_together(train, val)
+        judged = Part(val, _aligned(val_file.path, len(val.ids)), np.arange(len(val.items)))
+        return TrainingData(Part(train, targets, np.arange(len(train.items))), judged, None, "")
+    cuts = held_out_rows(len(train.ids), validation)
+    fit, judged, rest = (Part(train, targets, _samples_of(train, rows)) for rows in cuts)
     remark = "the val items have no targets" if has_val else "there are no val items"
     return TrainingData(
-        Part(train.inputs, targets, fit),
-        Part(train.inputs, targets, judged_rows),
-        Part(train.inputs, targets, rest),
-        f"{remark}: the last {1 - len(fit) / len(everything):.0%} of the train items are held out: "
-        "half of them validate, half give the held-out loss",
+        fit,
+        judged,
+        rest,
+        f"{remark}: the last {1 - len(cuts[0]) / len(train.ids):.0%} of the train items are held "
+        "out: half of them validate, half give the held-out loss",
     )
+
+
+def _samples_of(items: ItemSet, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the samples of some items, which lie side by side; there is one at least."""
+    samples = np.flatnonzero((items.items >= rows[0]) & (items.items <= rows[-1]))
+    if not samples.size:
+        msg = f"none of the {len(rows):,} items from {items.ids[rows[0]]!r} on has a patch"
+        raise DataError(msg, hint="Make their patches, or set training.validation.")
+    return samples
+
+
+def check_together(one: ItemSet, other: ItemSet) -> None:
+    """Make sure that the patches of two sets were made and scaled in the same way.
+
+    Raises
+    ------
+    FileError
+        If they were not.
+    """
+    if one.patches is None or other.patches is None:
+        return
+    if one.patches.made_as != other.patches.made_as:
+        raise FileError(
+            other.patches.path,
+            found="patches that were not made together with those of train",
+            expected="the same transform, scaler and seed",
+            hint=AGAIN,
+        )
 
 
 def held_out_rows(items: int, share: float) -> tuple[NDArray[np.int64], ...]:

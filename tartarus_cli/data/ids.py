@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tartarus_cli.errors import FileError
-from tartarus_cli.files import readable, write_text
+from tartarus_cli.files import read_text, write_text
 
 
 def read_lines(path: Path) -> list[str]:
@@ -18,19 +18,7 @@ def read_lines(path: Path) -> list[str]:
     FileError
         If the file is not UTF-8.
     """
-    with readable(path):
-        read = path.read_bytes()
-    try:
-        text = read.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        line = problem.object.count(b"\n", 0, problem.start) + 1
-        raise FileError(
-            path,
-            found=f"bytes that are not UTF-8 in line {line}",
-            expected="UTF-8 text",
-            hint=f"Convert it: iconv -f LATIN1 -t UTF-8 {path.name} > converted.tsv",
-        ) from None
-    lines = text.split("\n")
+    lines = read_text(path).split("\n")
     if lines[-1] == "":
         lines.pop()
     return [line.removesuffix("\r") for line in lines]

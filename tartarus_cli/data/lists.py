@@ -102,10 +102,15 @@ def _refuse_doubles(listed: Iterable[Listed], folder: Path) -> None:
             msg = f"{shown(one)} and {shown(other)} would both be {each.id!r}"
             hint = f"Rename one of them, or write the list of {shown(folder)} by hand."
             raise RequestError(msg, hint=hint)
-        if "\t" in each.id + each.name or "\n" in each.id + each.name:
-            msg = f"the name {each.name!r} holds a tab or a line feed"
+        if not (each.id.strip() and _is_text(each.id + each.name)):
+            msg = f"the name {each.name!r} is blank, no UTF-8, or holds a tab or a line feed"
             raise RequestError(msg, hint="Rename the file.")
         first[each.id] = each.path
+
+
+def _is_text(name: str) -> bool:
+    undecoded = any("\ud800" <= letter <= "\udfff" for letter in name)
+    return not (undecoded or "\t" in name or "\n" in name)
 
 
 def keep_list(path: Path, listed: Iterable[Listed]) -> None:

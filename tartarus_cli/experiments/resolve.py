@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.errors import RequestError, nearest, shown
 from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.options import parse_value
 
 Table = dict[str, Any]
 
@@ -137,14 +138,7 @@ def _override(text: str) -> Table:
     if not (equals and dot and key):
         msg = f"--set {text}: not of the form section.key=value"
         raise RequestError(msg, hint="For example --set training.batch_size=64.")
-    return {section: {key: _value(value.strip())}}
-
-
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+    return {section: {key: parse_value(value.strip())}}
 
 
 def _validated(name: str, table: Table, where: str) -> Experiment:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializeAsAny,
@@ -22,6 +23,14 @@ def _without_underscore(name: str) -> str:
         msg = f"{name!r} is no name of a dataset: it holds no underscore and no slash"
         raise ValueError(msg)
     return name
+
+
+def _kinds(said: Any) -> Any:
+    for kind in said if isinstance(said, list | tuple) else [said]:
+        if kind not in get_args(InputKind):
+            msg = f"{kind!r} is none of {', '.join(get_args(InputKind))}"
+            raise ValueError(msg)
+    return said
 
 
 Name = Annotated[str, AfterValidator(_without_underscore)]
@@ -64,8 +73,26 @@ class TargetsSection(Section):
 class InputsSection(Section):
     """What the network reads."""
 
-    kind: InputKind = "features"
-    count: Count = 1  # settings to name on the command line
+    # One for all inputs, or one for each of them.
+    kind: Annotated[InputKind | tuple[InputKind, ...], BeforeValidator(_kinds)] = "features"
+    count: Count = 1  # of the inputs; those that are not patches are settings to name
+
+    @property
+    def kinds(self) -> tuple[InputKind, ...]:
+        """The kind of each input."""
+        return self.kind if isinstance(self.kind, tuple) else (self.kind,) * self.count
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_the_kinds(cls, said: Any) -> Any:
+        if not isinstance(said, dict) or not isinstance(said.get("kind"), list | tuple):
+            return said
+        kinds = said["kind"]
+        count = said.get("count", len(kinds))
+        if not kinds or count != len(kinds):
+            msg = f"kind names {len(kinds)} inputs, and count says {count}"
+            raise ValueError(msg)
+        return said | {"count": count, "kind": kinds[0] if count == 1 else kinds}
 
 
 class PatchesSection(Section):
@@ -114,7 +141,7 @@ class Experiment(Section):
     @property
     def settings_needed(self) -> int:
         """How many settings are named on the command line; patches need none."""
-        return 0 if self.inputs.kind == "patches" else self.inputs.count
+        return sum(kind != "patches" for kind in self.inputs.kinds)
 
     @model_validator(mode="before")
     @classmethod
@@ -129,8 +156,10 @@ class Experiment(Section):
             training.setdefault("monitor", "val_accuracy" if softmax else "val_loss")
             if isinstance(filled.get("targets"), dict):
                 filled["targets"].setdefault("normalize", training.get("loss") == "cosine")
-        if isinstance(filled.get("inputs"), dict) and filled["inputs"].get("kind") == "patches":
-            filled.setdefault("patches", {})
+        if isinstance(filled.get("inputs"), dict):
+            kind = filled["inputs"].get("kind")
+            if "patches" in (kind if isinstance(kind, list | tuple) else [kind]):
+                filled.setdefault("patches", {})
         return filled
 
     @field_validator("network", mode="before")
@@ -142,19 +171,27 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        task, kind, network = self.dataset.task, self.inputs.kind, self.architecture
-        allowed = TARGETS_OF[task]
+        task, allowed = self.dataset.task, TARGETS_OF[self.dataset.task]
         if self.targets.kind not in allowed:
             msg = f"targets.kind = {self.targets.kind}: {task} takes {' or '.join(allowed)}"
             raise ValueError(msg)
-        if kind != network.inputs:
-            msg = f"inputs.kind = {kind}: the network {self.network.name} reads {network.inputs}"
+        return self
+
+    @model_validator(mode="after")
+    def _inputs_agree(self) -> Self:
+        inputs, network, name = self.inputs, self.architecture, self.network.name
+        if network.most_inputs is not None and inputs.count > network.most_inputs:
+            msg = f"inputs.count = {inputs.count}: {name} takes at most {network.most_inputs}"
             raise ValueError(msg)
-        if network.most_inputs is not None and self.inputs.count > network.most_inputs:
-            most = network.most_inputs
-            msg = f"inputs.count = {self.inputs.count}: {self.network.name} takes at most {most}"
+        if not network.reads(inputs.kinds):
+            read = network.inputs
+            told = read if isinstance(read, str) else f"one input of each kind: {', '.join(read)}"
+            msg = f"inputs.kind = {', '.join(inputs.kinds)}: the network {name} reads {told}"
             raise ValueError(msg)
-        if self.patches is not None and kind != "patches":
+        if inputs.kinds.count("patches") > 1:
+            msg = f"inputs.kind = {', '.join(inputs.kinds)}: only one input may be patches"
+            raise ValueError(msg)
+        if self.patches is not None and "patches" not in inputs.kinds:
             msg = "patches.*: only an experiment whose inputs.kind is patches has such parameters"
             raise ValueError(msg)
         return self

@@ -20,7 +20,7 @@ from tartarus_cli.data.checks.matrices import (
     check_users,
     check_widths,
 )
-from tartarus_cli.data.checks.patches import check_patches, check_scaler
+from tartarus_cli.data.checks.patches import PatchKind, check_patches, check_scaler
 from tartarus_cli.data.checks.presence import (
     check_names,
     check_presence,
@@ -29,12 +29,13 @@ from tartarus_cli.data.checks.presence import (
 )
 from tartarus_cli.data.checks.report import Problem, Report
 from tartarus_cli.data.checks.truth import check_listening
-from tartarus_cli.data.targets import Wanted, settle_dim
 from tartarus_cli.errors import DataError, RequestError, TartarusError, nearest, shown
 from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.progress import UNWATCHED, Progress, Task
 from tartarus_cli.steps.needs import Lack, check_request, concerned, missing
+from tartarus_cli.steps.sources import settle
+from tartarus_cli.steps.vocabulary import check_vocabulary
 from tartarus_cli.workspace import SPLITS, DataFile, Inventory, Kind, Workspace
 
 MATRICES = (Kind.FEATURES, Kind.TARGETS, Kind.USER_FACTORS, Kind.CLASS_FACTORS, Kind.WORD_VECTORS)
@@ -58,6 +59,7 @@ class DatasetSummary:
     classes: int | None = None
     density: float | None = None  # of the truth
     settings: dict[str, SettingSummary] = field(default_factory=dict)
+    patches: dict[str, PatchKind] = field(default_factory=dict)  # "1 × 15 s" → what they are like
     ready: dict[str, int] = field(default_factory=dict)  # experiment → settings to name
     waiting: dict[str, list[str]] = field(default_factory=dict)  # experiment → what it lacks
     borrowed: list[str] = field(default_factory=list)  # those of other datasets: with --dataset
@@ -138,7 +140,7 @@ def check_experiment(
     *,
     evaluated: bool,
     progress: Progress = UNWATCHED,
-) -> Wanted:
+) -> Experiment:
     """Check the files that one experiment reads, before anything heavy is done.
 
     Parameters
@@ -154,7 +156,7 @@ def check_experiment(
 
     Returns
     -------
-    The targets to learn, with the number of dimensions that the dataset has.
+    The experiment, with the sizes that the dataset has.
 
     Raises
     ------
@@ -165,20 +167,17 @@ def check_experiment(
     """
     check_request(inventory, experiment, settings)
     dataset = experiment.dataset.name
-    asked = Wanted(dataset, experiment.targets.kind, experiment.targets.dim)
-    wanted = settle_dim(inventory, asked)
-    if wanted != asked:
-        progress.say(f"{dataset} has {wanted.fact} targets of {wanted.dim}, not {asked.dim}: taken")
+    experiment = settle(inventory, experiment, settings, progress)
     if evaluated:
         _raise_lacks(missing(inventory, experiment, settings), experiment)
     report = Report(inventory.workspace, dataset)
-    files = concerned(inventory, experiment, settings, wanted)
+    files = concerned(inventory, experiment, settings)
     with progress.task("checking", _size(files)) as task:
         facts = _check_files(inventory, dataset, files, report, task)
     if experiment.dataset.task == "multiclass":
         check_one_hot(facts.checked, report, required=True)
     _raise_errors(report, progress)
-    return wanted
+    return experiment
 
 
 def _raise_lacks(lacks: Sequence[Lack], experiment: Experiment) -> None:
@@ -210,6 +209,7 @@ class _Facts:
     checked: list[Checked] = field(default_factory=list)
     labels: int | None = None
     truth: csr_array | None = None
+    patches: dict[str, PatchKind] = field(default_factory=dict)
 
 
 def _size(files: Iterable[DataFile]) -> int:
@@ -235,6 +235,9 @@ def _check_files(
     facts.labels = len(lists[labels]) if labels else None
     check_labels((labels, lists[labels]) if labels else None, facts.checked, report)
     check_widths([c for c in facts.checked if c.file.kind is Kind.FEATURES], report)
+    for file in one_each:
+        if file.kind is Kind.VOCABULARY:
+            check_vocabulary(file, facts.checked, report)
     if is_recommendation(inventory, dataset):
         check_users(facts.checked, report)
     for file in one_each:
@@ -255,7 +258,10 @@ def _check_contents(
         checked = check_matrix(file, counts.rows(file), report, seen)
         facts.checked += [] if checked is None else [checked]
     elif file.kind is Kind.PATCHES:
-        check_patches(file, facts.sets.get(file.split), report, partial(_advance, task, size))
+        ids = facts.sets.get(file.split)
+        kind = check_patches(file, ids, report, partial(_advance, task, size))
+        if kind is not None:
+            facts.patches[f"{file.fields['count']} × {file.fields['seconds']} s"] = kind
     elif file.kind is Kind.SCALER:
         check_scaler(file, report)
     else:
@@ -311,6 +317,7 @@ class _Counts:
 
 def _summary(inventory: Inventory, dataset: str, facts: _Facts) -> DatasetSummary:
     summary = DatasetSummary({s: len(facts.sets[s]) for s in SPLITS if s in facts.sets})
+    summary.patches = dict(facts.patches)
     for each in facts.checked:
         kind, shape = each.file.kind, each.matrix.shape
         if kind is Kind.FEATURES and each.file.split == "train":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tartarus_cli.models import Store
 from tartarus_cli.steps.results import write_results_table
-from tartarus_cli.workspace import SPLITS, Kind, Workspace
+from tartarus_cli.workspace import Kind, Workspace
 
 
 def delete_model(workspace: Workspace, name: str) -> list[Path]:
@@ -18,10 +18,10 @@ def delete_model(workspace: Workspace, name: str) -> list[Path]:
         If there is no such model.
     """
     Store(workspace).delete(name)
-    for split in SPLITS:
-        workspace.predicted_factors(name, split).unlink(missing_ok=True)
-        workspace.predicted_ids(name, split).unlink(missing_ok=True)
+    for path in workspace.predictions_of(name):
+        path.unlink(missing_ok=True)
     workspace.results(name).unlink(missing_ok=True)
+    workspace.confusion_picture(name).unlink(missing_ok=True)
     write_results_table(workspace)
     made = f"{name}-pred_"
     settings = workspace.scan().select(Kind.FEATURES)

@@ -23,6 +23,7 @@ from tartarus_cli.experiments.schema import Experiment, Task
 from tartarus_cli.metrics import classification
 from tartarus_cli.metrics.classification import THRESHOLD, ClassReport
 from tartarus_cli.models import Store, write_manifest
+from tartarus_cli.pictures import draw_confusion
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.steps.experiments import Asked, seed_of
 from tartarus_cli.steps.predictions import Predictions, of_file, of_model
@@ -61,12 +62,15 @@ class Evaluation:
     classes: list[ClassReport]
     confusion: list[list[int]]
     results: Path | None  # where they are kept; None for a part of the users
+    picture: Path | None = None  # of the confusion matrix, relative to the root of the workspace
     embedding: str | None = None  # the last hidden layer of the model, worth reading out
 
     def document(self) -> dict[str, Any]:
         """Everything as plain values for JSON; a figure that has no value is null."""
         values = asdict(self) | {"settings": list(self.settings)}
-        del values["results"], values["embedding"]
+        del values["results"], values["embedding"], values["picture"]
+        if self.task == "multiclass":
+            values["confusion_picture"] = self.picture and self.picture.as_posix()
         if self.task == "recommendation":
             del values["classes"], values["confusion"]
         values["metrics"] = _plain(self.metrics)
@@ -148,7 +152,9 @@ def evaluate_model(
     predictions = of_model(workspace, name, inventory)
     evaluation = _evaluate(inventory, predictions, options, progress)
     model = Store(workspace).get(predictions.model)
-    hidden = [layer.name for layer in model.manifest.layers if layer.kind == "Dense"][:-1]
+    dense = [layer.name for layer in model.manifest.layers if layer.kind == "Dense"]
+    flat = [layer.name for layer in model.manifest.layers if layer.kind == "Flatten"]
+    hidden = dense[:-1] or flat
     model.manifest.test_evaluations += 1
     if evaluation.results is not None:
         model.manifest.scores = _plain(evaluation.metrics)
@@ -217,8 +223,21 @@ def _evaluate(
     path = workspace.results(predictions.name) if whole else None
     evaluation = Evaluation(**about, results=path)
     if path is not None:
+        evaluation = replace(evaluation, picture=_draw(workspace, predictions, evaluation))
         write_results(workspace, predictions.name, evaluation.document())
     return evaluation
+
+
+def _draw(workspace: Workspace, predictions: Predictions, evaluation: Evaluation) -> Path | None:
+    """Draw the confusion matrix, or remove that of an earlier task of the same name."""
+    path = workspace.confusion_picture(predictions.name)
+    if not evaluation.confusion:
+        path.unlink(missing_ok=True)
+        return None
+    names = [each.name for each in evaluation.classes]
+    title = " · ".join([predictions.name, evaluation.experiment, evaluation.dataset])
+    draw_confusion(path, np.array(evaluation.confusion), names, title)
+    return Path(workspace.within(path))
 
 
 def _recommendation(

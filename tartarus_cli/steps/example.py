@@ -2,7 +2,8 @@
 
 Everyone and everything has a place in a space of tastes. Users play what lies near to them, and
 what is popular. Audio, text and pictures are views of an item: each shows some of the dimensions
-of taste only, bent and noisy, so that two views together tell more than either.
+of taste only, bent and noisy, so that two views together tell more than either. A few songs can be
+heard and read: they have recordings and lyrics.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tartarus_cli.data.ids import write_ids
 from tartarus_cli.factorization.als import AlsOptions, als
 from tartarus_cli.factorization.pmi import pmi
 from tartarus_cli.progress import Progress
+from tartarus_cli.steps.example_songs import STYLES, write_songs
 from tartarus_cli.workspace import Kind, Workspace
 
 Floats = NDArray[np.floating[Any]]
@@ -29,10 +31,11 @@ GENRES = 15
 ARTISTS, SONGS, USERS, ALBUMS, TRACKS = 1500, 4000, 2000, 1600, 3000
 LABELS = 250
 WORDS, TAGS = 2000, 120
+RECORDED = {"train": 12, "val": 6, "test": 6}  # songs that can be heard; a third in each style
 FEWEST_LISTENERS = 3  # of a song that is kept
 TEXT, AUDIO, VISUAL = slice(0, 12), slice(12, 24), slice(6, 18)  # the tastes that each shows
 
-DATASETS = ("MSD-A-artists", "MSD-A-songs", "MuMu-albums", "MSD-I")
+DATASETS = ("MSD-A-artists", "MSD-A-songs", "MuMu-albums", "MSD-I", "SUPER")
 
 
 @dataclass
@@ -155,7 +158,7 @@ class Dataset:
 
 
 def write_example(workspace: Workspace, seed: int, progress: Progress) -> None:
-    """Write the whole world into a data folder; the same seed gives the same bytes.
+    """Write the whole world into a workspace; the same seed gives the same bytes.
 
     Parameters
     ----------
@@ -168,7 +171,7 @@ def write_example(workspace: Workspace, seed: int, progress: Progress) -> None:
     """
     world = World(workspace, seed)
     with progress.task("making an example world", len(DATASETS)) as task:
-        for each in (_listening, _albums, _tracks):
+        for each in (_listening, _albums, _tracks, _recorded):
             task.describe(f"making an example world: {(each.__doc__ or '').split(':')[0].lower()}")
             each(world)
             task.advance(2 if each is _listening else 1)
@@ -285,3 +288,17 @@ def _three_sets(world: World, items: int) -> dict[str, NDArray[np.int64]]:
     return dict(
         zip(("train", "val", "test"), np.split(world.rng.permutation(items), cuts), strict=True)
     )
+
+
+def _recorded(world: World) -> None:
+    """Songs to hear and read: recordings and lyrics, in three styles."""
+    rng = np.random.default_rng([world.seed, 1])  # of its own: the other datasets stay as they are
+    style = np.concatenate([rng.permutation(many) % len(STYLES) for many in RECORDED.values()])
+    ids = [f"S{number:02d}" for number in range(1, 1 + len(style))]
+    rows = np.split(np.arange(len(style)), np.cumsum([*RECORDED.values()])[:-1])
+    dataset = Dataset(world, "SUPER", ids, dict(zip(RECORDED, rows, strict=True)))
+    dataset.write_ids()
+    dataset.labels(STYLES)
+    dataset.classes(style[:, None] == np.arange(len(STYLES)))
+    styles = {item: STYLES[number] for item, number in zip(ids, style, strict=True)}
+    write_songs(world.workspace, dataset.name, styles, rng)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tartarus_cli.errors import DataError, RequestError, shown
-from tartarus_cli.files import write_text
+from tartarus_cli.files import replacing, write_text
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.steps.example import DATASETS, write_example
 from tartarus_cli.workspace import FOLDERS, MARK, Workspace, is_data_folder, is_workspace
@@ -25,7 +25,8 @@ EMPTY = """\
 EXAMPLE = """\
 
 # The datasets {datasets} are synthetic:
-# their artists, songs, albums and listeners are invented by 'tartarus init --example'.
+# their artists, songs, albums, listeners, recordings and lyrics are invented
+# by 'tartarus init --example'.
 [example]
 seed = {seed}
 """
@@ -127,18 +128,18 @@ def _add_example(workspace: Workspace, seed: int, progress: Progress) -> int:
     stage = workspace.data / STAGE
     shutil.rmtree(stage, ignore_errors=True)
     try:
-        write_example(Workspace(stage, stage), seed, progress)
-        return _move_missing(sorted(stage.rglob("*")), stage, workspace.data)
+        write_example(Workspace(stage, stage / "data"), seed, progress)
+        return _move_missing(sorted(stage.rglob("*")), stage, workspace.root)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _move_missing(files: Iterable[Path], stage: Path, data: Path) -> int:
+def _move_missing(files: Iterable[Path], stage: Path, root: Path) -> int:
     moved = 0
     for file in files:
-        place = data / file.relative_to(stage)
+        place = root / file.relative_to(stage)
         if file.is_file() and not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(place)
+            with replacing(place) as beside:  # the folders of the root may lie on several disks
+                shutil.move(file, beside)
             moved += 1
     return moved

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tartarus_cli.data.dataset import check_settings, splits_of
+from tartarus_cli.data.dataset import check_settings, settle_patches, splits_of
 from tartarus_cli.data.targets import (
     Wanted,
     label_factors_file,
@@ -16,7 +17,10 @@ from tartarus_cli.data.targets import (
 )
 from tartarus_cli.errors import DataError, RequestError, nearest
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.workspace import DataFile, Inventory, Kind
+from tartarus_cli.steps.sources import patch_source
+from tartarus_cli.workspace import DataFile, Inventory, Kind, patch_fields
+
+FED = (Kind.FEATURES, Kind.WORD_VECTORS)  # what a network is fed of a setting
 
 
 def check_request(inventory: Inventory, experiment: Experiment, settings: Sequence[str]) -> None:
@@ -25,14 +29,9 @@ def check_request(inventory: Inventory, experiment: Experiment, settings: Sequen
     Raises
     ------
     RequestError
-        If the number of settings is wrong, the dataset or a setting does not exist, or the network
-        is not in this version.
+        If the number of settings is wrong, or the dataset or a setting does not exist.
     """
     dataset, name = experiment.dataset.name, experiment.name
-    if not experiment.architecture.available:
-        msg = f"{name} needs the network {experiment.network.name}, which this version lacks"
-        hint = "Experiments on feature vectors can be run: see 'tartarus experiments list'."
-        raise RequestError(msg, hint=hint)
     known = inventory.datasets()
     if dataset not in known:
         msg = f"there is no dataset called {dataset!r} in {inventory.workspace.root}"
@@ -44,6 +43,30 @@ def check_request(inventory: Inventory, experiment: Experiment, settings: Sequen
         there = ", ".join(inventory.settings(dataset)) or "no settings"
         raise RequestError(msg, hint=f"tartarus run {usage}; {dataset} has {there}.")
     check_settings(inventory, dataset, settings)
+    _check_kinds(inventory, experiment, settings)
+
+
+def _check_kinds(inventory: Inventory, experiment: Experiment, settings: Sequence[str]) -> None:
+    """Make sure that word numbers are read as such, and nothing else is."""
+    kinds = [kind for kind in experiment.inputs.kinds if kind != "patches"]
+    words = settings_of_words(inventory, experiment.dataset.name)
+    for kind, setting in zip(kinds, settings, strict=True):
+        if (kind == "sequence") == (setting in words):
+            continue
+        there = ", ".join(sorted(words)) or "none"
+        if kind == "sequence":
+            msg = f"{experiment.name} reads sequences of words, and {setting} is none"
+            hint = f"Settings of words: {there}. Make one: tartarus text DATASET w2v."
+        else:
+            msg = f"{setting} holds sequences of words, and {experiment.name} reads feature vectors"
+            hint = "Use an experiment whose inputs.kind is sequence, such as dummy_text_w2v."
+        raise RequestError(msg, hint=hint)
+
+
+def settings_of_words(inventory: Inventory, dataset: str) -> set[str]:
+    """Return the settings whose rows are numbers of words: those with word vectors."""
+    files = inventory.select(Kind.WORD_VECTORS, dataset=dataset)
+    return {file.fields["setting"] for file in files}
 
 
 def _count(settings: int) -> str:
@@ -64,24 +87,51 @@ def missing(
     """Say what an experiment lacks; where no settings are named, any complete ones will do."""
     dataset, place = experiment.dataset.name, inventory.workspace.place
     lacks = []
-    if not experiment.architecture.available:
-        lacks.append(Lack(f"the network {experiment.network.name} (not in this version)"))
     there = splits_of(inventory, dataset)
     for split in ("train", "test"):
         if split not in there:
             path = place(Kind.ITEMS, split=split, dataset=dataset)
             lacks.append(Lack(f"ids of {split}", path))
     lacks += _missing_targets(inventory, experiment)
-    if experiment.inputs.kind == "patches":
-        files = inventory.select(Kind.PATCHES, dataset=dataset)
-        lacks += [] if {*there} <= {file.split for file in files} else [Lack("patches")]
-    elif settings is None:
-        complete = len(complete_settings(inventory, dataset))
-        if complete < experiment.settings_needed:
-            lacks.append(Lack(f"{_count(experiment.settings_needed)} (there are {complete})"))
+    if experiment.patches is not None:
+        lacks += _missing_patches(inventory, experiment, there)
+    if settings is None:
+        lacks += _too_few_settings(inventory, experiment)
     else:
         lacks += _missing_features(inventory, dataset, settings)
     return lacks
+
+
+def _missing_patches(
+    inventory: Inventory, experiment: Experiment, splits: Sequence[str]
+) -> list[Lack]:
+    dataset, place = experiment.dataset.name, inventory.workspace.place
+    source = patch_source(experiment)
+    with suppress(DataError):
+        source = settle_patches(inventory, dataset, source)
+    fields = patch_fields(dataset, source.per_item, source.seconds)
+    return [
+        Lack(f"patches of {split}", place(Kind.PATCHES, split=split, **fields))
+        for split in splits
+        if not inventory.select(Kind.PATCHES, split=split, **fields)
+    ]
+
+
+def _too_few_settings(inventory: Inventory, experiment: Experiment) -> list[Lack]:
+    complete = complete_settings(inventory, experiment.dataset.name)
+    words = settings_of_words(inventory, experiment.dataset.name)
+    lacks = []
+    for kind, what in (("features", "setting"), ("sequence", "setting of words")):
+        needed = experiment.inputs.kinds.count(kind)
+        found = sum((each in words) == (kind == "sequence") for each in complete)
+        if found < needed:
+            plural = "s" * (needed > 1)
+            lacks.append(Lack(f"{needed} {what}{plural} (there {_are(found)})"))
+    return lacks
+
+
+def _are(count: int) -> str:
+    return f"{'is' if count == 1 else 'are'} {count}"
 
 
 def _missing_features(inventory: Inventory, dataset: str, settings: Sequence[str]) -> list[Lack]:
@@ -132,10 +182,13 @@ def complete_settings(inventory: Inventory, dataset: str) -> list[str]:
 
 
 def concerned(
-    inventory: Inventory, experiment: Experiment, settings: Sequence[str], wanted: Wanted
+    inventory: Inventory, experiment: Experiment, settings: Sequence[str]
 ) -> list[DataFile]:
-    """Return the files of the dataset that the experiment reads."""
-    facts = {(wanted.fact, str(wanted.dim))}
+    """Return the files of the dataset that the experiment, settled, reads."""
+    targets = experiment.targets
+    wanted = Wanted(experiment.dataset.name, targets.kind, targets.dim)
+    source = patch_source(experiment) if experiment.patches else None
+    patches = patch_fields(wanted.dataset, source.per_item, source.seconds) if source else None
     recommendation = experiment.dataset.task == "recommendation"
     truth = (Kind.TEST_MATRIX, Kind.USERS) if recommendation else (Kind.LABELS,)
     return [
@@ -144,8 +197,9 @@ def concerned(
         if file.dataset == wanted.dataset
         and (
             file.kind in (Kind.ITEMS, *truth)
-            or (file.fields.get("fact"), file.fields.get("dim")) in facts
+            or (file.fields.get("fact"), file.fields.get("dim")) == (wanted.fact, str(wanted.dim))
             or (file.fields.get("fact") == "class" and file.split == "test" and not recommendation)
-            or file.fields.get("setting") in settings
+            or (file.kind in FED and file.fields["setting"] in settings)
+            or (file.kind is Kind.PATCHES and patches and patches.items() <= file.fields.items())
         )
     ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -13,14 +15,24 @@ from numpy.typing import NDArray
 
 from tartarus_cli.data.dataset import ItemSet, open_set, splits_of
 from tartarus_cli.data.ids import write_ids
-from tartarus_cli.errors import DataError, RequestError
+from tartarus_cli.errors import DataError, RequestError, shown
 from tartarus_cli.files import replacing
-from tartarus_cli.models import Model, Predictor, Store, open_predictor
+from tartarus_cli.models import LayerInfo, Model, Predictor, Store, open_predictor
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
+from tartarus_cli.steps.sources import check_words, samples_at_once, sources_of
 from tartarus_cli.workspace import Inventory, Kind, Workspace
 
-BLOCK = 512  # items predicted at once
+Pool = Literal["mean", "max", "none"]
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """What to predict."""
+
+    layer: str | None = None  # name or index; None: the factors or class scores
+    split: str | None = None  # train, val, test or all; None: test, or all for a layer
+    pool: Pool = "mean"  # how the rows of an item's patches become one
 
 
 @dataclass(frozen=True)
@@ -29,20 +41,21 @@ class Prediction:
 
     model: str
     dataset: str
-    splits: dict[str, int]  # split → items
+    splits: dict[str, int]  # split → rows
     width: int
     files: list[Path]
     layer: str | None = None
     setting: str | None = None  # the new setting that a layer becomes
     absent: tuple[str, ...] = ()  # splits that the dataset has and that were not predicted
+    by_patch: bool = False  # whether each patch has a row of its own
+    without_patch: dict[str, int] = field(default_factory=dict)  # split → items that have none
 
 
 def predict(
     workspace: Workspace,
     name: str | None,
+    options: PredictOptions | None = None,
     *,
-    layer: str | None = None,
-    split: str | None = None,
     progress: Progress = UNWATCHED,
 ) -> Prediction:
     """Run a model over the items of a dataset, block by block, and write what comes out.
@@ -53,11 +66,10 @@ def predict(
         Where the model and its data are.
     name
         The model; the newest if None.
-    layer
-        Name or index of an inner layer: its activations become the setting
-        ``{model}-pred_{layer}``. If None, the predicted factors (or class scores) are written.
-    split
-        train, val, test or all; if None, test for factors and all for a layer.
+    options
+        What to predict. The activations of a layer become the setting ``{model}-pred_{layer}``.
+        The rows of an item's patches are averaged, or their maximum is taken; with ``none`` each
+        patch keeps its own, and they are no setting.
     progress
         Told of each block.
 
@@ -66,41 +78,45 @@ def predict(
     RequestError
         If there is no such model, layer or split.
     DataError
-        If a file is missing, damaged, or not as wide as in training.
+        If a file is missing, damaged, or not as in training.
     """
+    asked = options or PredictOptions()
     model = Store(workspace).get(name)
-    info = model.layer(layer) if layer is not None else None
-    inventory = workspace.scan()
-    chosen = _splits(inventory, model, split or ("all" if layer is not None else "test"))
-    settings = model.manifest.settings
-    sets = [open_set(inventory, model.manifest.dataset, settings, each) for each in chosen]
-    _check_widths(model, sets)
-    files = []
+    layer = model.layer(asked.layer) if asked.layer is not None else None
+    inventory, dataset = workspace.scan(), model.manifest.dataset
+    chosen = _splits(inventory, model, asked.split or ("test" if layer is None else "all"))
+    sources = sources_of(model.experiment, model.manifest.settings)
+    sets = [open_set(inventory, dataset, sources, each) for each in chosen]
+    for items in sets:
+        _check_inputs(model, items)
+    outputs = [_output(workspace, model, layer, items, asked.pool) for items in sets]
     with ExitStack() as stack:
         check = stack.enter_context(between_steps())
-        predictor = open_predictor(model, info)
-        total = sum(len(items.ids) for items in sets)
+        predictor = open_predictor(model, layer)
+        total = sum(len(items.items) for items in sets)
         task = stack.enter_context(progress.task("predicting", total))
-        for items in sets:
-            path = _place(workspace, model, info.name if info else None, items.split)
-            rows = stack.enter_context(_writing(path, (len(items.ids), predictor.width)))
-            for block in _blocks(len(items.ids)):
+        for items, output in zip(sets, outputs, strict=True):
+            shape = (len(output.ids), predictor.width)
+            rows = stack.enter_context(_writing(output.path, shape))
+            for samples, values in _predicted(model, items, predictor):
                 check()
-                rows[block] = _predicted(model, items, predictor, block)
-                task.advance(block.stop - block.start)
-            files.append(path)
-    for items in sets if info is None else []:
-        files.append(workspace.predicted_ids(model.name, items.split))
-        write_ids(files[-1], items.ids)
+                output.put(rows, samples, values)
+                task.advance(len(values))
+    for output in outputs:
+        if output.ids_path is not None:
+            write_ids(output.ids_path, output.ids)
+    paths = [(output.path, output.ids_path) for output in outputs]
     return Prediction(
         model=model.name,
-        dataset=model.manifest.dataset,
-        splits={items.split: len(items.ids) for items in sets},
+        dataset=dataset,
+        splits={items.split: len(o.ids) for items, o in zip(sets, outputs, strict=True)},
         width=predictor.width,
-        files=files,
-        layer=info.name if info else None,
-        setting=_setting(model, info.name) if info else None,
-        absent=tuple(s for s in splits_of(inventory, model.manifest.dataset) if s not in chosen),
+        files=[path for path, _ in paths] + [ids for _, ids in paths if ids is not None],
+        layer=layer.name if layer else None,
+        setting=_setting(model, layer.name) if layer and paths[0][1] is None else None,
+        absent=tuple(each for each in splits_of(inventory, dataset) if each not in chosen),
+        by_patch=asked.pool == "none" and any(items.patches for items in sets),
+        without_patch={s.split: len(s.ids) - len(np.unique(s.items)) for s in sets if s.patches},
     )
 
 
@@ -114,47 +130,98 @@ def _splits(inventory: Inventory, model: Model, asked: str) -> list[str]:
     return [asked]
 
 
-def _check_widths(model: Model, sets: Sequence[ItemSet]) -> None:
+def _check_inputs(model: Model, items: ItemSet) -> None:
+    """Make sure that the inputs are what the model was trained on."""
     trained = [layer.shape for layer in model.manifest.layers if layer.kind == "InputLayer"]
-    for items in sets:
-        for matrix, shape in zip(items.inputs, trained, strict=True):
-            if matrix.shape[1:] != shape:
-                msg = f"{matrix.path.name} is {matrix.shape[1]:,} wide, but {model.name} was "
-                msg += f"trained on {shape[0]:,}"
-                raise DataError(msg, hint="Compute it as for the training, or train again.")
+    for each, shape in zip(items.inputs, trained, strict=True):
+        if each.shape[1:] != shape:
+            wide, was = (" × ".join(f"{n:,}" for n in one) for one in (each.shape[1:], shape))
+            msg = f"{each.path.name} is {wide} wide, but {model.name} was trained on {was}"
+            raise DataError(msg, hint="Compute it as for the training, or train again.")
+    check_words(model.experiment, items)
+    fingerprint = items.patches.made_as[1] if items.patches else ""
+    if items.patches and fingerprint and fingerprint not in model.manifest.inputs.values():
+        msg = f"{shown(items.patches.path)} was made otherwise than the patches that {model.name} "
+        msg += "was trained on: with another transform, scaler or seed"
+        raise DataError(msg, hint="Make the patches again as they were, or train again.")
+
+
+@dataclass(frozen=True)
+class _Output:
+    """The rows of one set: where they are written, and which of them each sample goes to."""
+
+    path: Path
+    ids_path: Path | None  # None: the rows stand in the order of the set's own ids
+    ids: list[str]  # of the rows
+    row: NDArray[np.int64]  # (samples,)
+    pool: Pool
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Number of samples of each row."""
+        return np.bincount(self.row, minlength=len(self.ids))
+
+    @cached_property
+    def seen(self) -> NDArray[np.bool_]:
+        """Rows that have a value already."""
+        return np.zeros(len(self.ids), bool)
+
+    def put(self, rows: NDArray[np.float32], samples: slice, values: NDArray[np.float32]) -> None:
+        """Put the values of some samples into their rows."""
+        for row, value in zip(self.row[samples], values, strict=True):
+            if self.pool == "max" and self.seen[row]:
+                rows[row] = np.maximum(rows[row], value)
+            else:
+                rows[row] += value if self.pool == "max" else value / self.counts[row]
+            self.seen[row] = True
+
+
+def _output(
+    workspace: Workspace, model: Model, layer: LayerInfo | None, items: ItemSet, pool: Pool
+) -> _Output:
+    """Plan the rows of a set: one an item, but one a patch if they are not pooled.
+
+    Items without a patch have no predicted factors; in a setting, their rows are zero.
+    """
+    if items.patches is not None and pool == "none":
+        what = "factors" if layer is None else layer.name
+        path, ids_path = workspace.predicted_patches(model.name, what, items.split)
+        ids = [items.ids[number] for number in items.items]
+        return _Output(path, ids_path, ids, np.arange(len(ids)), pool)
+    if layer is not None:
+        fields = {"setting": _setting(model, layer.name), "dataset": model.manifest.dataset}
+        path = workspace.place(Kind.FEATURES, split=items.split, ext="npy", **fields)
+        return _Output(path, None, items.ids, items.items, pool)
+    present, row = np.unique(items.items, return_inverse=True)
+    path = workspace.predicted_factors(model.name, items.split)
+    ids_path = workspace.predicted_ids(model.name, items.split)
+    return _Output(path, ids_path, [items.ids[number] for number in present], row, pool)
 
 
 def _setting(model: Model, layer: str) -> str:
     return f"{model.name}-pred_{layer}"
 
 
-def _place(workspace: Workspace, model: Model, layer: str | None, split: str) -> Path:
-    if layer is None:
-        return workspace.predicted_factors(model.name, split)
-    fields = {"setting": _setting(model, layer), "dataset": model.manifest.dataset}
-    return workspace.place(Kind.FEATURES, split=split, ext="npy", **fields)
-
-
 @contextmanager
 def _writing(path: Path, shape: tuple[int, int]) -> Iterator[NDArray[np.float32]]:
-    """Yield an array on disk to fill; it gets its name when the block succeeds."""
+    """Yield an array of zeros on disk; it gets its name when the block succeeds."""
     with replacing(path) as beside:
         rows = open_memmap(beside, "w+", np.float32, shape)
         yield rows
         rows.flush()
 
 
-def _blocks(rows: int) -> Iterator[slice]:
-    return (slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK))
-
-
 def _predicted(
-    model: Model, items: ItemSet, predictor: Predictor, block: slice
-) -> NDArray[np.float32]:
-    rows = predictor([matrix.rows(block) for matrix in items.inputs])
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if bad.size:
-        msg = f"{model.name} gives NaN or infinity for item {items.ids[block.start + bad[0]]!r} "
-        msg += f"of {items.split}"
-        raise DataError(msg, hint="Look for NaN or very large values in its features.")
-    return rows
+    model: Model, items: ItemSet, predictor: Predictor
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Predict all samples of a set, some at a time and in the order of the files."""
+    size = samples_at_once(model.experiment, items)
+    for first in range(0, len(items.items), size):
+        samples = slice(first, min(first + size, len(items.items)))
+        rows = predictor(items.read(samples))
+        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        if bad.size:
+            item = items.ids[items.items[first + bad[0]]]
+            msg = f"{model.name} gives NaN or infinity for item {item!r} of {items.split}"
+            raise DataError(msg, hint="Look for NaN or very large values in its features.")
+        yield samples, rows

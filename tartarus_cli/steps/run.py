@@ -8,7 +8,7 @@ from tartarus_cli.steps.evaluate import (
     evaluate_model,
 )
 from tartarus_cli.steps.experiments import Order
-from tartarus_cli.steps.predict import predict
+from tartarus_cli.steps.predict import Pool, PredictOptions, predict
 from tartarus_cli.steps.train import train
 from tartarus_cli.workspace import Workspace
 
@@ -18,10 +18,11 @@ def run(
     order: Order,
     options: EvaluationOptions,
     *,
+    pool: Pool = "mean",
     progress: Progress = UNWATCHED,
 ) -> Evaluation:
     """Train a model on the train items, predict the test items, and evaluate the predictions."""
     check_options(options, order.experiment.dataset.task)
     model = train(workspace, order, evaluated=True, progress=progress)
-    predict(workspace, model.name, progress=progress)
+    predict(workspace, model.name, PredictOptions(pool=pool), progress=progress)
     return evaluate_model(workspace, model.name, options, progress=progress)

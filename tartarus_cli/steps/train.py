@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tartarus_cli.data.dataset import Part, TrainingData, open_training
+from tartarus_cli.data.dataset import TrainingData, open_training
+from tartarus_cli.data.targets import Wanted
 from tartarus_cli.errors import TrainingError
 from tartarus_cli.files import digest, replacing
 from tartarus_cli.models import (
@@ -31,14 +32,14 @@ from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.check import check_experiment
 from tartarus_cli.steps.experiments import Order
+from tartarus_cli.steps.preparation import keep_preparation
+from tartarus_cli.steps.sources import check_words, samples_at_once, sources_of, start_words
 from tartarus_cli.training.batches import Batches
 from tartarus_cli.training.fit import fit, mean_loss
-from tartarus_cli.workspace import Kind, Workspace
+from tartarus_cli.workspace import Inventory, Kind, Workspace
 
 if TYPE_CHECKING:
     import keras
-
-JUDGED_BYTES = 4 << 20  # of a batch where nothing is learnt; many of them may be under way
 
 
 def train(
@@ -71,30 +72,36 @@ def train(
         If the training diverges. The model then stays unfinished, as it does when interrupted.
     """
     inventory = workspace.scan()
-    experiment, settings = order.experiment, order.settings
-    wanted = check_experiment(
-        inventory, experiment, settings, evaluated=evaluated, progress=progress
+    experiment = check_experiment(
+        inventory, order.experiment, order.settings, evaluated=evaluated, progress=progress
     )
-    targets = experiment.targets.model_copy(update={"dim": wanted.dim})
-    experiment = experiment.model_copy(update={"targets": targets})
+    order = replace(order, experiment=experiment)
+    wanted = Wanted(experiment.dataset.name, experiment.targets.kind, experiment.targets.dim)
+    sources = sources_of(experiment, order.settings)
     share = experiment.training.validation
-    data = open_training(inventory, wanted, settings, validation=share)
+    data = open_training(inventory, wanted, sources, validation=share)
+    for part in data.parts:
+        check_words(experiment, part.set)
     if data.remark:
         progress.say(data.remark)
     with between_steps() as check:
-        name = _trained(workspace, replace(order, experiment=experiment), data, progress, check)
+        name = _trained(inventory, order, data, progress, check)
     return Store(workspace).get(name)
 
 
 def _trained(
-    workspace: Workspace,
+    inventory: Inventory,
     order: Order,
     data: TrainingData,
     progress: Progress,
     check: Callable[[], None],
 ) -> str:
     """Fit, and keep what was fitted as a model of a new number; return its name."""
-    experiment, dataset = order.experiment, order.experiment.dataset.name
+    workspace, experiment = inventory.workspace, order.experiment
+    dataset = experiment.dataset.name
+    with _enough_memory():
+        network = build_network(order, data)
+    start_words(network, inventory, experiment, order.settings)
     name, folder = Store(workspace).claim()
     manifest = Manifest(
         status="training",
@@ -111,10 +118,13 @@ def _trained(
     with _accounted(name, folder, manifest, progress):
         write_manifest(folder, manifest)
         write_experiment(folder, experiment)
-        lists = [f.path for f in workspace.scan().select(Kind.ITEMS, dataset=dataset)]
-        manifest.inputs = {workspace.within(path): digest(path) for path in [*lists, *data.files]}
+        lists = [file.path for file in inventory.select(Kind.ITEMS, dataset=dataset)]
+        manifest.inputs = {
+            workspace.within(path): _content(path, data) for path in [*lists, *data.files]
+        }
+        keep_preparation(folder, inventory, experiment, order.settings, data.fit.set)
         with _enough_memory():
-            _fit(order, data, folder, manifest, progress)
+            _fit(network, order, data, folder, manifest, progress)
         check()
     return name
 
@@ -158,17 +168,31 @@ def _items(data: TrainingData) -> dict[str, int]:
     return {"fit": len(data.fit), "validation": len(data.validation), "held out": held_out}
 
 
+def _content(path: Path, data: TrainingData) -> str:
+    """Return the hash of a file; a file of patches, which may be very large, says its own."""
+    for part in data.parts:
+        patches = part.set.patches
+        if patches is not None and patches.path == path and patches.made_as[1]:
+            return patches.made_as[1]
+    return digest(path)
+
+
 def _fit(
-    order: Order, data: TrainingData, folder: Path, manifest: Manifest, progress: Progress
+    network: keras.Model,
+    order: Order,
+    data: TrainingData,
+    folder: Path,
+    manifest: Manifest,
+    progress: Progress,
 ) -> None:
     experiment, training = order.experiment, order.experiment.training
     normalize = experiment.targets.normalize
     rng = np.random.default_rng(order.seed)
-    network = build_network(order, data)
+    judged = samples_at_once(experiment, data.validation.set)
     fitted = fit(
         network,
         Batches(data.fit, size=training.batch_size, normalize=normalize, rng=rng),
-        Batches(data.validation, size=_judged_at_once(data.validation), normalize=normalize),
+        Batches(data.validation, size=judged, normalize=normalize),
         options=training,
         history=folder / HISTORY,
         progress=progress,
@@ -176,27 +200,17 @@ def _fit(
     manifest.epochs, manifest.best_epoch = fitted.epochs, fitted.best_epoch
     manifest.validation_loss = fitted.validation_loss
     if data.held_out is not None:
-        size = _judged_at_once(data.held_out)
-        rest = Batches(data.held_out, size=size, normalize=normalize)
+        rest = Batches(data.held_out, size=judged, normalize=normalize)
         manifest.held_out_loss = mean_loss(network, rest, training.loss)
     manifest.layers = layers_of(network)
     with replacing(folder / NETWORK) as beside:
         network.save(beside)
 
 
-def _judged_at_once(part: Part) -> int:
-    """Return how many rows make a batch of a few megabytes."""
-    width = sum(matrix.shape[1] for matrix in part.inputs)
-    return min(max(32, JUDGED_BYTES // (4 * width)), 512)
-
-
 def build_network(order: Order, data: TrainingData) -> keras.Model:
     """Build the network of an experiment for the shapes of its data, not trained yet."""
     build = order.experiment.architecture.build
-    if build is None:
-        msg = f"{order.experiment.network.name} is no network that can be built"
-        raise AssertionError(msg)
-    shapes = [matrix.shape[1:] for matrix in data.fit.inputs]
+    shapes = [each.shape[1:] for each in data.fit.set.inputs]
     width = data.fit.targets.shape[1]
     return build(shapes, order.experiment.network, width, order.seed)
 

@@ -1,1 +1,151 @@
-"""Documents: words, tf-idf and sequences of words. Texts in, arrays out."""
+"""Documents: words, tf-idf and sequences of words. Texts in, arrays out.
+
+Each way of turning documents into rows of numbers is a registered extractor: it learns a vocabulary
+from the train documents, and with the vocabulary alone new documents can be transformed later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.sparse import csr_array
+
+from tartarus_cli.registry import Registry
+
+Unit = Literal["word", "character"]  # what a token is; characters serve scripts without blanks
+Form = Literal["sparse", "dense", "sequence"]  # of rows: CSR float32, float32, int32 word numbers
+
+
+class ExtractorOptions(BaseModel):
+    """What every extractor can be told; each adds its own parameters, with defaults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    unit: Unit = "word"
+
+    @property
+    def passes(self) -> int:
+        """How often the train documents are read to learn from them."""
+        return 1
+
+
+@dataclass(frozen=True)
+class Transformed:
+    """Documents as rows of numbers."""
+
+    rows: csr_array | NDArray[np.float32 | np.int32]  # (documents, width)
+    known: NDArray[np.float64]  # (documents,) share of words in the vocabulary; NaN: it has none
+
+
+class Vocabulary(BaseModel):
+    """What an extractor learnt; it can be written as JSON and made again by :func:`restore`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    form: ClassVar[Form]  # what its rows are
+
+    extractor: str
+    options: ExtractorOptions  # its extractor's own
+    documents: Annotated[int, Field(ge=1)]  # that it was learnt from
+
+    @property
+    def size(self) -> int:
+        """How many words or terms it holds."""
+        raise NotImplementedError
+
+    @property
+    def width(self) -> int:
+        """How many columns its rows have."""
+        raise NotImplementedError
+
+    @property
+    def vectors(self) -> int | None:
+        """How many word vectors belong to it; None where none do."""
+        return None
+
+    def transform(self, texts: Sequence[str]) -> Transformed:
+        """Turn documents into rows; what is not in the vocabulary is left out or unknown."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What there is to learn from."""
+
+    texts: Iterable[str]  # train documents; may be gone through any number of times
+    seed: int = 0
+    vectors: Path | None = None  # word vectors learnt elsewhere
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What came of it."""
+
+    vocabulary: Vocabulary
+    word_vectors: NDArray[np.float32] | None = None  # (words, dim)
+    remark: str = ""  # worth telling the user
+
+
+Fit = Callable[[Lesson, Any], Learnt]  # the second argument is the extractor's own options
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A way of turning documents into features."""
+
+    options: type[ExtractorOptions]
+    vocabulary: type[Vocabulary]
+    fit: Fit
+    takes_vectors: bool  # whether it can use word vectors learnt elsewhere
+
+
+EXTRACTORS: Registry[Extractor] = Registry("text extractor", package=__name__)
+
+
+def extractor(
+    name: str,
+    *,
+    options: type[ExtractorOptions],
+    vocabulary: type[Vocabulary],
+    takes_vectors: bool = False,
+) -> Callable[[Fit], Fit]:
+    """Register a function that learns a vocabulary from train documents.
+
+    Parameters
+    ----------
+    name
+        What ``tartarus text`` calls it, and ``extractor`` of its vocabulary says.
+    options
+        The pydantic model that checks its parameters.
+    vocabulary
+        The pydantic model of what it learns.
+    takes_vectors
+        Whether it can use word vectors learnt elsewhere.
+    """
+
+    def keep(fit: Fit) -> Fit:
+        EXTRACTORS.register(name)(Extractor(options, vocabulary, fit, takes_vectors))
+        return fit
+
+    return keep
+
+
+def restore(document: Any) -> Vocabulary:
+    """Make a vocabulary again from the JSON document that ``model_dump`` gave.
+
+    Raises
+    ------
+    ValueError
+        If it is no such document; pydantic's message says where.
+    """
+    name = document.get("extractor") if isinstance(document, Mapping) else None
+    if name not in EXTRACTORS.names():
+        msg = f"no vocabulary of {' or '.join(EXTRACTORS.names())}"
+        raise ValueError(msg)
+    return EXTRACTORS.get(str(name)).vocabulary.model_validate(document)

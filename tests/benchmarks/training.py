@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, random_array
 
-from tartarus_cli.data.dataset import Part
+from tartarus_cli.data.dataset import ItemSet, Part
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.progress import UNWATCHED
@@ -36,14 +36,14 @@ DIM = 200
 def part_of(inputs: tuple[Rows | csr_array, ...], targets: Rows) -> Part:
     """Make a part of arrays in memory."""
     matrices = tuple(Matrix(Path(), each) for each in inputs)
-    return Part(matrices, Matrix(Path(), targets), np.arange(len(targets)))
+    everything = np.arange(len(targets))
+    return Part(ItemSet("train", [], matrices, everything), Matrix(Path(), targets), everything)
 
 
 def network_of(name: str, shapes: list[tuple[int, ...]]) -> Any:
     """Build the network of a preset."""
     experiment = resolve(name)
     build = experiment.architecture.build
-    assert build is not None
     return build(shapes, experiment.network, DIM, 0)
 
 
@@ -54,8 +54,8 @@ def fit_of(name: str, part: Part, epochs: int) -> Callable[[], float]:
     two items here.
     """
     training = resolve(name).training
-    network = network_of(name, [matrix.shape[1:] for matrix in part.inputs])
-    rows = Part(part.inputs, part.targets, part.rows[:2])
+    network = network_of(name, [matrix.shape[1:] for matrix in part.set.inputs])
+    rows = Part(part.set, part.targets, part.samples[:2])
     options = training.model_copy(update={"epochs": epochs + 1, "patience": epochs + 1})
     batches = Batches(part, size=training.batch_size, normalize=True, rng=np.random.default_rng(0))
 
@@ -81,7 +81,7 @@ def bare_loop(part: Part, epochs: int) -> Callable[[], float]:
     import jax
     import jax.numpy as jnp
 
-    one, two = (np.asarray(matrix.values) for matrix in part.inputs)
+    one, two = part.set.read(np.arange(len(part)))
     targets = np.asarray(part.targets.values)
     batch, hidden, keep = 32, 512, 0.3
 
@@ -171,7 +171,7 @@ def memory(items: int, width: int, density: float, batches: int) -> None:
     targets = np.asarray(rng.standard_normal((items, DIM)), np.float32)
     whole = part_of((features,), targets)
     rows = rng.permutation(items)[: 32 * batches]
-    took = fit_of("rec_sparse", Part(whole.inputs, whole.targets, rows), epochs=1)()
+    took = fit_of("rec_sparse", Part(whole.set, whole.targets, rows), epochs=1)()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
     dense = 4 * items * width / (1 << 30)
     print(

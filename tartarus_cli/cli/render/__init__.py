@@ -4,14 +4,25 @@ from tartarus_cli.cli.render.check import checked
 from tartarus_cli.cli.render.console import confirmed, error, interrupted, version
 from tartarus_cli.cli.render.evaluation import evaluation
 from tartarus_cli.cli.render.experiments import experiment, experiments
-from tartarus_cli.cli.render.models import deleted, made, model, models, predicted, trained
+from tartarus_cli.cli.render.models import (
+    deleted,
+    made,
+    model,
+    models,
+    predicted,
+    predicted_new,
+    trained,
+)
+from tartarus_cli.cli.render.patches import drawn, patches_made
 from tartarus_cli.cli.render.progress import Watching
+from tartarus_cli.cli.render.text import text_features
 
 __all__ = [
     "Watching",
     "checked",
     "confirmed",
     "deleted",
+    "drawn",
     "error",
     "evaluation",
     "experiment",
@@ -20,7 +31,10 @@ __all__ = [
     "made",
     "model",
     "models",
+    "patches_made",
     "predicted",
+    "predicted_new",
+    "text_features",
     "trained",
     "version",
 ]

@@ -46,6 +46,9 @@ def _dataset(name: str, summary: DatasetSummary, *, sound: bool) -> None:
     console.rule(f"[bold]{plain(name)}[/]", align="left")
     console.print("   ".join(_facts(summary)))
     _settings(summary)
+    for kind, patch in summary.patches.items():
+        of = f" of {plain(patch.transform)}" if patch.transform else ""
+        console.print(f"patches: {kind} an item, {patch.frames} frames × {patch.bins} bins{of}")
     if summary.ready:
         console.print("Can be run now:" if sound else "Can be run once the errors are mended:")
     for experiment, settings in summary.ready.items():

@@ -32,6 +32,8 @@ def evaluation(workspace: Workspace, result: Evaluation, *, json: bool) -> None:
     console.print(_footer(result))
     if result.results is not None:
         console.print(f"Kept in {plain(workspace.within(result.results))}", soft_wrap=True)
+    if result.picture is not None:
+        console.print(f"Confusion matrix: {plain(str(result.picture))}", soft_wrap=True)
     _next(result)
 
 

@@ -25,7 +25,6 @@ def experiments(listed: Iterable[Listed], *, json: bool) -> None:
             continue
         found = each.experiment
         told = plain(found.description) + ("" if each.preset else " [cyan](your own)[/]")
-        told += "" if found.architecture.available else " [dim](network not in this version)[/]"
         shown.add_row(plain(each.name), plain(found.dataset.name), told)
     if json:
         document(documents)
@@ -40,7 +39,7 @@ def _listed(each: Listed) -> dict[str, Any]:
     known = {"name": each.name, "preset": each.preset}
     if each.experiment is None:
         return known | {"problem": each.problem}
-    return known | to_table(each.experiment) | {"available": each.experiment.architecture.available}
+    return known | to_table(each.experiment)
 
 
 def experiment(found: Experiment, *, json: bool) -> None:
@@ -50,9 +49,6 @@ def experiment(found: Experiment, *, json: bool) -> None:
     if json:
         document(to_table(found))
         return
-    console = out()
     if found.note:
-        console.print(f"[yellow]note:[/] {plain(found.note)}")
-    if not found.architecture.available:
-        console.print(f"[yellow]note:[/] the network {found.network.name} is not in this version")
+        out().print(f"[yellow]note:[/] {plain(found.note)}")
     sys.stdout.write(to_toml(found))

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.console import document, figure, out, plain, table
 from tartarus_cli.cli.render.evaluation import figures
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from tartarus_cli.models import Manifest, Model
     from tartarus_cli.steps.init import Made
+    from tartarus_cli.steps.newcomers import NewPrediction
     from tartarus_cli.steps.predict import Prediction
     from tartarus_cli.workspace import Workspace
 
+MOST_BEST = 3  # classes shown of a new file
+MOST_NEW = 50  # new files shown; the files that are written have them all
 HEADLINES = {"recommendation": "MAP@500", "multilabel": "ROC-AUC", "multiclass": "accuracy"}
 
 
@@ -25,8 +30,9 @@ def made(result: Made) -> None:
     console.print(f"{'Made' if result.fresh else 'There already:'} the workspace {root}")
     if result.example is not None:
         console.print(
-            "It holds an example world, which is [bold]synthetic[/]: its artists, songs, albums "
-            f"and listeners are invented (seed {result.example}; {result.written} files written)."
+            "It holds an example world, which is [bold]synthetic[/]: its artists, songs, albums, "
+            "listeners, recordings and lyrics are invented "
+            f"(seed {result.example}; {result.written} files written)."
         )
         console.print(f"Next: cd {root} && tartarus run rec_multi a-sem-emb audio-emb")
     else:
@@ -60,22 +66,76 @@ def predicted(workspace: Workspace, result: Prediction, *, json: bool) -> None:
     """Say what was predicted and where it was written."""
     files = [workspace.within(path) for path in result.files]
     if json:
-        told = {"model": result.model, "dataset": result.dataset, "layer": result.layer}
-        document(told | {"setting": result.setting, "splits": result.splits, "files": files})
+        what = {"model": result.model, "dataset": result.dataset, "layer": result.layer}
+        made = {"setting": result.setting, "splits": result.splits, "files": files}
+        document({**what, **made, "without_patch": result.without_patch})
         return
     sets = ", ".join(f"{split} {count:,}" for split, count in result.splits.items())
     console = out()
     for file in files:
         console.print(f"  {plain(file)}", soft_wrap=True)
+    _without_patch(result)
     if result.setting is not None:
         console.print(
             f"[bold]{plain(result.setting)}[/] is a new setting of {plain(result.dataset)} "
             f"({sets} items × {result.width})"
         )
         console.print(f"Next: {_next(result)}", soft_wrap=True)
+    elif result.by_patch:
+        console.print(f"{result.model} computed a row for each patch: {sets} × {result.width}")
     else:
         console.print(f"{result.model} predicted {sets} items × {result.width}")
         console.print(f"Next: tartarus evaluate {result.model}")
+
+
+def _without_patch(result: Prediction) -> None:
+    lacking = {split: count for split, count in result.without_patch.items() if count}
+    if lacking:
+        counts = ", ".join(f"{split} {count:,}" for split, count in lacking.items())
+        became = "their rows are zero" if result.setting else "they are left out"
+        out().print(f"[yellow]warning:[/] items without a patch: {counts}; {became}")
+
+
+def predicted_new(workspace: Workspace, result: NewPrediction, *, json: bool) -> None:
+    """Say what was predicted for new files."""
+    files = [workspace.within(path) for path in result.files]
+    if json:
+        what = {"model": result.model, "layer": result.layer, "files": files}
+        document({**what, "items": _items(result), "failed": result.failed})
+        return
+    console = out()
+    if result.classes:
+        console.print(_best_classes(result))
+    for name, reason in result.failed.items():
+        told = f"[yellow]warning:[/] {plain(name)} is left out: {plain(reason)}"
+        console.print(told, soft_wrap=True)
+    for file in files:
+        console.print(f"  {plain(file)}", soft_wrap=True)
+    kind = result.layer or ("class scores" if result.classes else "factors")
+    count, width = result.rows.shape
+    console.print(f"{result.model} predicted {plain(kind)}: {count:,} rows × {width:,}")
+
+
+def _items(result: NewPrediction) -> list[dict[str, Any]]:
+    """Write each row with the name of its file; scores by class, other values as a list."""
+    return [
+        {"file": name, "scores": dict(zip(result.classes, values, strict=True))}
+        if result.classes
+        else {"file": name, "values": values}
+        for name, values in zip(result.names, result.rows.tolist(), strict=True)
+    ]
+
+
+def _best_classes(result: NewPrediction) -> Table:
+    """Show the classes of the highest scores, best first."""
+    shown = table("file", *["class", ">score"] * min(MOST_BEST, len(result.classes)))
+    for name, values in zip(result.names[:MOST_NEW], result.rows, strict=False):
+        best = (-values).argsort(kind="stable")[:MOST_BEST]
+        cells = [cell for n in best for cell in (plain(result.classes[n]), figure(values[n]))]
+        shown.add_row(plain(name), *cells)
+    if len(result.names) > MOST_NEW:
+        shown.add_row(f"… and {len(result.names) - MOST_NEW:,} more")
+    return shown
 
 
 def _next(result: Prediction) -> str:

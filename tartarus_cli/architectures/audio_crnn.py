@@ -1,0 +1,50 @@
+"""A network on patches that reads what its convolutions found as a sequence in time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from tartarus_cli.architectures import Shape, Width, Widths, architecture
+from tartarus_cli.architectures.audio import AudioCnnOptions, Windows, check_fit, steps_of
+
+if TYPE_CHECKING:
+    import keras
+
+
+class AudioCrnnOptions(AudioCnnOptions):
+    """Stages of convolution, batch norm, ELU, max pooling and dropout, then recurrent layers."""
+
+    kernels: Windows = ((3, 3), (3, 3), (3, 3), (3, 3))
+    filters: Widths = (64, 128, 128, 128)
+    pools: Windows = ((2, 2), (3, 3), (4, 4), (4, 4))
+    recurrent: Annotated[tuple[Width, ...], Field(min_length=1)] = (32, 32)
+
+
+@architecture("audio_crnn", options=AudioCrnnOptions, inputs="patches", most_inputs=1)
+def audio_crnn(
+    shapes: Sequence[Shape], options: AudioCrnnOptions, width: int, seed: int
+) -> keras.Model:
+    """Convolutions (same padding) with batch norm and ELU, max pooling, GRUs, the output.
+
+    The CRNN of Choi et al. (ICASSP 2017), on any number of frames that the pools allow.
+    """
+    import keras
+
+    from tartarus_cli.layers import Workshop
+
+    check_fit(shapes[0], steps_of(options, padded=True))
+    make = Workshop(seed)
+    x = start = make.input(shapes[0])
+    for kernel, filters, pool in zip(options.kernels, options.filters, options.pools, strict=True):
+        x = make.conv(x, filters, kernel, padding="same", activation=None)
+        x = make.pool(make.activation(make.batch_norm(x), "elu"), pool)
+        x = make.dropout(x, options.dropout)
+    x = make.sequence(x)
+    for each in options.recurrent[:-1]:
+        x = make.gru(x, each, sequences=True)
+    x = make.dropout(make.gru(x, options.recurrent[-1]), options.dropout)
+    x = make.hidden(x, options.hidden, options.dropout)
+    return keras.Model(start, make.output(x, width, options.output))

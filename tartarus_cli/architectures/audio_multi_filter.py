@@ -1,0 +1,69 @@
+"""A network on patches whose first layer has filters of several shapes side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+from pydantic import model_validator
+
+from tartarus_cli.architectures import Shape, Widths, architecture
+from tartarus_cli.architectures.audio import (
+    AudioCnnOptions,
+    Step,
+    Window,
+    Windows,
+    check_fit,
+    stages,
+    steps_of,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+
+class MultiFilterOptions(AudioCnnOptions):
+    """Parallel filters over time and frequency, then the stages of ``audio_cnn``."""
+
+    parallel_kernels: Windows = ((1, 70), (5, 70), (10, 70), (1, 35), (5, 35), (10, 35))
+    parallel_filters: Widths = (64, 32, 32, 64, 32, 32)
+    parallel_pool: Window = (4, 96)
+    kernels: Windows = ((4, 1), (4, 1))
+    filters: Widths = (128, 256)
+    pools: Windows = ((4, 1), (2, 1))
+
+    @model_validator(mode="after")
+    def _filters_for_each_kernel(self) -> Self:
+        counts = len(self.parallel_kernels), len(self.parallel_filters)
+        if len({*counts}) > 1:
+            said = "there are {} parallel_kernels and {} parallel_filters; each takes the other"
+            raise ValueError(said.format(*counts))
+        return self
+
+
+@architecture("audio_multi_filter_cnn", options=MultiFilterOptions, inputs="patches", most_inputs=1)
+def audio_multi_filter_cnn(
+    shapes: Sequence[Shape], options: MultiFilterOptions, width: int, seed: int
+) -> keras.Model:
+    """Parallel convolutions (same padding), relu, max pooling, joined; then as ``audio_cnn``.
+
+    Tall filters see timbre, long ones rhythm (Pons, Lidy and Serra, CBMI 2016). Pooling before
+    joining gives the same numbers as after it, with a fraction of the memory.
+    """
+    import keras
+
+    from tartarus_cli.layers import Workshop
+
+    pool = options.parallel_pool
+    first = Step("parallel_pool", 1, pool, pools=True)
+    check_fit(shapes[0], [first, *steps_of(options, first=2)])
+    make = Workshop(seed)
+    start = make.input(shapes[0])
+    seen = [
+        make.pool(make.conv(start, filters, kernel, padding="same"), pool)
+        for kernel, filters in zip(options.parallel_kernels, options.parallel_filters, strict=True)
+    ]
+    x = make.dropout(make.joined(seen), options.dropout)
+    x = make.flatten(stages(make, x, options))
+    x = make.hidden(x, options.hidden, options.dropout)
+    return keras.Model(start, make.output(x, width, options.output))

@@ -1,0 +1,36 @@
+"""A network on a spectrogram patch and a feature vector of the same item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tartarus_cli.architectures import Shape, Widths, architecture
+from tartarus_cli.architectures.audio import AudioCnnOptions, check_fit, stages, steps_of
+
+if TYPE_CHECKING:
+    import keras
+
+
+class AudioWithVectorOptions(AudioCnnOptions):
+    """The stages of ``audio_cnn`` beside dense relu layers on the vector."""
+
+    vector: Widths = (512,)
+
+
+@architecture("audio_with_vector", options=AudioWithVectorOptions, inputs=("patches", "features"))
+def audio_with_vector(
+    shapes: Sequence[Shape], options: AudioWithVectorOptions, width: int, seed: int
+) -> keras.Model:
+    """``audio_cnn``, flattened, joined with dense relu layers on the vector; then the output."""
+    import keras
+
+    from tartarus_cli.layers import Workshop
+
+    check_fit(shapes[0], steps_of(options))
+    make = Workshop(seed)
+    patch, vector = (make.input(shape) for shape in shapes)
+    seen = make.flatten(stages(make, patch, options))
+    x = make.joined([seen, make.hidden(vector, options.vector, options.dropout)])
+    x = make.hidden(x, options.hidden, options.dropout)
+    return keras.Model([patch, vector], make.output(x, width, options.output))

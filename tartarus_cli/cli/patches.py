@@ -1,0 +1,100 @@
+"""``tartarus patches``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tartarus_cli.cli import render
+from tartarus_cli.cli.options import Dataset, Jobs, Json, Parameters, Root, Seed, Timeout
+
+Audio = Annotated[
+    Path | None,
+    typer.Option(
+        "--audio",
+        metavar="FOLDER",
+        help="Make the list of recordings from this folder; ids come from the files' names.",
+        show_default=False,
+    ),
+]
+TransformName = Annotated[
+    str, typer.Option("--transform", help="cqt, mel, stft, or one of your own.")
+]
+PerItem = Annotated[
+    int, typer.Option("--patches", metavar="N", min=1, max=10_000, help="Patches of each item.")
+]
+Seconds = Annotated[
+    float, typer.Option("--seconds", min=0.001, max=36_000, help="Length of a patch.")
+]
+ScalerPatches = Annotated[
+    int,
+    typer.Option(
+        "--scaler-patches",
+        min=1,
+        help="Fit the scaler on at most so many train patches, drawn at random.",
+    ),
+]
+Keep = Annotated[
+    bool,
+    typer.Option(
+        "--keep-spectrograms/--no-keep-spectrograms",
+        help="Keep the spectrograms, so that other patches are cut without decoding again.",
+    ),
+]
+Show = Annotated[
+    str | None,
+    typer.Option(
+        "--show",
+        metavar="ID",
+        help="Only draw the spectrogram of this item, with its patches.",
+        show_default=False,
+    ),
+]
+To = Annotated[
+    Path | None,
+    typer.Option("--to", metavar="FILE", help="With --show: a .png or .svg.", show_default=False),
+]
+
+
+def patches(
+    dataset: Dataset,
+    *,
+    audio: Audio = None,
+    transform: TransformName = "cqt",
+    per_item: PerItem = 1,
+    seconds: Seconds = 15,
+    parameters: Parameters = None,
+    scaler_patches: ScalerPatches = 300_000,
+    jobs: Jobs = None,
+    timeout: Timeout = 300,
+    keep: Keep = True,
+    show: Show = None,
+    to: To = None,
+    seed: Seed = None,
+    workspace: Root = None,
+    json: Json = False,
+) -> None:
+    """Turn recordings into spectrogram patches; interrupted, it goes on where it was."""
+    from tartarus_cli.steps.experiments import seed_of
+    from tartarus_cli.steps.patches import make_patches, take_patches_order
+    from tartarus_cli.steps.picture import show_patches
+    from tartarus_cli.steps.recordings import effort
+    from tartarus_cli.workspace import open_workspace
+
+    root = open_workspace(workspace)
+    order = take_patches_order(
+        dataset,
+        transform,
+        parameters or (),
+        effort(jobs, timeout),
+        per_item=per_item,
+        seconds=seconds,
+        seed=seed_of(root, seed),
+        folder=audio,
+        keep=keep,
+        scaler_patches=scaler_patches,
+    )
+    if show is not None:
+        render.drawn(root, show_patches(root, order, show, to), json=json)
+    else:
+        render.patches_made(root, make_patches(root, order, progress=render.Watching()), json=json)

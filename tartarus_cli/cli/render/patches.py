@@ -1,0 +1,64 @@
+"""What was made of recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tartarus_cli.cli.render.console import document, out, plain, table
+
+if TYPE_CHECKING:
+    from tartarus_cli.steps.patches import PatchesMade
+    from tartarus_cli.workspace import Workspace
+
+MOST_FAILURES = 20  # shown; the file has them all
+
+
+def patches_made(workspace: Workspace, result: PatchesMade, *, json: bool) -> None:
+    """Say what ``patches`` made, and what it had to leave out."""
+    files = [workspace.within(path) for path in result.files]
+    recipe = result.recipe
+    if json:
+        what = {"dataset": result.dataset, "recipe": recipe.model_dump(mode="json")}
+        made = {"shape": result.shape, "items": result.items, "files": files}
+        document({**what, **made, "failed": result.failed, "silent": result.silent})
+        return
+    console = out()
+    for file in files:
+        console.print(f"  {plain(file)}", soft_wrap=True)
+    frames, bins = result.shape
+    items = " · ".join(f"{split} {count:,}" for split, count in result.items.items())
+    each = f"{recipe.per_item} patch{'es' * (recipe.per_item > 1)} of {recipe.seconds:g} s"
+    console.print(
+        f"Items with patches: {items}; {each} each ({frames} frames × {bins} bins of "
+        f"{plain(recipe.transform)}), seed {recipe.seed}, in {result.seconds:.0f} s"
+    )
+    _left_out(workspace, result)
+    if result.silent:
+        some = ", ".join(result.silent[:3]) + (", …" if len(result.silent) > 3 else "")
+        told = f"{len(result.silent):,} items have silent patches: {plain(some)}"
+        console.print(f"[yellow]warning:[/] {told}", soft_wrap=True)
+    see = f"Next: tartarus check-data {plain(result.dataset)}   (says what can be run)"
+    console.print(see, soft_wrap=True)
+
+
+def _left_out(workspace: Workspace, result: PatchesMade) -> None:
+    if not result.failed or result.errors is None:
+        return
+    shown = table("left out", "why")
+    for item, reason in list(result.failed.items())[:MOST_FAILURES]:
+        shown.add_row(plain(item), plain(reason))
+    out().print(shown)
+    out().print(
+        f"[yellow]warning:[/] {len(result.failed):,} items are left out: "
+        f"{plain(workspace.within(result.errors))}",
+        soft_wrap=True,
+    )
+
+
+def drawn(workspace: Workspace, path: Path, *, json: bool) -> None:
+    """Say where a picture is."""
+    if json:
+        document({"picture": workspace.within(path)})
+        return
+    out().print(f"Drawn: {plain(workspace.within(path))}", soft_wrap=True)

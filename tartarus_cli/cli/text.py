@@ -1,0 +1,78 @@
+"""``tartarus text``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tartarus_cli.cli import render
+from tartarus_cli.cli.options import Dataset, Json, Parameters, Root, Seed
+
+
+def _extractors(incomplete: str) -> list[str]:
+    from tartarus_cli.text import EXTRACTORS
+
+    return [name for name in EXTRACTORS.names() if name.startswith(incomplete)]
+
+
+ExtractorName = Annotated[
+    str,
+    typer.Argument(
+        metavar="{vsm|w2v}",
+        help="vsm: tf-idf, sparse; w2v: sequences of words, and word vectors.",
+        autocompletion=_extractors,
+    ),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--text",
+        metavar="FOLDER",
+        help="Make the list of documents from the .txt and .md files of a folder.",
+    ),
+]
+Setting = Annotated[
+    str | None,
+    typer.Option(
+        "--setting", metavar="NAME", help="What the setting is called, if not vsm or w2v."
+    ),
+]
+VectorFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--vectors",
+        metavar="FILE",
+        help="For w2v: word vectors in word2vec's text or binary format, instead of learning them.",
+    ),
+]
+
+
+def text(
+    dataset: Dataset,
+    extractor: ExtractorName,
+    *,
+    folder: Folder = None,
+    setting: Setting = None,
+    vectors: VectorFile = None,
+    overrides: Parameters = None,
+    seed: Seed = None,
+    workspace: Root = None,
+    json: Json = False,
+) -> None:
+    """Turn documents into a setting: a vocabulary of the train items, a row for each item."""
+    from tartarus_cli.steps.experiments import seed_of
+    from tartarus_cli.steps.text import TextRequest, extract_text
+    from tartarus_cli.workspace import open_workspace
+
+    root = open_workspace(workspace)
+    asked = TextRequest(
+        dataset=dataset,
+        extractor=extractor,
+        seed=seed_of(root, seed),
+        folder=folder,
+        setting=setting,
+        vectors=vectors,
+        overrides=tuple(overrides or ()),
+    )
+    made = extract_text(root, asked, progress=render.Watching())
+    render.text_features(root, made, json=json)

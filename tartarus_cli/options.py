@@ -1,0 +1,73 @@
+"""Parameters that a command is given as ``KEY=VALUE``, typed and checked by a pydantic model."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tartarus_cli.errors import RequestError, nearest
+
+Options = TypeVar("Options", bound=BaseModel)
+
+
+def parse_value(text: str) -> Any:
+    """Read a value written as in TOML; the quotes around text may be left out.
+
+    >>> parse_value("0.5"), parse_value("[2, 3]"), parse_value("mel")
+    (0.5, [2, 3], 'mel')
+    """
+    try:
+        read = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return read["value"] if len(read) == 1 else text
+
+
+def parse_options(model: type[Options], overrides: Sequence[str], subject: str) -> Options:
+    """Return the options of a model with some of its defaults overridden.
+
+    Parameters
+    ----------
+    model
+        Has a field for each parameter, all with defaults.
+    overrides
+        ``key=value``, the value written as in TOML; the last one of a key counts.
+    subject
+        Whose parameters they are, for the messages.
+
+    Raises
+    ------
+    RequestError
+        If there is no such parameter, or a value does not fit.
+    """
+    values = dict(_override(text, model) for text in overrides)
+    for key in values:
+        if key not in model.model_fields:
+            msg = f"{subject} has no parameter {key!r}"
+            raise RequestError(msg, hint=nearest(key, model.model_fields))
+    try:
+        return model.model_validate(values)
+    except ValidationError as problem:
+        first = problem.errors(include_url=False)[0]
+        said = "" if first["type"] in ("missing", "value_error") else f", not {first['input']!r}"
+        reason = first["msg"].removeprefix("Value error, ")
+        key = f" {first['loc'][0]}" if first["loc"] else ""
+        msg = f"{subject}:{key}: {reason}{said}" if key else f"{subject}: {reason}{said}"
+        raise RequestError(msg, hint=_defaults(model)) from None
+
+
+def _override(text: str, model: type[BaseModel]) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not (equals and key.strip()):
+        msg = f"--set {text}: not of the form key=value"
+        raise RequestError(msg, hint=_defaults(model))
+    return key.strip(), parse_value(value.strip())
+
+
+def _defaults(model: type[BaseModel]) -> str:
+    fields = model.model_fields.items()
+    told = (f"{name}={field.get_default(call_default_factory=True)}" for name, field in fields)
+    return f"The defaults are {', '.join(told)}."

@@ -1,0 +1,277 @@
+"""Pictures of results and of recordings, as PNG or SVG; the same figures give the same bytes."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tartarus_cli.errors import RequestError, shown
+from tartarus_cli.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.floating[Any]]
+Format = Literal["png", "svg"]
+
+FLOOR = -80.0  # dB, the darkest colour
+NAME_LENGTH = 24  # characters of a class name
+MOST_NUMBERED = 30  # classes whose counts are written into the cells
+MOST_INCHES = 24  # of a side of a confusion matrix
+INCHES = (10.0, 4.0)  # of a spectrogram
+MOST_COLUMNS = 2000  # of the picture of a spectrogram
+TICKS = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)  # Hz
+
+STYLE: Any = {
+    "font.size": 9,
+    "text.parse_math": False,  # names are shown as they are, with any $ and _
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "tartarus",
+}
+METADATA: Any = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+}
+
+
+def draw_confusion(
+    path: Path, counts: NDArray[np.integer[Any]], names: Sequence[str], title: str
+) -> None:
+    """Draw how often items of each class were taken for each other class.
+
+    The colour of a cell is its share of the row; up to 30 classes, its count is written into it.
+
+    Parameters
+    ----------
+    path
+        Where to; its ending says whether as PNG or as SVG.
+    counts
+        ``(classes, classes)``, true classes in rows, predicted ones in columns.
+    names
+        Of the classes; long ones are cut.
+    title
+        Stands above the picture.
+
+    Raises
+    ------
+    RequestError
+        If the path ends otherwise.
+    """
+    inches = _cell_inches(len(names)) * len(names)
+    with _figure(path, (inches, inches)) as figure:
+        axes = figure.add_axes((0, 0, 1, 1))
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues", interpolation="nearest")
+        axes.set_title(_printable(title), pad=12)
+        axes.set_xlabel("predicted class")
+        axes.set_ylabel("true class")
+        _name_classes(axes, names, inches)
+        if len(names) <= MOST_NUMBERED:
+            _write_counts(axes, counts, shares)
+        beside = figure.add_axes((1 + 0.2 / inches, 0, 0.12 / inches, 1))
+        figure.colorbar(image, cax=beside, label="share of the row")
+
+
+def _cell_inches(classes: int) -> float:
+    if classes <= 5:
+        return max(0.9, 3 / classes)
+    return min(0.45 if classes <= MOST_NUMBERED else 0.16, MOST_INCHES / classes)
+
+
+def _name_classes(axes: Axes, names: Sequence[str], inches: float) -> None:
+    """Name each class, or each so-many-th where there is no room for more."""
+    every = math.ceil(0.14 * len(names) / inches)
+    named = [_cut(_printable(name)) for name in names[::every]]
+    across = max(map(len, named)) * 0.085 < inches / len(names)
+    size = 9 if len(names) <= MOST_NUMBERED else 7
+    places = range(0, len(names), every)
+    axes.set_xticks(places, labels=named, rotation=0 if across else 90, fontsize=size)
+    axes.set_yticks(places, labels=named, fontsize=size)
+
+
+def _write_counts(axes: Axes, counts: NDArray[np.integer[Any]], shares: Floats) -> None:
+    widest = len(f"{counts.max():,}")
+    room = 72 * _cell_inches(len(counts)) / (0.7 * widest)  # points that a digit may be high
+    for (row, column), count in np.ndenumerate(counts):
+        colour = "0.75" if count == 0 else "white" if shares[row, column] > 0.5 else "black"
+        _centre(axes, (column, row), f"{count:,}", color=colour, fontsize=min(10, room))
+
+
+def _centre(axes: Axes, place: tuple[float, float], text: str, **look: Any) -> None:
+    axes.text(*place, text, ha="center", va="center", **look)
+
+
+def draw_spectrogram(  # noqa: PLR0913
+    path: Path,
+    decibels: Floats,
+    *,
+    starts: Sequence[int] | NDArray[np.integer[Any]],
+    frames: int,
+    seconds_per_frame: float,
+    frequencies: Floats,
+    title: str,
+) -> None:
+    """Draw the spectrogram of a recording, and above it a numbered bar for each of its patches.
+
+    Parameters
+    ----------
+    path
+        Where to; its ending says whether as PNG or as SVG.
+    decibels
+        ``(bins, frames)``, from -80 to 0, one frame or more. Of a long recording, the loudest of
+        neighbouring frames is shown.
+    starts
+        The frame that each patch starts at; it may be empty.
+    frames
+        Of a patch. A patch may reach beyond the end of the recording.
+    seconds_per_frame
+        What a frame lasts.
+    frequencies
+        ``(bins,)``, rising, in Hz.
+    title
+        Stands above the picture.
+
+    Raises
+    ------
+    RequestError
+        If the path ends otherwise.
+    """
+    last = max([decibels.shape[1], *(int(start) + frames for start in starts)])
+    with _figure(path, INCHES) as figure:
+        axes = figure.add_axes((0, 0, 1, 1))
+        lasts = decibels.shape[1] * seconds_per_frame
+        image = axes.imshow(
+            _narrowed(decibels),
+            extent=(0, lasts, -0.5, len(decibels) - 0.5),
+            origin="lower",
+            aspect="auto",
+            interpolation="nearest",
+            vmin=FLOOR,
+            vmax=0,
+            cmap="magma",
+        )
+        axes.set_facecolor("0.85")  # where a patch reaches beyond the end
+        axes.set_xlim(0, last * seconds_per_frame)
+        axes.set_xlabel("time (s)")
+        _mark_frequencies(axes, frequencies)
+        spans = [(start * seconds_per_frame, frames * seconds_per_frame) for start in starts]
+        _draw_patches(figure, axes, spans).set_title(_printable(title), pad=8)
+        beside = figure.add_axes((1.02, 0, 0.012, 1))
+        figure.colorbar(image, cax=beside, label="dB")
+
+
+def _narrowed(decibels: Floats) -> Floats:
+    """Keep the loudest of neighbouring frames, so that at most 2000 columns are left."""
+    every = math.ceil(decibels.shape[1] / MOST_COLUMNS)
+    columns = np.arange(0, decibels.shape[1], every)
+    return np.asarray(np.maximum.reduceat(decibels, columns, axis=1))
+
+
+def _round_frequencies(frequencies: Floats) -> Floats:
+    from matplotlib.ticker import MaxNLocator
+
+    lowest, highest = frequencies[0], frequencies[-1]
+    steps = np.diff(frequencies)
+    even = len(steps) > 0 and np.allclose(steps, steps[0], rtol=0.01)
+    ticks = np.array(MaxNLocator(8).tick_values(lowest, highest) if even else TICKS)
+    within = ticks[(ticks >= lowest) & (ticks <= highest)]
+    return within if len(within) > 1 else frequencies[[0, -1]]
+
+
+def _mark_frequencies(axes: Axes, frequencies: Floats) -> None:
+    """Label round frequencies that lie within the bins and far enough from each other."""
+    axes.set_ylabel("frequency (Hz)")
+    hertz = _round_frequencies(frequencies)
+    places = np.interp(hertz, frequencies, np.arange(len(frequencies)))
+    marked: dict[float, str] = {}
+    for place, each in zip(places[::-1], hertz[::-1], strict=True):
+        if not marked or min(marked) - place >= len(frequencies) / 20:
+            marked[float(place)] = f"{each:,.0f}"
+    axes.set_yticks([*marked], labels=[*marked.values()])
+
+
+def _draw_patches(figure: Figure, below: Axes, spans: Sequence[tuple[float, float]]) -> Axes:
+    """Draw a bar for each patch, in as few rows as there are patches at the same time."""
+    if not spans:
+        return below
+    lanes = _lanes(spans)
+    high = min(0.2, 6 / (max(lanes) + 1))  # inches of a row
+    axes = figure.add_axes((0, 1.02, 1, high * (max(lanes) + 1) / INCHES[1]), sharex=below)
+    axes.set(ylim=(max(lanes) + 1, 0), yticks=[], frame_on=False)
+    axes.tick_params(bottom=False, labelbottom=False)
+    axes.set_ylabel("patches", rotation=0, ha="right", va="center")
+    inch = below.get_xlim()[1] / INCHES[0]  # in seconds
+    for number, (lane, (start, lasts)) in enumerate(zip(lanes, spans, strict=True), 1):
+        axes.barh(lane + 0.5, lasts, 0.8, start, color="tab:blue", alpha=0.8)
+        if high > 0.1 and lasts > 0.08 * len(str(number)) * inch:
+            middle = (start + lasts / 2, lane + 0.5)
+            _centre(axes, middle, str(number), color="white", fontsize=50 * high - 2)
+    return axes
+
+
+def _lanes(spans: Sequence[tuple[float, float]]) -> list[int]:
+    """Give each span the first row in which it touches no other.
+
+    >>> _lanes([(0, 4), (2, 4), (4, 4)])
+    [0, 1, 0]
+    """
+    lanes = [0] * len(spans)
+    ends: list[float] = []
+    for number in sorted(range(len(spans)), key=lambda each: spans[each]):
+        start, lasts = spans[number]
+        free = next((lane for lane, end in enumerate(ends) if end <= start), len(ends))
+        ends[free : free + 1] = [start + lasts]
+        lanes[number] = free
+    return lanes
+
+
+@contextmanager
+def _figure(path: Path, inches: tuple[float, float]) -> Iterator[Figure]:
+    """Yield a figure to draw on; it is written when the block succeeds.
+
+    What lies outside of it is written too: titles, labels, bars.
+    """
+    kind = _format(path)
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()  # whatever style the user has set for other programs
+        mpl.rcParams.update(STYLE)
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a box stands for it
+        figure = Figure(figsize=inches, dpi=100)
+        yield figure
+        with replacing(path) as beside:
+            figure.savefig(beside, format=kind, bbox_inches="tight", metadata=METADATA[kind])
+
+
+def _format(path: Path) -> Format:
+    match path.suffix.lower():
+        case ".png":
+            return "png"
+        case ".svg":
+            return "svg"
+    msg = f"{shown(path)}: a picture is written as PNG or SVG, and this name ends otherwise"
+    raise RequestError(msg, hint="Let the name end in .png or .svg.")
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def _cut(name: str) -> str:
+    """Leave out the middle of a long name: many differ at the end alone.
+
+    >>> _cut("progressive psychedelic krautrock 2")
+    'progressive ps…autrock 2'
+    """
+    cut = len(name) - NAME_LENGTH
+    return name if cut <= 0 else f"{name[:14]}…{name[14 + cut + 1 :]}"

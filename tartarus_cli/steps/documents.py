@@ -1,0 +1,110 @@
+"""The documents of a dataset: which item each belongs to, read one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tartarus_cli.data.lists import keep_list, list_folder, read_list
+from tartarus_cli.errors import DataError, FileError, shown
+from tartarus_cli.files import read_text
+from tartarus_cli.progress import Task
+from tartarus_cli.workspace import Inventory, Kind
+
+ENDINGS = (".txt", ".md")
+MOST_BYTES = 64 << 20  # of one document
+
+
+def find_documents(
+    inventory: Inventory, dataset: str, ids: Collection[str], folder: Path | None
+) -> dict[str, Path]:
+    """Return the document of each item that has one.
+
+    Parameters
+    ----------
+    inventory, dataset
+        Whose list of documents is read.
+    ids
+        The items of the dataset.
+    folder
+        Documents of which the list is made instead, and kept; None: there is a list.
+
+    Raises
+    ------
+    RequestError
+        If the folder cannot be listed, or there is another list already.
+    DataError
+        If there is no list, it is damaged, lists no item, or lists files that are missing or huge.
+    """
+    workspace, place = inventory.workspace, inventory.workspace.place
+    path = place(Kind.TEXT_LIST, dataset=dataset)
+    if folder is not None:
+        listed = list_folder(folder.expanduser(), ENDINGS, ids, workspace.text)
+    else:
+        file = inventory.find(Kind.TEXT_LIST, dataset=dataset)
+        if file is None:
+            msg = f"{shown(path)} is missing: it says which document each item has"
+            hint = "Write it, 'id <tab> path' a line, or let --text FOLDER make it."
+            raise DataError(msg, hint=hint)
+        listed = read_list(file.path, workspace.text)
+    known = {*ids}
+    documents = {each.id: each.path for each in listed if each.id in known}
+    source = folder or path
+    if not documents:
+        msg = f"{shown(source)}: none of its ids ({listed[0].id!r}, …) is an item of {dataset}"
+        raise DataError(msg, hint=f"Items of {dataset} have ids such as {next(iter(ids))!r}.")
+    _check_files(documents.values(), source, workspace.text)
+    if folder is not None:
+        keep_list(path, listed)
+    return documents
+
+
+def _check_files(paths: Collection[Path], source: Path, base: Path) -> None:
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        more = f", as are {len(missing) - 1:,} more" if len(missing) > 1 else ""
+        msg = f"{shown(missing[0])} is missing{more}, though {shown(source)} lists it"
+        raise DataError(msg, hint=f"Paths in the list start from {shown(base)}; correct them.")
+    for path in paths:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise FileError(
+                path,
+                found=f"{size / (1 << 20):,.0f} MiB",
+                expected=f"a document of at most {MOST_BYTES >> 20} MiB",
+                hint="Cut it, or take it off the list.",
+            )
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Documents of some items, read anew each time that they are gone through."""
+
+    ids: Sequence[str]
+    paths: Mapping[str, Path]  # of the items that have a document
+    task: Task  # told of each document
+
+    def __iter__(self) -> Iterator[str]:
+        """Read the documents there are."""
+        for item in self.ids:
+            if item in self.paths:
+                yield self._text(item)
+
+    def blocks(self, size: int) -> Iterator[list[str]]:
+        """Read all items, some at a time; one that has no document counts as an empty one."""
+        for start in range(0, len(self.ids), size):
+            items = self.ids[start : start + size]
+            yield [self._text(item) if item in self.paths else "" for item in items]
+
+    def wordless(self, known: NDArray[np.float64]) -> list[str]:
+        """Return the items whose document has no share of known words, for want of any."""
+        shares = zip(self.ids, known, strict=True)
+        return [item for item, share in shares if np.isnan(share) and item in self.paths]
+
+    def _text(self, item: str) -> str:
+        self.task.advance()
+        return read_text(self.paths[item])

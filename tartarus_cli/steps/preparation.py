@@ -1,0 +1,126 @@
+"""What a model keeps of how its inputs were made, so that new items can be prepared alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+from pydantic import ValidationError
+
+from tartarus_cli.audio.patches import PatchRecipe
+from tartarus_cli.audio.scaler import Scaler
+from tartarus_cli.data.dataset import ItemSet
+from tartarus_cli.data.patches import COMPLETE, FINGERPRINT, read_scaler
+from tartarus_cli.errors import FileError, RequestError, TartarusError
+from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.files import read_text, replacing, write_text
+from tartarus_cli.models import Model
+from tartarus_cli.steps.sources import patch_source
+from tartarus_cli.steps.vocabulary import read_vocabulary
+from tartarus_cli.text import Vocabulary
+from tartarus_cli.workspace import Inventory, Kind, patch_fields
+
+RECIPE, SCALER, VOCABULARY = "patches.json", "scaler.npz", "vocabulary.json"
+
+
+def keep_preparation(
+    folder: Path,
+    inventory: Inventory,
+    experiment: Experiment,
+    settings: Sequence[str],
+    items: ItemSet,
+) -> None:
+    """Keep in a model's folder what new recordings or documents need; old data may not tell it."""
+    dataset = experiment.dataset.name
+    if experiment.patches is not None and items.patches is not None:
+        source = patch_source(experiment)
+        fields = patch_fields(dataset, source.per_item, source.seconds)
+        scaler = inventory.find(Kind.SCALER, **fields)
+        recipe = recipe_of(items.patches.attributes)
+        if recipe is not None and scaler is not None:
+            write_text(folder / RECIPE, recipe.model_dump_json(indent=2) + "\n")
+            _copy(scaler.path, folder / SCALER)
+    elif len(settings) == 1:
+        vocabulary = inventory.find(Kind.VOCABULARY, setting=settings[0], dataset=dataset)
+        if vocabulary is not None:
+            _copy(vocabulary.path, folder / VOCABULARY)
+
+
+def _copy(path: Path, to: Path) -> None:
+    with replacing(to) as beside:
+        copyfile(path, beside)
+
+
+def recipe_of(attributes: Mapping[str, Any]) -> PatchRecipe | None:
+    """Read from the attributes of a file of patches how they were made, if they tell."""
+    plain = {name: _plain(value) for name, value in attributes.items()}
+    own = {name: plain.get(name) for name in ("transform", "per_item", "seconds", "seed")}
+    rest = {n: v for n, v in plain.items() if n not in (*own, COMPLETE, FINGERPRINT)}
+    try:
+        return PatchRecipe.model_validate(own | {"parameters": rest})
+    except (ValidationError, TartarusError):
+        return None
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
+
+
+def open_recipe(model: Model) -> tuple[PatchRecipe, Scaler]:
+    """Return how new recordings are prepared for a model.
+
+    Raises
+    ------
+    RequestError
+        If it does not read recordings alone, or the patches it learnt from did not tell.
+    FileError
+        If what it kept is damaged.
+    """
+    experiment = model.experiment
+    if set(experiment.inputs.kinds) != {"patches"}:
+        _refuse(model, "recordings")
+    path = model.folder / RECIPE
+    if not path.exists():
+        msg = f"{model.name} was trained on patches that do not tell how they were made"
+        raise RequestError(msg, hint="Make them with 'tartarus patches', and train again.")
+    try:
+        recipe = PatchRecipe.model_validate_json(read_text(path))
+    except (ValidationError, TartarusError) as problem:
+        raise _damaged(path, problem) from None
+    return recipe, Scaler(*read_scaler(model.folder / SCALER))
+
+
+def open_vocabulary(model: Model) -> Vocabulary:
+    """Return how new documents are prepared for a model.
+
+    Raises
+    ------
+    RequestError
+        If it does not read documents alone, or its setting was not made by ``text``.
+    FileError
+        If what it kept is damaged.
+    """
+    experiment = model.experiment
+    if "patches" in experiment.inputs.kinds or len(model.manifest.settings) != 1:
+        _refuse(model, "documents")
+    path = model.folder / VOCABULARY
+    if not path.exists():
+        (setting,) = model.manifest.settings
+        msg = f"{model.name} was trained on {setting}, which 'tartarus text' did not make"
+        raise RequestError(msg, hint="New documents need a setting made by 'tartarus text'.")
+    return read_vocabulary(path)
+
+
+def _refuse(model: Model, what: str) -> None:
+    kinds = ", ".join(model.experiment.inputs.kinds)
+    settings = " ".join(model.manifest.settings)
+    msg = f"{model.name} does not read {what} alone: its inputs are {kinds} ({settings or '—'})"
+    raise RequestError(msg, hint="See 'tartarus models show' for what each model reads.")
+
+
+def _damaged(path: Path, problem: Exception) -> FileError:
+    found = f"damaged ({str(problem).splitlines()[0][:100]})"
+    hint = "Train the model again."
+    return FileError(path, found=found, expected="how patches are made", hint=hint)

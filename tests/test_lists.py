@@ -1,0 +1,133 @@
+"""Lists of recordings: read as they are, made from folders, never overwritten."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tartarus_cli.data.lists import keep_list, list_folder, read_list
+from tartarus_cli.errors import FileError, RequestError
+
+ENDINGS = (".wav", ".mp3")
+
+
+def listed(tmp_path: Path, content: str | bytes) -> dict[str, Path]:
+    path = tmp_path / "index_audio_x.tsv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return {each.id: each.path for each in read_list(path, tmp_path / "audio")}
+
+
+def folder_of(tmp_path: Path, *names: str) -> Path:
+    for name in names:
+        path = tmp_path / "audio" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "audio"
+
+
+def ids_of(folder: Path, *known: str) -> dict[str, str]:
+    return {e.id: e.name for e in list_folder(folder, ENDINGS, known, folder.parent / "audio")}
+
+
+def test_paths_start_from_the_folder_or_are_absolute(tmp_path: Path) -> None:
+    found = listed(tmp_path, "a\tx/a.wav\nb c\t/far/b.mp3\né/..\t../up.wav\n")
+    audio = tmp_path / "audio"
+    assert found == {
+        "a": audio / "x" / "a.wav",
+        "b c": Path("/far/b.mp3"),
+        "é/..": audio / ".." / "up.wav",
+    }
+
+
+def test_line_ends_of_windows_a_mark_and_a_missing_last_one_are_accepted(tmp_path: Path) -> None:
+    found = listed(tmp_path, b"\xef\xbb\xbfa\ta.wav\r\nb\tb.wav")
+    assert {item: path.name for item, path in found.items()} == {"a": "a.wav", "b": "b.wav"}
+
+
+def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
+    assert list(listed(tmp_path, "a\u2028b\x85c\x0b\ta.wav\n")) == ["a\u2028b\x85c\x0b"]
+
+
+@pytest.mark.parametrize(
+    "line", ["a", "a\t", "a\t ", "\ta.wav", "  \ta.wav", "", "a\tb\tc", "a\tb\0c"]
+)
+def test_a_line_of_another_form_is_told_with_its_number(line: str, tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"index_audio_x\.tsv: line 2: .*expected an id, a tab"):
+        listed(tmp_path, f"ok\tok.wav\n{line}\nfine\tfine.wav\n")
+
+
+def test_an_id_that_comes_twice_is_told_with_both_lines(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="'a' in lines 1 and 3"):
+        listed(tmp_path, "a\t1.wav\nb\t2.wav\na\t1.wav\n")
+
+
+def test_an_empty_list_and_one_that_is_not_utf_8_are_told(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="an empty list"):
+        listed(tmp_path, "")
+    with pytest.raises(FileError, match="not UTF-8 in line 2"):
+        listed(tmp_path, b"a\ta.wav\n\xe9\te.wav\n")
+
+
+def test_two_ids_may_have_one_file(tmp_path: Path) -> None:
+    assert len(set(listed(tmp_path, "a\tx.wav\nb\tx.wav\n").values())) == 1
+
+
+def test_ids_are_stems_where_no_item_is_called_otherwise(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "x/one.wav", "two.MP3", "notes.txt", ".wav", "é b.wav")
+    assert ids_of(folder) == {"two": "two.MP3", "one": "x/one.wav", "é b": "é b.wav"}
+
+
+def test_the_id_is_whatever_of_a_name_is_an_item(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "x/a.wav", "y/a.wav", "z/c.wav", "d.wav", "e.wav")
+    known = ("x/a", "y/a.wav", "c.wav", "d.wav", "e")
+    assert list(ids_of(folder, *known)) == ["d.wav", "e", "x/a", "y/a.wav", "c.wav"]
+
+
+def test_files_elsewhere_are_named_by_their_absolute_path(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "a.wav")
+    (found,) = list_folder(folder, ENDINGS, (), tmp_path / "other")
+    assert found.name == str(folder / "a.wav")
+    assert found.path == folder / "a.wav"
+
+
+def test_two_files_with_the_same_id_are_refused(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "x/a.wav", "y/a.mp3")
+    with pytest.raises(RequestError, match=r"a\.wav and .*a\.mp3 would both be 'a'"):
+        ids_of(folder)
+
+
+@pytest.mark.parametrize("name", [b"a\tb.wav", b"a\nb.wav", b"\xe9.wav", b" .wav"])
+def test_names_that_no_list_can_hold_are_refused(name: bytes, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "fine.wav")
+    try:
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).touch()
+    except OSError:
+        pytest.skip("this file system has no such names")
+    with pytest.raises(RequestError, match="is blank, no UTF-8, or holds a tab or a line feed"):
+        ids_of(folder)
+
+
+def test_missing_folders_and_folders_without_recordings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="there is no folder"):
+        ids_of(tmp_path / "none")
+    with pytest.raises(RequestError, match=r"holds no file that ends in \.mp3, \.wav"):
+        ids_of(folder_of(tmp_path, "a.txt"))
+
+
+def test_a_kept_list_is_read_as_it_was_made(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "x/a\u2028.wav", "..b.wav", "c d.mp3")
+    made = list_folder(folder, ENDINGS, (), folder)
+    keep_list(tmp_path / "list.tsv", made)
+    assert read_list(tmp_path / "list.tsv", folder) == made
+
+
+def test_another_list_is_never_overwritten(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "a.wav")
+    path = tmp_path / "list.tsv"
+    path.write_bytes(b"a\ta.wav\r\n")
+    keep_list(path, list_folder(folder, ENDINGS, (), folder))
+    assert path.read_bytes() == b"a\ta.wav\r\n"
+    folder_of(tmp_path, "b.wav")
+    with pytest.raises(RequestError, match=r"list\.tsv is there already"):
+        keep_list(path, list_folder(folder, ENDINGS, (), folder))
+    assert path.read_bytes() == b"a\ta.wav\r\n"

@@ -1,0 +1,160 @@
+"""From recordings and texts to a multimodal experiment, as the example does it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.conftest import Command
+
+pytestmark = pytest.mark.xdist_group("the whole way")  # the script runs once
+
+SCRIPT = Path(__file__).parent.parent / "examples" / "audio_text_and_both.sh"
+
+
+@pytest.fixture(scope="module")
+def made_way(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("way") / "workspace"
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    subprocess.run(  # noqa: S603 — our own script
+        [str(SCRIPT), str(root)], check=True, env={"PATH": path}, capture_output=True
+    )
+    return root
+
+
+@pytest.fixture
+def way(made_way: Path, tmp_path: Path) -> Path:
+    """Return a copy of the workspace that the example script leaves."""
+    return Path(copytree(made_way, tmp_path / "workspace"))
+
+
+def results(root: Path, model: str) -> Any:
+    return json.loads((root / "data" / "results" / f"{model}.json").read_text())
+
+
+def test_sound_words_and_both_tell_the_styles_apart(made_way: Path) -> None:
+    models = [results(made_way, f"model_{number}") for number in (1, 2, 3, 4)]
+    assert [each["experiment"] for each in models] == [
+        *("dummy_audio", "dummy_text_vsm", "dummy_text_w2v", "dummy_multimodal")
+    ]
+    assert models[3]["settings"] == ["model_1-pred_flatten", "model_2-pred_dense_2"]
+    scores = [each["metrics"]["ROC-AUC"] for each in models]
+    assert min(scores) > 0.6  # half by chance
+    assert models[3]["metrics"]["accuracy"] > 0.6  # a third by chance
+    for number in (1, 2, 3, 4):
+        assert (
+            made_way / "data" / "results" / f"model_{number}_confusion.png"
+        ).stat().st_size > 1000
+
+
+def test_nothing_is_wrong_with_what_was_made(tartarus: Command, made_way: Path) -> None:
+    checked = tartarus("check-data", "SUPER", "-w", made_way, "--json").document
+    assert checked["ok"], checked["problems"]
+    ready = checked["datasets"]["SUPER"]["ready"]
+    assert {name: ready[name] for name in ready if name.startswith("dummy")} == {
+        "dummy_audio": 0,
+        "dummy_multimodal": 2,
+        "dummy_text_vsm": 1,
+        "dummy_text_w2v": 1,
+    }
+
+
+def test_a_new_recording_is_prepared_as_in_training(tartarus: Command, way: Path) -> None:
+    told = tartarus(
+        *("predict", "model_1", "--audio", way / "audio", "-w", way, "--json", "--jobs", 1)
+    ).document
+    scores = {each["file"]: list(each["scores"].values()) for each in told["items"]}
+    tartarus("predict", "model_1", "--split", "train", "-w", way)
+    factors = way / "data" / "factors"
+    ids = (factors / "index_factors_model_1_train.tsv").read_text().split()
+    for item, row in zip(ids, np.load(factors / "factors_model_1_train.npy"), strict=True):
+        assert scores[f"{item}.flac"] == pytest.approx(row, abs=1e-5)
+    names = (factors / "index_factors_model_1_new.tsv").read_text().split()
+    assert names == sorted(path.name for path in (way / "audio").iterdir())
+
+
+@pytest.mark.parametrize("model", ["model_2", "model_3"])
+def test_a_new_text_is_prepared_as_in_training(model: str, tartarus: Command, way: Path) -> None:
+    (way / "data" / "index" / "index_text_SUPER.tsv").unlink()  # the model needs none of these
+    for path in (way / "data" / "datasets" / "train_data").glob("*.vocabulary.json"):
+        path.unlink()
+    told = tartarus("predict", model, "--text", way / "text", "-w", way, "--json").document
+    assert list(told["items"][0]["scores"]) == ["Slowglow", "Thumpline", "Glasspick"]
+    scores = {each["file"]: list(each["scores"].values()) for each in told["items"]}
+    factors = way / "data" / "factors"
+    ids = (factors / f"index_factors_{model}.tsv").read_text().split()
+    for item, row in zip(ids, np.load(factors / f"factors_{model}.npy"), strict=True):
+        assert scores[f"{item}.txt"] == pytest.approx(row, abs=1e-5)
+
+
+def test_new_files_that_cannot_be_read_are_told_and_left_out(
+    tartarus: Command, way: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "new"
+    (folder / "below").mkdir(parents=True)
+    soundfile.write(folder / "below" / "short.wav", np.zeros(100), 8000)
+    (folder / "broken.mp3").write_bytes(b"nothing")
+    (folder / "readme.txt").write_bytes("Glück".encode("latin-1"))
+    heard = tartarus("predict", "model_1", "--audio", folder, "-w", way)
+    assert heard.status == 0
+    assert "below/short.wav" in heard.out
+    assert "broken.mp3 is left out: no recording" in heard.out
+    read = tartarus("predict", "model_2", "--text", folder, "-w", way)
+    assert read.status == 1
+    assert "readme.txt: bytes that are not UTF-8 in line 1" in read.err
+
+
+def test_a_layer_of_new_files_can_be_read_out(tartarus: Command, way: Path) -> None:
+    words = ("predict", "model_2", "--text", way / "text" / "S02.txt", "--layer", "dense_2")
+    told = tartarus(*words, "-w", way, "--json").document
+    rows = np.load(
+        way / "data" / "datasets" / "train_data" / "X_train_model_2-pred_dense_2_SUPER.npy"
+    )
+    ids = (way / "data" / "datasets" / "items_index_train_SUPER.tsv").read_text().split()
+    assert told["items"][0]["values"] == pytest.approx(rows[ids.index("S02")], abs=1e-5)
+
+
+REFUSED = {
+    "a text model is given a recording": (("model_2", "--audio", "audio"), "recordings alone"),
+    "an audio model is given a text": (("model_1", "--text", "text"), "documents alone"),
+    "a multimodal model is given a text": (("model_4", "--text", "text"), "documents alone"),
+    "the file does not exist": (("model_1", "--audio", "nowhere"), "no file or folder"),
+    "the folder holds no recording": (("model_1", "--audio", "text"), "holds no file"),
+    "both are named": (("model_1", "--audio", "audio", "--text", "text"), "by themselves"),
+    "a set is named too": (("model_1", "--audio", "audio", "--split", "val"), "by themselves"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_new_files_are_refused_where(
+    why: str, tartarus: Command, made_way: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, said = REFUSED[why]
+    monkeypatch.chdir(made_way)
+    refused = tartarus("predict", *words)
+    assert (refused.status, said in refused.err) == (2, True)
+
+
+def test_sequences_and_vectors_are_not_taken_for_each_other(
+    tartarus: Command, made_way: Path
+) -> None:
+    refused = tartarus("run", "dummy_text_vsm", "w2v", "-w", made_way)
+    assert (refused.status, "holds sequences of words" in refused.err) == (2, True)
+    refused = tartarus("run", "dummy_text_w2v", "bow", "-w", made_way)
+    assert (refused.status, "reads sequences of words, and bow is none" in refused.err) == (2, True)
+
+
+def test_numbers_of_words_that_do_not_exist_are_an_error(tartarus: Command, way: Path) -> None:
+    path = way / "data" / "datasets" / "train_data" / "X_test_w2v_SUPER.npy"
+    rows = np.load(path)
+    rows[0, 0] = 100_000
+    np.save(path, rows)
+    refused = tartarus("predict", "model_3", "-w", way)
+    assert (refused.status, "X_test_w2v_SUPER.npy" in refused.err) == (1, True)
+    assert "numbers of words" in refused.err
