@@ -81,6 +81,9 @@ def patches(
     from tartarus_cli.steps.recordings import effort
     from tartarus_cli.workspace import open_workspace
 
+    if to is not None and show is None:
+        msg = "it goes with --show"
+        raise typer.BadParameter(msg, param_hint="'--to'")
     root = open_workspace(workspace)
     order = take_patches_order(
         dataset,

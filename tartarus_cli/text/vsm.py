@@ -2,18 +2,16 @@
 
 The weight of a term is ``(1 + ln tf) · (ln((1 + n) / (1 + df)) + 1)``, ``tf`` being how often it
 stands in the document, ``df`` in how many of the ``n`` train documents it stands; each row is then
-divided by its L2 norm. That is scikit-learn's ``TfidfVectorizer(sublinear_tf=True)``.
+divided by its L2 norm.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from scipy.sparse import csr_array
 
@@ -27,6 +25,9 @@ from tartarus_cli.text import (
     extractor,
 )
 from tartarus_cli.text.words import words
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
 Count = Annotated[int, Field(ge=1, le=1 << 26, strict=True)]
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]
@@ -76,33 +77,31 @@ class Terms(Vocabulary):
         return len(self.terms)
 
     @cached_property
-    def _columns(self) -> dict[str, int]:
-        return {term: column for column, term in enumerate(self.terms)}
+    def _vectorizer(self) -> TfidfVectorizer:
+        made = _vectorizer(self.options, vocabulary=list(self.terms))
+        made.idf_ = np.array(self.idf)
+        return made
+
+    @cached_property
+    def _known(self) -> set[str]:
+        return {*self.terms}
 
     def transform(self, texts: Sequence[str]) -> Transformed:
         """Return tf-idf, CSR float32 ``(documents, terms)``."""
-        columns, counts, lengths, known = [], [], [], []
-        for text in texts:
-            tokens = self.options.tokens(text)
-            found = Counter(self._columns[each] for each in tokens if each in self._columns)
-            row = sorted(found)
-            columns += row
-            counts += [found[column] for column in row]
-            lengths.append(len(row))
-            known.append(found.total() / len(tokens) if tokens else np.nan)
-        rows = self._weighted(np.array(columns, np.int32), np.array(counts, float), lengths)
-        return Transformed(rows, np.array(known, float))
+        tokens = [self.options.tokens(text) for text in texts]
+        found = [sum(each in self._known for each in some) for some in tokens]
+        known = [n / len(some) if some else np.nan for n, some in zip(found, tokens, strict=True)]
+        if not tokens:
+            return Transformed(csr_array((0, self.width), dtype=np.float32), np.empty(0))
+        rows = csr_array(self._vectorizer.transform(tokens))
+        return Transformed(rows.astype(np.float32), np.array(known, float))
 
-    def _weighted(
-        self, columns: NDArray[np.int32], counts: NDArray[np.float64], lengths: Sequence[int]
-    ) -> csr_array:
-        weights = (1 + np.log(counts)) if self.options.sublinear_tf else counts
-        weights = weights * np.array(self.idf)[columns]
-        which = np.repeat(np.arange(len(lengths)), lengths)
-        weights /= np.sqrt(np.bincount(which, weights**2, len(lengths)))[which]
-        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-        shape = (len(lengths), len(self.terms))
-        return csr_array((weights.astype(np.float32), columns, starts), shape=shape)
+
+def _vectorizer(options: VsmOptions, **more: Any) -> TfidfVectorizer:
+    """Make scikit-learn's vectorizer; it is given tokens, not texts."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(analyzer=list, sublinear_tf=options.sublinear_tf, **more)
 
 
 @extractor("vsm", options=VsmOptions, vocabulary=Terms)
@@ -114,31 +113,31 @@ def fit(lesson: Lesson, options: VsmOptions) -> Learnt:
     DataError
         If no term is left.
     """
-    times: Counter[str] = Counter()
-    holders: Counter[str] = Counter()
-    documents = 0
-    for text in lesson.texts:
-        tokens = options.tokens(text)
-        times.update(tokens)
-        holders.update({*tokens})
-        documents += 1
-    most = options.max_df * documents
-    fitting = [term for term, count in holders.items() if count <= most]
-    if not fitting:
-        raise _none_left(options, documents, len(holders))
-    chosen = sorted(fitting, key=lambda term: (-times[term], term))[: options.terms]
-    terms = tuple(sorted(chosen))
-    idf = (np.log((1 + documents) / (1 + holders[term])) + 1 for term in terms)
-    return Learnt(
-        Terms(options=options, documents=documents, terms=terms, idf=tuple(map(float, idf)))
-    )
+    documents, wordy = 0, False
+
+    def tokens() -> Iterator[list[str]]:
+        nonlocal documents, wordy
+        for text in lesson.texts:
+            found = options.tokens(text)
+            documents, wordy = documents + 1, wordy or bool(found)
+            yield found
+
+    vectorizer = _vectorizer(options, max_df=options.max_df, max_features=options.terms)
+    try:
+        vectorizer.fit(tokens())
+    except ValueError:  # nothing is left
+        raise _none_left(options, documents, wordy=wordy) from None
+    terms = tuple(map(str, vectorizer.get_feature_names_out()))
+    idf = tuple(map(float, vectorizer.idf_))
+    return Learnt(Terms(options=options, documents=documents, terms=terms, idf=idf))
 
 
-def _none_left(options: VsmOptions, documents: int, terms: int) -> DataError:
+def _none_left(options: VsmOptions, documents: int, *, wordy: bool) -> DataError:
     told = f"{documents} train document{'' if documents == 1 else 's'}"
-    if not terms:
+    if not wordy:
         hint = "Look into them, and at the list of documents."
         return DataError(f"{told}: no word of two or more letters is in them", hint=hint)
-    msg = f"no term is left: each of the {terms:,} terms stands in more than "
-    msg += f"{options.max_df:g} (max_df) of the {told}"
+    msg = (
+        f"no term is left: each term stands in more than {options.max_df:g} (max_df) of the {told}"
+    )
     return DataError(msg, hint="Allow more: --set max_df=1 keeps all of them.")
