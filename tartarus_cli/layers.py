@@ -191,6 +191,26 @@ class MaxPool(keras.layers.MaxPooling2D):  # type: ignore[misc]
         return ops.max(ops.reshape(x, (-1, frames, high, bins, wide, channels)), (2, 4))
 
 
+@keras.saving.register_keras_serializable("tartarus")
+class Spread(keras.initializers.Initializer):  # type: ignore[misc]
+    """Uniform within plus and minus ``most``: the same weights with every backend.
+
+    NumPy draws them; with JAX, Keras' own initializer compiles a program for each shape.
+    """
+
+    def __init__(self, most: float, seed: int) -> None:
+        self.most, self.seed = most, seed
+
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> Any:
+        """Draw weights."""
+        drawn = np.random.default_rng(self.seed).random(shape, np.float32)
+        return ops.convert_to_tensor((2 * drawn - 1) * np.float32(self.most), dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes it again."""
+        return {"most": self.most, "seed": self.seed}
+
+
 class Workshop:
     """Makes the layers of one network: names them by kind and number, and seeds each of them."""
 
@@ -307,8 +327,8 @@ class Workshop:
             return UnitNorm(name="unit_norm")(self.dense(x, width))
         return self.dense(x, width, None if kind == "linear" else kind)
 
-    def _spread(self, most: float) -> keras.initializers.Initializer:
-        return keras.initializers.RandomUniform(-most, most, self._draw())
+    def _spread(self, most: float) -> Spread:
+        return Spread(most, self._draw())
 
     def _recurrent(self) -> dict[str, Any]:
         """Keras' own first weights of recurrent layers, seeded."""

@@ -273,7 +273,9 @@ def test_terms_of_more_than_half_of_the_train_documents_are_left_out() -> None:
 
 
 def test_where_no_term_is_left_the_error_says_which_option_to_change() -> None:
-    with pytest.raises(DataError, match=r"each term .* 0\.5 \(max_df\) of the 1 train doc") as caught:
+    with pytest.raises(
+        DataError, match=r"each term .* 0\.5 \(max_df\) of the 1 train doc"
+    ) as caught:
         learn("vsm", ["one two"])
     assert "--set max_df=1" in caught.value.hint
     assert learn("vsm", ["one two"], "max_df=1").vocabulary.size == 2
