@@ -146,6 +146,8 @@ def locked(path: Path) -> Iterator[None]:
         except BlockingIOError:
             msg = "another command is at this work already"
             raise RequestError(msg, hint="Wait for it, or stop it.") from None
+        except OSError:  # a file system without them
+            pass
         yield
 
 

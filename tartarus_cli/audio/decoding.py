@@ -64,8 +64,8 @@ def _resampled(blocks: Iterable[Samples], rate: int, wanted: int) -> Samples:
         parts.append(stream.resample_chunk(block))
     parts.append(stream.resample_chunk(np.empty(0, np.float32), last=True))
     length = math.ceil(read * (wanted / rate))
-    samples = np.concatenate(parts)[:length]
-    return np.pad(samples, (0, length - len(samples)))
+    short = length - sum(map(len, parts))
+    return np.concatenate([*parts, np.zeros(max(0, short), np.float32)])[:length]
 
 
 def _require_file(path: Path) -> None:

@@ -203,7 +203,7 @@ def write_patches(
     """
     named = [each.encode() for each in ids]
     text = h5py.string_dtype("utf-8", max(map(len, named), default=1))
-    with h5py.File(path, "w") as store:
+    with h5py.File(path, "w", locking=False) as store:
         store.attrs[COMPLETE] = False
         for name, value in attributes.items():
             store.attrs[name] = value

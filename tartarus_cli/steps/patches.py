@@ -144,6 +144,7 @@ def make_patches(
     sets = read_sets(inventory, order.dataset)
     wanted = [each for ids in sets.values() for each in ids]
     with _alone(workspace, order), between_steps() as check:
+        _refuse_old_names(inventory, order, sets)
         listed = listed_recordings(inventory, order, wanted)
         _tell_of_gaps(sets, listed, progress)
         staging = _staging(workspace, order)
@@ -152,6 +153,7 @@ def make_patches(
         prepared, failed = _prepare(studio, recordings, order.effort, progress, check)
         reasons = {each.recording.item: each.reason for each in failed}
         reasons |= {item: "it is not in the list" for item in wanted if item not in listed}
+        reasons = {item: reasons[item] for item in wanted if item in reasons}
         errors = _keep_failures(workspace, order.dataset, reasons, listed)
         rows = {s: [prepared[item] for item in ids if item in prepared] for s, ids in sets.items()}
         if not rows["train"]:
@@ -186,6 +188,15 @@ def listed_recordings(
         file = inventory.require(Kind.AUDIO_LIST, dataset=order.dataset, hint=hint)
         listed = read_list(file.path, workspace.audio)
     return {each.id: each for each in listed}
+
+
+def _refuse_old_names(inventory: Inventory, order: PatchesOrder, sets: Iterable[str]) -> None:
+    """Never make patches that would then contradict those of an older name."""
+    for split in sets:
+        found = inventory.find(Kind.PATCHES, split=split, **_fields(order))
+        if found is not None and not inventory.is_canonical(found):
+            msg = f"{shown(found.path)} is there already, the same patches under an older name"
+            raise DataError(msg, hint="Use it as it is, or move it away to make others.")
 
 
 def _tell_of_gaps(

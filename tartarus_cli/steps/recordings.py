@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
@@ -30,6 +30,7 @@ from tartarus_cli.files import digest
 
 AHEAD = 4  # recordings handed to each process before their turn
 GLANCE_S = 0.2  # how often an interruption is looked for
+LOADED = ("librosa.core", "librosa.filters", "soundfile", "soxr", "threadpoolctl")  # once for all
 
 
 @dataclass(frozen=True)
@@ -139,14 +140,26 @@ def _fresh_processes() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "librosa.filters", "soundfile", "threadpoolctl"])
+    context.set_forkserver_preload([__name__, *LOADED])
     resource_tracker.ensure_running()
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:  # Ctrl-C reaches all processes of a terminal, but is a matter of ours alone
+    with _quiet():
         forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     return context
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let what is started be silent, and deaf to Ctrl-C, which reaches all of a terminal."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    shown, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(shown, 2)
+        os.close(shown)
+        os.close(nowhere)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _outcome(

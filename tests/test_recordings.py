@@ -1,0 +1,235 @@
+"""Recordings are prepared side by side; what one of them does harms no other."""
+
+import multiprocessing
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path, PosixPath
+from typing import Any, NoReturn
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+
+from tartarus_cli.audio.cqt import CqtOptions
+from tartarus_cli.audio.decoding import RecordingError
+from tartarus_cli.audio.patches import PatchRecipe
+from tartarus_cli.errors import FileError, TartarusError
+from tartarus_cli.steps import recordings
+from tartarus_cli.steps.recordings import (
+    Effort,
+    Failed,
+    Prepared,
+    Recording,
+    Studio,
+    effort,
+    prepare,
+    prepare_all,
+)
+from tests.sounds import tone
+
+RECIPE = PatchRecipe(
+    transform="cqt",
+    parameters=CqtOptions(sample_rate=8000, hop_length=256, bins=24, fmin=110.0),
+    per_item=2,
+    seconds=0.3,
+)
+
+
+class Deadly(PosixPath):
+    """A recording whose decoder crashes."""
+
+    def open(self, *_args: Any, **_more: Any) -> NoReturn:
+        """Crash."""
+        os._exit(3)
+
+
+class Strange(PosixPath):
+    """A recording that makes a library raise what cannot be sent to another process."""
+
+    def open(self, *_args: Any, **_more: Any) -> NoReturn:
+        """Raise."""
+        raise FileError(self, found="one\tthing", expected="another", hint="none")
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Studio:
+    return Studio(RECIPE, tmp_path / "staging", tmp_path / "spectrograms", keep=True)
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    soundfile.write(tmp_path / "sound.wav", tone(440, 1), 8000, subtype="FLOAT")
+    return tmp_path / "sound.wav"
+
+
+def all_of(
+    studio: Studio, some: Iterable[Recording], spread: Effort
+) -> dict[str, Prepared | Failed]:
+    found = prepare_all(studio, some, spread, lambda: None)
+    return {each.recording.item: each for each in found}
+
+
+def test_patches_are_those_of_librosa(studio: Studio, sound: Path) -> None:
+    prepared = prepare(studio, Recording("a", sound))
+    samples, rate = soundfile.read(sound, dtype="float32")
+    whole = np.abs(librosa.cqt(samples, sr=rate, hop_length=256, n_bins=24, fmin=110.0))
+    levels = librosa.power_to_db(whole**2, ref=np.max).T
+    windows = np.lib.stride_tricks.sliding_window_view(levels, (RECIPE.frames, 24))[:, 0]
+    for patch in np.load(prepared.patches):
+        assert np.abs(windows - patch).max(axis=(1, 2)).min() < 1e-2
+    assert not prepared.silent
+
+
+def test_a_kept_spectrogram_is_used_again(studio: Studio, sound: Path) -> None:
+    first = np.load(prepare(studio, Recording("a", sound)).patches)
+    (kept,) = studio.kept.iterdir()
+    magnitude = np.load(kept)
+    np.save(kept, magnitude[::-1])
+    again = np.load(prepare(replace_staging(studio), Recording("a", sound)).patches)
+    np.testing.assert_array_equal(again, first[..., ::-1])
+
+
+def replace_staging(studio: Studio) -> Studio:
+    return replace(studio, staging=studio.staging / "other")
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "bins", "nan", "negative", "flat", "a folder"])
+def test_a_damaged_spectrogram_is_computed_again(damage: str, studio: Studio, sound: Path) -> None:
+    first = prepare(studio, Recording("a", sound)).patches.read_bytes()
+    (kept,) = studio.kept.iterdir()
+    good = kept.read_bytes()
+    magnitude = np.load(kept)
+    if damage == "cut":
+        kept.write_bytes(good[:-1])
+    elif damage == "text":
+        kept.write_text("spectrogram")
+    elif damage == "a folder":
+        kept.unlink()
+        kept.with_suffix("").mkdir()
+    else:
+        bad = {
+            "bins": magnitude[:-1],
+            "nan": magnitude * np.nan,
+            "negative": -magnitude,
+            "flat": magnitude.ravel(),
+        }
+        np.save(kept, bad[damage])
+    again = prepare(replace_staging(studio), Recording("a", sound))
+    assert again.patches.read_bytes() == first
+    assert kept.read_bytes() == good
+
+
+def test_damaged_patches_that_wait_are_cut_again(studio: Studio, sound: Path) -> None:
+    prepared = prepare(studio, Recording("a", sound))
+    good = prepared.patches.read_bytes()
+    for bad in (b"", good[:100], good[:-1]):
+        prepared.patches.write_bytes(bad)
+        assert prepare(studio, Recording("a", sound)) == prepared
+        assert prepared.patches.read_bytes() == good
+
+
+def test_a_changed_recording_is_not_taken_for_the_old_one(studio: Studio, sound: Path) -> None:
+    before = prepare(studio, Recording("a", sound))
+    soundfile.write(sound, tone(200, 1), 8000)
+    after = prepare(studio, Recording("a", sound))
+    assert after.patches != before.patches
+    assert len(list(studio.kept.iterdir())) == 2
+
+
+def test_spectrograms_are_not_kept_where_they_are_not_wanted(studio: Studio, sound: Path) -> None:
+    prepare(replace(studio, keep=False), Recording("a", sound))
+    assert not studio.spectrograms.exists()
+
+
+def test_ids_are_no_part_of_a_file_name(studio: Studio, sound: Path) -> None:
+    for item in ("../../../x", "/etc/x", "é\u2028 b", "x" * 5000, "a\0b", "..", "~"):
+        place = prepare(studio, Recording(item, sound)).patches
+        assert place.parent == studio.staging
+        assert place.stem.isalnum()
+
+
+def test_silence_is_told(studio: Studio, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silent.wav", np.zeros(8000), 8000)
+    prepared = prepare(studio, Recording("a", tmp_path / "silent.wav"))
+    assert prepared.silent
+    assert (np.load(prepared.patches) == -80).all()
+
+
+def test_a_file_that_may_not_be_read_is_told(
+    studio: Studio, sound: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> NoReturn:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(recordings, "digest", refused)
+    with pytest.raises(RecordingError, match=r"^permission denied$"):
+        prepare(studio, Recording("a", sound))
+
+
+def test_what_fails_crashes_or_hangs_is_told_and_harms_nothing_else(
+    studio: Studio, sound: Path, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "endless.wav")
+    (tmp_path / "text.wav").write_text("no sound")
+    bad = {
+        "missing": tmp_path / "none.wav",
+        "folder": tmp_path,
+        "text": tmp_path / "text.wav",
+        "endless": tmp_path / "endless.wav",
+        "deadly": Deadly(sound),
+        "strange": Strange(sound),
+        "long": tmp_path / ("x" * 300),
+    }
+    good = {f"good-{n}": sound for n in range(6)}
+    some = [Recording(item, path) for item, path in (bad | good).items()]
+    found = all_of(studio, some, Effort(2, timeout=2))
+    reasons = {i: each.reason for i, each in found.items() if isinstance(each, Failed)}
+    assert found.keys() == bad.keys() | good.keys()
+    assert reasons == {
+        "missing": "no such file or directory",
+        "folder": "is a directory",
+        "text": "no recording, damaged, or in another format",
+        "endless": "it took longer than 2 s",
+        "deadly": "it makes the decoder crash, or needs more memory than there is",
+        "strange": "FileError: sound.wav: one thing; expected another",
+        "long": "file name too long",
+    }
+
+
+def test_processes_that_cannot_begin_are_told_and_not_taken_for_bad_recordings(
+    studio: Studio, sound: Path
+) -> None:
+    above = CqtOptions(bins=500)
+    impossible = replace(studio, recipe=PatchRecipe(transform="cqt", parameters=above))
+    with pytest.raises(TartarusError, match="cannot go on"):
+        all_of(impossible, [Recording("a", sound)], Effort(1, 60))
+
+
+def test_a_full_disk_stops_the_work(studio: Studio, sound: Path, tmp_path: Path) -> None:
+    (tmp_path / "staging").write_text("no folder")
+    with pytest.raises(OSError, match=r"File exists|Not a directory"):
+        all_of(studio, [Recording("a", sound)], Effort(1, 60))
+
+
+def test_an_interruption_stops_all_processes(studio: Studio, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "endless.wav")
+    before = set(multiprocessing.active_children())
+
+    def interrupted() -> NoReturn:
+        raise KeyboardInterrupt
+
+    some = [Recording(str(n), tmp_path / "endless.wav") for n in range(3)]
+    with pytest.raises(KeyboardInterrupt):
+        list(prepare_all(studio, some, Effort(2, 60), interrupted))
+    assert not set(multiprocessing.active_children()) - before
+
+
+def test_no_recordings_take_no_time(studio: Studio) -> None:
+    assert all_of(studio, [], Effort(2, 60)) == {}
+
+
+def test_no_more_processes_than_cores_are_used_unless_asked_for() -> None:
+    assert effort(None, 5).jobs <= (os.cpu_count() or 1)
+    assert effort(3, 5) == Effort(3, 5)
