@@ -26,6 +26,10 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks.training
 	$(BIN)/python -m tests.benchmarks.convolutions
+	$(BIN)/python -m tests.benchmarks.patches
+	$(BIN)/python -m tests.benchmarks.patches_memory
+	$(BIN)/python -m tests.benchmarks.patch_training
+	$(BIN)/python -m tests.benchmarks.kill_patches
 	$(BIN)/python -m tests.benchmarks.start_up
 
 clean:

@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
+from shlex import quote
 
-from tartarus_cli.errors import FileError, RequestError
+from tartarus_cli.errors import FileError, RequestError, shown
 
 
 @contextmanager
@@ -42,11 +43,12 @@ def read_text(path: Path) -> str:
         return read.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = problem.object.count(b"\n", 0, problem.start) + 1
+        command = f"iconv -f LATIN1 -t UTF-8 {quote(shown(path))}"
         raise FileError(
             path,
             found=f"bytes that are not UTF-8 in line {line}",
             expected="UTF-8 text",
-            hint=f"Convert it: iconv -f LATIN1 -t UTF-8 {path.name} > converted{path.suffix}",
+            hint=f"Convert it: {command} > converted{path.suffix}",
         ) from None
 
 

@@ -252,6 +252,12 @@ class Workspace:
         folder = self.data / "factors"
         return folder / f"{name}.npy", folder / f"index_{name}.tsv"
 
+    def predicted_new(self, model: str, layer: str | None) -> tuple[Path, Path]:
+        """Return the places of what was predicted for new files, and of their names."""
+        name = f"{layer or 'factors'}_{model}_new"
+        folder = self.data / "factors"
+        return folder / f"{name}.npy", folder / f"index_{name}.tsv"
+
     def predictions_of(self, model: str) -> list[Path]:
         """List all that a model predicted, of items, of patches and of new files."""
         names = re.compile(rf".+_{re.escape(model)}(_(train|val|test|new))?(_patches)?\.(npy|tsv)")

@@ -1,11 +1,11 @@
-"""Lists of recordings: read as they are, made from folders, never overwritten."""
+"""Lists of files: read as they are, made from folders, never overwritten."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from tartarus_cli.data.lists import keep_list, list_folder, read_list
+from tartarus_cli.data.lists import check_name, files_below, keep_list, list_folder, read_list
 from tartarus_cli.errors import FileError, RequestError
 
 ENDINGS = (".wav", ".mp3")
@@ -72,9 +72,17 @@ def test_two_ids_may_have_one_file(tmp_path: Path) -> None:
     assert len(set(listed(tmp_path, "a\tx.wav\nb\tx.wav\n").values())) == 1
 
 
-def test_ids_are_stems_where_no_item_is_called_otherwise(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, "x/one.wav", "two.MP3", "notes.txt", ".wav", "é b.wav")
-    assert ids_of(folder) == {"two": "two.MP3", "one": "x/one.wav", "é b": "é b.wav"}
+def test_files_of_no_item_are_listed_by_their_names_within_the_folder(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "x/one.wav", "two.MP3", "notes.txt", ".wav", "é b.wav", " .wav")
+    names = [" .wav", "two.MP3", "x/one.wav", "é b.wav"]
+    assert list(ids_of(folder).items()) == [(name, name) for name in names]
+
+
+def test_files_of_no_item_never_stand_in_the_way_of_others(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "d1/bonus.wav", "d2/bonus.wav", "d2/bonus.mp3", "d2/a.wav")
+    found = ids_of(folder, "a", "b")
+    assert found["a"] == "d2/a.wav"
+    assert sorted(found) == ["a", "d1/bonus.wav", "d2/bonus.mp3", "d2/bonus.wav"]
 
 
 def test_the_id_is_whatever_of_a_name_is_an_item(tmp_path: Path) -> None:
@@ -90,21 +98,49 @@ def test_files_elsewhere_are_named_by_their_absolute_path(tmp_path: Path) -> Non
     assert found.path == folder / "a.wav"
 
 
-def test_two_files_with_the_same_id_are_refused(tmp_path: Path) -> None:
+def test_a_link_is_listed_where_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "far.wav").touch()
+    folder = folder_of(tmp_path, "a.wav")
+    (folder / "b.wav").symlink_to(tmp_path / "far.wav")
+    (tmp_path / "way").symlink_to(folder)
+    assert ids_of(folder, "a", "b") == {"a": "a.wav", "b": "b.wav"}
+    (_, found) = list_folder(tmp_path / "way", ENDINGS, ("a", "b"), folder)
+    assert (found.name, found.path) == ("b.wav", folder / "b.wav")
+
+
+def test_two_files_of_the_same_item_are_refused(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "x/a.wav", "y/a.mp3")
     with pytest.raises(RequestError, match=r"a\.wav and .*a\.mp3 would both be 'a'"):
-        ids_of(folder)
+        ids_of(folder, "a")
 
 
-@pytest.mark.parametrize("name", [b"a\tb.wav", b"a\nb.wav", b"\xe9.wav", b" .wav"])
+def test_the_files_below_a_folder_come_in_the_order_of_their_names(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "x/b.wav", "x.wav", "a.MP3", "x/c/a.wav", "x/notes.txt")
+    (folder / "d.wav").mkdir()
+    found = files_below(folder, ENDINGS)
+    assert list(found) == ["a.MP3", "x.wav", "x/b.wav", "x/c/a.wav"]
+    assert all(path == folder / name for name, path in found.items())
+
+
+@pytest.mark.parametrize("name", [b"a\tb.wav", b"a\nb.wav", b"\xe9.wav"])
 def test_names_that_no_list_can_hold_are_refused(name: bytes, tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "fine.wav")
     try:
         Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).touch()
     except OSError:
         pytest.skip("this file system has no such names")
-    with pytest.raises(RequestError, match="is blank, no UTF-8, or holds a tab or a line feed"):
-        ids_of(folder)
+    for refusing in (ids_of, lambda folder: files_below(folder, ENDINGS)):
+        with pytest.raises(RequestError, match="is no UTF-8, or holds a tab or a line feed"):
+            refusing(folder)
+    with pytest.raises(RequestError, match="is no UTF-8, or holds a tab or a line feed"):
+        check_name(os.fsdecode(name))
+    check_name("é b.wav")
+
+
+def test_a_folder_whose_own_name_no_list_can_hold_is_refused(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "x\ty/a.wav") / "x\ty"
+    with pytest.raises(RequestError, match=r"x\\ty/a\.wav' is no UTF-8, or holds a tab"):
+        list_folder(folder, ENDINGS, ("a",), tmp_path / "other")
 
 
 def test_missing_folders_and_folders_without_recordings_are_refused(tmp_path: Path) -> None:
@@ -125,7 +161,7 @@ def test_another_list_is_never_overwritten(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "a.wav")
     path = tmp_path / "list.tsv"
     path.write_bytes(b"a\ta.wav\r\n")
-    keep_list(path, list_folder(folder, ENDINGS, (), folder))
+    keep_list(path, list_folder(folder, ENDINGS, ("a",), folder))
     assert path.read_bytes() == b"a\ta.wav\r\n"
     folder_of(tmp_path, "b.wav")
     with pytest.raises(RequestError, match=r"list\.tsv is there already"):

@@ -205,7 +205,7 @@ def test_an_index_that_promises_more_than_the_file_holds_is_not_read(
     with h5py.File(path, "w") as store:
         store.create_dataset("features", (rows, 1, 3, 2), np.float32)
         store.create_dataset("index", (rows,), kind)
-    with pytest.raises(FileError, match="rows that were written"):
+    with pytest.raises(FileError, match="patches that were written"):
         open_patches(path, IDS)
 
 

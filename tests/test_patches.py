@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 from typer.testing import CliRunner
 
+from tartarus_cli.audio import TRANSFORMS
 from tartarus_cli.audio.patches import patch_starts
 from tartarus_cli.cli.app import app
 from tartarus_cli.data.patches import read_scaler
@@ -125,6 +127,7 @@ def test_all_that_the_patches_depend_on_is_recorded(made: Made) -> None:
         "bins": 24,
         "bins_per_octave": 12,
         "fmin": 110.0,
+        "scaler_patches": 300_000,
     }
     assert recorded == [expected] * 3
 
@@ -326,7 +329,7 @@ def test_an_unknown_dataset_is_told(sounds: Sounds, tartarus: Command) -> None:
         ("", "an empty list"),
         ("train-0 train-0.wav\n", "line 1: 'train-0 train-0.wav'"),
         ("train-0\ta\ntrain-0\tb\n", "'train-0' in lines 1 and 2"),
-        ("somebody\ta.wav\n", "names no item; an item is 'train-0', for example"),
+        ("somebody\ta.wav\n", "songs.tsv: none of its ids ('somebody', …) is an item of songs"),
     ],
 )
 def test_a_list_that_cannot_be_used_is_told(
@@ -547,3 +550,67 @@ def test_an_interrupted_command_ends_tidily_and_goes_on(
         assert ended(command)
     run(many)
     assert contents(many) == undisturbed
+
+
+def test_a_folder_of_which_no_file_is_of_an_item_is_not_listed(sounds: Sounds) -> None:
+    sounds.list.unlink()
+    names = {sounds.audio / f"{item}.wav": item for item in sounds.items()}
+    for number, path in enumerate(names):
+        path.rename(path.with_name(f"track{number}.wav"))
+    said = run(sounds, "--audio", sounds.audio, status=1)
+    assert "audio: none of its ids ('track0.wav', …) is an item of songs" in said
+    assert "ids such as 'train-0'" in said
+    assert not sounds.list.exists()
+    for number, path in enumerate(names):
+        path.with_name(f"track{number}.wav").rename(path)
+    run(sounds, "--audio", sounds.audio)
+    assert sounds.list.exists()
+
+
+def test_a_picture_needs_no_list_and_keeps_none(sounds: Sounds, tmp_path: Path) -> None:
+    sounds.list.unlink()
+    to = tmp_path / "x.png"
+    run(sounds, "--show", "train-0", "--to", to, "--audio", sounds.audio)
+    assert to.exists()
+    assert not sounds.list.exists()
+
+
+def test_the_folder_may_start_from_the_home_of_the_user(
+    sounds: Sounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sounds.list.unlink()
+    monkeypatch.setenv("HOME", str(sounds.root))
+    run(sounds, "--audio", "~/audio")
+    assert "train-0\ttrain-0.wav" in sounds.list.read_text()
+
+
+def test_patches_under_both_names_are_never_made_to_disagree(again: Sounds) -> None:
+    copy = again.patches / FILES[1].replace("_2_0.3", "_2x0.3")
+    copy.write_bytes((again.patches / FILES[1]).read_bytes())
+    before = again.files()
+    said = run(again, "--seed", 3, status=1)
+    assert "_2x0.3.hdf5 is there already" in said
+    assert again.files() == before
+
+
+def test_what_was_prepared_for_patches_of_another_kind_goes_in_the_end(sounds: Sounds) -> None:
+    left = [sounds.patches / f".making_{name}" for name in ("songs_50_2", "songs_2_0.4")]
+    stays = [sounds.patches / f".making_{name}" for name in ("song_50_2", "songs-b_2_0.3")]
+    for folder in left + stays:
+        folder.mkdir(parents=True)
+        (folder / "half.npy").write_text("half")
+    sounds.write_list({"val-0": "val-0.wav"})
+    run(sounds, status=1)
+    assert all(folder.exists() for folder in left)  # it did not end well
+    sounds.write_list({item: f"{item}.wav" for item in sounds.items()})
+    run(sounds)
+    assert not any(folder.exists() for folder in left)
+    assert all(folder.exists() for folder in stays)
+
+
+def test_help_names_the_parameters_of_each_transform(tartarus: Command) -> None:
+    told = re.sub(r"[│\s]+", " ", tartarus("patches", "--help").out)
+    for name in TRANSFORMS.names():
+        found = re.search(rf"\b{name}: (\w+(, \w+)*)[;.] ", told[told.index("Override") :])
+        assert found
+        assert {*found[1].split(", ")} == {*TRANSFORMS.get(name).options.model_fields}

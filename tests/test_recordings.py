@@ -2,7 +2,7 @@
 
 import multiprocessing
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PosixPath
 from typing import Any, NoReturn
@@ -65,7 +65,7 @@ def sound(tmp_path: Path) -> Path:
 
 
 def all_of(
-    studio: Studio, some: Iterable[Recording], spread: Effort
+    studio: Studio, some: Sequence[Recording], spread: Effort
 ) -> dict[str, Prepared | Failed]:
     found = prepare_all(studio, some, spread, lambda: None)
     return {each.recording.item: each for each in found}

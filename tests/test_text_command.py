@@ -3,7 +3,9 @@
 import gzip
 import json
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from scipy.sparse import csr_array, load_npz
 
 from tartarus_cli.errors import DataError
+from tartarus_cli.files import locked
 from tartarus_cli.steps.vocabulary import read_vocabulary
 from tartarus_cli.text import EXTRACTORS, Transformed
 from tartarus_cli.text.vsm import Terms
@@ -46,8 +49,9 @@ def run(tartarus: Command, songs: World) -> Run:
 
 
 def made(world: World) -> dict[str, bytes]:
-    """Everything in the folder of the features, hidden files too."""
-    return {path.name: path.read_bytes() for path in sorted(world.features.iterdir())}
+    """Everything in the folder of the features, hidden files too, but for locks."""
+    paths = (path for path in sorted(world.features.iterdir()) if path.suffix != ".lock")
+    return {path.name: path.read_bytes() for path in paths}
 
 
 # ------------------------------------------------------------------------------- what is made
@@ -267,6 +271,11 @@ WRONG_DATA: dict[str, tuple[Callable[[World], object], str, str]] = {
         "no train item of one has a document",
         "",
     ),
+    "a path that is too long": (
+        spoil(LIST, b"train-0\ttrain-0.txt\ntrain-1\t" + b"x" * 300 + b".txt\n"),
+        "index_text_one.tsv: the path of 'train-1' cannot be used (File name too long)",
+        "Paths in the list start from workspace/text",
+    ),
     "documents that are missing": (
         lose("text/train-7.txt", "text/test-0.txt", "text/val-3.txt"),
         "test-0.txt is missing, as are 2 more, though",
@@ -275,7 +284,7 @@ WRONG_DATA: dict[str, tuple[Callable[[World], object], str, str]] = {
     "a train document in another encoding": (
         spoil("text/train-5.txt", "una\ncanción".encode("latin-1")),
         "train-5.txt: bytes that are not UTF-8 in line 2; expected UTF-8 text",
-        "iconv -f LATIN1 -t UTF-8 train-5.txt > converted.txt",
+        "iconv -f LATIN1 -t UTF-8 workspace/text/train-5.txt > converted.txt",
     ),
     "a test document in another encoding": (
         spoil("text/test-11.txt", "canción".encode("utf-16")),
@@ -366,7 +375,7 @@ def test_a_folder_whose_names_are_no_ids_is_not_listed(tartarus: Command, songs:
     (folder / "berlina.txt").write_text("la la")
     refused = tartarus("text", "one", "vsm", "--text", folder, "-w", songs.root)
     assert refused.status == 1
-    assert "none of its ids ('berlina', …) is an item of one" in refused.err
+    assert "other: none of its ids ('berlina.txt', …) is an item of one" in refused.err
     assert not (songs.root / "data" / "index").exists()
 
 
@@ -432,6 +441,65 @@ def test_a_failure_in_the_middle_leaves_the_old_files_as_they_were(
     assert run(name).status == 1
     assert calls == len(SPLITS)
     assert made(songs) == before
+
+
+class Killed(BaseException):
+    """Nothing tidies up after this."""
+
+
+@contextmanager
+def killed_after(renames: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the command in this block end after so many renames, and leave what it wrote."""
+    whole, left = Path.replace, renames
+
+    def replace(path: Path, target: Path) -> Path:
+        nonlocal left
+        if not left:
+            raise Killed
+        left -= 1
+        return whole(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", replace)
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(Killed):
+            yield
+
+
+@pytest.mark.parametrize("name", EXTRACTORS.names())
+def test_a_command_killed_between_two_files_can_be_given_again(
+    name: str, run: Run, songs: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (name, *QUICK) if name == "w2v" else (name,)
+    others = made(songs)
+    assert run(*words).status == 0
+    whole = made(songs)
+    for renames in range(len(whole) - len(others)):
+        for each in {*whole} - {*others}:
+            (songs.features / each).unlink()
+        with killed_after(renames, monkeypatch):
+            run(*words)
+        assert len(made(songs)) == len(whole)  # those that are left have another name
+        assert run(*words).status == 0
+        assert made(songs) == whole
+
+
+def test_two_commands_never_make_the_same_setting_at_once(run: Run, songs: World) -> None:
+    with locked(songs.features / ".making_vsm_one.vocabulary.json.lock"):
+        before = made(songs)
+        refused = run("vsm")
+        assert (refused.status, "already" in refused.err) == (2, True)
+        assert made(songs) == before
+        assert run("vsm", "--setting", "bow").status == 0
+    assert run("vsm").status == 0
+
+
+def test_help_names_the_parameters_of_each_extractor(tartarus: Command) -> None:
+    told = re.sub(r"[│\s]+", " ", tartarus("text", "--help").out)
+    for name in EXTRACTORS.names():
+        found = re.search(rf"\b{name}: (\w+(, \w+)*)[;.] ", told[told.index("Override") :])
+        assert found
+        assert {*found[1].split(", ")} == {*EXTRACTORS.get(name).options.model_fields}
 
 
 def test_documents_are_transformed_some_at_a_time(

@@ -3,14 +3,16 @@
 import json
 import subprocess
 import sys
+from os import fsdecode
 from pathlib import Path
-from shutil import copytree
+from shutil import copyfile, copytree
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
+from tartarus_cli.models import open_predictor
 from tests.conftest import Command
 
 pytestmark = pytest.mark.xdist_group("the whole way")  # the script runs once
@@ -127,6 +129,9 @@ REFUSED = {
     "the file does not exist": (("model_1", "--audio", "nowhere"), "no file or folder"),
     "the folder holds no recording": (("model_1", "--audio", "text"), "holds no file"),
     "both are named": (("model_1", "--audio", "audio", "--text", "text"), "by themselves"),
+    "jobs are named for texts": (("model_2", "--text", "text", "--jobs", "2"), "--audio"),
+    "a pool is named for texts": (("model_2", "--text", "text", "--pool", "max"), "one row"),
+    "a pool is named for features": (("model_2", "--pool", "max"), "reads no patches"),
     "a set is named too": (("model_1", "--audio", "audio", "--split", "val"), "by themselves"),
 }
 
@@ -158,3 +163,119 @@ def test_numbers_of_words_that_do_not_exist_are_an_error(tartarus: Command, way:
     refused = tartarus("predict", "model_3", "-w", way)
     assert (refused.status, "X_test_w2v_SUPER.npy" in refused.err) == (1, True)
     assert "numbers of words" in refused.err
+
+
+def test_a_scaler_that_the_patches_were_not_made_with_is_an_error(
+    tartarus: Command, way: Path
+) -> None:
+    path = way / "data" / "patches" / "scaler_SUPER_1_15.npz"
+    with np.load(path) as kept:
+        mean, scale = kept["mean"], kept["scale"]
+    np.savez(path, mean=mean + 30, scale=scale)
+    for words in (("check-data", "SUPER"), ("train", "dummy_audio")):
+        refused = tartarus(*words, "-w", way)
+        assert refused.status == 1
+        assert "another scaler than that of the patches" in (refused.out + refused.err)
+    assert not (way / "data" / "models" / "model_5").exists()
+
+
+def test_a_kept_scaler_of_another_length_is_an_error(tartarus: Command, way: Path) -> None:
+    path = way / "data" / "models" / "model_1" / "scaler.npz"
+    np.savez(path, mean=np.zeros(5), scale=np.ones(5))
+    refused = tartarus("predict", "model_1", "--audio", way / "audio" / "S01.flac", "-w", way)
+    assert (refused.status, "scaler.npz: damaged (5 positions)" in refused.err) == (1, True)
+
+
+def test_a_setting_made_with_another_vocabulary_than_the_models_is_refused(
+    tartarus: Command, way: Path
+) -> None:
+    tartarus("text", "SUPER", "vsm", "--setting", "b2", "--set", "terms=20", "-w", way)
+    tartarus("train", "dummy_text_vsm", "b2", "-w", way)
+    again = ("--set", "terms=20", "--set", "max_df=1", "--set", "words=5")
+    tartarus("text", "SUPER", "vsm", "--setting", "b2", *again, "-w", way)
+    refused = tartarus("predict", "model_5", "-w", way)
+    assert refused.status == 1
+    assert "another vocabulary than model_5 was trained with" in refused.err
+
+
+def test_files_of_one_stem_and_content_are_each_predicted(tartarus: Command, way: Path) -> None:
+    folder = way / "new"
+    folder.mkdir()
+    for ending in ("flac", "wav", "ogg", "aif"):
+        copyfile(way / "audio" / "S01.flac", folder / f"a.{ending}")
+    told = tartarus("predict", "model_1", "--audio", folder, "-w", way, "--json").document
+    assert [each["file"] for each in told["items"]] == ["a.aif", "a.flac", "a.ogg", "a.wav"]
+    assert told["failed"] == {}
+    assert len({tuple(each["scores"].values()) for each in told["items"]}) == 1
+
+
+def test_names_that_cannot_be_listed_are_refused_and_nothing_is_written(
+    tartarus: Command, way: Path
+) -> None:
+    folder = way / "new"
+    folder.mkdir()
+    Path(fsdecode(bytes(folder) + b"/x\xff.txt")).write_text("la")
+    before = sorted((way / "data" / "factors").iterdir())
+    refused = tartarus("predict", "model_2", "--text", folder, "-w", way)
+    assert (refused.status, "Rename the file" in refused.err) == (2, True)
+    (folder / "t\tab.txt").write_text("la")
+    refused = tartarus("predict", "model_2", "--text", folder / "t\tab.txt", "-w", way)
+    assert (refused.status, "Rename the file" in refused.err) == (2, True)
+    assert sorted((way / "data" / "factors").iterdir()) == before
+
+
+def test_silent_recordings_and_texts_without_a_known_word_are_told_of(
+    tartarus: Command, way: Path
+) -> None:
+    soundfile.write(way / "silent.wav", np.zeros(8000 * 16), 8000)
+    (way / "empty.txt").write_text(" \n")
+    heard = tartarus("predict", "model_1", "--audio", way / "silent.wav", "-w", way)
+    assert "silent.wav: it is silent where its patches lie" in heard.out
+    read = tartarus("predict", "model_3", "--text", way / "empty.txt", "-w", way)
+    assert "empty.txt: not one of its words is in the vocabulary" in read.out
+
+
+def test_a_layer_of_new_files_does_not_replace_their_scores(tartarus: Command, way: Path) -> None:
+    words = ("predict", "model_2", "--text", way / "text" / "S02.txt", "-w", way)
+    tartarus(*words)
+    tartarus(*words, "--layer", "dense_2")
+    factors = way / "data" / "factors"
+    assert np.load(factors / "factors_model_2_new.npy").shape == (1, 3)
+    assert np.load(factors / "dense_2_model_2_new.npy").shape == (1, 128)
+    tartarus("models", "delete", "model_2", "--yes", "-w", way)
+    assert not [path for path in factors.iterdir() if "model_2" in path.name]
+
+
+def test_many_patches_of_a_recording_go_through_the_network_a_few_at_a_time(
+    tartarus: Command, way: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = way / "data" / "models" / "model_1" / "patches.json"
+    path.write_text(path.read_text().replace('"per_item": 1', '"per_item": 70'))
+    sizes = []
+
+    def counting(*which: Any) -> Any:
+        predictor = open_predictor(*which)
+
+        def predict(inputs: Any) -> Any:
+            sizes.append(len(inputs[0]))
+            return predictor(inputs)
+
+        return predict
+
+    monkeypatch.setattr("tartarus_cli.steps.newcomers.open_predictor", counting)
+    tartarus("predict", "model_1", "--audio", way / "audio" / "S01.flac", "-w", way)
+    assert sizes == [32, 32, 6]
+
+
+def test_a_picture_shows_the_patches_that_have_been_made(tartarus: Command, way: Path) -> None:
+    for path in (way / "data" / "patches").iterdir():
+        path.unlink()
+    made = ("--transform", "mel", "--patches", 3, "--seconds", 2, "--seed", 9)
+    assert tartarus("patches", "SUPER", *made, "-w", way).status == 0
+    for name, more in (("made", ()), ("asked", ("--patches", 2))):
+        words = ("patches", "SUPER", "--show", "S01", "--to", way / f"{name}.svg", *more)
+        assert tartarus(*words, "-w", way).status == 0
+    assert "3 patches of 2 s, mel, seed 9" in (way / "made.svg").read_text()
+    assert "2 patches of 15 s, cqt, seed 0" in (way / "asked.svg").read_text()
+    refused = tartarus("patches", "SUPER", "--show", "S01", "--to", way, "-w", way)
+    assert (refused.status, "is a folder" in refused.err) == (2, True)

@@ -44,6 +44,12 @@ class PatchRecipe(BaseModel):
         return len(TRANSFORMS.get(self.transform).frequencies(self.parameters))
 
     @property
+    def told(self) -> str:
+        """Say it in a few words."""
+        patches = f"{self.per_item} patch{'es' * (self.per_item > 1)} of {self.seconds:g} s"
+        return f"{patches}, {self.transform}, seed {self.seed}"
+
+    @property
     def spectrogram_key(self) -> str:
         """Hash of what the spectrogram of a recording depends on; 32 hexadecimal digits."""
         told = self.model_dump_json(include={"transform", "parameters"})

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tartarus_cli.audio.patches import PatchRecipe
 
 Patched = NDArray[np.float32]  # (patches, frames, bins)
 
@@ -32,3 +35,11 @@ def fit_scaler(blocks: Iterable[Patched]) -> Scaler:
     for block in blocks:
         fitted.partial_fit(block.reshape(len(block), -1))
     return Scaler(fitted.mean_.astype(np.float32), fitted.scale_.astype(np.float32))
+
+
+def fingerprint(recipe: PatchRecipe, scaler: Scaler) -> str:
+    """Hash what scaled patches depend on, but for the recordings; 32 hexadecimal digits."""
+    hashed = blake2b(recipe.model_dump_json().encode(), digest_size=16)
+    hashed.update(scaler.mean.tobytes())
+    hashed.update(scaler.scale.tobytes())
+    return hashed.hexdigest()

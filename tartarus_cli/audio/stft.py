@@ -17,6 +17,8 @@ from tartarus_cli.audio import (
     transform,
 )
 
+MOST_WEIGHTS = 1 << 27  # of mel bands
+
 
 class StftOptions(TransformOptions):
     """Bins from 0 to half the sample rate, ``n_fft // 2 + 1`` of them."""
@@ -79,6 +81,9 @@ def mel(options: MelOptions) -> Compute:
 def _bands(options: MelOptions) -> NDArray[np.float32]:
     from librosa import filters
 
+    if options.bins * options.n_fft > MOST_WEIGHTS:
+        msg = f"{options.bins:,} bands of {options.n_fft:,} samples take too much memory"
+        raise ValueError(msg)
     with warnings.catch_warnings(action="ignore"):  # of bands that hold nothing: an error below
         bands = filters.mel(sr=options.sample_rate, n_fft=options.n_fft, n_mels=options.bins)
     empty = int((bands.max(axis=1) == 0).sum())

@@ -86,6 +86,12 @@ def _models(workspace: Workspace | None) -> list[str]:
     return sorted(path.name for path in workspace.models.glob("model_*")) if workspace else []
 
 
+def parameter_option(names: str) -> Any:
+    """Return the option ``--set``, whose help tells the names of the parameters."""
+    told = f"Override a parameter; may be repeated. {names}."
+    return typer.Option("--set", metavar="KEY=VALUE", help=told, show_default=False)
+
+
 Root = Annotated[
     Path | None,
     typer.Option(
@@ -150,15 +156,6 @@ Dataset = Annotated[
     str,
     typer.Argument(metavar="DATASET", help="The dataset.", autocompletion=_completed(_datasets)),
 ]
-Parameters = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Override a parameter; may be repeated.",
-        show_default=False,
-    ),
-]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
@@ -171,7 +168,10 @@ Overrides = Annotated[
 Seed = Annotated[
     int | None,
     typer.Option(
-        "--seed", min=0, help="Seed of everything drawn. [default: 0]", show_default=False
+        "--seed",
+        min=0,
+        help="Seed of everything drawn (default: the workspace's, else 0).",
+        show_default=False,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -195,13 +195,18 @@ Jobs = Annotated[
         "-j",
         min=1,
         max=1024,
-        help="Processes. [default: one for each core]",
+        help="Processes (default: one for each core).",
         show_default=False,
     ),
 ]
 Timeout = Annotated[
-    float,
-    typer.Option("--timeout", min=0.1, help="Give up on a recording after so many seconds."),
+    float | None,
+    typer.Option(
+        "--timeout",
+        min=0.1,
+        help="Give up on a recording after so many seconds (default: 300).",
+        show_default=False,
+    ),
 ]
 Pooled = Annotated[Pool, typer.Option("--pool", help="How an item's patches become one row.")]
 PooledOrNot = Annotated[

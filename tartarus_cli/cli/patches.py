@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Dataset, Jobs, Json, Parameters, Root, Seed, Timeout
+from tartarus_cli.cli.options import Dataset, Jobs, Json, Root, Seed, Timeout, parameter_option
 
 Audio = Annotated[
     Path | None,
@@ -19,6 +19,13 @@ Audio = Annotated[
 ]
 TransformName = Annotated[
     str, typer.Option("--transform", help="cqt, mel, stft, or one of your own.")
+]
+Parameters = Annotated[
+    list[str] | None,
+    parameter_option(
+        "cqt: sample_rate, hop_length, bins, bins_per_octave, fmin; "
+        "mel: sample_rate, hop_length, n_fft, bins; stft: sample_rate, hop_length, n_fft"
+    ),
 ]
 PerItem = Annotated[
     int, typer.Option("--patches", metavar="N", min=1, max=10_000, help="Patches of each item.")
@@ -46,7 +53,8 @@ Show = Annotated[
     typer.Option(
         "--show",
         metavar="ID",
-        help="Only draw the spectrogram of this item, with its patches.",
+        help="Only draw the spectrogram of this item with its patches: those that have been made, "
+        "or those that other parameters would give.",
         show_default=False,
     ),
 ]
@@ -66,7 +74,7 @@ def patches(
     parameters: Parameters = None,
     scaler_patches: ScalerPatches = 300_000,
     jobs: Jobs = None,
-    timeout: Timeout = 300,
+    timeout: Timeout = None,
     keep: Keep = True,
     show: Show = None,
     to: To = None,

@@ -28,7 +28,7 @@ Layer = Annotated[
 OneSplit = Annotated[
     Split | None,
     typer.Option(
-        "--split", help="Which items. [default: test; all with --layer]", show_default=False
+        "--split", help="Which items (default: test; all with --layer).", show_default=False
     ),
 ]
 
@@ -62,7 +62,7 @@ def predict(
     audio: NewAudio = None,
     text: NewText = None,
     jobs: Jobs = None,
-    timeout: Timeout = 300,
+    timeout: Timeout = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
@@ -70,12 +70,11 @@ def predict(
     from tartarus_cli.steps.newcomers import newcomers, predict_new
     from tartarus_cli.steps.predict import PredictOptions
     from tartarus_cli.steps.predict import predict as run
-    from tartarus_cli.steps.recordings import effort
     from tartarus_cli.workspace import open_workspace
 
     root, watching = open_workspace(workspace), render.Watching()
     options = PredictOptions(layer, split, pool.value)
-    new = newcomers(audio, text, options, effort(jobs, timeout))
+    new = newcomers(audio, text, options, jobs=jobs, timeout=timeout)
     if new is not None:
         render.predicted_new(root, predict_new(root, model, new, progress=watching), json=json)
     else:

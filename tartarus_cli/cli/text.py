@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Dataset, Json, Parameters, Root, Seed
+from tartarus_cli.cli.options import Dataset, Json, Root, Seed, parameter_option
 
 
 def _extractors(incomplete: str) -> list[str]:
@@ -43,6 +43,13 @@ VectorFile = Annotated[
         "--vectors",
         metavar="FILE",
         help="For w2v: word vectors in word2vec's text or binary format, instead of learning them.",
+    ),
+]
+Parameters = Annotated[
+    list[str] | None,
+    parameter_option(
+        "vsm: words, max_df, terms, sublinear_tf, unit; "
+        "w2v: length, dim, window, epochs, min_count, unit"
     ),
 ]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.ids import read_ids
-from tartarus_cli.data.patches import AGAIN, Patches, open_patches
+from tartarus_cli.data.patches import Patches, open_patches
 from tartarus_cli.data.targets import Wanted, target_file
 from tartarus_cli.errors import DataError, FileError, RequestError, nearest, shown
 from tartarus_cli.workspace import SPLITS, Inventory, Kind, patch_fields
@@ -199,7 +199,6 @@ def open_training(
     val_file = target_file(inventory, wanted, "val")
     if has_val and val_file is not None:
         val = open_set(inventory, wanted.dataset, sources, "val")
-        check_together(train, val)
         judged = Part(val, _aligned(val_file.path, len(val.ids)), np.arange(len(val.items)))
         return TrainingData(Part(train, targets, np.arange(len(train.items))), judged, None, "")
     cuts = held_out_rows(len(train.ids), validation)
@@ -221,25 +220,6 @@ def _samples_of(items: ItemSet, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         msg = f"none of the {len(rows):,} items from {items.ids[rows[0]]!r} on has a patch"
         raise DataError(msg, hint="Make their patches, or set training.validation.")
     return samples
-
-
-def check_together(one: ItemSet, other: ItemSet) -> None:
-    """Make sure that the patches of two sets were made and scaled in the same way.
-
-    Raises
-    ------
-    FileError
-        If they were not.
-    """
-    if one.patches is None or other.patches is None:
-        return
-    if one.patches.made_as != other.patches.made_as:
-        raise FileError(
-            other.patches.path,
-            found="patches that were not made together with those of train",
-            expected="the same transform, scaler and seed",
-            hint=AGAIN,
-        )
 
 
 def held_out_rows(items: int, share: float) -> tuple[NDArray[np.int64], ...]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tartarus_cli.data.ids import read_lines
-from tartarus_cli.errors import FileError, RequestError, shown
+from tartarus_cli.errors import DataError, FileError, RequestError, shown
 from tartarus_cli.files import write_text
+from tartarus_cli.workspace import Inventory, Kind
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,51 @@ class Listed:
     id: str
     name: str  # as the list says it: relative to the folder, or absolute
     path: Path
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where to learn which file each item of a dataset has."""
+
+    kind: Kind  # of the list
+    base: Path  # that the relative paths of the list start from
+    folder: Path | None  # of files to make the list from; None: there is a list
+    endings: Collection[str]  # of the names of such files
+    hint: str  # what to do if there is no list
+
+
+def find_listed(
+    inventory: Inventory, dataset: str, ids: Collection[str], source: Source
+) -> list[Listed]:
+    """Return all files on the list of a dataset, or in a folder; some are of its items.
+
+    Parameters
+    ----------
+    inventory, dataset
+        Whose list is read.
+    ids
+        The items of the dataset.
+    source
+        The list, or the folder.
+
+    Raises
+    ------
+    RequestError
+        If the folder cannot be listed.
+    DataError
+        If there is no list, it is damaged, or not one file is of an item.
+    """
+    if source.folder is not None:
+        place = source.folder.expanduser()
+        listed = list_folder(place, source.endings, ids, source.base)
+    else:
+        place = inventory.require(source.kind, dataset=dataset, hint=source.hint).path
+        listed = read_list(place, source.base)
+    known = {*ids}
+    if not any(each.id in known for each in listed):
+        msg = f"{shown(place)}: none of its ids ({listed[0].id!r}, …) is an item of {dataset}"
+        raise DataError(msg, hint=f"Items of {dataset} have ids such as {next(iter(ids))!r}.")
+    return listed
 
 
 def read_list(path: Path, folder: Path) -> list[Listed]:
@@ -50,13 +96,60 @@ def read_list(path: Path, folder: Path) -> list[Listed]:
     return listed
 
 
+def files_below(folder: Path, endings: Collection[str]) -> dict[str, Path]:
+    """Find the files of a folder and of those below it, by their names within the folder.
+
+    Parameters
+    ----------
+    folder
+        Where the files are.
+    endings
+        Of the names of the files to take, in lower case and with the dot.
+
+    Returns
+    -------
+    dict
+        Path within the folder → path, in alphabetical order.
+
+    Raises
+    ------
+    RequestError
+        If there is no such folder, it holds no such file, or a name cannot stand in a list.
+    """
+    if not folder.is_dir():
+        msg = f"there is no folder {folder}"
+        raise RequestError(msg, hint="Name the folder that holds the files.")
+    files = (p for p in folder.rglob("*") if p.suffix.lower() in endings and p.is_file())
+    named = {str(path.relative_to(folder)): path for path in files}
+    if not named:
+        msg = f"{shown(folder)} holds no file that ends in {', '.join(sorted(endings))}"
+        raise RequestError(msg, hint="Name another folder.")
+    for name in named:
+        check_name(name)
+    return dict(sorted(named.items()))
+
+
+def check_name(name: str) -> None:
+    """Make sure that the name of a file can stand in a list.
+
+    Raises
+    ------
+    RequestError
+        If it is not UTF-8, or holds a tab or a line feed.
+    """
+    undecoded = any("\ud800" <= letter <= "\udfff" for letter in name)
+    if undecoded or "\t" in name or "\n" in name:
+        msg = f"the name {name!r} is no UTF-8, or holds a tab or a line feed"
+        raise RequestError(msg, hint="Rename the file.")
+
+
 def list_folder(
     folder: Path, endings: Collection[str], known: Collection[str], base: Path
 ) -> list[Listed]:
-    """List the files of a folder and of those below it, in the order of their paths.
+    """List the files of a folder and of those below it, in the order of their names.
 
     The id of a file is whatever of its name is the id of an item: the path within the folder or
-    the name alone, with or without its ending; if none is, the name without its ending.
+    the name alone, without or with its ending; if none is, the path within the folder.
 
     Parameters
     ----------
@@ -72,26 +165,22 @@ def list_folder(
     Raises
     ------
     RequestError
-        If there is no such folder, it holds no such file, or two files get the same id.
+        If the files cannot be listed, or two of them are of the same item.
     """
-    if not folder.is_dir():
-        msg = f"there is no folder {folder}"
-        raise RequestError(msg, hint="Name the folder that holds the files.")
-    files = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in endings and p.is_file()]
-    if not files:
-        msg = f"{shown(folder)} holds no file that ends in {', '.join(sorted(endings))}"
-        raise RequestError(msg, hint="Name another folder, or write the list by hand.")
-    wanted, start = {*known}, folder.resolve()
-    listed = [_entry(path.resolve(), path.relative_to(folder), wanted, base) for path in files]
+    wanted, start, root = {*known}, folder.resolve(), base.resolve()
+    listed = []
+    for name in files_below(folder, endings):
+        path = start / name  # not resolved: a link stays where it is, wherever it leads
+        told = str(path.relative_to(root) if path.is_relative_to(root) else path)
+        check_name(told)
+        listed.append(Listed(_id_of(Path(name), wanted), told, path))
     _refuse_doubles(listed, start)
     return listed
 
 
-def _entry(path: Path, within: Path, known: set[str], base: Path) -> Listed:
+def _id_of(within: Path, known: set[str]) -> str:
     names = (str(within.with_suffix("")), str(within), within.stem, within.name)
-    item = next((name for name in names if name in known), within.stem)
-    root = base.resolve()
-    return Listed(item, str(path.relative_to(root) if path.is_relative_to(root) else path), path)
+    return next((name for name in names if name in known), str(within))
 
 
 def _refuse_doubles(listed: Iterable[Listed], folder: Path) -> None:
@@ -102,15 +191,7 @@ def _refuse_doubles(listed: Iterable[Listed], folder: Path) -> None:
             msg = f"{shown(one)} and {shown(other)} would both be {each.id!r}"
             hint = f"Rename one of them, or write the list of {shown(folder)} by hand."
             raise RequestError(msg, hint=hint)
-        if not (each.id.strip() and _is_text(each.id + each.name)):
-            msg = f"the name {each.name!r} is blank, no UTF-8, or holds a tab or a line feed"
-            raise RequestError(msg, hint="Rename the file.")
         first[each.id] = each.path
-
-
-def _is_text(name: str) -> bool:
-    undecoded = any("\ud800" <= letter <= "\udfff" for letter in name)
-    return not (undecoded or "\t" in name or "\n" in name)
 
 
 def keep_list(path: Path, listed: Iterable[Listed]) -> None:

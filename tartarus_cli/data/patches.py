@@ -18,7 +18,7 @@ from tartarus_cli.errors import FileError
 
 AGAIN = "Make it again with 'tartarus patches'."
 FEATURES, INDEX = "features", "index"
-COMPLETE, FINGERPRINT = "complete", "fingerprint"
+COMPLETE, FINGERPRINT, SCALER_PATCHES = "complete", "fingerprint", "scaler_patches"  # attributes
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Patches:
         return len(self.used), int(frames), int(bins), 1
 
     @property
-    def made_as(self) -> tuple[tuple[int, ...], str]:
-        """What two files of patches share that were made and scaled in the same way."""
-        return self.shape[1:], str(self.attributes.get(FINGERPRINT, ""))
+    def fingerprint(self) -> str:
+        """What two files share that were made and scaled together; empty if they do not tell."""
+        return str(self.attributes.get(FINGERPRINT, ""))
 
     def rows(self, samples: slice | NDArray[np.integer]) -> NDArray[np.float32]:
         """Read some samples, ``(samples, frames, bins, 1)``; neighbours are read in one go."""
@@ -142,8 +142,9 @@ def checked_parts(path: Path, store: h5py.File) -> tuple[Any, Any]:
         expected = "(rows, 1, frames, bins) of float32"
     elif 0 in features.shape[2:]:
         found, expected = f"patches {features.shape[2:]}", "frames and bins"
-    elif index.size * max(1, index.dtype.itemsize) > MOST_DEFLATED * stored:
-        found, expected = f"{index.size:,} rows in {stored:,} bytes", "rows that were written"
+    elif max(features.nbytes, index.nbytes) > MOST_DEFLATED * stored:
+        found = f"{features.shape[0]:,} patches {features.shape[2:]} in {stored:,} bytes"
+        expected = "patches that were written"
     elif index.shape != features.shape[:1]:
         found = f"index {index.shape}"
         expected = f"({features.shape[0]},), an id for each row of features"

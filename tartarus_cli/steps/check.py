@@ -29,11 +29,13 @@ from tartarus_cli.data.checks.presence import (
 )
 from tartarus_cli.data.checks.report import Problem, Report
 from tartarus_cli.data.checks.truth import check_listening
+from tartarus_cli.data.patches import AGAIN
 from tartarus_cli.errors import DataError, RequestError, TartarusError, nearest, shown
 from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.progress import UNWATCHED, Progress, Task
 from tartarus_cli.steps.needs import Lack, check_request, concerned, missing
+from tartarus_cli.steps.preparation import check_scaler_fits, recipe_of
 from tartarus_cli.steps.sources import settle
 from tartarus_cli.steps.vocabulary import check_vocabulary
 from tartarus_cli.workspace import SPLITS, DataFile, Inventory, Kind, Workspace
@@ -50,6 +52,15 @@ class SettingSummary:
     sparse: bool
 
 
+@dataclass(frozen=True)
+class PatchSummary:
+    """Patches of one kind."""
+
+    frames: int
+    bins: int
+    transform: str
+
+
 @dataclass
 class DatasetSummary:
     """What a dataset holds, and what can be done with it."""
@@ -59,7 +70,9 @@ class DatasetSummary:
     classes: int | None = None
     density: float | None = None  # of the truth
     settings: dict[str, SettingSummary] = field(default_factory=dict)
-    patches: dict[str, PatchKind] = field(default_factory=dict)  # "1 × 15 s" → what they are like
+    patches: dict[str, PatchSummary] = field(
+        default_factory=dict
+    )  # "1 × 15 s" → what they are like
     ready: dict[str, int] = field(default_factory=dict)  # experiment → settings to name
     waiting: dict[str, list[str]] = field(default_factory=dict)  # experiment → what it lacks
     borrowed: list[str] = field(default_factory=list)  # those of other datasets: with --dataset
@@ -209,7 +222,7 @@ class _Facts:
     checked: list[Checked] = field(default_factory=list)
     labels: int | None = None
     truth: csr_array | None = None
-    patches: dict[str, PatchKind] = field(default_factory=dict)
+    patches: dict[Path, tuple[DataFile, PatchKind]] = field(default_factory=dict)
 
 
 def _size(files: Iterable[DataFile]) -> int:
@@ -235,6 +248,7 @@ def _check_files(
     facts.labels = len(lists[labels]) if labels else None
     check_labels((labels, lists[labels]) if labels else None, facts.checked, report)
     check_widths([c for c in facts.checked if c.file.kind is Kind.FEATURES], report)
+    _check_scalers(one_each, facts, report)
     for file in one_each:
         if file.kind is Kind.VOCABULARY:
             check_vocabulary(file, facts.checked, report)
@@ -261,11 +275,32 @@ def _check_contents(
         ids = facts.sets.get(file.split)
         kind = check_patches(file, ids, report, partial(_advance, task, size))
         if kind is not None:
-            facts.patches[f"{file.fields['count']} × {file.fields['seconds']} s"] = kind
+            facts.patches[file.path] = file, kind
     elif file.kind is Kind.SCALER:
         check_scaler(file, report)
     else:
         task.advance(size)
+
+
+def _check_scalers(files: Iterable[DataFile], facts: _Facts, report: Report) -> None:
+    """Check that patches of one kind were made together, and with the scaler beside them."""
+    made = dict[tuple[str, str], tuple[DataFile, PatchKind]]()
+    for file, kind in facts.patches.values():
+        name = file.fields["count"], file.fields["seconds"]
+        first = made.setdefault(name, (file, kind))[1]
+        if kind.made_as != first.made_as:
+            report.error(
+                file.path,
+                f"patches that were not made together with {made[name][0].path.name}",
+                expected="the same transform, scaler and seed",
+                hint=AGAIN,
+            )
+    for file in files:
+        found = made.get((file.fields.get("count", ""), file.fields.get("seconds", "")))
+        recipe = recipe_of(found[1].attributes) if found else None
+        if file.kind is Kind.SCALER and found and recipe:
+            with report.catching():
+                check_scaler_fits(file.path, recipe, found[1].attributes)
 
 
 def _advance(task: Task, size: int, share: float) -> None:
@@ -317,7 +352,9 @@ class _Counts:
 
 def _summary(inventory: Inventory, dataset: str, facts: _Facts) -> DatasetSummary:
     summary = DatasetSummary({s: len(facts.sets[s]) for s in SPLITS if s in facts.sets})
-    summary.patches = dict(facts.patches)
+    for file, found in facts.patches.values():
+        name = f"{file.fields['count']} × {file.fields['seconds']} s"
+        summary.patches[name] = PatchSummary(found.frames, found.bins, found.transform)
     for each in facts.checked:
         kind, shape = each.file.kind, each.matrix.shape
         if kind is Kind.FEATURES and each.file.split == "train":

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.lists import keep_list, list_folder, read_list
+from tartarus_cli.data.lists import Source, find_listed, keep_list
 from tartarus_cli.errors import DataError, FileError, shown
 from tartarus_cli.files import read_text
 from tartarus_cli.progress import Task
@@ -42,42 +43,64 @@ def find_documents(
     """
     workspace, place = inventory.workspace, inventory.workspace.place
     path = place(Kind.TEXT_LIST, dataset=dataset)
-    if folder is not None:
-        listed = list_folder(folder.expanduser(), ENDINGS, ids, workspace.text)
-    else:
-        file = inventory.find(Kind.TEXT_LIST, dataset=dataset)
-        if file is None:
-            msg = f"{shown(path)} is missing: it says which document each item has"
-            hint = "Write it, 'id <tab> path' a line, or let --text FOLDER make it."
-            raise DataError(msg, hint=hint)
-        listed = read_list(file.path, workspace.text)
+    hint = "List the documents in it (id, tab, path), or name their folder: --text FOLDER. "
+    hint += f"Paths start from {shown(workspace.text)}."
+    source = Source(Kind.TEXT_LIST, workspace.text, folder, ENDINGS, hint)
+    listed = find_listed(inventory, dataset, ids, source)
     known = {*ids}
     documents = {each.id: each.path for each in listed if each.id in known}
-    source = folder or path
-    if not documents:
-        msg = f"{shown(source)}: none of its ids ({listed[0].id!r}, …) is an item of {dataset}"
-        raise DataError(msg, hint=f"Items of {dataset} have ids such as {next(iter(ids))!r}.")
-    _check_files(documents.values(), source, workspace.text)
+    _check_files(documents, folder or path, workspace.text)
     if folder is not None:
         keep_list(path, listed)
     return documents
 
 
-def _check_files(paths: Collection[Path], source: Path, base: Path) -> None:
-    missing = [path for path in paths if not path.is_file()]
+def _check_files(documents: Mapping[str, Path], source: Path, base: Path) -> None:
+    hint = f"Paths in the list start from {shown(base)}; correct them."
+    missing = []
+    for item, path in documents.items():
+        try:
+            missing += [] if _is_file(path) else [path]
+        except OSError as problem:
+            msg = f"{shown(source)}: the path of {item!r} cannot be used ({problem.strerror})"
+            raise DataError(msg, hint=hint) from None
     if missing:
         more = f", as are {len(missing) - 1:,} more" if len(missing) > 1 else ""
         msg = f"{shown(missing[0])} is missing{more}, though {shown(source)} lists it"
-        raise DataError(msg, hint=f"Paths in the list start from {shown(base)}; correct them.")
-    for path in paths:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise FileError(
-                path,
-                found=f"{size / (1 << 20):,.0f} MiB",
-                expected=f"a document of at most {MOST_BYTES >> 20} MiB",
-                hint="Cut it, or take it off the list.",
-            )
+        raise DataError(msg, hint=hint)
+    for path in documents.values():
+        _check_size(path)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; unlike pathlib's, no other trouble is taken for a no."""
+    try:
+        return S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _check_size(path: Path) -> None:
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise FileError(
+            path,
+            found=f"{size / (1 << 20):,.0f} MiB",
+            expected=f"a document of at most {MOST_BYTES >> 20} MiB",
+            hint="Cut it, or take it off the list.",
+        )
+
+
+def read_document(path: Path) -> str:
+    """Read one document.
+
+    Raises
+    ------
+    FileError
+        If it is not UTF-8, or huge.
+    """
+    _check_size(path)
+    return read_text(path)
 
 
 @dataclass(frozen=True)

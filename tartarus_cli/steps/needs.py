@@ -20,6 +20,7 @@ from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.steps.sources import patch_source
 from tartarus_cli.workspace import DataFile, Inventory, Kind, patch_fields
 
+CUT = (Kind.PATCHES, Kind.SCALER)
 FED = (Kind.FEATURES, Kind.WORD_VECTORS)  # what a network is fed of a setting
 
 
@@ -200,6 +201,6 @@ def concerned(
             or (file.fields.get("fact"), file.fields.get("dim")) == (wanted.fact, str(wanted.dim))
             or (file.fields.get("fact") == "class" and file.split == "test" and not recommendation)
             or (file.kind in FED and file.fields["setting"] in settings)
-            or (file.kind is Kind.PATCHES and patches and patches.items() <= file.fields.items())
+            or (file.kind in CUT and patches and patches.items() <= file.fields.items())
         )
     ]

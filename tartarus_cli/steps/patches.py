@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from pydantic import ValidationError
 from tartarus_cli.audio import TRANSFORMS, planned
 from tartarus_cli.audio.decoding import ENDINGS
 from tartarus_cli.audio.patches import PatchRecipe
-from tartarus_cli.audio.scaler import Scaler, fit_scaler
+from tartarus_cli.audio.scaler import Scaler, fingerprint, fit_scaler
 from tartarus_cli.data.arrays import open_dense
 from tartarus_cli.data.dataset import read_sets
-from tartarus_cli.data.lists import Listed, keep_list, list_folder, read_list
-from tartarus_cli.data.patches import FINGERPRINT, write_patches, write_scaler
+from tartarus_cli.data.lists import Listed, Source, find_listed, keep_list
+from tartarus_cli.data.patches import FINGERPRINT, SCALER_PATCHES, write_patches, write_scaler
 from tartarus_cli.errors import DataError, RequestError, shown
 from tartarus_cli.files import locked, remove_leftovers, replacing, shared_folder, write_text
 from tartarus_cli.options import parse_options
@@ -159,7 +159,6 @@ def make_patches(
         if not rows["train"]:
             _refuse_all(order, reasons, errors)
         files, shape = _write(workspace, order, rows, progress, check)
-        shutil.rmtree(staging, ignore_errors=True)
     return PatchesMade(
         dataset=order.dataset,
         recipe=order.recipe,
@@ -174,29 +173,26 @@ def make_patches(
 
 
 def listed_recordings(
-    inventory: Inventory, order: PatchesOrder, ids: Iterable[str]
+    inventory: Inventory, order: PatchesOrder, ids: Collection[str], *, keep: bool = True
 ) -> dict[str, Listed]:
-    """Return the recordings of a dataset by id; the list is made first where a folder is named."""
+    """Return the recordings of a dataset by id; a list made from a folder is kept, if so wanted."""
     workspace = inventory.workspace
-    place = workspace.place(Kind.AUDIO_LIST, dataset=order.dataset)
-    if order.folder is not None:
-        listed = list_folder(order.folder, ENDINGS, {*ids}, workspace.audio)
-        keep_list(place, listed)
-    else:
-        hint = "List the recordings in it (id, tab, path), or name their folder: --audio FOLDER. "
-        hint += f"Paths start from {shown(workspace.audio)}."
-        file = inventory.require(Kind.AUDIO_LIST, dataset=order.dataset, hint=hint)
-        listed = read_list(file.path, workspace.audio)
+    hint = "List the recordings in it (id, tab, path), or name their folder: --audio FOLDER. "
+    hint += f"Paths start from {shown(workspace.audio)}."
+    source = Source(Kind.AUDIO_LIST, workspace.audio, order.folder, ENDINGS, hint)
+    listed = find_listed(inventory, order.dataset, ids, source)
+    if keep and order.folder is not None:
+        keep_list(workspace.place(Kind.AUDIO_LIST, dataset=order.dataset), listed)
     return {each.id: each for each in listed}
 
 
 def _refuse_old_names(inventory: Inventory, order: PatchesOrder, sets: Iterable[str]) -> None:
     """Never make patches that would then contradict those of an older name."""
     for split in sets:
-        found = inventory.find(Kind.PATCHES, split=split, **_fields(order))
-        if found is not None and not inventory.is_canonical(found):
-            msg = f"{shown(found.path)} is there already, the same patches under an older name"
-            raise DataError(msg, hint="Use it as it is, or move it away to make others.")
+        for found in inventory.select(Kind.PATCHES, split=split, **_fields(order)):
+            if not inventory.is_canonical(found):
+                msg = f"{shown(found.path)} is there already, the same patches under an older name"
+                raise DataError(msg, hint="Use it as it is, or move it away to make others.")
 
 
 def _tell_of_gaps(
@@ -207,10 +203,6 @@ def _tell_of_gaps(
     if strangers:
         some = ", ".join(strangers[:3]) + (", …" if len(strangers) > 3 else "")
         progress.warn(f"{len(strangers):,} recordings belong to no item and are not used: {some}")
-    if not known & listed.keys():
-        item = sets["train"][0]
-        msg = f"the list of recordings names no item; an item is {item!r}, for example"
-        raise DataError(msg, hint="Correct the list, or the names of the files.")
     by_path: dict[Path, str] = {}
     doubles = [
         f"{by_path[each.path]} and {item}"
@@ -224,7 +216,11 @@ def _tell_of_gaps(
 
 @contextmanager
 def _alone(workspace: Workspace, order: PatchesOrder) -> Iterator[None]:
-    """Let nobody else work at this dataset, and remove what a killed command left half written."""
+    """Let nobody else work at this dataset, and remove what killed commands left.
+
+    What they wrote half goes at once, the patches of other kinds that they had prepared when this
+    command is done.
+    """
     folder, fields = workspace.data / "patches", _fields(order)
     written = {workspace.place(Kind.PATCHES, split=split, **fields) for split in SPLITS}
     written.add(workspace.place(Kind.SCALER, **fields))
@@ -233,6 +229,8 @@ def _alone(workspace: Workspace, order: PatchesOrder) -> Iterator[None]:
         for place in {path.parent for path in written}:
             remove_leftovers(place, {path.name for path in written})
         yield
+        for staging in folder.glob(f".making_{escape(order.dataset)}_*"):
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _fields(order: PatchesOrder) -> dict[str, str]:
@@ -256,11 +254,10 @@ def _prepare(
     """Prepare all recordings; what has been prepared before takes no time."""
     prepared, failed = dict[str, Prepared](), list[Failed]()
     studio.staging.mkdir(parents=True, exist_ok=True)
-    spread = replace(effort, jobs=min(effort.jobs, len(recordings)))
     kept = shared_folder(studio.kept) if studio.keep else nullcontext()
     with kept, progress.task("preparing recordings", len(recordings)) as task:
         began = time.monotonic()
-        for number, each in enumerate(prepare_all(studio, recordings, spread, check), 1):
+        for number, each in enumerate(prepare_all(studio, recordings, effort, check), 1):
             if isinstance(each, Failed):
                 failed.append(each)
             else:
@@ -315,7 +312,7 @@ def _write(
         scaler = fit_scaler(_some_of(blocks(rows["train"]), chosen))
         files = [workspace.place(Kind.SCALER, **fields)]
         write_scaler(stack.enter_context(replacing(files[0])), scaler.mean, scaler.scale)
-        told = _attributes(recipe, scaler)
+        told = _attributes(order, scaler)
         for split, prepared in rows.items():
             files.append(workspace.place(Kind.PATCHES, split=split, **fields))
             ids = [each.recording.item for each in prepared for _ in range(recipe.per_item)]
@@ -344,8 +341,9 @@ def _some_of(
             yield block[wanted]
 
 
-def _attributes(recipe: PatchRecipe, scaler: Scaler) -> dict[str, Any]:
+def _attributes(order: PatchesOrder, scaler: Scaler) -> dict[str, Any]:
     """Return what a file of patches says of how it was made."""
+    recipe = order.recipe
     told = recipe.model_dump(exclude={"parameters"}) | recipe.parameters.model_dump()
-    named = recipe.model_dump_json().encode() + scaler.mean.tobytes() + scaler.scale.tobytes()
-    return told | {FINGERPRINT: blake2b(named, digest_size=16).hexdigest()}
+    told |= {SCALER_PATCHES: order.scaler_patches}
+    return told | {FINGERPRINT: fingerprint(recipe, scaler)}

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import quote
 
 from tartarus_cli.audio import TRANSFORMS
 from tartarus_cli.audio.decoding import RecordingError
-from tartarus_cli.audio.patches import decibels, patch_starts
+from tartarus_cli.audio.patches import PatchRecipe, decibels, patch_starts
 from tartarus_cli.data.dataset import read_sets
-from tartarus_cli.errors import DataError, RequestError, nearest, shown
+from tartarus_cli.data.patches import reading
+from tartarus_cli.errors import DataError, FileError, RequestError, nearest, shown
 from tartarus_cli.pictures import draw_spectrogram
 from tartarus_cli.steps.patches import PatchesOrder, listed_recordings
+from tartarus_cli.steps.preparation import recipe_of
 from tartarus_cli.steps.recordings import Studio, spectrogram
-from tartarus_cli.workspace import Workspace
+from tartarus_cli.workspace import Inventory, Kind, Workspace
 
 LONGEST_NAME = 100
+USUAL = "cqt"  # the transform that is meant if none is named
 
 
 def show_patches(workspace: Workspace, order: PatchesOrder, item: str, to: Path | None) -> Path:
-    """Draw the patches of one item as ``patches`` would cut them; return the picture's path.
+    """Draw the patches of one item; return the picture's path.
+
+    They are those that ``patches`` would cut with these parameters; but where they are the usual
+    ones, and patches of one other kind have been made, they are those.
 
     Parameters
     ----------
@@ -42,14 +49,17 @@ def show_patches(workspace: Workspace, order: PatchesOrder, item: str, to: Path 
     """
     inventory = workspace.scan()
     ids = [each for ids in read_sets(inventory, order.dataset).values() for each in ids]
+    if to is not None and to.is_dir():
+        msg = f"{to} is a folder"
+        raise RequestError(msg, hint="Name a file that ends in .png or .svg.")
     if item not in ids:
         msg = f"{order.dataset} has no item {item!r}"
         raise RequestError(msg, hint=nearest(item, ids[:10_000]))
-    listed = listed_recordings(inventory, order, ids)
+    listed = listed_recordings(inventory, order, ids, keep=False)
     if item not in listed:
         msg = f"the list of recordings does not name {item!r}"
         raise DataError(msg, hint="Add it to the list.")
-    recipe, path = order.recipe, listed[item].path
+    recipe, path = _recipe(inventory, order), listed[item].path
     studio = Studio(recipe, workspace.spectrograms, workspace.spectrograms, keep=False)
     try:
         magnitude = spectrogram(studio, path)
@@ -65,9 +75,20 @@ def show_patches(workspace: Workspace, order: PatchesOrder, item: str, to: Path 
         frames=frames,
         seconds_per_frame=recipe.parameters.hop_length / recipe.parameters.sample_rate,
         frequencies=TRANSFORMS.get(recipe.transform).frequencies(recipe.parameters),
-        title=f"{item} ({order.dataset})",
+        title=f"{item} ({order.dataset}): {recipe.told}",
     )
     return picture
+
+
+def _recipe(inventory: Inventory, order: PatchesOrder) -> PatchRecipe:
+    usual = PatchRecipe.model_validate({"transform": USUAL, "parameters": {}})
+    made = []
+    for file in inventory.select(Kind.PATCHES, dataset=order.dataset, split="train"):
+        with suppress(FileError), reading(file.path) as store:
+            made.append(recipe_of(store.attrs))
+    asked = order.recipe.model_copy(update={"seed": usual.seed})
+    only = made[0] if len(made) == 1 else None
+    return only if asked == usual and only is not None else order.recipe
 
 
 def _file_name(item: str) -> str:

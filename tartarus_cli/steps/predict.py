@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +20,7 @@ from tartarus_cli.files import replacing
 from tartarus_cli.models import LayerInfo, Model, Predictor, Store, open_predictor
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
+from tartarus_cli.steps.preparation import check_vocabulary_kept
 from tartarus_cli.steps.sources import check_words, samples_at_once, sources_of
 from tartarus_cli.workspace import Inventory, Kind, Workspace
 
@@ -83,12 +84,9 @@ def predict(
     asked = options or PredictOptions()
     model = Store(workspace).get(name)
     layer = model.layer(asked.layer) if asked.layer is not None else None
-    inventory, dataset = workspace.scan(), model.manifest.dataset
+    inventory = workspace.scan()
     chosen = _splits(inventory, model, asked.split or ("test" if layer is None else "all"))
-    sources = sources_of(model.experiment, model.manifest.settings)
-    sets = [open_set(inventory, dataset, sources, each) for each in chosen]
-    for items in sets:
-        _check_inputs(model, items)
+    sets = _open_sets(inventory, model, chosen, asked.pool)
     outputs = [_output(workspace, model, layer, items, asked.pool) for items in sets]
     with ExitStack() as stack:
         check = stack.enter_context(between_steps())
@@ -108,13 +106,13 @@ def predict(
     paths = [(output.path, output.ids_path) for output in outputs]
     return Prediction(
         model=model.name,
-        dataset=dataset,
+        dataset=model.manifest.dataset,
         splits={items.split: len(o.ids) for items, o in zip(sets, outputs, strict=True)},
         width=predictor.width,
         files=[path for path, _ in paths] + [ids for _, ids in paths if ids is not None],
         layer=layer.name if layer else None,
         setting=_setting(model, layer.name) if layer and paths[0][1] is None else None,
-        absent=tuple(each for each in splits_of(inventory, dataset) if each not in chosen),
+        absent=tuple(s for s in splits_of(inventory, model.manifest.dataset) if s not in chosen),
         by_patch=asked.pool == "none" and any(items.patches for items in sets),
         without_patch={s.split: len(s.ids) - len(np.unique(s.items)) for s in sets if s.patches},
     )
@@ -130,6 +128,21 @@ def _splits(inventory: Inventory, model: Model, asked: str) -> list[str]:
     return [asked]
 
 
+def _open_sets(
+    inventory: Inventory, model: Model, splits: Sequence[str], pool: Pool
+) -> list[ItemSet]:
+    """Open sets of items, and make sure that they are like those that the model was trained on."""
+    sources = sources_of(model.experiment, model.manifest.settings)
+    sets = [open_set(inventory, model.manifest.dataset, sources, each) for each in splits]
+    for items in sets:
+        _check_inputs(model, items)
+    check_vocabulary_kept(model, inventory)
+    if pool != "mean" and not any(items.patches for items in sets):
+        msg = f"--pool {pool}: {model.name} reads no patches, an item has one row anyway"
+        raise RequestError(msg, hint="Leave it out.")
+    return sets
+
+
 def _check_inputs(model: Model, items: ItemSet) -> None:
     """Make sure that the inputs are what the model was trained on."""
     trained = [layer.shape for layer in model.manifest.layers if layer.kind == "InputLayer"]
@@ -139,8 +152,7 @@ def _check_inputs(model: Model, items: ItemSet) -> None:
             msg = f"{each.path.name} is {wide} wide, but {model.name} was trained on {was}"
             raise DataError(msg, hint="Compute it as for the training, or train again.")
     check_words(model.experiment, items)
-    fingerprint = items.patches.made_as[1] if items.patches else ""
-    if items.patches and fingerprint and fingerprint not in model.manifest.inputs.values():
+    if items.patches and items.patches.fingerprint != model.manifest.patches:
         msg = f"{shown(items.patches.path)} was made otherwise than the patches that {model.name} "
         msg += "was trained on: with another transform, scaler or seed"
         raise DataError(msg, hint="Make the patches again as they were, or train again.")

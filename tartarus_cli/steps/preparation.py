@@ -10,12 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from tartarus_cli.audio.patches import PatchRecipe
-from tartarus_cli.audio.scaler import Scaler
+from tartarus_cli.audio.scaler import Scaler, fingerprint
 from tartarus_cli.data.dataset import ItemSet
-from tartarus_cli.data.patches import COMPLETE, FINGERPRINT, read_scaler
-from tartarus_cli.errors import FileError, RequestError, TartarusError
+from tartarus_cli.data.patches import AGAIN, COMPLETE, FINGERPRINT, SCALER_PATCHES, read_scaler
+from tartarus_cli.errors import FileError, RequestError, TartarusError, shown
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.files import read_text, replacing, write_text
+from tartarus_cli.files import read_text, replacing, same_bytes, write_text
 from tartarus_cli.models import Model
 from tartarus_cli.steps.sources import patch_source
 from tartarus_cli.steps.vocabulary import read_vocabulary
@@ -40,12 +40,53 @@ def keep_preparation(
         scaler = inventory.find(Kind.SCALER, **fields)
         recipe = recipe_of(items.patches.attributes)
         if recipe is not None and scaler is not None:
+            check_scaler_fits(scaler.path, recipe, items.patches.attributes)
             write_text(folder / RECIPE, recipe.model_dump_json(indent=2) + "\n")
             _copy(scaler.path, folder / SCALER)
     elif len(settings) == 1:
         vocabulary = inventory.find(Kind.VOCABULARY, setting=settings[0], dataset=dataset)
         if vocabulary is not None:
             _copy(vocabulary.path, folder / VOCABULARY)
+
+
+def check_scaler_fits(path: Path, recipe: PatchRecipe, attributes: Mapping[str, Any]) -> None:
+    """Make sure that a scaler is the one that a file of patches was scaled with.
+
+    Raises
+    ------
+    FileError
+        If it is damaged or another one.
+    """
+    scaler = Scaler(*read_scaler(path))
+    if fingerprint(recipe, scaler) != str(attributes.get(FINGERPRINT, "")):
+        raise FileError(
+            path,
+            found="another scaler than that of the patches",
+            expected="the one that was written with them",
+            hint=AGAIN,
+        )
+
+
+def check_vocabulary_kept(model: Model, inventory: Inventory) -> None:
+    """Make sure that a setting is still made with the vocabulary that a model learnt with.
+
+    Raises
+    ------
+    FileError
+        If it was made again, with another one.
+    """
+    kept = model.folder / VOCABULARY
+    if not kept.exists():
+        return
+    (setting,) = model.manifest.settings
+    now = inventory.find(Kind.VOCABULARY, setting=setting, dataset=model.manifest.dataset)
+    if now is not None and not same_bytes(kept, now.path):
+        raise FileError(
+            now.path,
+            found=f"another vocabulary than {model.name} was trained with",
+            expected=f"that of {shown(kept)}",
+            hint="Train again, or make the setting again as it was.",
+        )
 
 
 def _copy(path: Path, to: Path) -> None:
@@ -57,7 +98,9 @@ def recipe_of(attributes: Mapping[str, Any]) -> PatchRecipe | None:
     """Read from the attributes of a file of patches how they were made, if they tell."""
     plain = {name: _plain(value) for name, value in attributes.items()}
     own = {name: plain.get(name) for name in ("transform", "per_item", "seconds", "seed")}
-    rest = {n: v for n, v in plain.items() if n not in (*own, COMPLETE, FINGERPRINT)}
+    rest = {
+        n: v for n, v in plain.items() if n not in (*own, COMPLETE, FINGERPRINT, SCALER_PATCHES)
+    }
     try:
         return PatchRecipe.model_validate(own | {"parameters": rest})
     except (ValidationError, TartarusError):
@@ -89,7 +132,10 @@ def open_recipe(model: Model) -> tuple[PatchRecipe, Scaler]:
         recipe = PatchRecipe.model_validate_json(read_text(path))
     except (ValidationError, TartarusError) as problem:
         raise _damaged(path, problem) from None
-    return recipe, Scaler(*read_scaler(model.folder / SCALER))
+    scaler = Scaler(*read_scaler(model.folder / SCALER))
+    if scaler.mean.shape != (recipe.frames * recipe.bins,):
+        raise _damaged(model.folder / SCALER, ValueError(f"{len(scaler.mean):,} positions"))
+    return recipe, scaler
 
 
 def open_vocabulary(model: Model) -> Vocabulary:

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ from tartarus_cli.errors import FileError, TartarusError
 from tartarus_cli.files import digest
 
 AHEAD = 4  # recordings handed to each process before their turn
+TIMEOUT_S = 300  # for a recording, unless the user says otherwise
 GLANCE_S = 0.2  # how often an interruption is looked for
 LOADED = ("librosa.core", "librosa.filters", "soundfile", "soxr", "threadpoolctl")  # once for all
 
@@ -81,15 +82,15 @@ class Effort:
     timeout: float  # seconds for each recording
 
 
-def effort(jobs: int | None, timeout: float) -> Effort:
+def effort(jobs: int | None, timeout: float | None) -> Effort:
     """Return how the work is spread; by default over all cores that this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)
     cores = len(allowed(0)) if allowed else os.cpu_count() or 1
-    return Effort(jobs or cores, timeout)
+    return Effort(jobs or cores, timeout or TIMEOUT_S)
 
 
 def prepare_all(
-    studio: Studio, recordings: Iterable[Recording], spread: Effort, check: Callable[[], None]
+    studio: Studio, recordings: Sequence[Recording], spread: Effort, check: Callable[[], None]
 ) -> Iterator[Prepared | Failed]:
     """Prepare recordings side by side; they come in the order in which they are done.
 
@@ -98,7 +99,7 @@ def prepare_all(
     studio
         What to make of them, and where to.
     recordings
-        As many as one likes: they are handed out a few at a time.
+        They are handed out a few at a time.
     spread
         How many processes, and how long one recording may take.
     check
@@ -111,13 +112,14 @@ def prepare_all(
     TartarusError
         If processes end whatever they are given.
     """
+    jobs = max(1, min(spread.jobs, len(recordings)))
     pool = ProcessPool(
-        spread.jobs, initializer=_begin, initargs=(studio.recipe,), context=_fresh_processes()
+        jobs, initializer=_begin, initargs=(studio.recipe,), context=_fresh_processes()
     )
     todo, under_way = iter(recordings), dict[Future[Prepared | Failed], Recording]()
     try:
         while True:
-            for each in islice(todo, AHEAD * spread.jobs - len(under_way)):
+            for each in islice(todo, AHEAD * jobs - len(under_way)):
                 begun = pool.schedule(_attempt, args=(studio, each), timeout=spread.timeout)
                 under_way[begun] = each
             if not under_way:
@@ -126,8 +128,8 @@ def prepare_all(
             check()
             for task in done:
                 yield _outcome(task, under_way.pop(task), spread)
-    except RuntimeError:
-        msg = "the processes that prepare recordings cannot go on"
+    except RuntimeError as problem:
+        msg = f"the processes that prepare recordings cannot go on: {problem}"
         hint = "Start again, it goes on where it was; with fewer --jobs, if memory is short."
         raise TartarusError(msg, hint=hint) from None
     finally:
@@ -182,6 +184,8 @@ def _attempt(studio: Studio, recording: Recording) -> Prepared | Failed:
         reason = str(problem)
     except OSError:
         raise
+    except MemoryError:
+        reason = "it needs more memory than there is"
     except Exception as problem:  # noqa: BLE001 — whatever a strange recording makes a library do
         reason = f"{type(problem).__name__}: {problem}"
     return Failed(recording, " ".join(reason.split())[:200])
@@ -197,7 +201,7 @@ def prepare(studio: Studio, recording: Recording) -> Prepared:
     """
     content = _digest(recording.path)
     recipe = studio.recipe
-    named = "\0".join([recipe.model_dump_json(), recording.item, content])
+    named = "\0".join([recipe.model_dump_json(), recording.item, str(recording.path), content])
     place = studio.staging / f"{blake2b(named.encode(), digest_size=16).hexdigest()}.npy"
     patches = _kept(place, (recipe.per_item, recipe.frames, recipe.bins), FLOOR_DB)
     if patches is None:

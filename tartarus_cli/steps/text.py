@@ -6,7 +6,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from scipy.sparse import save_npz, vstack
 
 from tartarus_cli.data.dataset import read_sets
 from tartarus_cli.errors import DataError, RequestError, shown
-from tartarus_cli.files import replacing
+from tartarus_cli.files import locked, remove_leftovers, replacing
 from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
@@ -82,7 +82,8 @@ def extract_text(
 ) -> TextFeatures:
     """Learn a vocabulary from the train documents and write the features of every set.
 
-    All files are written before any of them takes the place of an older one.
+    All files are written before any of them takes the place of an older one, the vocabulary first:
+    a command that was killed can be given again.
 
     Parameters
     ----------
@@ -96,25 +97,28 @@ def extract_text(
     Raises
     ------
     RequestError
-        If there is no such dataset, extractor or parameter, or the setting cannot be called so.
+        If there is no such dataset, extractor or parameter, or the setting cannot be called so, or
+        another command is making it.
     DataError
         If the list or a document is missing or damaged, or nothing can be learnt.
     """
     extractor = EXTRACTORS.get(asked.extractor)
     options = parse_options(extractor.options, asked.overrides, asked.extractor)
     _check_vectors(asked, extractor)
-    inventory = workspace.scan()
-    ids = read_sets(inventory, asked.dataset)
-    places = _places(inventory, asked, extractor, tuple(ids))
-    everyone = dict.fromkeys(item for items in ids.values() for item in items)
-    paths = find_documents(inventory, asked.dataset, everyone, asked.folder)
-    work = _amount(asked, options, ids, paths)
-    with progress.task("reading documents", work) as task:
-        sets = {split: Documents(items, paths, task) for split, items in ids.items()}
-        _read_all(sets[split] for split in ids if split != "train")
-        learnt = extractor.fit(Lesson(sets["train"], asked.seed, asked.vectors), options)
-        task.describe("writing features")
-        known = _write(sets, learnt, places)
+    ids = read_sets(workspace.scan(), asked.dataset)
+    places = _places(workspace, asked, extractor, tuple(ids))
+    with _alone(places):
+        inventory = workspace.scan()
+        _refuse_others(inventory, asked, places)
+        everyone = dict.fromkeys(item for items in ids.values() for item in items)
+        paths = find_documents(inventory, asked.dataset, everyone, asked.folder)
+        work = _amount(asked, options, ids, paths)
+        with progress.task("reading documents", work) as task:
+            sets = {split: Documents(items, paths, task) for split, items in ids.items()}
+            _read_all(sets[split] for split in ids if split != "train")
+            learnt = extractor.fit(Lesson(sets["train"], asked.seed, asked.vectors), options)
+            task.describe("writing features")
+            known = _write(sets, learnt, places)
     if learnt.remark:
         progress.say(learnt.remark)
     made = _made(asked, sets, learnt, known, places)
@@ -198,12 +202,12 @@ _ENDINGS: Mapping[Form, str] = {"sparse": "npz", "dense": "npy", "sequence": "np
 
 
 def _places(
-    inventory: Inventory, asked: TextRequest, extractor: Extractor, splits: Sequence[str]
+    workspace: Workspace, asked: TextRequest, extractor: Extractor, splits: Sequence[str]
 ) -> _Places:
-    """Return where the setting is written, unless that is where something else is."""
+    """Return where the setting is written."""
     _check_name(asked.name)
     fields = {"setting": asked.name, "dataset": asked.dataset}
-    place, ext = inventory.workspace.place, _ENDINGS[extractor.vocabulary.form]
+    place, ext = workspace.place, _ENDINGS[extractor.vocabulary.form]
     places = _Places(
         {split: place(Kind.FEATURES, split=split, ext=ext, **fields) for split in splits},
         place(Kind.VOCABULARY, **fields),
@@ -212,13 +216,27 @@ def _places(
     read = explain(places.vocabulary, "datasets/train_data")
     if read is None or read.fields != fields:
         raise _misnamed(asked.name)
+    return places
+
+
+@contextmanager
+def _alone(places: _Places) -> Iterator[None]:
+    """Let nobody else make this setting, and remove what a killed command left half written."""
+    folder, written = places.vocabulary.parent, places.files(with_vectors=True)
+    with locked(folder / f".making_{places.vocabulary.name}.lock"):
+        remove_leftovers(folder, {path.name for path in written})
+        yield
+
+
+def _refuse_others(inventory: Inventory, asked: TextRequest, places: _Places) -> None:
+    """Make sure that nothing else is called as the setting will be."""
+    fields = {"setting": asked.name, "dataset": asked.dataset}
     ours = {*places.files(with_vectors=True)} if places.vocabulary.exists() else set()
     for file in inventory.files:
         if fields.items() <= file.fields.items() and file.path not in ours:
             msg = f"{asked.dataset} has a setting {asked.name} already, made in another way: "
             hint = "Choose another name with --setting NAME, or move its files away."
             raise RequestError(msg + shown(file.path), hint=hint)
-    return places
 
 
 def _check_name(name: str) -> None:
@@ -245,13 +263,14 @@ def _write(
         for split, documents in sets.items():
             beside = stack.enter_context(replacing(places.features[split]))
             known[split] = _write_rows(beside, documents, learnt.vocabulary, check)
+        if learnt.word_vectors is not None:
+            beside = stack.enter_context(replacing(places.word_vectors))
+            np.save(beside, learnt.word_vectors, allow_pickle=False)
+        # the last to be written is the first to take its place: the others are then known as ours
         beside = stack.enter_context(replacing(places.vocabulary))
         document = learnt.vocabulary.model_dump(mode="json")
         text = json.dumps(document, ensure_ascii=False, indent=1)
         beside.write_text(text + "\n", encoding="utf-8", newline="\n")
-        if learnt.word_vectors is not None:
-            beside = stack.enter_context(replacing(places.word_vectors))
-            np.save(beside, learnt.word_vectors, allow_pickle=False)
     return known
 
 

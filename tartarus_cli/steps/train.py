@@ -113,6 +113,7 @@ def _trained(
         seed=order.seed,
         started=now(),
         items=_items(data),
+        patches=data.fit.set.patches.fingerprint if data.fit.set.patches else "",
         **surroundings(),
     )
     with _accounted(name, folder, manifest, progress):
@@ -172,8 +173,8 @@ def _content(path: Path, data: TrainingData) -> str:
     """Return the hash of a file; a file of patches, which may be very large, says its own."""
     for part in data.parts:
         patches = part.set.patches
-        if patches is not None and patches.path == path and patches.made_as[1]:
-            return patches.made_as[1]
+        if patches is not None and patches.path == path and patches.fingerprint:
+            return patches.fingerprint
     return digest(path)
 
 

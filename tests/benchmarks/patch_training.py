@@ -12,9 +12,9 @@ import subprocess
 import sys
 import tempfile
 from csv import DictReader
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -44,25 +44,35 @@ def make_file(path: Path, rows: int) -> None:
     write_patches(path, ids_of(rows), blocks, (FRAMES, BINS), {})
 
 
-def in_memory(patches: Patches) -> Patches:
-    """Return the same patches, all of them in memory."""
+@dataclass(frozen=True)
+class InMemory:
+    """The same patches in memory; each batch is picked from the whole."""
+
+    path: Path
+    values: NDArray[np.float32]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows, frames, bins, 1."""
+        return self.values.shape
+
+    def rows(self, which: slice | NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return some rows."""
+        return self.values[which]
+
+
+def in_memory(patches: Patches) -> InMemory:
+    """Read all patches."""
     whole = np.empty(patches.store.shape, np.float32)
     patches.store.read_direct(whole)
-
-    class Memory:
-        shape = whole.shape
-
-        def read_direct(self, out: NDArray[np.float32], source: Any, target: Any) -> None:
-            out[target] = whole[source]
-
-    return replace(patches, store=Memory())
+    return InMemory(patches.path, whole.reshape(patches.shape))
 
 
-def epoch_s(preset: str, patches: Patches) -> float:
+def epoch_s(preset: str, patches: Patches | InMemory) -> float:
     """Return the seconds of the second epoch; the first one compiles."""
     experiment = resolve(preset)
-    items = ItemSet("train", [], (patches,), patches.items)
-    rows = len(patches.items)
+    rows = patches.shape[0]
+    items = ItemSet("train", [], (cast("Any", patches),), np.arange(rows))
     targets = np.eye(experiment.targets.dim, dtype=np.float32)[
         np.arange(rows) % experiment.targets.dim
     ]

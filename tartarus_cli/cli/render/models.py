@@ -101,11 +101,16 @@ def predicted_new(workspace: Workspace, result: NewPrediction, *, json: bool) ->
     files = [workspace.within(path) for path in result.files]
     if json:
         what = {"model": result.model, "layer": result.layer, "files": files}
-        document({**what, "items": _items(result), "failed": result.failed})
+        document(
+            {**what, "items": _items(result), "failed": result.failed, "remarks": result.remarks}
+        )
         return
     console = out()
     if result.classes:
         console.print(_best_classes(result))
+    for name, remark in result.remarks.items():
+        told = f"[yellow]warning:[/] {plain(name)}: {plain(remark)}"
+        console.print(told, soft_wrap=True)
     for name, reason in result.failed.items():
         told = f"[yellow]warning:[/] {plain(name)} is left out: {plain(reason)}"
         console.print(told, soft_wrap=True)

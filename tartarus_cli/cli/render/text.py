@@ -39,8 +39,6 @@ def _known(made: TextFeatures) -> str:
 def _next(made: TextFeatures) -> str:
     if len(made.experiments) == 1:
         return f"tartarus run {made.experiments[0]} {made.setting}"
-    if len(made.experiments) == 1:
-        return f"tartarus run {made.experiments[0]} {made.setting}"
     if made.experiments:
         return f"tartarus run EXPERIMENT {made.setting}   (such as {', '.join(made.experiments)})"
     reads = "   (one that reads sequences)" if made.form == "sequence" else ""

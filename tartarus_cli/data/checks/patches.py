@@ -1,6 +1,7 @@
 """Checks of the files of spectrogram patches."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from tartarus_cli.data.checks.report import Report
 from tartarus_cli.data.patches import (
     AGAIN,
     COMPLETE,
+    FINGERPRINT,
     checked_parts,
     read_scaler,
     reading,
@@ -18,7 +20,7 @@ from tartarus_cli.data.patches import (
 )
 from tartarus_cli.workspace import DataFile
 
-ROWS = 256  # read at once
+BLOCK_BYTES = 32 << 20  # read at once
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,17 @@ class PatchKind:
 
     frames: int
     bins: int
-    transform: str  # empty if the file does not tell
+    attributes: Mapping[str, Any]  # what the file says of how they were made
+
+    @property
+    def made_as(self) -> tuple[int, int, str]:
+        """What the files of two sets share that were made and scaled together."""
+        return self.frames, self.bins, str(self.attributes.get(FINGERPRINT, ""))
+
+    @property
+    def transform(self) -> str:
+        """Name of the transform; empty if the file does not tell."""
+        return str(self.attributes.get("transform", ""))
 
 
 def check_patches(
@@ -62,7 +74,7 @@ def check_patches(
         used = np.array([bool(each) for each in named], bool)
         _check_values(file, features, used, report, seen)
         frames, bins = features.shape[2:]
-        return PatchKind(int(frames), int(bins), str(store.attrs.get("transform", "")))
+        return PatchKind(int(frames), int(bins), dict(store.attrs))
     return None
 
 
@@ -101,10 +113,11 @@ def _check_values(
     seen: Callable[[float], None],
 ) -> None:
     bad = 0
-    for start in range(0, features.shape[0], ROWS):
-        block = features[start : start + ROWS]
+    rows = max(1, BLOCK_BYTES // (4 * math.prod(features.shape[1:])))
+    for start in range(0, features.shape[0], rows):
+        block = features[start : start + rows]
         finite = np.isfinite(block).all(axis=(1, 2, 3))
-        bad += int((used[start : start + ROWS] & ~finite).sum())
+        bad += int((used[start : start + rows] & ~finite).sum())
         seen(len(block) / features.shape[0])
     if bad:
         report.error(
