@@ -11,7 +11,7 @@ demo: $(VENV)/.installed
 	$(BIN)/tartarus run rec_multi a-sem-emb audio-emb --workspace $(DEMO)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check

@@ -295,7 +295,9 @@ class _NetworkPredictor:
             msg = f"{shown(model.network)} cannot be loaded: {said}"
             raise DataError(msg, hint=f"Train {model.name} again.") from None
         if layer is not None:
-            network = keras.Model(network.inputs, network.get_layer(layer.name).output)
+            several = len(network.inputs) > 1  # as it is fed
+            inputs = network.inputs if several else network.inputs[0]
+            network = keras.Model(inputs, network.get_layer(layer.name).output)
         self._network = network
         self.width = math.prod(network.output_shape[1:])
 

@@ -327,7 +327,11 @@ class Workspace:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
             msg = f"{shown(path)} is not valid TOML: {problem}"
             raise RequestError(msg, hint="Correct that line.") from None
-        said.pop("example", None)
+        example = said.pop("example", {})
+        below = [name for name in example if name != "seed"] if isinstance(example, dict) else []
+        if below:
+            msg = f"{shown(path)}: {below[0]} stands below [example], where it means nothing"
+            raise RequestError(msg, hint="Move it above that line.")
         types = {"dataset": str, "seed": int}
         for name, value in said.items():
             if name not in types or type(value) is not types[name] or _negative(value):
@@ -374,6 +378,8 @@ def open_workspace(named: Path | None = None) -> Workspace:
             return Workspace(folder, folder / "data")
     msg = f"there is no workspace in {Path.cwd()} or above it"
     hint = "Make one with 'tartarus init PATH', or name one with --workspace PATH."
+    if is_data_folder(Path.cwd()):
+        hint = "This looks like a data folder: add --workspace . to the command."
     raise RequestError(msg, hint=hint)
 
 

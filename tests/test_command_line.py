@@ -168,7 +168,7 @@ def test_models_are_listed_shown_and_deleted(tartarus: Command, world: World) ->
     tartarus("predict", "--layer", "dense_1", "-w", world.root)
     shown = tartarus("models", "show", "model_1", "-w", world.root).out
     assert re.search(r"2 +dense_1 +Dense +4 +28", shown)
-    assert "figures computed 1 times" in shown
+    assert "figures computed once" in shown
     assert "rec_dense text" in tartarus("models", "list", "-w", world.root).out
     asked = tartarus("models", "delete", "model_1", "-w", world.root)
     assert (asked.status, "--yes" in asked.err) == (2, True)

@@ -163,7 +163,22 @@ def test_another_list_is_never_overwritten(tmp_path: Path) -> None:
     path.write_bytes(b"a\ta.wav\r\n")
     keep_list(path, list_folder(folder, ENDINGS, ("a",), folder))
     assert path.read_bytes() == b"a\ta.wav\r\n"
-    folder_of(tmp_path, "b.wav")
+    path.write_bytes(b"a\telsewhere.wav\r\n")
     with pytest.raises(RequestError, match=r"list\.tsv is there already"):
         keep_list(path, list_folder(folder, ENDINGS, (), folder))
-    assert path.read_bytes() == b"a\ta.wav\r\n"
+    assert path.read_bytes() == b"a\telsewhere.wav\r\n"
+
+
+def test_a_list_made_from_a_folder_grows_but_one_written_by_hand_stays(tmp_path: Path) -> None:
+    place, folder = tmp_path / "list.tsv", tmp_path / "audio"
+    folder.mkdir()
+    for name in ("one.wav", "two.wav"):
+        (folder / name).touch()
+    keep_list(place, list_folder(folder, {".wav"}, {"one"}, folder))
+    (folder / "three.wav").touch()
+    keep_list(place, list_folder(folder, {".wav"}, {"one", "two", "three"}, folder))
+    assert place.read_text() == "one\tone.wav\nthree\tthree.wav\ntwo\ttwo.wav\n"
+    place.write_text("S1\tone.wav\n")
+    with pytest.raises(RequestError, match="says something else"):
+        keep_list(place, list_folder(folder, {".wav"}, {"one"}, folder))
+    assert place.read_text() == "S1\tone.wav\n"

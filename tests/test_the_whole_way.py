@@ -15,8 +15,6 @@ import soundfile
 from tartarus_cli.models import open_predictor
 from tests.conftest import Command
 
-pytestmark = pytest.mark.xdist_group("the whole way")  # the script runs once
-
 SCRIPT = Path(__file__).parent.parent / "examples" / "audio_text_and_both.sh"
 
 

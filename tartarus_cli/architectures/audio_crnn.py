@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from tartarus_cli.architectures import Shape, Width, Widths, architecture
+from tartarus_cli.architectures import Shape, Widths, architecture
 from tartarus_cli.architectures.audio import AudioCnnOptions, Windows, check_fit, steps_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class AudioCrnnOptions(AudioCnnOptions):
     kernels: Windows = ((3, 3), (3, 3), (3, 3), (3, 3))
     filters: Widths = (64, 128, 128, 128)
     pools: Windows = ((2, 2), (3, 3), (4, 4), (4, 4))
-    recurrent: Annotated[tuple[Width, ...], Field(min_length=1)] = (32, 32)
+    recurrent: Annotated[Widths, Field(min_length=1)] = (32, 32)
 
 
 @architecture("audio_crnn", options=AudioCrnnOptions, inputs="patches", most_inputs=1)

@@ -49,6 +49,15 @@ class PatchRecipe(BaseModel):
         patches = f"{self.per_item} patch{'es' * (self.per_item > 1)} of {self.seconds:g} s"
         return f"{patches}, {self.transform}, seed {self.seed}"
 
+    def command(self, dataset: str) -> str:
+        """Say what makes the patches of a dataset so."""
+        usual = type(self.parameters)().model_dump()
+        own = self.parameters.model_dump()
+        words = [f"tartarus patches {dataset} --transform {self.transform}"]
+        words += [f"--patches {self.per_item} --seconds {self.seconds:g} --seed {self.seed}"]
+        words += [f"--set {name}={own[name]}" for name in own if own[name] != usual[name]]
+        return " ".join(words)
+
     @property
     def spectrogram_key(self) -> str:
         """Hash of what the spectrogram of a recording depends on; 32 hexadecimal digits."""

@@ -37,9 +37,11 @@ def show(model: ModelName, *, workspace: Root = None, json: Json = False) -> Non
 @explained
 def delete(model: ModelName, *, yes: Yes = False, workspace: Root = None) -> None:
     """Delete a model with its predictions and results; settings made from its layers stay."""
+    from tartarus_cli.models import Store
     from tartarus_cli.steps.delete import delete_model
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
+    Store(root).find(model)  # before anything is asked
     if yes or render.confirmed(f"Delete {model}, its predictions and its results?"):
         render.deleted(root, model, delete_model(root, model))

@@ -201,25 +201,19 @@ def open_training(
         val = open_set(inventory, wanted.dataset, sources, "val")
         judged = Part(val, _aligned(val_file.path, len(val.ids)), np.arange(len(val.items)))
         return TrainingData(Part(train, targets, np.arange(len(train.items))), judged, None, "")
-    cuts = held_out_rows(len(train.ids), validation)
-    fit, judged, rest = (Part(train, targets, _samples_of(train, rows)) for rows in cuts)
+    present = np.unique(train.items)  # an item may have no patch
+    cuts = held_out_rows(len(present), validation)
+    fit, judged, rest = (
+        Part(train, targets, np.flatnonzero(np.isin(train.items, present[rows]))) for rows in cuts
+    )
     remark = "the val items have no targets" if has_val else "there are no val items"
     return TrainingData(
         fit,
         judged,
         rest,
-        f"{remark}: the last {1 - len(cuts[0]) / len(train.ids):.0%} of the train items are held "
+        f"{remark}: the last {1 - len(cuts[0]) / len(present):.0%} of the train items are held "
         "out: half of them validate, half give the held-out loss",
     )
-
-
-def _samples_of(items: ItemSet, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the samples of some items, which lie side by side; there is one at least."""
-    samples = np.flatnonzero((items.items >= rows[0]) & (items.items <= rows[-1]))
-    if not samples.size:
-        msg = f"none of the {len(rows):,} items from {items.ids[rows[0]]!r} on has a patch"
-        raise DataError(msg, hint="Make their patches, or set training.validation.")
-    return samples
 
 
 def held_out_rows(items: int, share: float) -> tuple[NDArray[np.int64], ...]:

@@ -195,19 +195,31 @@ def _refuse_doubles(listed: Iterable[Listed], folder: Path) -> None:
 
 
 def keep_list(path: Path, listed: Iterable[Listed]) -> None:
-    """Write a list; another one that is already there is never lost.
+    """Write a list; of one that is already there nothing is lost.
+
+    A list that was made from the same folder grows as files and ids join.
 
     Raises
     ------
     RequestError
-        If there is another list.
+        If there is a list that names other files, or gives them ids of its own.
     """
+    listed = list(listed)
+    if path.exists():
+        ids = {each.name: each.id for each in listed}
+        old = (line.partition("\t") for line in read_lines(path))
+        if any(name not in ids or not _may_become(item, ids[name], name) for item, _, name in old):
+            msg = f"{shown(path)} is there already, and says something else than the folder"
+            hint = "Leave the option out to use it; or move it away, to make it anew."
+            raise RequestError(msg, hint=hint)
     text = "".join(f"{each.id}\t{each.name}\n" for each in listed)
-    if path.exists() and read_lines(path) != text.split("\n")[:-1]:
-        msg = f"{shown(path)} is there already, and says something else than the folder"
-        raise RequestError(msg, hint="Leave the option out to use it, or move it away.")
-    if not path.exists():
+    if not path.exists() or read_lines(path) != text.split("\n")[:-1]:
         write_text(path, text)
+
+
+def _may_become(item: str, other: str, name: str) -> bool:
+    """Whether an id in a list may give way: if it only repeats the name of the file."""
+    return item == other or Path(item).name in (Path(name).name, Path(name).stem)
 
 
 def _refuse(path: Path, found: str, expected: str) -> None:

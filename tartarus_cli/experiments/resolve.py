@@ -149,7 +149,8 @@ def _validated(name: str, table: Table, where: str) -> Experiment:
         first = min(faults, key=lambda fault: fault["type"] == "missing")
         location = [str(part) for part in first["loc"] if not str(part).startswith("function-")]
         parameter = ".".join(location)
-        hint = f"See 'tartarus experiments show {name if name in preset_paths() else 'rec_multi'}'."
+        base = name if name in preset_paths() else str(table.get("extends") or "rec_multi")
+        hint = f"See 'tartarus experiments show {base}'."
         if first["type"] == "extra_forbidden":
             known = _parameters(table)
             sections = list(dict.fromkeys(each.partition(".")[0] for each in known))

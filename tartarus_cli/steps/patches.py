@@ -65,6 +65,7 @@ class PatchesMade:
     items: dict[str, int]  # split → items that have patches
     failed: dict[str, str]  # id → reason
     silent: tuple[str, ...]  # ids whose patches are all floor
+    short: tuple[str, ...]  # ids with a patch that ends in silence, or is longer than the recording
     files: list[Path]
     errors: Path | None  # the list of failures, if there are any
     seconds: float
@@ -106,7 +107,8 @@ def take_patches_order(
 def check_recipe(recipe: PatchRecipe) -> None:
     """Make sure that patches can be made so, before anything is read."""
     try:
-        planned(recipe.transform, recipe.parameters)
+        with between_steps():  # an interruption while a library compiles may be lost
+            planned(recipe.transform, recipe.parameters)
     except ValueError as problem:
         msg = f"{recipe.transform}: {problem}"
         raise RequestError(msg, hint="Change the parameters of the transform (--set).") from None
@@ -166,6 +168,7 @@ def make_patches(
         items={split: len(each) for split, each in rows.items()},
         failed=reasons,
         silent=tuple(item for item in wanted if item in prepared and prepared[item].silent),
+        short=tuple(item for item in wanted if item in prepared and prepared[item].short),
         files=files,
         errors=errors,
         seconds=time.monotonic() - began,

@@ -20,7 +20,7 @@ from tartarus_cli.files import replacing
 from tartarus_cli.models import LayerInfo, Model, Predictor, Store, open_predictor
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
-from tartarus_cli.steps.preparation import check_vocabulary_kept
+from tartarus_cli.steps.preparation import check_vocabulary_kept, kept_recipe
 from tartarus_cli.steps.sources import check_words, samples_at_once, sources_of
 from tartarus_cli.workspace import Inventory, Kind, Workspace
 
@@ -150,12 +150,20 @@ def _check_inputs(model: Model, items: ItemSet) -> None:
         if each.shape[1:] != shape:
             wide, was = (" × ".join(f"{n:,}" for n in one) for one in (each.shape[1:], shape))
             msg = f"{each.path.name} is {wide} wide, but {model.name} was trained on {was}"
-            raise DataError(msg, hint="Compute it as for the training, or train again.")
+            raise DataError(msg, hint=_as_trained(model))
     check_words(model.experiment, items)
     if items.patches and items.patches.fingerprint != model.manifest.patches:
         msg = f"{shown(items.patches.path)} was made otherwise than the patches that {model.name} "
         msg += "was trained on: with another transform, scaler or seed"
-        raise DataError(msg, hint="Make the patches again as they were, or train again.")
+        raise DataError(msg, hint=_as_trained(model))
+
+
+def _as_trained(model: Model) -> str:
+    """Say how the inputs become again what the model was trained on."""
+    recipe = kept_recipe(model)
+    if recipe is None:
+        return "Compute it as for the training, or train again."
+    return f"Make them again as they were, or train again: {recipe.command(model.manifest.dataset)}"
 
 
 @dataclass(frozen=True)

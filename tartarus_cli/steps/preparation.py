@@ -111,6 +111,23 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
 
 
+def kept_recipe(model: Model) -> PatchRecipe | None:
+    """Return how the patches of a model were made, if it knows.
+
+    Raises
+    ------
+    FileError
+        If what it kept is damaged.
+    """
+    path = model.folder / RECIPE
+    if not path.exists():
+        return None
+    try:
+        return PatchRecipe.model_validate_json(read_text(path))
+    except (ValidationError, TartarusError) as problem:
+        raise _damaged(path, problem) from None
+
+
 def open_recipe(model: Model) -> tuple[PatchRecipe, Scaler]:
     """Return how new recordings are prepared for a model.
 
@@ -124,14 +141,10 @@ def open_recipe(model: Model) -> tuple[PatchRecipe, Scaler]:
     experiment = model.experiment
     if set(experiment.inputs.kinds) != {"patches"}:
         _refuse(model, "recordings")
-    path = model.folder / RECIPE
-    if not path.exists():
+    recipe = kept_recipe(model)
+    if recipe is None:
         msg = f"{model.name} was trained on patches that do not tell how they were made"
         raise RequestError(msg, hint="Make them with 'tartarus patches', and train again.")
-    try:
-        recipe = PatchRecipe.model_validate_json(read_text(path))
-    except (ValidationError, TartarusError) as problem:
-        raise _damaged(path, problem) from None
     scaler = Scaler(*read_scaler(model.folder / SCALER))
     if scaler.mean.shape != (recipe.frames * recipe.bins,):
         raise _damaged(model.folder / SCALER, ValueError(f"{len(scaler.mean):,} positions"))
@@ -162,8 +175,10 @@ def open_vocabulary(model: Model) -> Vocabulary:
 def _refuse(model: Model, what: str) -> None:
     kinds = ", ".join(model.experiment.inputs.kinds)
     settings = " ".join(model.manifest.settings)
-    msg = f"{model.name} does not read {what} alone: its inputs are {kinds} ({settings or '—'})"
-    raise RequestError(msg, hint="See 'tartarus models show' for what each model reads.")
+    inputs = f"{kinds} ({settings})" if settings else kinds
+    msg = f"{model.name} does not read {what} alone: its inputs are {inputs}"
+    hint = f"New {what} need a model whose only input they are; see 'tartarus models list'."
+    raise RequestError(msg, hint=hint)
 
 
 def _damaged(path: Path, problem: Exception) -> FileError:

@@ -48,7 +48,8 @@ class Prepared:
 
     recording: Recording
     patches: Path  # (per_item, frames, bins) in decibels
-    silent: bool
+    silent: bool  # all of them
+    short: bool  # they end in silence, or the recording is shorter than a patch
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,8 @@ def prepare(studio: Studio, recording: Recording) -> Prepared:
     if patches is None:
         patches = recipe.cut(_spectrogram(studio, recording.path, content), recording.item)
         save_dense(place, patches)
-    return Prepared(recording, place, silent=bool((patches <= FLOOR_DB).all()))
+    silent = bool((patches <= FLOOR_DB).all())
+    return Prepared(recording, place, silent, bool((patches[:, -1] <= FLOOR_DB).all(axis=1).any()))
 
 
 def spectrogram(studio: Studio, path: Path) -> Magnitude:

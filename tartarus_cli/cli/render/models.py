@@ -118,7 +118,9 @@ def predicted_new(workspace: Workspace, result: NewPrediction, *, json: bool) ->
         console.print(f"  {plain(file)}", soft_wrap=True)
     kind = result.layer or ("class scores" if result.classes else "factors")
     count, width = result.rows.shape
-    console.print(f"{result.model} predicted {plain(kind)}: {count:,} rows × {width:,}")
+    console.print(
+        f"{result.model} predicted {plain(kind)}: {count:,} row{'s' * (count != 1)} × {width:,}"
+    )
 
 
 def _items(result: NewPrediction) -> list[dict[str, Any]]:
@@ -207,6 +209,7 @@ def _document(found: Model) -> None:
 
 def _origin(manifest: Manifest) -> dict[str, str]:
     losses = (manifest.validation_loss, manifest.held_out_loss)
+    times = "once" if manifest.test_evaluations == 1 else f"{manifest.test_evaluations} times"
     return {
         "status": ": ".join(filter(None, (manifest.status, manifest.reason))),
         "dataset": f"{manifest.dataset} ({manifest.task})",
@@ -215,7 +218,7 @@ def _origin(manifest: Manifest) -> dict[str, str]:
         f"peak memory {manifest.peak_memory_mib:,.0f} MiB",
         "epochs": f"{manifest.epochs}, the weights of epoch {manifest.best_epoch} kept",
         "loss": "validation {}, held out {}".format(*map(figure, losses)),
-        "test": f"figures computed {manifest.test_evaluations} times",
+        "test": f"figures computed {times}",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ def patches_made(workspace: Workspace, result: PatchesMade, *, json: bool) -> No
     if json:
         what = {"dataset": result.dataset, "recipe": recipe.model_dump(mode="json")}
         made = {"shape": result.shape, "items": result.items, "files": files}
-        document({**what, **made, "failed": result.failed, "silent": result.silent})
+        doubtful = {"failed": result.failed, "silent": result.silent, "short": result.short}
+        document({**what, **made, **doubtful})
         return
     console = out()
     for file in files:
@@ -34,12 +36,19 @@ def patches_made(workspace: Workspace, result: PatchesMade, *, json: bool) -> No
         f"{plain(recipe.transform)}), seed {recipe.seed}, in {result.seconds:.0f} s"
     )
     _left_out(workspace, result)
-    if result.silent:
-        some = ", ".join(result.silent[:3]) + (", …" if len(result.silent) > 3 else "")
-        told = f"{len(result.silent):,} items have silent patches: {plain(some)}"
-        console.print(f"[yellow]warning:[/] {told}", soft_wrap=True)
+    _warn("silent patches", result.silent)
+    short = "a patch that ends in silence or is longer than the recording (filled up with -80 dB)"
+    _warn(short, [item for item in result.short if item not in result.silent])
     see = f"Next: tartarus check-data {plain(result.dataset)}   (says what can be run)"
     console.print(see, soft_wrap=True)
+
+
+def _warn(what: str, items: Sequence[str]) -> None:
+    if items:
+        some = ", ".join(items[:3]) + (", …" if len(items) > 3 else "")
+        have = "item has" if len(items) == 1 else "items have"
+        told = f"[yellow]warning:[/] {len(items):,} {have} {what}: {plain(some)}"
+        out().print(told, soft_wrap=True)
 
 
 def _left_out(workspace: Workspace, result: PatchesMade) -> None:
@@ -49,11 +58,9 @@ def _left_out(workspace: Workspace, result: PatchesMade) -> None:
     for item, reason in list(result.failed.items())[:MOST_FAILURES]:
         shown.add_row(plain(item), plain(reason))
     out().print(shown)
-    out().print(
-        f"[yellow]warning:[/] {len(result.failed):,} items are left out: "
-        f"{plain(workspace.within(result.errors))}",
-        soft_wrap=True,
-    )
+    are = "items are" if len(result.failed) > 1 else "item is"
+    told = f"{len(result.failed):,} {are} left out: {plain(workspace.within(result.errors))}"
+    out().print(f"[yellow]warning:[/] {told}", soft_wrap=True)
 
 
 def drawn(workspace: Workspace, path: Path, *, json: bool) -> None:
