@@ -115,6 +115,17 @@ def test_outside_of_a_workspace_the_command_says_how_to_make_one(tartarus: Comma
     assert (refused.status, "tartarus init" in refused.err) == (2, True)
 
 
+def test_in_a_data_folder_the_command_says_how_to_name_it(
+    tartarus: Command, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = world.root.rename(world.root.with_name("was")) / "data"
+    published = bare.rename(world.root)
+    monkeypatch.chdir(published)
+    refused = tartarus("check-data")
+    assert (refused.status, "add --workspace ." in refused.err) == (2, True)
+    assert tartarus("check-data", "-w", ".").status == 0
+
+
 def test_the_workspace_may_come_from_the_environment(
     tartarus: Command, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +149,7 @@ def test_defaults_of_the_workspace_count_before_those_of_a_preset(
     [
         ("seed = -1", "seed"),
         ("datset = 'rec'", "Did you mean dataset?"),
+        ("[example]\nseed = 0\ndataset = 'rec'", "dataset stands below [example]"),
         ("seed = 'x'", "seed"),
         ("[", "not valid TOML"),
     ],

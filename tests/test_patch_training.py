@@ -246,6 +246,13 @@ def test_without_val_items_the_patches_of_the_last_train_items_are_held_out(
     assert told["items"] == {"fit": 32 * EACH, "validation": 4 * EACH, "held out": 4 * EACH}
 
 
+def test_items_without_a_patch_are_not_held_out(tartarus: Command, trained: World) -> None:
+    (trained.datasets / "items_index_val_one.tsv").unlink()
+    write(trained, "train", leave_out=20)
+    told = tartarus("train", *RUN, "-w", trained.root, "--json").document
+    assert told["items"] == {"fit": 16 * EACH, "validation": 2 * EACH, "held out": 2 * EACH}
+
+
 def test_a_damaged_file_of_patches_stops_a_training_before_it_begins(
     tartarus: Command, trained: World
 ) -> None:

@@ -241,6 +241,7 @@ def test_what_cannot_be_used_is_listed_and_left_out(sounds: Sounds, tartarus: Co
     for item, (_, reason) in reasons.items():
         assert any(item in line and reason in line for line in done.out.splitlines()), done.out
     assert "1 item has silent patches: val-0" in done.out
+    assert "longer than the recording (filled up with -80 dB): train-2" in done.out
     assert "1 recordings belong to no item and are not used: [b]nobody" in done.err
     written = (sounds.patches / "errors_songs.tsv").read_text()
     assert written == "".join(f"{i}\t{name}\t{why}\n" for i, (name, why) in reasons.items())

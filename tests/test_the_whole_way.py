@@ -275,5 +275,10 @@ def test_a_picture_shows_the_patches_that_have_been_made(tartarus: Command, way:
         assert tartarus(*words, "-w", way).status == 0
     assert "3 patches of 2 s, mel, seed 9" in (way / "made.svg").read_text()
     assert "2 patches of 15 s, cqt, seed 0" in (way / "asked.svg").read_text()
+    renewed = ("--transform", "mel", "--set", "n_fft=1024", "-w", way)
+    tartarus("patches", "SUPER", *renewed)
+    refused = tartarus("predict", "model_1", "-w", way)
+    usual = "tartarus patches SUPER --transform cqt --patches 1 --seconds 15 --seed 0"
+    assert (refused.status, usual in refused.err.replace("\n", " ")) == (1, True)
     refused = tartarus("patches", "SUPER", "--show", "S01", "--to", way, "-w", way)
     assert (refused.status, "is a folder" in refused.err) == (2, True)
