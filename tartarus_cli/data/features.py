@@ -70,7 +70,7 @@ def open_matrix(path: Path) -> Matrix:
         raise FileError(
             path,
             found=f"an array of shape {values.shape}",
-            expected=f"a matrix of 1 to {MOST_COLUMNS:,} columns",
+            expected=f"a matrix (rows, columns) of 1 to {MOST_COLUMNS:,} columns",
             hint="Write one row for each id, and one column for each number, or for each class: 1 "
             "where the item has it, else 0.",
         )
