@@ -46,7 +46,6 @@ def _recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_network_of_the_recipe_can_be_named_by_an_experiment() -> None:
     found = resolve("rec_dense", overrides=["network.name=twin", "network.twins=3"])
     build = found.architecture.build
-    assert build is not None
     network = build([(5,)], found.network, 4, 0)
     assert network.predict_on_batch(np.ones((2, 5))).shape == (2, 4)
     assert network.get_layer("joined").output.shape == (None, 3 * 256)

@@ -8,6 +8,7 @@ from pathlib import Path
 from shutil import copyfile, copytree
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import soundfile
@@ -175,6 +176,15 @@ def test_a_scaler_that_the_patches_were_not_made_with_is_an_error(
         assert refused.status == 1
         assert "another scaler than that of the patches" in (refused.out + refused.err)
     assert not (way / "data" / "models" / "model_5").exists()
+
+
+def test_patches_that_do_not_tell_their_scaler_are_trained_on(tartarus: Command, way: Path) -> None:
+    for path in (way / "data" / "patches").glob("*.hdf5"):
+        with h5py.File(path, "a") as store:
+            del store.attrs["fingerprint"]
+    assert tartarus("train", "dummy_audio", "--set", "training.epochs=1", "-w", way).status == 0
+    refused = tartarus("predict", "model_1", "-w", way)  # which learnt from those that did
+    assert (refused.status, "made otherwise" in refused.err) == (1, True)
 
 
 def test_a_kept_scaler_of_another_length_is_an_error(tartarus: Command, way: Path) -> None:
