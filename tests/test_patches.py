@@ -547,7 +547,8 @@ def test_an_interrupted_command_ends_tidily_and_goes_on(
         out, err = command.communicate(timeout=5)
         if command.returncode:
             assert command.returncode in (130, -signal.SIGINT)  # a shell says 130 of both
-            assert (out, err) == ("", "interrupted\n")
+            assert out == ""
+            assert err in ("", "interrupted\n")  # nothing is said before the command is loaded
         assert ended(command)
     run(many)
     assert contents(many) == undisturbed
