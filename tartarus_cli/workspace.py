@@ -268,6 +268,10 @@ class Workspace:
         """All figures of a model."""
         return self.data / "results" / f"{model}.json"
 
+    def unit_values(self, model: str, unit: str) -> Path:
+        """Return the place of a model's figures for each of its ``users``, or ``items``."""
+        return self.data / "results" / f"{model}_{unit}.npz"
+
     def confusion_picture(self, model: str) -> Path:
         """Return the place of the picture of which classes a model takes for which."""
         return self.picture(f"{model}_confusion")

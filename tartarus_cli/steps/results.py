@@ -5,10 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zipfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tartarus_cli.files import write_text
+import numpy as np
+from numpy.typing import NDArray
+
+from tartarus_cli.data.arrays import read_arrays
+from tartarus_cli.errors import RequestError, shown
+from tartarus_cli.files import replacing, write_text
 from tartarus_cli.workspace import Workspace
 
 ABOUT = ("experiment", "settings", "dataset", "task", "seed")  # columns before the metrics
@@ -19,6 +26,45 @@ def write_results(workspace: Workspace, name: str, document: dict[str, Any]) -> 
     text = json.dumps(document, indent=2, ensure_ascii=False)
     write_text(workspace.results(name), text + "\n")
     write_results_table(workspace)
+
+
+def read_results(workspace: Workspace, name: str) -> dict[str, Any]:
+    """Return the kept figures of a model, or of a file of predictions.
+
+    Raises
+    ------
+    RequestError
+        If there are none.
+    """
+    path = workspace.results(name)
+    document = _read(path)
+    if document is None:
+        known = sorted(each.stem for each in path.parent.glob("*.json"))
+        msg = f"{name} has no results: {shown(path)} is missing or damaged"
+        there = ", ".join(known) or "none"
+        raise RequestError(
+            msg, hint=f"Run 'tartarus evaluate {name}'. There are results of {there}."
+        )
+    return document
+
+
+def write_unit_values(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
+    """Keep values by user or by item under names, each written and let go before the next."""
+    with replacing(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+        for name, values in arrays:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, values, allow_pickle=False)
+
+
+def read_unit_values(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Read some of the values that :func:`write_unit_values` kept.
+
+    Raises
+    ------
+    FileError
+        If the file is missing or damaged, or has no such values.
+    """
+    return dict(zip(names, read_arrays(path, tuple(names)), strict=True))
 
 
 def write_results_table(workspace: Workspace) -> None:
