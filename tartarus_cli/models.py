@@ -18,14 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from tartarus_cli.errors import DataError, RequestError, nearest, shown
+from tartarus_cli.baselines import Arrays, Baseline, Fitted, Form, Items, Known, Train
+from tartarus_cli.data.arrays import read_arrays, save_arrays
+from tartarus_cli.errors import DataError, FileError, RequestError, nearest, shown
 from tartarus_cli.experiments.resolve import from_toml, to_toml
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.files import remove_folder, write_text
 from tartarus_cli.workspace import Workspace
 
 Status = Literal["training", "interrupted", "failed", "finished"]
-NETWORK, HISTORY = "model.keras", "history.csv"
+NETWORK, HISTORY, BASELINE = "model.keras", "history.csv", "model.npz"
 CLAIMS = ".claimed"  # one empty file for each number ever given, so that none is given twice
 
 
@@ -44,7 +46,8 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     status: Status
-    kind: Literal["network"] = "network"
+    kind: Literal["network", "baseline"] = "network"
+    beside: str = ""  # the model that a baseline was trained to be compared with, if any
     experiment: str
     dataset: str
     task: str
@@ -65,6 +68,10 @@ class Manifest(BaseModel):
     validation_loss: float | None = None
     held_out_loss: float | None = None
     layers: list[LayerInfo] = []
+    form: Form = "factors"  # of what it predicts
+    widths: list[int] = []  # of the settings that a baseline read
+    strength: float | None = None  # of a ridge regression
+    trials: dict[str, float] = {}  # strength → validation loss
     test_evaluations: int = Field(default=0, ge=0)  # how often its test figures were computed
     scores: dict[str, float | None] = {}
 
@@ -82,7 +89,8 @@ class Model:
         """The experiment that made it, every parameter filled in."""
         path = self.folder / "experiment.toml"
         try:
-            return from_toml(path.read_text(encoding="utf-8"))
+            found = from_toml(path.read_text(encoding="utf-8"))
+            return found.with_settings(len(self.manifest.settings))
         except (OSError, ValueError) as problem:
             msg = f"{shown(path)} cannot be read: {problem}"
             raise DataError(msg, hint=f"Train {self.name} again.") from None
@@ -91,6 +99,16 @@ class Model:
     def network(self) -> Path:
         """The Keras model."""
         return self.folder / NETWORK
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """What it is, if it is not a network."""
+        return self.experiment.baseline if self.manifest.kind == "baseline" else None
+
+    @property
+    def arrays(self) -> Path:
+        """What a baseline learnt."""
+        return self.folder / BASELINE
 
     @property
     def history(self) -> Path:
@@ -105,6 +123,9 @@ class Model:
         RequestError
             If there is no such layer; the hint lists those there are.
         """
+        if self.manifest.kind == "baseline":
+            msg = f"{self.name} is a baseline ({self.manifest.experiment}), which has no layers"
+            raise RequestError(msg, hint="Read out a layer of a network.")
         layers = self.manifest.layers
         if wanted == "output":
             return layers[-1]
@@ -148,8 +169,8 @@ class Store:
         return [model for model in self.all() if model.manifest.status == "finished"]
 
     def newest(self) -> Model:
-        """Return the finished model of the highest number."""
-        finished = self.finished()
+        """Return the finished model of the highest number that is not beside another one."""
+        finished = [model for model in self.finished() if not model.manifest.beside]
         if not finished:
             msg = f"there is no trained model in {shown(self._folder)}"
             raise RequestError(msg, hint="Train one: 'tartarus train EXPERIMENT SETTING…'.")
@@ -274,10 +295,76 @@ def open_predictor(model: Model, layer: LayerInfo | None = None) -> Predictor:
 
     Raises
     ------
+    RequestError
+        If it is a baseline that looks at more than the features of an item.
     DataError
         If its file is damaged.
     """
-    return _NetworkPredictor(model, layer)
+    if model.baseline is None:
+        return _NetworkPredictor(model, layer)
+    if model.baseline.remembers:
+        msg = f"{model.name} ({model.manifest.experiment}) predicts for items of its dataset alone"
+        raise RequestError(msg, hint="Use a network, or the baseline ridge.")
+    return _BaselinePredictor(model, model.baseline)
+
+
+def write_fitted(folder: Path, fitted: Fitted) -> None:
+    """Write what a baseline learnt, and the strengths that it tried."""
+    save_arrays(folder / BASELINE, fitted.arrays)
+    if fitted.trials:
+        lines = (f"{trial.strength!r},{trial.loss!r}\n" for trial in fitted.trials)
+        write_text(folder / HISTORY, "strength,val_loss\n" + "".join(lines))
+
+
+def read_known(model: Model, baseline: Baseline, train: Train | None = None) -> Known:
+    """Read what a baseline learnt.
+
+    Raises
+    ------
+    DataError
+        If its file is missing or damaged.
+    """
+    experiment, manifest = model.experiment, model.manifest
+    return Known(
+        options=experiment.network,
+        arrays=_read_fitted(model, baseline),
+        form=manifest.form,
+        dim=manifest.target_dim,
+        seed=manifest.seed,
+        classes=experiment.targets.kind == "class",
+        single=experiment.dataset.task == "multiclass",
+        train=train,
+    )
+
+
+def _read_fitted(model: Model, baseline: Baseline) -> Arrays:
+    shapes = baseline.shapes(sum(model.manifest.widths), model.manifest.target_dim)
+    try:
+        arrays = dict(zip(shapes, read_arrays(model.arrays, tuple(shapes)), strict=True))
+    except FileError as problem:
+        msg = f"{shown(model.arrays)}: {problem.found}"
+        raise DataError(msg, hint=f"Train {model.name} again.") from None
+    for name, array in arrays.items():
+        if array.shape != shapes[name] or not np.isfinite(array).all():
+            raise FileError(
+                model.arrays,
+                found=f"{name} of shape {array.shape}, or values that are not finite",
+                expected=f"numbers of shape {shapes[name]}",
+                hint=f"Train {model.name} again.",
+            )
+    return arrays
+
+
+class _BaselinePredictor:
+    """A baseline that needs nothing but the features of an item."""
+
+    def __init__(self, model: Model, baseline: Baseline) -> None:
+        self._known, self._predict = read_known(model, baseline), baseline.predict
+        self.width = 1 if model.manifest.form == "scores" else model.manifest.target_dim
+
+    def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        rows = self._predict(self._known, Items([""] * len(inputs[0]), tuple(inputs)))
+        return np.asarray(rows, np.float32)
 
 
 class _NetworkPredictor:

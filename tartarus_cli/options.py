@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -71,3 +72,23 @@ def _defaults(model: type[BaseModel]) -> str:
     fields = model.model_fields.items()
     told = (f"{name}={field.get_default(call_default_factory=True)}" for name, field in fields)
     return f"The defaults are {', '.join(told)}."
+
+
+def parse_bytes(text: str) -> int:
+    """Read a number of bytes, with a unit or without.
+
+    >>> parse_bytes("1GiB"), parse_bytes("1.5 k"), parse_bytes("300MB")
+    (1073741824, 1536, 300000000)
+
+    Raises
+    ------
+    RequestError
+        If the text is none.
+    """
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)\s*(?:([kmgt])(i?b)?|b)?", text.strip().lower())
+    if match is None:
+        msg = f"{text!r} is no amount of memory"
+        raise RequestError(msg, hint="Write it like 512MiB or 2GiB.")
+    number, unit, ending = match.groups()
+    base = 1000 if ending == "b" else 1024
+    return int(float(number) * (base ** (1 + "kmgt".index(unit)) if unit else 1))

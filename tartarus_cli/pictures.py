@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ FLOOR = -80.0  # dB, the darkest colour
 NAME_LENGTH = 24  # characters of a class name
 MOST_NUMBERED = 30  # classes whose counts are written into the cells
 MOST_INCHES = 24  # of a side of a confusion matrix
+SQUARE = (5.0, 5.0)  # inches of a picture of shares by shares
+LOW = 1.2  # inches of what stands below such a picture
 INCHES = (10.0, 4.0)  # of a spectrogram
 MOST_COLUMNS = 2000  # of the picture of a spectrogram
 TICKS = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)  # Hz
@@ -107,6 +109,103 @@ def _write_counts(axes: Axes, counts: NDArray[np.integer[Any]], shares: Floats) 
 
 def _centre(axes: Axes, place: tuple[float, float], text: str, **look: Any) -> None:
     axes.text(*place, text, ha="center", va="center", **look)
+
+
+class Curve(NamedTuple):
+    """Precision by recall of a class."""
+
+    name: str
+    area: float  # the average precision
+    recall: Floats  # (points,), rising
+    precision: Floats  # (points,): each holds from the recall of the point before
+
+
+def draw_precision_recall(path: Path, curves: Sequence[Curve], title: str) -> None:
+    """Draw precision by recall, step by step; the legend tells the average precisions.
+
+    Parameters
+    ----------
+    path
+        Where to; its ending says whether as PNG or as SVG.
+    curves
+        The first, drawn black, is of all classes together.
+    title
+        Stands above the picture.
+
+    Raises
+    ------
+    RequestError
+        If the path ends otherwise.
+    """
+    with _figure(path, SQUARE) as figure:
+        axes = _square(figure, title)
+        axes.set_xlabel("recall")
+        axes.set_ylabel("precision")
+        colours = ["black", *(f"C{number}" for number in range(len(curves) - 1))]
+        for curve, colour in zip(curves, colours, strict=True):
+            label = f"{curve.area:.3f}  {_cut(_printable(curve.name))}"
+            thick = 2.0 if colour == "black" else 1.2
+            axes.step(curve.recall, curve.precision, color=colour, lw=thick, label=label)
+        axes.legend(title="average precision", loc="upper left", bbox_to_anchor=(1.01, 1.01))
+
+
+def draw_reliability(
+    path: Path,
+    confidence: Floats,
+    accuracy: Floats,
+    shares: Floats,
+    *,
+    said: tuple[str, str, str],
+    title: str,
+) -> None:
+    """Draw accuracy by confidence, and below it how much was said with such confidence.
+
+    Parameters
+    ----------
+    path
+        Where to; its ending says whether as PNG or as SVG.
+    confidence, accuracy
+        Means of each bin, ``(bins,)``, NaN where it is empty; the bins are equally wide and reach
+        from 0 to 1.
+    shares
+        Of all, in each bin, ``(bins,)``.
+    said
+        What confidence, accuracy and shares are called.
+    title
+        Stands above the picture.
+
+    Raises
+    ------
+    RequestError
+        If the path ends otherwise.
+    """
+    there = shares > 0
+    edges = np.linspace(0, 1, len(shares) + 1)
+    look: Any = {"width": np.diff(edges), "align": "edge", "edgecolor": "white"}
+    with _figure(path, SQUARE) as figure:
+        axes = _square(figure, title)
+        axes.set_ylabel(said[1])
+        axes.bar(edges[:-1], np.where(there, accuracy, 0), color="tab:blue", **look)
+        axes.plot((0, 1), (0, 1), color="0.4", ls="--", lw=1, label="as it should be")
+        axes.plot(
+            confidence[there], accuracy[there], "o", color="black", ms=4, label="mean of the bin"
+        )
+        axes.legend(loc="upper left")
+        below = figure.add_axes((0, -(LOW + 0.2) / SQUARE[1], 1, LOW / SQUARE[1]), sharex=axes)
+        below.bar(edges[:-1], shares, color="0.6", **look)
+        below.set_xlabel(said[0])
+        below.set_ylabel(said[2])
+        axes.tick_params(labelbottom=False)
+
+
+def _square(figure: Figure, title: str) -> Axes:
+    """Make room for shares by shares."""
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 1), ylim=(0, 1.01))
+    axes.grid(color="0.9")
+    axes.set_axisbelow(True)
+    axes.set_title("\n".join(map(_printable, title.split("\n"))), pad=10)
+    return axes
 
 
 def draw_spectrogram(  # noqa: PLR0913

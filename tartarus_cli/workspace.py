@@ -242,6 +242,10 @@ class Workspace:
         """Factors (or class scores) that a model predicted, ``(items, dim)``."""
         return self.data / "factors" / f"factors_{model}{_suffix(split)}.npy"
 
+    def predicted_neighbours(self, model: str, split: str = "test") -> Path:
+        """Similarities of items to train items, sparse, that a baseline found instead."""
+        return self.data / "factors" / f"neighbours_{model}{_suffix(split)}.npz"
+
     def predicted_ids(self, model: str, split: str = "test") -> Path:
         """Ids of the rows of the predicted factors."""
         return self.data / "factors" / f"index_factors_{model}{_suffix(split)}.tsv"
@@ -260,7 +264,9 @@ class Workspace:
 
     def predictions_of(self, model: str) -> list[Path]:
         """List all that a model predicted, of items, of patches and of new files."""
-        names = re.compile(rf".+_{re.escape(model)}(_(train|val|test|new))?(_patches)?\.(npy|tsv)")
+        names = re.compile(
+            rf".+_{re.escape(model)}(_(train|val|test|new))?(_patches)?\.(npy|npz|tsv)"
+        )
         paths = _visible_files(self.data / "factors")
         return [path for path in paths if names.fullmatch(path.name)]
 
@@ -272,9 +278,18 @@ class Workspace:
         """Return the place of a model's figures for each of its ``users``, or ``items``."""
         return self.data / "results" / f"{model}_{unit}.npz"
 
+    def result_parts(self, model: str) -> Path:
+        """Return the folder of how a model ranks the items for some of the users."""
+        return self.data / "results" / "parts" / model
+
     def confusion_picture(self, model: str) -> Path:
         """Return the place of the picture of which classes a model takes for which."""
         return self.picture(f"{model}_confusion")
+
+    def pictures_of(self, model: str) -> list[Path]:
+        """Return the places of all pictures of a model's results, the confusion matrix first."""
+        others = [self.picture(f"{model}_{what}") for what in ("precision_recall", "reliability")]
+        return [self.confusion_picture(model), *others]
 
     def picture(self, name: str) -> Path:
         """Return the place of a picture of results or of data."""

@@ -2,18 +2,33 @@
 
 from dataclasses import dataclass
 from math import isnan, log2
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tartarus_cli.metrics.calibration import are_probabilities, reliability
 from tartarus_cli.metrics.classification import (
+    MOST_POINTS,
     ClassReport,
+    class_areas,
     class_reports,
     confusion,
     multiclass,
     multilabel,
+    precision_by_recall,
 )
+from tartarus_cli.metrics.thresholds import best_threshold, choose_thresholds
+
+
+def of_many(*given: Any, **options: Any) -> dict[str, float]:
+    return multilabel(*given, **options).overall
+
+
+def of_one(*given: Any, **options: Any) -> dict[str, float]:
+    return multiclass(*given, **options).overall
+
 
 Scores = NDArray[np.float64]  # (items, classes)
 Truth = NDArray[np.bool_]  # (items, classes)
@@ -93,7 +108,7 @@ CASES = [pytest.param(drawn(seed), id=f"seed {seed}") for seed in range(4)]
     ],
 )
 def test_multilabel_figure_has_the_value_worked_by_hand(name: str, expected: float) -> None:
-    assert multilabel(SCORES, TRUTH, k=(2, 4))[name] == pytest.approx(expected)
+    assert of_many(SCORES, TRUTH, k=(2, 4))[name] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -105,21 +120,21 @@ def test_a_class_is_chosen_from_a_score_of_one_half(
     scores = SCORES.copy()
     scores[0, 1] = score
     expected = (1 + recall_of_its_class + 1 / 2 + 1) / 4
-    assert multilabel(scores, TRUTH)["recall_macro"] == pytest.approx(expected)
+    assert of_many(scores, TRUTH)["recall_macro"] == pytest.approx(expected)
 
 
 def test_multilabel_figures_are_those_of_the_contract() -> None:
     at = {f"{name}@{k}" for name in ("P", "R", "HR", "nDCG", "C") for k in (1, 3, 5)}
     averages = {f"{n}_{a}" for n in ("precision", "recall", "f1") for a in ("macro", "micro")}
     areas = {"ROC-AUC", "PR-AUC"}
-    figures = set(multilabel(SCORES, TRUTH))
+    figures = set(of_many(SCORES, TRUTH))
     assert at | averages | areas | {"MRR", "LRAP", "coverage_error"} <= figures
     assert not any(name.startswith("MAP") for name in figures)
-    assert set(multiclass(CLASS_SCORES, CLASSES)) == averages | areas | {"accuracy"}
+    assert set(of_one(CLASS_SCORES, CLASSES)) == averages | areas | {"accuracy"}
 
 
 def test_published_figures_of_a_multilabel_task_are_added_on_demand() -> None:
-    plain, more = multilabel(SCORES, TRUTH), multilabel(SCORES, TRUTH, published=True)
+    plain, more = of_many(SCORES, TRUTH), of_many(SCORES, TRUTH, published=True)
     assert {"nDCG@1 (published)", "nDCG@3 (published)"} <= set(more) - set(plain)
     assert plain == {name: more[name] for name in plain}
 
@@ -147,7 +162,7 @@ def test_roc_auc_is_a_mean_over_classes_that_some_items_have_and_some_have_not(c
 
     mixed = [c for c in range(9) if 0 < case.truth[:, c].sum() < len(case.truth)]
     assert 2 not in mixed
-    figure = multilabel(case.scores, case.truth)["ROC-AUC"]
+    figure = of_many(case.scores, case.truth)["ROC-AUC"]
     by_pairs = [right_order(case.scores[:, c], case.truth[:, c]) for c in mixed]
     assert figure == pytest.approx(np.mean(by_pairs))
     assert figure == pytest.approx(
@@ -161,7 +176,7 @@ def test_pr_auc_is_a_mean_over_classes_that_some_items_have(case: Case) -> None:
 
     present = [c for c in range(9) if case.truth[:, c].any()]
     assert len(present) == 8
-    figure = multilabel(case.scores, case.truth)["PR-AUC"]
+    figure = of_many(case.scores, case.truth)["PR-AUC"]
     by_steps = [area_below_steps(case.scores[:, c], case.truth[:, c]) for c in present]
     assert figure == pytest.approx(np.mean(by_steps))
     assert figure == pytest.approx(
@@ -170,10 +185,10 @@ def test_pr_auc_is_a_mean_over_classes_that_some_items_have(case: Case) -> None:
 
 
 def test_areas_have_no_value_where_no_class_allows_them() -> None:
-    figures = multilabel(SCORES, np.zeros_like(TRUTH))
+    figures = of_many(SCORES, np.zeros_like(TRUTH))
     assert isnan(figures["ROC-AUC"])
     assert isnan(figures["PR-AUC"])
-    full = multilabel(SCORES, np.ones_like(TRUTH))
+    full = of_many(SCORES, np.ones_like(TRUTH))
     assert isnan(full["ROC-AUC"])
     assert full["PR-AUC"] == pytest.approx(1)
 
@@ -188,7 +203,7 @@ def test_averages_are_those_of_counts_class_by_class(case: Case) -> None:
 
     chosen = case.scores >= 0.5
     right, wanted, given = (m.sum(axis=0) for m in (chosen & case.truth, case.truth, chosen))
-    figures = multilabel(case.scores, case.truth)
+    figures = of_many(case.scores, case.truth)
     assert figures["precision_macro"] == pytest.approx(ratio(right, given).mean())
     assert figures["recall_macro"] == pytest.approx(ratio(right, wanted).mean())
     assert figures["f1_macro"] == pytest.approx(ratio(2 * right, given + wanted).mean())
@@ -206,14 +221,14 @@ def test_lrap_takes_equal_scores_as_ranked_together_at_their_worst(case: Case) -
         own = scores[truth]
         above = [(own >= score).sum() / (scores >= score).sum() for score in own]
         each.append(np.mean(above) if above else 1)  # of an item without a class, nothing is wrong
-    assert multilabel(case.scores, case.truth)["LRAP"] == pytest.approx(np.mean(each))
+    assert of_many(case.scores, case.truth)["LRAP"] == pytest.approx(np.mean(each))
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_coverage_error_counts_classes_down_to_the_last_true_one(case: Case) -> None:
     pairs = zip(case.scores, case.truth, strict=True)
     each = [(scores >= scores[truth].min()).sum() if truth.any() else 0 for scores, truth in pairs]
-    assert multilabel(case.scores, case.truth)["coverage_error"] == pytest.approx(np.mean(each))
+    assert of_many(case.scores, case.truth)["coverage_error"] == pytest.approx(np.mean(each))
 
 
 def minus_ranks(scores: Scores) -> Scores:
@@ -226,7 +241,7 @@ def minus_ranks(scores: Scores) -> Scores:
 def test_ranked_figures_are_means_over_items_at_any_k(case: Case, k: int) -> None:
     from sklearn.metrics import ndcg_score
 
-    figures = multilabel(case.scores, case.truth, k=(7, 9, 20))
+    figures = of_many(case.scores, case.truth, k=(7, 9, 20))
     ranked = minus_ranks(case.scores)
     first = ranked > -k
     right = (first & case.truth).sum(axis=1)
@@ -241,7 +256,7 @@ def test_ranked_figures_are_means_over_items_at_any_k(case: Case, k: int) -> Non
 @pytest.mark.parametrize("k", [1, 3, 5])
 def test_catalogue_coverage_counts_classes_and_not_items(k: int) -> None:
     scores = np.tile(np.linspace(1, 0, 8), (30, 1))  # every item has the same first k classes
-    assert multilabel(scores, scores > 0.5)[f"C@{k}"] == k / 8
+    assert of_many(scores, scores > 0.5)[f"C@{k}"] == k / 8
 
 
 # Multiclass: one class an item.
@@ -263,7 +278,7 @@ def test_catalogue_coverage_counts_classes_and_not_items(k: int) -> None:
     ],
 )
 def test_multiclass_figure_has_the_value_worked_by_hand(name: str, expected: float) -> None:
-    assert multiclass(CLASS_SCORES, CLASSES)[name] == pytest.approx(expected)
+    assert of_one(CLASS_SCORES, CLASSES)[name] == pytest.approx(expected)
 
 
 def test_confusion_has_true_classes_in_rows_and_chosen_ones_in_columns() -> None:
@@ -279,8 +294,8 @@ def test_confusion_has_a_place_for_classes_that_do_not_occur() -> None:
 
 def test_the_first_of_equal_scores_is_the_chosen_class() -> None:
     scores = np.array([[0.4, 0.4, 0.2], [0.2, 0.4, 0.4]])
-    assert multiclass(scores, np.array([0, 1]))["accuracy"] == 1
-    assert multiclass(scores, np.array([1, 2]))["accuracy"] == 0
+    assert of_one(scores, np.array([0, 1]))["accuracy"] == 1
+    assert of_one(scores, np.array([1, 2]))["accuracy"] == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -291,7 +306,7 @@ def test_multiclass_figures_are_those_of_scikit_learn_called_otherwise(seed: int
     classes = rng.permutation(np.arange(60) % 5)
     scores = rng.dirichlet(np.ones(5), 60) + np.eye(5)[classes] * rng.uniform(0, 0.6, (60, 1))
     scores /= scores.sum(axis=1, keepdims=True)
-    figures = multiclass(scores, classes)
+    figures = of_one(scores, classes)
     assert figures["ROC-AUC"] == pytest.approx(roc_auc_score(classes, scores, multi_class="ovr"))
     assert figures["PR-AUC"] == pytest.approx(average_precision_score(classes, scores))
     right = scores.argmax(axis=1) == classes
@@ -307,22 +322,207 @@ def test_multiclass_figures_are_those_of_scikit_learn_called_otherwise(seed: int
 
 def test_areas_of_a_multiclass_task_leave_out_classes_without_test_items() -> None:
     widened = np.column_stack([CLASS_SCORES, np.linspace(0, 0.05, 6)])
-    plain, wide = multiclass(CLASS_SCORES, CLASSES), multiclass(widened, CLASSES)
+    plain, wide = of_one(CLASS_SCORES, CLASSES), of_one(widened, CLASSES)
     assert wide["ROC-AUC"] == pytest.approx(plain["ROC-AUC"])
     assert wide["PR-AUC"] == pytest.approx(plain["PR-AUC"])
 
 
 def test_class_reports_count_each_class_by_itself() -> None:
     chosen = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]], np.bool_)
-    assert class_reports(TRUTH, chosen, ["jazz", "soul", "rock", "folk"]) == [
-        ClassReport("jazz", 1 / 2, 1, 2 / 3, 1),
-        ClassReport("soul", 1, 1, 1, 1),
-        ClassReport("rock", 1, 1 / 2, 2 / 3, 2),
-        ClassReport("folk", 0, 0, 0, 1),  # never chosen
+    areas = {"ROC-AUC": np.array([0.5, 1, 0.75, np.nan]), "PR-AUC": np.array([0.5, 1, 1, np.nan])}
+    names = ["jazz", "soul", "rock", "folk"]
+    assert class_reports(TRUTH, chosen, areas, names) == [
+        ClassReport("jazz", 1, 1 / 2, 1, 2 / 3, 0.5, 0.5, None),
+        ClassReport("soul", 1, 1, 1, 1, 1, 1, None),
+        ClassReport("rock", 2, 1, 1 / 2, 2 / 3, 0.75, 1, None),
+        ClassReport("folk", 1, 0, 0, 0, None, None, None),  # never chosen
     ]
+    at = class_reports(TRUTH, chosen, areas, names, np.array([0.1, 0.2, 0.3, 0.4]))
+    assert [each.threshold for each in at] == [0.1, 0.2, 0.3, 0.4]
 
 
 def test_float32_scores_in_the_same_order_give_the_same_figures() -> None:
     narrow, narrow_class = SCORES.astype(np.float32), CLASS_SCORES.astype(np.float32)
-    assert multilabel(narrow, TRUTH) == pytest.approx(multilabel(SCORES, TRUTH))
-    assert multiclass(narrow_class, CLASSES) == pytest.approx(multiclass(CLASS_SCORES, CLASSES))
+    assert of_many(narrow, TRUTH) == pytest.approx(of_many(SCORES, TRUTH))
+    assert of_one(narrow_class, CLASSES) == pytest.approx(of_one(CLASS_SCORES, CLASSES))
+
+
+# ------------------------------------------------------------------------------ figures by item
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_figures_by_item_have_the_reported_ones_as_their_means(case: Case) -> None:
+    found = multilabel(case.scores, case.truth, k=(7,), published=True)
+    assert {"P@1", "R@7", "HR@5", "nDCG@3", "MRR", "LRAP", "coverage_error"} <= {*found.by_item}
+    for name, values in found.by_item.items():
+        assert values.shape == (40,)
+        assert values.dtype == np.float64
+        assert values.mean() == pytest.approx(found.overall[name])
+    single = multiclass(CLASS_SCORES, CLASSES)
+    assert single.by_item["accuracy"].tolist() == [1, 0, 1, 1, 1, 0]
+    assert single.overall["accuracy"] == pytest.approx(4 / 6)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_item_has_the_lrap_and_coverage_that_scikit_learn_gives_it_alone(case: Case) -> None:
+    from sklearn.metrics import coverage_error, label_ranking_average_precision_score
+
+    by_item = multilabel(case.scores, case.truth).by_item
+    for n in range(40):
+        alone = case.truth[n : n + 1], case.scores[n : n + 1]
+        assert by_item["LRAP"][n] == pytest.approx(label_ranking_average_precision_score(*alone))
+        assert by_item["coverage_error"][n] == coverage_error(*alone)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_areas_of_a_class_are_those_of_scikit_learn_or_have_no_value(case: Case) -> None:
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    areas = class_areas(case.scores, case.truth)
+    for c in range(9):
+        truth, scores = case.truth[:, c], case.scores[:, c]
+        assert np.isnan(areas["PR-AUC"][c]) == (not truth.any())
+        assert np.isnan(areas["ROC-AUC"][c]) == (not truth.any() or bool(truth.all()))
+        if truth.any():
+            assert areas["PR-AUC"][c] == average_precision_score(truth, scores)
+        if truth.any() and not truth.all():
+            assert areas["ROC-AUC"][c] == roc_auc_score(truth, scores)
+
+
+# ----------------------------------------------------------------------------------- thresholds
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_threshold_has_a_greater_f1_than_the_chosen_one(case: Case) -> None:
+    from sklearn.metrics import f1_score
+
+    chosen = choose_thresholds(case.scores, case.truth, fewest=1)
+    for c in np.flatnonzero(case.truth.any(axis=0)):
+        truth, scores = case.truth[:, c], case.scores[:, c]
+        f1 = {each: f1_score(truth, scores >= each) for each in np.arange(-1, 12) / 10}
+        assert f1_score(truth, scores >= chosen[c]) == pytest.approx(max(f1.values()))
+        above = [each for each in f1 if each > chosen[c]]
+        assert all(f1[each] < max(f1.values()) - 1e-9 for each in above)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_classes_that_no_item_has_take_the_threshold_of_the_greatest_micro_f1(case: Case) -> None:
+    from sklearn.metrics import f1_score
+
+    assert not case.truth[:, 2].any()
+    chosen = choose_thresholds(case.scores, case.truth, fewest=1)[2]
+    micro = [
+        f1_score(case.truth, case.scores >= each, average="micro") for each in np.arange(12) / 10
+    ]
+    reached = f1_score(case.truth, case.scores >= chosen, average="micro")
+    assert reached == pytest.approx(max(micro))
+
+
+def test_a_threshold_worked_by_hand() -> None:
+    # from 0.8 one is right of one, F1 2/3; from 0.4 two of three, 4/5; from 0.3 two of four, 2/3
+    truth = np.array([1, 0, 1, 0]) > 0
+    assert best_threshold(np.array([0.8, 0.5, 0.4, 0.3]), truth) == 0.4
+    assert best_threshold(np.array([-0.8, -0.9, -0.9, -0.9]), truth) == -0.8  # 2/3 from both
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_class_is_predicted_from_its_own_threshold_on(case: Case) -> None:
+    from sklearn.metrics import f1_score, precision_score
+
+    thresholds = np.linspace(0.1, 0.9, 9).round(1)
+    figures = of_many(case.scores, case.truth, thresholds=thresholds)
+    chosen = np.stack([case.scores[:, c] >= (c + 1) / 10 for c in range(9)], axis=1)
+    expected = f1_score(case.truth, chosen, average="macro", zero_division=0)
+    assert figures["f1_macro"] == pytest.approx(expected)
+    expected = precision_score(case.truth, chosen, average="micro", zero_division=0)
+    assert figures["precision_micro"] == pytest.approx(expected)
+
+
+# ---------------------------------------------------------------------------------- calibration
+
+
+def test_calibration_error_of_four_predictions_worked_by_hand() -> None:
+    confidence = np.array([0.95, 0.95, 0.85, 0.35])  # in bins 15, 15, 13 and 6 of 15
+    found = reliability(confidence, np.array([1, 0, 1, 0]) > 0)
+    assert found.error == pytest.approx((2 * abs(0.5 - 0.95) + (1 - 0.85) + 0.35) / 4)
+    assert found.shares[[14, 12, 5]].tolist() == [0.5, 0.25, 0.25]
+    assert found.accuracy[[14, 12, 5]].tolist() == [0.5, 1, 0]
+    assert found.confidence[[14, 12, 5]].tolist() == pytest.approx([0.95, 0.85, 0.35])
+    assert np.isnan(found.accuracy).sum() == 12
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_calibration_error_is_that_of_bins_cut_out_one_by_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    confidence = rng.random(300) ** 2
+    right = rng.random(300) < confidence
+    error = 0.0
+    for number in range(15):
+        inside = (confidence > number / 15) & (confidence <= (number + 1) / 15)
+        if inside.any():
+            gap = right[inside].mean() - confidence[inside].mean()
+            error += inside.sum() / 300 * abs(gap)
+    assert reliability(confidence, right).error == pytest.approx(error)
+
+
+def test_a_bin_holds_its_upper_edge_and_the_first_holds_zero() -> None:
+    edges = np.array([0, 1 / 15, 2 / 15, 1])
+    shares = reliability(edges, np.ones(4, np.bool_)).shares
+    assert np.flatnonzero(shares).tolist() == [0, 1, 14]
+    assert shares[0] == 0.5
+
+
+def test_calibration_of_a_multilabel_task_counts_every_pair_of_a_known_item() -> None:
+    known = np.array([1, 0, 1]) > 0
+    found = multilabel(SCORES, TRUTH, known=known)
+    expected = reliability(SCORES[[0, 2]].ravel(), TRUTH[[0, 2]].ravel())
+    # 0.9 and 0.5 are true, 0.1 and 0.2 are not; 0.1 and 0.2 are not, 0.3 and 0.7 are
+    by_hand = 2 * 0.1 + 2 * 0.2 + 0.1 + 0.5 + 0.7 + 0.3
+    assert found.overall["calibration_error"] == pytest.approx(by_hand / 8)
+    assert expected.error == pytest.approx(by_hand / 8)
+
+
+def test_calibration_of_a_multiclass_task_is_of_the_chosen_class() -> None:
+    known = np.array([1, 1, 1, 1, 1, 0]) > 0
+    # chosen with .6 right, .7 wrong, .8 right, .5 right, .8 right: in bins 9, 11, 12, 8 and 12
+    by_hand = 0.4 + 0.7 + 2 * 0.2 + 0.5
+    figures = of_one(CLASS_SCORES, CLASSES, known=known)
+    assert figures["calibration_error"] == pytest.approx(by_hand / 5)
+
+
+def test_scores_that_are_no_probabilities_have_no_calibration_error() -> None:
+    assert multilabel(SCORES, TRUTH).reliability is None
+    assert "calibration_error" not in of_many(SCORES, TRUTH) | of_one(CLASS_SCORES, CLASSES)
+    assert are_probabilities(SCORES)
+    assert are_probabilities(np.array([[1 + 1e-7]]))  # of rounding
+    for wrong in (SCORES - 0.2, SCORES * 1.2, SCORES[:0]):
+        assert not are_probabilities(wrong)
+
+
+# --------------------------------------------------------------------------------------- curves
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_area_below_a_curve_is_the_average_precision(case: Case) -> None:
+    from sklearn.metrics import average_precision_score
+
+    for c in np.flatnonzero(case.truth.any(axis=0)):
+        truth, scores = case.truth[:, c], case.scores[:, c]
+        area, recall, precision = precision_by_recall(scores, truth)
+        assert area == pytest.approx(average_precision_score(truth, scores))
+        assert area == pytest.approx(sum(np.diff(recall) * precision[1:]))
+        assert (recall[0], recall[-1]) == (0, 1)
+        assert (np.diff(recall) > 0).all()
+
+
+def test_a_long_curve_keeps_its_ends_and_its_area() -> None:
+    from sklearn.metrics import average_precision_score
+
+    rng = np.random.default_rng(0)
+    truth = rng.random(20_000) < 0.3
+    scores = rng.random(20_000) + truth
+    area, recall, precision = precision_by_recall(scores, truth)
+    assert len(recall) == len(precision) == MOST_POINTS
+    assert (recall[0], recall[-1]) == (0, 1)
+    assert area == pytest.approx(average_precision_score(truth, scores))
+    assert np.diff(recall) @ precision[1:] == pytest.approx(area, abs=1e-3)

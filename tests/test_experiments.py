@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from tartarus_cli.baselines import BASELINES
 from tartarus_cli.errors import RequestError
 from tartarus_cli.experiments.resolve import from_toml, preset_paths, resolve, to_table, to_toml
+from tartarus_cli.experiments.schema import Experiment
 from tests.conftest import Command
 from tests.worlds import World
 
@@ -54,30 +56,40 @@ dummy_multimodal SUPER multiclass class-3 2 fusion - 0 sigmoid binary 32
 """
 
 
+BASELINE_PRESETS = {"knn", "oracle", "popularity", "prior", "random", "ridge"}
+NETWORK_PRESETS = sorted(set(preset_paths()) - BASELINE_PRESETS)
+
+
+def options_of(experiment: Experiment) -> Any:
+    return experiment.network
+
+
 def table_row(name: str) -> str:
     e = resolve(name)
-    hidden = ",".join(map(str, e.network.hidden)) or "-"
-    dropout = f"{e.network.dropout:g}".removeprefix("0") or "0"
-    loss = e.training.loss.removesuffix("_crossentropy")
+    network, training = options_of(e), e.fitting
+    hidden = ",".join(map(str, network.hidden)) or "-"
+    dropout = f"{network.dropout:g}".removeprefix("0") or "0"
+    loss = training.loss.removesuffix("_crossentropy")
     target = f"{e.targets.kind}-{e.targets.dim}"
     return (
         f"{name} {e.dataset.name} {e.dataset.task} {target} {e.inputs.count} {e.network.name} "
-        f"{hidden} {dropout} {e.network.output} {loss} {e.training.batch_size}"
+        f"{hidden} {dropout} {network.output} {loss} {training.batch_size}"
     )
 
 
-def test_the_presets_are_those_of_the_published_table() -> None:
+def test_the_presets_are_those_of_the_published_table_and_the_baselines() -> None:
     rows = PUBLISHED.strip().splitlines()
-    assert [table_row(name) for name in sorted(preset_paths())] == sorted(rows)
+    assert [table_row(name) for name in NETWORK_PRESETS] == sorted(rows)
+    assert set(BASELINES.names()) == BASELINE_PRESETS <= set(preset_paths())
 
 
-@pytest.mark.parametrize("name", sorted(preset_paths()))
+@pytest.mark.parametrize("name", NETWORK_PRESETS)
 def test_every_preset_has_the_common_training(name: str) -> None:
     found = resolve(name)
-    training = found.training
+    training = found.fitting
     assert (training.optimizer, training.learning_rate) == ("adam", 0.001)
     assert (training.epochs, training.patience, training.validation) == (100, 4, 0.2)
-    softmax = found.network.output == "softmax"
+    softmax = options_of(found).output == "softmax"
     assert training.monitor == ("val_accuracy" if softmax else "val_loss")
     assert found.targets.normalize == (training.loss == "cosine")
     assert found.description
@@ -115,15 +127,15 @@ def own(tmp_path: Path) -> Path:
 def test_an_own_experiment_extends_a_preset(own: Path) -> None:
     (own / "mine.toml").write_text('extends = "rec_multi"\n[network]\nhidden = [64, 32]\n')
     found = resolve("mine", own=own)
-    assert found.network.hidden == (64, 32)
-    assert found.network.dropout == 0.7
+    assert options_of(found).hidden == (64, 32)
+    assert options_of(found).dropout == 0.7
     assert found.inputs.count == 2
 
 
 def test_an_own_experiment_may_extend_another_own_one(own: Path) -> None:
     (own / "first.toml").write_text('extends = "rec_multi"\n[training]\nepochs = 3\n')
     (own / "second.toml").write_text('extends = "first"\n[training]\npatience = 1\n')
-    training = resolve("second", own=own).training
+    training = resolve("second", own=own).fitting
     assert (training.epochs, training.patience) == (3, 1)
 
 

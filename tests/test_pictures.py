@@ -1,6 +1,7 @@
 """Pictures: what is read in them again is what was to be drawn."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -11,7 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tartarus_cli.errors import RequestError
-from tartarus_cli.pictures import draw_confusion, draw_spectrogram
+from tartarus_cli.pictures import (
+    Curve,
+    draw_confusion,
+    draw_precision_recall,
+    draw_reliability,
+    draw_spectrogram,
+)
 from tests.conftest import Command
 from tests.worlds import World
 
@@ -217,6 +224,93 @@ def test_a_hundred_patches_at_the_same_time_fit_a_picture(tmp_path: Path) -> Non
     assert max(pixels(path).shape) < 2000
 
 
+# --------------------------------------------------------------------- precision, recall, trust
+
+
+ALL = Curve("micro average", 0.625, np.array([0, 0.5, 1.0]), np.array([1, 0.75, 0.5]))
+JAZZ = Curve("jazz", 0.8123, np.array([0, 0.25, 1.0]), np.array([1, 1, 0.75]))
+
+
+def drawn_curves(path: Path, curves: list[Curve]) -> Path:
+    draw_precision_recall(path, curves, "model_1 · genres")
+    return path
+
+
+def corners(path: Path, colour: str) -> NDArray[Any]:
+    """Where a line of a colour turns, as shares of the width and height of the grey grid."""
+    every = [each.attrib for each in ET.parse(path).iter(f"{SVG}path")]  # noqa: S314
+    points = {}
+    for wanted in ("#e6e6e6", colour):
+        lines = [p for p in every if f"stroke: {wanted}" in p.get("style", "") and "clip-path" in p]
+        numbers = [re.findall(r"[ML] (\S+) (\S+)", each["d"]) for each in lines]
+        points[wanted] = [np.array(each, float) for each in numbers]
+    grid = np.concatenate(points["#e6e6e6"])
+    low, high = grid.min(axis=0), grid.max(axis=0)
+    unit = (high - low) / (1, 1.01)  # the height shows a little more than 1
+    (line,) = points[colour]
+    return np.asarray((line - (low[0], high[1])) / (unit * (1, -1)))
+
+
+def test_a_precision_holds_from_the_recall_before_to_its_own(tmp_path: Path) -> None:
+    path = drawn_curves(tmp_path / "a.svg", [ALL, JAZZ])
+    expected = [(0, 1), (0, 0.75), (0.5, 0.75), (0.5, 0.5), (1, 0.5)]
+    assert corners(path, "#000000") == pytest.approx(np.array(expected), abs=1e-3)
+
+
+def test_the_legend_tells_the_average_precisions(tmp_path: Path) -> None:
+    told = texts(drawn_curves(tmp_path / "a.svg", [ALL, JAZZ]))
+    expected = {"average precision", "0.625  micro average", "0.812  jazz", "recall", "precision"}
+    assert expected | {"model_1 · genres"} <= {*told}
+
+
+@pytest.mark.parametrize("ending", ["svg", "png"])
+def test_curves_with_odd_names_and_a_thousand_points_fit_a_picture(
+    tmp_path: Path, ending: str
+) -> None:
+    rise = np.linspace(0, 1, 1000)
+    curves = [ALL, *(Curve(name * 9, 0.5, rise, 1 - rise) for name in ODD)]
+    path = drawn_curves(tmp_path / f"a.{ending}", curves)
+    assert path.stat().st_size < 1_000_000
+    if ending == "png":
+        assert max(pixels(path).shape) < 1200
+
+
+def drawn_reliability(path: Path, accuracy: NDArray[Any], shares: NDArray[Any]) -> Path:
+    confidence = np.where(shares > 0, (np.arange(len(shares)) + 0.5) / len(shares), np.nan)
+    said = ("confidence", "accuracy", "share of items")
+    accuracy = np.where(shares > 0, accuracy, np.nan)
+    draw_reliability(path, confidence, accuracy, shares, said=said, title="one\ntwo 0.1")
+    return path
+
+
+SHARES = np.array([0.5, 0, 0.25, 0.25])
+
+
+def test_bars_are_as_high_as_the_accuracy_and_the_shares_of_their_bins(tmp_path: Path) -> None:
+    accuracy = np.array([0.2, 0.9, 0.4, 0.8])
+    path = drawn_reliability(tmp_path / "a.svg", accuracy, SHARES)
+    every = [each.attrib for each in ET.parse(path).iter(f"{SVG}path")]  # noqa: S314
+    highs = {}
+    for colour in ("#1f77b4", "#999999"):
+        drawn = [p["d"] for p in every if p.get("style", "").startswith(f"fill: {colour}")]
+        rows = [np.array(re.findall(r"[ML] \S+ (\S+)", each), float) for each in drawn]
+        highs[colour] = np.array([np.ptp(each) for each in rows])
+    blue, grey = highs["#1f77b4"], highs["#999999"]
+    assert blue / blue[3] == pytest.approx(np.array([0.2, 0, 0.4, 0.8]) / 0.8, abs=1e-3)
+    assert grey / grey[0] == pytest.approx(SHARES / 0.5, abs=1e-3)
+    told = {*texts(path)}
+    assert {"confidence", "accuracy", "share of items", "as it should be", "one", "two 0.1"} <= told
+
+
+def test_the_diagonal_is_what_should_be(tmp_path: Path) -> None:
+    path = drawn_reliability(tmp_path / "a.svg", np.array([0.2, 0.9, 0.4, 0.8]), SHARES)
+    every = [each.attrib for each in ET.parse(path).iter(f"{SVG}path")]  # noqa: S314
+    (dashed,) = (p["d"] for p in every if "dasharray" in p.get("style", "") and "clip-path" in p)
+    ends = np.array(re.findall(r"[ML] (\S+) (\S+)", dashed), float)
+    width, height = np.diff(ends, axis=0)[0]
+    assert -height == pytest.approx(width / 1.01, rel=1e-3)
+
+
 # ------------------------------------------------------------------------------------------ both
 
 
@@ -224,9 +318,15 @@ def test_a_hundred_patches_at_the_same_time_fit_a_picture(tmp_path: Path) -> Non
 def test_the_same_figures_give_the_same_bytes_without_a_date(tmp_path: Path, ending: str) -> None:
     rng = np.random.default_rng(0)
     heard = -80 * rng.random((96, 700))
-    for draw, figures in ((drawn_confusion, COUNTS), (drawn_spectrogram, heard)):
-        one = draw(tmp_path / f"one.{ending}", figures).read_bytes()
-        assert one == draw(tmp_path / f"other.{ending}", figures).read_bytes()
+    draws: list[Callable[[Path], Path]] = [
+        lambda path: drawn_confusion(path, COUNTS),
+        lambda path: drawn_spectrogram(path, heard),
+        lambda path: drawn_curves(path, [ALL, JAZZ]),
+        lambda path: drawn_reliability(path, SHARES, SHARES),
+    ]
+    for draw in draws:
+        one = draw(tmp_path / f"one.{ending}").read_bytes()
+        assert one == draw(tmp_path / f"other.{ending}").read_bytes()
         assert not re.search(rb"Matplotlib v|matplotlib version|<dc:date>", one)
 
 

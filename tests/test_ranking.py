@@ -323,9 +323,8 @@ def test_ranks_are_those_of_a_stable_sort_user_by_user(case: Case) -> None:
 @example(case=EVERYTHING, k=1)
 @example(case=ONE_ITEM, k=5)
 @settings(deadline=None, max_examples=100)
-def test_first_items_are_the_union_of_the_heads_of_stable_sorts(case: Case, k: int) -> None:
-    heads: set[int] = set().union(*(ranking(scores)[:k] for scores in case.scores))
-    assert first_items(case.scores, k).tolist() == sorted(heads)
+def test_first_items_are_the_heads_of_stable_sorts(case: Case, k: int) -> None:
+    assert first_items(case.scores, k).tolist() == [ranking(row)[:k] for row in case.scores]
 
 
 # Other libraries. scikit-learn takes equal scores as one group, so it is given minus the rank.
@@ -358,6 +357,7 @@ def test_ndcg_is_that_of_scikit_learn(case: Case, k: int) -> None:
 def test_metrics_are_those_of_ranx(
     dtype: type[np.floating[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    first_items(np.zeros((1, 1), dtype), 1)  # ours is compiled before that is forbidden
     # As plain Python: compiling takes most of a minute, and numba warns about ranx' own casts.
     monkeypatch.setattr("numba.config.DISABLE_JIT", 1)
     from ranx import Qrels, Run, evaluate

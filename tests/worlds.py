@@ -1,6 +1,7 @@
 """Tiny workspaces with known contents, written by plain NumPy under the names of the contract."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,24 @@ class World:
             )
         self.setting("text", dataset, places)
         self.setting("audio", dataset, places)
+
+    def rankable(
+        self,
+        users: NDArray[np.floating[Any]],
+        items: NDArray[np.floating[Any]],
+        liked: NDArray[np.bool_],
+        dataset: str = "rec",
+    ) -> None:
+        """Only what a ranking needs: factors of users and test items, and who has which.
+
+        ``liked`` is ``(users, items)``. There is one train item.
+        """
+        dim = items.shape[1]
+        self.ids(dataset, {"train": 1, "test": len(items)})
+        whose = {"item_factors": items[:1], "item_factors_test": items, "user_factors": users}
+        for name, rows in whose.items():
+            np.save(self.datasets / f"{name}_als_{dim}_{dataset}.npy", rows)
+        save_npz(self.datasets / f"matrix_test_{dataset}.npz", csr_array(liked.T.astype(float)))
 
     def classification(self, dataset: str, *, several: bool) -> None:
         """Items of three classes; one each, or several."""

@@ -7,11 +7,15 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
+    Baselines,
+    By,
     CutOffs,
     DatasetName,
     Json,
+    Memory,
     Overrides,
     Published,
+    Resume,
     Root,
     Seed,
     Users,
@@ -33,6 +37,17 @@ Ids = Annotated[
     Path | None,
     typer.Option("--ids", help="For a file: the ids of its rows; else the test items in order."),
 ]
+Slices = Annotated[
+    By | None,
+    typer.Option("--by", help="Print the figures by quantiles of users or of items instead."),
+]
+Merge = Annotated[
+    bool,
+    typer.Option("--merge", help="Join what was evaluated with --users, on whatever machine."),
+]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Say exactly what was done, and what each figure is.")
+]
 
 
 def evaluate(
@@ -45,18 +60,37 @@ def evaluate(
     k: CutOffs = None,
     users: Users = None,
     published: Published = False,
+    baselines: Baselines = False,
+    by: Slices = None,
+    explain: Explain = False,
+    memory: Memory = "1GiB",
+    resume: Resume = False,
+    merge: Merge = False,
     seed: Seed = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
     """Print the metrics table of a model, or of predictions made elsewhere."""
     from tartarus_cli.steps.evaluate import evaluate as compute
-    from tartarus_cli.steps.evaluate import evaluation_options
+    from tartarus_cli.steps.evaluate import evaluate_slices, evaluation_options
     from tartarus_cli.steps.experiments import Asked
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
-    options = evaluation_options(k or (), users, published=published, seed=seed)
+    options = evaluation_options(
+        *(k or (), users),
+        published=published,
+        seed=seed,
+        baselines=baselines,
+        memory=memory,
+        resume=resume,
+        merge=merge,
+    )
     asked = Asked(experiment, dataset, tuple(overrides or ()))
-    result = compute(root, subject, asked, options, ids=ids, progress=render.Watching())
-    render.evaluation(root, result, json=json)
+    watching = render.Watching()
+    if by is not None:
+        cut = evaluate_slices(root, subject, asked, options, by.value, ids=ids, progress=watching)
+        render.slices(cut, json=json)
+        return
+    result = compute(root, subject, asked, options, ids=ids, progress=watching)
+    render.evaluation(root, result, explain=explain, json=json)

@@ -24,6 +24,13 @@ class ListsByDefault(TyperGroup):
         return super().parse_args(ctx, args if named else ["list", *args])
 
 
+class By(StrEnum):
+    """What users or items are cut into quantiles by."""
+
+    user_activity = "user-activity"
+    item_popularity = "item-popularity"
+
+
 class Split(StrEnum):
     """Sets of items."""
 
@@ -86,6 +93,11 @@ def _models(workspace: Workspace | None) -> list[str]:
     return sorted(path.name for path in workspace.models.glob("model_*")) if workspace else []
 
 
+def _results(workspace: Workspace | None) -> list[str]:
+    folder = workspace.data / "results" if workspace else None
+    return sorted(path.stem for path in folder.glob("*.json")) if folder else []
+
+
 def parameter_option(names: str) -> Any:
     """Return the option ``--set``, whose help tells the names of the parameters."""
     told = f"Override a parameter; may be repeated. {names}."
@@ -123,6 +135,15 @@ ModelName = Annotated[
     str,
     typer.Argument(
         metavar="MODEL", help="A model, such as model_1.", autocompletion=_completed(_models)
+    ),
+]
+ComparedModels = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL",
+        help="Models, or names of results, the reference first.",
+        autocompletion=_completed(_results),
+        show_default=False,
     ),
 ]
 NewestModel = Annotated[
@@ -187,6 +208,23 @@ Users = Annotated[
 ]
 Published = Annotated[
     bool, typer.Option("--published", help="Add the nDCG of the papers, to compare with them.")
+]
+Baselines = Annotated[
+    bool,
+    typer.Option(
+        "--baselines", help="Train and judge simple baselines too, as rows under the model."
+    ),
+]
+Memory = Annotated[
+    str,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="Room for scores and factors, beside the files, which are read as needed.",
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on where an interrupted evaluation stopped.")
 ]
 Jobs = Annotated[
     int | None,

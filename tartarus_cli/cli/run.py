@@ -2,6 +2,7 @@
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
+    Baselines,
     CutOffs,
     DatasetName,
     ExperimentName,
@@ -27,6 +28,7 @@ def run(
     k: CutOffs = None,
     users: Users = None,
     published: Published = False,
+    baselines: Baselines = False,
     pool: Pooled = Pool.mean,
     workspace: Root = None,
     json: Json = False,
@@ -39,6 +41,8 @@ def run(
 
     root = open_workspace(workspace)
     order = take_order(root, experiment, settings or (), dataset, overrides or (), seed)
-    options = evaluation_options(k or (), users, published=published, seed=seed)
+    options = evaluation_options(
+        k or (), users, published=published, seed=seed, baselines=baselines
+    )
     result = run_all(root, order, options, pool=pool.value, progress=render.Watching())
     render.evaluation(root, result, json=json)

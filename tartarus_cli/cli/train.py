@@ -22,7 +22,7 @@ def train(
     workspace: Root = None,
     json: Json = False,
 ) -> None:
-    """Train a network; it becomes model_N, with the best weights of the training."""
+    """Train a network, or fit a baseline; it becomes model_N."""
     from tartarus_cli.steps.experiments import take_order
     from tartarus_cli.steps.train import train as fit
     from tartarus_cli.workspace import open_workspace

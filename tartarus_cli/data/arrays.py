@@ -3,7 +3,7 @@
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +135,19 @@ def read_arrays(path: Path, names: tuple[str, ...]) -> list[NDArray[Any]]:
         return [_member(path, archive, name, names) for name in names]
 
 
+def array_names(path: Path) -> list[str]:
+    """List what the arrays of an npz file are called.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged.
+    """
+    with readable(path), _opened(path, "an npz file") as archive:
+        members = archive.namelist()
+        return [name.removesuffix(".npy") for name in members if name.endswith(".npy")]
+
+
 @contextmanager
 def _opened(path: Path, expected: str) -> Iterator[zipfile.ZipFile]:
     """Open an npz file; whatever is wrong with the archive itself is explained."""
@@ -217,6 +230,14 @@ def save_dense(path: Path, array: NDArray[Any]) -> None:
     """Write a dense array in one step."""
     with replacing(path) as beside:
         np.save(beside, array, allow_pickle=False)
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write named arrays of numbers in one step; equal arrays give equal bytes."""
+    with replacing(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                npy.write_array(file, values, allow_pickle=False)
 
 
 def save_csr(path: Path, matrix: csr_array) -> None:

@@ -46,9 +46,10 @@ class Matrix:
     def rows(self, which: Rows) -> NDArray[np.float32]:
         """Read some rows, dense, ``(rows, width)``; the whole is never made dense."""
         block = self.values[which]
-        if isinstance(block, csr_array):
-            return np.asarray(block.astype(np.float32, copy=False).toarray())
-        return np.asarray(block, np.float32)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is told of
+            if isinstance(block, csr_array):
+                return np.asarray(block.astype(np.float32, copy=False).toarray())
+            return np.asarray(block, np.float32)
 
     def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[slice]:
         """Cut the rows into slices whose dense float32 form takes about ``block_bytes``."""
@@ -102,5 +103,7 @@ def unit_rows(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
     [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
     """
-    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
+    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))[:, None]
+    units = np.empty(vectors.shape, np.float32)
+    np.divide(vectors, np.where(norms > 0, norms, 1), out=units, casting="same_kind")
+    return units

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -13,11 +13,19 @@ import tomlkit
 from pydantic import BaseModel, ValidationError
 
 from tartarus_cli.architectures import ARCHITECTURES
+from tartarus_cli.baselines import BASELINES, Baseline
 from tartarus_cli.errors import RequestError, nearest, shown
-from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.experiments.schema import (
+    Experiment,
+    ValidationSection,
+    baseline_of,
+    options_of,
+    training_of,
+)
 from tartarus_cli.options import parse_value
 
 Table = dict[str, Any]
+Follow = Callable[[str, Baseline], Table]  # the task and the targets that a dataset is for
 
 
 @cache
@@ -44,8 +52,11 @@ def resolve(
     own: Path | None = None,
     dataset: str | None = None,
     overrides: Sequence[str] = (),
+    follow: Follow | None = None,
 ) -> Experiment:
     """Return an experiment with every parameter filled in.
+
+    A baseline that leaves its task or its targets unsaid takes those of its dataset.
 
     Parameters
     ----------
@@ -57,6 +68,8 @@ def resolve(
         The dataset to apply it to, instead of its own.
     overrides
         ``section.key=value``, the value written as in TOML (quotes around text may be left out).
+    follow
+        Tells the task and the targets of a dataset; those of the published one if None.
 
     Raises
     ------
@@ -66,13 +79,49 @@ def resolve(
     table = _inherited(name, own, ())
     path = own_paths(own).get(name)
     if path is not None and (overrides or dataset):
-        _validated(name, table, shown(path))  # so that its faults are not blamed on the command
+        its_own = _followed(table, follow)
+        _validated(name, its_own, shown(path))  # so that its faults are not blamed on the command
     if dataset is not None:
         table = _merged(table, {"dataset": {"name": dataset}})
     for override in overrides:
         table = _merged(table, _override(override))
+    table = _followed(table, follow)
     asked = "--set" if overrides else "--dataset"
     return _validated(name, table, asked if overrides or dataset else shown(path) if path else name)
+
+
+def _followed(table: Table, follow: Follow | None) -> Table:
+    """Fill in the task and the targets of a baseline from its dataset."""
+    baseline = baseline_of(table.get("network"))
+    dataset = table.get("dataset")
+    if baseline is None or not isinstance(dataset, dict):
+        return table
+    known = (follow or _published)(str(dataset.get("name")), baseline)
+    asked = table.get("targets")
+    kind = asked.get("kind") if isinstance(asked, dict) else None
+    if kind is not None and kind != known["targets"]["kind"]:
+        known = known | {"targets": {"dim": PUBLISHED_DIMS.get(str(kind), 1)}}
+    return _merged(known, table)
+
+
+PUBLISHED_DIMS = {"als": 200, "pmi": 50, "class": 15}
+
+
+def _published(_dataset: str, baseline: Baseline) -> Table:
+    return targets_for("als" if "recommendation" in baseline.tasks else "class", "multiclass")
+
+
+def targets_for(kind: str, task: str, dim: int | None = None) -> Table:
+    """Return a task and its targets as sections of an experiment; als is for recommendation.
+
+    Their number is that of the published datasets if None.
+
+    >>> targets_for("class", "multilabel")
+    {'dataset': {'task': 'multilabel'}, 'targets': {'kind': 'class', 'dim': 15}}
+    """
+    task = "recommendation" if kind == "als" else task
+    targets = {"kind": kind, "dim": dim or PUBLISHED_DIMS[kind]}
+    return {"dataset": {"task": task}, "targets": targets}
 
 
 def _inherited(name: str, own: Path | None, heirs: tuple[str, ...]) -> Table:
@@ -113,7 +162,7 @@ def _read(path: Path) -> Table:
 
 def _merged(base: Table, over: Mapping[str, Any]) -> Table:
     """Lay one table over another; another network leaves behind what it does not know."""
-    result = dict(base)
+    result = _left_by(base, over.get("network"))
     for key, value in over.items():
         below = result.get(key)
         both = isinstance(below, dict) and isinstance(value, Mapping)
@@ -123,12 +172,26 @@ def _merged(base: Table, over: Mapping[str, Any]) -> Table:
     return result
 
 
+def _left_by(base: Mapping[str, Any], network: Any) -> Table:
+    """Leave out what a network was told and the baseline that takes its place has no use for."""
+    baseline = baseline_of(network)
+    if baseline is None or baseline_of(base.get("network")) is not None:
+        return dict(base)
+    kept = {k: v for k, v in base.items() if k not in ("inputs", "patches", "training", "note")}
+    training = base.get("training")
+    if baseline.validates and isinstance(training, dict):
+        fields = ValidationSection.model_fields
+        kept["training"] = {key: value for key, value in training.items() if key in fields}
+    return kept
+
+
 def _known_to(network: Any, options: Table) -> Table:
-    if network is None or network == options.get("name") or network not in ARCHITECTURES.names():
+    there = [*ARCHITECTURES.names(), *BASELINES.names()]
+    if network is None or network == options.get("name") or network not in there:
         return options
-    known = ARCHITECTURES.get(network).options.model_fields
+    known = options_of(network).model_fields
     before = options.get("name")
-    old = ARCHITECTURES.get(before).options.model_fields if before in ARCHITECTURES.names() else {}
+    old = options_of(str(before)).model_fields if before in there else {}
     return {key: value for key, value in options.items() if key in known or key not in old}
 
 
@@ -167,13 +230,18 @@ def _validated(name: str, table: Table, where: str) -> Experiment:
 def _parameters(table: Table) -> list[str]:
     """Every parameter that an experiment with this network may set."""
     network = table.get("network", {}).get("name")
-    own = ARCHITECTURES.get(network).options if network in ARCHITECTURES.names() else None
-    return [f"{section}.{key}" if key else section for section, key in _pairs(Experiment, own)]
+    there = [*ARCHITECTURES.names(), *BASELINES.names()]
+    own = {"network": options_of(network)} if network in there else {"network": None}
+    pairs = _pairs(Experiment, own | {"training": training_of(table.get("network"))})
+    unused = ("inputs", "patches") if network in BASELINES.names() else ()
+    return [f"{s}.{key}" if key else s for s, key in pairs if s not in unused]
 
 
-def _pairs(model: type[BaseModel], network: type[BaseModel] | None) -> Iterator[tuple[str, str]]:
+def _pairs(
+    model: type[BaseModel], own: Mapping[str, type[BaseModel] | None]
+) -> Iterator[tuple[str, str]]:
     for name, field in model.model_fields.items():
-        inner = network if name == "network" else _section(field.annotation)
+        inner = own[name] if name in own else _section(field.annotation)
         if inner is None:
             yield name, ""
         else:
@@ -188,7 +256,13 @@ def _section(annotation: Any) -> type[BaseModel] | None:
 
 def to_table(experiment: Experiment) -> Table:
     """All parameters as plain values, sections in order; what is not set is left out."""
-    return experiment.model_dump(mode="json", exclude_none=True)
+    table = experiment.model_dump(mode="json", exclude_none=True)
+    baseline = experiment.baseline
+    if baseline is not None:
+        del table["inputs"]  # which follow from the settings that are named
+    if baseline is not None and not baseline.learns:
+        del table["targets"]["normalize"]
+    return table
 
 
 def to_toml(experiment: Experiment) -> str:

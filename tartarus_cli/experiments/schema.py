@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
@@ -11,11 +12,14 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializeAsAny,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from tartarus_cli.architectures import ARCHITECTURES, Architecture, InputKind, NetworkOptions
+from tartarus_cli.baselines import BASELINES, Baseline, BaselineOptions
+from tartarus_cli.errors import RequestError, nearest
 
 
 def _without_underscore(name: str) -> str:
@@ -102,6 +106,18 @@ class PatchesSection(Section):
     seconds: Positive = 15
 
 
+class ValidationSection(Section):
+    """What a baseline is chosen by."""
+
+    # Share of the train items that is held out, at their end, where there are no val items: the
+    # first half of it validates, the second half gives the held-out loss.
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+
+class NothingToSet(Section):
+    """The training of a baseline that chooses nothing."""
+
+
 class TrainingSection(Section):
     """How the network is fitted."""
 
@@ -114,9 +130,38 @@ class TrainingSection(Section):
         4  # epochs without a better value of the monitor
     )
     monitor: Monitor
-    # Share of the train items that is held out, at their end, where there are no val items: the
-    # first half of it validates, the second half gives the held-out loss.
-    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2  # as above
+
+
+def baseline_of(network: Any) -> Baseline | None:
+    """Return the baseline that a ``network`` section names, if it is one."""
+    name = network.get("name") if isinstance(network, Mapping) else getattr(network, "name", None)
+    return BASELINES.get(name) if name in BASELINES.names() else None
+
+
+def options_of(name: str) -> type[NetworkOptions] | type[BaselineOptions]:
+    """Return the options of a network or of a baseline.
+
+    Raises
+    ------
+    RequestError
+        If there is neither of that name.
+    """
+    if name in BASELINES.names():
+        return BASELINES.get(name).options
+    known = ARCHITECTURES.names()
+    if name not in known:
+        msg = f"there is no network called {name!r}"
+        raise RequestError(msg, hint=nearest(name, [*known, *BASELINES.names()]))
+    return ARCHITECTURES.get(name).options
+
+
+def training_of(network: Any) -> type[TrainingSection | ValidationSection | NothingToSet]:
+    """Return what the ``training`` section of such a network may say."""
+    baseline = baseline_of(network)
+    if baseline is None:
+        return TrainingSection
+    return ValidationSection if baseline.validates else NothingToSet
 
 
 class Experiment(Section):
@@ -130,8 +175,8 @@ class Experiment(Section):
     targets: TargetsSection
     inputs: InputsSection = InputsSection()
     patches: PatchesSection | None = None
-    network: SerializeAsAny[NetworkOptions]
-    training: TrainingSection
+    network: SerializeAsAny[NetworkOptions | BaselineOptions]
+    training: TrainingSection | ValidationSection | None
 
     @property
     def architecture(self) -> Architecture:
@@ -139,9 +184,29 @@ class Experiment(Section):
         return ARCHITECTURES.get(self.network.name)
 
     @property
+    def baseline(self) -> Baseline | None:
+        """The baseline that it names, if it is not a network."""
+        return baseline_of(self.network)
+
+    @property
+    def fitting(self) -> TrainingSection:
+        """How its network is fitted."""
+        if not isinstance(self.training, TrainingSection):
+            msg = f"{self.name} is a baseline, which is not fitted by epochs"
+            raise TypeError(msg)
+        return self.training
+
+    @property
     def settings_needed(self) -> int:
         """How many settings are named on the command line; patches need none."""
         return sum(kind != "patches" for kind in self.inputs.kinds)
+
+    def with_settings(self, count: int) -> Experiment:
+        """Return it for so many settings: a baseline reads those that are named."""
+        if self.baseline is None:
+            return self
+        inputs = self.inputs.model_copy(update={"count": count})
+        return self.model_copy(update={"inputs": inputs})
 
     @model_validator(mode="before")
     @classmethod
@@ -151,6 +216,9 @@ class Experiment(Section):
             return said
         filled = {k: dict(v) if isinstance(v, dict) else v for k, v in said.items()}
         network, training = filled.get("network"), filled.get("training")
+        baseline = baseline_of(network)
+        if baseline is not None:
+            return _filled_baseline(filled, baseline)
         if isinstance(network, dict) and isinstance(training, dict):
             softmax = network.get("output") == "softmax"
             training.setdefault("monitor", "val_accuracy" if softmax else "val_loss")
@@ -167,7 +235,28 @@ class Experiment(Section):
     def _own_options(cls, said: Any) -> Any:
         if not isinstance(said, dict) or not isinstance(said.get("name"), str):
             return said
-        return ARCHITECTURES.get(said["name"]).options.model_validate(said)
+        return options_of(said["name"]).model_validate(said)
+
+    @field_validator("training", mode="before")
+    @classmethod
+    def _own_training(cls, said: Any, info: ValidationInfo) -> Any:
+        if not isinstance(said, dict):
+            return said
+        found = training_of(info.data.get("network")).model_validate(said)
+        return None if isinstance(found, NothingToSet) else found
+
+    @model_validator(mode="after")
+    def _suits_the_baseline(self) -> Self:
+        baseline, name = self.baseline, self.network.name
+        if baseline is not None and self.dataset.task not in baseline.tasks:
+            msg = (
+                f"dataset.task = {self.dataset.task}: {name} is for {' and '.join(baseline.tasks)}"
+            )
+            raise ValueError(msg)
+        if baseline is not None and self.targets.kind not in baseline.kinds:
+            msg = f"targets.kind = {self.targets.kind}: {name} takes {' or '.join(baseline.kinds)}"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -179,6 +268,8 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _inputs_agree(self) -> Self:
+        if self.baseline is not None:
+            return self
         inputs, network, name = self.inputs, self.architecture, self.network.name
         if network.most_inputs is not None and inputs.count > network.most_inputs:
             msg = f"inputs.count = {inputs.count}: {name} takes at most {network.most_inputs}"
@@ -195,3 +286,20 @@ class Experiment(Section):
             msg = "patches.*: only an experiment whose inputs.kind is patches has such parameters"
             raise ValueError(msg)
         return self
+
+
+def _filled_baseline(said: dict[str, Any], baseline: Baseline) -> dict[str, Any]:
+    """Fill in what a baseline leaves unsaid, and refuse what would do nothing."""
+    targets = said.get("targets")
+    if "inputs" in said or "patches" in said:
+        msg = "inputs.*: a baseline reads the settings that are named, however many"
+        raise ValueError(msg)
+    if isinstance(targets, dict):
+        if "normalize" in targets and not baseline.learns:
+            msg = "targets.normalize: this baseline learns no targets that could be normalised"
+            raise ValueError(msg)
+        normal = baseline.learns and targets.get("kind") != "class"
+        said["targets"] = {"normalize": normal} | targets
+    said["inputs"] = InputsSection().model_copy(update={"count": baseline.settings[0]})
+    said.setdefault("training", {})
+    return said

@@ -34,7 +34,10 @@ class Metric:
         return {f"{stem}@{k}{space}{rest}": k for k in sorted({*self.at, *extra})}
 
 
-ORDER = ("MAP", "accuracy", "ROC-AUC", "PR-AUC", "MRR", "P", "nDCG", "R", "HR", "C")
+ORDER = (
+    *("MAP", "accuracy", "ROC-AUC", "PR-AUC", "MRR"),
+    *("P", "nDCG", "R", "HR", "C", "Gini", "novelty"),
+)
 
 METRICS: Registry[Metric] = Registry("metric", package=__name__)
 

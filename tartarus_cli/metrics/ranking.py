@@ -16,32 +16,38 @@ FIRST = (1, 3, 5)
 
 @metric("MAP", at=(500,))
 def average_precision(ranks: RelevantRanks, k: int) -> Values:
-    """AP@k: precision at each relevant item within the first k, over ``min(relevant, k)``."""
+    """AP@k: precision at each relevant item within the first k, over ``min(relevant, k)``.
+
+    As in Oramas et al., DLRS 2017: a user without relevant items counts as 0.
+    """
     found = np.where(ranks.ranks <= k, ranks.positions / ranks.ranks, 0)
     return ranks.total(found) / np.maximum(np.minimum(ranks.relevant, k), 1)
 
 
 @metric("MAP (users with relevant items)", at=(500,))
 def average_precision_of_some(ranks: RelevantRanks, k: int) -> Values:
-    """AP@k of the users that have relevant items, and of these alone."""
+    """AP@k: precision at each relevant item within the first k, over ``min(relevant, k)``.
+
+    The mean over the users that have relevant items, and over these alone.
+    """
     return np.where(ranks.relevant > 0, average_precision(ranks, k), np.nan)
 
 
 @metric("P", at=FIRST)
 def precision(ranks: RelevantRanks, k: int) -> Values:
-    """P@k: relevant items among the first k, divided by k."""
+    """P@k: relevant items among the first k, divided by k (Manning et al., 2008, chapter 8)."""
     return _found(ranks, k) / k
 
 
 @metric("R", at=FIRST)
 def recall(ranks: RelevantRanks, k: int) -> Values:
-    """R@k: the share of a user's relevant items that stand among the first k."""
+    """R@k: the share of a user's relevant items among the first k (Manning et al., 2008)."""
     return _found(ranks, k) / np.maximum(ranks.relevant, 1)
 
 
 @metric("HR", at=FIRST)
 def hit_rate(ranks: RelevantRanks, k: int) -> Values:
-    """HR@k: 1 if a relevant item stands among the first k."""
+    """HR@k: 1 if a relevant item stands among the first k (Deshpande and Karypis, TOIS 2004)."""
     return (_found(ranks, k) > 0).astype(np.float64)
 
 
@@ -56,14 +62,17 @@ def ndcg(ranks: RelevantRanks, k: int) -> Values:
 
 @metric("nDCG (published)", at=FIRST, published=True)
 def ndcg_published(ranks: RelevantRanks, k: int) -> Values:
-    """Divide the sum of nDCG@k by the best order of the first five retrieved items alone."""
+    """Divide the sum of nDCG@k by the best order of the first five retrieved items alone.
+
+    It flatters, and is here to compare with Oramas et al., DLRS 2017.
+    """
     retrieved = _found(ranks, max(5, k)).astype(np.int64)
     return _dcg(ranks, k) / _ideal(np.minimum(retrieved, k))
 
 
 @metric("MRR")
 def reciprocal_rank(ranks: RelevantRanks, _k: int) -> Values:
-    """One divided by the rank of the first relevant item."""
+    """One divided by the rank of the first relevant item (Voorhees, TREC-8, 1999)."""
     first = np.where(ranks.positions == 1, 1 / ranks.ranks, 0)
     return ranks.total(first)
 
@@ -72,7 +81,8 @@ def reciprocal_rank(ranks: RelevantRanks, _k: int) -> Values:
 def roc_auc(ranks: RelevantRanks, _k: int) -> Values:
     """Return the share of pairs of a relevant and another item that are in the right order.
 
-    Users that lack either kind have no value.
+    The area under the ROC curve (Hanley and McNeil, Radiology 143, 1982) over all items. Users
+    that lack either kind have no value.
     """
     relevant = ranks.relevant
     pairs = relevant * (ranks.items - relevant)
@@ -82,7 +92,10 @@ def roc_auc(ranks: RelevantRanks, _k: int) -> Values:
 
 @metric("PR-AUC")
 def pr_auc(ranks: RelevantRanks, _k: int) -> Values:
-    """Average precision over the full ranking; users without relevant items have no value."""
+    """Average precision over the full ranking: the area under the precision-recall curve.
+
+    Davis and Goadrich, ICML 2006. Users without relevant items have no value.
+    """
     summed = ranks.total(ranks.positions / ranks.ranks)
     relevant = ranks.relevant
     return np.where(relevant > 0, summed / np.maximum(relevant, 1), np.nan)

@@ -178,6 +178,7 @@ def check_experiment(
     DataError
         If a file is missing, damaged or out of step.
     """
+    experiment = experiment.with_settings(len(settings))
     check_request(inventory, experiment, settings)
     dataset = experiment.dataset.name
     experiment = settle(inventory, experiment, settings, progress)
@@ -400,10 +401,10 @@ def _add_borrowed(
 
 
 def _all_experiments(inventory: Inventory) -> list[Experiment]:
-    """Every experiment that can be read; 'experiments list' tells of the others."""
+    """Every network that can be read; 'experiments list' tells of the others, and of baselines."""
     own = inventory.workspace.experiments
     found = []
     for name in experiment_names(own):
         with suppress(TartarusError):
             found.append(resolve(name, own=own))
-    return found
+    return [each for each in found if each.baseline is None]

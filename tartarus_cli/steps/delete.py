@@ -20,8 +20,9 @@ def delete_model(workspace: Workspace, name: str) -> list[Path]:
     Store(workspace).delete(name)
     for path in workspace.predictions_of(name):
         path.unlink(missing_ok=True)
-    workspace.results(name).unlink(missing_ok=True)
-    workspace.confusion_picture(name).unlink(missing_ok=True)
+    values = [workspace.unit_values(name, unit) for unit in ("users", "items")]
+    for path in (workspace.results(name), *values, *workspace.pictures_of(name)):
+        path.unlink(missing_ok=True)
     write_results_table(workspace)
     made = f"{name}-pred_"
     settings = workspace.scan().select(Kind.FEATURES)

@@ -1,96 +1,47 @@
-"""Evaluate predicted factors or class scores of the test items."""
+"""Evaluate a model, or predictions made elsewhere, as the user asks for it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tartarus_cli.errors import RequestError
-from tartarus_cli.experiments.schema import Experiment, Task
-from tartarus_cli.metrics.classification import ClassReport
-from tartarus_cli.models import Store, write_manifest
-from tartarus_cli.pictures import draw_confusion
+from tartarus_cli.files import digest
+from tartarus_cli.models import Store
+from tartarus_cli.options import parse_bytes
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.steps.classify import classify
-from tartarus_cli.steps.experiments import Asked, seed_of
-from tartarus_cli.steps.predictions import Predictions, of_file, of_model
-from tartarus_cli.steps.ranking import rank
-from tartarus_cli.steps.results import write_results
-from tartarus_cli.workspace import Inventory, Workspace
-
-
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """How to evaluate."""
-
-    k: tuple[int, ...] = ()  # cut-offs beside the usual ones
-    users: slice = field(default_factory=lambda: slice(None))
-    published: bool = False  # add the figures that exist only to compare with the papers
-    seed: int | None = None  # of the random row; that of the training if None
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """All figures of one set of predictions."""
-
-    model: str | None
-    experiment: str
-    settings: tuple[str, ...]
-    dataset: str
-    task: str
-    seed: int
-    random_seed: int  # of the random row
-    items: int
-    items_without_prediction: int
-    users: int | None
-    users_without_relevant: int | None
-    metrics: dict[str, float]
-    rows: dict[str, dict[str, float]]  # random, oracle
-    classes: list[ClassReport]
-    confusion: list[list[int]]
-    results: Path | None  # where they are kept; None for a part of the users
-    picture: Path | None = None  # of the confusion matrix, relative to the root of the workspace
-    embedding: str | None = None  # the last hidden layer of the model, worth reading out
-
-    def document(self) -> dict[str, Any]:
-        """Everything as plain values for JSON; a figure that has no value is null."""
-        values = asdict(self) | {"settings": list(self.settings)}
-        del values["results"], values["embedding"], values["picture"]
-        if self.task == "multiclass":
-            values["confusion_picture"] = self.picture and self.picture.as_posix()
-        if self.task == "recommendation":
-            del values["classes"], values["confusion"]
-        values["metrics"] = _plain(self.metrics)
-        values["rows"] = {name: _plain(figures) for name, figures in self.rows.items()}
-        return values
+from tartarus_cli.steps.baselines import baseline_rows
+from tartarus_cli.steps.experiments import Asked
+from tartarus_cli.steps.judge import Evaluation, EvaluationOptions, judge_file, judge_model
+from tartarus_cli.steps.predictions import of_model
+from tartarus_cli.steps.protocol import basis
+from tartarus_cli.steps.results import read_results
+from tartarus_cli.steps.slices import By, Slices, slice_up
+from tartarus_cli.workspace import Workspace
 
 
 def evaluation_options(
-    k: Sequence[int], users: str | None, *, published: bool, seed: int | None
+    k: Sequence[int], users: str | None, *, memory: str = "1GiB", **more: Any
 ) -> EvaluationOptions:
     """Read how to evaluate from what the command line says."""
-    return EvaluationOptions(tuple(k), parse_users(users), published, seed)
+    return EvaluationOptions(tuple(k), parse_users(users), memory=parse_bytes(memory), **more)
 
 
-def check_options(options: EvaluationOptions, task: Task) -> None:
-    """Make sure that nothing is asked of an evaluation that its task does not have.
+def parse_users(text: str | None) -> slice:
+    """Read ``A:B``, users counted from 0, B not included.
 
-    Raises
-    ------
-    RequestError
-        If users are cut out of a classification, or rankings cut where there are none.
+    >>> parse_users("100:200")
+    slice(100, 200, None)
     """
-    if options.users != slice(None) and task != "recommendation":
-        msg = f"--users: a {task} task has no users"
-        raise RequestError(msg, hint="Leave it out.")
-    if (options.k or options.published) and task == "multiclass":
-        msg = "--k and --published cut rankings, and a multiclass task ranks nothing"
-        raise RequestError(msg, hint="Leave them out.")
+    if text is None:
+        return slice(None)
+    first, colon, last = text.partition(":")
+    if not colon or not all(part.isascii() and part.isdigit() for part in (first, last) if part):
+        msg = f"--users {text}: not of the form A:B"
+        raise RequestError(msg, hint="For example --users 0:1000, or --users 1000: for the rest.")
+    return slice(int(first) if first else None, int(last) if last else None)
 
 
 def evaluate(
@@ -112,9 +63,12 @@ def evaluate(
         If a file is missing, damaged or out of step.
     """
     if subject is not None and subject.endswith(".npy"):
+        if options.baselines:
+            msg = "--baselines: a file of predictions does not tell which settings it was made from"
+            raise RequestError(msg, hint="Leave it out, or name a model.")
         experiment = asked.resolve(workspace)
         path = Path(subject)
-        return evaluate_file(workspace, path, experiment, options, ids=ids, progress=progress)
+        return judge_file(workspace, path, experiment, options, ids=ids, progress=progress)
     model = Store(workspace).get(subject)
     own = (None, model.manifest.dataset)
     if asked.experiment or asked.overrides or ids is not None or asked.dataset not in own:
@@ -131,7 +85,7 @@ def evaluate_model(
     *,
     progress: Progress = UNWATCHED,
 ) -> Evaluation:
-    """Compute the figures of what a model predicted for the test items, and keep them.
+    """Evaluate what a model predicted for the test items, with its baselines if asked for.
 
     Raises
     ------
@@ -140,122 +94,68 @@ def evaluate_model(
     DataError
         If it has not predicted yet, or a file is missing, damaged or out of step.
     """
-    inventory = workspace.scan()
-    predictions = of_model(workspace, name, inventory)
-    evaluation = _evaluate(inventory, predictions, options, progress)
-    model = Store(workspace).get(predictions.model)
-    dense = [layer.name for layer in model.manifest.layers if layer.kind == "Dense"]
-    flat = [layer.name for layer in model.manifest.layers if layer.kind == "Flatten"]
-    hidden = dense[:-1] or flat
-    model.manifest.test_evaluations += 1
-    if evaluation.results is not None:
-        model.manifest.scores = _plain(evaluation.metrics)
-    write_manifest(model.folder, model.manifest)
-    return replace(evaluation, embedding=hidden[-1] if hidden else None)
+    if not options.baselines:
+        return judge_model(workspace, name, options, progress=progress)
+    model = Store(workspace).get(name)
+    rows = baseline_rows(workspace, model, options, progress)
+    return judge_model(workspace, model.name, options, others=rows, progress=progress)
 
 
-def evaluate_file(
+@dataclass(frozen=True)
+class EvaluatedSlices:
+    """The figures of a model, or of a file, by quantiles."""
+
+    name: str
+    dataset: str
+    found: Slices
+
+
+def evaluate_slices(  # noqa: PLR0913 — as evaluate, and what to cut by
     workspace: Workspace,
-    path: Path,
-    experiment: Experiment,
+    subject: str | None,
+    asked: Asked,
     options: EvaluationOptions,
+    by: By,
     *,
     ids: Path | None = None,
     progress: Progress = UNWATCHED,
-) -> Evaluation:
-    """Compute the figures of predictions that were made elsewhere, in the same way."""
-    inventory = workspace.scan()
-    predictions = of_file(path, experiment, inventory, ids, progress)
-    return _evaluate(inventory, predictions, options, progress)
+) -> EvaluatedSlices:
+    """Cut an evaluation into quantiles; the ranks that were kept are used, if they still hold.
 
-
-def parse_users(text: str | None) -> slice:
-    """Read ``A:B``, users counted from 0, B not included.
-
-    >>> parse_users("100:200")
-    slice(100, 200, None)
+    Raises
+    ------
+    RequestError
+        If there is no such model, or it recommends nothing, or only some users are asked for.
+    DataError
+        If a file is missing, damaged or out of step.
     """
-    if text is None:
-        return slice(None)
-    first, colon, last = text.partition(":")
-    if not colon or not all(part.isascii() and part.isdigit() for part in (first, last) if part):
-        msg = f"--users {text}: not of the form A:B"
-        raise RequestError(msg, hint="For example --users 0:1000, or --users 1000: for the rest.")
-    return slice(int(first) if first else None, int(last) if last else None)
+    if options.users != slice(None):
+        msg = "--by cuts all users, and --users names some"
+        raise RequestError(msg, hint="Leave one of the two out.")
+    file = subject is not None and subject.endswith(".npy")
+    known = None if file else _kept_results(workspace, Store(workspace).get(subject).name)
+    if known is None:
+        found = evaluate(workspace, subject, asked, options, ids=ids, progress=progress)
+        known = (found.results.stem if found.results else ""), found.document()
+    name, document = known
+    if document["task"] != "recommendation":
+        msg = f"--by: {name} is of a {document['task']} task, which has no users"
+        raise RequestError(msg, hint="Its table of classes shows where it is good.")
+    dataset, items = document["dataset"], document["items"]
+    return EvaluatedSlices(name, dataset, slice_up(workspace.scan(), name, dataset, by, items))
 
 
-def _evaluate(
-    inventory: Inventory, predictions: Predictions, options: EvaluationOptions, progress: Progress
-) -> Evaluation:
-    workspace, task = inventory.workspace, predictions.experiment.dataset.task
-    check_options(options, task)
-    trained = seed_of(workspace, predictions.seed)  # a file's training is unknown
-    seed = trained if options.seed is None else options.seed
-    about: dict[str, Any] = {
-        "model": predictions.model,
-        "experiment": predictions.experiment.name,
-        "settings": predictions.settings,
-        "dataset": predictions.wanted.dataset,
-        "task": task,
-        "seed": seed if predictions.seed is None else trained,
-        "random_seed": seed,
-        "items": len(predictions.values),
-        "items_without_prediction": int(predictions.absent.sum()),
-        "users": None,
-        "users_without_relevant": None,
-        "rows": {},
-        "classes": [],
-        "confusion": [],
-    }
-    if task == "recommendation":
-        about |= _recommendation(inventory, predictions, options, seed, progress)
-    else:
-        about |= classify(inventory, predictions, k=options.k, published=options.published)
-    whole = options.users == slice(None)
-    path = workspace.results(predictions.name) if whole else None
-    evaluation = Evaluation(**about, results=path)
-    if path is not None:
-        evaluation = replace(evaluation, picture=_draw(workspace, predictions, evaluation))
-        write_results(workspace, predictions.name, evaluation.document())
-    return evaluation
-
-
-def _draw(workspace: Workspace, predictions: Predictions, evaluation: Evaluation) -> Path | None:
-    """Draw the confusion matrix, or remove that of an earlier task of the same name."""
-    path = workspace.confusion_picture(predictions.name)
-    if not evaluation.confusion:
-        path.unlink(missing_ok=True)
+def _kept_results(workspace: Workspace, name: str) -> tuple[str, dict[str, Any]] | None:
+    """Return the results of a model, if they are those of its predictions and of the truth."""
+    inventory = workspace.scan()
+    try:
+        document = read_results(workspace, name)
+    except RequestError:
         return None
-    names = [each.name for each in evaluation.classes]
-    title = " · ".join([predictions.name, evaluation.experiment, evaluation.dataset])
-    draw_confusion(path, np.array(evaluation.confusion), names, title)
-    return Path(workspace.within(path))
-
-
-def _recommendation(
-    inventory: Inventory,
-    predictions: Predictions,
-    options: EvaluationOptions,
-    seed: int,
-    progress: Progress,
-) -> dict[str, Any]:
-    ranking = rank(
-        inventory,
-        predictions,
-        k=options.k,
-        users=options.users,
-        published=options.published,
-        seed=seed,
-        progress=progress,
-    )
-    figures = dict(ranking.figures)
-    return {
-        "metrics": figures.pop("model"),
-        "rows": figures,
-        "users": ranking.users,
-        "users_without_relevant": ranking.users_without_relevant,
-    }
-
-
-def _plain(figures: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: None if math.isnan(value) else value for name, value in figures.items()}
+    predictions = of_model(workspace, name, inventory)
+    same = document.get("predictions") == digest(predictions.path)
+    now = basis(inventory, predictions, None, ())
+    then = document.get("basis", {})
+    same = same and all(then.get(key) == now[key] for key in now if key != "k")
+    kept = workspace.unit_values(name, "users").is_file() or document["task"] != "recommendation"
+    return (name, document) if same and kept else None

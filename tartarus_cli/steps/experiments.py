@@ -9,6 +9,7 @@ from pathlib import Path
 from tartarus_cli.errors import RequestError
 from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
 from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.steps.needs import what_for
 from tartarus_cli.workspace import Workspace, open_workspace
 
 
@@ -28,7 +29,13 @@ class Asked:
         default = workspace.defaults.get("dataset")
         dataset = self.dataset or (str(default) if default else None)
         own = workspace.experiments
-        return resolve(self.experiment, own=own, dataset=dataset, overrides=self.overrides)
+        return resolve(
+            self.experiment,
+            own=own,
+            dataset=dataset,
+            overrides=self.overrides,
+            follow=lambda dataset, baseline: what_for(workspace.scan(), dataset, baseline),
+        )
 
 
 @dataclass(frozen=True)

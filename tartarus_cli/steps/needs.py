@@ -7,7 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tartarus_cli.baselines import Baseline
+from tartarus_cli.data.checks.presence import is_classification, is_recommendation
 from tartarus_cli.data.dataset import check_settings, settle_patches, splits_of
+from tartarus_cli.data.features import open_matrix
+from tartarus_cli.data.scan import scan
 from tartarus_cli.data.targets import (
     Wanted,
     label_factors_file,
@@ -16,6 +20,7 @@ from tartarus_cli.data.targets import (
     truth_place,
 )
 from tartarus_cli.errors import DataError, RequestError, nearest
+from tartarus_cli.experiments.resolve import Table, targets_for
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.steps.sources import patch_source
 from tartarus_cli.workspace import DataFile, Inventory, Kind, patch_fields
@@ -37,7 +42,9 @@ def check_request(inventory: Inventory, experiment: Experiment, settings: Sequen
     if dataset not in known:
         msg = f"there is no dataset called {dataset!r} in {inventory.workspace.root}"
         raise RequestError(msg, hint=f"{nearest(dataset, known)} Name one with --dataset.")
-    if len(settings) != experiment.settings_needed:
+    if experiment.baseline is not None:
+        _check_count(inventory, experiment, settings)
+    elif len(settings) != experiment.settings_needed:
         given = f"{len(settings)} ({', '.join(settings)})" if settings else "none"
         msg = f"{name} takes {_count(experiment.settings_needed)}, and was given {given}"
         usage = " ".join([name, *["SETTING"] * experiment.settings_needed])
@@ -45,6 +52,20 @@ def check_request(inventory: Inventory, experiment: Experiment, settings: Sequen
         raise RequestError(msg, hint=f"tartarus run {usage}; {dataset} has {there}.")
     check_settings(inventory, dataset, settings)
     _check_kinds(inventory, experiment, settings)
+
+
+def _check_count(inventory: Inventory, experiment: Experiment, settings: Sequence[str]) -> None:
+    """Make sure that a baseline can read so many settings."""
+    if experiment.baseline is None or experiment.baseline.takes(len(settings)):
+        return
+    fewest, most = experiment.baseline.settings
+    takes = "no settings" if most == 0 else _count(fewest)
+    takes += " or more" if most is None else ""
+    given = f"{len(settings)} ({', '.join(settings)})" if settings else "none"
+    msg = f"{experiment.name} takes {takes}, and was given {given}"
+    usage = " ".join([experiment.name, *["SETTING"] * fewest]) + ("…" if most is None else "")
+    there = ", ".join(inventory.settings(experiment.dataset.name)) or "no settings"
+    raise RequestError(msg, hint=f"tartarus run {usage}; {experiment.dataset.name} has {there}.")
 
 
 def _check_kinds(inventory: Inventory, experiment: Experiment, settings: Sequence[str]) -> None:
@@ -191,7 +212,8 @@ def concerned(
     source = patch_source(experiment) if experiment.patches else None
     patches = patch_fields(wanted.dataset, source.per_item, source.seconds) if source else None
     recommendation = experiment.dataset.task == "recommendation"
-    truth = (Kind.TEST_MATRIX, Kind.USERS) if recommendation else (Kind.LABELS,)
+    plays = (Kind.TRAIN_MATRIX,) if experiment.baseline and experiment.baseline.plays else ()
+    truth = (Kind.TEST_MATRIX, Kind.USERS, *plays) if recommendation else (Kind.LABELS,)
     return [
         file
         for file in inventory.files
@@ -204,3 +226,30 @@ def concerned(
             or (file.kind in CUT and patches and patches.items() <= file.fields.items())
         )
     ]
+
+
+def what_for(inventory: Inventory, dataset: str, baseline: Baseline) -> Table:
+    """Tell what a dataset is for, by its files: the task and the targets for a baseline.
+
+    A dataset with listeners is for recommendation; one with classes is multiclass where each
+    train item has exactly one, and else multilabel.
+    """
+    files = inventory.select(Kind.TARGETS, dataset=dataset, split="train")
+    dims = {file.fields["fact"]: file.dim for file in files}
+    kind, task = baseline.kinds[0], baseline.tasks[-1]
+    if is_recommendation(inventory, dataset) and "recommendation" in baseline.tasks:
+        kind, task = "als" if "als" in dims or "pmi" not in dims else "pmi", "recommendation"
+    elif is_classification(inventory, dataset):
+        fit = [each for each in ("class", "pmi") if each in dims and each in baseline.kinds]
+        kind = fit[0] if fit else "class"
+        task = "multiclass" if _one_each(inventory, dataset) else "multilabel"
+    several = sum(file.fields["fact"] == kind for file in files) > 1
+    return targets_for(kind, task, None if several else dims.get(kind))
+
+
+def _one_each(inventory: Inventory, dataset: str) -> bool:
+    """Whether each train item has exactly one class."""
+    files = inventory.select(Kind.TARGETS, dataset=dataset, fact="class", split="train")
+    with suppress(DataError):
+        return bool(files) and scan(open_matrix(files[0].path)).one_hot
+    return False

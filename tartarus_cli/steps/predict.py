@@ -7,12 +7,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
+from scipy.sparse import vstack
 
+from tartarus_cli.baselines import Form
+from tartarus_cli.data.arrays import save_csr, save_dense
 from tartarus_cli.data.dataset import ItemSet, open_set, splits_of
 from tartarus_cli.data.ids import write_ids
 from tartarus_cli.errors import DataError, RequestError, shown
@@ -20,6 +23,7 @@ from tartarus_cli.files import replacing
 from tartarus_cli.models import LayerInfo, Model, Predictor, Store, open_predictor
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
+from tartarus_cli.steps.baseline_models import open_known, predicted_blocks
 from tartarus_cli.steps.preparation import check_vocabulary_kept, kept_recipe
 from tartarus_cli.steps.sources import check_words, samples_at_once, sources_of
 from tartarus_cli.workspace import Inventory, Kind, Workspace
@@ -46,6 +50,7 @@ class Prediction:
     width: int
     files: list[Path]
     layer: str | None = None
+    form: Form = "factors"
     setting: str | None = None  # the new setting that a layer becomes
     absent: tuple[str, ...] = ()  # splits that the dataset has and that were not predicted
     by_patch: bool = False  # whether each patch has a row of its own
@@ -87,6 +92,8 @@ def predict(
     inventory = workspace.scan()
     chosen = _splits(inventory, model, asked.split or ("test" if layer is None else "all"))
     sets = _open_sets(inventory, model, chosen, asked.pool)
+    if model.baseline is not None:
+        return _predict_baseline(inventory, model, sets, progress)
     outputs = [_output(workspace, model, layer, items, asked.pool) for items in sets]
     with ExitStack() as stack:
         check = stack.enter_context(between_steps())
@@ -118,6 +125,44 @@ def predict(
     )
 
 
+def _predict_baseline(
+    inventory: Inventory, model: Model, sets: Sequence[ItemSet], progress: Progress
+) -> Prediction:
+    """Predict with a baseline, which has rows of another form than a network, or needs the ids."""
+    workspace, splits = inventory.workspace, splits_of(inventory, model.manifest.dataset)
+    known = open_known(inventory, model, progress)
+    files: list[Path] = []
+    width = 0
+    with progress.task("predicting", sum(len(items.ids) for items in sets)) as task:
+        for items in sets:
+            rows = []
+            for block in predicted_blocks(inventory, model, items, known):
+                rows.append(block)
+                task.advance(block.shape[0])
+            width = rows[0].shape[1]
+            files += [_save(workspace, model, items.split, rows)]
+            write_ids(workspace.predicted_ids(model.name, items.split), items.ids)
+    return Prediction(
+        model=model.name,
+        dataset=model.manifest.dataset,
+        splits={items.split: len(items.ids) for items in sets},
+        width=width,
+        files=files + [workspace.predicted_ids(model.name, items.split) for items in sets],
+        form=model.manifest.form,
+        absent=tuple(each for each in splits if each not in {items.split for items in sets}),
+    )
+
+
+def _save(workspace: Workspace, model: Model, split: str, rows: Sequence[Any]) -> Path:
+    if model.manifest.form == "neighbours":
+        path = workspace.predicted_neighbours(model.name, split)
+        save_csr(path, vstack(rows, format="csr"))
+    else:
+        path = workspace.predicted_factors(model.name, split)
+        save_dense(path, np.concatenate(rows))
+    return path
+
+
 def _splits(inventory: Inventory, model: Model, asked: str) -> list[str]:
     there = splits_of(inventory, model.manifest.dataset)
     if asked == "all":
@@ -145,6 +190,8 @@ def _open_sets(
 
 def _check_inputs(model: Model, items: ItemSet) -> None:
     """Make sure that the inputs are what the model was trained on."""
+    if model.manifest.kind == "baseline":
+        return  # which checks them as it reads them
     trained = [layer.shape for layer in model.manifest.layers if layer.kind == "InputLayer"]
     for each, shape in zip(items.inputs, trained, strict=True):
         if each.shape[1:] != shape:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, diags_array
 
+from tartarus_cli.baselines import Form
+from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.targets import Wanted, settle_dim
@@ -29,8 +33,9 @@ class Predictions:
     settings: tuple[str, ...]
     wanted: Wanted
     seed: int | None  # of the training
-    values: NDArray[np.float32]  # (test items, dim), zero where there is none
+    values: Any  # NDArray (test items, dim), zero where there is none; csr_array of neighbours
     absent: NDArray[np.bool_]  # (test items,): those without a prediction
+    form: Form = "factors"  # or similarities (test items, train items), or scores (test items, 1)
 
 
 def of_model(workspace: Workspace, name: str | None, inventory: Inventory) -> Predictions:
@@ -43,12 +48,15 @@ def of_model(workspace: Workspace, name: str | None, inventory: Inventory) -> Pr
     """
     model = Store(workspace).get(name)
     manifest = model.manifest
-    path, ids = workspace.predicted_factors(model.name), workspace.predicted_ids(model.name)
+    near = manifest.form == "neighbours"
+    place = workspace.predicted_neighbours if near else workspace.predicted_factors
+    path, ids = place(model.name), workspace.predicted_ids(model.name)
     for each in (path, ids):
         if not each.is_file():
             msg = f"{shown(each)} is missing: {model.name} has not predicted the test items"
             raise DataError(msg, hint=f"Run 'tartarus predict {model.name}' first.")
-    values, absent = _aligned(inventory, manifest.dataset, path, ids)
+    align = _aligned_neighbours if near else aligned
+    values, absent = align(inventory, manifest.dataset, path, ids)
     return Predictions(
         model=model.name,
         name=model.name,
@@ -59,6 +67,7 @@ def of_model(workspace: Workspace, name: str | None, inventory: Inventory) -> Pr
         seed=manifest.seed,
         values=values,
         absent=absent,
+        form=manifest.form,
     )
 
 
@@ -95,7 +104,7 @@ def of_file(
         progress.say(
             f"{wanted.dataset} has {wanted.fact} targets of {wanted.dim}, not {asked.dim}: taken"
         )
-    values, absent = _aligned(inventory, wanted.dataset, path, ids)
+    values, absent = aligned(inventory, wanted.dataset, path, ids)
     if ids is not None:
         _tell_of_strangers(inventory, wanted.dataset, ids, progress)
     taken = path.stem.startswith("model_")
@@ -121,33 +130,71 @@ def _tell_of_strangers(inventory: Inventory, dataset: str, ids: Path, progress: 
         progress.warn(f"{told}; their rows are not used")
 
 
-def _aligned(
-    inventory: Inventory, dataset: str, path: Path, ids: Path | None
+def aligned(
+    inventory: Inventory, dataset: str, path: Path, ids: Path | None, split: str = "test"
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Bring predictions into the order of the test ids."""
+    """Bring predictions into the order of the ids of a set; tell which items have none.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or damaged, or they are of other items.
+    """
     matrix = open_matrix(path)
     if matrix.sparse:
         hint = "Write it with numpy.save(path, array)."
         raise FileError(path, found="a sparse matrix", expected="a dense one (.npy)", hint=hint)
-    test = read_ids(inventory.require(Kind.ITEMS, split="test", dataset=dataset).path)
-    named = read_ids(ids) if ids is not None else test
-    if len(named) != matrix.shape[0]:
-        raise FileError(
-            path,
-            found=f"{matrix.shape[0]:,} rows",
-            expected=f"{len(named):,}, one for each {'id' if ids else 'test item'}",
-            hint=f"Predict again, or name the ids of its rows{'' if ids else ' with --ids'}.",
-        )
-    require_finite(path, matrix.rows(slice(None)))
-    row_of = {each: row for row, each in enumerate(named)}
-    rows = np.array([row_of.get(each, -1) for each in test])
-    if (rows < 0).all():
-        raise FileError(
-            ids or path,
-            found=f"none of the {len(test):,} test items of {dataset}",
-            expected="ids of test items",
-            hint="Name the dataset that the predictions are for with --dataset.",
-        )
+    fields = {"split": split, "dataset": dataset}
+    rows = _rows_of(inventory, fields, path, matrix.shape[0], ids)
+    for block in matrix.blocks():
+        require_finite(path, matrix.rows(block), block.start)
+    if len(rows) == matrix.shape[0] and (rows == np.arange(len(rows))).all():
+        return matrix.rows(slice(None)), rows < 0  # as they lie in the file, which stays mapped
     values = matrix.rows(np.maximum(rows, 0))
     values[rows < 0] = 0
     return values, rows < 0
+
+
+def _aligned_neighbours(
+    inventory: Inventory, dataset: str, path: Path, ids: Path
+) -> tuple[csr_array, NDArray[np.bool_]]:
+    """Bring similarities to train items into the order of the test ids."""
+    similar = open_csr(path)
+    rows = _rows_of(inventory, {"split": "test", "dataset": dataset}, path, similar.shape[0], ids)
+    train = len(read_ids(inventory.require(Kind.ITEMS, split="train", dataset=dataset).path))
+    if similar.shape[1] != train or not np.isfinite(similar.data).all():
+        raise FileError(
+            path,
+            found=f"{similar.shape[1]:,} columns, or values that are not finite",
+            expected=f"similarities to {train:,} train items",
+            hint="Predict again.",
+        )
+    aligned_rows = similar[np.maximum(rows, 0)].astype(np.float32)
+    kept = diags_array((rows >= 0).astype(np.float32), format="csr")
+    return (kept @ aligned_rows).tocsr(), rows < 0
+
+
+def _rows_of(
+    inventory: Inventory, fields: dict[str, str], path: Path, count: int, ids: Path | None
+) -> NDArray[np.int64]:
+    """Return in which row the prediction of each item of a set stands; -1 if it has none."""
+    split, dataset = fields["split"], fields["dataset"]
+    known = read_ids(inventory.require(Kind.ITEMS, **fields).path)
+    named = read_ids(ids) if ids is not None else known
+    if len(named) != count:
+        raise FileError(
+            path,
+            found=f"{count:,} rows",
+            expected=f"{len(named):,}, one for each {'id' if ids else f'{split} item'}",
+            hint=f"Predict again, or name the ids of its rows{'' if ids else ' with --ids'}.",
+        )
+    row_of = {each: row for row, each in enumerate(named)}
+    rows = np.array([row_of.get(each, -1) for each in known])
+    if (rows < 0).all():
+        raise FileError(
+            ids or path,
+            found=f"none of the {len(known):,} {split} items of {dataset}",
+            expected=f"ids of {split} items",
+            hint="Name the dataset that the predictions are for with --dataset.",
+        )
+    return rows

@@ -2,103 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from hashlib import blake2b
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from threadpoolctl import threadpool_limits
 
 from tartarus_cli.data.arrays import open_csr
-from tartarus_cli.data.features import Matrix, open_matrix, require_finite, unit_rows
+from tartarus_cli.data.features import Matrix, open_matrix, require_finite
 from tartarus_cli.data.targets import target_file
 from tartarus_cli.errors import FileError, RequestError
-from tartarus_cli.metrics import METRICS, in_order
-from tartarus_cli.metrics.ranks import RelevantRanks, first_items, relevant_ranks
+from tartarus_cli.files import digest
+from tartarus_cli.metrics import METRICS
+from tartarus_cli.metrics.lists import self_information
+from tartarus_cli.metrics.ranks import Order, order_by_scores, random_ranks
 from tartarus_cli.progress import Progress
+from tartarus_cli.signals import between_steps
+from tartarus_cli.steps.parts import Part, Shelf, Tally, gaps, joined, require_all
 from tartarus_cli.steps.predictions import Predictions
+from tartarus_cli.steps.scoring import (
+    FactorScorer,
+    NeighbourScorer,
+    Room,
+    SameScorer,
+    Scorer,
+    cores,
+)
 from tartarus_cli.workspace import Inventory, Kind
 
-BLOCK_BYTES = 64 << 20  # of the scores of one block of users
+MEMORY = 1 << 30
+KEPT_EVERY_S = 60  # what was ranked is written, so that a crash loses no more
+JOINED_EVERY = 8  # blocks, since each counts all items
 
-Scorer = Callable[[slice], NDArray[np.float32]]  # users → scores (users, items)
+System = Callable[[slice], Order]  # of users
+
+
+@dataclass(frozen=True)
+class RankingOptions:
+    """What to rank, and how."""
+
+    k: tuple[int, ...] = ()  # cut-offs beside the usual ones
+    users: slice = field(default_factory=lambda: slice(None))
+    seed: int = 0  # of the random order
+    memory: int = MEMORY  # bytes for scores and factors
+    references: bool = True  # rank at random and by the true factors too
+    resume: bool = False  # take what an interrupted ranking left
+    merge: bool = False  # take everything from parts
+
+    @property
+    def ks(self) -> tuple[int, ...]:
+        """Every k that a list is cut at."""
+        return tuple(sorted({*METRICS.get("P").at, *self.k}))
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Which test items each user has."""
+
+    relevant: csr_array  # (users, items), items in ascending order
+
+    def of(self, users: slice) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Return where each user's items start, and the items, one user after the other."""
+        starts = self.relevant.indptr[users.start : users.stop + 1].astype(np.int64)
+        return starts - starts[0], self.relevant.indices[starts[0] : starts[-1]]
+
+    @property
+    def popularity(self) -> NDArray[np.int64]:
+        """How many users have each item."""
+        return np.bincount(self.relevant.indices, minlength=self.relevant.shape[1])
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Figures of each system, the model's own under ``model``."""
+    """How each system, the model's own under ``model``, ranks all items for some users."""
 
-    figures: dict[str, dict[str, float]]
-    users: int
-    users_without_relevant: int
+    users: slice
+    starts: NDArray[np.int64]  # (users + 1,): where each user's relevant items start
+    items: NDArray[np.int32]  # (relevant,): the relevant items
+    count: int  # of all items
+    tallies: dict[str, Tally]
+    shelf: Shelf
 
-
-@dataclass
-class Figures:
-    """Running means over users of every metric, and the items that stood in front."""
-
-    k: tuple[int, ...]
-    published: bool
-    items: int
-    sums: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    shown: dict[int, set[int]] = field(default_factory=dict)
-
-    def add(self, scores: NDArray[np.float32], relevant: csr_array) -> None:
-        """Count in a block of users."""
-        ranks = relevant_ranks(scores, relevant)
-        for name in METRICS.names():
-            self._add_metric(name, ranks)
-        for k in sorted({*METRICS.get("P").at, *self.k}):
-            self.shown.setdefault(k, set()).update(first_items(scores, k).tolist())
-
-    def _add_metric(self, name: str, ranks: RelevantRanks) -> None:
-        metric = METRICS.get(name)
-        if metric.published and not self.published:
-            return
-        for label, k in metric.names(name, self.k).items():
-            values = metric.measure(ranks, k)
-            there = ~np.isnan(values)
-            self.sums[label] = self.sums.get(label, 0.0) + float(values[there].sum())
-            self.counts[label] = self.counts.get(label, 0) + int(there.sum())
-
-    def means(self) -> dict[str, float]:
-        """Return each metric's mean over the users that have a value; NaN if none has."""
-        nan = float("nan")
-        means = {n: self.sums[n] / self.counts[n] if self.counts[n] else nan for n in self.sums}
-        return in_order(means | {f"C@{k}": len(i) / self.items for k, i in self.shown.items()})
+    @property
+    def idle(self) -> int:
+        """Number of users without relevant items."""
+        return int((np.diff(self.starts) == 0).sum())
 
 
-def rank(  # noqa: PLR0913 — how to evaluate, one by one
-    inventory: Inventory,
-    predictions: Predictions,
-    *,
-    k: Sequence[int] = (),
-    users: slice = slice(None),
-    published: bool = False,
-    seed: int = 0,
-    progress: Progress,
+def rank(
+    inventory: Inventory, predictions: Predictions, options: RankingOptions, progress: Progress
 ) -> Ranking:
     """Rank all test items for every user by the model, at random, and by the true factors.
 
     The score of an item for a user is, for als, the product of the user's factors and the item's
     predicted factors divided by their L2 norm; for pmi, the cosine of the two. Items without a
-    prediction rank last.
+    prediction rank last. What was ranked when the work is interrupted is kept in parts.
 
     Parameters
     ----------
     inventory
         The workspace's files.
     predictions
-        Predicted factors of the test items.
-    k
-        Cut-offs beside the usual ones.
-    users
-        Which users to evaluate.
-    published
-        Add the figures that exist only to compare with the papers.
-    seed
-        Of the random row.
+        Predicted factors of the test items, or what else orders them.
+    options
+        Which users, and what is wanted of the ranking.
     progress
         Told of each block of users.
 
@@ -106,34 +122,174 @@ def rank(  # noqa: PLR0913 — how to evaluate, one by one
     ------
     DataError
         If a file is missing, damaged, or out of step with the others.
+    RequestError
+        If the users do not exist, or are to be merged and were not all ranked.
     """
     path = inventory.require(Kind.USER_FACTORS, **predictions.wanted.fields).path
     factors = open_matrix(path)
-    relevant = _relevant(inventory, predictions, factors)
-    start, stop, _ = users.indices(factors.shape[0])
+    truth = read_truth(inventory, predictions, factors.shape[0])
+    users = _existing(options.users, factors.shape[0])
+    systems = _systems(inventory, predictions, factors, truth, options)
+    key = cache(lambda: _key(inventory, predictions, options, tuple(systems)))
+    folder = inventory.workspace.result_parts(predictions.name)
+    shelf = Shelf(folder, key, tuple(systems), options.ks)
+    parts = shelf.parts(users) if options.resume or options.merge else []
+    if options.merge:
+        require_all(users, parts, predictions.name)
+    ranker = _Ranker(truth, systems, options, shelf, progress)
+    parts += ranker.rank(users, parts)
+    parts.sort(key=lambda part: part.users.start)
+    tallies = {name: joined([part.tallies[name] for part in parts]) for name in systems}
+    return Ranking(users, *truth.of(users), truth.relevant.shape[1], tallies, shelf)
+
+
+def _existing(users: slice, count: int) -> slice:
+    start, stop, _ = users.indices(count)
     if start >= stop:
         asked = ":".join("" if n is None else str(n) for n in (users.start, users.stop))
-        msg = f"--users {asked}: the dataset has {factors.shape[0]} users"
+        msg = f"--users {asked}: the dataset has {count} users"
         raise RequestError(msg, hint="Give --users as FIRST:LAST, counted from 0.")
-    systems = _systems(inventory, predictions, factors, seed)
-    items = relevant.shape[1]
-    figures = {name: Figures(tuple(k), published, items) for name in systems}
-    step = max(1, BLOCK_BYTES // (4 * items))
-    with progress.task("evaluating", stop - start) as task:
-        for first in range(start, stop, step):
-            block = slice(first, min(first + step, stop))
-            for name, score in systems.items():
-                figures[name].add(score(block), relevant[block])
-            task.advance(block.stop - block.start)
-    idle = int((np.diff(relevant.indptr[start : stop + 1]) == 0).sum())
-    return Ranking({name: each.means() for name, each in figures.items()}, stop - start, idle)
+    return slice(start, stop)
 
 
-def _relevant(inventory: Inventory, predictions: Predictions, factors: Matrix) -> csr_array:
-    """Return which test items are relevant to each user, sparse ``(users, items)``."""
+@dataclass(frozen=True)
+class _Ranker:
+    """Ranks block after block of users, and keeps now and then what it has."""
+
+    truth: Truth
+    systems: dict[str, System]
+    options: RankingOptions
+    shelf: Shelf
+    progress: Progress
+
+    def rank(self, users: slice, there: Sequence[Part]) -> list[Part]:
+        """Rank for the users that no part covers."""
+        missing = gaps(users, there)
+        information = self_information(self.truth.popularity, self.truth.relevant.shape[0])
+        total = users.stop - users.start
+        with between_steps() as check, self.progress.task("ranking", total) as task:
+            task.advance(total - sum(gap.stop - gap.start for gap in missing))
+            with _Keeping(self.shelf, self.progress) as kept:
+                for gap in missing:
+                    with self._ranked(gap, information) as blocks:
+                        for block, tallies in blocks:
+                            kept.add(block, tallies)
+                            task.advance(block.stop - block.start)
+                            check()
+            return kept.parts
+
+    @contextmanager
+    def _ranked(
+        self, users: slice, information: NDArray[np.float64]
+    ) -> Iterator[Iterator[tuple[slice, dict[str, Tally]]]]:
+        """Rank block after block, as many at a time as there is room for.
+
+        Each product is computed by one thread where there are as many blocks as cores: threads of
+        the product that wait for more of it would only be in the way of the counting.
+        """
+        room = self._room
+        blocks = room.blocks(users)
+        with (
+            threadpool_limits(max(1, cores() // room.workers), "blas"),
+            ThreadPoolExecutor(room.workers) as pool,
+        ):
+
+            def begin(block: slice) -> Future[dict[str, Tally]]:
+                return pool.submit(self._tallies, block, information)
+
+            def finished() -> Iterator[tuple[slice, dict[str, Tally]]]:
+                under_way = deque(map(begin, blocks[: 2 * room.workers]))
+                for number, block in enumerate(blocks):
+                    tallies = under_way.popleft().result()
+                    under_way.extend(map(begin, blocks[number + 2 * room.workers :][:1]))
+                    yield block, tallies
+
+            try:
+                yield finished()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    @property
+    def _room(self) -> Room:
+        return Room(self.truth.relevant.shape[1], self.options.memory)
+
+    def _tallies(self, block: slice, information: NDArray[np.float64]) -> dict[str, Tally]:
+        return {
+            name: _tally(order(block), self.options.ks, information)
+            for name, order in self.systems.items()
+        }
+
+
+def _tally(order: Order, ks: Sequence[int], information: NDArray[np.float64]) -> Tally:
+    ranks, first = order
+    heads = {k: first[:, :k] for k in ks}
+    return Tally(
+        ranks,
+        {k: np.bincount(head.ravel(), minlength=len(information)) for k, head in heads.items()},
+        {k: information[head].mean(axis=1) for k, head in heads.items()},
+    )
+
+
+class _Keeping:
+    """Collects tallies, and writes them as parts every minute and when the work is stopped."""
+
+    def __init__(self, shelf: Shelf, progress: Progress) -> None:
+        self.parts: list[Part] = []
+        self._shelf, self._progress = shelf, progress
+        self._tallies: list[dict[str, Tally]] = []  # of users in a row
+        self._first = self._last = 0
+        self._written, self._at = 0, time.monotonic()
+
+    def add(self, users: slice, tallies: dict[str, Tally]) -> None:
+        """Take in a block of users."""
+        if users.start != self._last:
+            self._close()
+        if not self._tallies:
+            self._first = users.start
+        self._tallies.append(tallies)
+        self._last = users.stop
+        if len(self._tallies) == JOINED_EVERY:
+            self._tallies = [self._joined()]
+        if time.monotonic() - self._at > KEPT_EVERY_S:
+            self._write()
+
+    def _joined(self) -> dict[str, Tally]:
+        names = self._tallies[0]
+        return {name: joined([each[name] for each in self._tallies]) for name in names}
+
+    def _close(self) -> None:
+        if self._tallies:
+            self.parts.append(Part(slice(self._first, self._last), self._joined()))
+        self._tallies = []
+
+    def _write(self) -> None:
+        self._close()
+        for part in self.parts[self._written :]:
+            self._shelf.keep(part)
+        self._written, self._at = len(self.parts), time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._close()
+        if kind is not None and self.parts:
+            self._write()
+            told = f"what was ranked is kept, up to user {self._last:,}"
+            self._progress.say(f"{told}: the same command goes on with --resume")
+
+
+def read_truth(inventory: Inventory, predictions: Predictions, users: int) -> Truth:
+    """Read which test items are relevant to each user.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or of another shape.
+    """
     path = inventory.require(Kind.TEST_MATRIX, dataset=predictions.wanted.dataset).path
     truth = open_csr(path)
-    expected = (len(predictions.values), factors.shape[0])
+    expected = (len(predictions.absent), users)
     if truth.shape != expected:
         raise FileError(
             path,
@@ -141,69 +297,129 @@ def _relevant(inventory: Inventory, predictions: Predictions, factors: Matrix) -
             expected=f"{expected[0]:,} × {expected[1]:,} (test items × users)",
             hint="Write matrix.T.tocsr()." if truth.shape == expected[::-1] else _CHECK,
         )
-    truth.data = truth.data > 0
-    truth.eliminate_zeros()
-    relevant = truth.T.tocsr()
-    relevant.sort_indices()
-    return relevant
+    return Truth(binary(truth).T.tocsr())
+
+
+def binary(plays: csr_array) -> csr_array:
+    """Keep the entries over 0, as 1.
+
+    >>> binary(csr_array([[2, 0, -1]])).toarray().tolist()
+    [[1, 0, 0]]
+    """
+    plays.data = (plays.data > 0).astype(np.int8)
+    plays.eliminate_zeros()
+    plays.sort_indices()
+    return plays
 
 
 _CHECK = "Run 'tartarus check-data' to see which file is out of step."
 
 
 def _systems(
-    inventory: Inventory, predictions: Predictions, factors: Matrix, seed: int
-) -> dict[str, Scorer]:
-    wanted = predictions.wanted
-    if predictions.values.shape[1] != factors.shape[1]:
-        raise FileError(
-            predictions.path,
-            found=f"{predictions.values.shape[1]} factors",
-            expected=f"{factors.shape[1]}, as in {factors.path.name}",
-            hint="Predict factors of the same kind and number as the users'.",
-        )
-    items = len(predictions.values)
-    cosine = wanted.fact == "pmi"
-    systems: dict[str, Scorer] = {
-        "model": _factor_scorer(predictions.values, factors, cosine, predictions.absent),
-        "random": lambda block: _random_scores(block, items, seed),
-    }
-    true = target_file(inventory, wanted, "test")
-    if true is not None:
-        matrix = open_matrix(true.path)
-        if matrix.shape != predictions.values.shape:
-            raise FileError(
-                matrix.path,
-                found=f"{matrix.shape[0]:,} × {matrix.shape[1]:,}",
-                expected="{:,} × {:,}".format(*predictions.values.shape),
-                hint=_CHECK,
-            )
-        values = matrix.rows(slice(None))
-        require_finite(matrix.path, values)
-        systems["oracle"] = _factor_scorer(values, factors, cosine, None)
+    inventory: Inventory,
+    predictions: Predictions,
+    factors: Matrix,
+    truth: Truth,
+    options: RankingOptions,
+) -> dict[str, System]:
+    room = Room(truth.relevant.shape[1], options.memory)
+    most = options.ks[-1]
+
+    def scored(scorer: Scorer) -> System:
+        return lambda users: order_by_scores(scorer(users), *truth.of(users), k=most)
+
+    def at_random(users: slice) -> Order:
+        starts, items = truth.of(users)
+        return random_ranks(options.seed, users, starts, items, count=room.items, k=most)
+
+    systems = {"model": scored(_scorer(inventory, predictions, factors, room))}
+    if options.references:
+        systems["random"] = at_random
+        true = _true_factors(inventory, predictions, room.items, factors.shape[1])
+        if true is not None:
+            cosine = predictions.wanted.fact == "pmi"
+            nobody = np.zeros(room.items, bool)
+            oracle = FactorScorer(room, factors, true.values, cosine, nobody)
+            systems["oracle"] = scored(oracle.ready())
     return systems
 
 
-def _factor_scorer(
-    items: NDArray[np.float32],
-    users: Matrix,
-    cosine: bool,  # noqa: FBT001
-    absent: NDArray[np.bool_] | None,
-) -> Scorer:
-    directions = unit_rows(items).T
+def _scorer(inventory: Inventory, predictions: Predictions, factors: Matrix, room: Room) -> Scorer:
+    values = predictions.values
+    if predictions.form == "neighbours":
+        plays = _train_plays(inventory, predictions, factors.shape[0])
+        return NeighbourScorer(room, plays, values, predictions.absent)
+    if predictions.form == "scores":
+        scores = np.where(predictions.absent, -np.inf, values[:, 0])
+        return SameScorer(room, scores.astype(np.float32))
+    if values.shape[1] != factors.shape[1]:
+        raise FileError(
+            predictions.path,
+            found=f"{values.shape[1]} factors",
+            expected=f"{factors.shape[1]}, as in {factors.path.name}",
+            hint="Predict factors of the same kind and number as the users'.",
+        )
+    cosine = predictions.wanted.fact == "pmi"
+    return FactorScorer(room, factors, values, cosine, predictions.absent).ready()
 
-    def score(block: slice) -> NDArray[np.float32]:
-        factors = users.rows(block)
-        require_finite(users.path, factors, block.start)
-        scores = (unit_rows(factors) if cosine else factors) @ directions
-        if absent is not None:
-            scores[:, absent] = -np.inf
-        return scores
 
-    return score
+def _train_plays(inventory: Inventory, predictions: Predictions, users: int) -> csr_array:
+    path = inventory.require(Kind.TRAIN_MATRIX, dataset=predictions.wanted.dataset).path
+    plays = open_csr(path)
+    expected = (predictions.values.shape[1], users)
+    if plays.shape != expected:
+        raise FileError(
+            path,
+            found=f"{plays.shape[0]:,} × {plays.shape[1]:,}",
+            expected=f"{expected[0]:,} × {expected[1]:,} (train items × users)",
+            hint="Write matrix.T.tocsr()." if plays.shape == expected[::-1] else _CHECK,
+        )
+    return binary(plays).T.tocsr().astype(np.float32)
 
 
-def _random_scores(block: slice, items: int, seed: int) -> NDArray[np.float32]:
-    """Draw scores that depend on the seed and the user alone, not on how users are cut up."""
-    draws = (np.random.default_rng((seed, user)) for user in range(block.start, block.stop))
-    return np.stack([rng.random(items, np.float32) for rng in draws])
+def _true_factors(
+    inventory: Inventory, predictions: Predictions, items: int, dim: int
+) -> Matrix | None:
+    file = target_file(inventory, predictions.wanted, "test")
+    if file is None:
+        return None
+    matrix = open_matrix(file.path)
+    if matrix.shape != (items, dim):
+        raise FileError(
+            matrix.path,
+            found=f"{matrix.shape[0]:,} × {matrix.shape[1]:,}",
+            expected=f"{items:,} × {dim:,}",
+            hint=_CHECK,
+        )
+    for block in matrix.blocks():
+        require_finite(matrix.path, matrix.rows(block), block.start)
+    return matrix
+
+
+def _key(
+    inventory: Inventory,
+    predictions: Predictions,
+    options: RankingOptions,
+    systems: tuple[str, ...],
+) -> bytes:
+    """Hash all that the ranks depend on."""
+    wanted = predictions.wanted
+    room = Room(len(predictions.absent), options.memory)
+    blocks = (room.users, room.items_at_once(wanted.dim))
+    hashed = blake2b(repr((systems, options.ks, options.seed, blocks)).encode(), digest_size=16)
+    hashed.update(repr((predictions.form, wanted.fact, wanted.dim)).encode())
+    for array in (*_arrays(predictions.values), predictions.absent):
+        hashed.update(np.ascontiguousarray(array).data)
+    read = [inventory.find(Kind.USER_FACTORS, **wanted.fields)]
+    read += [inventory.find(Kind.TEST_MATRIX, dataset=wanted.dataset)]
+    read += [target_file(inventory, wanted, "test")] if "oracle" in systems else []
+    if predictions.form == "neighbours":
+        read += [inventory.find(Kind.TRAIN_MATRIX, dataset=wanted.dataset)]
+    for file in read:
+        hashed.update(digest(file.path).encode() if file else b"")
+    return hashed.digest()
+
+
+def _arrays(values: Any) -> list[NDArray[Any]]:
+    sparse = isinstance(values, csr_array)
+    return [values.data, values.indices, values.indptr] if sparse else [values]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.arrays import read_arrays
+from tartarus_cli.data.arrays import array_names, read_arrays
 from tartarus_cli.errors import RequestError, shown
 from tartarus_cli.files import replacing, write_text
 from tartarus_cli.workspace import Workspace
@@ -65,6 +65,17 @@ def read_unit_values(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]
         If the file is missing or damaged, or has no such values.
     """
     return dict(zip(names, read_arrays(path, tuple(names)), strict=True))
+
+
+def unit_value_names(path: Path) -> list[str]:
+    """List what :func:`write_unit_values` kept, metrics and others.
+
+    Raises
+    ------
+    FileError
+        If the file is missing or damaged.
+    """
+    return array_names(path)
 
 
 def write_results_table(workspace: Workspace) -> None:

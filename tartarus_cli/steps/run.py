@@ -1,13 +1,10 @@
 """Check, train, predict, evaluate."""
 
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.steps.evaluate import (
-    Evaluation,
-    EvaluationOptions,
-    check_options,
-    evaluate_model,
-)
+from tartarus_cli.steps.class_scores import splits_to_judge
+from tartarus_cli.steps.evaluate import evaluate_model
 from tartarus_cli.steps.experiments import Order
+from tartarus_cli.steps.judge import Evaluation, EvaluationOptions, check_options
 from tartarus_cli.steps.predict import Pool, PredictOptions, predict
 from tartarus_cli.steps.train import train
 from tartarus_cli.workspace import Workspace
@@ -21,8 +18,9 @@ def run(
     pool: Pool = "mean",
     progress: Progress = UNWATCHED,
 ) -> Evaluation:
-    """Train a model on the train items, predict the test items, and evaluate the predictions."""
+    """Train a model on the train items, predict, and evaluate the predictions."""
     check_options(options, order.experiment.dataset.task)
     model = train(workspace, order, evaluated=True, progress=progress)
-    predict(workspace, model.name, PredictOptions(pool=pool), progress=progress)
+    for split in splits_to_judge(workspace, model):
+        predict(workspace, model.name, PredictOptions(split=split, pool=pool), progress=progress)
     return evaluate_model(workspace, model.name, options, progress=progress)

@@ -315,10 +315,11 @@ def _mean(shares: NDArray[np.float64]) -> float | None:
 def _experiments(workspace: Workspace, made: TextFeatures) -> list[str]:
     """Name the experiments on this dataset that take one setting of this form."""
     kind = "sequence" if made.form == "sequence" else "features"
-    found = [each.experiment for each in list_experiments(workspace.root)]
+    listed = [each.experiment for each in list_experiments(workspace.root)]
+    found = [each for each in listed if each and each.baseline is None]
     wanted = (made.dataset, kind, 1)
     return [
         each.name
         for each in found
-        if each and (each.dataset.name, each.inputs.kind, each.settings_needed) == wanted
+        if (each.dataset.name, each.inputs.kind, each.settings_needed) == wanted
     ]

@@ -1,4 +1,4 @@
-"""Train a network on a dataset; it becomes a model of the workspace."""
+"""Train a network or a baseline on a dataset; it becomes a model of the workspace."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ from tartarus_cli.models import (
     peak_memory_mib,
     surroundings,
     write_experiment,
+    write_fitted,
     write_manifest,
 )
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
+from tartarus_cli.steps.baseline_models import learn
 from tartarus_cli.steps.check import check_experiment
 from tartarus_cli.steps.experiments import Order
 from tartarus_cli.steps.preparation import keep_preparation
@@ -47,9 +49,10 @@ def train(
     order: Order,
     *,
     evaluated: bool = False,
+    beside: str = "",
     progress: Progress = UNWATCHED,
 ) -> Model:
-    """Fit the network of an experiment to the train items, with early stopping.
+    """Fit the network of an experiment to the train items, with early stopping; or a baseline.
 
     Parameters
     ----------
@@ -59,6 +62,8 @@ def train(
         Experiment, settings and seed. The same order on the same machine gives the same weights.
     evaluated
         Whether an evaluation follows, so that the truth is checked before the work begins.
+    beside
+        The model that a baseline is trained to be compared with; such a one is never the newest.
     progress
         Told how it goes.
 
@@ -76,9 +81,11 @@ def train(
         inventory, order.experiment, order.settings, evaluated=evaluated, progress=progress
     )
     order = replace(order, experiment=experiment)
+    if experiment.baseline is not None:
+        return Store(workspace).get(_fitted_baseline(inventory, order, beside, progress))
     wanted = Wanted(experiment.dataset.name, experiment.targets.kind, experiment.targets.dim)
     sources = sources_of(experiment, order.settings)
-    share = experiment.training.validation
+    share = experiment.fitting.validation
     data = open_training(inventory, wanted, sources, validation=share)
     for part in data.parts:
         check_words(experiment, part.set)
@@ -98,30 +105,19 @@ def _trained(
 ) -> str:
     """Fit, and keep what was fitted as a model of a new number; return its name."""
     workspace, experiment = inventory.workspace, order.experiment
-    dataset = experiment.dataset.name
     with _enough_memory():
         network = build_network(order, data)
     start_words(network, inventory, experiment, order.settings)
     name, folder = Store(workspace).claim()
-    manifest = Manifest(
-        status="training",
-        experiment=experiment.name,
-        dataset=dataset,
-        task=experiment.dataset.task,
-        settings=list(order.settings),
-        target_dim=experiment.targets.dim,
-        seed=order.seed,
-        started=now(),
-        items=_items(data),
-        patches=data.fit.set.patches.fingerprint if data.fit.set.patches else "",
-        **surroundings(),
-    )
+    manifest = _manifest(order)
+    manifest.items = _items(data)
+    manifest.patches = data.fit.set.patches.fingerprint if data.fit.set.patches else ""
     with _accounted(name, folder, manifest, progress):
         write_manifest(folder, manifest)
         write_experiment(folder, experiment)
-        lists = [file.path for file in inventory.select(Kind.ITEMS, dataset=dataset)]
         manifest.inputs = {
-            workspace.within(path): _content(path, data) for path in [*lists, *data.files]
+            workspace.within(path): _content(path, data)
+            for path in [*_lists(inventory, order), *data.files]
         }
         keep_preparation(folder, inventory, experiment, order.settings, data.fit.set)
         with _enough_memory():
@@ -130,10 +126,61 @@ def _trained(
     return name
 
 
+def _fitted_baseline(inventory: Inventory, order: Order, beside: str, progress: Progress) -> str:
+    """Fit a baseline, and keep it as a model of a new number; return its name."""
+    began, workspace = time.monotonic(), inventory.workspace
+    manifest = _manifest(order)
+    lesson = learn(inventory, order, progress)
+    material, fitted = lesson.material, lesson.fitted
+    manifest.kind, manifest.beside, manifest.form = "baseline", beside, fitted.form
+    manifest.items = material.counts
+    manifest.widths = [each.shape[1] for each in material.items.inputs]
+    manifest.trials = {repr(trial.strength): trial.loss for trial in fitted.trials}
+    if fitted.best is not None:
+        manifest.strength, manifest.validation_loss = fitted.best.strength, fitted.best.loss
+    manifest.held_out_loss = fitted.held_out_loss
+    files = [*_lists(inventory, order), *material.files]
+    manifest.inputs = {workspace.within(path): digest(path) for path in files}
+    name, folder = Store(workspace).claim()
+    with _accounted(name, folder, manifest, progress, began=began):
+        write_experiment(folder, order.experiment)
+        keep_preparation(folder, inventory, order.experiment, order.settings, material.items)
+        write_fitted(folder, fitted)
+    return name
+
+
+def _manifest(order: Order) -> Manifest:
+    """Begin the manifest of a training."""
+    experiment = order.experiment
+    return Manifest(
+        status="training",
+        experiment=experiment.name,
+        dataset=experiment.dataset.name,
+        task=experiment.dataset.task,
+        settings=list(order.settings),
+        target_dim=experiment.targets.dim,
+        seed=order.seed,
+        started=now(),
+        **surroundings(),
+    )
+
+
+def _lists(inventory: Inventory, order: Order) -> list[Path]:
+    dataset = order.experiment.dataset.name
+    return [file.path for file in inventory.select(Kind.ITEMS, dataset=dataset)]
+
+
 @contextmanager
-def _accounted(name: str, folder: Path, manifest: Manifest, progress: Progress) -> Iterator[None]:
+def _accounted(
+    name: str,
+    folder: Path,
+    manifest: Manifest,
+    progress: Progress,
+    *,
+    began: float | None = None,
+) -> Iterator[None]:
     """Write into the manifest how the training ended, whatever way that is."""
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     try:
         yield
         manifest.status = "finished"
@@ -186,7 +233,7 @@ def _fit(
     manifest: Manifest,
     progress: Progress,
 ) -> None:
-    experiment, training = order.experiment, order.experiment.training
+    experiment, training = order.experiment, order.experiment.fitting
     normalize = experiment.targets.normalize
     rng = np.random.default_rng(order.seed)
     judged = samples_at_once(experiment, data.validation.set)

@@ -57,7 +57,7 @@ NETWORKS: dict[str, Callable[[str], Any]] = {"ours": ours, "plain": plain}
 def measure(name: str, kind: str, steps: int) -> float:
     """Items a second of training one of the networks on the backend of this process."""
     found, network = resolve(name), NETWORKS[kind](name)
-    network.compile(found.training.optimizer, LOSSES[found.training.loss])
+    network.compile(found.fitting.optimizer, LOSSES[found.fitting.loss])
     rng = np.random.default_rng(0)
     patches = rng.standard_normal((BATCH, *PATCH), dtype=np.float32)
     classes = rng.integers(0, found.targets.dim, BATCH)

@@ -81,7 +81,7 @@ def epoch_s(preset: str, patches: Patches | InMemory) -> float:
     network = experiment.architecture.build(
         [patches.shape[1:]], experiment.network, experiment.targets.dim, 0
     )
-    options = experiment.training.model_copy(
+    options = experiment.fitting.model_copy(
         update={"epochs": 2, "patience": 2, "batch_size": BATCH}
     )
     with tempfile.TemporaryDirectory() as folder:

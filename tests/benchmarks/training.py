@@ -53,7 +53,7 @@ def fit_of(name: str, part: Part, epochs: int) -> Callable[[], float]:
     The first epoch compiles. The seconds are those of the history; they contain the validation, of
     two items here.
     """
-    training = resolve(name).training
+    training = resolve(name).fitting
     network = network_of(name, [matrix.shape[1:] for matrix in part.set.inputs])
     rows = Part(part.set, part.targets, part.samples[:2])
     options = training.model_copy(update={"epochs": epochs + 1, "patience": epochs + 1})

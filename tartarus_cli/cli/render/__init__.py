@@ -1,8 +1,9 @@
 """Everything the user sees: the only package that prints."""
 
 from tartarus_cli.cli.render.check import checked
+from tartarus_cli.cli.render.comparison import Form, comparison
 from tartarus_cli.cli.render.console import confirmed, error, interrupted, version
-from tartarus_cli.cli.render.evaluation import evaluation
+from tartarus_cli.cli.render.evaluation import evaluation, slices
 from tartarus_cli.cli.render.experiments import experiment, experiments
 from tartarus_cli.cli.render.models import (
     deleted,
@@ -18,8 +19,10 @@ from tartarus_cli.cli.render.progress import Watching
 from tartarus_cli.cli.render.text import text_features
 
 __all__ = [
+    "Form",
     "Watching",
     "checked",
+    "comparison",
     "confirmed",
     "deleted",
     "drawn",
@@ -34,6 +37,7 @@ __all__ = [
     "patches_made",
     "predicted",
     "predicted_new",
+    "slices",
     "text_features",
     "trained",
     "version",

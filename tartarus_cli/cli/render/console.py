@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+def printable(value: object) -> str:
+    """Write control characters of the user's text as what they are."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+
+
 def plain(value: object) -> str:
     """Make text of the user's harmless: no markup, no control characters."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
-    return escape(text)
+    return escape(printable(value))
 
 
 def out() -> Console:
@@ -65,9 +69,18 @@ def confirmed(question: str) -> bool:
     return typer.confirm(question)
 
 
-def figure(value: float | None) -> str:
-    """Write a metric with four digits; a dash where it has no value."""
+def figure(value: float | str | None) -> str:
+    """Write a metric with four digits; a dash where it has no value, and text as it is."""
+    if isinstance(value, str):
+        return value
     return "—" if value is None or value != value else f"{value:.4f}"  # noqa: PLR0124 — NaN
+
+
+def unbroken(shown: Table) -> Table:
+    """Let no cell of a table break, where the usual 80 columns are there."""
+    for column in shown.columns:
+        column.no_wrap = out().width >= 80
+    return shown
 
 
 def table(*headings: str, narrow: bool = False) -> Table:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from tartarus_cli.cli.render.console import document, figure, out, plain, table
+from tartarus_cli.cli.render.classes import class_figures, class_tables
+from tartarus_cli.cli.render.console import document, figure, out, plain, table, unbroken
 
 if TYPE_CHECKING:
-    from tartarus_cli.steps.evaluate import Evaluation
+    from tartarus_cli.steps.evaluate import EvaluatedSlices
+    from tartarus_cli.steps.judge import Evaluation
     from tartarus_cli.workspace import Workspace
 
-MOST_CLASSES = 20  # shown in a table; the file of results has them all
+HEADLINES = {"recommendation": "MAP@500", "multilabel": "ROC-AUC", "multiclass": "accuracy"}
+GAP = "gap closed"
+AT_ONE_K = ("Gini", "novelty")  # families shown at their largest k; the results have them all
 
 
-def evaluation(workspace: Workspace, result: Evaluation, *, json: bool) -> None:
-    """Print the metrics tables of a model, and what one might do next."""
+def evaluation(
+    workspace: Workspace, result: Evaluation, *, explain: bool = False, json: bool
+) -> None:
+    """Print the metrics tables of a model, what was done, and what one might do next."""
     if json:
         document(result.document())
         return
@@ -27,25 +35,111 @@ def evaluation(workspace: Workspace, result: Evaluation, *, json: bool) -> None:
     console.print(
         f"[bold]{plain(name)}[/] · {plain(what)} · {plain(result.dataset)} · {result.task}",
     )
-    figures({name: result.metrics} | result.rows)
-    _classes(result)
+    systems = _systems(name, result)
+    if result.users is None:
+        class_figures(systems, single=result.task == "multiclass")
+    else:
+        figures(systems)
+    class_tables(result)
     console.print(_footer(result))
-    if result.results is not None:
-        console.print(f"Kept in {plain(workspace.within(result.results))}", soft_wrap=True)
-    if result.picture is not None:
-        console.print(f"Confusion matrix: {plain(str(result.picture))}", soft_wrap=True)
+    if explain:
+        _card(result.protocol)
+    _places(workspace, name, result)
     _next(result)
 
 
-def figures(rows: Mapping[str, Mapping[str, float | None]]) -> None:
-    """Print tables of systems by metrics, as many metrics beside each other as fit."""
+def _places(workspace: Workspace, name: str, result: Evaluation) -> None:
+    """Say where everything is kept."""
+    console = out()
+    if result.part is not None:
+        told = f"Kept in {plain(workspace.within(result.part))}: once all users are there, "
+        console.print(f"{told}tartarus evaluate {plain(name)} --merge", soft_wrap=True)
+    if result.results is not None:
+        console.print(f"Kept in {plain(workspace.within(result.results))}", soft_wrap=True)
+    for picture in result.pictures:
+        console.print(f"{_what(picture)}: {plain(str(picture))}", soft_wrap=True)
+
+
+def figures(
+    rows: Mapping[str, Mapping[str, float | str | None]],
+    best: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> None:
+    """Print tables of systems by metrics, as many metrics beside each other as fit.
+
+    Those systems stand out that are the best ones of a metric.
+    """
     first = max(len(name) for name in rows) + 4
     metrics = list(next(iter(rows.values())))
     for group in _groups(metrics, out().width - first):
         shown = table("", *(f">{_heading(metric)}" for metric in group))
         for name, values in rows.items():
-            shown.add_row(plain(name), *(figure(values.get(metric)) for metric in group))
+            cells = [(figure(values.get(metric)), best.get(metric, ())) for metric in group]
+            bold = [f"[bold]{cell}[/]" if name in those else cell for cell, those in cells]
+            shown.add_row(plain(name), *bold)
         out().print(shown)
+
+
+def _systems(name: str, result: Evaluation) -> dict[str, dict[str, float | str | None]]:
+    """Return the rows of the table: with the share of the gap closed, behind the main figure."""
+    headline = HEADLINES[result.task]
+    rows: dict[str, dict[str, float | str | None]] = {}
+    for system, row in ({name: result.metrics} | result.rows).items():
+        closed = result.gap_closed.get("model" if system == name else system, {}).get(headline)
+        rows[system] = {}
+        for metric, value in shortened(row).items():
+            rows[system][metric] = value
+            if metric == headline and result.gap_closed:
+                rows[system][GAP] = "" if closed is None else f"{closed:.1%}"
+    return rows
+
+
+def shortened(row: Mapping[str, float]) -> dict[str, float]:
+    """Leave out what tells little more: some figures at all k but the largest."""
+    last = {family: name for family in AT_ONE_K for name in row if name.startswith(f"{family}@")}
+    return {
+        name: value
+        for name, value in row.items()
+        if name.partition("@")[0] not in AT_ONE_K or name in last.values()
+    }
+
+
+def _card(protocol: Mapping[str, Any]) -> None:
+    """Print what was done in an evaluation."""
+    told = {name: said for name, said in protocol.items() if name != "figures"}
+    meaning: dict[str, list[str]] = {}
+    for name, said in protocol["figures"].items():
+        meaning.setdefault(said, []).append(_heading(name))
+    what = {", ".join(names): said for said, names in meaning.items()}
+    for title, lines in (("What was done", told), ("What each figure is", what)):
+        shown = table(title, "")
+        shown.columns[0].min_width = 20
+        for name, said in lines.items():
+            shown.add_row(plain(name), plain(said))
+        out().print(shown)
+
+
+def slices(result: EvaluatedSlices, *, json: bool) -> None:
+    """Print the figures of each quantile of users or items."""
+    from dataclasses import asdict
+
+    if json:
+        document(asdict(result))
+        return
+    found = result.found
+    of = "users" if found.by == "user-activity" else "items"
+    metrics = list(found.slices[0].metrics)
+    out().print(
+        f"\n[bold]{plain(result.name)}[/] · {plain(result.dataset)} · {of} by {found.counted}"
+    )
+    headings = (">range", f">{of}", ">judged", *(f">{metric}" for metric in metrics))
+    shown = unbroken(table(*headings))
+    for each in found.slices:
+        ends = dict.fromkeys([each.lowest, each.highest])
+        cells = [" – ".join(f"{end:,}" for end in ends), f"{each.size:,}", f"{each.users:,}"]
+        shown.add_row(*cells, *(figure(each.metrics[metric]) for metric in metrics))
+    out().print(shown)
+    judged = "over the users judged: those that have relevant items in the range"
+    out().print(f"range: {found.counted}. Means {judged}.")
 
 
 def _groups(metrics: Sequence[str], width: int) -> list[list[str]]:
@@ -85,34 +179,21 @@ def _footer(result: Evaluation) -> str:
     return told
 
 
-def _classes(result: Evaluation) -> None:
-    if not result.classes:
-        return
-    largest = sorted(result.classes, key=lambda each: -each.support)[:MOST_CLASSES]
-    shown = table("class", ">precision", ">recall", ">F1", ">items")
-    for each in largest:
-        cells = [figure(value) for value in (each.precision, each.recall, each.f1)]
-        shown.add_row(plain(each.name), *cells, f"{each.support:,}")
-    out().print(shown)
-    if len(result.classes) > len(largest):
-        out().print(f"The {len(largest)} largest of {len(result.classes)} classes.")
-    if result.confusion and len(result.classes) <= MOST_CLASSES:
-        _confusion([each.name for each in result.classes], result.confusion)
-
-
-def _confusion(names: Sequence[str], counts: Sequence[Sequence[int]]) -> None:
-    shown = table("true ↓ predicted →", *(f">{n + 1}" for n in range(len(names))), narrow=True)
-    for number, (name, row) in enumerate(zip(names, counts, strict=True), 1):
-        cells = [str(count) if count else "[dim]·[/]" for count in row]
-        shown.add_row(f"{number} {plain(name)}", *cells)
-    out().print(shown)
+def _what(picture: Path) -> str:
+    """Say what a picture shows."""
+    shown = {
+        "_precision_recall": "Precision by recall",
+        "_reliability": "Reliability",
+        "_confusion": "Confusion matrix",
+    }
+    return next(what for ending, what in shown.items() if picture.stem.endswith(ending))
 
 
 def _next(result: Evaluation) -> None:
     if result.model is None:
         return
     if result.embedding is None:
-        out().print(f"Next: tartarus models show {result.model}   (its layers)")
+        out().print(f"Next: tartarus models show {result.model}   (all about it)")
         return
     told = f"tartarus predict {result.model} --layer {result.embedding}"
     out().print(f"Next: {told}   (as a setting)", soft_wrap=True)

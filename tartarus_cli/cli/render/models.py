@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tartarus_cli.cli.render.classes import class_figures
 from tartarus_cli.cli.render.console import document, figure, out, plain, table
-from tartarus_cli.cli.render.evaluation import figures
+from tartarus_cli.cli.render.evaluation import HEADLINES, figures
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 MOST_BEST = 3  # classes shown of a new file
 MOST_NEW = 50  # new files shown; the files that are written have them all
-HEADLINES = {"recommendation": "MAP@500", "multilabel": "ROC-AUC", "multiclass": "accuracy"}
 
 
 def made(result: Made) -> None:
@@ -52,6 +52,9 @@ def trained(found: Model, *, json: bool) -> None:
     if json:
         _document(found)
         return
+    if found.baseline is not None:
+        _trained_baseline(found)
+        return
     loss = f"validation loss {figure(manifest.validation_loss)}"
     if manifest.held_out_loss is not None:
         loss += f", held-out loss {figure(manifest.held_out_loss)}"
@@ -60,6 +63,22 @@ def trained(found: Model, *, json: bool) -> None:
         f"{manifest.duration_s:.0f} s, the weights of epoch {manifest.best_epoch} kept, {loss}"
     )
     out().print(f"Next: tartarus predict {found.name} && tartarus evaluate {found.name}")
+
+
+def _trained_baseline(found: Model) -> None:
+    manifest = found.manifest
+    what = plain(" ".join([manifest.experiment, *manifest.settings]))
+    told = f"[bold]{found.name}[/] is trained: the baseline {what} in {manifest.duration_s:.1f} s"
+    if manifest.strength is not None:
+        told += f", strength {_strength(manifest)}"
+    out().print(told, soft_wrap=True)
+    out().print(f"Next: tartarus predict {found.name} && tartarus evaluate {found.name}")
+
+
+def _strength(manifest: Manifest) -> str:
+    tried = len(manifest.trials)
+    loss = f"validation loss {figure(manifest.validation_loss)}"
+    return f"{manifest.strength:.3g}, the best of {tried} by {loss}"
 
 
 def predicted(workspace: Workspace, result: Prediction, *, json: bool) -> None:
@@ -84,7 +103,9 @@ def predicted(workspace: Workspace, result: Prediction, *, json: bool) -> None:
     elif result.by_patch:
         console.print(f"{result.model} computed a row for each patch: {sets} × {result.width}")
     else:
-        console.print(f"{result.model} predicted {sets} items × {result.width}")
+        near = f"found, among {result.width:,} train items, the nearest to {sets} items"
+        rows = f"predicted {sets} items × {result.width}"
+        console.print(f"{result.model} {near if result.form == 'neighbours' else rows}")
         console.print(f"Next: tartarus evaluate {result.model}")
 
 
@@ -194,13 +215,20 @@ def model(found: Model, *, json: bool) -> None:
     out().print(f"[bold]{found.name}[/] · {plain(manifest.experiment)} {settings}")
     for name, told in _origin(manifest).items():
         out().print(f"  [dim]{name:<8}[/] {plain(told)}", soft_wrap=True)
+    if found.baseline is None:
+        _layers(manifest)
+    if manifest.scores and manifest.task == "recommendation":
+        figures({found.name: manifest.scores})
+    elif manifest.scores:
+        class_figures({found.name: manifest.scores}, single=manifest.task == "multiclass")
+
+
+def _layers(manifest: Manifest) -> None:
     shown = table(">index", "layer", "kind", ">shape", ">parameters")
     for index, layer in enumerate(manifest.layers):
         shape = " × ".join(map(str, layer.shape))
         shown.add_row(str(index), plain(layer.name), layer.kind, shape, f"{layer.parameters:,}")
     out().print(shown)
-    if manifest.scores:
-        figures({found.name: manifest.scores})
 
 
 def _document(found: Model) -> None:
@@ -210,7 +238,7 @@ def _document(found: Model) -> None:
 def _origin(manifest: Manifest) -> dict[str, str]:
     losses = (manifest.validation_loss, manifest.held_out_loss)
     times = "once" if manifest.test_evaluations == 1 else f"{manifest.test_evaluations} times"
-    return {
+    told = {
         "status": ": ".join(filter(None, (manifest.status, manifest.reason))),
         "dataset": f"{manifest.dataset} ({manifest.task})",
         "items": ", ".join(f"{name} {count:,}" for name, count in manifest.items.items()),
@@ -220,6 +248,15 @@ def _origin(manifest: Manifest) -> dict[str, str]:
         "loss": "validation {}, held out {}".format(*map(figure, losses)),
         "test": f"figures computed {times}",
     }
+    return told if manifest.kind == "network" else _without_epochs(manifest, told)
+
+
+def _without_epochs(manifest: Manifest, told: dict[str, str]) -> dict[str, str]:
+    """Tell of a baseline what there is to tell: it has no epochs, and maybe no losses."""
+    left = {"epochs"} | ({"loss"} if manifest.validation_loss is None else set())
+    kind = "a baseline" + (f" beside {manifest.beside}" if manifest.beside else "")
+    own = {"kind": kind} | {name: said for name, said in told.items() if name not in left}
+    return own | ({"strength": _strength(manifest)} if manifest.strength is not None else {})
 
 
 def deleted(workspace: Workspace, name: str, kept: Sequence[Path]) -> None:

@@ -1,0 +1,21 @@
+"""The true factors of the items: the best that factors of this kind can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tartarus_cli.baselines import BASELINES, Baseline, Fitted, Items, Known, Train
+
+
+def _fit(_train: Train, _options: Any) -> Fitted:
+    return Fitted({})
+
+
+def _predict(_known: Known, items: Items) -> NDArray[np.float32]:
+    return np.asarray(items.truth, np.float32)
+
+
+BASELINES.register("oracle")(Baseline(_fit, _predict, kinds=("als", "pmi"), sees_truth=True))

@@ -1,0 +1,93 @@
+"""How popular the train items are that share an item's tags: the same score for every user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tartarus_cli.baselines import (
+    BASELINES,
+    Arrays,
+    Baseline,
+    Features,
+    Fitted,
+    Items,
+    Known,
+    Train,
+    blocks,
+)
+
+
+def tag_popularity(tags: Features, popularity: NDArray[Any]) -> Arrays:
+    """Return how popular each tag is: the mean over its items, weighted by the tag's value.
+
+    Parameters
+    ----------
+    tags
+        ``(items, tags)``; what is not above 0 counts as absent.
+    popularity
+        Of each item, ``(items,)``.
+
+    Returns
+    -------
+    dict
+        ``popularity`` and ``known``, whether an item has the tag, ``(tags,)``; ``mean``, that of
+        all items.
+    """
+    width = int(tags.shape[1])
+    total, mass = np.zeros(width), np.zeros(width)
+    for block in blocks(*tags.shape):
+        weights = _weights(tags[block])
+        total += weights.T @ popularity[block]
+        mass += weights.sum(axis=0)
+    known = mass > 0
+    mean = np.array(popularity.mean())
+    return {"popularity": total / np.where(known, mass, 1), "known": known, "mean": mean}
+
+
+def tagged_scores(tags: Features, learnt: Arrays) -> NDArray[np.float64]:
+    """Return the mean popularity of each item's tags, weighted by their values, ``(items,)``.
+
+    An item without a tag that is known has the mean popularity of all train items.
+    """
+    weights = _weights(tags)
+    known = learnt["known"].astype(np.float64)
+    mass = weights @ known
+    scores = (weights @ (learnt["popularity"] * known)) / np.where(mass > 0, mass, 1)
+    return np.where(mass > 0, scores, learnt["mean"])
+
+
+def _weights(tags: Features) -> Any:
+    tags = tags.astype(np.float64)
+    return np.maximum(tags, 0) if isinstance(tags, np.ndarray) else tags.maximum(0)
+
+
+def _fit(train: Train, _options: Any) -> Fitted:
+    if train.plays is not None:
+        popularity = np.asarray((train.plays > 0).sum(axis=1), np.float64)
+    else:
+        popularity = np.linalg.norm(np.asarray(train.targets, np.float64), axis=1)
+    return Fitted(tag_popularity(train.inputs[0], popularity), "scores")
+
+
+def _predict(known: Known, items: Items) -> NDArray[np.float32]:
+    return tagged_scores(items.inputs[0], known.arrays).astype(np.float32)[:, None]
+
+
+def _shapes(width: int, _dim: int) -> dict[str, tuple[int, ...]]:
+    return {"popularity": (width,), "known": (width,), "mean": ()}
+
+
+BASELINES.register("popularity")(
+    Baseline(
+        _fit,
+        _predict,
+        shapes=_shapes,
+        settings=(1, 1),
+        tasks=("recommendation",),
+        kinds=("als", "pmi"),
+        plays=True,
+    )
+)

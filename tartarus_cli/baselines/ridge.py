@@ -1,0 +1,254 @@
+"""Ridge regression from features to targets: the best that a linear map can do.
+
+Hoerl and Kennard (1970), Ridge regression: biased estimation for nonorthogonal problems. The
+intercept is not penalised: features and targets are centred, which is done by algebra, so that
+sparse features stay sparse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tartarus_cli.baselines import (
+    BASELINES,
+    Baseline,
+    Examples,
+    Features,
+    Fitted,
+    Items,
+    Known,
+    Train,
+    Trial,
+    blocks,
+    directions,
+)
+from tartarus_cli.errors import TrainingError
+
+MOST = 20_000  # rows of the matrix that is solved: it takes 3 GiB, and its factor as much again
+GRID = tuple(10.0**power for power in range(-4, 4))  # times the mean of the matrix's diagonal
+CHUNK = 1024  # rows of a product of sparse matrices that are made dense at a time
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear map: ``rows @ coefficients + intercept``."""
+
+    coefficients: Float  # (width, dim)
+    intercept: Float  # (dim,)
+
+    def __call__(self, inputs: Sequence[Features]) -> Float:
+        """Apply it to rows of joined settings, ``(items, dim)``."""
+        return times(inputs, self.coefficients) + self.intercept
+
+
+class Problem:
+    """The normal equations of a ridge regression, made once and solved for any strength.
+
+    Of two forms the smaller one is taken: ``(XᵀX + λI) W = XᵀY``, which is as large as the
+    features are wide, or ``W = Xᵀ (XXᵀ + λI)⁻¹ Y``, as large as there are items.
+
+    Parameters
+    ----------
+    inputs
+        The rows of each setting, ``(items, width)``, dense or sparse; they are joined.
+    targets
+        ``(items, dim)``.
+
+    Raises
+    ------
+    TrainingError
+        If the smaller form is larger than memory should be asked to hold.
+    """
+
+    def __init__(self, inputs: Sequence[Features], targets: Float) -> None:
+        self._inputs, self._mean_target = inputs, targets.mean(axis=0)
+        items, width = len(targets), sum(int(each.shape[1]) for each in inputs)
+        self._primal = width <= items
+        if min(items, width) > MOST:
+            msg = f"ridge would solve for {min(items, width):,} unknowns ({items:,} items, "
+            msg += f"{width:,} features); {MOST:,} are the most"
+            raise TrainingError(msg, hint="Name settings that are narrower, or use knn.")
+        ones = np.full((items, 1), 1 / items)
+        self._mean = transposed_times(inputs, ones)[:, 0]
+        self._centred = targets - self._mean_target
+        self._matrix = self._covariance(items) if self._primal else self._products()
+
+    @property
+    def scale(self) -> float:
+        """Mean of the diagonal of the matrix that is solved; 1 if the features are constant."""
+        return float(self._matrix.diagonal().mean()) or 1.0
+
+    def solve(self, strength: float) -> Linear:
+        """Return the map for a strength λ."""
+        from scipy.linalg import cho_factor, cho_solve
+
+        matrix = self._matrix.copy()
+        matrix.flat[:: len(matrix) + 1] += strength
+        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+        if self._primal:
+            coefficients = cho_solve(factor, self._right, check_finite=False)
+        else:
+            coefficients = self._back(cho_solve(factor, self._centred, check_finite=False))
+        return Linear(coefficients, self._mean_target - self._mean @ coefficients)
+
+    def _covariance(self, items: int) -> Float:
+        self._right = self._back(self._centred)
+        matrix = gram(self._inputs)
+        matrix -= items * np.outer(self._mean, self._mean)
+        return matrix
+
+    def _products(self) -> Float:
+        matrix = outer_gram(self._inputs)
+        across = times(self._inputs, self._mean[:, None])  # of each row with the mean row
+        matrix -= across
+        matrix -= across.T
+        matrix += self._mean @ self._mean
+        return matrix
+
+    def _back(self, values: Float) -> Float:
+        """Multiply by the transpose of the centred features."""
+        made = transposed_times(self._inputs, values)
+        made -= np.outer(self._mean, values.sum(axis=0))
+        return made
+
+
+def times(inputs: Sequence[Features], right: Float) -> Float:
+    """Multiply joined rows by a matrix ``(width, n)``; what is dense is read in blocks."""
+    rows = int(inputs[0].shape[0])
+    made = np.zeros((rows, right.shape[1]))
+    for each, columns in _columns(inputs):
+        for block in _cuts(each):
+            made[block] += _plain(each[block]) @ right[columns]
+    return made
+
+
+def transposed_times(inputs: Sequence[Features], right: Float) -> Float:
+    """Multiply the transpose of joined rows by a matrix ``(items, n)``."""
+    made = np.zeros((sum(int(each.shape[1]) for each in inputs), right.shape[1]))
+    for each, columns in _columns(inputs):
+        for block in _cuts(each):
+            made[columns] += _plain(each[block]).T @ right[block]
+    return made
+
+
+def gram(inputs: Sequence[Features]) -> Float:
+    """Return the products of all columns of the joined settings, ``(width, width)``."""
+    placed = _columns(inputs)
+    width = placed[-1][1].stop
+    made = np.zeros((width, width))
+    for block in blocks(int(inputs[0].shape[0]), _dense_width(inputs)):
+        rows = [(_plain(each[block]), columns) for each, columns in placed]
+        for number, (left, down) in enumerate(rows):
+            for right, across in rows[: number + 1]:
+                _add_product(made[down, across], left.T, right)
+    for number, (_, down) in enumerate(placed):
+        for _, across in placed[:number]:
+            made[across, down] = made[down, across].T
+    return made
+
+
+def outer_gram(inputs: Sequence[Features]) -> Float:
+    """Return the products of all joined rows, ``(items, items)``."""
+    items = int(inputs[0].shape[0])
+    made = np.zeros((items, items))
+    cuts = blocks(items, _dense_width(inputs))
+    for each in inputs:
+        for one in cuts:
+            left = _plain(each[one])
+            for other in cuts:
+                _add_product(made[one, other], left, _plain(each[other]).T)
+    return made
+
+
+def _add_product(to: Float, left: Any, right: Any) -> None:
+    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
+        to += left @ right
+        return
+    left, right = left.tocsr(), right.tocsr()
+    for first in range(0, left.shape[0], CHUNK):
+        to[first : first + CHUNK] += (left[first : first + CHUNK] @ right).toarray()
+
+
+def _columns(inputs: Sequence[Features]) -> list[tuple[Features, slice]]:
+    """Return each setting with the columns that it has among all."""
+    ends = np.cumsum([int(each.shape[1]) for each in inputs]).tolist()
+    return [
+        (each, slice(end - int(each.shape[1]), end)) for each, end in zip(inputs, ends, strict=True)
+    ]
+
+
+def _cuts(rows: Features) -> list[slice]:
+    """Cut rows so that each slice may be read at once; sparse ones are in memory already."""
+    return blocks(*rows.shape) if isinstance(rows, np.ndarray) else [slice(None)]
+
+
+def _dense_width(inputs: Sequence[Features]) -> int:
+    return sum(int(each.shape[1]) for each in inputs if isinstance(each, np.ndarray))
+
+
+def _plain(rows: Features) -> Any:
+    return np.asarray(rows, np.float64) if isinstance(rows, np.ndarray) else rows.astype(np.float64)
+
+
+def cosine_loss(targets: Float, outputs: Float) -> float:
+    """Mean over rows of ``(1 - cosine) / 2``; a zero row costs 0.5."""
+    cosines = (directions(targets) * directions(outputs)).sum(axis=1)
+    return float(np.clip((1 - cosines) / 2, 0, 1).mean())
+
+
+def squared_loss(targets: Float, outputs: Float) -> float:
+    """Mean squared error of all values."""
+    return float(np.square(targets - outputs).mean())
+
+
+def _fit(train: Train, _options: Any) -> Fitted:
+    """Choose the strength whose map has the lowest loss on the validation items."""
+    problem = Problem(train.inputs, train.wanted)
+    judge = _judge(train)
+    trials: list[Trial] = []
+    best: tuple[Trial, Linear] | None = None
+    for step in GRID:
+        found = problem.solve(step * problem.scale)
+        trials.append(Trial(step * problem.scale, judge(found, train.validation)))
+        if best is None or trials[-1].loss < best[0].loss:
+            best = trials[-1], found
+    if best is None:
+        msg = "no strength was tried"
+        raise AssertionError(msg)
+    chosen, found = best
+    arrays = {"coefficients": found.coefficients, "intercept": found.intercept}
+    held_out = judge(found, train.held_out) if train.held_out else None
+    return Fitted(arrays, trials=tuple(trials), best=chosen, held_out_loss=held_out)
+
+
+def _judge(train: Train) -> Callable[[Linear, Examples | None], float]:
+    loss = squared_loss if train.classes else cosine_loss
+
+    def judge(found: Linear, part: Examples | None) -> float:
+        if part is None:
+            msg = "a strength is chosen by validation items, which are not given"
+            raise AssertionError(msg)
+        return loss(train.wanted_of(part), found(part.inputs))
+
+    return judge
+
+
+def _predict(known: Known, items: Items) -> NDArray[np.float32]:
+    found = Linear(known.arrays["coefficients"], known.arrays["intercept"])
+    return found(items.inputs).astype(np.float32)
+
+
+def _shapes(width: int, dim: int) -> dict[str, tuple[int, ...]]:
+    return {"coefficients": (width, dim), "intercept": (dim,)}
+
+
+BASELINES.register("ridge")(
+    Baseline(_fit, _predict, shapes=_shapes, settings=(1, None), learns=True, validates=True)
+)

@@ -1,0 +1,60 @@
+"""``tartarus compare``."""
+
+from typing import Annotated
+
+import typer
+
+from tartarus_cli.cli import render
+from tartarus_cli.cli.options import ComparedModels, Json, Root, Seed
+from tartarus_cli.errors import RequestError
+
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        help="A metric to test; may be repeated (default: the main ones of the task).",
+        show_default=False,
+    ),
+]
+Resamples = Annotated[
+    int,
+    typer.Option(
+        "--resamples",
+        min=100,
+        max=10_000_000,
+        help="Bootstrap resamples and random sign flips of each test.",
+    ),
+]
+Latex = Annotated[bool, typer.Option("--latex", help="Tables for LaTeX, with booktabs.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Tables in Markdown.")]
+
+
+def compare(
+    models: ComparedModels,
+    *,
+    metrics: Metrics = None,
+    resamples: Resamples = 10_000,
+    seed: Seed = None,
+    workspace: Root = None,
+    json: Json = False,
+    latex: Latex = False,
+    markdown: Markdown = False,
+) -> None:
+    """Print the metrics of several models in one table, and how sure the differences are."""
+    form = _form(json=json, latex=latex, markdown=markdown)
+    from tartarus_cli.steps.compare import CompareOptions
+    from tartarus_cli.steps.compare import compare as compute
+    from tartarus_cli.workspace import open_workspace
+
+    options = CompareOptions(tuple(metrics or ()), resamples, seed)
+    result = compute(open_workspace(workspace), models, options, progress=render.Watching())
+    render.comparison(result, form)
+
+
+def _form(**asked: bool) -> render.Form:
+    """Return the one form that was asked for, or that of a terminal."""
+    forms = [render.Form(name) for name, wanted in asked.items() if wanted]
+    if len(forms) > 1:
+        msg = f"{' and '.join(f'--{form}' for form in forms)} exclude each other"
+        raise RequestError(msg, hint="Ask for one of them.")
+    return forms[0] if forms else render.Form.terminal

@@ -1,0 +1,196 @@
+"""Several models beside each other: on the terminal, for a paper, or as a document."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from tartarus_cli.cli.render.console import document, figure, out, plain, printable, table, unbroken
+from tartarus_cli.cli.render.evaluation import figures
+
+if TYPE_CHECKING:
+    from tartarus_cli.steps.compare import Comparison, Difference, Row
+
+MARK = "†"
+MODELS = ("model", "experiment and settings")
+LATEX = {  # what LaTeX would take for something else, or not show
+    **{ord(c): f"\\{c}" for c in "&%$#_{}"},
+    ord("\\"): r"\textbackslash{}",
+    ord("~"): r"\textasciitilde{}",
+    ord("^"): r"\textasciicircum{}",
+    ord("|"): r"\textbar{}",
+    ord("<"): r"\textless{}",
+    ord(">"): r"\textgreater{}",
+    ord(MARK): r"$^{\dagger}$",
+}
+
+
+class Form(StrEnum):
+    """How a comparison is written."""
+
+    terminal = "terminal"
+    json = "json"
+    latex = "latex"
+    markdown = "markdown"
+
+
+def comparison(result: Comparison, form: Form) -> None:
+    """Print the figures of several models, and how each differs from the first."""
+    if form is Form.json:
+        document(result.document())
+    elif form is Form.terminal:
+        _on_terminal(result)
+    else:
+        write = _latex if form is Form.latex else _markdown
+        sys.stdout.write(write(result) + "\n")
+
+
+def _on_terminal(result: Comparison) -> None:
+    out().print(f"\n[bold]{plain(result.dataset)}[/] · {result.task}")
+    for row in result.rows:
+        out().print(f"  {plain(row.name)} · {plain(_what(row))}", soft_wrap=True)
+    rows = {row.name: {m: row.metrics.get(m) for m in result.main} for row in result.rows}
+    figures(rows, result.best())
+    headings = _difference_headings(result)
+    shown = unbroken(table(*headings[:2], *(f">{each}" for each in headings[2:])))
+    for each in result.differences:
+        shown.add_row(*map(plain, _difference_cells(each)))
+    out().print(f"[bold]Differences from {plain(result.reference)}[/]")
+    out().print(shown)
+    out().print(plain(_caption(result)))
+
+
+def _what(row: Row) -> str:
+    return " ".join([row.experiment, *row.settings])
+
+
+def _difference_headings(result: Comparison) -> list[str]:
+    return ["model", "metric", "diff.", "95% interval", "p", "p (Holm)", result.unit]
+
+
+def _difference_cells(each: Difference) -> list[str]:
+    interval = f"[{_signed(each.low)}, {_signed(each.high)}]"
+    corrected = (MARK if each.significant else "") + _probability(each.p_holm)
+    values = [_signed(each.difference), interval, _probability(each.p), corrected]
+    return [each.model, each.metric, *values, f"{each.n:,}"]
+
+
+def _signed(value: float) -> str:
+    """Write a difference with its sign; none of one that is zero in four digits."""
+    written = f"{value:+.4f}"
+    return written if written.strip("+-0.") else "0.0000"
+
+
+def _probability(p: float) -> str:
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def _caption(result: Comparison) -> str:
+    counts = sorted({each.n for each in result.differences})
+    tests = len(result.differences)
+    return (
+        f"The best figure of each metric is bold. Differences are means over "
+        f"{' to '.join(f'{n:,}' for n in dict.fromkeys((counts[0], counts[-1])))} {result.unit} "
+        f"of {result.dataset}, compared with {result.reference}: 95% percentile intervals of "
+        f"{result.resamples:,} bootstrap resamples, and p of two-sided paired randomization tests "
+        f"({result.resamples:,} random patterns of signs, all of them where there are fewer; "
+        f"seed {result.seed}). {MARK} p < .05 after "
+        f"Holm's correction for {tests} test{'s' * (tests > 1)}."
+    )
+
+
+@dataclass(frozen=True)
+class _Markup:
+    """How a language writes what has a meaning of its own."""
+
+    text: Callable[[str], str]
+    bold: str
+    number: str
+    mark: str  # behind a figure
+
+
+def _in_latex(text: str) -> str:
+    return printable(text).translate(LATEX)
+
+
+def _in_markdown(text: str) -> str:
+    """Escape what would be markup; an underscore within a word is none."""
+    return re.sub(r"([\\`*|<>\[\]~&#]|\b_|_\b)", r"\\\1", printable(text))
+
+
+def _model_rows(result: Comparison, markup: _Markup) -> list[list[str]]:
+    best = result.best()
+    marked = {(each.model, each.metric) for each in result.differences if each.significant}
+    rows = []
+    for row in result.rows:
+        cells = [markup.text(row.name), markup.text(_what(row))]
+        for metric in result.main:
+            written = figure(row.metrics.get(metric))
+            shown = markup.bold.format(written) if row.name in best[metric] else written
+            cells.append(shown + (markup.mark if (row.name, metric) in marked else ""))
+        rows.append(cells)
+    return rows
+
+
+def _difference_rows(result: Comparison, markup: _Markup) -> list[list[str]]:
+    rows = []
+    for each in result.differences:
+        model, metric, difference, interval, *others = _difference_cells(each)
+        numbers = [markup.number.format(text) for text in (difference, interval)]
+        rows.append([markup.text(model), markup.text(metric), *numbers, *map(markup.text, others)])
+    return rows
+
+
+def _latex(result: Comparison) -> str:
+    """Write two tables that need the package booktabs alone."""
+    markup = _Markup(_in_latex, r"\textbf{{{}}}", "${}$", r"\rlap{$^{\dagger}$}")
+    headings = [*MODELS, *result.main]
+    models = _latex_table(headings, _model_rows(result, markup), _caption(result), "comparison")
+    differences = _latex_table(
+        _difference_headings(result),
+        _difference_rows(result, markup),
+        f"Differences from {result.reference}. {MARK} p < .05 after Holm's correction.",
+        "differences",
+    )
+    return f"{models}\n\n{differences}"
+
+
+def _latex_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], caption: str, label: str
+) -> str:
+    lines = [
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{_in_latex(caption)}}}",
+        rf"  \label{{tab:{label}}}",
+        rf"  \begin{{tabular}}{{ll{'r' * (len(headings) - 2)}}}",
+        r"    \toprule",
+        rf"    {' & '.join(map(_in_latex, headings))} \\",
+        r"    \midrule",
+        *(rf"    {' & '.join(row)} \\" for row in rows),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines)
+
+
+def _markdown(result: Comparison) -> str:
+    markup = _Markup(_in_markdown, "**{}**", "{}", MARK)
+    parts = [
+        _markdown_table([*MODELS, *result.main], _model_rows(result, markup)),
+        f"Differences from {_in_markdown(result.reference)}:",
+        _markdown_table(_difference_headings(result), _difference_rows(result, markup)),
+        _in_markdown(_caption(result)),
+    ]
+    return "\n\n".join(parts)
+
+
+def _markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    ruler = ["---", "---", *["---:"] * (len(headings) - 2)]
+    lines = [list(map(_in_markdown, headings)), ruler, *map(list, rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,0 +1,200 @@
+"""Scores of all test items for a block of users, in a fixed amount of memory."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tartarus_cli.data.features import Matrix, require_finite, unit_rows
+from tartarus_cli.errors import FileError
+
+Floats = NDArray[np.float32]
+Scorer = Callable[[slice], Floats]  # users → (users, items); overwritten by the next call
+
+MOST_USERS = 512  # in a block; more make the product no faster
+LARGEST = 1e30  # of a factor; products of larger ones may overflow
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much memory there is for scores and factors.
+
+    The last bits of a product may depend on where a block begins and how long it is. Blocks
+    therefore begin at multiples of their size, whichever users are asked for, and their size does
+    not depend on the machine.
+    """
+
+    items: int
+    memory: int  # bytes
+
+    @property
+    def users(self) -> int:
+        """Users of a block: a power of two, so that the scores of two take a third of the room."""
+        fitting = max(1, self.memory // 6 // self._row)
+        return min(MOST_USERS, 1 << (fitting.bit_length() - 1))
+
+    @property
+    def workers(self) -> int:
+        """How many blocks there is room for at a time, on the cores that there are."""
+        return max(1, min(cores(), self.memory // 3 // (self.users * self._row)))
+
+    @property
+    def _row(self) -> int:
+        return 4 * max(self.items, 1)
+
+    def items_at_once(self, dim: int) -> int:
+        """Return how many items' factors take a quarter of the room."""
+        return min(max(self.items, 1), max(1, self.memory // 4 // (4 * dim)))
+
+    def blocks(self, users: slice) -> list[slice]:
+        """Cut users into blocks."""
+        inner = range((users.start // self.users + 1) * self.users, users.stop, self.users)
+        edges = [users.start, *inner, users.stop]
+        return [slice(*pair) for pair in pairwise(edges)]
+
+    def whole(self, users: slice, count: int) -> slice:
+        """Return the block that some users of it belong to, of ``count`` users in all."""
+        start = users.start // self.users * self.users
+        return slice(start, min(start + self.users, count))
+
+    def scores(self, users: int) -> Floats:
+        """Return where the scores of a block are written: always the same place in a thread."""
+        if not hasattr(self._own, "scores"):
+            self._own.scores = np.empty((self.users, self.items), np.float32)
+        return np.asarray(self._own.scores)[:users]
+
+    @cached_property
+    def _own(self) -> threading.local:
+        return threading.local()
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class FactorScorer:
+    """The product of a user's factors and an item's, these divided by their L2 norm."""
+
+    room: Room
+    users: Matrix
+    items: NDArray[Any]  # (items, dim)
+    cosine: bool  # divide the user's factors too
+    absent: NDArray[np.bool_]  # (items,): to rank last
+
+    def __call__(self, users: slice) -> Floats:
+        """Score all items for some users of one block."""
+        block = self.room.whole(users, self.users.shape[0])
+        factors = self._factors(block)
+        scores = self.room.scores(len(factors))
+        for some in self._item_blocks:
+            np.matmul(factors, self._directions(some), out=scores[:, some])
+        later, first = self._twins
+        for row in scores if later.size else ():
+            row[later] = row[first]
+        if self.absent.any():
+            scores[:, self.absent] = -np.inf
+        return scores[users.start - block.start : users.stop - block.start]
+
+    def ready(self) -> Self:
+        """Compute what all threads share."""
+        if len(self._item_blocks) == 1:
+            self._directions(self._item_blocks[0])
+        _ = self._twins
+        return self
+
+    def _factors(self, block: slice) -> Floats:
+        factors = self.users.rows(block)
+        require_finite(self.users.path, factors, block.start)
+        if np.abs(factors).max(initial=0) > LARGEST:
+            raise FileError(
+                self.users.path,
+                found=f"factors as large as {np.abs(factors).max():g}",
+                expected=f"at most {LARGEST:g}",
+                hint="Factorize again; such values are not told apart.",
+            )
+        return unit_rows(factors) if self.cosine else factors
+
+    @cached_property
+    def _item_blocks(self) -> list[slice]:
+        count, dim = self.items.shape
+        step = self.room.items_at_once(dim)
+        return [slice(first, min(first + step, count)) for first in range(0, count, step)]
+
+    @cached_property
+    def _twins(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return twins(self._directions(some).T for some in self._item_blocks)
+
+    def _directions(self, some: slice) -> Floats:
+        return self._kept if len(self._item_blocks) == 1 else unit_rows(self.items[some]).T
+
+    @cached_property
+    def _kept(self) -> Floats:
+        return np.ascontiguousarray(unit_rows(self.items).T)  # as the product likes it best
+
+
+@dataclass(frozen=True)
+class NeighbourScorer:
+    """The summed similarity of an item to those of its neighbours that the user has."""
+
+    room: Room
+    plays: csr_array  # (users, train items), 1 where the user has the item
+    similar: csr_array  # (items, train items)
+    absent: NDArray[np.bool_]  # to rank last
+
+    def __call__(self, users: slice) -> Floats:
+        """Score all items for some users of one block."""
+        scores = np.asarray((self.plays[users] @ self._similar).toarray(), np.float32)
+        if self.absent.any():
+            scores[:, self.absent] = -np.inf
+        return scores
+
+    @cached_property
+    def _similar(self) -> csr_array:
+        return self.similar.T.tocsr()  # once, and not for every block
+
+
+@dataclass(frozen=True)
+class SameScorer:
+    """The same scores for everybody."""
+
+    room: Room
+    items: Floats  # (items,)
+
+    def __call__(self, users: slice) -> Floats:
+        """Score all items for some users."""
+        scores = self.room.scores(users.stop - users.start)
+        scores[:] = self.items
+        return scores
+
+
+def twins(blocks: Iterable[Floats]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows that equal an earlier one, and the first such row of each.
+
+    A product may give equal rows scores that differ in the last bit, and so an order of its own.
+
+    >>> twins([np.array([[1, 2], [0, 1]]), np.array([[1, 2]])])
+    (array([2]), array([0]))
+    """
+    seen: dict[bytes, int] = {}
+    rows = (row for block in blocks for row in np.add(block, 0, order="C"))  # -0 is 0
+    first = [
+        seen.setdefault(blake2b(row.tobytes(), digest_size=16).digest(), number)
+        for number, row in enumerate(rows)
+    ]
+    firsts = np.array(first, np.int64)
+    later = np.flatnonzero(firsts != np.arange(len(firsts)))
+    return later, firsts[later]

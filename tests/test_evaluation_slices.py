@@ -1,0 +1,243 @@
+"""Figures by quantiles of users and of items, and how often figures were computed."""
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, load_npz, save_npz
+
+from tartarus_cli.steps.slices import SHOWN, quantiles
+from tests.conftest import Command
+from tests.test_ranking import REFERENCE
+from tests.worlds import USERS, World
+
+BYS = ("user-activity", "item-popularity")
+
+
+@pytest.fixture
+def modelled(tartarus: Command, world: World) -> World:
+    """Return a workspace with an evaluated model, quickly made."""
+    words = ("run", "ridge", "text", "--dataset", "rec", "-w", world.root)
+    assert tartarus(*words).status == 0
+    return world
+
+
+@pytest.fixture
+def unranked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Count rankings; each ends in an error."""
+    counted: list[str] = []
+
+    def rank(*_: object) -> None:
+        counted.append("ranked")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tartarus_cli.steps.recommendation.rank", rank)
+    return counted
+
+
+def slices(tartarus: Command, world: World, by: str, *more: object) -> Any:
+    done = tartarus("evaluate", *more, "--by", by, "-w", world.root, "--json")
+    assert done.status == 0, done.err
+    return done.document
+
+
+def liked(world: World, split: str = "test") -> NDArray[np.bool_]:
+    """Return who has what, ``(users, items)``."""
+    truth: NDArray[np.bool_] = load_npz(world.datasets / f"matrix_{split}_rec.npz").toarray().T > 0
+    return truth
+
+
+def order(world: World) -> NDArray[np.int64]:
+    """Items of each user from rank 1 on."""
+    users = np.load(world.datasets / "user_factors_als_4_rec.npy").astype(float)
+    rows = np.load(world.root / "data" / "factors" / "factors_model_1.npy").astype(float)
+    scores = users @ (rows / np.linalg.norm(rows, axis=1, keepdims=True)).T
+    return np.argsort(-scores, axis=1, kind="stable")
+
+
+def by_hand(ranked: NDArray[np.int64], counted: NDArray[np.bool_], name: str) -> float:
+    """Return the mean of a metric over the users that have any item that counts."""
+    stem, _, k = name.partition("@")
+    hits = np.take_along_axis(counted, ranked, axis=1)
+    values = [REFERENCE[stem](row.tolist(), int(k or 0)) for row in hits if row.any()]
+    return float(np.mean(values))
+
+
+def test_users_are_cut_by_how_many_train_items_they_have(
+    tartarus: Command, modelled: World
+) -> None:
+    counts = liked(modelled, "train").sum(axis=1)
+    ranked, truth = order(modelled), liked(modelled)
+    truth_of_none = truth.copy()
+    found = slices(tartarus, modelled, "user-activity")
+    assert found["name"] == "model_1"
+    assert "train items" in found["found"]["counted"]
+    parts = found["found"]["slices"]
+    assert sum(part["size"] for part in parts) == USERS
+    for part in parts:
+        inside = (part["lowest"] <= counts) & (counts <= part["highest"])
+        assert part["size"] == inside.sum() > 0
+        counted = truth_of_none & inside[:, None]
+        assert part["users"] == counted.any(axis=1).sum()
+        assert [*part["metrics"]] == list(SHOWN)
+        for name in SHOWN:
+            assert part["metrics"][name] == pytest.approx(by_hand(ranked, counted, name)), name
+
+
+def test_without_train_plays_users_are_cut_by_their_test_items(
+    tartarus: Command, modelled: World
+) -> None:
+    (modelled.datasets / "matrix_train_rec.npz").unlink()
+    found = slices(tartarus, modelled, "user-activity")["found"]
+    assert "test items" in found["counted"]
+    counts = liked(modelled).sum(axis=1)
+    for part in found["slices"]:
+        inside = (part["lowest"] <= counts) & (counts <= part["highest"])
+        assert part["size"] == inside.sum()
+
+
+def test_items_are_cut_by_how_many_users_have_them(tartarus: Command, modelled: World) -> None:
+    ranked, truth = order(modelled), liked(modelled)
+    counts = truth.sum(axis=0)
+    parts = slices(tartarus, modelled, "item-popularity")["found"]["slices"]
+    assert sum(part["size"] for part in parts) == 12
+    for part in parts:
+        inside = (part["lowest"] <= counts) & (counts <= part["highest"])
+        assert part["size"] == inside.sum() > 0
+        counted = truth & inside
+        assert part["users"] == counted.any(axis=1).sum()
+        if part["users"]:
+            expected = {name: by_hand(ranked, counted, name) for name in SHOWN}
+            assert part["metrics"] == pytest.approx(expected)
+    assert [part["lowest"] for part in parts] == sorted(part["lowest"] for part in parts)
+
+
+def test_the_slices_of_users_average_to_the_whole(tartarus: Command, modelled: World) -> None:
+    whole = tartarus("evaluate", "-w", modelled.root, "--json").document["metrics"]
+    parts = slices(tartarus, modelled, "user-activity")["found"]["slices"]
+    total = sum(part["users"] for part in parts)
+    mean = sum(part["users"] * part["metrics"]["MAP@500"] for part in parts) / total
+    assert mean == pytest.approx(whole["MAP@500 (users with relevant items)"])
+
+
+@pytest.mark.parametrize(
+    "counts", [[5], [0, 0, 0], [1, 2], [3, 1, 2, 0, 9, 9, 9, 9], [*range(101)], [0] * 90 + [7]]
+)
+def test_quantiles_hold_everything_once_and_about_as_much_each(counts: list[int]) -> None:
+    found = quantiles(np.array(counts))
+    inside = [[n for n in counts if low <= n <= high] for low, high in found]
+    assert sorted(chain.from_iterable(inside)) == sorted(counts)
+    assert all(inside)
+    assert len(found) <= 4
+    commonest = max(Counter(counts).values())
+    assert max(map(len, inside)) <= -(-len(counts) // 4) + commonest
+
+
+@pytest.mark.parametrize("by", BYS)
+def test_nothing_is_ranked_again_while_the_results_hold(
+    by: str, tartarus: Command, modelled: World, unranked: list[str]
+) -> None:
+    table = tartarus("evaluate", "model_1", "--by", by, "-w", modelled.root)
+    assert (table.status, unranked) == (0, [])
+    assert "ROC-AUC" in table.out
+    shown = tartarus("models", "show", "model_1", "-w", modelled.root, "--json").document
+    assert shown["test_evaluations"] == 1
+
+
+def other_predictions(world: World) -> None:
+    path = world.root / "data" / "factors" / "factors_model_1.npy"
+    np.save(path, -np.load(path))
+
+
+def other_truth(world: World) -> None:
+    path = world.datasets / "matrix_test_rec.npz"
+    truth = load_npz(path).toarray()
+    save_npz(path, csr_array(np.roll(truth, 1, axis=0)))
+
+
+def other_items(world: World) -> None:
+    path = world.datasets / "items_index_test_rec.tsv"
+    names = path.read_text().splitlines()
+    path.write_text("\n".join([*names[1:], names[0]]) + "\n")
+
+
+def no_values(world: World) -> None:
+    (world.root / "data" / "results" / "model_1_users.npz").unlink()
+
+
+def no_results(world: World) -> None:
+    (world.root / "data" / "results" / "model_1.json").unlink()
+
+
+@pytest.mark.parametrize(
+    "change", [other_predictions, other_truth, other_items, no_values, no_results]
+)
+def test_what_no_longer_holds_is_ranked_again(
+    change: Callable[[World], None], tartarus: Command, modelled: World, unranked: list[str]
+) -> None:
+    change(modelled)
+    tartarus("evaluate", "model_1", "--by", "user-activity", "-w", modelled.root)
+    assert unranked == ["ranked"]
+
+
+def test_slices_after_a_change_are_those_of_the_changed_files(
+    tartarus: Command, modelled: World
+) -> None:
+    before = slices(tartarus, modelled, "user-activity")
+    other_predictions(modelled)
+    after = slices(tartarus, modelled, "user-activity")
+    assert after != before
+    kept = tartarus("evaluate", "-w", modelled.root, "--json").document["metrics"]
+    parts = after["found"]["slices"]
+    total = sum(part["users"] for part in parts)
+    mean = sum(part["users"] * part["metrics"]["MRR"] for part in parts) / total
+    assert mean == pytest.approx(kept["MRR"])  # everybody has relevant items
+
+
+@pytest.mark.parametrize("by", BYS)
+def test_predictions_made_elsewhere_are_cut_too(by: str, tartarus: Command, world: World) -> None:
+    path = world.root / "predicted.npy"
+    np.save(path, world.rng.standard_normal((12, 4)))
+    asked = (path, "--experiment", "rec_dense", "--dataset", "rec")
+    found = slices(tartarus, world, by, *asked)
+    assert found["name"] == "predicted"
+    assert (world.root / "data" / "results" / "predicted.json").exists()
+
+
+@pytest.mark.parametrize("dataset", ["one", "many"])
+def test_a_classification_has_no_users_to_cut(
+    dataset: str, tartarus: Command, world: World
+) -> None:
+    assert tartarus("run", "prior", "--dataset", dataset, "-w", world.root).status == 0
+    for by in BYS:
+        refused = tartarus("evaluate", "--by", by, "-w", world.root)
+        assert (refused.status, refused.out) == (2, "")
+        assert f"model_1 is of a multi{'class' if dataset == 'one' else 'label'} task" in (
+            refused.err
+        )
+
+
+def test_some_users_are_not_cut(tartarus: Command, modelled: World) -> None:
+    words = ("evaluate", "--by", "user-activity", "--users", "0:3", "-w", modelled.root)
+    refused = tartarus(*words)
+    assert (refused.status, "--users" in refused.err) == (2, True)
+    wrong = tartarus("evaluate", "--by", "colour", "-w", modelled.root)
+    assert (wrong.status, "user-activity" in wrong.err) == (2, True)
+
+
+def test_a_model_tells_how_often_its_test_figures_were_computed(
+    tartarus: Command, modelled: World
+) -> None:
+    place = ("-w", modelled.root)
+    assert "figures computed once" in tartarus("models", "show", "model_1", *place).out
+    for _ in range(2):
+        tartarus("evaluate", *place)
+    assert "figures computed 3 times" in tartarus("models", "show", "model_1", *place).out
+    refused = tartarus("evaluate", "--users", "90:99", *place)
+    assert refused.status == 2
+    shown = tartarus("models", "show", "model_1", *place, "--json").document
+    assert shown["test_evaluations"] == 3
