@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from tartarus_cli.errors import RequestError
-from tartarus_cli.files import digest
-from tartarus_cli.models import Store
+from tartarus_cli.models import Model, Store
 from tartarus_cli.options import parse_bytes
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.steps.baselines import baseline_rows
 from tartarus_cli.steps.experiments import Asked
-from tartarus_cli.steps.judge import Evaluation, EvaluationOptions, judge_file, judge_model
+from tartarus_cli.steps.judge import (
+    Evaluation,
+    EvaluationOptions,
+    fingerprint_of,
+    judge_file,
+    judge_model,
+)
 from tartarus_cli.steps.predictions import of_model
-from tartarus_cli.steps.protocol import basis
 from tartarus_cli.steps.results import read_results
 from tartarus_cli.steps.slices import By, Slices, slice_up
 from tartarus_cli.workspace import Workspace
@@ -62,20 +66,29 @@ def evaluate(
     DataError
         If a file is missing, damaged or out of step.
     """
-    if subject is not None and subject.endswith(".npy"):
+    if _is_file(subject):
         if options.baselines:
             msg = "--baselines: a file of predictions does not tell which settings it was made from"
             raise RequestError(msg, hint="Leave it out, or name a model.")
         experiment = asked.resolve(workspace)
-        path = Path(subject)
+        path = Path(str(subject))
         return judge_file(workspace, path, experiment, options, ids=ids, progress=progress)
+    model = _model(workspace, subject, asked, ids)
+    return evaluate_model(workspace, model.name, options, progress=progress)
+
+
+def _is_file(subject: str | None) -> bool:
+    return subject is not None and subject.endswith(".npy")
+
+
+def _model(workspace: Workspace, subject: str | None, asked: Asked, ids: Path | None) -> Model:
     model = Store(workspace).get(subject)
     own = (None, model.manifest.dataset)
     if asked.experiment or asked.overrides or ids is not None or asked.dataset not in own:
         msg = f"{model.name} is evaluated with the experiment and the dataset that it learnt"
         hint = "--experiment, --dataset, --set and --ids are for a .npy file of predictions."
         raise RequestError(msg, hint=hint)
-    return evaluate_model(workspace, model.name, options, progress=progress)
+    return model
 
 
 def evaluate_model(
@@ -129,33 +142,45 @@ def evaluate_slices(  # noqa: PLR0913 — as evaluate, and what to cut by
     DataError
         If a file is missing, damaged or out of step.
     """
-    if options.users != slice(None):
-        msg = "--by cuts all users, and --users names some"
-        raise RequestError(msg, hint="Leave one of the two out.")
-    file = subject is not None and subject.endswith(".npy")
-    known = None if file else _kept_results(workspace, Store(workspace).get(subject).name)
-    if known is None:
+    _check_whole(options)
+    if _is_file(subject):
+        task = asked.resolve(workspace).dataset.task
+        _check_has_users(task, str(subject))
         found = evaluate(workspace, subject, asked, options, ids=ids, progress=progress)
-        known = (found.results.stem if found.results else ""), found.document()
-    name, document = known
-    if document["task"] != "recommendation":
-        msg = f"--by: {name} is of a {document['task']} task, which has no users"
-        raise RequestError(msg, hint="Its table of classes shows where it is good.")
+        name, document = found.name, found.document()
+    else:
+        model = _model(workspace, subject, asked, ids)
+        _check_has_users(model.manifest.task, model.name)
+        name = model.name
+        document = _kept_results(workspace, name) or (
+            judge_model(workspace, name, options, progress=progress).document()
+        )
     dataset, items = document["dataset"], document["items"]
     return EvaluatedSlices(name, dataset, slice_up(workspace.scan(), name, dataset, by, items))
 
 
-def _kept_results(workspace: Workspace, name: str) -> tuple[str, dict[str, Any]] | None:
+def _check_whole(options: EvaluationOptions) -> None:
+    if options.users != slice(None):
+        msg = "--by cuts all users, and --users names some"
+        raise RequestError(msg, hint="Leave one of the two out.")
+    if options.k or options.published or options.baselines or options.merge:
+        msg = "--by prints a few figures of one model, always the same"
+        raise RequestError(msg, hint="Leave out --k, --published, --baselines and --merge.")
+
+
+def _check_has_users(task: str, name: str) -> None:
+    if task != "recommendation":
+        msg = f"--by: {name} is of a {task} task, which has no users"
+        raise RequestError(msg, hint="Its table of classes shows where it is good.")
+
+
+def _kept_results(workspace: Workspace, name: str) -> dict[str, Any] | None:
     """Return the results of a model, if they are those of its predictions and of the truth."""
-    inventory = workspace.scan()
     try:
         document = read_results(workspace, name)
     except RequestError:
         return None
+    inventory = workspace.scan()
     predictions = of_model(workspace, name, inventory)
-    same = document.get("predictions") == digest(predictions.path)
-    now = basis(inventory, predictions, None, ())
-    then = document.get("basis", {})
-    same = same and all(then.get(key) == now[key] for key in now if key != "k")
-    kept = workspace.unit_values(name, "users").is_file() or document["task"] != "recommendation"
-    return (name, document) if same and kept else None
+    same = document.get("fingerprint") == fingerprint_of(inventory, predictions)
+    return document if same and workspace.unit_values(name, "users").is_file() else None

@@ -24,7 +24,7 @@ from tartarus_cli.steps.classify import Judged, Thresholds, classify
 from tartarus_cli.steps.experiments import seed_of
 from tartarus_cli.steps.predictions import Predictions, of_file, of_model
 from tartarus_cli.steps.protocol import Basis, basis, protocol
-from tartarus_cli.steps.ranking import MEMORY, RankingOptions
+from tartarus_cli.steps.ranking import MEMORY, RankingOptions, fingerprint
 from tartarus_cli.steps.recommendation import recommend
 from tartarus_cli.steps.results import write_results, write_unit_values
 from tartarus_cli.workspace import Inventory, Kind, Workspace
@@ -77,7 +77,13 @@ class Evaluation:
     gap_closed: dict[str, dict[str, float]] = field(default_factory=dict)  # of each row
     basis: Basis = field(default_factory=dict)  # what others must share to be compared
     protocol: dict[str, Any] = field(default_factory=dict)  # what was done, in words
-    predictions: str = ""  # hash of their file
+    fingerprint: str = ""  # hash of the predictions and of all else that the figures depend on
+
+    @property
+    def name(self) -> str:
+        """What the results are called: as the model, or as the file of predictions."""
+        results = self.results.stem if self.results else ""
+        return self.model or (self.part.parent.name if self.part else results)
 
     def document(self) -> dict[str, Any]:
         """Everything as plain values for JSON; a figure that has no value is null."""
@@ -211,11 +217,18 @@ def _judge(
         basis=common,
         protocol=protocol(inventory, predictions, common, figures),
         gap_closed=gaps_closed({"model": figures} | found.fields["rows"], found.perfect),
-        predictions=digest(predictions.path),
+        fingerprint=fingerprint_of(inventory, predictions),
         results=inventory.workspace.results(predictions.name) if whole else None,
         **found.fields,
     )
     return _kept(inventory, predictions, evaluation, found.judged) if whole else evaluation
+
+
+def fingerprint_of(inventory: Inventory, predictions: Predictions) -> str:
+    """Hash the predictions and, where items are ranked for users, all else that ranks depend on."""
+    if predictions.experiment.dataset.task == "recommendation":
+        return fingerprint(inventory, predictions).hex()
+    return digest(predictions.path)
 
 
 def _kept(

@@ -153,7 +153,7 @@ def gaps(users: slice, parts: Sequence[Part]) -> list[slice]:
     return [slice(first, last) for first, last in pairs if first < last]
 
 
-def require_all(users: slice, parts: Sequence[Part], name: str) -> None:
+def require_all(users: slice, parts: Sequence[Part]) -> None:
     """Make sure that parts cover all users.
 
     Raises
@@ -164,5 +164,4 @@ def require_all(users: slice, parts: Sequence[Part], name: str) -> None:
     missing = [f"{gap.start}:{gap.stop}" for gap in gaps(users, parts)]
     if missing:
         msg = f"users {', '.join(missing)} were not evaluated yet, or with other files or options"
-        told = f"Run 'tartarus evaluate {name} --users {missing[0]}', with the same options."
-        raise RequestError(msg, hint=told)
+        raise RequestError(msg, hint=f"The same command with --users {missing[0]} does that.")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -20,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.data.features import Matrix, open_matrix, require_finite
 from tartarus_cli.data.targets import target_file
-from tartarus_cli.errors import FileError, RequestError
+from tartarus_cli.errors import DataError, FileError, RequestError
 from tartarus_cli.files import digest
 from tartarus_cli.metrics import METRICS
 from tartarus_cli.metrics.lists import self_information
@@ -134,13 +135,27 @@ def rank(
     folder = inventory.workspace.result_parts(predictions.name)
     shelf = Shelf(folder, key, tuple(systems), options.ks)
     parts = shelf.parts(users) if options.resume or options.merge else []
+    for part in parts:
+        _check_part(part, truth, folder)
     if options.merge:
-        require_all(users, parts, predictions.name)
+        require_all(users, parts)
     ranker = _Ranker(truth, systems, options, shelf, progress)
     parts += ranker.rank(users, parts)
     parts.sort(key=lambda part: part.users.start)
     tallies = {name: joined([part.tallies[name] for part in parts]) for name in systems}
     return Ranking(users, *truth.of(users), truth.relevant.shape[1], tallies, shelf)
+
+
+def _check_part(part: Part, truth: Truth, folder: Path) -> None:
+    """Make sure that a part holds as many values as its users have."""
+    _, items = truth.of(part.users)
+    users, count = part.users.stop - part.users.start, truth.relevant.shape[1]
+    for tally in part.tallies.values():
+        lengths = {len(each) for each in tally.novelty.values()}
+        shown = {len(each) for each in tally.shown.values()}
+        if (len(tally.ranks), lengths, shown) != (len(items), {users}, {count}):
+            msg = f"{folder}: the part of users {part.users.start}:{part.users.stop} is damaged"
+            raise DataError(msg, hint="Delete it, and evaluate these users again.")
 
 
 def _existing(users: slice, count: int) -> slice:
@@ -275,8 +290,11 @@ class _Keeping:
         self._close()
         if kind is not None and self.parts:
             self._write()
+            name = self._shelf.folder.name
+            model = name.startswith("model_")
+            more = f"'tartarus evaluate {name} --resume'" if model else "the same with --resume"
             told = f"what was ranked is kept, up to user {self._last:,}"
-            self._progress.say(f"{told}: the same command goes on with --resume")
+            self._progress.say(f"{told}: {more} goes on")
 
 
 def read_truth(inventory: Inventory, predictions: Predictions, users: int) -> Truth:
@@ -402,17 +420,25 @@ def _key(
     options: RankingOptions,
     systems: tuple[str, ...],
 ) -> bytes:
-    """Hash all that the ranks depend on."""
-    wanted = predictions.wanted
+    """Hash all that the ranks of all systems depend on."""
     room = Room(len(predictions.absent), options.memory)
-    blocks = (room.users, room.items_at_once(wanted.dim))
-    hashed = blake2b(repr((systems, options.ks, options.seed, blocks)).encode(), digest_size=16)
-    hashed.update(repr((predictions.form, wanted.fact, wanted.dim)).encode())
+    blocks = (room.users, room.items_at_once(predictions.wanted.dim))
+    how = repr((systems, options.ks, options.seed, blocks))
+    hashed = blake2b(how.encode() + fingerprint(inventory, predictions), digest_size=16)
+    true = target_file(inventory, predictions.wanted, "test") if "oracle" in systems else None
+    hashed.update(digest(true.path).encode() if true else b"")
+    return hashed.digest()
+
+
+def fingerprint(inventory: Inventory, predictions: Predictions) -> bytes:
+    """Hash all that the ranks of the model depend on: predictions, truth, users, their plays."""
+    wanted = predictions.wanted
+    what = repr((predictions.form, wanted.fact, wanted.dim))
+    hashed = blake2b(what.encode(), digest_size=16)
     for array in (*_arrays(predictions.values), predictions.absent):
         hashed.update(np.ascontiguousarray(array).data)
     read = [inventory.find(Kind.USER_FACTORS, **wanted.fields)]
     read += [inventory.find(Kind.TEST_MATRIX, dataset=wanted.dataset)]
-    read += [target_file(inventory, wanted, "test")] if "oracle" in systems else []
     if predictions.form == "neighbours":
         read += [inventory.find(Kind.TRAIN_MATRIX, dataset=wanted.dataset)]
     for file in read:

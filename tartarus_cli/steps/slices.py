@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.arrays import open_csr
+from tartarus_cli.errors import FileError
 from tartarus_cli.metrics.ranks import RelevantRanks, best_first
 from tartarus_cli.steps.figures import mean, measured
 from tartarus_cli.steps.results import read_unit_values
@@ -86,6 +87,13 @@ def slice_up(inventory: Inventory, name: str, dataset: str, by: By, items: int) 
     path = inventory.workspace.unit_values(name, "users")
     kept: dict[str, Any] = read_unit_values(path, ("starts", "items", "ranks"))
     ranks = _Ranks(kept["starts"], kept["items"], kept["ranks"], items)
+    if not len(ranks.items) == len(ranks.ranks) == ranks.starts[-1]:
+        raise FileError(
+            path,
+            found=f"{len(ranks.ranks):,} ranks of {len(ranks.items):,} items",
+            expected=f"{ranks.starts[-1]:,} of each",
+            hint=f"Run 'tartarus evaluate {name}' again.",
+        )
     if by == "item-popularity":
         counts, counted = (
             np.bincount(ranks.items, minlength=items),

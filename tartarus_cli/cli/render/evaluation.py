@@ -28,7 +28,7 @@ def evaluation(
     if json:
         document(result.document())
         return
-    name = result.model or (result.results.stem if result.results else "file")
+    name = result.name
     what = " ".join([result.experiment, *result.settings])
     console = out()
     console.print()
@@ -44,16 +44,16 @@ def evaluation(
     console.print(_footer(result))
     if explain:
         _card(result.protocol)
-    _places(workspace, name, result)
+    _places(workspace, result)
     _next(result)
 
 
-def _places(workspace: Workspace, name: str, result: Evaluation) -> None:
+def _places(workspace: Workspace, result: Evaluation) -> None:
     """Say where everything is kept."""
     console = out()
     if result.part is not None:
         told = f"Kept in {plain(workspace.within(result.part))}: once all users are there, "
-        console.print(f"{told}tartarus evaluate {plain(name)} --merge", soft_wrap=True)
+        console.print(f"{told}the same command with --merge joins them", soft_wrap=True)
     if result.results is not None:
         console.print(f"Kept in {plain(workspace.within(result.results))}", soft_wrap=True)
     for picture in result.pictures:
