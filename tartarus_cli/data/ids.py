@@ -68,19 +68,27 @@ def write_ids(path: Path, ids: Iterable[str]) -> None:
 def near_ids(wanted: str, ids: Sequence[str], most: int = 20_000) -> str:
     """Say which ids come closest to a wanted one, or what ids look like.
 
-    Of very many ids, only those are looked at that begin like it.
+    Of very many ids, only those are looked at that share the longest beginning with it.
 
     >>> near_ids("song-12", ["song-1", "song-21", "x"])
     "Did you mean 'song-1' or 'song-21'?"
     >>> near_ids("me", ["a", "b", "c", "d"])
     "There are 'a', 'b', 'c', …."
     """
-    start = wanted[: (len(wanted) + 1) // 2] if len(ids) > most else ""
-    alike = list(islice((each for each in ids if each.startswith(start)), most))
+    alike = _alike(wanted[:64], ids, most) if len(ids) > most else ids
     near = get_close_matches(wanted, alike, n=3, cutoff=0.55)
     if near:
         return f"Did you mean {' or '.join(map(repr, near))}?"
     return f"There are {_some([*map(repr, ids[:4])])}."
+
+
+def _alike(wanted: str, ids: Sequence[str], most: int) -> list[str]:
+    for length in range(len(wanted), 0, -1):
+        start = wanted[:length]
+        found = [*islice((each for each in ids if each.startswith(start)), most)]
+        if found:
+            return found
+    return []
 
 
 def _some(where: Sequence[str], most: int = 3) -> str:
