@@ -137,6 +137,30 @@ def test_a_score_is_the_same_to_the_last_digit_in_every_list(
         assert [line.split("\t")[1] for line in one] == order
 
 
+@pytest.mark.parametrize("near", [0, 1e-8, 1e-7, 1e-6])
+def test_users_that_float32_hardly_tells_apart_have_the_scores_of_all_lists(
+    near: float, tartarus: Command, world: World
+) -> None:
+    rng = np.random.default_rng(6)
+    users = np.repeat(rng.standard_normal((3, 40)), 300, axis=0)
+    users *= 1 + near * rng.standard_normal(users.shape)
+    items = rng.standard_normal((SPLITS["test"], 40))
+    world.rankable(users, items, np.ones((900, len(items)), np.bool_))
+    for split, count in (("train", 1), ("test", len(items))):
+        np.save(world.features / f"X_{split}_text_rec.npy", np.ones((count, 2)))
+    words = ("--dataset", "rec", "-w", world.root)
+    assert tartarus("train", "oracle", "--set", "targets.dim=40", *words).status == 0
+    tartarus("predict", "model_1", "-w", world.root)
+    tartarus("recommend", "model_1", "--top", len(items), "-w", world.root)
+    column = {u: s for u, _, i, s in table(lists(world, len(items)))[1:] if i == "test-2"}
+    best = sorted(column, key=lambda user: (-float(column[user]), int(user)))[:7]
+    one = tartarus(
+        "recommend", "model_1", "--item", "test-2", "--top", 7, "--tsv", "-w", world.root
+    )
+    found = [line.split("\t")[1:] for line in one.out.splitlines()[1:]]
+    assert found == [[user, column[user]] for user in best]
+
+
 def test_pmi_scores_are_cosines(tartarus: Command, predicted: World) -> None:
     """A user's length then changes no score, neither in a user's list nor in an item's."""
     users = np.load(predicted.datasets / "user_factors_als_4_rec.npy")

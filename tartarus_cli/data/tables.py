@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TableForm = Literal["csv", "tsv", "trec", "parquet"]
 Put = Callable[["pl.DataFrame"], None]
 
-PIECE_BYTES = 64 << 20  # of a Parquet file, that are in memory at a time
+PIECE_CELLS = 1 << 22  # of a Parquet file, that are in memory at a time
 
 
 @contextmanager
@@ -71,12 +71,12 @@ class _Pieces:
         self._folder = folder
         self._paths: list[Path] = []
         self._kept: list[pl.DataFrame] = []
-        self._bytes = 0
+        self._cells = 0
 
     def __call__(self, rows: pl.DataFrame) -> None:
         self._kept.append(rows)
-        self._bytes += int(rows.estimated_size())
-        if self._bytes > PIECE_BYTES:
+        self._cells += rows.height * rows.width
+        if self._cells > PIECE_CELLS:
             self._write()
 
     def written(self) -> list[Path]:
@@ -90,4 +90,4 @@ class _Pieces:
 
         self._paths.append(self._folder / f"{len(self._paths)}.parquet")
         pl.concat(self._kept).write_parquet(self._paths[-1])
-        self._kept, self._bytes = [], 0
+        self._kept, self._cells = [], 0
