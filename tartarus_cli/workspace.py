@@ -270,6 +270,16 @@ class Workspace:
         paths = _visible_files(self.data / "factors")
         return [path for path in paths if names.fullmatch(path.name)]
 
+    def recommendations(self, model: str, top: int) -> Path:
+        """First items of each user, by a model: user, rank, item and score in a line."""
+        return self.data / "playlists" / f"recommendations_{model}_{top}.tsv"
+
+    def recommendations_of(self, model: str) -> list[Path]:
+        """List all such files of a model."""
+        name = re.compile(rf"recommendations_{re.escape(model)}_\d+\.tsv")
+        paths = _visible_files(self.data / "playlists")
+        return [path for path in paths if name.fullmatch(path.name)]
+
     def results(self, model: str) -> Path:
         """All figures of a model."""
         return self.data / "results" / f"{model}.json"

@@ -14,7 +14,7 @@ from tests.conftest import Command
 from tests.worlds import World
 
 README = Path(__file__).parent.parent / "README.md"
-HEAVY = {"keras", "jax", "librosa", "sklearn", "matplotlib", "implicit", "gensim"}
+HEAVY = {"keras", "jax", "librosa", "sklearn", "matplotlib", "implicit", "gensim", "polars"}
 
 
 def loaded_by(code: str) -> set[str]:

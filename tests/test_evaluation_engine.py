@@ -337,8 +337,7 @@ def test_figures_do_not_depend_on_the_cores(
     liked = likes(5, 50, 25)
     bare.rankable(theirs, rows, liked)
     usual = figures(tartarus, bare, rows)
-    for module in ("scoring", "ranking"):
-        monkeypatch.setattr(f"tartarus_cli.steps.{module}.cores", lambda: cores)
+    monkeypatch.setattr("tartarus_cli.steps.scoring.cores", lambda: cores)
     for memory in ("2k", "10k", "1GiB"):
         assert figures(tartarus, bare, rows, "--memory", memory) == usual
 

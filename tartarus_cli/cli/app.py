@@ -11,9 +11,11 @@ from tartarus_cli.cli.check_data import check_data
 from tartarus_cli.cli.compare import compare
 from tartarus_cli.cli.evaluate import evaluate
 from tartarus_cli.cli.explained import explained
+from tartarus_cli.cli.export import export
 from tartarus_cli.cli.init import init
 from tartarus_cli.cli.patches import patches
 from tartarus_cli.cli.predict import predict
+from tartarus_cli.cli.recommend import recommend
 from tartarus_cli.cli.run import run
 from tartarus_cli.cli.text import text
 from tartarus_cli.cli.train import train
@@ -38,7 +40,19 @@ def tartarus(*, version: Version = False) -> None:
     """Run deep-learning experiments on audio and text: recommendation and genre classification."""
 
 
-for command in (init, check_data, patches, text, train, predict, evaluate, compare, run):
+for command in (
+    init,
+    check_data,
+    patches,
+    text,
+    train,
+    predict,
+    evaluate,
+    compare,
+    run,
+    recommend,
+    export,
+):
     app.command()(explained(command))
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(models.app, name="models")

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
 from tartarus_cli.errors import FileError
@@ -61,6 +63,32 @@ def id_problems(path: Path, ids: Sequence[str]) -> list[FileError]:
 def write_ids(path: Path, ids: Iterable[str]) -> None:
     """Write ids, one a line, in one step."""
     write_text(path, "".join(f"{each}\n" for each in ids))
+
+
+def near_ids(wanted: str, ids: Sequence[str], most: int = 20_000) -> str:
+    """Say which ids come closest to a wanted one, or what ids look like.
+
+    Of very many ids, only those are looked at that share the longest beginning with it.
+
+    >>> near_ids("song-12", ["song-1", "song-21", "x"])
+    "Did you mean 'song-1' or 'song-21'?"
+    >>> near_ids("me", ["a", "b", "c", "d"])
+    "There are 'a', 'b', 'c', …."
+    """
+    alike = _alike(wanted[:64], ids, most) if len(ids) > most else ids
+    near = get_close_matches(wanted, alike, n=3, cutoff=0.55)
+    if near:
+        return f"Did you mean {' or '.join(map(repr, near))}?"
+    return f"There are {_some([*map(repr, ids[:4])])}."
+
+
+def _alike(wanted: str, ids: Sequence[str], most: int) -> list[str]:
+    for length in range(len(wanted), 0, -1):
+        start = wanted[:length]
+        found = [*islice((each for each in ids if each.startswith(start)), most)]
+        if found:
+            return found
+    return []
 
 
 def _some(where: Sequence[str], most: int = 3) -> str:

@@ -19,7 +19,7 @@ def delete_model(workspace: Workspace, name: str) -> list[Path]:
         If there is no such model.
     """
     Store(workspace).delete(name)
-    for path in workspace.predictions_of(name):
+    for path in workspace.predictions_of(name) + workspace.recommendations_of(name):
         path.unlink(missing_ok=True)
     values = [workspace.unit_values(name, unit) for unit in ("users", "items")]
     for path in (workspace.results(name), *values, *workspace.pictures_of(name)):

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
@@ -16,7 +13,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_limits
 
 from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.data.features import Matrix, open_matrix, require_finite
@@ -36,7 +32,7 @@ from tartarus_cli.steps.scoring import (
     Room,
     SameScorer,
     Scorer,
-    cores,
+    in_blocks,
 )
 from tartarus_cli.workspace import Inventory, Kind
 
@@ -182,49 +178,21 @@ class _Ranker:
         """Rank for the users that no part covers."""
         missing = gaps(users, there)
         information = self_information(self.truth.popularity, self.truth.relevant.shape[0])
-        total = users.stop - users.start
+        total, room = users.stop - users.start, self._room
+
+        def tallied(block: slice) -> dict[str, Tally]:
+            return self._tallies(block, information)
+
         with between_steps() as check, self.progress.task("ranking", total) as task:
             task.advance(total - sum(gap.stop - gap.start for gap in missing))
             with _Keeping(self.shelf, self.progress) as kept:
                 for gap in missing:
-                    with self._ranked(gap, information) as blocks:
+                    with in_blocks(room, gap, tallied) as blocks:
                         for block, tallies in blocks:
                             kept.add(block, tallies)
                             task.advance(block.stop - block.start)
                             check()
             return kept.parts
-
-    @contextmanager
-    def _ranked(
-        self, users: slice, information: NDArray[np.float64]
-    ) -> Iterator[Iterator[tuple[slice, dict[str, Tally]]]]:
-        """Rank block after block, as many at a time as there is room for.
-
-        Each product is computed by one thread where there are as many blocks as cores: threads of
-        the product that wait for more of it would only be in the way of the counting.
-        """
-        room = self._room
-        blocks = room.blocks(users)
-        with (
-            threadpool_limits(max(1, cores() // room.workers), "blas"),
-            ThreadPoolExecutor(room.workers) as pool,
-        ):
-
-            def begin(block: slice) -> Future[dict[str, Tally]]:
-                return pool.submit(self._tallies, block, information)
-
-            def finished() -> Iterator[tuple[slice, dict[str, Tally]]]:
-                under_way = deque(map(begin, blocks[: 2 * room.workers]))
-                for number, block in enumerate(blocks):
-                    tallies = under_way.popleft().result()
-                    next_one = number + 2 * room.workers
-                    under_way.extend(map(begin, blocks[next_one : next_one + 1]))
-                    yield block, tallies
-
-            try:
-                yield finished()
-            finally:
-                pool.shutdown(cancel_futures=True)
 
     @property
     def _room(self) -> Room:
@@ -367,7 +335,7 @@ def _systems(
         starts, items = truth.of(users)
         return random_ranks(options.seed, users, starts, items, count=room.items, k=most)
 
-    systems = {"model": scored(_scorer(inventory, predictions, factors, room))}
+    systems = {"model": scored(scorer_of(inventory, predictions, factors, room))}
     if options.references:
         systems["random"] = at_random
         true = _true_factors(inventory, predictions, room.items, factors.shape[1])
@@ -379,7 +347,16 @@ def _systems(
     return systems
 
 
-def _scorer(inventory: Inventory, predictions: Predictions, factors: Matrix, room: Room) -> Scorer:
+def scorer_of(
+    inventory: Inventory, predictions: Predictions, factors: Matrix, room: Room
+) -> Scorer:
+    """Return what scores all test items for a block of users, as every ranking does.
+
+    Raises
+    ------
+    FileError
+        If the predictions do not fit the users, or the train plays are missing or damaged.
+    """
     values = predictions.values
     if predictions.form == "neighbours":
         plays = _train_plays(inventory, predictions, factors.shape[0])

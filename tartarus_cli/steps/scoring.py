@@ -4,25 +4,47 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from threadpoolctl import threadpool_limits
 
 from tartarus_cli.data.features import Matrix, require_finite, unit_rows
 from tartarus_cli.errors import FileError
 
 Floats = NDArray[np.float32]
-Scorer = Callable[[slice], Floats]  # users → (users, items); overwritten by the next call
+T = TypeVar("T")
 
 MOST_USERS = 512  # in a block; more make the product no faster
 LARGEST = 1e30  # of a factor; products of larger ones may overflow
+
+
+class Scorer(Protocol):
+    """Scores items for users."""
+
+    def __call__(self, users: slice) -> Floats:
+        """Score all items for some users, ``(users, items)``; overwritten by the next call."""
+
+    def about(self, item: int, users: int) -> About:
+        """Score one item for all of so many users, up to a margin."""
+
+
+@dataclass(frozen=True)
+class About:
+    """Scores of one item for all users, and how far those of a block may be from them."""
+
+    scores: NDArray[np.float64]  # (users,)
+    margins: NDArray[np.float64]  # (users,)
 
 
 @dataclass(frozen=True)
@@ -86,6 +108,37 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+@contextmanager
+def in_blocks(
+    room: Room, users: slice, work: Callable[[slice], T]
+) -> Iterator[Iterator[tuple[slice, T]]]:
+    """Do some work for block after block of users, as many at a time as there is room for.
+
+    Each product is computed by one thread where there are as many blocks as cores: threads of
+    the product that wait for more of it would only be in the way of the counting.
+    """
+    blocks = room.blocks(users)
+    with (
+        threadpool_limits(max(1, cores() // room.workers), "blas"),
+        ThreadPoolExecutor(room.workers) as pool,
+    ):
+
+        def begin(block: slice) -> Future[T]:
+            return pool.submit(work, block)
+
+        def finished() -> Iterator[tuple[slice, T]]:
+            under_way = deque(map(begin, blocks[: 2 * room.workers]))
+            for number, block in enumerate(blocks):
+                done = under_way.popleft().result()
+                under_way.extend(map(begin, blocks[number + 2 * room.workers :][:1]))
+                yield block, done
+
+        try:
+            yield finished()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
 @dataclass(frozen=True)
 class FactorScorer:
     """The product of a user's factors and an item's, these divided by their L2 norm."""
@@ -109,6 +162,22 @@ class FactorScorer:
         if self.absent.any():
             scores[:, self.absent] = -np.inf
         return scores[users.start - block.start : users.stop - block.start]
+
+    def about(self, item: int, users: int) -> About:
+        """Score one item for all users, without the product with all the others.
+
+        The last bits of a float32 product of n terms depend on the order of the sums; it is never
+        further from the true one than n·ε times the norms of both (Higham, Accuracy and Stability
+        of Numerical Algorithms, 2002, equation 3.5).
+        """
+        direction = unit_rows(self.items[[item]])[0].astype(np.float64)
+        found = About(np.empty(users), np.empty(users))
+        for some in self.users.blocks():
+            factors = self._factors(some).astype(np.float64)
+            found.scores[some] = factors @ direction
+            found.margins[some] = np.linalg.norm(factors, axis=1)
+        found.margins[:] *= len(direction) * np.finfo(np.float32).eps
+        return found
 
     def ready(self) -> Self:
         """Compute what all threads share."""
@@ -168,6 +237,11 @@ class NeighbourScorer:
             scores[:, self.absent] = -np.inf
         return scores
 
+    def about(self, item: int, users: int) -> About:
+        """Score one item for all users; a sparse product has no other last bits than in blocks."""
+        scores = self.plays @ self.similar[[item]].T.tocsr()
+        return About(scores.toarray()[:, 0].astype(np.float64), np.zeros(users))
+
     @cached_property
     def _similar(self) -> csr_array:
         return self.similar.T.tocsr()  # once, and not for every block
@@ -185,6 +259,10 @@ class SameScorer:
         scores = self.room.scores(users.stop - users.start)
         scores[:] = self.items
         return scores
+
+    def about(self, item: int, users: int) -> About:
+        """Score one item for all users."""
+        return About(np.full(users, self.items[item], np.float64), np.zeros(users))
 
 
 def twins(blocks: Iterable[Floats]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

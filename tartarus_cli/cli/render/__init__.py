@@ -15,11 +15,13 @@ from tartarus_cli.cli.render.models import (
     trained,
 )
 from tartarus_cli.cli.render.patches import drawn, patches_made
+from tartarus_cli.cli.render.playlists import ListForm, exported, recommended
 from tartarus_cli.cli.render.progress import Watching
 from tartarus_cli.cli.render.text import text_features
 
 __all__ = [
     "Form",
+    "ListForm",
     "Watching",
     "checked",
     "comparison",
@@ -30,6 +32,7 @@ __all__ = [
     "evaluation",
     "experiment",
     "experiments",
+    "exported",
     "interrupted",
     "made",
     "model",
@@ -37,6 +40,7 @@ __all__ = [
     "patches_made",
     "predicted",
     "predicted_new",
+    "recommended",
     "slices",
     "text_features",
     "trained",

@@ -1,0 +1,92 @@
+"""``tartarus export``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tartarus_cli.cli import render
+from tartarus_cli.cli.options import Json, NewestModel, Root, Split
+from tartarus_cli.cli.recommend import MOST
+
+
+class Exports(StrEnum):
+    """What can be written."""
+
+    predictions = "predictions"
+    embeddings = "embeddings"
+    rankings = "rankings"
+    run = "run"
+    qrels = "qrels"
+
+
+What = Annotated[
+    Exports,
+    typer.Option(
+        "--what",
+        help="Factors or class scores of items; values of a layer; first items of users; "
+        "for trec_eval, a run or the truth (qrels).",
+        show_default=False,
+    ),
+]
+To = Annotated[
+    Path,
+    typer.Option(
+        "--to",
+        metavar="FILE",
+        help="Ends in .parquet, .csv or .tsv; for run and qrels in anything else.",
+        show_default=False,
+    ),
+]
+Layer = Annotated[
+    str | None,
+    typer.Option(
+        "--layer",
+        metavar="NAME|INDEX",
+        help="For embeddings: the layer, which 'predict --layer' has read out.",
+        show_default=False,
+    ),
+]
+Sets = Annotated[
+    Split | None,
+    typer.Option(
+        "--split",
+        help="Items (default: test; for embeddings all that were read out).",
+        show_default=False,
+    ),
+]
+Top = Annotated[
+    int | None,
+    typer.Option(
+        "--top",
+        min=1,
+        max=MOST,
+        help="For rankings and run: items of each user (default: 10; for a run 1000).",
+        show_default=False,
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
+
+
+def export(
+    model: NewestModel = None,
+    *,
+    what: What,
+    to: To,
+    layer: Layer = None,
+    split: Sets = None,
+    top: Top = None,
+    force: Force = False,
+    workspace: Root = None,
+    json: Json = False,
+) -> None:
+    """Write predictions, embeddings or rankings as Parquet, CSV, or for trec_eval."""
+    from tartarus_cli.steps.export import ExportRequest
+    from tartarus_cli.steps.export import export as run
+    from tartarus_cli.workspace import open_workspace
+
+    sets = split.value if split else None
+    asked = ExportRequest(what.value, to, layer=layer, split=sets, top=top, force=force)
+    result = run(open_workspace(workspace), model, asked, progress=render.Watching())
+    render.exported(result, json=json)

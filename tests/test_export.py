@@ -1,0 +1,399 @@
+"""Exports: what is written is read back by other programs, and nothing is lost on the way."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.sparse import csr_array, load_npz, save_npz
+from typer.testing import CliRunner
+
+from tartarus_cli.cli.app import app
+from tartarus_cli.data import tables
+from tartarus_cli.steps.scoring import FactorScorer
+from tests.conftest import Command
+from tests.worlds import CLASSES, DIM, SPLITS, USERS, World
+
+ITEMS = SPLITS["test"]
+ODD = (
+    "007",
+    "a,b",
+    'say "x"',
+    "Sigur Rós",
+    "it's; [red]",
+    "1e3",
+    "名前",
+    "-9",
+    "a\rb",
+    "",
+    " ",
+    "x",
+)
+TRAINED = (
+    "ridge text --dataset rec",
+    "knn text --dataset rec",
+    "popularity tags --dataset rec",
+    "ridge text --dataset one",
+    "rec_dense text --dataset rec --set training.epochs=1 --set network.hidden=8",
+)
+
+
+@pytest.fixture(scope="module")
+def _predicted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    world = World(tmp_path_factory.mktemp("predicted") / "workspace")
+    world.recommendation("rec")
+    world.classification("one", several=False)
+    for split in ("train", "test"):
+        tags = (np.random.default_rng(3).random((SPLITS[split], 5)) < 0.4).astype(np.float32)
+        save_npz(world.features / f"X_{split}_tags_rec.npz", csr_array(tags))
+    commands = [c for words in TRAINED for c in (f"train {words}", "predict --split all")]
+    for command in (*commands, "predict model_5 --layer dense_1"):
+        done = CliRunner().invoke(app, [*command.split(), "-w", str(world.root)])
+        assert done.exit_code == 0, done.stderr
+    return world.root
+
+
+@pytest.fixture
+def predicted(_predicted: Path, tmp_path: Path) -> World:
+    """Return a world of baselines, a ridge of classes and a network, all of which predicted."""
+    return World(Path(copytree(_predicted, tmp_path / "workspace")))
+
+
+@pytest.fixture
+def export(tartarus: Command, predicted: World, tmp_path: Path) -> Callable[..., Path]:
+    """Export something, and return the file."""
+
+    def run(model: str, what: str, name: str, *more: object) -> Path:
+        path = tmp_path / name
+        words = ("--what", what, "--to", path, "-w", predicted.root)
+        done = tartarus("export", model, *words, *more)
+        assert done.status == 0, done.err
+        return path
+
+    return run
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """Read a table by other means than it was written by."""
+    if path.suffix == ".parquet":
+        rows = pl.read_parquet(path).to_dicts()
+        return [{name: str(value) for name, value in row.items()} for row in rows]
+    how: dict[str, Any] = {".csv": {}, ".tsv": {"delimiter": "\t", "quoting": csv.QUOTE_NONE}}
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, **how[path.suffix]))
+
+
+def factors(world: World, model: str, ending: str = "") -> Any:
+    return np.load(world.root / "data" / "factors" / f"factors_{model}{ending}.npy")
+
+
+def truth_without_some(world: World) -> None:
+    """Take all test items from three users."""
+    path = world.datasets / "matrix_test_rec.npz"
+    truth = load_npz(path).toarray()
+    truth[:, [0, 4, 8]] = 0
+    save_npz(path, csr_array(truth))
+
+
+@pytest.mark.parametrize("model", ["model_1", "model_2", "model_3"])
+def test_ranx_judges_an_exported_run_as_evaluate_does(
+    model: str,
+    export: Callable[..., Path],
+    tartarus: Command,
+    predicted: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Popularity and neighbours give many items equal scores, whose order has to survive."""
+    truth_without_some(predicted)
+    ours = tartarus("evaluate", model, "--json", "-w", predicted.root).document
+    files = [str(export(model, what, f"{what}.trec")) for what in ("run", "qrels")]
+    # As plain Python: compiling takes most of a minute, and numba warns about ranx' own casts.
+    monkeypatch.setattr("numba.config.DISABLE_JIT", 1)
+    from ranx import Qrels, Run
+    from ranx import evaluate as judge
+
+    run, qrels = Run.from_file(files[0], kind="trec"), Qrels.from_file(files[1], kind="trec")
+    assert (len(run), len(qrels)) == (USERS, USERS - 3)
+    theirs = judge(qrels, run, ["map@500", "ndcg@5", "precision@5"], make_comparable=True)
+    figures, some = ours["metrics"], (USERS - 3) / USERS
+    assert theirs["map@500"] == pytest.approx(figures["MAP@500 (users with relevant items)"])
+    assert theirs["ndcg@5"] * some == pytest.approx(figures["nDCG@5"])
+    assert theirs["precision@5"] * some == pytest.approx(figures["P@5"])
+
+
+def test_a_run_has_six_columns_and_scores_that_fall(
+    export: Callable[..., Path], predicted: World
+) -> None:
+    lines = [line.split(" ") for line in export("model_3", "run", "r").read_text().splitlines()]
+    assert {(line[1], line[5]) for line in lines} == {("Q0", "model_3")}
+    for user in range(USERS):
+        mine = [line for line in lines if line[0] == str(user)]
+        assert [int(line[3]) for line in mine] == list(range(1, ITEMS + 1))
+        scores = [np.float32(line[4]) for line in mine]
+        assert (np.diff(scores) < 0).all()
+        true = np.sort(factors(predicted, "model_3")[:, 0])[::-1]
+        assert scores == pytest.approx(true, rel=1e-5, abs=1e-30)
+
+
+def test_qrels_hold_the_truth_and_nothing_else(
+    export: Callable[..., Path], predicted: World
+) -> None:
+    lines = [line.split(" ") for line in export("model_1", "qrels", "q").read_text().splitlines()]
+    assert {(line[1], line[3]) for line in lines} == {("0", "1")}
+    items, users = np.nonzero(load_npz(predicted.datasets / "matrix_test_rec.npz").toarray() > 0)
+    pairs = {(str(u), f"test-{i}") for u, i in zip(users, items, strict=True)}
+    assert ({(line[0], line[2]) for line in lines}, len(lines)) == (pairs, len(pairs))
+
+
+@pytest.mark.parametrize("where", ["users", "items"])
+@pytest.mark.parametrize("what", ["run", "qrels"])
+def test_ids_with_blanks_are_refused_where_blanks_separate(
+    where: str, what: str, tartarus: Command, predicted: World, tmp_path: Path
+) -> None:
+    names = "users_index_rec.tsv" if where == "users" else "items_index_test_rec.tsv"
+    ids = "".join(f"test-{n}\n" for n in range(USERS if where == "users" else ITEMS))
+    (predicted.datasets / names).write_text(ids.replace("test-2", "test\u00a02"))
+    words = ("export", "model_1", "--what", what, "--to", tmp_path / "run", "-w", predicted.root)
+    refused = tartarus(*words)
+    assert (refused.status, f"{names}: the id 'test\\xa02' in line 3" in refused.err) == (1, True)
+    assert "--what rankings" in refused.err
+    assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
+def test_rankings_are_the_lists_of_recommend(
+    ending: str, export: Callable[..., Path], tartarus: Command, predicted: World
+) -> None:
+    rows = read(export("model_1", "rankings", f"r.{ending}", "--top", 4))
+    tartarus("recommend", "model_1", "--top", 4, "-w", predicted.root)
+    lists = read(predicted.root / "data" / "playlists" / "recommendations_model_1_4.tsv")
+    for each in rows + lists:
+        each["score"] = str(np.float32(each["score"]))
+    assert rows == lists
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
+def test_ids_of_any_signs_come_back_as_they_are(
+    ending: str, export: Callable[..., Path], predicted: World
+) -> None:
+    """A carriage return inside of an id is more than most readers of TSV take."""
+    kept = [each or "empty" for each in ODD]
+    kept[10] = "blank s"
+    if ending == "tsv":
+        kept[8] = "a b"
+    folder = predicted.root / "data" / "factors"
+    text = "".join(f"{each}\n" for each in kept)
+    (folder / "index_factors_model_1.tsv").write_text(text, newline="\n")
+    rows = read(export("model_1", "predictions", f"p.{ending}"))
+    assert [row["id"] for row in rows] == kept
+    values = [[float(row[f"factor_{n}"]) for n in range(DIM)] for row in rows]
+    assert np.array_equal(np.array(values, np.float32), factors(predicted, "model_1"))
+
+
+def test_a_parquet_file_knows_the_types(export: Callable[..., Path]) -> None:
+    schema = pl.read_parquet_schema(export("model_1", "rankings", "r.parquet"))
+    types = {"user": pl.String, "rank": pl.Int32, "item": pl.String, "score": pl.Float32}
+    assert dict(schema) == types
+
+
+def test_class_scores_come_by_the_names_of_the_classes(
+    export: Callable[..., Path], predicted: World
+) -> None:
+    rows = read(export("model_4", "predictions", "p.csv", "--split", "val"))
+    assert list(rows[0]) == ["id", "split", "jazz", "soul", "rock"]
+    assert [row["id"] for row in rows] == [f"val-{n}" for n in range(SPLITS["val"])]
+    found = [[float(row[name]) for name in ("jazz", "soul", "rock")] for row in rows]
+    assert np.array_equal(np.array(found, np.float32), factors(predicted, "model_4", "_val"))
+
+
+def test_all_sets_are_one_table_in_order(export: Callable[..., Path]) -> None:
+    rows = read(export("model_4", "predictions", "p.parquet", "--split", "all"))
+    ids = [(split, f"{split}-{n}") for split, count in SPLITS.items() for n in range(count)]
+    assert [(row["split"], row["id"]) for row in rows] == ids
+
+
+def test_classes_without_names_are_counted(export: Callable[..., Path], predicted: World) -> None:
+    (predicted.datasets / "genre_labels_one.tsv").unlink()
+    rows = read(export("model_4", "predictions", "p.csv"))
+    assert list(rows[0])[2:] == [f"class_{n}" for n in range(1, CLASSES + 1)]
+
+
+@pytest.mark.parametrize("names", ["jazz\njazz\nrock\n", "id\nsoul\nrock\n", "jazz\nsoul\n"])
+def test_names_of_classes_that_are_no_columns_are_refused(
+    names: str, tartarus: Command, predicted: World, tmp_path: Path
+) -> None:
+    (predicted.datasets / "genre_labels_one.tsv").write_text(names)
+    path = tmp_path / "p.csv"
+    words = ("--what", "predictions", "--to", path, "-w", predicted.root)
+    refused = tartarus("export", "model_4", *words)
+    assert (refused.status, "genre_labels_one.tsv" in refused.err) == (1, True)
+    assert not path.exists()
+
+
+def test_neighbours_and_single_scores_have_columns_of_their_own(
+    export: Callable[..., Path], predicted: World
+) -> None:
+    rows = read(export("model_2", "predictions", "n.csv"))
+    found = np.zeros((ITEMS, SPLITS["train"]), np.float32)
+    for row in rows:
+        item, train = (int(row[name].partition("-")[2]) for name in ("id", "neighbour"))
+        found[item, train] = np.float32(row["similarity"])
+    kept = load_npz(predicted.root / "data" / "factors" / "neighbours_model_2.npz")
+    assert found == pytest.approx(kept.toarray(), rel=1e-6)
+    assert len(rows) == kept.nnz
+    rows = read(export("model_3", "predictions", "s.csv"))
+    scores = np.array([row["score"] for row in rows], np.float32)
+    assert np.array_equal(scores, factors(predicted, "model_3")[:, 0])
+
+
+def test_a_layer_is_exported_for_all_sets_that_were_read_out(
+    export: Callable[..., Path], predicted: World
+) -> None:
+    rows = read(export("model_5", "embeddings", "e.parquet", "--layer", "dense_1"))
+    path = predicted.features / "X_{}_model_5-pred_dense_1_rec.npy"
+    sets = [np.load(str(path).format(split)) for split in ("train", "test")]
+    values = [[row[f"dense_1_{n}"] for n in range(8)] for row in rows]
+    assert np.array_equal(np.array(values, np.float32), np.concatenate(sets))
+    assert [row["id"] for row in rows] == [f"train-{n}" for n in range(40)] + [
+        f"test-{n}" for n in range(12)
+    ]
+    only = read(export("model_5", "embeddings", "t.csv", "--layer", "dense_1", "--split", "test"))
+    assert [row["id"] for row in only] == [f"test-{n}" for n in range(12)]
+
+
+NOT_THERE = {
+    "a layer that was not read out": ("model_5", "embeddings", "--layer", "dense_2"),
+    "a set that was not predicted": ("model_1", "predictions", "--split", "train"),
+}
+
+
+@pytest.mark.parametrize("why", NOT_THERE)
+def test_what_was_not_predicted_says_what_to_run(
+    why: str, tartarus: Command, predicted: World, tmp_path: Path
+) -> None:
+    for path in (predicted.root / "data" / "factors").glob("*model_1_train*"):
+        path.unlink()
+    model, what, *more = NOT_THERE[why]
+    words = ("--what", what, *more, "--to", tmp_path / "x.csv", "-w", predicted.root)
+    refused = tartarus("export", model, *words)
+    assert refused.status == 1
+    assert f"Run 'tartarus predict {model} {' '.join(more)}" in refused.err.replace(
+        "--split all", ""
+    )
+
+
+WRONG = {
+    "no layer named": (("model_5", "embeddings", "x.csv"), "--layer names none"),
+    "no such layer": (("model_5", "embeddings", "x.csv", "--layer", "dense_9"), "dense_9"),
+    "a layer of a baseline": (("model_1", "embeddings", "x.csv", "--layer", "1"), "baseline"),
+    "a layer of a run": (("model_1", "run", "x", "--layer", "dense_1"), "--layer means nothing"),
+    "a set of rankings": (("model_1", "rankings", "x.csv", "--split", "val"), "--split means"),
+    "a length of qrels": (("model_1", "qrels", "x", "--top", "3"), "--top means nothing"),
+    "a set that is not there": (("model_1", "predictions", "x.csv", "--split", "val"), "no val"),
+    "an unknown ending": (("model_1", "predictions", "x.xls"), ".csv, .tsv, .parquet"),
+    "a table of a run": (("model_1", "run", "x.parquet"), "x.trec"),
+    "a folder that is not there": (("model_1", "run", "no/x"), "mkdir -p"),
+    "a folder": (("model_1", "run", "workspace"), "is a folder"),
+    "a classification": (("model_4", "run", "x"), "model_4 classifies"),
+    "an unknown thing": (("model_1", "playlist", "x.csv"), "playlist"),
+}
+
+
+@pytest.mark.parametrize("why", WRONG)
+def test_asking_wrongly_exits_2_and_writes_nothing(
+    why: str, tartarus: Command, predicted: World, tmp_path: Path
+) -> None:
+    (model, what, name, *more), said = WRONG[why]
+    words = ("--what", what, "--to", tmp_path / name, "-w", predicted.root)
+    refused = tartarus("export", model, *words, *more)
+    assert (refused.status, said in refused.err) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
+
+
+def test_a_file_that_is_there_is_kept_unless_forced(
+    tartarus: Command, predicted: World, tmp_path: Path
+) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("mine")
+    words = ("export", "model_1", "--what", "rankings", "--to", path, "-w", predicted.root)
+    refused = tartarus(*words)
+    assert (refused.status, "--force" in refused.err, path.read_text()) == (2, True, "mine")
+    told = tartarus(*words, "--force", "--json").document
+    assert told["lines"] == len(read(path)) == 10 * USERS
+    assert (told["what"], told["columns"]) == ("rankings", ["user", "rank", "item", "score"])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_files_do_not_depend_on_the_size_of_the_pieces(
+    ending: str, export: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for what in ("predictions", "rankings"):
+        whole = read(export("model_1", what, f"whole_{what}.{ending}"))
+        with monkeypatch.context() as small:
+            small.setattr(tables, "PIECE_CELLS", 100)
+            small.setattr("tartarus_cli.steps.export.TABLE_BYTES", 100)
+            small.setattr("tartarus_cli.steps.recommender.MOST_ROWS", 15)
+            assert read(export("model_1", what, f"pieces_{what}.{ending}")) == whole
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.parquet"])
+def test_an_interrupted_export_leaves_nothing(
+    name: str,
+    tartarus: Command,
+    predicted: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tartarus_cli.steps.recommender.MEMORY", 100)
+    monkeypatch.setattr(tables, "PIECE_CELLS", 1)
+    score: Callable[..., Any] = FactorScorer.__call__
+
+    def interrupted(self: FactorScorer, users: slice) -> Any:
+        if users.start > 4:
+            raise KeyboardInterrupt
+        return score(self, users)
+
+    monkeypatch.setattr(FactorScorer, "__call__", interrupted)
+    words = ("--what", "rankings", "--to", tmp_path / name, "-w", predicted.root)
+    assert tartarus("export", "model_1", *words).status == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
+
+
+def test_numbers_that_are_none_are_named_and_nothing_is_written(
+    tartarus: Command, predicted: World, tmp_path: Path
+) -> None:
+    path = predicted.features / "X_test_model_5-pred_dense_1_rec.npy"
+    rows = np.load(path)
+    rows[3, 1] = np.nan
+    np.save(path, rows)
+    to = tmp_path / "e.csv"
+    words = ("--what", "embeddings", "--layer", "dense_1", "--to", to, "-w", predicted.root)
+    refused = tartarus("export", "model_5", *words)
+    assert (refused.status, "NaN or infinity in 1 rows (3" in refused.err) == (1, True)
+    assert not to.exists()
+
+
+def test_rows_out_of_step_with_the_ids_are_an_error(
+    tartarus: Command, predicted: World, tmp_path: Path
+) -> None:
+    path = predicted.root / "data" / "factors" / "factors_model_1.npy"
+    np.save(path, factors(predicted, "model_1")[:-1])
+    words = ("--what", "predictions", "--to", tmp_path / "p.csv", "-w", predicted.root)
+    refused = tartarus("export", "model_1", *words)
+    assert (refused.status, "11 rows; expected 12" in refused.err) == (1, True)
+
+
+def test_an_export_says_what_reads_it(tartarus: Command, predicted: World, tmp_path: Path) -> None:
+    said = {
+        "run": ("r.trec", "--what qrels --to"),
+        "qrels": ("q.trec", "trec_eval"),
+        "rankings": ("r.parquet", "polars.read_parquet("),
+    }
+    for what, (name, words) in said.items():
+        where = ("--to", tmp_path / name, "-w", predicted.root)
+        shown = tartarus("export", "model_1", "--what", what, *where).out
+        assert words in shown.splitlines()[-1]

@@ -1,0 +1,390 @@
+"""Recommending: lists with ids, whose scores are those of the evaluation."""
+
+import csv
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, load_npz, save_npz
+from typer.testing import CliRunner
+
+from tartarus_cli.cli.app import app
+from tartarus_cli.data.ids import near_ids
+from tartarus_cli.data.tables import writing_table
+from tartarus_cli.steps.scoring import FactorScorer
+from tests.conftest import Command
+from tests.worlds import DIM, SPLITS, USERS, World
+
+ITEMS = SPLITS["test"]
+FORMS = {"model_1": "factors", "model_2": "neighbours", "model_3": "scores"}
+ODD = ("007", "a,b", 'say "x"', "Sigur Rós", "it's; [red]", "1e3", "名前", "-9", "x/y")
+
+
+@pytest.fixture(scope="module")
+def _predicted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    world = World(tmp_path_factory.mktemp("predicted") / "workspace")
+    world.recommendation("rec")
+    world.classification("one", several=False)
+    for split in ("train", "test"):
+        tags = (np.random.default_rng(3).random((SPLITS[split], 5)) < 0.4).astype(np.float32)
+        save_npz(world.features / f"X_{split}_tags_rec.npz", csr_array(tags))
+    commands = ("ridge text --dataset rec", "knn text --dataset rec", "popularity tags")
+    for words in (*commands, "ridge text --dataset one"):
+        named = words if "--dataset" in words else f"{words} --dataset rec"
+        for command in (f"train {named}", "predict"):
+            done = CliRunner().invoke(app, [*command.split(), "-w", str(world.root)])
+            assert done.exit_code == 0, done.stderr
+    return world.root
+
+
+@pytest.fixture
+def predicted(_predicted: Path, tmp_path: Path) -> World:
+    """Return a world where a ridge, neighbours and popularity, and a ridge of classes predicted."""
+    return World(Path(copytree(_predicted, tmp_path / "workspace")))
+
+
+def users_called(world: World, ids: tuple[str, ...]) -> None:
+    (world.datasets / "users_index_rec.tsv").write_text("".join(f"{each}\n" for each in ids))
+
+
+def put(world: World, rows: NDArray[Any], ids: list[str] | None = None) -> None:
+    """Put other predictions into the place of those of model_1."""
+    folder = world.root / "data" / "factors"
+    np.save(folder / "factors_model_1.npy", rows.astype(np.float32))
+    if ids is not None:
+        (folder / "index_factors_model_1.tsv").write_text("".join(f"{each}\n" for each in ids))
+
+
+def plain_scores(world: World) -> NDArray[np.float64]:
+    """Users' factors times the directions of the items, ``(users, items)``, in float64."""
+    rows = np.load(world.root / "data" / "factors" / "factors_model_1.npy").astype(np.float64)
+    users = np.load(world.datasets / "user_factors_als_4_rec.npy").astype(np.float64)
+    return np.asarray(users @ (rows / np.linalg.norm(rows, axis=1)[:, None]).T)
+
+
+def truth(world: World) -> NDArray[np.bool_]:
+    return np.asarray(load_npz(world.datasets / "matrix_test_rec.npz").toarray().T > 0)
+
+
+def table(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def lists(world: World, top: int, model: str = "model_1") -> Path:
+    return world.root / "data" / "playlists" / f"recommendations_{model}_{top}.tsv"
+
+
+def test_a_user_gets_the_items_in_the_order_of_the_scores(
+    tartarus: Command, predicted: World
+) -> None:
+    users_called(predicted, ODD)
+    scores = plain_scores(predicted)
+    for number, name in enumerate(ODD):
+        shown = tartarus("recommend", "model_1", f"--user={name}", "--json", "-w", predicted.root)
+        told = shown.document
+        assert (told["model"], told["dataset"], told["user"]) == ("model_1", "rec", name)
+        order = np.argsort(-scores[number])[:10]
+        assert [each["item"] for each in told["items"]] == [f"test-{n}" for n in order]
+        assert [each["rank"] for each in told["items"]] == list(range(1, 11))
+        found = [each["score"] for each in told["items"]]
+        assert found == pytest.approx(scores[number, order], abs=1e-5)
+
+
+@pytest.mark.parametrize("model", FORMS)
+def test_ranks_are_those_that_the_evaluation_found(
+    model: str, tartarus: Command, predicted: World
+) -> None:
+    tartarus("evaluate", model, "-w", predicted.root)
+    with np.load(predicted.root / "data" / "results" / f"{model}_users.npz") as read:
+        starts, items, ranks = read["starts"], read["items"], read["ranks"]
+    assert tartarus("recommend", model, "--top", ITEMS, "-w", predicted.root).status == 0
+    listed = {
+        (user, item): int(rank) for user, rank, item, _ in table(lists(predicted, 12, model))[1:]
+    }
+    assert len(listed) == USERS * ITEMS
+    for user in range(USERS):
+        for entry in range(starts[user], starts[user + 1]):
+            assert listed[str(user), f"test-{items[entry]}"] == ranks[entry]
+
+
+@pytest.mark.parametrize("memory", [100, 1 << 30])
+@pytest.mark.parametrize("model", FORMS)
+def test_a_score_is_the_same_to_the_last_digit_in_every_list(
+    model: str, memory: int, tartarus: Command, predicted: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tartarus_cli.steps.recommender.MEMORY", memory)
+    words = (model, "-w", predicted.root, "--top", ITEMS)
+    tartarus("recommend", *words)
+    everything = table(lists(predicted, 12, model))
+    assert everything.pop(0) == ["user", "rank", "item", "score"]
+    for user in ("0", "8"):
+        one = tartarus("recommend", *words, "--user", user, "--tsv").out.splitlines()
+        assert [line.split("\t") for line in one] == [
+            ["rank", "item", "score"],
+            *(line[1:] for line in everything if line[0] == user),
+        ]
+    for item in ("test-0", "test-11"):
+        one = tartarus("recommend", *words, "--item", item, "--tsv").out.splitlines()[1:]
+        column = {user: score for user, _, each, score in everything if each == item}
+        assert {user: score for _, user, score in (line.split("\t") for line in one)} == column
+        order = sorted(column, key=lambda user: (-float(column[user]), int(user)))
+        assert [line.split("\t")[1] for line in one] == order
+
+
+@pytest.mark.parametrize("near", [0, 1e-8, 1e-7, 1e-6])
+def test_users_that_float32_hardly_tells_apart_have_the_scores_of_all_lists(
+    near: float, tartarus: Command, world: World
+) -> None:
+    rng = np.random.default_rng(6)
+    users = np.repeat(rng.standard_normal((3, 40)), 300, axis=0)
+    users *= 1 + near * rng.standard_normal(users.shape)
+    items = rng.standard_normal((SPLITS["test"], 40))
+    world.rankable(users, items, np.ones((900, len(items)), np.bool_))
+    for split, count in (("train", 1), ("test", len(items))):
+        np.save(world.features / f"X_{split}_text_rec.npy", np.ones((count, 2)))
+    words = ("--dataset", "rec", "-w", world.root)
+    assert tartarus("train", "oracle", "--set", "targets.dim=40", *words).status == 0
+    tartarus("predict", "model_1", "-w", world.root)
+    tartarus("recommend", "model_1", "--top", len(items), "-w", world.root)
+    column = {u: s for u, _, i, s in table(lists(world, len(items)))[1:] if i == "test-2"}
+    best = sorted(column, key=lambda user: (-float(column[user]), int(user)))[:7]
+    one = tartarus(
+        "recommend", "model_1", "--item", "test-2", "--top", 7, "--tsv", "-w", world.root
+    )
+    found = [line.split("\t")[1:] for line in one.out.splitlines()[1:]]
+    assert found == [[user, column[user]] for user in best]
+
+
+def test_pmi_scores_are_cosines(tartarus: Command, predicted: World) -> None:
+    """A user's length then changes no score, neither in a user's list nor in an item's."""
+    users = np.load(predicted.datasets / "user_factors_als_4_rec.npy")
+    lengths = predicted.rng.uniform(1, 9, (USERS, 1))
+    np.save(predicted.datasets / "user_factors_pmi_4_rec.npy", users * lengths)
+    toml = predicted.root / "data" / "models" / "model_1" / "experiment.toml"
+    toml.write_text(toml.read_text().replace('kind = "als"', 'kind = "pmi"'))
+    expected = plain_scores(predicted) / np.linalg.norm(users, axis=1, keepdims=True)
+    for words, wanted in (
+        (("--user", 4), np.sort(expected[4])[::-1]),
+        (("--item", "test-4"), np.sort(expected[:, 4])[::-1]),
+    ):
+        told = tartarus("recommend", "model_1", *words, "--json", "-w", predicted.root).document
+        found = [each["score"] for each in told["items" if "items" in told else "users"]]
+        assert found == pytest.approx(wanted[:10], abs=1e-6)
+
+
+def test_equal_scores_keep_the_order_of_the_ids(tartarus: Command, predicted: World) -> None:
+    users = np.ones((USERS, DIM), np.float32)
+    users[[2, 5]] *= 2
+    np.save(predicted.datasets / "user_factors_als_4_rec.npy", users)
+    rows = np.ones((ITEMS, DIM))
+    rows[7, 0] = 5  # further from the users' direction
+    put(predicted, rows)
+    shown = tartarus(
+        "recommend", "model_1", "--user", 1, "--top", 12, "--tsv", "-w", predicted.root
+    )
+    items = [line.split("\t")[1] for line in shown.out.splitlines()[1:]]
+    assert items == [f"test-{n}" for n in (*range(7), *range(8, 12), 7)]
+    shown = tartarus("recommend", "model_1", "--item", "test-3", "--tsv", "-w", predicted.root)
+    names = [line.split("\t")[1] for line in shown.out.splitlines()[1:]]
+    assert names == list("250134678")
+
+
+def test_items_without_a_prediction_are_in_no_list(tartarus: Command, predicted: World) -> None:
+    some = [3, 0, 9]
+    put(predicted, predicted.rng.standard_normal((3, DIM)), [f"test-{n}" for n in some])
+    words = ("recommend", "model_1", "-w", predicted.root)
+    told = tartarus(*words, "--user", 0, "--json").document
+    assert {each["item"] for each in told["items"]} == {"test-3", "test-0", "test-9"}
+    written = tartarus(*words, "--json").document
+    assert (written["lines"], written["items"]) == (3 * USERS, 3)
+    assert len(table(lists(predicted, 10))) == 1 + 3 * USERS
+    refused = tartarus(*words, "--item", "test-1")
+    assert (refused.status, "no prediction for 'test-1'" in refused.err) == (1, True)
+
+
+def test_a_threshold_keeps_what_scores_as_much_as_it_says(
+    tartarus: Command, predicted: World
+) -> None:
+    words = ("recommend", "model_1", "-w", predicted.root)
+    whole = tartarus(*words, "--user", 2, "--tsv").out.splitlines()
+    fourth = whole[4].split("\t")[2]
+    assert (
+        tartarus(*words, "--user", 2, "--tsv", f"--min-score={fourth}").out.splitlines()
+        == whole[:5]
+    )
+    column = tartarus(*words, "--item", "test-2", "--tsv").out.splitlines()
+    third = column[3].split("\t")[2]
+    kept = tartarus(*words, "--item", "test-2", "--tsv", f"--min-score={third}").out.splitlines()
+    assert kept == column[:4]
+    tartarus(*words, "--min-score", 1, "--top", 12)
+    assert len(table(lists(predicted, 12))) == 1 + int((plain_scores(predicted) >= 1).sum())
+    nobody = tartarus(*words, "--user", 2, "--min-score", "1e300")
+    assert (nobody.status, "None of 12 test items scores 1e+300 or more" in nobody.out) == (0, True)
+
+
+def test_what_users_have_is_marked_in_every_list(tartarus: Command, predicted: World) -> None:
+    liked = truth(predicted)
+    words = ("recommend", "model_1", "-w", predicted.root, "--known", "--top", 12)
+    for user in range(USERS):
+        told = tartarus(*words, "--user", user, "--json").document
+        had = {each["item"] for each in told["items"] if each["known"]}
+        assert had == {f"test-{n}" for n in np.flatnonzero(liked[user])}
+    told = tartarus(*words, "--item", "test-1", "--json").document
+    had = {int(each["user"]) for each in told["users"] if each["known"]}
+    assert had == {*np.flatnonzero(liked[:, 1]).tolist()}
+    tartarus(*words)
+    lines = table(lists(predicted, 12))
+    assert lines[0] == ["user", "rank", "item", "score", "known"]
+    had_by_all = {(int(line[0]), int(line[2][5:])) for line in lines[1:] if line[4] == "1"}
+    assert had_by_all == {*zip(*(each.tolist() for each in np.nonzero(liked)), strict=True)}
+
+
+def test_new_items_need_no_truth(tartarus: Command, predicted: World) -> None:
+    (predicted.datasets / "matrix_test_rec.npz").unlink()
+    words = ("recommend", "model_1", "--user", 0, "-w", predicted.root)
+    assert tartarus(*words).status == 0
+    refused = tartarus(*words, "--known")
+    assert (refused.status, "matrix_test_rec.npz is missing" in refused.err) == (1, True)
+
+
+def test_odd_ids_are_in_the_file_as_they_are(tartarus: Command, predicted: World) -> None:
+    users_called(predicted, ODD)
+    assert tartarus("recommend", "model_1", "--top", 1, "-w", predicted.root).status == 0
+    lines = lists(predicted, 1).read_bytes().decode().split("\n")
+    assert [line.split("\t")[0] for line in lines] == ["user", *ODD, ""]
+
+
+def test_users_without_a_list_of_ids_are_numbered_and_this_is_said(
+    tartarus: Command, predicted: World
+) -> None:
+    words = ("recommend", "model_1", "-w", predicted.root, "--user")
+    assert "users_index_rec.tsv" in tartarus(*words, 8).err
+    for wrong in ("9", "-1", "08", ""):
+        refused = tartarus(*words[:-1], f"--user={wrong}")
+        assert (refused.status, "from 0 to 8" in refused.err) == (2, True)
+
+
+def test_unknown_ids_name_the_nearest(tartarus: Command, predicted: World) -> None:
+    users_called(predicted, ODD)
+    words = ("recommend", "model_1", "-w", predicted.root)
+    refused = tartarus(*words, "--user", "Sigur Ros")
+    assert (refused.status, "Did you mean 'Sigur Rós'?" in refused.err) == (2, True)
+    refused = tartarus(*words, "--item", "tset-11")
+    assert (refused.status, "'test-11'" in refused.err) == (2, True)
+    refused = tartarus(*words, "--item", "train-1")  # which is known, and not new
+    assert (refused.status, "rec has no test item 'train-1'" in refused.err) == (2, True)
+
+
+def test_of_many_ids_those_are_near_that_begin_alike() -> None:
+    ids = [f"song-{n}" for n in range(100)]
+    assert "'song-42'" in near_ids("song-4_2", ids, most=20)
+    assert near_ids("42", ids, most=20) == "There are 'song-0', 'song-1', 'song-2', …."
+
+
+def test_a_list_of_users_out_of_step_is_an_error_and_not_a_guess(
+    tartarus: Command, predicted: World
+) -> None:
+    users_called(predicted, ODD[:-1])
+    refused = tartarus("recommend", "model_1", "--user", ODD[0], "-w", predicted.root)
+    assert (refused.status, "users_index_rec.tsv: 8 ids; expected 9" in refused.err) == (1, True)
+
+
+WRONG = {
+    "a classification": (("model_4", "--user", "0"), "model_4 classifies (ridge)"),
+    "user and item": (("model_1", "--user", "0", "--item", "test-0"), "exclude each other"),
+    "tsv of all": (("model_1", "--tsv"), "written to a file"),
+    "two forms": (("model_1", "--user", "0", "--tsv", "--json"), "exclude each other"),
+    "no number": (("model_1", "--min-score", "nan"), "not a number"),
+    "an empty list": (("model_1", "--top", "0"), "--top"),
+    "no such model": (("model_9",), "model_9"),
+}
+
+
+@pytest.mark.parametrize("why", WRONG)
+def test_asking_wrongly_exits_2_and_writes_nothing(
+    why: str, tartarus: Command, predicted: World
+) -> None:
+    words, said = WRONG[why]
+    refused = tartarus("recommend", *words, "-w", predicted.root)
+    assert (refused.status, said in refused.err) == (2, True)
+    assert not (predicted.root / "data" / "playlists").exists()
+
+
+def test_a_model_that_has_not_predicted_says_what_to_run(
+    tartarus: Command, predicted: World
+) -> None:
+    (predicted.root / "data" / "factors" / "factors_model_1.npy").unlink()
+    refused = tartarus("recommend", "model_1", "-w", predicted.root)
+    assert (refused.status, "tartarus predict model_1" in refused.err) == (1, True)
+
+
+def test_an_interrupted_command_leaves_the_lists_as_they_were(
+    tartarus: Command, predicted: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tartarus_cli.steps.recommender.MEMORY", 100)
+    tartarus("recommend", "model_1", "-w", predicted.root)
+    path = lists(predicted, 10)
+    before = path.read_bytes()
+    score: Callable[..., Any] = FactorScorer.__call__
+
+    def interrupted(self: FactorScorer, users: slice) -> Any:
+        if users.start > 4:
+            raise KeyboardInterrupt
+        return score(self, users)
+
+    monkeypatch.setattr(FactorScorer, "__call__", interrupted)
+    assert tartarus("recommend", "model_1", "-w", predicted.root).status == 130
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_for_an_item_only_those_users_are_scored_in_whole_who_may_be_listed(
+    tartarus: Command, predicted: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tartarus_cli.steps.recommender.MEMORY", 100)  # one user in a block
+    scored: list[slice] = []
+    score: Callable[..., Any] = FactorScorer.__call__
+
+    def noted(self: FactorScorer, users: slice) -> Any:
+        scored.append(users)
+        return score(self, users)
+
+    monkeypatch.setattr(FactorScorer, "__call__", noted)
+    words = ("--item", "test-0", "--top", 2, "--tsv")
+    shown = tartarus("recommend", "model_1", *words, "-w", predicted.root)
+    best = {int(line.split("\t")[1]) for line in shown.out.splitlines()[1:]}
+    assert (
+        {each.start for each in scored} == best == {*np.argsort(-plain_scores(predicted)[:, 0])[:2]}
+    )
+
+
+def test_deleting_a_model_deletes_its_lists(tartarus: Command, predicted: World) -> None:
+    for model in ("model_1", "model_2"):
+        tartarus("recommend", model, "--top", 3, "-w", predicted.root)
+    tartarus("models", "delete", "model_1", "--yes", "-w", predicted.root)
+    left = (predicted.root / "data" / "playlists").iterdir()
+    assert [path.name for path in left] == ["recommendations_model_2_3.tsv"]
+
+
+def test_a_list_on_the_terminal_says_what_is_next(tartarus: Command, predicted: World) -> None:
+    users_called(predicted, ODD)
+    shown = tartarus("recommend", "model_1", "--user", "it's; [red]", "-w", predicted.root)
+    assert "new items for user it's; [red]" in shown.out
+    assert "The first 10 of 12 test items." in shown.out
+    assert "Next: tartarus recommend model_1 --item test-" in shown.out
+
+
+def test_a_table_that_fails_is_not_there(tmp_path: Path) -> None:
+    import polars as pl
+
+    for form in ("csv", "tsv", "trec", "parquet"):
+        with suppress(KeyboardInterrupt), writing_table(tmp_path / "x", form) as put:
+            put(pl.DataFrame({"a": [1]}))
+            raise KeyboardInterrupt
+    assert not [*tmp_path.iterdir()]
