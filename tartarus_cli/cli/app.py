@@ -15,6 +15,7 @@ from tartarus_cli.cli.init import init
 from tartarus_cli.cli.patches import patches
 from tartarus_cli.cli.predict import predict
 from tartarus_cli.cli.run import run
+from tartarus_cli.cli.split import split
 from tartarus_cli.cli.text import text
 from tartarus_cli.cli.train import train
 
@@ -38,7 +39,7 @@ def tartarus(*, version: Version = False) -> None:
     """Run deep-learning experiments on audio and text: recommendation and genre classification."""
 
 
-for command in (init, check_data, patches, text, train, predict, evaluate, compare, run):
+for command in (init, check_data, split, patches, text, train, predict, evaluate, compare, run):
     app.command()(explained(command))
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(models.app, name="models")

@@ -16,6 +16,7 @@ from tartarus_cli.cli.render.models import (
 )
 from tartarus_cli.cli.render.patches import drawn, patches_made
 from tartarus_cli.cli.render.progress import Watching
+from tartarus_cli.cli.render.split import split_made
 from tartarus_cli.cli.render.text import text_features
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "predicted",
     "predicted_new",
     "slices",
+    "split_made",
     "text_features",
     "trained",
     "version",
