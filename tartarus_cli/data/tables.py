@@ -283,7 +283,7 @@ def time_of(table: Table, name: str) -> pl.Expr:
     if not isinstance(kind, pl.String):
         return number_of(table, name)
     first = table.scan().select(pl.col(name).drop_nulls().first()).collect()[name]
-    if first.cast(pl.Float64, strict=False).is_finite().all():
+    if first.null_count() or first.cast(pl.Float64, strict=False).is_not_null().all():
         return number_of(table, name)
     for form in TIMES:
         if first.str.to_datetime(form, strict=False).is_not_null().all():

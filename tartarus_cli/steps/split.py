@@ -140,8 +140,8 @@ def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNW
     tables = {
         name: path for name, path in (("plays", asked.plays), ("labels", asked.labels)) if path
     }
-    hashes = {name: digest(path) for name, path in tables.items()}
     gathered = gather(asked.plays, asked.labels, _names(asked), listed, progress)
+    hashes = {name: digest(path) for name, path in tables.items()}
     material, stages = filtered(gathered.material, asked.filters, listed=listed is not None)
     stages = [*gathered.stages, *stages]
     with progress.task("dividing and writing", 2) as task:
