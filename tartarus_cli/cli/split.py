@@ -21,7 +21,10 @@ class By(StrEnum):
 
 def _column(name: str, of: str) -> Any:
     return typer.Option(
-        name, metavar="NAME", help=f"The column of {of}; else told by its name.", show_default=False
+        name,
+        metavar="NAME",
+        help=f"The column of {of}. Guessed where its name leaves no doubt.",
+        show_default=False,
     )
 
 
@@ -92,7 +95,9 @@ def split(
     item: Annotated[str | None, _column("--item", "items")] = None,
     count: Annotated[str | None, _column("--count", "numbers of plays")] = None,
     time: Annotated[str | None, _column("--time", "times, for --by time")] = None,
-    artist: Annotated[str | None, _column("--artist", "artists, to tell those in two sets")] = None,
+    artist: Annotated[
+        str | None, _column("--artist", "artists, for --by artist or to count those in two sets")
+    ] = None,
     label: Annotated[str | None, _column("--label", "labels")] = None,
     wide: Wide = False,
     no_header: NoHeader = False,
