@@ -39,8 +39,10 @@ class Kind(StrEnum):
     USER_FACTORS = "user factors"
     TEST_MATRIX = "truth"
     TRAIN_MATRIX = "train plays"
+    VAL_MATRIX = "val plays"
     USERS = "user ids"
     LABELS = "class names"
+    SPLIT = "how the sets were made"
     FEATURES = "features"
     VOCABULARY = "vocabulary"
     WORD_VECTORS = "word vectors"
@@ -99,8 +101,10 @@ LAYOUTS = (
     Layout(Kind.USER_FACTORS, "datasets", ("user_factors_{fact}_{dim}_{dataset}.npy",)),
     Layout(Kind.TEST_MATRIX, "datasets", ("matrix_test_{dataset}.npz",)),
     Layout(Kind.TRAIN_MATRIX, "datasets", ("matrix_train_{dataset}.npz",)),
+    Layout(Kind.VAL_MATRIX, "datasets", ("matrix_val_{dataset}.npz",)),
     Layout(Kind.USERS, "datasets", ("users_index_{dataset}.tsv",)),
     Layout(Kind.LABELS, "datasets", ("genre_labels_{dataset}.tsv",)),
+    Layout(Kind.SPLIT, "datasets", ("split_{dataset}.json",)),
     Layout(Kind.FEATURES, "datasets/train_data", ("X_{split}_{setting}_{dataset}.{ext}",)),
     Layout(Kind.VOCABULARY, "datasets/train_data", ("{setting}_{dataset}.vocabulary.json",)),
     Layout(Kind.WORD_VECTORS, "datasets/train_data", ("embedding_{setting}_{dataset}.npy",)),

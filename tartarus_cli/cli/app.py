@@ -17,6 +17,7 @@ from tartarus_cli.cli.patches import patches
 from tartarus_cli.cli.predict import predict
 from tartarus_cli.cli.recommend import recommend
 from tartarus_cli.cli.run import run
+from tartarus_cli.cli.split import split
 from tartarus_cli.cli.text import text
 from tartarus_cli.cli.train import train
 
@@ -43,6 +44,7 @@ def tartarus(*, version: Version = False) -> None:
 for command in (
     init,
     check_data,
+    split,
     patches,
     text,
     train,

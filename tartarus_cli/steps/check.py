@@ -28,7 +28,7 @@ from tartarus_cli.data.checks.presence import (
     is_recommendation,
 )
 from tartarus_cli.data.checks.report import Problem, Report
-from tartarus_cli.data.checks.truth import check_listening
+from tartarus_cli.data.checks.truth import LISTENING, check_listening
 from tartarus_cli.data.patches import AGAIN
 from tartarus_cli.errors import DataError, RequestError, TartarusError, nearest, shown
 from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
@@ -256,7 +256,7 @@ def _check_files(
     if is_recommendation(inventory, dataset):
         check_users(facts.checked, report)
     for file in one_each:
-        if file.kind in (Kind.TEST_MATRIX, Kind.TRAIN_MATRIX):
+        if file.kind in LISTENING:
             matrix = check_listening(file, counts.rows(file), counts.users(facts.checked), report)
             facts.truth = matrix if file.kind is Kind.TEST_MATRIX else facts.truth
     return facts
@@ -343,8 +343,7 @@ class _Counts:
         if file.kind is Kind.USER_FACTORS:
             people = is_recommendation(self.inventory, self.dataset)
             return self.named_users if people else self.classes
-        split = {Kind.TEST_MATRIX: "test", Kind.TRAIN_MATRIX: "train"}.get(file.kind, "")
-        return self.items.get(split)
+        return self.items.get(LISTENING.get(file.kind, ""))
 
     def users(self, checked: Sequence[Checked]) -> int | None:
         rows = [c.matrix.shape[0] for c in checked if c.file.kind is Kind.USER_FACTORS]

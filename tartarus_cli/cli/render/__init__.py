@@ -17,6 +17,7 @@ from tartarus_cli.cli.render.models import (
 from tartarus_cli.cli.render.patches import drawn, patches_made
 from tartarus_cli.cli.render.playlists import ListForm, exported, recommended
 from tartarus_cli.cli.render.progress import Watching
+from tartarus_cli.cli.render.split import split_made
 from tartarus_cli.cli.render.text import text_features
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "predicted_new",
     "recommended",
     "slices",
+    "split_made",
     "text_features",
     "trained",
     "version",

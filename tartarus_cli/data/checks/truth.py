@@ -7,6 +7,8 @@ from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.data.checks.report import Report
 from tartarus_cli.workspace import DataFile, Kind
 
+LISTENING = {Kind.TRAIN_MATRIX: "train", Kind.VAL_MATRIX: "val", Kind.TEST_MATRIX: "test"}
+
 
 def check_listening(
     file: DataFile, items: int | None, users: int | None, report: Report
@@ -16,7 +18,7 @@ def check_listening(
     Parameters
     ----------
     file
-        ``matrix_test_…`` or ``matrix_train_…``.
+        ``matrix_test_…``, ``matrix_val_…`` or ``matrix_train_…``.
     items, users
         How many there should be, if that is known.
     report
@@ -39,7 +41,7 @@ def _check_shape(
     if all(want in (None, have) for have, want in zip(found, expected, strict=True)):
         return
     turned = all(want in (None, have) for have, want in zip(found[::-1], expected, strict=True))
-    split = "test" if file.kind is Kind.TEST_MATRIX else "train"
+    split = LISTENING[file.kind]
     sizes = " × ".join("?" if n is None else f"{n:,}" for n in expected)
     report.error(
         file.path,

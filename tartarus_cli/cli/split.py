@@ -1,0 +1,144 @@
+"""``tartarus split``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tartarus_cli.cli import render
+from tartarus_cli.cli.options import Json, Root, Seed
+
+
+class By(StrEnum):
+    """How items are divided."""
+
+    ITEM = "item"
+    ARTIST = "artist"
+    TIME = "time"
+    LABEL = "label"
+
+
+def _column(name: str, of: str) -> Any:
+    return typer.Option(
+        name,
+        metavar="NAME",
+        help=f"The column of {of}. Guessed where its name leaves no doubt.",
+        show_default=False,
+    )
+
+
+def _least(name: str, of: str) -> Any:
+    return typer.Option(name, metavar="N", min=1, help=of, show_default=False)
+
+
+def _ids(name: str) -> Any:
+    return typer.Option(
+        f"--{name}-ids",
+        metavar="FILE",
+        help=f"The ids of the {name} items, one a line, instead of drawing them.",
+        show_default=False,
+    )
+
+
+Name = Annotated[str, typer.Argument(metavar="DATASET", help="What the dataset will be called.")]
+PlaysTable = Annotated[
+    Path | None,
+    typer.Option(
+        "--plays",
+        metavar="FILE",
+        help="Who played what, a row a play or a count: .csv, .tsv (also .gz) or .parquet.",
+    ),
+]
+LabelsTable = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels", metavar="FILE", help="Which item has which label: one row a label, or --wide."
+    ),
+]
+Wide = Annotated[
+    bool, typer.Option("--wide", help="The table of labels has one column a label, of 0 and 1.")
+]
+NoHeader = Annotated[
+    bool,
+    typer.Option(
+        "--no-header",
+        help="The first line holds no names: columns are called 1, 2, …; user, item, count.",
+    ),
+]
+Division = Annotated[
+    By | None,
+    typer.Option(
+        "--by",
+        help="item: drawn (default); artist: no artist in two sets; time: the newest are test; "
+        "label: each label in proportion (default for labels).",
+        show_default=False,
+    ),
+]
+Share = Annotated[
+    float | None,
+    typer.Option("--test", metavar="SHARE", min=0, max=1, help="Share of the test items (0.2)."),
+]
+ValShare = Annotated[
+    float | None,
+    typer.Option("--val", metavar="SHARE", min=0, max=1, help="Share of the val items (0.1)."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Make a dataset anew that is there already.")]
+
+
+def split(
+    dataset: Name,
+    *,
+    plays: PlaysTable = None,
+    labels: LabelsTable = None,
+    user: Annotated[str | None, _column("--user", "users")] = None,
+    item: Annotated[str | None, _column("--item", "items")] = None,
+    count: Annotated[str | None, _column("--count", "numbers of plays")] = None,
+    time: Annotated[str | None, _column("--time", "times, for --by time")] = None,
+    artist: Annotated[
+        str | None, _column("--artist", "artists, for --by artist or to count those in two sets")
+    ] = None,
+    label: Annotated[str | None, _column("--label", "labels")] = None,
+    wide: Wide = False,
+    no_header: NoHeader = False,
+    min_plays: Annotated[int | None, _least("--min-plays", "Least plays of a pair.")] = None,
+    min_users: Annotated[int | None, _least("--min-users", "Least users of an item.")] = None,
+    min_items: Annotated[int | None, _least("--min-items", "Least items of a user.")] = None,
+    core: Annotated[int | None, _least("--core", "Both, until it holds for all (k-core).")] = None,
+    min_items_per_label: Annotated[
+        int | None, _least("--min-items-per-label", "Least items of a label.")
+    ] = None,
+    by: Division = None,
+    test: Share = None,
+    val: ValShare = None,
+    train_ids: Annotated[Path | None, _ids("train")] = None,
+    val_ids: Annotated[Path | None, _ids("val")] = None,
+    test_ids: Annotated[Path | None, _ids("test")] = None,
+    force: Force = False,
+    seed: Seed = None,
+    workspace: Root = None,
+    json: Json = False,
+) -> None:
+    """Make a dataset from a table of plays or labels: ids, matrices, and sets of cold items."""
+    from tartarus_cli.steps import split as step
+    from tartarus_cli.steps.experiments import seed_of
+    from tartarus_cli.steps.split_material import Filters, Names
+    from tartarus_cli.workspace import open_workspace
+
+    root = open_workspace(workspace)
+    lists = {"train": train_ids, "val": val_ids, "test": test_ids}
+    asked = step.SplitRequest(
+        dataset=dataset,
+        plays=plays,
+        labels=labels,
+        names=Names(user, item, count, time, artist, label, wide=wide, header=not no_header),
+        filters=Filters(min_items_per_label, min_plays, min_users, min_items, core),
+        by=step.By(by) if by else None,
+        val=val,
+        test=test,
+        lists={name: path for name, path in lists.items() if path},
+        seed=seed_of(root, seed),
+        force=force,
+    )
+    made = step.split(root, asked, progress=render.Watching())
+    render.split_made(root, made, json=json)

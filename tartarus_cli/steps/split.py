@@ -1,0 +1,368 @@
+"""Make a dataset from a table: who played what, or which item has which labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tartarus_cli.data.filters import Pairs
+from tartarus_cli.data.ids import read_ids
+from tartarus_cli.data.splitting import Shares, by_group, by_item, by_label, by_time
+from tartarus_cli.data.tables import Ids
+from tartarus_cli.errors import DataError, FileError, RequestError, shown
+from tartarus_cli.files import digest
+from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.signals import between_steps
+from tartarus_cli.steps.split_files import SplitFiles, check_place, others_of, write_split
+from tartarus_cli.steps.split_material import Filters, Material, Names, Stage, filtered, gather
+from tartarus_cli.workspace import SPLITS, Workspace
+
+
+class By(StrEnum):
+    """How items are divided."""
+
+    ITEM = "item"
+    ARTIST = "artist"
+    TIME = "time"
+    LABEL = "label"
+
+
+@dataclass(frozen=True)
+class SplitRequest:
+    """What is asked for."""
+
+    dataset: str
+    plays: Path | None = None
+    labels: Path | None = None
+    names: Names = field(default_factory=Names)
+    filters: Filters = field(default_factory=Filters)
+    by: By | None = None  # label for labels alone, else item
+    val: float | None = None
+    test: float | None = None
+    lists: Mapping[str, Path] = field(default_factory=dict)  # set → ids, instead of drawing them
+    seed: int = 0
+    force: bool = False  # take the place of a dataset that is there
+
+    @property
+    def way(self) -> By:
+        """How items are divided, if not by lists."""
+        return self.by or (By.ITEM if self.plays else By.LABEL)
+
+    @property
+    def shares(self) -> Shares:
+        """How much goes where."""
+        val, test = self.val, self.test
+        return Shares(0.1 if val is None else val, 0.2 if test is None else test)
+
+
+@dataclass(frozen=True)
+class SetSize:
+    """One of the sets."""
+
+    items: int
+    users: int | None = None  # that have one of its items
+    pairs: int | None = None
+    plays: float | None = None
+    density: float | None = None  # pairs, of all items times all users
+    labels: int | None = None  # that one of its items has
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """What ties the sets together, and what cannot be learnt from train."""
+
+    items_in_two_sets: int
+    artists_in_two_sets: int | None  # None: artists are not known
+    users_without_train_items: int | None
+    users_without_test_items: int | None
+    items_without_users: int | None
+    items_without_labels: int | None
+    labels_without_train_items: list[str] | None
+    labels_without_test_items: list[str] | None
+
+
+@dataclass(frozen=True)
+class Split:
+    """What was made."""
+
+    dataset: str
+    seed: int
+    by: str  # or "lists"
+    shares: dict[str, float] | None  # asked for; None for lists
+    read: list[dict[str, Any]]  # each table, with its hash and columns
+    filters: dict[str, Any]
+    stages: list[Stage]  # how much was left after each filter
+    users: int | None
+    labels: int | None
+    sets: dict[str, SetSize]
+    leakage: Leakage
+    version: str
+    files: list[Path]
+    made_before: list[Path]  # other files of the dataset, whose rows may be of other items
+
+
+def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNWATCHED) -> Split:
+    """Read tables, leave out what is rare, divide the items, and write the files of a dataset.
+
+    The same tables and seed give the same files, in whatever order the rows are.
+
+    Parameters
+    ----------
+    workspace
+        Where the dataset is written.
+    asked
+        The tables, the filters, and how to divide.
+    progress
+        Told of the rows read, and of what may be a mistake.
+
+    Raises
+    ------
+    RequestError
+        If options contradict each other, the dataset is there already, or cannot be called so.
+    FileError
+        If a table or a list is damaged.
+    DataError
+        If nothing is left to divide.
+    """
+    _check(asked)
+    check_place(workspace, asked.dataset, force=asked.force)
+    lists = _lists(asked)
+    listed = None if lists is None else [item for ids in lists.values() for item in ids]
+    tables = {
+        name: path for name, path in (("plays", asked.plays), ("labels", asked.labels)) if path
+    }
+    gathered = gather(asked.plays, asked.labels, _names(asked), listed, progress)
+    hashes = {name: digest(path) for name, path in tables.items()}
+    material, stages = filtered(gathered.material, asked.filters, listed=listed is not None)
+    stages = [*gathered.stages, *stages]
+    with progress.task("dividing and writing", 2) as task:
+        sets = _divided(material, asked, lists)
+        task.advance()
+        read = [
+            {"table": name, "file": str(path), "bytes": path.stat().st_size}
+            | {"blake2b": hashes[name]}
+            | asdict(gathered.columns[name])
+            for name, path in tables.items()
+        ]
+        made = _made(workspace, asked, material, sets, (read, stages))
+        write_split(SplitFiles(workspace, asked.dataset), material, sets, _manifest(made))
+        task.advance()
+    _warn(made, progress)
+    return made
+
+
+def _names(asked: SplitRequest) -> Names:
+    """Ask for the columns of artists and times where they are needed."""
+    return asked.names.needing(artist=asked.way is By.ARTIST, time=asked.way is By.TIME)
+
+
+def _check(asked: SplitRequest) -> None:
+    names, shares, way = asked.names, asked.shares, asked.way
+    drawn = asked.by is not None or asked.val is not None or asked.test is not None
+    faults = {
+        "there is neither --plays nor --labels": not (asked.plays or asked.labels),
+        "--by label needs --labels": way is By.LABEL and not asked.labels,
+        "--by time needs --plays": way is By.TIME and not asked.plays,
+        "--wide and --min-items-per-label need --labels": not asked.labels
+        and (names.wide or asked.filters.items_per_label is not None),
+        "--wide and --label exclude each other": names.wide and names.label is not None,
+        "--min-plays, --min-users, --min-items and --core need --plays": not asked.plays
+        and asked.filters.of_plays,
+        "--train-ids and --test-ids belong together": bool(asked.lists)
+        and not {"train", "test"} <= {*asked.lists},
+        "--by, --test and --val say nothing where lists of ids do": bool(asked.lists) and drawn,
+        "--val and --test are shares that leave something to train": shares.val + shares.test >= 1,
+        "--test is a share above 0": shares.test <= 0,
+        "--val is a share, or 0": not 0 <= shares.val < 1,
+    }
+    for fault, is_one in faults.items():
+        if is_one:
+            raise RequestError(fault, hint="See 'tartarus split --help'.")
+
+
+def _lists(asked: SplitRequest) -> dict[str, list[str]] | None:
+    """Read the lists of ids, in the order of the sets; no id may be in two."""
+    if not asked.lists:
+        return None
+    missing = next((path for path in asked.lists.values() if not path.is_file()), None)
+    if missing is not None:
+        msg = f"there is no file {missing}"
+        raise RequestError(msg, hint="Name a list of ids, one a line.")
+    lists = {name: read_ids(asked.lists[name]) for name in SPLITS if name in asked.lists}
+    where: dict[str, str] = {}
+    for name, ids in lists.items():
+        twice = next((item for item in ids if item in where), None)
+        if twice is not None:
+            raise FileError(
+                asked.lists[name],
+                found=f"{twice!r}, which is in {shown(asked.lists[where[twice]])} too",
+                expected="each id in one list alone",
+                hint="Take it out of one of the lists.",
+            )
+        where |= dict.fromkeys(ids, name)
+    return lists
+
+
+def _divided(
+    material: Material, asked: SplitRequest, lists: Mapping[str, list[str]] | None
+) -> dict[str, NDArray[np.int64]]:
+    """Return which items each set has, in the order of its rows."""
+    if lists is not None:
+        places = {name: material.places(ids) for name, ids in lists.items()}
+        sets = {name: rows[rows >= 0] for name, rows in places.items()}
+    else:
+        drawn = _drawn(material, asked)
+        rows = [np.flatnonzero(drawn == number) for number in range(len(SPLITS))]
+        sets = dict(zip(SPLITS, rows, strict=True))
+        if not asked.shares.val:
+            del sets["val"]
+    for name, items in sets.items():
+        if not len(items):
+            msg = f"{name} would hold no item, of {len(material.items):,}"
+            hint = "Ask for other shares or filters; or divide in another way."
+            raise DataError(msg, hint=hint)
+    return sets
+
+
+def _drawn(material: Material, asked: SplitRequest) -> NDArray[np.int8]:
+    shares, seed, items = asked.shares, asked.seed, len(material.items)
+    if shares.sizes(items)[0] < 1:
+        msg = f"{items:,} items are too few to be divided"
+        raise DataError(msg, hint="Ask for fewer filters, or name a larger table.")
+    if asked.way is By.ARTIST and material.artists is not None:
+        return by_group(material.artists.astype(str), shares, seed=seed)
+    if asked.way is By.TIME and material.first is not None:
+        return by_time(material.first, shares, seed=seed)
+    if asked.way is By.LABEL and material.has is not None:
+        with between_steps() as check:
+            return by_label(material.has, shares, seed=seed, check=check)
+    return by_item(items, shares, seed=seed)
+
+
+def _made(
+    workspace: Workspace,
+    asked: SplitRequest,
+    material: Material,
+    sets: Mapping[str, NDArray[np.int64]],
+    before: tuple[list[dict[str, Any]], list[Stage]],
+) -> Split:
+    pairs, has = material.pairs, material.has
+    files = SplitFiles(workspace, asked.dataset)
+    paths = files.all(tuple(sets), plays=pairs is not None, labels=material.labels)
+    return Split(
+        dataset=asked.dataset,
+        seed=asked.seed,
+        by="lists" if asked.lists else asked.way.value,
+        shares=None if asked.lists else asdict(asked.shares),
+        read=before[0],
+        filters=asdict(asked.filters),
+        stages=before[1],
+        users=None if pairs is None else pairs.users,
+        labels=None if has is None else len(material.labels),
+        sets={name: _size(material, items) for name, items in sets.items()},
+        leakage=_leakage(material, sets),
+        version=version("tartarus-cli"),
+        files=paths,
+        made_before=others_of(workspace, asked.dataset, paths),
+    )
+
+
+def _size(material: Material, items: NDArray[np.int64]) -> SetSize:
+    pairs, has = material.pairs, material.has
+    labels = None if has is None else int(np.count_nonzero(_with_label(has, items)))
+    if pairs is None:
+        return SetSize(len(items), labels=labels)
+    within = pairs.where(_among(pairs, items))
+    plays = within.count.sum(dtype=np.float64).item()
+    return SetSize(
+        items=len(items),
+        users=int(np.count_nonzero(within.per_user)),
+        pairs=len(within.count),
+        plays=int(plays) if plays.is_integer() else plays,
+        density=len(within.count) / max(len(items) * pairs.users, 1),
+        labels=labels,
+    )
+
+
+def _among(pairs: Pairs, items: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each pair is of one of some items."""
+    wanted = np.zeros(pairs.items, np.bool_)
+    wanted[items] = True
+    return np.asarray(wanted[pairs.item])
+
+
+def _with_label(has: csr_array, items: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many of some items have each label."""
+    return np.asarray(np.bincount(has[items].indices, minlength=has.shape[1]))
+
+
+def _leakage(material: Material, sets: Mapping[str, NDArray[np.int64]]) -> Leakage:
+    everyone = np.concatenate([*sets.values()])
+    pairs, has, artists = material.pairs, material.has, material.artists
+    users = {
+        name: None
+        if pairs is None
+        else int(np.count_nonzero(pairs.where(_among(pairs, sets[name])).per_user == 0))
+        for name in ("train", "test")
+    }
+    lacking = {
+        name: None
+        if has is None
+        else [material.labels[n] for n in np.flatnonzero(_with_label(has, sets[name]) == 0)]
+        for name in ("train", "test")
+    }
+    return Leakage(
+        items_in_two_sets=len(everyone) - len(np.unique(everyone)),
+        artists_in_two_sets=None if artists is None else _shared(artists, sets),
+        users_without_train_items=users["train"],
+        users_without_test_items=users["test"],
+        items_without_users=None if pairs is None else int((pairs.per_item[everyone] == 0).sum()),
+        items_without_labels=None if has is None else int((np.diff(has.indptr) == 0).sum()),
+        labels_without_train_items=lacking["train"],
+        labels_without_test_items=lacking["test"],
+    )
+
+
+def _shared(artists: Ids, sets: Mapping[str, NDArray[np.int64]]) -> int:
+    """Return how many artists have items in two sets; those that nobody named do not count."""
+    found = Counter(artist for items in sets.values() for artist in {*artists[items].tolist()})
+    return sum(count > 1 for artist, count in found.items() if artist)
+
+
+def _manifest(made: Split) -> dict[str, Any]:
+    """Return what is kept with the dataset."""
+    kept = asdict(made)
+    kept["files"] = [path.name for path in made.files]
+    del kept["made_before"]
+    return kept
+
+
+def _warn(made: Split, progress: Progress) -> None:
+    leakage = made.leakage
+    told = {
+        "users have no train item: their factors say nothing": leakage.users_without_train_items,
+        "users have no test item: they count as 0 in the mean": leakage.users_without_test_items,
+        "listed items have no user": leakage.items_without_users,
+        "listed items have no label": leakage.items_without_labels,
+        "labels have no train item: they cannot be learnt": leakage.labels_without_train_items,
+        "labels have no test item: nothing is told of them": leakage.labels_without_test_items,
+        "artists have items in two sets (--by artist keeps each in one)": (
+            leakage.artists_in_two_sets
+        ),
+        "other files of the dataset were there before: their rows may be of other items": (
+            made.made_before
+        ),
+    }
+    for what, found in told.items():
+        count = len(found) if isinstance(found, list) else found
+        if count:
+            progress.warn(f"{count:,} {what}")

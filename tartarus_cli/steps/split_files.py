@@ -1,0 +1,171 @@
+"""Write the files of a split together, and see to what was there before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tartarus_cli.data.filters import Pairs
+from tartarus_cli.errors import RequestError, shown
+from tartarus_cli.files import locked, remove_leftovers, replacing
+from tartarus_cli.signals import between_steps
+from tartarus_cli.steps.split_material import Material
+from tartarus_cli.workspace import DataFile, Kind, Workspace, explain
+
+BLOCK = 4096  # items whose classes are written at once
+MATRICES = {"train": Kind.TRAIN_MATRIX, "val": Kind.VAL_MATRIX, "test": Kind.TEST_MATRIX}
+LISTS = (Kind.AUDIO_LIST, Kind.TEXT_LIST, Kind.AUDIO_ERRORS)  # that know items by their ids
+OURS = (Kind.ITEMS, Kind.USERS, Kind.LABELS, Kind.SPLIT, *MATRICES.values())
+
+Sets = Mapping[str, NDArray[np.int64]]  # set → items
+
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """Where everything is written."""
+
+    workspace: Workspace
+    dataset: str
+
+    def place(self, kind: Kind, **fields: str) -> Path:
+        """Return the place of one file."""
+        return self.workspace.place(kind, dataset=self.dataset, **fields)
+
+    def classes(self, split: str, count: int) -> Path:
+        """Return the place of the classes of one set."""
+        return self.place(Kind.TARGETS, split=split, fact="class", dim=str(count))
+
+    def all(self, sets: Sequence[str], *, plays: bool, labels: Sequence[str]) -> list[Path]:
+        """List what is written, the manifest last."""
+        files = [self.place(Kind.ITEMS, split=name) for name in sets]
+        if plays:
+            files += [self.place(Kind.USERS), *(self.place(MATRICES[name]) for name in sets)]
+        if labels:
+            files += [self.place(Kind.LABELS)]
+            files += [self.classes(name, len(labels)) for name in sets]
+        return [*files, self.place(Kind.SPLIT)]
+
+
+def check_place(workspace: Workspace, dataset: str, *, force: bool) -> None:
+    """Make sure that a dataset can be written under a name.
+
+    Raises
+    ------
+    RequestError
+        If it cannot be called so, or is there already.
+    """
+    place = workspace.place(Kind.ITEMS, split="train", dataset=dataset)
+    read = explain(place, "datasets") if place.parent == workspace.data / "datasets" else None
+    fits = dataset.strip() == dataset and dataset.isprintable() and len(dataset.encode()) < 100
+    if read is None or read.dataset != dataset or not fits or dataset[0] in ".-":
+        msg = f"a dataset cannot be called {dataset!r}"
+        hint = "Take a short name without _ and /, that begins with a letter or a number."
+        raise RequestError(msg, hint=hint)
+    there = _files(workspace, dataset)
+    if there and not force:
+        msg = f"there is a dataset {dataset} already: {shown(there[0].path)}"
+        raise RequestError(msg, hint="Choose another name; or say --force, to make it anew.")
+    inventory = workspace.scan()
+    for file in there:
+        if _is_ours(file) and not inventory.is_canonical(file):
+            msg = f"{shown(file.path)} has an old name or place, and would stay beside the new one"
+            raise RequestError(msg, hint="Move it away, or choose another name.")
+
+
+def others_of(workspace: Workspace, dataset: str, written: Sequence[Path]) -> list[Path]:
+    """List the files of a dataset that a split does not write, but whose rows it decides on."""
+    return [
+        file.path
+        for file in _files(workspace, dataset)
+        if file.path not in written and not _is_ours(file)
+    ]
+
+
+def write_split(
+    files: SplitFiles, material: Material, sets: Sets, manifest: dict[str, Any]
+) -> None:
+    """Write everything, then let all files take their places, the manifest last.
+
+    What an older split left, and this one does not write, is deleted.
+    """
+    place = files.place(Kind.SPLIT)
+    written = files.all(tuple(sets), plays=material.pairs is not None, labels=material.labels)
+    with locked(place.with_name(f".making_{place.name}.lock")), between_steps() as check:
+        remove_leftovers(place.parent, {path.name for path in written})
+        with ExitStack() as stack:  # the first that is entered takes its place last
+            text = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
+            stack.enter_context(replacing(place)).write_text(text, "utf-8", newline="\n")
+            for name, items in sets.items():
+                check()
+                ids = stack.enter_context(replacing(files.place(Kind.ITEMS, split=name)))
+                _write_lines(ids, material.items[items])
+                _write_set(stack, files, material, name, items)
+            if material.pairs is not None:
+                users = stack.enter_context(replacing(files.place(Kind.USERS)))
+                _write_lines(users, material.users)
+            if material.labels:
+                labels = stack.enter_context(replacing(files.place(Kind.LABELS)))
+                _write_lines(labels, material.labels)
+            check()
+            place.unlink(missing_ok=True)
+        for file in _files(files.workspace, files.dataset):
+            if _is_ours(file) and file.path not in written:
+                file.path.unlink()
+
+
+def _write_set(
+    stack: ExitStack,
+    files: SplitFiles,
+    material: Material,
+    name: str,
+    items: NDArray[np.int64],
+) -> None:
+    from scipy.sparse import save_npz
+
+    if material.pairs is not None:
+        beside = stack.enter_context(replacing(files.place(MATRICES[name])))
+        matrix = _matrix(material.pairs, items)
+        with beside.open("wb") as file:  # a name would get another ending
+            save_npz(file, matrix, compressed=False)
+    if material.has is not None and material.labels:
+        beside = stack.enter_context(replacing(files.classes(name, len(material.labels))))
+        _write_classes(beside, csr_array(material.has[items]))
+
+
+def _matrix(pairs: Pairs, items: NDArray[np.int64]) -> csr_array:
+    """Return the plays of some items, ``(items, users)``."""
+    starts = np.concatenate([[0], np.cumsum(pairs.per_item)])
+    everything = csr_array((pairs.count, pairs.user, starts), shape=(pairs.items, pairs.users))
+    return csr_array(everything[items])
+
+
+def _write_classes(path: Path, has: csr_array) -> None:
+    """Write 1 where an item has a class, else 0; ``(items, classes)`` float32."""
+    rows = open_memmap(path, "w+", np.float32, has.shape)
+    for start in range(0, has.shape[0], BLOCK):
+        rows[start : start + BLOCK] = has[start : start + BLOCK].toarray()
+    rows.flush()
+
+
+def _write_lines(path: Path, lines: Sequence[str] | NDArray[np.object_]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def _files(workspace: Workspace, dataset: str) -> list[DataFile]:
+    inventory = workspace.scan()
+    found = [file for file in inventory.files if file.dataset == dataset]
+    return [file for file in found if file.kind not in LISTS]
+
+
+def _is_ours(file: DataFile) -> bool:
+    return file.kind in OURS or (file.kind is Kind.TARGETS and file.fields["fact"] == "class")

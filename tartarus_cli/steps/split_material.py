@@ -1,0 +1,410 @@
+"""What a dataset is made of: items with their plays or labels, and what is left of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tartarus_cli.data.filters import Pairs, Size, core, least_items, least_plays, least_users
+from tartarus_cli.data.label_table import LabelColumns, Labels, read_labels
+from tartarus_cli.data.plays import PlayColumns, Plays, read_plays
+from tartarus_cli.data.tables import Codes, Ids, Table, open_table, places_of
+from tartarus_cli.errors import DataError, RequestError, shown
+from tartarus_cli.progress import Progress
+
+USER = ("user", "userid", "listener", "listenerid", "profile", "profileid")
+ITEM = ("item", "itemid", "song", "songid", "track", "trackid", "album", "albumid", "recording")
+COUNT = ("count", "plays", "playcount", "listens", "listencount")
+TIME = ("time", "timestamp", "date", "datetime", "listenedat", "playedat")
+ARTIST = ("artist", "artistid", "artistname")
+LABEL = ("label", "genre", "tag", "class")
+
+
+@dataclass(frozen=True)
+class Names:
+    """Columns that the user named; the others are guessed."""
+
+    user: str | None = None
+    item: str | None = None
+    count: str | None = None
+    time: str | None = None
+    artist: str | None = None
+    label: str | None = None
+    wide: bool = False  # one column a label
+    header: bool = True  # whether the first line names the columns
+    needed: frozenset[str] = frozenset()  # of artist and time
+
+    def needing(self, *, artist: bool, time: bool) -> Names:
+        """Ask for columns that may otherwise be missing."""
+        asked = {"artist": artist, "time": time}
+        return replace(self, needed=frozenset(name for name, is_ in asked.items() if is_))
+
+    def of_plays(self, table: Table) -> PlayColumns:
+        """Say which column holds what.
+
+        Raises
+        ------
+        RequestError
+            If a column does not exist, or cannot be told.
+        """
+        if not table.header:
+            first, second, *others = [*table.columns, "", ""]
+            count = self.count or ("3" if others[:1] == ["3"] else None)
+            replaced = replace(self, user=self.user or first, item=self.item or second, count=count)
+            return replaced._of_plays(table)
+        return self._of_plays(table)
+
+    def _of_plays(self, table: Table) -> PlayColumns:
+        return _distinct(
+            table,
+            PlayColumns(
+                user=_required(table, "user", self.user, USER),
+                item=_required(table, "item", self.item, ITEM),
+                count=_optional(table, "count", self.count, COUNT),
+                time=self._if_needed(table, "time", self.time, TIME),
+                artist=self._if_needed(table, "artist", self.artist, ARTIST),
+            ),
+        )
+
+    def of_labels(self, table: Table, *, alone: bool) -> LabelColumns:
+        """Say which column holds what; beside plays, artists are read from these.
+
+        Raises
+        ------
+        RequestError
+            If a column does not exist, or cannot be told.
+        """
+        return _distinct(
+            table,
+            LabelColumns(
+                item=_required(table, "item", self.item, ITEM),
+                label=None if self.wide else _required(table, "label", self.label, LABEL),
+                artist=self._if_needed(table, "artist", self.artist, ARTIST) if alone else None,
+            ),
+        )
+
+    def _if_needed(
+        self, table: Table, role: str, named: str | None, known: Sequence[str]
+    ) -> str | None:
+        if named is None and role not in self.needed:
+            return None
+        return _required(table, role, named, known)
+
+
+def _required(table: Table, role: str, named: str | None, known: Sequence[str]) -> str:
+    found = _optional(table, role, named, known)
+    if found is None:
+        msg = f"{shown(table.path)}: no column is called as that of the {role}"
+        hint = f"Say which it is: --{role} NAME. There are {', '.join(table.columns)}."
+        raise RequestError(msg, hint=hint)
+    return found
+
+
+def _optional(table: Table, role: str, named: str | None, known: Sequence[str]) -> str | None:
+    if named is not None:
+        return table.column(named, role, f"--{role}")
+    return table.guess(role, f"--{role}", known)
+
+
+Columns = TypeVar("Columns", PlayColumns, LabelColumns)
+
+
+def _distinct(table: Table, columns: Columns) -> Columns:
+    names = [name for name in vars(columns).values() if name is not None]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        msg = f"{shown(table.path)}: the column {twice} cannot be two things at once"
+        raise RequestError(msg, hint="Name another column (see --help).")
+    return columns
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is left out, in this order; None leaves out nothing."""
+
+    items_per_label: int | None = None
+    plays: int | None = None  # of a pair of user and item
+    users: int | None = None  # of an item
+    items: int | None = None  # of a user
+    core: int | None = None
+
+    @property
+    def of_plays(self) -> bool:
+        """Whether plays are filtered."""
+        return any(n is not None for n in (self.plays, self.users, self.items, self.core))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How much there was after a filter."""
+
+    after: str
+    items: int
+    users: int | None = None
+    pairs: int | None = None
+    plays: float | None = None
+    labels: int | None = None
+
+
+@dataclass(frozen=True)
+class Material:
+    """Items in the order of their ids, with what is known of them."""
+
+    items: Ids
+    users: Ids
+    pairs: Pairs | None
+    labels: list[str]
+    has: csr_array | None  # (items, labels)
+    first: NDArray[np.float64] | None = None
+    artists: Ids | None = None  # "" where unknown
+
+    def places(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Return where items stand; -1 where they do not."""
+        return places_of(ids, self.items).astype(np.int64)
+
+    def stage(self, after: str) -> Stage:
+        """Count what there is."""
+        size = None if self.pairs is None else Size.of(self.pairs)
+        labels = None if self.has is None else len(self.labels)
+        if size is None:
+            return Stage(after, len(self.items), labels=labels)
+        return Stage(after, size.items, size.users, size.pairs, size.plays, labels)
+
+    def keeping(self, kept: NDArray[np.bool_]) -> Material:
+        """Return some of the items, and the users that have one of them."""
+        pairs, users = self.pairs, self.users
+        if pairs is not None:
+            within = pairs.where(kept[pairs.item])
+            active = within.per_user > 0
+            users = users[active]
+            new_user, new_item = _renumbered(active), _renumbered(kept)
+            pairs = Pairs(
+                new_user[within.user],
+                new_item[within.item],
+                within.count,
+                users=len(users),
+                items=int(kept.sum()),
+            )
+        return replace(
+            self,
+            items=self.items[kept],
+            users=users,
+            pairs=pairs,
+            has=None if self.has is None else csr_array(self.has[np.flatnonzero(kept)]),
+            first=None if self.first is None else self.first[kept],
+            artists=None if self.artists is None else self.artists[kept],
+        )
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What was read."""
+
+    material: Material
+    stages: list[Stage]
+    columns: dict[str, PlayColumns | LabelColumns]
+
+
+def gather(
+    plays: Path | None,
+    labels: Path | None,
+    names: Names,
+    listed: Sequence[str] | None,
+    progress: Progress,
+) -> Gathered:
+    """Read the tables, and say of which items the dataset will be.
+
+    These are the listed ones, else all that have plays, or labels, or (of two tables) both.
+
+    Raises
+    ------
+    RequestError
+        If a table or a column does not exist.
+    FileError
+        If a row is damaged.
+    DataError
+        If no item is left.
+    """
+    columns: dict[str, PlayColumns | LabelColumns] = {}
+    opened = {n: open_table(p, header=names.header) for n, p in _named(plays, labels).items()}
+    if "plays" in opened:
+        columns["plays"] = play_columns = names.of_plays(opened["plays"])
+    if "labels" in opened:
+        alone = plays is None
+        columns["labels"] = label_columns = names.of_labels(opened["labels"], alone=alone)
+    for name, chosen in columns.items():
+        progress.say(_told(opened[name], chosen))
+    played, labelled, stages = None, None, []
+    if "plays" in opened:
+        played = read_plays(opened["plays"], play_columns, progress=progress)
+        stages.append(_all_of(played, None).stage(f"{played.rows:,} rows of plays"))
+        if played.blank:
+            progress.warn(f"{played.blank:,} empty rows of {shown(opened['plays'].path)}")
+    if "labels" in opened:
+        labelled = read_labels(opened["labels"], label_columns)
+        stages.append(_all_of(None, labelled).stage(f"{labelled.rows:,} rows of labels"))
+    material = _joined(played, labelled, listed)
+    if listed is not None or len(stages) == 2:
+        both = "items with plays and labels" if listed is None else "listed items"
+        stages.append(material.stage(both))
+    return Gathered(material, stages, columns)
+
+
+def _named(plays: Path | None, labels: Path | None) -> dict[str, Path]:
+    return {name: path for name, path in (("plays", plays), ("labels", labels)) if path}
+
+
+def _told(table: Table, columns: PlayColumns | LabelColumns) -> str:
+    of = ", ".join(f"{role} from {name!r}" for role, name in vars(columns).items() if name)
+    one = isinstance(columns, PlayColumns) and columns.count is None
+    wide = isinstance(columns, LabelColumns) and columns.label is None
+    rest = "; no column of counts: each row is one play" if one else ""
+    rest += "; every other column is a label" if wide else ""
+    return f"{shown(table.path)}: {of}{rest}"
+
+
+def _joined(
+    played: Plays | None, labelled: Labels | None, listed: Sequence[str] | None
+) -> Material:
+    """Put plays and labels side by side, for the items that the dataset is of."""
+    if listed is not None:
+        items = np.array(sorted(listed), object)
+    elif played is not None and labelled is not None:
+        items = np.array(sorted({*played.items} & {*labelled.items}), object)
+    else:
+        return _all_of(played, labelled)
+    made = Material(items, np.array([], object), None, [], None)
+    if played is not None:
+        alone = _all_of(played, None)
+        made = replace(made, users=alone.users, pairs=_onto(played, items))
+        if played.first is not None:
+            made = replace(made, first=_spread(played.first, played.items, items, np.inf))
+    if labelled is not None:
+        has = _labels_onto(labelled, items)
+        made = replace(made, labels=labelled.names, has=has)
+    source = played if played is not None else labelled
+    if source is not None and source.artists is not None:
+        made = replace(made, artists=_spread(source.artists, source.items, items, ""))
+    if not len(items):
+        msg = "no item has both plays and labels"
+        raise DataError(msg, hint="Their ids have to be the same in both tables: compare them.")
+    return made.keeping(np.ones(len(items), np.bool_))
+
+
+def _all_of(played: Plays | None, labelled: Labels | None) -> Material:
+    nobody = np.array([], object)
+    if played is not None:
+        pairs = Pairs(
+            played.user, played.item, played.count, users=len(played.users), items=len(played.items)
+        )
+        return Material(played.items, played.users, pairs, [], None, played.first, played.artists)
+    if labelled is None:
+        msg = "neither plays nor labels"
+        raise ValueError(msg)
+    return Material(
+        labelled.items, nobody, None, labelled.names, labelled.has, None, labelled.artists
+    )
+
+
+def _onto(played: Plays, items: Ids) -> Pairs:
+    """Renumber the items of plays; plays of others are left out."""
+    place = places_of(played.items, items)
+    kept = place[played.item] >= 0
+    return Pairs(
+        played.user[kept],
+        place[played.item[kept]],
+        played.count[kept],
+        users=len(played.users),
+        items=len(items),
+    )
+
+
+def _labels_onto(labelled: Labels, items: Ids) -> csr_array:
+    """Take the labels of some items; no label where nothing is known."""
+    place = places_of(items, labelled.items)
+    empty = csr_array((1, len(labelled.names)), dtype=labelled.has.dtype)
+    from scipy.sparse import vstack
+
+    with_nothing = csr_array(vstack([labelled.has, empty], format="csr"))
+    return csr_array(with_nothing[np.where(place < 0, labelled.has.shape[0], place)])
+
+
+def _spread(values: NDArray[Any], known: Ids, items: Ids, otherwise: float | str) -> NDArray[Any]:
+    place = places_of(items, known)
+    found = values[np.maximum(place, 0)]
+    found[place < 0] = otherwise
+    return found
+
+
+def _renumbered(kept: NDArray[np.bool_]) -> Codes:
+    return (np.cumsum(kept) - 1).astype(np.int32)
+
+
+def filtered(material: Material, filters: Filters, *, listed: bool) -> tuple[Material, list[Stage]]:
+    """Leave out what is rare, and whatever has nothing left.
+
+    Listed items without plays, or without labels, stay, unless a filter asks for some.
+
+    Returns
+    -------
+    What is left, and how much that was after each filter.
+
+    Raises
+    ------
+    DataError
+        If nothing is left.
+    """
+    stages = []
+    if filters.items_per_label is not None:
+        material = _without_rare_labels(material, filters.items_per_label, listed=listed)
+        stages.append(material.stage(f"--min-items-per-label {filters.items_per_label}"))
+    if material.pairs is not None:
+        material, later = _without_rare_plays(material, filters, listed=listed)
+        stages += later
+    if not len(material.items):
+        msg = "the filters leave nothing"
+        raise DataError(msg, hint="Ask for less: smaller --min-… and --core.")
+    return material, stages
+
+
+def _without_rare_labels(material: Material, least: int, *, listed: bool) -> Material:
+    if material.has is None:
+        return material
+    common = np.flatnonzero(
+        np.bincount(material.has.indices, minlength=len(material.labels)) >= least
+    )
+    has = csr_array(material.has[:, common])
+    material = replace(material, has=has, labels=[material.labels[n] for n in common])
+    return material if listed else material.keeping(np.diff(has.indptr) > 0)
+
+
+def _without_rare_plays(
+    material: Material, filters: Filters, *, listed: bool
+) -> tuple[Material, list[Stage]]:
+    """Filter the pairs; what has none left goes."""
+    pairs, stages = material.pairs, []
+    asked = (
+        ("--min-plays", least_plays, filters.plays),
+        ("--min-users", least_users, filters.users),
+        ("--min-items", least_items, filters.items),
+        ("--core", core, filters.core),
+    )
+    if pairs is None:
+        return material, []
+    if not pairs.count.all():
+        pairs = pairs.where(pairs.count > 0)
+        stages.append(replace(material, pairs=pairs).stage("pairs of 0 plays"))
+    for name, leave_out, least in asked:
+        if least is not None:
+            pairs = leave_out(pairs, least)
+            stages.append(replace(material, pairs=pairs).stage(f"{name} {least}"))
+    material = replace(material, pairs=pairs)
+    everyone = listed and filters.users is None and filters.core is None
+    kept = np.ones(len(material.items), np.bool_) if everyone else pairs.per_item > 0
+    return material.keeping(kept), stages

@@ -1,0 +1,392 @@
+"""``tartarus split``: from a table to the files of a dataset."""
+
+import csv
+import json
+from collections.abc import Iterable
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.sparse import load_npz
+
+from tests.conftest import Command, Outcome
+
+Row = tuple[object, ...]
+
+
+@pytest.fixture
+def root(tmp_path: Path, tartarus: Command) -> Path:
+    """Return an empty workspace."""
+    assert tartarus("init", tmp_path / "w").status == 0
+    return tmp_path / "w"
+
+
+def write(path: Path, header: str, rows: Iterable[Row]) -> Path:
+    """Write a CSV."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header.split(","), *rows])
+    return path
+
+
+def plays_of(seed: int = 0, *, rows: int = 1200) -> list[Row]:
+    """Rows of user, song, plays, artist, time; four songs an artist."""
+    rng = np.random.default_rng(seed)
+    songs = (50 * rng.random(rows) ** 2).astype(int)
+    users, counts, times = (rng.integers(1, n, rows) for n in (31, 6, 10_000))
+    return [
+        (f'u "{u:03d}"', f"{s:03d}, é", int(n), f"artist {s // 4}", int(t))
+        for u, s, n, t in zip(users, songs, counts, times, strict=True)
+    ]
+
+
+HEADER = "user,song,plays,artist,time"
+
+
+def table(tmp_path: Path, rows: Iterable[Row] | None = None) -> Path:
+    """Write plays."""
+    return write(tmp_path / "plays.csv", HEADER, plays_of() if rows is None else rows)
+
+
+def lines(root: Path, name: str) -> list[str]:
+    """Read a list of the dataset."""
+    return (root / "data" / "datasets" / name).read_text(encoding="utf-8").split("\n")[:-1]
+
+
+def matrix_of(root: Path, split: str, dataset: str = "mine") -> dict[tuple[str, str], float]:
+    """Return the plays that a matrix holds, by the ids of users and items."""
+    items = lines(root, f"items_index_{split}_{dataset}.tsv")
+    users = lines(root, f"users_index_{dataset}.tsv")
+    matrix = load_npz(root / "data" / "datasets" / f"matrix_{split}_{dataset}.npz")
+    assert matrix.format == "csr"
+    assert matrix.shape == (len(items), len(users))
+    found = matrix.tocoo()
+    at = zip(found.row, found.col, found.data, strict=True)
+    return {(users[u], items[i]): float(n) for i, u, n in at}
+
+
+def summed(rows: Iterable[Row]) -> dict[tuple[str, str], float]:
+    """Add the plays up, the plain way."""
+    total: dict[tuple[str, str], float] = {}
+    for user, song, plays, *_ in rows:
+        pair = str(user), str(song)
+        total[pair] = total.get(pair, 0) + float(str(plays))
+    return total
+
+
+def hashes(root: Path) -> dict[str, str]:
+    """Hash each file of the dataset but the manifest, which holds the hash of the table."""
+    files = (p for p in (root / "data" / "datasets").glob("*") if p.is_file())
+    return {
+        p.name: blake2b(p.read_bytes()).hexdigest()
+        for p in files
+        if p.name[0] != "." and not p.name.startswith("split_")
+    }
+
+
+def good(outcome: Outcome) -> Any:
+    """Return the document of a command that succeeded."""
+    assert outcome.status == 0, outcome.err
+    return outcome.document
+
+
+# --------------------------------------------------------------------------------------- plays
+
+
+def test_every_play_is_in_exactly_one_matrix(tartarus: Command, root: Path, tmp_path: Path) -> None:
+    made = good(tartarus("split", "mine", "--plays", table(tmp_path), "-w", root, "--json"))
+    sets = {split: matrix_of(root, split) for split in ("train", "val", "test")}
+    assert sum(map(len, sets.values())) == len(summed(plays_of()))
+    assert sets["train"] | sets["val"] | sets["test"] == summed(plays_of())
+    assert {name: size["pairs"] for name, size in made["sets"].items()} == {
+        name: len(pairs) for name, pairs in sets.items()
+    }
+    assert made["leakage"]["items_in_two_sets"] == 0
+    items = [len(lines(root, f"items_index_{split}_mine.tsv")) for split in sets]
+    assert items == [35, 5, 10]
+
+
+def test_the_files_are_what_check_data_wants(tartarus: Command, root: Path, tmp_path: Path) -> None:
+    good(tartarus("split", "mine", "--plays", table(tmp_path), "-w", root, "--json"))
+    problems = tartarus("check-data", "mine", "-w", root, "--json").document["problems"]
+    errors = {p["file"] for p in problems if p["severity"] == "error"}
+    assert errors == {  # factors come next
+        "data/datasets/item_factors_als_200_mine.npy",
+        "data/datasets/user_factors_als_200_mine.npy",
+    }
+    np.save(root / "data" / "datasets" / "matrix_val_mine.npz", np.zeros(3))  # under another name
+    (root / "data" / "datasets" / "matrix_val_mine.npz").write_bytes(b"damaged")
+    problems = tartarus("check-data", "mine", "-w", root, "--json").document["problems"]
+    assert any("matrix_val_mine.npz" in p["file"] for p in problems if p["severity"] == "error")
+
+
+@pytest.mark.parametrize("way", [["--by", "item"], ["--by", "artist"], ["--by", "time"], []])
+def test_the_order_of_the_rows_makes_no_difference(
+    way: list[str], tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    rows = plays_of()
+    good(tartarus("split", "mine", "--plays", table(tmp_path), *way, "-w", root, "--json"))
+    before = hashes(root)
+    np.random.default_rng(1).shuffle(rows)
+    words = ("split", "mine", "--plays", table(tmp_path, rows), *way, "-w", root, "--json")
+    good(tartarus(*words, "--force"))
+    assert hashes(root) == before
+    good(tartarus(*words, "--force", "--seed", 1))
+    assert (hashes(root) == before) == (way == ["--by", "time"])
+
+
+def test_no_artist_is_in_two_sets(tartarus: Command, root: Path, tmp_path: Path) -> None:
+    words = ("split", "mine", "--plays", table(tmp_path), "-w", root, "--json")
+    drawn = good(tartarus(*words, "--artist", "artist"))
+    assert drawn["leakage"]["artists_in_two_sets"] > 0
+    made = good(tartarus(*words, "--by", "artist", "--force"))
+    assert made["leakage"]["artists_in_two_sets"] == 0
+    artist = {song: name for _, song, _, name, _ in plays_of()}
+    found = [
+        {artist[song] for song in lines(root, f"items_index_{split}_mine.tsv")}
+        for split in ("train", "val", "test")
+    ]
+    assert sum(map(len, found)) == len({*artist.values()})
+
+
+def test_the_newest_items_are_test(tartarus: Command, root: Path, tmp_path: Path) -> None:
+    good(
+        tartarus("split", "mine", "--plays", table(tmp_path), "--by", "time", "-w", root, "--json")
+    )
+    first: dict[str, int] = {}
+    for _, song, _, _, time in plays_of():
+        first[str(song)] = min(int(str(time)), first.get(str(song), 10**9))
+    train, val, test = (
+        [first[song] for song in lines(root, f"items_index_{split}_mine.tsv")]
+        for split in ("train", "val", "test")
+    )
+    assert max(train) <= min(val) <= max(val) <= min(test)
+
+
+def test_filters_leave_what_they_say(tartarus: Command, root: Path, tmp_path: Path) -> None:
+    words = ("split", "mine", "--plays", table(tmp_path), "-w", root, "--json")
+    made = good(tartarus(*words, "--min-plays", 3, "--core", 4))
+    assert [stage["after"] for stage in made["stages"]] == [
+        "1,200 rows of plays",
+        "--min-plays 3",
+        "--core 4",
+    ]
+    left = {pair for pair, plays in summed(plays_of()).items() if plays >= 3}
+    assert made["stages"][1]["pairs"] == len(left)
+    while True:
+        users = [user for user, _ in left]
+        items = [item for _, item in left]
+        kept = {p for p in left if users.count(p[0]) >= 4 and items.count(p[1]) >= 4}
+        if kept == left:
+            break
+        left = kept
+    found = [pair for split in ("train", "val", "test") for pair in matrix_of(root, split)]
+    assert {*found} == left
+    assert {*lines(root, "users_index_mine.tsv")} == {user for user, _ in left}
+
+
+def test_lists_of_ids_are_kept_in_their_order(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    train, test = tmp_path / "train.tsv", tmp_path / "test.tsv"
+    train.write_text("009, é\n001, é\nnobody's\n003, é\n")
+    test.write_text("002, é\n000, é\n")
+    words = ("split", "mine", "--plays", table(tmp_path), "-w", root, "--json")
+    lists = ("--train-ids", train, "--test-ids", test)
+    made = good(tartarus(*words, *lists))
+    assert lines(root, "items_index_train_mine.tsv") == ["009, é", "001, é", "nobody's", "003, é"]
+    assert lines(root, "items_index_test_mine.tsv") == ["002, é", "000, é"]
+    assert made["leakage"]["items_without_users"] == 1
+    wanted = {*train.read_text().split("\n")}
+    expected = {pair: n for pair, n in summed(plays_of()).items() if pair[1] in wanted}
+    assert matrix_of(root, "train") == expected
+    good(tartarus(*words, *lists, "--min-users", 1, "--force"))
+    assert lines(root, "items_index_train_mine.tsv") == ["009, é", "001, é", "003, é"]
+
+
+def test_an_id_in_two_lists_is_refused(tartarus: Command, root: Path, tmp_path: Path) -> None:
+    ids = tmp_path / "ids.tsv"
+    ids.write_text("000, é\n")
+    words = ("split", "mine", "--plays", table(tmp_path), "-w", root)
+    outcome = tartarus(*words, "--train-ids", ids, "--test-ids", ids)
+    assert outcome.status == 1
+    assert "'000, é', which is in ids.tsv too" in outcome.err
+
+
+def test_a_file_without_names_is_read_by_number(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "triplets.tsv"
+    path.write_text("".join(f"{u}\t{s}\t{n}\n" for u, s, n, *_ in plays_of()))
+    good(tartarus("split", "mine", "--plays", path, "--no-header", "-w", root, "--json"))
+    found = [matrix_of(root, split) for split in ("train", "val", "test")]
+    assert found[0] | found[1] | found[2] == summed(plays_of())
+
+
+def test_the_manifest_says_how_it_was_made(tartarus: Command, root: Path, tmp_path: Path) -> None:
+    path = table(tmp_path)
+    good(tartarus("split", "mine", "--plays", path, "--seed", 7, "-w", root, "--json"))
+    said = json.loads((root / "data" / "datasets" / "split_mine.json").read_text())
+    assert (said["seed"], said["by"], said["shares"]) == (7, "item", {"val": 0.1, "test": 0.2})
+    assert said["read"][0]["blake2b"] == blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    assert said["read"][0]["item"] == "song"
+
+
+# --------------------------------------------------------------------------- what is refused
+
+
+def test_a_dataset_is_not_overwritten_unless_forced(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    words = ("split", "mine", "--plays", table(tmp_path), "-w", root)
+    assert tartarus(*words).status == 0
+    before = hashes(root)
+    outcome = tartarus(*words, "--seed", 1)
+    assert outcome.status == 2
+    assert "there is a dataset mine already" in outcome.err
+    assert hashes(root) == before
+    features = root / "data" / "datasets" / "train_data" / "X_train_a_mine.npy"
+    np.save(features, np.zeros((35, 2)))
+    outcome = tartarus(*words, "--force", "--val", 0)
+    assert outcome.status == 0
+    assert "1 other files of the dataset were there before" in outcome.err
+    assert features.exists()
+    assert not [name for name in hashes(root) if "_val_" in name]
+
+
+def test_what_fails_leaves_nothing(
+    tartarus: Command, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scipy.sparse.save_npz", interrupt)
+    assert tartarus("split", "mine", "--plays", table(tmp_path), "-w", root).status == 130
+    assert hashes(root) == {}
+    assert [p.name for p in (root / "data" / "datasets").glob(".*")] == [
+        ".making_split_mine.json.lock"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ([], "neither --plays nor --labels"),
+        (["--plays", "none.csv"], "there is no file none.csv"),
+        (["--plays", "plays.csv", "--user", "usr"], "no column 'usr' for the user"),
+        (["--plays", "plays.csv", "--item", "user"], "the column user cannot be two things"),
+        (["--plays", "plays.csv", "--by", "label"], "--by label needs --labels"),
+        (["--plays", "plays.csv", "--test", "0.7", "--val", "0.3"], "leave something to train"),
+        (["--plays", "plays.csv", "--test", "0"], "--test is a share above 0"),
+        (["--plays", "plays.csv", "--wide"], "need --labels"),
+        (["--plays", "plays.csv", "--train-ids", "a"], "belong together"),
+        (["--plays", "two.csv"], "may be in the columns song, track"),
+        (["--plays", "none-such.csv"], "there is no file"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    words: list[str], complaint: str, tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    table(tmp_path)
+    write(tmp_path / "two.csv", "user,song,track", [("u", "s", "t")])
+    outcome = tartarus("split", "mine", *words, "-w", root)
+    assert outcome.status == 2
+    assert complaint in outcome.err
+
+
+@pytest.mark.parametrize("name", ["a_b", "../x", "a/b", " ", ".a", "-"])
+def test_a_dataset_needs_a_name_that_files_can_have(
+    name: str, tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    outcome = tartarus("split", "--plays", table(tmp_path), "-w", root, "--", name)
+    assert outcome.status == 2
+    assert "cannot be called" in outcome.err
+
+
+def test_filters_that_leave_nothing_are_told(tartarus: Command, root: Path, tmp_path: Path) -> None:
+    outcome = tartarus("split", "mine", "--plays", table(tmp_path), "--core", 999, "-w", root)
+    assert outcome.status == 1
+    assert "the filters leave nothing" in outcome.err
+
+
+# -------------------------------------------------------------------------------------- labels
+
+
+def labels_of(*, several: bool) -> list[Row]:
+    """Rows of item and label."""
+    rng = np.random.default_rng(0)
+    genres = ("jazz", "rock", "soul, R&B")
+    rows: list[Row] = []
+    for item in range(60):
+        many = rng.integers(1, 3) if several else 1
+        rows += [(f"{item:03d}", g) for g in rng.choice(genres, many, replace=False)]
+    return rows
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_classes_are_those_of_the_table(
+    *, several: bool, tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    rows = labels_of(several=several)
+    path = write(tmp_path / "labels.csv", "item,genre", rows)
+    made = good(tartarus("split", "mine", "--labels", path, "-w", root, "--json"))
+    names = lines(root, "genre_labels_mine.tsv")
+    found = set()
+    for split, middle in (("train", ""), ("val", "val_"), ("test", "test_")):
+        items = lines(root, f"items_index_{split}_mine.tsv")
+        classes = np.load(root / "data" / "datasets" / f"item_factors_{middle}class_3_mine.npy")
+        assert classes.dtype == np.float32
+        found |= {(items[i], names[n]) for i, n in np.argwhere(classes == 1)}
+    assert found == {*rows}
+    assert made["by"] == "label"
+    checked = tartarus("check-data", "mine", "-w", root, "--json").document
+    assert checked["ok"], checked["problems"]
+    before = hashes(root)
+    path = write(tmp_path / "labels.csv", "item,genre", rows[::-1])
+    good(tartarus("split", "mine", "--labels", path, "-w", root, "--json", "--force"))
+    assert hashes(root) == before
+
+
+def test_rare_labels_and_what_has_no_other_are_left_out(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    rows = [*labels_of(several=False), ("000", "polka"), ("alone", "polka")]
+    path = write(tmp_path / "labels.csv", "item,genre", rows)
+    words = ("split", "mine", "--labels", path, "--min-items-per-label", 3, "-w", root, "--json")
+    made = good(tartarus(*words))
+    assert lines(root, "genre_labels_mine.tsv") == ["jazz", "rock", "soul, R&B"]
+    assert made["stages"][-1] == {
+        "after": "--min-items-per-label 3",
+        "items": 60,
+        "users": None,
+        "pairs": None,
+        "plays": None,
+        "labels": 3,
+    }
+
+
+def test_plays_and_labels_make_one_dataset_of_the_items_of_both(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    songs = sorted({str(song) for _, song, *_ in plays_of()})[:40]
+    rows: list[Row] = [(song, "jazz" if n % 3 else "rock") for n, song in enumerate(songs)]
+    labels = write(tmp_path / "labels.csv", "song,label", [*rows, ("unplayed", "rock")])
+    words = ("split", "mine", "--plays", table(tmp_path), "--labels", labels, "-w", root, "--json")
+    good(tartarus(*words, "--by", "label"))
+    found = [lines(root, f"items_index_{split}_mine.tsv") for split in ("train", "val", "test")]
+    assert sorted(item for items in found for item in items) == songs
+    pairs = {pair: n for pair, n in summed(plays_of()).items() if pair[1] in songs}
+    both = [matrix_of(root, split) for split in ("train", "val", "test")]
+    assert both[0] | both[1] | both[2] == pairs
+    of_train = np.load(root / "data" / "datasets" / "item_factors_class_2_mine.npy")
+    names = {str(item): label for item, label in rows}
+    jazz = [names[item] == "jazz" for item in found[0]]
+    assert of_train[:, 0].tolist() == [float(is_) for is_ in jazz]
+
+
+def test_the_command_says_what_comes_next(tartarus: Command, root: Path, tmp_path: Path) -> None:
+    outcome = tartarus("split", "mine", "--plays", table(tmp_path), "-w", root)
+    assert outcome.status == 0
+    assert "item from 'song', count from 'plays'" in outcome.err
+    assert outcome.out.rstrip().endswith("Next: tartarus factorize mine")
