@@ -31,6 +31,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks.patch_training
 	$(BIN)/python -m tests.benchmarks.kill_patches
 	$(BIN)/python -m tests.benchmarks.evaluation
+	$(BIN)/python -m tests.benchmarks.factorize
 	$(BIN)/python -m tests.benchmarks.start_up
 
 clean:

@@ -39,6 +39,8 @@ class Kind(StrEnum):
     USER_FACTORS = "user factors"
     TEST_MATRIX = "truth"
     TRAIN_MATRIX = "train plays"
+    VAL_MATRIX = "val plays"
+    FACTORIZATION = "factorization"
     USERS = "user ids"
     LABELS = "class names"
     FEATURES = "features"
@@ -99,6 +101,8 @@ LAYOUTS = (
     Layout(Kind.USER_FACTORS, "datasets", ("user_factors_{fact}_{dim}_{dataset}.npy",)),
     Layout(Kind.TEST_MATRIX, "datasets", ("matrix_test_{dataset}.npz",)),
     Layout(Kind.TRAIN_MATRIX, "datasets", ("matrix_train_{dataset}.npz",)),
+    Layout(Kind.VAL_MATRIX, "datasets", ("matrix_val_{dataset}.npz",)),
+    Layout(Kind.FACTORIZATION, "datasets", ("factors_{fact}_{dim}_{dataset}.json",)),
     Layout(Kind.USERS, "datasets", ("users_index_{dataset}.tsv",)),
     Layout(Kind.LABELS, "datasets", ("genre_labels_{dataset}.tsv",)),
     Layout(Kind.FEATURES, "datasets/train_data", ("X_{split}_{setting}_{dataset}.{ext}",)),
