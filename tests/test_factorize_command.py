@@ -150,6 +150,18 @@ def test_without_truth_there_is_no_oracle_and_it_is_said(run: Run, listening: Wo
     assert not (listening.datasets / "item_factors_test_als_3_rec.npy").exists()
 
 
+@pytest.mark.parametrize("method", ["als", "pmi"])
+def test_factors_lie_row_by_row_in_single_precision(
+    method: str, run: Run, listening: World
+) -> None:
+    run(method)
+    for what, rows in (("item", 40), ("item_factors_test", 12), ("user", USERS)):
+        name = what if "_" in what else f"{what}_factors"
+        found = read(listening, f"{name}_{method}_3")
+        assert (found.shape, found.dtype) == ((rows, DIM), np.dtype(np.float32))
+        assert found.flags.c_contiguous
+
+
 def test_any_number_of_threads_gives_the_same_bytes(run: Run, listening: World) -> None:
     run("als", "--threads", 1)
     alone = {name: each for name, each in files(listening).items() if name.endswith(".npy")}

@@ -39,30 +39,30 @@ Alpha = Annotated[
     float | None,
     typer.Option(
         "--alpha",
-        help="als: n plays have the confidence 1 + alpha · log(1 + n / eps)  [default: 1]",
+        help="als: n plays have the confidence 1 + alpha · log(1 + n / eps) (default: 1).",
         show_default=False,
     ),
 ]
 Eps = Annotated[
-    float | None, typer.Option("--eps", help="als: see --alpha  [default: 1]", show_default=False)
+    float | None, typer.Option("--eps", help="als: see --alpha (default: 1).", show_default=False)
 ]
 Regularization = Annotated[
     float | None,
     typer.Option(
         "--regularization",
-        help="als: keeps factors short  [default: 0.01]",
+        help="als: keeps factors short (default: 0.01).",
         show_default=False,
     ),
 ]
 Iterations = Annotated[
     int | None,
-    typer.Option("--iterations", help="als: how many  [default: 15]", show_default=False),
+    typer.Option("--iterations", help="als: how many (default: 15).", show_default=False),
 ]
 Shift = Annotated[
     float | None,
     typer.Option(
         "--shift",
-        help="pmi: takes log SHIFT from each PMI; 1 takes nothing  [default: 1]",
+        help="pmi: takes log SHIFT from each PMI; 1 takes nothing (default: 1).",
         show_default=False,
     ),
 ]

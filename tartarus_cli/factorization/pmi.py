@@ -98,14 +98,23 @@ def pmi(
     start = np.random.default_rng(seed).standard_normal(min(counts.shape))
     with one_thread():
         u, s, vt = svds(_told(ppmi, after), k=dim, v0=start, solver="arpack")
-    order = np.argsort(-s)
-    u, s, vt = u[:, order], s[order], vt[order]
     s = np.where(s > 1e-9 * s.max(initial=0), s, 0)  # beyond the rank there is only noise
     turn = np.sign(vt[np.arange(dim), np.abs(vt).argmax(axis=1)])  # fix what SVD leaves open
-    items, contexts = u * (turn * np.sqrt(s)), vt.T * (turn * np.sqrt(s))
+    order = np.argsort(-s, kind="stable")
+    items = _scaled(u, turn * np.sqrt(s), order)
+    contexts = _scaled(vt.T, turn * np.sqrt(s), order)
+    s = s[order]
     items[np.diff(ppmi.indptr) == 0] = 0
     contexts[np.bincount(ppmi.indices, minlength=ppmi.shape[1]) == 0] = 0
-    return PmiFactors(items.astype(np.float32), contexts.astype(np.float32), frequency, s, shift)
+    return PmiFactors(items, contexts, frequency, s, shift)
+
+
+def _scaled(
+    vectors: NDArray[np.float64], by: NDArray[np.float64], order: NDArray[np.int64]
+) -> Factors:
+    """Scale columns, in place, and put them in order."""
+    vectors *= by
+    return np.ascontiguousarray(vectors.astype(np.float32)[:, order])
 
 
 def _told(matrix: csr_array, after: Callable[[], None] | None) -> Any:
