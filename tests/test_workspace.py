@@ -133,7 +133,7 @@ def test_the_set_is_the_first_part_of_a_name_and_the_dataset_the_last(
         ("item_factors_als_rec.npy", "datasets"),
         ("y_als_200_rec.npy", "datasets"),
         ("matrix_test_rec.npy", "datasets"),
-        ("matrix_all_rec.npz", "datasets"),
+        ("matrix_dev_rec.npz", "datasets"),
         ("scaler_one_1_15.pkl", "patches"),
         ("patches_train_one_1.hdf5", "patches"),
         ("patches_train_one_1_15s.hdf5", "patches"),
