@@ -310,7 +310,7 @@ def open_predictor(model: Model, layer: LayerInfo | None = None) -> Predictor:
 
 def write_fitted(folder: Path, fitted: Fitted) -> None:
     """Write what a baseline learnt, and the strengths that it tried."""
-    save_arrays(folder / BASELINE, fitted.arrays)
+    save_arrays(folder / BASELINE, fitted.arrays.items())
     if fitted.trials:
         lines = (f"{trial.strength!r},{trial.loss!r}\n" for trial in fitted.trials)
         write_text(folder / HISTORY, "strength,val_loss\n" + "".join(lines))

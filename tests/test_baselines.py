@@ -150,6 +150,12 @@ def test_a_ridge_that_is_too_large_is_refused_before_it_is_begun(
         Problem([dense(12, 11)], dense(12, 2))
 
 
+def test_features_that_are_all_alike_are_refused_where_nothing_is_added() -> None:
+    problem = Problem([np.ones((32, 2))], np.arange(32.0)[:, None])  # powers of 2: no rounding
+    with pytest.raises(TrainingError, match="vary too little"):
+        problem.solve(0.0)
+
+
 def test_a_ridge_takes_the_strength_of_the_lowest_validation_loss() -> None:
     train, val, noise = dense(30, 8), dense(9, 8, seed=1), dense(39, 2, seed=2)
     targets = np.vstack([train, val]) @ dense(8, 2, seed=3) + 2 * noise
@@ -542,6 +548,16 @@ def test_what_a_baseline_found_goes_when_it_is_deleted(tartarus: Command, world:
     assert (world.root / "data/factors/neighbours_model_1.npz").exists()
     assert tartarus("models", "delete", "model_1", "--yes", "-w", world.root).status == 0
     assert not list((world.root / "data/factors").iterdir())
+
+
+def test_what_was_ranked_for_some_users_goes_too(tartarus: Command, world: World) -> None:
+    words = ("run", "ridge", "text", "--dataset", "rec", "--users", "0:2", "-w", world.root)
+    done = tartarus(*words)
+    assert "'tartarus evaluate model_1 --merge'" in done.out  # 'run' itself has no --merge
+    kept = world.root / "data" / "results" / "parts" / "model_1"
+    assert kept.is_dir()
+    assert tartarus("models", "delete", "model_1", "--yes", "-w", world.root).status == 0
+    assert not kept.exists()
 
 
 def test_a_manifest_from_before_there_were_baselines_is_read() -> None:

@@ -184,14 +184,16 @@ def test_the_terminal_shows_every_figure_and_what_the_numbers_are(
     assert "correction for 1 test." in " ".join(one.split())
 
 
-def test_a_narrow_terminal_gets_several_tables(
+def test_a_narrow_terminal_gets_several_tables_and_no_broken_numbers(
     tartarus: Command, results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "50")
     shown = tartarus(*ALL, "-w", results.root).out
     assert len(re.findall(r"^ model_1 +0\.", shown, re.MULTILINE)) > 1
     assert "…" not in shown
-    assert all(len(line) <= 50 for line in shown.splitlines())
+    models = shown[: shown.index("Differences")]
+    assert all(len(line) <= 50 for line in models.splitlines())
+    assert re.search(r"model_3 +MAP@500 +\+0\.\d{4} +\[\+0\.\d{4}, \+0\.\d{4}\]", shown)
 
 
 def latex_rows(text: str) -> list[list[str]]:
@@ -282,7 +284,7 @@ def test_what_was_evaluated_on_other_data_is_not_compared(
     [
         (("model_1",), "two models or more"),
         (("model_1", "model_2", "model_1"), "model_1 is named twice"),
-        (("model_1", "model_9"), "tartarus evaluate model_9"),
+        (("model_1", "model_9"), "Did you mean model_3"),
         (("model_1", "model_2", "--metric", "MPA@500"), "Did you mean MAP@500?"),
         (("model_1", "model_2", "--metric", "C@5"), "C@5 cannot be tested"),
         (("model_1", "model_2", "--metric", "ids"), "no metric called 'ids'"),
@@ -296,6 +298,12 @@ def test_what_is_asked_wrongly_exits_2(
     refused = tartarus("compare", *words, "-w", results.root)
     assert (refused.status, refused.out) == (2, "")
     assert said in refused.err
+
+
+def test_a_file_named_as_a_model_is_not_taken_for_it(tartarus: Command, results: Results) -> None:
+    results.write("file_model_1", results.values(0.2))
+    done = tartarus("compare", "model_2", "model_1.npy", "-w", results.root, "--json")
+    assert [row["name"] for row in done.document["rows"]] == ["model_2", "file_model_1"]
 
 
 def damage(results: Results, how: str) -> None:

@@ -71,10 +71,10 @@ class Kept:
     __hash__ = None  # type: ignore[assignment]
 
 
-def ended(world: World, done: Outcome) -> Kept:
-    """Return what a whole evaluation left, once it has ended well."""
+def ended(world: World, done: Outcome, *, others: int = 0) -> Kept:
+    """Return what a whole evaluation left, once it has ended well; parts of others stay."""
     assert done.status == 0, done.err
-    assert parts(world) == []
+    assert len(parts(world)) == others
     with np.load(results(world) / "predicted_users.npz", allow_pickle=False) as read:
         arrays = {name: each.tobytes() for name, each in read.items()}
     return Kept(done.document, (results(world) / "predicted.json").read_text(), arrays)
@@ -156,14 +156,15 @@ def test_joining_names_the_users_that_are_missing(tartarus: Command, bare: World
     assert not (results(bare) / "predicted.json").exists()
 
 
-def test_parts_that_overlap_are_refused_by_name(tartarus: Command, bare: World) -> None:
-    for users in ("0:30", "20:50"):
+def test_of_parts_that_overlap_the_larger_is_taken_and_the_rest_ranked_again(
+    tartarus: Command, bare: World, whole: Kept
+) -> None:
+    for users in ("0:30", "25:50"):
         tartarus(*words(bare, "--users", users))
-    for option in ("--merge", "--resume"):
-        refused = tartarus(*words(bare, option))
-        assert (refused.status, refused.out) == (1, "")
-        assert "users 0:30 and 20:50 overlap" in refused.err
-    assert parts(bare) == ["users_0_30.npz", "users_20_50.npz"]
+    refused = tartarus(*words(bare, "--merge"))
+    assert (refused.status, "users 30:50 were not evaluated yet" in refused.err) == (2, True)
+    assert parts(bare) == ["users_0_30.npz", "users_25_50.npz"]
+    assert ended(bare, tartarus(*words(bare, "--resume", "--json"))) == whole
 
 
 def test_a_part_replaces_those_that_it_covers(tartarus: Command, bare: World, whole: Kept) -> None:
@@ -269,9 +270,9 @@ def test_parts_of_other_files_are_not_used(
     change(bare)
     refused = tartarus(*words(bare, "--merge"))
     assert (refused.status, "with other files or options" in refused.err) == (2, True)
-    resumed = ended(bare, tartarus(*words(bare, "--resume", "--json")))
+    resumed = ended(bare, tartarus(*words(bare, "--resume", "--json")), others=1)
     forget(bare)
-    assert resumed == ended(bare, tartarus(*words(bare, "--json")))
+    assert resumed == ended(bare, tartarus(*words(bare, "--json")), others=1)
 
 
 @pytest.mark.parametrize("options", [("--k", "9"), ("--seed", "3"), ("--memory", "2k")])
@@ -282,15 +283,26 @@ def test_parts_of_other_options_are_not_used(
     tartarus(*words(bare, "--users", "25:50"))
     refused = tartarus(*words(bare, "--merge"))
     assert (refused.status, "users 0:25 were not evaluated yet" in refused.err) == (2, True)
-    assert ended(bare, tartarus(*words(bare, "--resume", "--json"))) == whole
+    assert ended(bare, tartarus(*words(bare, "--resume", "--json")), others=1) == whole
 
 
-def test_other_files_among_the_parts_are_left_alone_until_the_end(
+def test_other_files_among_the_parts_are_left_alone(
     tartarus: Command, bare: World, whole: Kept
 ) -> None:
     tartarus(*words(bare, "--users", "0:50"))
     for name in ("users_5_2.npz", "users_0_99.npz", "users_x_9.npz", "note.txt"):
         (results(bare) / "parts" / "predicted" / name).write_text("something else")
+    merged = tartarus(*words(bare, "--merge", "--json"))
+    assert ended(bare, merged, others=3) == whole  # users_0_99 might be a damaged part
+
+
+def test_of_parts_that_cover_each_other_the_larger_is_taken(
+    tartarus: Command, bare: World, whole: Kept
+) -> None:
+    for users in ("9:20", "0:30", "30:50"):
+        tartarus(*words(bare, "--users", users))
+    tartarus(*words(bare, "--users", "5:20"))
+    assert parts(bare) == ["users_0_30.npz", "users_30_50.npz", "users_5_20.npz"]
     assert ended(bare, tartarus(*words(bare, "--merge", "--json"))) == whole
 
 
@@ -367,7 +379,8 @@ def test_an_error_in_the_middle_loses_nothing_either(
     assert (refused.status, "in 1 rows (40," in refused.err) == (1, True)
     assert parts(bare) == ["users_0_40.npz"]
     np.save(path, good)  # other factors, so the part is of another evaluation
-    assert ended(bare, tartarus(*words(bare, *SMALL, "--resume", "--json"))) == small
+    done = tartarus(*words(bare, *SMALL, "--resume", "--json"))
+    assert ended(bare, done, others=1) == small
 
 
 def test_gaps_between_parts_that_were_filled_are_not_filled_twice(
@@ -392,6 +405,17 @@ def test_some_users_go_on_as_all_do(
     assert tartarus(*words(bare, *SMALL, "--users", "10:40", "--resume")).status == 0
     assert (parts(bare), min(watched.users)) == (["users_10_40.npz"], 18)
     assert ended(bare, tartarus(*words(bare, *SMALL, "--resume", "--json"))) == small
+
+
+def test_an_evaluation_begun_anew_and_interrupted_earlier_goes_on_where_the_first_stopped(
+    tartarus: Command, bare: World, small: Kept, watched: Watched
+) -> None:
+    for stop in (36, 12):
+        again(watched, stop)
+        assert tartarus(*words(bare, *SMALL)).status == 130
+    again(watched)
+    assert ended(bare, tartarus(*words(bare, *SMALL, "--resume", "--json"))) == small
+    assert min(watched.users) == 36
 
 
 def test_without_resume_everything_is_ranked_anew(

@@ -59,12 +59,20 @@ def order(world: World) -> NDArray[np.int64]:
     return np.argsort(-scores, axis=1, kind="stable")
 
 
-def by_hand(ranked: NDArray[np.int64], counted: NDArray[np.bool_], name: str) -> float:
-    """Return the mean of a metric over the users that have any item that counts."""
-    stem, _, k = name.partition("@")
-    hits = np.take_along_axis(counted, ranked, axis=1)
-    values = [REFERENCE[stem](row.tolist(), int(k or 0)) for row in hits if row.any()]
-    return float(np.mean(values))
+def by_hand(
+    ranked: NDArray[np.int64], truth: NDArray[np.bool_], counted: NDArray[np.bool_], name: str
+) -> float:
+    """Return the mean of a metric over the users that have any item that counts.
+
+    Other relevant items are no wrong answers: they do not stand in the ranking.
+    """
+    stem, _, k = name.partition(" ")[0].partition("@")
+    values = []
+    for items, relevant, mine in zip(ranked, truth, counted, strict=True):
+        hits = [bool(mine[item]) for item in items if mine[item] or not relevant[item]]
+        if any(hits):
+            values.append(REFERENCE[stem](hits, int(k or 0)))
+    return float(np.nanmean(values))
 
 
 def test_users_are_cut_by_how_many_train_items_they_have(
@@ -85,7 +93,9 @@ def test_users_are_cut_by_how_many_train_items_they_have(
         assert part["users"] == counted.any(axis=1).sum()
         assert [*part["metrics"]] == list(SHOWN)
         for name in SHOWN:
-            assert part["metrics"][name] == pytest.approx(by_hand(ranked, counted, name)), name
+            assert part["metrics"][name] == pytest.approx(by_hand(ranked, truth, counted, name)), (
+                name
+            )
 
 
 def test_without_train_plays_users_are_cut_by_their_test_items(
@@ -111,16 +121,57 @@ def test_items_are_cut_by_how_many_users_have_them(tartarus: Command, modelled: 
         counted = truth & inside
         assert part["users"] == counted.any(axis=1).sum()
         if part["users"]:
-            expected = {name: by_hand(ranked, counted, name) for name in SHOWN}
+            expected = {name: by_hand(ranked, truth, counted, name) for name in SHOWN}
             assert part["metrics"] == pytest.approx(expected)
     assert [part["lowest"] for part in parts] == sorted(part["lowest"] for part in parts)
+
+
+def test_figures_of_items_that_nobody_has_are_null(tartarus: Command, modelled: World) -> None:
+    path = modelled.datasets / "matrix_test_rec.npz"
+    truth = load_npz(path).toarray()
+    truth[:6] = 0
+    save_npz(path, csr_array(truth))
+    done = tartarus("evaluate", "--by", "item-popularity", "-w", modelled.root, "--json")
+    assert "NaN" not in done.out
+    lowest = done.document["found"]["slices"][0]
+    assert (lowest["highest"], lowest["size"], lowest["users"]) == (0, 6, 0)
+    assert lowest["metrics"] == dict.fromkeys(SHOWN)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("starts", 7), ("starts", -1), ("items", 12), ("items", -1), ("ranks", 0)]
+)
+def test_kept_ranks_that_cannot_be_are_told_of(
+    name: str, value: int, tartarus: Command, modelled: World
+) -> None:
+    path = modelled.root / "data" / "results" / "model_1_users.npz"
+    with np.load(path) as read:
+        arrays = dict(read)
+    arrays[name][0] = value
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+    refused = tartarus("evaluate", "--by", "user-activity", "-w", modelled.root)
+    assert (refused.status, refused.out) == (1, "")
+    assert "model_1_users.npz" in refused.err
+    assert "that do not fit" in refused.err
+
+
+def test_quantiles_are_not_explained(tartarus: Command, modelled: World) -> None:
+    words = ("evaluate", "--by", "user-activity", "--explain", "-w", modelled.root)
+    refused = tartarus(*words)
+    assert (refused.status, "--by and --explain exclude each other" in refused.err) == (2, True)
 
 
 def test_the_slices_of_users_average_to_the_whole(tartarus: Command, modelled: World) -> None:
     whole = tartarus("evaluate", "-w", modelled.root, "--json").document["metrics"]
     parts = slices(tartarus, modelled, "user-activity")["found"]["slices"]
     total = sum(part["users"] for part in parts)
-    mean = sum(part["users"] * part["metrics"]["MAP@500"] for part in parts) / total
+    mean = (
+        sum(
+            part["users"] * part["metrics"]["MAP@500 (users with relevant items)"] for part in parts
+        )
+        / total
+    )
     assert mean == pytest.approx(whole["MAP@500 (users with relevant items)"])
 
 

@@ -126,6 +126,34 @@ def test_every_figure_of_the_table_is_told_in_words(
     assert "candidates" not in tartarus(*words, *more).out
 
 
+def test_a_file_named_as_a_row_keeps_a_row_of_its_own(tartarus: Command, world: World) -> None:
+    path = world.root / "random.npy"
+    np.save(path, world.rng.standard_normal((12, 4)))
+    words = ("evaluate", path, "--experiment", "rec_dense", "--dataset", "rec", "-w", world.root)
+    firsts = [line.split()[0] for line in tartarus(*words).out.splitlines() if line.split()]
+    assert {"file_random", "random", "oracle"} <= {*firsts}
+    assert (world.root / "data" / "results" / "file_random.json").exists()
+
+
+def test_the_protocol_vouches_for_no_predictions_made_elsewhere(
+    tartarus: Command, world: World
+) -> None:
+    path = world.root / "predicted.npy"
+    np.save(path, world.rng.standard_normal((12, 4)))
+    words = ("--dataset", "rec", "-w", world.root, "--json")
+    told = {
+        name: tartarus(*asked, *words).document["protocol"]["test set"]
+        for name, asked in {
+            "file": ("evaluate", path, "--experiment", "rec_dense"),
+            "oracle": ("run", "oracle"),
+            "ridge": ("run", "ridge", "text"),
+        }.items()
+    }
+    assert "made elsewhere" in told["file"]
+    assert "true factors of the test items" in told["oracle"]
+    assert told["ridge"].startswith("read by nothing but this evaluation")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -1,18 +1,19 @@
 """Ridge regression from features to targets: the best that a linear map can do.
 
 Hoerl and Kennard (1970), Ridge regression: biased estimation for nonorthogonal problems. The
-intercept is not penalised: features and targets are centred, which is done by algebra, so that
-sparse features stay sparse.
+intercept is not penalised: features and targets are centred, sparse features by algebra, so that
+they stay sparse.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from tartarus_cli.baselines import (
     BASELINES,
@@ -48,6 +49,22 @@ class Linear:
         return times(inputs, self.coefficients) + self.intercept
 
 
+@dataclass(frozen=True)
+class Shifted:
+    """Dense rows less their mean: what is left of it would drown a small spread in rounding."""
+
+    values: NDArray[Any]
+    mean: Float  # (width,)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+        return tuple(self.values.shape)
+
+    def __getitem__(self, rows: slice) -> Float:
+        return np.asarray(self.values[rows], np.float64) - self.mean
+
+
 class Problem:
     """The normal equations of a ridge regression, made once and solved for any strength.
 
@@ -68,15 +85,20 @@ class Problem:
     """
 
     def __init__(self, inputs: Sequence[Features], targets: Float) -> None:
-        self._inputs, self._mean_target = inputs, targets.mean(axis=0)
+        ones = np.full((len(targets), 1), 1 / len(targets))
+        self._shift = transposed_times(inputs, ones)[:, 0]  # the mean row
+        self._inputs = [
+            Shifted(each, self._shift[columns]) if isinstance(each, np.ndarray) else each
+            for each, columns in _columns(inputs)
+        ]
+        self._mean_target = targets.mean(axis=0)
         items, width = len(targets), sum(int(each.shape[1]) for each in inputs)
         self._primal = width <= items
         if min(items, width) > MOST:
             msg = f"ridge would solve for {min(items, width):,} unknowns ({items:,} items, "
             msg += f"{width:,} features); {MOST:,} are the most"
             raise TrainingError(msg, hint="Name settings that are narrower, or use knn.")
-        ones = np.full((items, 1), 1 / items)
-        self._mean = transposed_times(inputs, ones)[:, 0]
+        self._mean = transposed_times(self._inputs, ones)[:, 0]  # of what was not shifted
         self._centred = targets - self._mean_target
         self._matrix = self._covariance(items) if self._primal else self._products()
 
@@ -86,22 +108,32 @@ class Problem:
         return float(self._matrix.diagonal().mean()) or 1.0
 
     def solve(self, strength: float) -> Linear:
-        """Return the map for a strength λ."""
-        from scipy.linalg import cho_factor, cho_solve
+        """Return the map for a strength λ.
+
+        Raises
+        ------
+        TrainingError
+            If rounding has left nothing of how the features vary.
+        """
+        from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
         matrix = self._matrix.copy()
         matrix.flat[:: len(matrix) + 1] += strength
-        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+        try:
+            factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+        except LinAlgError:
+            msg = "the features vary too little, for their size, to be told apart by ridge"
+            raise TrainingError(msg, hint="Subtract the mean of each column first.") from None
         if self._primal:
             coefficients = cho_solve(factor, self._right, check_finite=False)
         else:
             coefficients = self._back(cho_solve(factor, self._centred, check_finite=False))
-        return Linear(coefficients, self._mean_target - self._mean @ coefficients)
+        return Linear(coefficients, self._mean_target - self._shift @ coefficients)
 
     def _covariance(self, items: int) -> Float:
         self._right = self._back(self._centred)
         matrix = gram(self._inputs)
-        matrix -= items * np.outer(self._mean, self._mean)
+        matrix -= np.outer(items * self._mean, self._mean)
         return matrix
 
     def _products(self) -> Float:
@@ -119,7 +151,11 @@ class Problem:
         return made
 
 
-def times(inputs: Sequence[Features], right: Float) -> Float:
+Rows: TypeAlias = Features | Shifted
+R = TypeVar("R", Features, Rows)
+
+
+def times(inputs: Sequence[Rows], right: Float) -> Float:
     """Multiply joined rows by a matrix ``(width, n)``; what is dense is read in blocks."""
     rows = int(inputs[0].shape[0])
     made = np.zeros((rows, right.shape[1]))
@@ -129,7 +165,7 @@ def times(inputs: Sequence[Features], right: Float) -> Float:
     return made
 
 
-def transposed_times(inputs: Sequence[Features], right: Float) -> Float:
+def transposed_times(inputs: Sequence[Rows], right: Float) -> Float:
     """Multiply the transpose of joined rows by a matrix ``(items, n)``."""
     made = np.zeros((sum(int(each.shape[1]) for each in inputs), right.shape[1]))
     for each, columns in _columns(inputs):
@@ -138,7 +174,7 @@ def transposed_times(inputs: Sequence[Features], right: Float) -> Float:
     return made
 
 
-def gram(inputs: Sequence[Features]) -> Float:
+def gram(inputs: Sequence[Rows]) -> Float:
     """Return the products of all columns of the joined settings, ``(width, width)``."""
     placed = _columns(inputs)
     width = placed[-1][1].stop
@@ -154,7 +190,7 @@ def gram(inputs: Sequence[Features]) -> Float:
     return made
 
 
-def outer_gram(inputs: Sequence[Features]) -> Float:
+def outer_gram(inputs: Sequence[Rows]) -> Float:
     """Return the products of all joined rows, ``(items, items)``."""
     items = int(inputs[0].shape[0])
     made = np.zeros((items, items))
@@ -176,7 +212,7 @@ def _add_product(to: Float, left: Any, right: Any) -> None:
         to[first : first + CHUNK] += (left[first : first + CHUNK] @ right).toarray()
 
 
-def _columns(inputs: Sequence[Features]) -> list[tuple[Features, slice]]:
+def _columns(inputs: Sequence[R]) -> list[tuple[R, slice]]:
     """Return each setting with the columns that it has among all."""
     ends = np.cumsum([int(each.shape[1]) for each in inputs]).tolist()
     return [
@@ -184,13 +220,13 @@ def _columns(inputs: Sequence[Features]) -> list[tuple[Features, slice]]:
     ]
 
 
-def _cuts(rows: Features) -> list[slice]:
+def _cuts(rows: Rows) -> list[slice]:
     """Cut rows so that each slice may be read at once; sparse ones are in memory already."""
-    return blocks(*rows.shape) if isinstance(rows, np.ndarray) else [slice(None)]
+    return [slice(None)] if isinstance(rows, csr_array) else blocks(*rows.shape)
 
 
-def _dense_width(inputs: Sequence[Features]) -> int:
-    return sum(int(each.shape[1]) for each in inputs if isinstance(each, np.ndarray))
+def _dense_width(inputs: Sequence[Rows]) -> int:
+    return sum(int(each.shape[1]) for each in inputs if not isinstance(each, csr_array))
 
 
 def _plain(rows: Features) -> Any:

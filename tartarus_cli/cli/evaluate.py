@@ -20,6 +20,7 @@ from tartarus_cli.cli.options import (
     Seed,
     Users,
 )
+from tartarus_cli.errors import RequestError
 
 Subject = Annotated[
     str | None,
@@ -76,6 +77,7 @@ def evaluate(
     from tartarus_cli.steps.experiments import Asked
     from tartarus_cli.workspace import open_workspace
 
+    _check_one(by, explain)
     root = open_workspace(workspace)
     options = evaluation_options(
         *(k or (), users),
@@ -94,3 +96,10 @@ def evaluate(
         return
     result = compute(root, subject, asked, options, ids=ids, progress=watching)
     render.evaluation(root, result, explain=explain, json=json)
+
+
+def _check_one(by: By | None, explain: bool) -> None:
+    """Make sure that no option is left unheard."""
+    if by is not None and explain:
+        msg = "--by and --explain exclude each other"
+        raise RequestError(msg, hint="Ask for one of them.")

@@ -26,7 +26,7 @@ class RelevantRanks:
 
     ranks: NDArray[np.int64]  # (relevant,)
     starts: NDArray[np.int64]  # (users + 1,): user u has ranks[starts[u]:starts[u + 1]]
-    items: int  # that were ranked
+    items: int | NDArray[np.int64]  # that were ranked; for each user, if not the same
 
     @cached_property
     def relevant(self) -> NDArray[np.int64]:

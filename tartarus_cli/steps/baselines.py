@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
+from tartarus_cli.baselines import BASELINES
 from tartarus_cli.errors import TartarusError
 from tartarus_cli.experiments.resolve import resolve, to_table
 from tartarus_cli.experiments.schema import Experiment
@@ -153,6 +154,12 @@ def _experiment(model: Model, name: str) -> Experiment:
     said = [f"dataset.task={own.dataset.task}", f"targets.kind={kind}"]
     if kind == own.targets.kind:
         said.append(f"targets.dim={own.targets.dim}")
+    baseline = BASELINES.get(name)
+    if baseline.learns and kind == own.targets.kind:
+        said.append(f"targets.normalize={str(own.targets.normalize).lower()}")
+    share = getattr(own.training, "validation", None)
+    if baseline.validates and share is not None:
+        said.append(f"training.validation={share}")
     return resolve(name, dataset=own.dataset.name, overrides=said)
 
 

@@ -25,6 +25,7 @@ from tartarus_cli.metrics.significance import (
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.progress import Task as Work
 from tartarus_cli.steps.experiments import seed_of
+from tartarus_cli.steps.predictions import result_name
 from tartarus_cli.steps.results import read_results, read_unit_values, unit_value_names
 from tartarus_cli.workspace import Workspace
 
@@ -40,6 +41,13 @@ MAIN: dict[Task, tuple[str, ...]] = {  # in a paper, beside those tested
     "recommendation": ("MAP@500", "ROC-AUC", "MRR", "P@1", "nDCG@5", "C@5"),
     "multilabel": ("ROC-AUC", "PR-AUC", "P@1", "nDCG@5", "f1_macro", "LRAP"),
     "multiclass": ("accuracy", "ROC-AUC", "f1_macro"),
+}
+MENDED = {  # what two evaluations must share → what to do where they do not
+    "k": "Evaluate both with the same --k.",
+    "users": "Evaluate both for the same users.",
+    "truth": "Evaluate both again.",
+    "test items": "Predict and evaluate both again.",
+    "thresholds": "'tartarus predict MODEL --split val' lets validation items choose them.",
 }
 LOWEST_IS_BEST = (*LOWER_IS_BETTER, "Gini")
 DIGITS = 4  # figures that are the same in so many decimals are equally good
@@ -160,7 +168,9 @@ def compare(
     DataError
         If results are missing, damaged or out of step.
     """
-    chosen = _different([_result_name(name) for name in names])
+    chosen = _different(
+        [result_name(Path(name)) if name.endswith(".npy") else name for name in names]
+    )
     documents = {name: _read(workspace, name) for name in chosen}
     _require_one_basis(documents)
     first = documents[chosen[0]]
@@ -234,10 +244,6 @@ def _agree(mean: float | None, known: float | None) -> bool:
     return abs(mean - known) <= AGREES * max(1, abs(known))
 
 
-def _result_name(name: str) -> str:
-    return Path(name).stem if name.endswith(".npy") else name
-
-
 def _different(names: Sequence[str]) -> list[str]:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice or len(names) < 2:
@@ -275,11 +281,12 @@ def _require_one_basis(documents: Mapping[str, _Document]) -> None:
             if one != other:
                 msg = f"{first} was evaluated on {key} {one}, {name} on {other}"
                 hint = "Only what was evaluated on the same data, in the same way, can be compared."
-                raise RequestError(msg, hint=f"{hint} {_again(name)}")
+                raise RequestError(msg, hint=f"{hint} {MENDED.get(key, '')}".rstrip())
 
 
 def _tested(kept: _Kept, task: Task, asked: Sequence[str]) -> tuple[str, ...]:
     testable = kept.metrics()
+    asked = [each.replace("*", " (users with relevant items)") for each in asked]
     for metric in asked:
         if metric not in testable:
             raise _untestable(kept, metric, testable)

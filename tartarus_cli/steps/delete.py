@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tartarus_cli.files import remove_folder
 from tartarus_cli.models import Store
 from tartarus_cli.steps.results import write_results_table
 from tartarus_cli.workspace import Kind, Workspace
@@ -23,6 +24,8 @@ def delete_model(workspace: Workspace, name: str) -> list[Path]:
     values = [workspace.unit_values(name, unit) for unit in ("users", "items")]
     for path in (workspace.results(name), *values, *workspace.pictures_of(name)):
         path.unlink(missing_ok=True)
+    if workspace.result_parts(name).is_dir():
+        remove_folder(workspace.result_parts(name))
     write_results_table(workspace)
     made = f"{name}-pred_"
     settings = workspace.scan().select(Kind.FEATURES)

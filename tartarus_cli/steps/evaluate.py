@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from tartarus_cli.options import parse_bytes
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.steps.baselines import baseline_rows
 from tartarus_cli.steps.experiments import Asked
+from tartarus_cli.steps.figures import plain
 from tartarus_cli.steps.judge import (
     Evaluation,
     EvaluationOptions,
@@ -82,6 +83,9 @@ def _is_file(subject: str | None) -> bool:
 
 
 def _model(workspace: Workspace, subject: str | None, asked: Asked, ids: Path | None) -> Model:
+    if subject is not None and Path(subject).is_file():
+        msg = f"{subject} is no .npy file"
+        raise RequestError(msg, hint="Write predictions with numpy.save(path, array).")
     model = Store(workspace).get(subject)
     own = (None, model.manifest.dataset)
     if asked.experiment or asked.overrides or ids is not None or asked.dataset not in own:
@@ -121,6 +125,13 @@ class EvaluatedSlices:
     name: str
     dataset: str
     found: Slices
+
+    def document(self) -> dict[str, Any]:
+        """Everything as plain values for JSON; a figure that has no value is null."""
+        values = asdict(self)
+        for each in values["found"]["slices"]:
+            each["metrics"] = plain(each["metrics"])
+        return values
 
 
 def evaluate_slices(  # noqa: PLR0913 — as evaluate, and what to cut by
@@ -183,4 +194,5 @@ def _kept_results(workspace: Workspace, name: str) -> dict[str, Any] | None:
     inventory = workspace.scan()
     predictions = of_model(workspace, name, inventory)
     same = document.get("fingerprint") == fingerprint_of(inventory, predictions)
+    same &= document.get("items") == len(predictions.absent)
     return document if same and workspace.unit_values(name, "users").is_file() else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -61,6 +62,11 @@ def figures(values: Mapping[str, Values], tally: Tally) -> dict[str, float]:
     found |= {f"C@{k}": coverage(shown) for k, shown in tally.shown.items()}
     found |= {f"Gini@{k}": gini(shown) for k, shown in tally.shown.items()}
     return in_order(found)
+
+
+def plain(found: Mapping[str, float]) -> dict[str, float | None]:
+    """Return figures for JSON, which knows no NaN: one that has no value is None."""
+    return {name: None if math.isnan(value) else value for name, value in found.items()}
 
 
 def mean(values: Values) -> float:

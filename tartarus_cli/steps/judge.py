@@ -22,6 +22,8 @@ from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.steps.class_pictures import draw_pictures
 from tartarus_cli.steps.classify import Judged, Thresholds, classify
 from tartarus_cli.steps.experiments import seed_of
+from tartarus_cli.steps.figures import plain
+from tartarus_cli.steps.parts import Shelf
 from tartarus_cli.steps.predictions import Predictions, of_file, of_model
 from tartarus_cli.steps.protocol import Basis, basis, protocol
 from tartarus_cli.steps.ranking import MEMORY, RankingOptions, fingerprint
@@ -97,9 +99,9 @@ class Evaluation:
             values["confusion_picture"] = next(confusion, None)
         if self.task == "recommendation":
             del values["classes"], values["confusion"], values["pictures"]
-        values["metrics"] = _plain(self.metrics)
+        values["metrics"] = plain(self.metrics)
         for rows in ("rows", "gap_closed"):
-            values[rows] = {name: _plain(row) for name, row in getattr(self, rows).items()}
+            values[rows] = {name: plain(row) for name, row in getattr(self, rows).items()}
         return values
 
 
@@ -161,7 +163,7 @@ def judge_model(
     hidden = dense[:-1] or flat
     model.manifest.test_evaluations += 1
     if evaluation.results is not None:
-        model.manifest.scores = _plain(evaluation.metrics)
+        model.manifest.scores = plain(evaluation.metrics)
     write_manifest(model.folder, model.manifest)
     return replace(evaluation, embedding=hidden[-1] if hidden else None)
 
@@ -202,6 +204,9 @@ def _judge(
     found = judge(inventory, predictions, options, seed, progress)
     found.fields["rows"] = _in_order({**found.fields["rows"], **(others or {})})
     common = basis(inventory, predictions, found.users, _cuts(task, options))
+    thresholds = found.fields.get("thresholds")
+    if thresholds is not None:
+        common["thresholds"] = f"of {thresholds.source}" if thresholds.source else "of 0.5"
     figures = found.fields["metrics"]
     whole = options.users == slice(None)
     evaluation = Evaluation(
@@ -221,7 +226,12 @@ def _judge(
         results=inventory.workspace.results(predictions.name) if whole else None,
         **found.fields,
     )
-    return _kept(inventory, predictions, evaluation, found.judged) if whole else evaluation
+    if not whole:
+        return evaluation
+    kept = _kept(inventory, predictions, evaluation, found.judged)
+    if found.shelf is not None:
+        found.shelf.forget()
+    return kept
 
 
 def fingerprint_of(inventory: Inventory, predictions: Predictions) -> str:
@@ -249,6 +259,7 @@ class _Found:
     fields: dict[str, Any]  # of the evaluation
     users: slice | None = None  # that were ranked for
     judged: Judged | None = None
+    shelf: Shelf | None = None  # of parts that whole results make superfluous
 
     @property
     def perfect(self) -> dict[str, float] | None:
@@ -276,7 +287,7 @@ def _judge_ranking(
     ranked = recommend(inventory, predictions, how, published=published, progress=progress)
     fields = {name: getattr(ranked, name) for name in OF_RANKINGS}
     fields |= {"users": ranked.users.stop - ranked.users.start, "classes": [], "confusion": []}
-    return _Found(fields, users=ranked.users)
+    return _Found(fields, users=ranked.users, shelf=ranked.shelf)
 
 
 def _judge_classes(
@@ -345,7 +356,3 @@ def _keep_values(inventory: Inventory, predictions: Predictions, judged: Judged 
     ids = read_ids(inventory.require(Kind.ITEMS, **fields).path)
     write_unit_values(path, {"ids": np.array(ids), **judged.unit_values}.items())
     inventory.workspace.unit_values(predictions.name, "users").unlink(missing_ok=True)
-
-
-def _plain(figures: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: None if math.isnan(value) else value for name, value in figures.items()}

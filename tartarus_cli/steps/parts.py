@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.arrays import read_arrays
-from tartarus_cli.errors import DataError, FileError, RequestError, shown
-from tartarus_cli.files import remove_folder
+from tartarus_cli.errors import FileError, RequestError
 from tartarus_cli.steps.results import write_unit_values
 
 KEY = "key"
@@ -81,25 +81,16 @@ class Shelf:
         return path
 
     def parts(self, within: slice) -> list[Part]:
-        """Return the parts that lie within some users, in their order.
-
-        Raises
-        ------
-        DataError
-            If two of them overlap.
-        """
-        found = sorted(self._there(within), key=lambda users: (users.start, users.stop))
-        for one, other in pairwise(found):
-            if other.start < one.stop:
-                msg = f"{shown(self.folder)}: users {one.start}:{one.stop} and "
-                msg += f"{other.start}:{other.stop} overlap"
-                raise DataError(msg, hint="Delete one of the two files, and fill the gap.")
-        return [self._read(users) for users in found]
+        """Return parts that lie within some users and do not overlap, in their order."""
+        return [self._read(users) for users in apart(self._there(within))]
 
     def forget(self) -> None:
-        """Delete all parts, also those of earlier predictions."""
-        if self.folder.is_dir():
-            remove_folder(self.folder)
+        """Delete the parts of this evaluation; those of other predictions or options stay."""
+        for users in self._named(slice(0, sys.maxsize)):
+            if self._superseded(users):
+                self.path(users).unlink(missing_ok=True)
+        with suppress(OSError):  # others are there, or nothing ever was
+            self.folder.rmdir()
 
     def _named(self, within: slice) -> list[slice]:
         names = self.folder.glob("users_*.npz") if self.folder.is_dir() else []
@@ -142,6 +133,19 @@ class Shelf:
         )
 
 
+def apart(parts: Sequence[slice]) -> list[slice]:
+    """Choose parts that do not overlap, the larger ones first, and put them into order.
+
+    >>> apart([slice(0, 9), slice(2, 4), slice(8, 12), slice(9, 11)])
+    [slice(0, 9, None), slice(9, 11, None)]
+    """
+    chosen: list[slice] = []
+    for part in sorted(parts, key=lambda users: (users.start - users.stop, users.start)):
+        if all(part.stop <= other.start or other.stop <= part.start for other in chosen):
+            chosen.append(part)
+    return sorted(chosen, key=lambda users: users.start)
+
+
 def gaps(users: slice, parts: Sequence[Part]) -> list[slice]:
     """Return which of the users no part covers; parts are in order.
 
@@ -164,4 +168,6 @@ def require_all(users: slice, parts: Sequence[Part]) -> None:
     missing = [f"{gap.start}:{gap.stop}" for gap in gaps(users, parts)]
     if missing:
         msg = f"users {', '.join(missing)} were not evaluated yet, or with other files or options"
-        raise RequestError(msg, hint=f"The same command with --users {missing[0]} does that.")
+        raise RequestError(
+            msg, hint=f"The same with --users {missing[0]} and no --merge does that."
+        )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from tartarus_cli.baselines import Form
+from tartarus_cli.baselines import BASELINES, Form
 from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
@@ -107,10 +107,9 @@ def of_file(
     values, absent = aligned(inventory, wanted.dataset, path, ids)
     if ids is not None:
         _tell_of_strangers(inventory, wanted.dataset, ids, progress)
-    taken = path.stem.startswith("model_")
     return Predictions(
         model=None,
-        name=f"file_{path.stem}" if taken else path.stem,
+        name=result_name(path),
         path=path,
         experiment=experiment,
         settings=(),
@@ -119,6 +118,16 @@ def of_file(
         values=values,
         absent=absent,
     )
+
+
+def result_name(path: Path) -> str:
+    """Return what the results of a file of predictions are called: never as a model or a baseline.
+
+    >>> result_name(Path("als.npy")), result_name(Path("model_1.npy"))
+    ('als', 'file_model_1')
+    """
+    taken = path.stem.startswith("model_") or path.stem in BASELINES.names()
+    return f"file_{path.stem}" if taken else path.stem
 
 
 def _tell_of_strangers(inventory: Inventory, dataset: str, ids: Path, progress: Progress) -> None:

@@ -53,10 +53,19 @@ def protocol(
         **card,
         "truth": f"{named} (BLAKE2b {common['truth']}): {relevant} where the entry is over 0",
         "k": f"{common['k'] or 'none'}, and 500 for MAP" if recommends else common["k"] or "none",
-        "test set": "read by nothing but this evaluation: training, early stopping, scaling and "
-        "thresholds see train and validation items alone",
+        "test set": _who_reads_it(predictions),
         "figures": {each: explain(each, classes=not recommends) for each in figures},
     }
+
+
+def _who_reads_it(predictions: Predictions) -> str:
+    if predictions.model is None:
+        return "the predictions were made elsewhere; what they were made from is not known here"
+    baseline = predictions.experiment.baseline
+    if baseline is not None and baseline.sees_truth:
+        return "what is predicted are the true factors of the test items themselves"
+    alone = "training, early stopping, scaling and thresholds see train and validation items alone"
+    return f"read by nothing but this evaluation: {alone}"
 
 
 def _of_users(predictions: Predictions, common: Basis) -> dict[str, str]:
@@ -99,6 +108,7 @@ def _of_items(predictions: Predictions) -> dict[str, str]:
         "scores": pmi if predictions.wanted.fact == "pmi" else "as predicted, one for each class",
         "predicted classes": chosen,
         "ties": "equal scores keep the order of the classes",
+        "in the words below": "a user stands for an item here, and an item for a class",
         "without a prediction": f"{absent:,} items; they count as wrong",
         "random": "scores drawn from the seed",
     }

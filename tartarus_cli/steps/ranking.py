@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.data.features import Matrix, open_matrix, require_finite
 from tartarus_cli.data.targets import target_file
-from tartarus_cli.errors import DataError, FileError, RequestError
+from tartarus_cli.errors import DataError, FileError, RequestError, shown
 from tartarus_cli.files import digest
 from tartarus_cli.metrics import METRICS
 from tartarus_cli.metrics.lists import self_information
@@ -153,9 +153,10 @@ def _check_part(part: Part, truth: Truth, folder: Path) -> None:
     users, count = part.users.stop - part.users.start, truth.relevant.shape[1]
     for tally in part.tallies.values():
         lengths = {len(each) for each in tally.novelty.values()}
-        shown = {len(each) for each in tally.shown.values()}
-        if (len(tally.ranks), lengths, shown) != (len(items), {users}, {count}):
-            msg = f"{folder}: the part of users {part.users.start}:{part.users.stop} is damaged"
+        counts = {len(each) for each in tally.shown.values()}
+        if (len(tally.ranks), lengths, counts) != (len(items), {users}, {count}):
+            which = f"the part of users {part.users.start}:{part.users.stop}"
+            msg = f"{shown(folder)}: {which} is damaged"
             raise DataError(msg, hint="Delete it, and evaluate these users again.")
 
 
@@ -163,8 +164,8 @@ def _existing(users: slice, count: int) -> slice:
     start, stop, _ = users.indices(count)
     if start >= stop:
         asked = ":".join("" if n is None else str(n) for n in (users.start, users.stop))
-        msg = f"--users {asked}: the dataset has {count} users"
-        raise RequestError(msg, hint="Give --users as FIRST:LAST, counted from 0.")
+        msg = f"--users {asked} names none of the {count:,} users"
+        raise RequestError(msg, hint="Say FIRST:END, counted from 0, END not included.")
     return slice(start, stop)
 
 
@@ -218,7 +219,8 @@ class _Ranker:
                 under_way = deque(map(begin, blocks[: 2 * room.workers]))
                 for number, block in enumerate(blocks):
                     tallies = under_way.popleft().result()
-                    under_way.extend(map(begin, blocks[number + 2 * room.workers :][:1]))
+                    next_one = number + 2 * room.workers
+                    under_way.extend(map(begin, blocks[next_one : next_one + 1]))
                     yield block, tallies
 
             try:
@@ -243,8 +245,15 @@ def _tally(order: Order, ks: Sequence[int], information: NDArray[np.float64]) ->
     return Tally(
         ranks,
         {k: np.bincount(head.ravel(), minlength=len(information)) for k, head in heads.items()},
-        {k: information[head].mean(axis=1) for k, head in heads.items()},
+        {k: _mean_of_each(information, head) for k, head in heads.items()},
     )
+
+
+def _mean_of_each(information: NDArray[np.float64], head: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return the mean over each user's first items, some users at a time."""
+    step = max(1, (1 << 20) // head.shape[1])
+    cuts = range(0, len(head), step)
+    return np.concatenate([information[head[n : n + step]].mean(axis=1) for n in cuts])
 
 
 class _Keeping:
@@ -295,8 +304,9 @@ class _Keeping:
             name = self._shelf.folder.name
             model = name.startswith("model_")
             more = f"'tartarus evaluate {name} --resume'" if model else "the same with --resume"
+            options = " and the same options go on" if model else " goes on"
             told = f"what was ranked is kept, up to user {self._last:,}"
-            self._progress.say(f"{told}: {more} goes on")
+            self._progress.say(f"{told}: {more}{options}")
 
 
 def read_truth(inventory: Inventory, predictions: Predictions, users: int) -> Truth:
@@ -316,6 +326,13 @@ def read_truth(inventory: Inventory, predictions: Predictions, users: int) -> Tr
             found=f"{truth.shape[0]:,} × {truth.shape[1]:,}",
             expected=f"{expected[0]:,} × {expected[1]:,} (test items × users)",
             hint="Write matrix.T.tocsr()." if truth.shape == expected[::-1] else _CHECK,
+        )
+    if not np.isfinite(truth.data).all():
+        raise FileError(
+            path,
+            found=f"NaN or infinity in {int((~np.isfinite(truth.data)).sum()):,} entries",
+            expected="finite numbers, over 0 where the user has the item",
+            hint="Write it again without them.",
         )
     return Truth(binary(truth).T.tocsr())
 
@@ -368,7 +385,7 @@ def _scorer(inventory: Inventory, predictions: Predictions, factors: Matrix, roo
     values = predictions.values
     if predictions.form == "neighbours":
         plays = _train_plays(inventory, predictions, factors.shape[0])
-        return NeighbourScorer(room, plays, values, predictions.absent)
+        return NeighbourScorer(room, plays, values, predictions.absent).ready()
     if predictions.form == "scores":
         scores = np.where(predictions.absent, -np.inf, values[:, 0])
         return SameScorer(room, scores.astype(np.float32))

@@ -14,7 +14,7 @@ from tartarus_cli.data.ids import read_ids
 from tartarus_cli.metrics import Values
 from tartarus_cli.progress import Progress
 from tartarus_cli.steps.figures import figures, user_values
-from tartarus_cli.steps.parts import Part
+from tartarus_cli.steps.parts import Part, Shelf
 from tartarus_cli.steps.predictions import Predictions
 from tartarus_cli.steps.ranking import Ranking, RankingOptions, rank
 from tartarus_cli.steps.results import write_unit_values
@@ -30,6 +30,7 @@ class Recommended:
     users: slice
     users_without_relevant: int
     part: Path | None  # where the ranks are kept, if these are not all users
+    shelf: Shelf  # of the parts, to be forgotten once the results are written
 
 
 def recommend(
@@ -64,9 +65,8 @@ def recommend(
             ids = _user_ids(inventory, predictions.wanted.dataset, len(ranking.starts) - 1)
             write_unit_values(path, _kept(values, ranking, ids))
         del values
-    if part is None:
-        ranking.shelf.forget()
-    return Recommended(found.pop("model"), found, ranking.users, ranking.idle, part)
+    model = found.pop("model")
+    return Recommended(model, found, ranking.users, ranking.idle, part, ranking.shelf)
 
 
 def _user_ids(inventory: Inventory, dataset: str, users: int) -> Sequence[str] | None:

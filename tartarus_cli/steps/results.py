@@ -5,17 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.arrays import array_names, read_arrays
-from tartarus_cli.errors import RequestError, shown
-from tartarus_cli.files import replacing, write_text
+from tartarus_cli.data.arrays import array_names, read_arrays, save_arrays
+from tartarus_cli.errors import RequestError, nearest, shown
+from tartarus_cli.files import write_text
 from tartarus_cli.workspace import Workspace
 
 ABOUT = ("experiment", "settings", "dataset", "task", "seed")  # columns before the metrics
@@ -39,21 +37,17 @@ def read_results(workspace: Workspace, name: str) -> dict[str, Any]:
     path = workspace.results(name)
     document = _read(path)
     if document is None:
-        known = sorted(each.stem for each in path.parent.glob("*.json"))
         msg = f"{name} has no results: {shown(path)} is missing or damaged"
-        there = ", ".join(known) or "none"
-        raise RequestError(
-            msg, hint=f"Run 'tartarus evaluate {name}'. There are results of {there}."
-        )
+        known = sorted((each.stem for each in path.parent.glob("*.json")), key=_by_number)
+        trained = (workspace.models / name).is_dir()
+        hint = f"Run 'tartarus evaluate {name}'." if trained else nearest(name, known)
+        raise RequestError(msg, hint=hint)
     return document
 
 
 def write_unit_values(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
-    """Keep values by user or by item under names, each written and let go before the next."""
-    with replacing(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
-        for name, values in arrays:
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, values, allow_pickle=False)
+    """Keep values by user or by item under names."""
+    save_arrays(path, arrays)
 
 
 def read_unit_values(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -100,7 +94,11 @@ def _read(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     fits = isinstance(document, dict) and {*ABOUT, "metrics"} <= document.keys()
-    return document if fits and isinstance(document["metrics"], dict) else None
+    if not fits or not isinstance(document["metrics"], dict):
+        return None
+    settings = document["settings"]
+    named = isinstance(settings, list) and all(isinstance(each, str) for each in settings)
+    return document if named else None
 
 
 def _by_number(name: str) -> tuple[str, int]:

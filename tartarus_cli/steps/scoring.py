@@ -69,9 +69,10 @@ class Room:
 
     def scores(self, users: int) -> Floats:
         """Return where the scores of a block are written: always the same place in a thread."""
-        if not hasattr(self._own, "scores"):
-            self._own.scores = np.empty((self.users, self.items), np.float32)
-        return np.asarray(self._own.scores)[:users]
+        own = self._own  # once: threads that come first at the same time may each make one
+        if not hasattr(own, "scores"):
+            own.scores = np.empty((self.users, self.items), np.float32)
+        return np.asarray(own.scores)[:users]
 
     @cached_property
     def _own(self) -> threading.local:
@@ -154,6 +155,11 @@ class NeighbourScorer:
     plays: csr_array  # (users, train items), 1 where the user has the item
     similar: csr_array  # (items, train items)
     absent: NDArray[np.bool_]  # to rank last
+
+    def ready(self) -> Self:
+        """Compute what all threads share."""
+        _ = self._similar
+        return self
 
     def __call__(self, users: slice) -> Floats:
         """Score all items for some users of one block."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.errors import FileError
-from tartarus_cli.metrics.ranks import RelevantRanks, best_first
+from tartarus_cli.metrics.ranks import RelevantRanks
 from tartarus_cli.steps.figures import mean, measured
 from tartarus_cli.steps.results import read_unit_values
 from tartarus_cli.workspace import Inventory, Kind
@@ -18,7 +18,7 @@ from tartarus_cli.workspace import Inventory, Kind
 By = Literal["user-activity", "item-popularity"]
 
 QUANTILES = 4
-SHOWN = ("MAP@500", "ROC-AUC", "MRR", "nDCG@5", "R@5")
+SHOWN = ("MAP@500 (users with relevant items)", "ROC-AUC", "MRR", "nDCG@5", "R@5")
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,32 @@ class _Ranks:
     def users(self) -> NDArray[np.int64]:
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
+    @property
+    def fit(self) -> bool:
+        """Whether they can be what an evaluation has kept."""
+        arrays, count = (self.starts, self.items, self.ranks), self.items.size
+        if any(each.ndim != 1 or each.dtype.kind != "i" for each in arrays):
+            return False
+        ends = (*self.starts[:1], *self.starts[-1:], self.ranks.size)
+        if ends != (0, count, count) or (np.diff(self.starts) < 0).any():
+            return False
+        places = (self.items, self.ranks - 1)
+        return all(bool(((each >= 0) & (each < self.count)).all()) for each in places)
+
     def some(self, chosen: NDArray[np.bool_]) -> RelevantRanks:
-        """Leave out relevant items; all items stay ranked."""
-        many = np.bincount(self.users[chosen], minlength=len(self.starts) - 1)
+        """Take relevant items out of the ranking that were not chosen: they are no wrong answers.
+
+        Without them, each of the others moves up by as many as stood above it.
+        """
+        order = np.argsort(self.users * (self.count + 1) + self.ranks)  # best first
+        left_out = ~chosen[order]
+        before: NDArray[np.int64] = np.concatenate([[0], np.cumsum(left_out)])
+        above: NDArray[np.int64] = before[:-1] - before[self.starts[:-1]][self.users]
+        users = len(self.starts) - 1
+        many = np.bincount(self.users[chosen], minlength=users)
+        ranks = (self.ranks[order].astype(np.int64) - above)[~left_out]
         starts = np.concatenate([[0], np.cumsum(many)])
-        return best_first(self.ranks[chosen], starts, self.count)
+        return RelevantRanks(ranks, starts, self.count - (np.diff(self.starts) - many))
 
 
 def slice_up(inventory: Inventory, name: str, dataset: str, by: By, items: int) -> Slices:
@@ -64,7 +85,8 @@ def slice_up(inventory: Inventory, name: str, dataset: str, by: By, items: int) 
 
     Users are cut by the number of train items they have, where the train plays are known, else of
     test items; items by the number of users who have them in the truth. Every figure is a mean
-    over the users that have relevant items in the quantile.
+    over the users that have relevant items in the quantile; their relevant items of other
+    quantiles are taken out of the ranking.
 
     Parameters
     ----------
@@ -87,11 +109,11 @@ def slice_up(inventory: Inventory, name: str, dataset: str, by: By, items: int) 
     path = inventory.workspace.unit_values(name, "users")
     kept: dict[str, Any] = read_unit_values(path, ("starts", "items", "ranks"))
     ranks = _Ranks(kept["starts"], kept["items"], kept["ranks"], items)
-    if not len(ranks.items) == len(ranks.ranks) == ranks.starts[-1]:
+    if not ranks.fit:
         raise FileError(
             path,
-            found=f"{len(ranks.ranks):,} ranks of {len(ranks.items):,} items",
-            expected=f"{ranks.starts[-1]:,} of each",
+            found=f"{ranks.ranks.size:,} ranks of {ranks.items.size:,} items that do not fit",
+            expected=f"ranks from 1 to {items:,}, user by user",
             hint=f"Run 'tartarus evaluate {name}' again.",
         )
     if by == "item-popularity":
@@ -121,9 +143,15 @@ def _activity(inventory: Inventory, dataset: str, ranks: _Ranks) -> tuple[NDArra
     file = inventory.find(Kind.TRAIN_MATRIX, dataset=dataset)
     if file is not None:
         plays = open_csr(file.path)
-        if plays.shape[1] == users:
-            counts = np.bincount(plays.indices[plays.data > 0], minlength=users)
-            return counts, "how many train items they have"
+        if plays.shape[1] != users:
+            raise FileError(
+                file.path,
+                found=f"{plays.shape[1]:,} columns",
+                expected=f"{users:,}, one for each user",
+                hint="Write it as (train items, users).",
+            )
+        counts = np.bincount(plays.indices[plays.data > 0], minlength=users)
+        return counts, "how many train items they have"
     return np.diff(ranks.starts), "how many test items they have"
 
 

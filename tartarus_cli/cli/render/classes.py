@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tartarus_cli.cli.render.console import figure, out, plain, table
+from tartarus_cli.cli.render.console import figure, out, plain, table, unbroken
 
 if TYPE_CHECKING:
     from tartarus_cli.metrics.classification import ClassReport
@@ -43,7 +43,7 @@ def _whole_table(metrics: Sequence[str], rows: Rows) -> None:
         shown = table("", *(f">{plain(system)}" for system in systems))
         for name in metrics:
             shown.add_row(name, *(figure(rows[system].get(name)) for system in systems))
-        out().print(shown)
+        unbroken(shown)
 
 
 def _groups(systems: Iterable[str], width: int) -> list[list[str]]:
@@ -73,7 +73,7 @@ def _cut_table(metrics: Sequence[str], rows: Rows) -> None:
         for number, (system, values) in enumerate(rows.items()):
             cells = [figure(values.get(at[family, k])) for k in cuts]
             shown.add_row("" if number else family, plain(system), *cells)
-    out().print(shown)
+    unbroken(shown)
 
 
 def _parts(name: str) -> tuple[str, int]:
@@ -122,7 +122,7 @@ def _report(classes: Sequence[ClassReport], *, several: bool) -> None:
         cells = [figure(value) for value in values]
         cells += [figure(each.threshold)] if several else []
         shown.add_row(plain(each.name), f"{each.support:,}", *cells)
-    out().print(shown)
+    unbroken(shown)
 
 
 def _choice(thresholds: Thresholds) -> str:
@@ -143,4 +143,4 @@ def _confusion(names: Sequence[str], counts: Sequence[Sequence[int]]) -> None:
     for number, (name, row) in enumerate(zip(names, counts, strict=True), 1):
         cells = [str(count) if count else "[dim]·[/]" for count in row]
         shown.add_row(f"{number} {plain(name)}", *cells)
-    out().print(shown)
+    unbroken(shown)

@@ -56,11 +56,11 @@ def _on_terminal(result: Comparison) -> None:
     rows = {row.name: {m: row.metrics.get(m) for m in result.main} for row in result.rows}
     figures(rows, result.best())
     headings = _difference_headings(result)
-    shown = unbroken(table(*headings[:2], *(f">{each}" for each in headings[2:])))
+    shown = table(*headings[:2], *(f">{each}" for each in headings[2:]))
     for each in result.differences:
         shown.add_row(*map(plain, _difference_cells(each)))
     out().print(f"[bold]Differences from {plain(result.reference)}[/]")
-    out().print(shown)
+    unbroken(shown)
     out().print(plain(_caption(result)))
 
 

@@ -15,6 +15,8 @@ from tartarus_cli.errors import RequestError, TartarusError
 if TYPE_CHECKING:
     from rich.table import Table
 
+UNLIMITED = 10_000  # columns of a terminal
+
 
 def printable(value: object) -> str:
     """Write control characters of the user's text as what they are."""
@@ -76,11 +78,12 @@ def figure(value: float | str | None) -> str:
     return "—" if value is None or value != value else f"{value:.4f}"  # noqa: PLR0124 — NaN
 
 
-def unbroken(shown: Table) -> Table:
-    """Let no cell of a table break, where the usual 80 columns are there."""
+def unbroken(shown: Table) -> None:
+    """Print a table none of whose cells breaks: a number in two halves would mislead."""
     for column in shown.columns:
-        column.no_wrap = out().width >= 80
-    return shown
+        column.no_wrap = True
+    needed = Console(width=UNLIMITED).measure(shown).maximum
+    Console(highlight=False, emoji=False, width=max(out().width, needed)).print(shown)
 
 
 def table(*headings: str, narrow: bool = False) -> Table:

@@ -52,8 +52,12 @@ def _places(workspace: Workspace, result: Evaluation) -> None:
     """Say where everything is kept."""
     console = out()
     if result.part is not None:
-        told = f"Kept in {plain(workspace.within(result.part))}: once all users are there, "
-        console.print(f"{told}the same command with --merge joins them", soft_wrap=True)
+        joins = "the same command with --merge instead of --users joins them"
+        if result.model is not None:
+            merge = f"'tartarus evaluate {result.model} --merge'"
+            joins = f"{merge}, with the same --k, --seed and --memory, joins them"
+        told = f"Kept in {plain(workspace.within(result.part))}: once all users are there, {joins}"
+        console.print(told, soft_wrap=True)
     if result.results is not None:
         console.print(f"Kept in {plain(workspace.within(result.results))}", soft_wrap=True)
     for picture in result.pictures:
@@ -76,7 +80,7 @@ def figures(
             cells = [(figure(values.get(metric)), best.get(metric, ())) for metric in group]
             bold = [f"[bold]{cell}[/]" if name in those else cell for cell, those in cells]
             shown.add_row(plain(name), *bold)
-        out().print(shown)
+        unbroken(shown)
 
 
 def _systems(name: str, result: Evaluation) -> dict[str, dict[str, float | str | None]]:
@@ -120,10 +124,8 @@ def _card(protocol: Mapping[str, Any]) -> None:
 
 def slices(result: EvaluatedSlices, *, json: bool) -> None:
     """Print the figures of each quantile of users or items."""
-    from dataclasses import asdict
-
     if json:
-        document(asdict(result))
+        document(result.document())
         return
     found = result.found
     of = "users" if found.by == "user-activity" else "items"
@@ -131,29 +133,34 @@ def slices(result: EvaluatedSlices, *, json: bool) -> None:
     out().print(
         f"\n[bold]{plain(result.name)}[/] · {plain(result.dataset)} · {of} by {found.counted}"
     )
-    headings = (">range", f">{of}", ">judged", *(f">{metric}" for metric in metrics))
-    shown = unbroken(table(*headings))
+    headings = (">range", f">{of}", ">judged", *(f">{_heading(metric)}" for metric in metrics))
+    shown = table(*headings)
     for each in found.slices:
         ends = dict.fromkeys([each.lowest, each.highest])
         cells = [" – ".join(f"{end:,}" for end in ends), f"{each.size:,}", f"{each.users:,}"]
         shown.add_row(*cells, *(figure(each.metrics[metric]) for metric in metrics))
-    out().print(shown)
+    unbroken(shown)
     judged = "over the users judged: those that have relevant items in the range"
     out().print(f"range: {found.counted}. Means {judged}.")
 
 
 def _groups(metrics: Sequence[str], width: int) -> list[list[str]]:
-    """Cut metrics into groups that fit beside each other; a family stays together."""
+    """Cut metrics into groups that fit beside each other; a family that fits stays together."""
     groups: list[list[str]] = []
     room = 0
     for family in _families(metrics):
-        needed = sum(max(len(_heading(metric)), 6) + 3 for metric in family)
-        if not groups or needed > room:
-            groups.append([])
-            room = width
-        groups[-1] += family
-        room -= needed
+        whole = _width(family) <= width
+        for part in [family] if whole else [[metric] for metric in family]:
+            if not groups or _width(part) > room:
+                groups.append([])
+                room = width
+            groups[-1] += part
+            room -= _width(part)
     return groups
+
+
+def _width(metrics: Sequence[str]) -> int:
+    return sum(max(len(_heading(metric)), 6) + 3 for metric in metrics)
 
 
 def _families(metrics: Sequence[str]) -> list[list[str]]:
