@@ -32,6 +32,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks.kill_patches
 	$(BIN)/python -m tests.benchmarks.evaluation
 	$(BIN)/python -m tests.benchmarks.split --rows 2000000
+	$(BIN)/python -m tests.benchmarks.factorize
 	$(BIN)/python -m tests.benchmarks.start_up
 
 clean:

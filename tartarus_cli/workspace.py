@@ -40,6 +40,7 @@ class Kind(StrEnum):
     TEST_MATRIX = "truth"
     TRAIN_MATRIX = "train plays"
     VAL_MATRIX = "val plays"
+    FACTORIZATION = "factorization"
     USERS = "user ids"
     LABELS = "class names"
     SPLIT = "how the sets were made"
@@ -102,6 +103,7 @@ LAYOUTS = (
     Layout(Kind.TEST_MATRIX, "datasets", ("matrix_test_{dataset}.npz",)),
     Layout(Kind.TRAIN_MATRIX, "datasets", ("matrix_train_{dataset}.npz",)),
     Layout(Kind.VAL_MATRIX, "datasets", ("matrix_val_{dataset}.npz",)),
+    Layout(Kind.FACTORIZATION, "datasets", ("factors_{fact}_{dim}_{dataset}.json",)),
     Layout(Kind.USERS, "datasets", ("users_index_{dataset}.tsv",)),
     Layout(Kind.LABELS, "datasets", ("genre_labels_{dataset}.tsv",)),
     Layout(Kind.SPLIT, "datasets", ("split_{dataset}.json",)),

@@ -7,8 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from tartarus_cli.errors import DataError, TrainingError
 from tartarus_cli.factorization.als import AlsFactors, AlsOptions, als
 from tartarus_cli.factorization.pmi import PmiFactors, pmi
+from tartarus_cli.factorization.popularity import spearman
 
 BLOCKS, ITEMS, USERS = 3, 8, 6  # groups; items and users in each
 GROUP_OF_ITEM = np.repeat(np.arange(BLOCKS), ITEMS)
@@ -132,6 +134,35 @@ def test_plays_are_left_as_they_were(dtype: type[np.generic], factors: AlsFactor
     assert np.array_equal(plays.toarray(), blocks().toarray())
 
 
+def test_any_number_of_threads_gives_identical_factors(factors: AlsFactors) -> None:
+    many = als(blocks(), OPTIONS, threads=4)
+    assert many.items.tobytes() == factors.items.tobytes()
+    assert many.users.tobytes() == factors.users.tobytes()
+    further = blocks(seed=7)
+    assert many.fold_in(further, OPTIONS).tobytes() == factors.fold_in(further, OPTIONS).tobytes()
+
+
+def test_each_item_is_folded_in_by_itself(factors: AlsFactors) -> None:
+    together = factors.fold_in(blocks(seed=7), OPTIONS)
+    for number, row in enumerate(together):
+        alone = factors.fold_in(csr_array(blocks(seed=7)[[number]]), OPTIONS)
+        assert alone.tobytes() == row.tobytes()
+
+
+def test_each_iteration_is_told() -> None:
+    told: list[None] = []
+    als(blocks(), OPTIONS.model_copy(update={"iterations": 4}), after=lambda: told.append(None))
+    assert len(told) == 4
+
+
+def test_factors_that_grow_beyond_all_bounds_are_an_error(factors: AlsFactors) -> None:
+    wild = AlsOptions(dim=3, alpha=1e38, eps=1e-30)
+    with pytest.raises(TrainingError, match="the factors diverged"):
+        als(blocks(), wild)
+    with pytest.raises(TrainingError, match="the factors diverged"):
+        factors.fold_in(blocks(), wild)
+
+
 # The last two labels always come together, so two factors are enough.
 ASSIGNED = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 1], [1, 1, 1]], np.float64)
 PPMI = np.array(
@@ -166,7 +197,7 @@ def label_factors() -> PmiFactors:
 def test_product_is_the_ppmi_worked_by_hand() -> None:
     assert dense_ppmi(ASSIGNED) == pytest.approx(PPMI)
     made = pmi(csr_array(ASSIGNED), dim=2)
-    assert made.items @ made.labels.T == pytest.approx(PPMI, abs=1e-6)
+    assert made.items @ made.contexts.T == pytest.approx(PPMI, abs=1e-6)
     assert made.frequency == pytest.approx([3 / 7, 2 / 7, 2 / 7])
 
 
@@ -175,20 +206,20 @@ def test_product_misses_no_more_of_the_ppmi_than_the_singular_values_left_out(di
     made = pmi(csr_array(labelled()), dim=dim)
     ppmi = dense_ppmi(labelled())
     singular_values = np.linalg.svd(ppmi, compute_uv=False)
-    missed = np.linalg.norm(ppmi - made.items @ made.labels.T)
+    missed = np.linalg.norm(ppmi - made.items @ made.contexts.T)
     assert missed == pytest.approx(np.linalg.norm(singular_values[dim:]), rel=1e-4)
     assert made.singular_values == pytest.approx(singular_values[:dim])
 
 
 def test_singular_values_are_shared_out_evenly(label_factors: PmiFactors) -> None:
-    for each in (label_factors.items, label_factors.labels):
+    for each in (label_factors.items, label_factors.contexts):
         assert each.T @ each == pytest.approx(np.diag(label_factors.singular_values), abs=1e-5)
 
 
 def test_labels_that_always_come_together_have_the_same_factors() -> None:
     made = pmi(csr_array(ASSIGNED), dim=2)
-    assert made.labels[1] == pytest.approx(made.labels[2], abs=1e-6)
-    assert made.labels[0] @ made.labels[1] == pytest.approx(0, abs=1e-6)
+    assert made.contexts[1] == pytest.approx(made.contexts[2], abs=1e-6)
+    assert made.contexts[0] @ made.contexts[1] == pytest.approx(0, abs=1e-6)
 
 
 def test_folding_in_a_train_row_gives_the_factors_of_its_item(label_factors: PmiFactors) -> None:
@@ -213,7 +244,7 @@ def test_a_label_of_no_item_has_zero_factors_and_adds_nothing_to_an_item_that_ha
     assigned = labelled()
     assigned[:, 6] = 0
     made = pmi(csr_array(assigned), dim=4)
-    assert np.abs(made.labels[6]).max() < 1e-6
+    assert np.abs(made.contexts[6]).max() < 1e-6
     only = np.zeros((1, 8))
     only[0, 6] = 1
     assert np.abs(made.fold_in(csr_array(only))).max() < 1e-4
@@ -222,14 +253,14 @@ def test_a_label_of_no_item_has_zero_factors_and_adds_nothing_to_an_item_that_ha
 def test_same_seed_gives_identical_label_factors(label_factors: PmiFactors) -> None:
     again = pmi(csr_array(labelled()), dim=7)
     assert again.items.tobytes() == label_factors.items.tobytes()
-    assert again.labels.tobytes() == label_factors.labels.tobytes()
+    assert again.contexts.tobytes() == label_factors.contexts.tobytes()
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_another_seed_turns_no_factor_round(label_factors: PmiFactors, seed: int) -> None:
     other = pmi(csr_array(labelled()), dim=7, seed=seed)
     assert other.items == pytest.approx(label_factors.items, abs=1e-4)
-    assert other.labels == pytest.approx(label_factors.labels, abs=1e-4)
+    assert other.contexts == pytest.approx(label_factors.contexts, abs=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [np.bool_, np.int64, np.float32])
@@ -238,3 +269,63 @@ def test_label_factors_do_not_depend_on_the_type_of_the_assignments(
 ) -> None:
     made = pmi(csr_array(labelled().astype(dtype)), dim=7)
     assert made.items == pytest.approx(label_factors.items, abs=1e-5)
+
+
+@pytest.mark.parametrize("shift", [1, 1.5, 2])
+def test_play_counts_give_the_shifted_ppmi(shift: float) -> None:
+    counts = blocks(seed=3).toarray().astype(np.float64) + (GROUP_OF_USER == 0)
+    joint = counts / counts.sum()
+    independent = np.outer(joint.sum(axis=1), joint.sum(axis=0))
+    ratio = np.divide(joint, independent, out=np.full_like(joint, 1e-9), where=joint > 0)
+    shifted = np.maximum(np.log(ratio) - np.log(shift), 0)
+    u, s, vt = np.linalg.svd(shifted, full_matrices=False)
+    made = pmi(csr_array(counts), dim=17, shift=shift)
+    assert made.items @ made.contexts.T == pytest.approx(u[:, :17] * s[:17] @ vt[:17], abs=1e-5)
+    assert made.fold_in(csr_array(counts)) == pytest.approx(made.items, abs=1e-4)
+
+
+def test_counts_in_other_units_give_the_same_factors() -> None:
+    whole, parts = pmi(blocks(), dim=5), pmi(csr_array(blocks() / 1000), dim=5)
+    assert parts.items == pytest.approx(whole.items, abs=1e-4)
+
+
+def test_counts_of_0_and_less_are_nothing() -> None:
+    counts = blocks().toarray()
+    counts[np.nonzero(counts == 0)[0][:5], np.nonzero(counts == 0)[1][:5]] = -2
+    stored = csr_array(counts)
+    stored.data[:3] = 0  # stored all the same
+    without = csr_array(np.maximum(stored.toarray(), 0))
+    assert pmi(stored, dim=5).items == pytest.approx(pmi(without, dim=5).items, abs=1e-6)
+    assert np.array_equal(stored.toarray() < 0, counts < 0)
+
+
+def test_a_shift_that_leaves_nothing_is_an_error() -> None:
+    with pytest.raises(DataError, match="no PMI is above log 1000"):
+        pmi(blocks(), dim=5, shift=1000)
+
+
+def test_more_factors_than_there_are_is_an_error() -> None:
+    with pytest.raises(DataError, match="24 × 18 has no 18 factors"):
+        pmi(blocks(), dim=18)
+
+
+def test_being_told_of_products_changes_nothing(label_factors: PmiFactors) -> None:
+    told: list[None] = []
+    again = pmi(csr_array(labelled()), dim=7, after=lambda: told.append(None))
+    assert told
+    assert again.items.tobytes() == label_factors.items.tobytes()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rank_correlation_is_that_of_scipy_ties_included(seed: int) -> None:
+    from scipy.stats import spearmanr
+
+    rng = np.random.default_rng(seed)
+    one, other = rng.integers(0, 9, 40), rng.random(40)
+    assert spearman(one, other) == pytest.approx(spearmanr(one, other).statistic)
+    assert spearman(one, -one) == pytest.approx(-1)
+
+
+def test_a_series_that_is_constant_has_no_rank_correlation() -> None:
+    assert np.isnan(spearman(np.ones(4), np.arange(4)))
+    assert np.isnan(spearman(np.ones(0), np.ones(0)))

@@ -12,6 +12,7 @@ from tartarus_cli.cli.compare import compare
 from tartarus_cli.cli.evaluate import evaluate
 from tartarus_cli.cli.explained import explained
 from tartarus_cli.cli.export import export
+from tartarus_cli.cli.factorize import factorize
 from tartarus_cli.cli.init import init
 from tartarus_cli.cli.patches import patches
 from tartarus_cli.cli.predict import predict
@@ -42,18 +43,9 @@ def tartarus(*, version: Version = False) -> None:
 
 
 for command in (
-    init,
-    check_data,
-    split,
-    patches,
-    text,
-    train,
-    predict,
-    evaluate,
-    compare,
-    run,
-    recommend,
-    export,
+    *(init, check_data, split, factorize, patches, text),
+    *(train, predict, evaluate, compare, run),
+    *(recommend, export),
 ):
     app.command()(explained(command))
 app.add_typer(experiments.app, name="experiments")

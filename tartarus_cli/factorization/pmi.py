@@ -1,15 +1,21 @@
-"""Factors of labels and of the items that have them, from pointwise mutual information.
+"""Factors of items and of their contexts, labels or users, from pointwise mutual information.
 
-Positive PMI of items and labels, then truncated SVD with the singular values shared out evenly:
-Levy and Goldberg, *Neural Word Embedding as Implicit Matrix Factorization*, NIPS 2014.
+Shifted positive PMI, then truncated SVD with the singular values shared out evenly: Levy and
+Goldberg, *Neural Word Embedding as Implicit Matrix Factorization*, NIPS 2014. Items stand where
+they have words; the labels that an item has, or the users who played it, are its contexts.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, diags_array
-from scipy.sparse.linalg import svds
+from scipy.sparse.linalg import LinearOperator, svds
 
 from tartarus_cli.errors import DataError
 from tartarus_cli.factorization import one_thread
@@ -17,59 +23,135 @@ from tartarus_cli.factorization import one_thread
 Factors = NDArray[np.float32]  # (rows, dim)
 
 
+class PmiOptions(BaseModel):
+    """How to factorize."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dim: Annotated[int, Field(ge=1, le=10_000)] = 200
+    shift: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.0
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
 @dataclass(frozen=True)
 class PmiFactors:
-    """What PPMI ≈ items · labelsᵀ gives."""
+    """What PPMI ≈ items · contextsᵀ gives."""
 
     items: Factors  # (items, dim)
-    labels: Factors  # (labels, dim)
-    frequency: NDArray[np.float64]  # (labels,): share of each label among all assignments
+    contexts: Factors  # (contexts, dim), of labels or of users
+    frequency: NDArray[np.float64]  # (contexts,): share of each context in all counts
     singular_values: NDArray[np.float64]  # (dim,)
+    shift: float = 1.0
 
-    def fold_in(self, assigned: csr_array) -> Factors:
-        """Return the factors of further items, ``(items, labels)``, on these labels' factors."""
+    def fold_in(self, counts: csr_array) -> Factors:
+        """Return the factors of further items on these contexts' factors.
+
+        Parameters
+        ----------
+        counts
+            As of the factorization, ``(items, contexts)``.
+        """
         inverse = np.divide(1, s := self.singular_values, out=np.zeros_like(s), where=s > 0)
-        return np.asarray(_ppmi(assigned, self.frequency) @ self.labels * inverse, np.float32)
+        ppmi = _ppmi(_positive(counts), self.frequency, self.shift)
+        return np.asarray(ppmi @ self.contexts * inverse, np.float32)
 
 
-def pmi(assigned: csr_array, *, dim: int, seed: int = 0) -> PmiFactors:
-    """Factorize which item has which label.
+def pmi(
+    counts: csr_array,
+    *,
+    dim: int,
+    seed: int = 0,
+    shift: float = 1.0,
+    after: Callable[[], None] | None = None,
+) -> PmiFactors:
+    """Factorize how often each item comes with each context.
 
     Parameters
     ----------
-    assigned
-        1 where the item has the label, sparse ``(items, labels)``.
+    counts
+        Sparse ``(items, contexts)``: 1 where the item has the label, or how often the user played
+        it; 0 and less is nothing.
     dim
-        Number of factors, below the number of labels and of items.
+        Number of factors, below the number of contexts and of items.
     seed
         Of the start of the decomposition.
+    shift
+        k of Levy and Goldberg's shifted PPMI, ``max(0, PMI - log k)``; 1 shifts nothing.
+    after
+        Called after each product with the matrix.
 
     Raises
     ------
     DataError
-        If there are too few items or labels for so many factors.
+        If there are too few items or contexts for so many factors, or nothing is left of the PMI.
     """
-    if dim >= min(assigned.shape):
-        msg = f"{assigned.shape[0]} items × {assigned.shape[1]} labels have no {dim} factors"
-        raise DataError(msg, hint=f"Ask for at most {min(assigned.shape) - 1}.")
-    counts = np.asarray(assigned.sum(axis=0), np.float64)
-    frequency = counts / max(counts.sum(), 1)
-    start = np.random.default_rng(seed).standard_normal(min(assigned.shape))
+    if dim >= min(counts.shape):
+        msg = f"a matrix of {counts.shape[0]:,} × {counts.shape[1]:,} has no {dim} factors"
+        raise DataError(msg, hint=f"Ask for at most {min(counts.shape) - 1}: --dim.")
+    counts = _positive(counts)
+    totals = np.asarray(counts.sum(axis=0), np.float64)
+    frequency = totals / (totals.sum() or 1)
+    ppmi = _ppmi(counts, frequency, shift)
+    if not ppmi.nnz:
+        msg = f"no PMI is above log {shift:g}: nothing is left to factorize"
+        raise DataError(msg, hint="Take a smaller --shift; 1 shifts nothing.")
+    start = np.random.default_rng(seed).standard_normal(min(counts.shape))
     with one_thread():
-        u, s, vt = svds(_ppmi(assigned, frequency), k=dim, v0=start, solver="arpack")
-    order = np.argsort(-s)
-    u, s, vt = u[:, order], s[order], vt[order]
+        u, s, vt = svds(_told(ppmi, after), k=dim, v0=start, solver="arpack")
     s = np.where(s > 1e-9 * s.max(initial=0), s, 0)  # beyond the rank there is only noise
     turn = np.sign(vt[np.arange(dim), np.abs(vt).argmax(axis=1)])  # fix what SVD leaves open
-    items, labels = u * (turn * np.sqrt(s)), vt.T * (turn * np.sqrt(s))
-    return PmiFactors(items.astype(np.float32), labels.astype(np.float32), frequency, s)
+    order = np.argsort(-s, kind="stable")
+    items = _scaled(u, turn * np.sqrt(s), order)
+    contexts = _scaled(vt.T, turn * np.sqrt(s), order)
+    s = s[order]
+    items[np.diff(ppmi.indptr) == 0] = 0
+    contexts[np.bincount(ppmi.indices, minlength=ppmi.shape[1]) == 0] = 0
+    return PmiFactors(items, contexts, frequency, s, shift)
 
 
-def _ppmi(assigned: csr_array, frequency: NDArray[np.float64]) -> csr_array:
-    """``max(0, log(p(item, label) / (p(item) p(label))))``; an item's labels weigh the same."""
-    each = np.asarray(assigned.sum(axis=1), np.float64)
-    shares = diags_array(1 / np.maximum(each, 1)) @ assigned.astype(np.float64)
+def _scaled(
+    vectors: NDArray[np.float64], by: NDArray[np.float64], order: NDArray[np.int64]
+) -> Factors:
+    """Scale columns, in place, and put them in order."""
+    vectors *= by
+    return np.ascontiguousarray(vectors.astype(np.float32)[:, order])
+
+
+def _told(matrix: csr_array, after: Callable[[], None] | None) -> Any:
+    """Call somebody after each product with a matrix."""
+    if after is None:
+        return matrix
+    turned = matrix.T
+
+    def product(by: csr_array) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        def multiply(vectors: NDArray[Any]) -> NDArray[Any]:
+            after()
+            return np.asarray(by @ vectors)
+
+        return multiply
+
+    ahead, back = product(matrix), product(turned)
+    return LinearOperator(
+        matrix.shape, ahead, rmatvec=back, matmat=ahead, rmatmat=back, dtype=matrix.dtype
+    )
+
+
+def _positive(counts: csr_array) -> csr_array:
+    """Copy counts without what is 0 or less."""
+    kept = counts.astype(np.float64)
+    kept.data[kept.data < 0] = 0
+    kept.eliminate_zeros()
+    return kept
+
+
+def _ppmi(counts: csr_array, frequency: NDArray[np.float64], shift: float) -> csr_array:
+    """``max(0, log(p(item, context) / (p(item) p(context))) - log shift)``.
+
+    An item weighs the same however much it has, so that it needs no other items.
+    """
+    each = np.asarray(counts.sum(axis=1), np.float64)
+    shares = diags_array(1 / np.where(each > 0, each, 1)) @ counts
     ppmi = csr_array(shares @ diags_array(1 / np.maximum(frequency, 1e-12)))
-    ppmi.data = np.maximum(np.log(ppmi.data), 0)
+    ppmi.data = np.maximum(np.log(ppmi.data) - np.log(shift), 0)
     ppmi.eliminate_zeros()
     return ppmi

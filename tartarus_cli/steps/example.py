@@ -266,7 +266,7 @@ def _write_pmi(dataset: Dataset, has: csr_array) -> None:
     factors = pmi(csr_array(has[dataset.sets["train"]]), dim=50, seed=dataset.world.seed)
     dataset.targets(factors.items, "pmi", "train")
     dataset.targets(factors.fold_in(csr_array(has[dataset.sets["val"]])), "pmi", "val")
-    dataset.matrix(Kind.CLASS_FACTORS, factors.labels, fact="pmi", dim="50")
+    dataset.matrix(Kind.CLASS_FACTORS, factors.contexts, fact="pmi", dim="50")
 
 
 def _tracks(world: World) -> None:

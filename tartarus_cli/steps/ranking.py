@@ -54,6 +54,7 @@ class RankingOptions:
     references: bool = True  # rank at random and by the true factors too
     resume: bool = False  # take what an interrupted ranking left
     merge: bool = False  # take everything from parts
+    keep: bool = True  # now and then, and when interrupted, what was ranked so far
 
     @property
     def ks(self) -> tuple[int, ...]:
@@ -185,7 +186,8 @@ class _Ranker:
 
         with between_steps() as check, self.progress.task("ranking", total) as task:
             task.advance(total - sum(gap.stop - gap.start for gap in missing))
-            with _Keeping(self.shelf, self.progress) as kept:
+            shelf = self.shelf if self.options.keep else None
+            with _Keeping(shelf, self.progress) as kept:
                 for gap in missing:
                     with in_blocks(room, gap, tallied) as blocks:
                         for block, tallies in blocks:
@@ -225,7 +227,7 @@ def _mean_of_each(information: NDArray[np.float64], head: NDArray[np.int32]) -> 
 class _Keeping:
     """Collects tallies, and writes them as parts every minute and when the work is stopped."""
 
-    def __init__(self, shelf: Shelf, progress: Progress) -> None:
+    def __init__(self, shelf: Shelf | None, progress: Progress) -> None:
         self.parts: list[Part] = []
         self._shelf, self._progress = shelf, progress
         self._tallies: list[dict[str, Tally]] = []  # of users in a row
@@ -242,8 +244,8 @@ class _Keeping:
         self._last = users.stop
         if len(self._tallies) == JOINED_EVERY:
             self._tallies = [self._joined()]
-        if time.monotonic() - self._at > KEPT_EVERY_S:
-            self._write()
+        if self._shelf is not None and time.monotonic() - self._at > KEPT_EVERY_S:
+            self._write(self._shelf)
 
     def _joined(self) -> dict[str, Tally]:
         names = self._tallies[0]
@@ -254,10 +256,10 @@ class _Keeping:
             self.parts.append(Part(slice(self._first, self._last), self._joined()))
         self._tallies = []
 
-    def _write(self) -> None:
+    def _write(self, shelf: Shelf) -> None:
         self._close()
         for part in self.parts[self._written :]:
-            self._shelf.keep(part)
+            shelf.keep(part)
         self._written, self._at = len(self.parts), time.monotonic()
 
     def __enter__(self) -> Self:
@@ -265,8 +267,8 @@ class _Keeping:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._close()
-        if kind is not None and self.parts:
-            self._write()
+        if kind is not None and self.parts and self._shelf is not None:
+            self._write(self._shelf)
             name = self._shelf.folder.name
             model = name.startswith("model_")
             more = f"'tartarus evaluate {name} --resume'" if model else "the same with --resume"

@@ -5,6 +5,7 @@ from tartarus_cli.cli.render.comparison import Form, comparison
 from tartarus_cli.cli.render.console import confirmed, error, interrupted, version
 from tartarus_cli.cli.render.evaluation import evaluation, slices
 from tartarus_cli.cli.render.experiments import experiment, experiments
+from tartarus_cli.cli.render.factorize import factorized
 from tartarus_cli.cli.render.models import (
     deleted,
     made,
@@ -34,6 +35,7 @@ __all__ = [
     "experiment",
     "experiments",
     "exported",
+    "factorized",
     "interrupted",
     "made",
     "model",

@@ -1,0 +1,127 @@
+"""``tartarus factorize``."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from tartarus_cli.cli import render
+from tartarus_cli.cli.options import Dataset, Json, Root, Seed
+
+
+class Method(StrEnum):
+    """How to factorize."""
+
+    als = "als"
+    pmi = "pmi"
+
+
+class From(StrEnum):
+    """What to factorize."""
+
+    plays = "plays"
+    labels = "labels"
+
+
+MethodName = Annotated[
+    Method,
+    typer.Argument(
+        metavar="{als|pmi}",
+        help="als: alternating least squares of plays; pmi: mutual information of plays or labels.",
+    ),
+]
+Dim = Annotated[int, typer.Option("--dim", min=1, max=10_000, help="Number of factors.")]
+Source = Annotated[
+    From | None,
+    typer.Option("--from", help="Where a dataset has both, for pmi.", show_default=False),
+]
+Alpha = Annotated[
+    float | None,
+    typer.Option(
+        "--alpha",
+        help="als: n plays have the confidence 1 + alpha · log(1 + n / eps) (default: 1).",
+        show_default=False,
+    ),
+]
+Eps = Annotated[
+    float | None, typer.Option("--eps", help="als: see --alpha (default: 1).", show_default=False)
+]
+Regularization = Annotated[
+    float | None,
+    typer.Option(
+        "--regularization",
+        help="als: keeps factors short (default: 0.01).",
+        show_default=False,
+    ),
+]
+Iterations = Annotated[
+    int | None,
+    typer.Option("--iterations", help="als: how many (default: 15).", show_default=False),
+]
+Shift = Annotated[
+    float | None,
+    typer.Option(
+        "--shift",
+        help="pmi: takes log SHIFT from each PMI; 1 takes nothing (default: 1).",
+        show_default=False,
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        max=1024,
+        help="als: threads (default: one for each core); no matter how many, the factors are "
+        "the same.",
+        show_default=False,
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace other factors of the same kind and number.")
+]
+
+
+def factorize(
+    dataset: Dataset,
+    method: MethodName,
+    *,
+    dim: Dim = 200,
+    source: Source = None,
+    alpha: Alpha = None,
+    eps: Eps = None,
+    regularization: Regularization = None,
+    iterations: Iterations = None,
+    shift: Shift = None,
+    threads: Threads = None,
+    force: Force = False,
+    seed: Seed = None,
+    workspace: Root = None,
+    json: Json = False,
+) -> None:
+    """Turn the plays of the train items, or their labels, into factors to learn."""
+    from tartarus_cli.steps.experiments import seed_of
+    from tartarus_cli.steps.factorize import FactorizeRequest
+    from tartarus_cli.steps.factorize import factorize as make
+    from tartarus_cli.workspace import open_workspace
+
+    root = open_workspace(workspace)
+    parameters = {
+        "alpha": alpha,
+        "eps": eps,
+        "regularization": regularization,
+        "iterations": iterations,
+        "shift": shift,
+    }
+    asked = FactorizeRequest(
+        dataset=dataset,
+        method=method.value,
+        dim=dim,
+        seed=seed_of(root, seed),
+        source=source.value if source else None,
+        threads=threads,
+        given={name: value for name, value in parameters.items() if value is not None},
+        force=force,
+    )
+    made = make(root, asked, progress=render.Watching())
+    render.factorized(root, made, json=json)
