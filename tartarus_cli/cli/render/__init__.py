@@ -5,6 +5,7 @@ from tartarus_cli.cli.render.comparison import Form, comparison
 from tartarus_cli.cli.render.console import confirmed, error, interrupted, version
 from tartarus_cli.cli.render.evaluation import evaluation, slices
 from tartarus_cli.cli.render.experiments import experiment, experiments
+from tartarus_cli.cli.render.features import features_made
 from tartarus_cli.cli.render.models import (
     deleted,
     made,
@@ -30,6 +31,7 @@ __all__ = [
     "evaluation",
     "experiment",
     "experiments",
+    "features_made",
     "interrupted",
     "made",
     "model",
