@@ -121,7 +121,7 @@ class Delimited:
             return None
         import polars as pl
 
-        names = {name: f"column {n}" for n, name in enumerate(self.names)}
+        names = {name: f"column_{n}" for n, name in enumerate(self.names, 1)}
         numbers = [names[name] for name in columns.numbers]
         texts = [names[name] for name in (columns.id, columns.tag) if name is not None]
         kinds = {name: pl.Float64 if name in {*numbers} else pl.String for name in names.values()}
@@ -134,7 +134,7 @@ class Delimited:
                 schema=kinds,
                 columns=[*texts, *numbers],
             )
-        except (pl.exceptions.PolarsError, ValueError):
+        except pl.exceptions.PolarsError:
             return None
         values = narrowed(frame.select(numbers).to_numpy().reshape(len(frame), -1))
         whole = text.count(self.separator.encode()) == (len(names) - 1) * len(frame)
