@@ -47,6 +47,7 @@ class Kind(StrEnum):
     FEATURES = "features"
     VOCABULARY = "vocabulary"
     WORD_VECTORS = "word vectors"
+    ORIGIN = "origin"
     PATCHES = "patches"
     SCALER = "scaler"
     AUDIO_ERRORS = "audio failures"
@@ -110,6 +111,7 @@ LAYOUTS = (
     Layout(Kind.FEATURES, "datasets/train_data", ("X_{split}_{setting}_{dataset}.{ext}",)),
     Layout(Kind.VOCABULARY, "datasets/train_data", ("{setting}_{dataset}.vocabulary.json",)),
     Layout(Kind.WORD_VECTORS, "datasets/train_data", ("embedding_{setting}_{dataset}.npy",)),
+    Layout(Kind.ORIGIN, "datasets/train_data", ("{setting}_{dataset}.features.json",)),
     Layout(
         Kind.PATCHES,
         "patches",

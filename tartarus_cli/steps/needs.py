@@ -242,12 +242,12 @@ def what_for(inventory: Inventory, dataset: str, baseline: Baseline) -> Table:
     elif is_classification(inventory, dataset):
         fit = [each for each in ("class", "pmi") if each in dims and each in baseline.kinds]
         kind = fit[0] if fit else "class"
-        task = "multiclass" if _one_each(inventory, dataset) else "multilabel"
+        task = "multiclass" if one_class_each(inventory, dataset) else "multilabel"
     several = sum(file.fields["fact"] == kind for file in files) > 1
     return targets_for(kind, task, None if several else dims.get(kind))
 
 
-def _one_each(inventory: Inventory, dataset: str) -> bool:
+def one_class_each(inventory: Inventory, dataset: str) -> bool:
     """Whether each train item has exactly one class."""
     files = inventory.select(Kind.TARGETS, dataset=dataset, fact="class", split="train")
     with suppress(DataError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,7 +22,7 @@ from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.documents import Documents, find_documents
-from tartarus_cli.steps.experiments import list_experiments
+from tartarus_cli.steps.settings import check_setting_name, experiments_reading, misnamed
 from tartarus_cli.text import (
     EXTRACTORS,
     Extractor,
@@ -36,7 +35,6 @@ from tartarus_cli.text import (
 from tartarus_cli.workspace import Inventory, Kind, Workspace, explain
 
 BLOCK = 256  # documents transformed at once
-LONGEST_SETTING = 150  # bytes
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,9 @@ def extract_text(
     made = _made(asked, sets, learnt, known, places)
     _warn(progress, made.without_document, "no document on the list")
     _warn(progress, made.without_word, "a document without a word")
-    return replace(made, experiments=_experiments(workspace, made))
+    words = made.form == "sequence"
+    found = experiments_reading(workspace, made.dataset, "sequence" if words else "features")
+    return replace(made, experiments=found)
 
 
 def _made(
@@ -205,7 +205,7 @@ def _places(
     workspace: Workspace, asked: TextRequest, extractor: Extractor, splits: Sequence[str]
 ) -> _Places:
     """Return where the setting is written."""
-    _check_name(asked.name)
+    check_setting_name(asked.name, option="--setting ")
     fields = {"setting": asked.name, "dataset": asked.dataset}
     place, ext = workspace.place, _ENDINGS[extractor.vocabulary.form]
     places = _Places(
@@ -215,7 +215,7 @@ def _places(
     )
     read = explain(places.vocabulary, "datasets/train_data")
     if read is None or read.fields != fields:
-        raise _misnamed(asked.name)
+        raise misnamed(asked.name, option="--setting ")
     return places
 
 
@@ -237,21 +237,6 @@ def _refuse_others(inventory: Inventory, asked: TextRequest, places: _Places) ->
             msg = f"{asked.dataset} has a setting {asked.name} already, made in another way: "
             hint = "Choose another name with --setting NAME, or move its files away."
             raise RequestError(msg + shown(file.path), hint=hint)
-
-
-def _check_name(name: str) -> None:
-    fits = name.strip() == name and name.isprintable() and not re.search(r"[/\\]", name)
-    if re.match(r"model_\d+-pred_", name):
-        msg = f"--setting {name}: this is what a layer of a model is called"
-        raise RequestError(msg, hint="Take another name.")
-    if not fits or not name or name[0] in ".-" or len(name.encode()) > LONGEST_SETTING:
-        raise _misnamed(name)
-
-
-def _misnamed(name: str) -> RequestError:
-    msg = f"--setting {name!r}: a setting cannot be called so"
-    hint = "Take a short name without / and \\, that begins with a letter or a number."
-    return RequestError(msg, hint=hint)
 
 
 def _write(
@@ -310,16 +295,3 @@ def _warn(progress: Progress, items: Sequence[str], what: str) -> None:
 def _mean(shares: NDArray[np.float64]) -> float | None:
     told = shares[~np.isnan(shares)]
     return float(told.mean()) if told.size else None
-
-
-def _experiments(workspace: Workspace, made: TextFeatures) -> list[str]:
-    """Name the experiments on this dataset that take one setting of this form."""
-    kind = "sequence" if made.form == "sequence" else "features"
-    listed = [each.experiment for each in list_experiments(workspace.root)]
-    found = [each for each in listed if each and each.baseline is None]
-    wanted = (made.dataset, kind, 1)
-    return [
-        each.name
-        for each in found
-        if (each.dataset.name, each.inputs.kind, each.settings_needed) == wanted
-    ]

@@ -6,6 +6,7 @@ from tartarus_cli.cli.render.console import confirmed, error, interrupted, versi
 from tartarus_cli.cli.render.evaluation import evaluation, slices
 from tartarus_cli.cli.render.experiments import experiment, experiments
 from tartarus_cli.cli.render.factorize import factorized
+from tartarus_cli.cli.render.features import features_made
 from tartarus_cli.cli.render.models import (
     deleted,
     made,
@@ -36,6 +37,7 @@ __all__ = [
     "experiments",
     "exported",
     "factorized",
+    "features_made",
     "interrupted",
     "made",
     "model",

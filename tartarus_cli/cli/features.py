@@ -1,0 +1,138 @@
+"""``tartarus features``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tartarus_cli.cli import render
+from tartarus_cli.cli.options import Dataset, Json, Root
+
+
+class Missing(StrEnum):
+    """What becomes of items that have no row."""
+
+    error = "error"
+    zero = "zero"
+
+
+Setting = Annotated[
+    str, typer.Argument(metavar="SETTING", help="What the features will be called.")
+]
+Source = Annotated[
+    Path,
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="A table (.csv, .tsv, also .gz, or .parquet) of ids and numbers; "
+        "or a matrix (.npy, or .npz in CSR format) with --ids.",
+        show_default=False,
+    ),
+]
+Ids = Annotated[
+    Path | None,
+    typer.Option(
+        "--ids",
+        metavar="FILE",
+        help="For a matrix: the id of each row, one a line.",
+        show_default=False,
+    ),
+]
+IdColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--id", metavar="NAME", help="The column of ids, if not the first.", show_default=False
+    ),
+]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--without",
+        metavar="NAME",
+        help="A column to leave out; may be repeated.",
+        show_default=False,
+    ),
+]
+Tags = Annotated[
+    bool,
+    typer.Option(
+        "--tags", help="The table has a row for each item and tag, and maybe a weight: tf-idf."
+    ),
+]
+FewestItems = Annotated[
+    int, typer.Option("--min-items", min=1, help="With --tags: train items that a tag has to have.")
+]
+MostTags = Annotated[
+    int,
+    typer.Option("--max-tags", min=1, max=1 << 26, help="With --tags: keep the most common ones."),
+]
+WhenMissing = Annotated[
+    Missing, typer.Option("--missing", help="Items without a row: an error, or rows of zeros.")
+]
+Tolerate = Annotated[
+    float,
+    typer.Option(
+        "--tolerate",
+        metavar="SHARE",
+        min=0,
+        max=1,
+        help="Rows of zeros for items without one, if they are at most this share of each set.",
+    ),
+]
+Sparse = Annotated[
+    bool | None,
+    typer.Option(
+        "--sparse/--dense",
+        help="How to write them (default: sparse if less than a tenth is not zero).",
+        show_default=False,
+    ),
+]
+Scale = Annotated[
+    bool,
+    typer.Option("--scale", help="Zero mean and unit variance of each column, by train items."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Write over a setting of that name.")]
+
+
+def features(
+    dataset: Dataset,
+    setting: Setting,
+    *,
+    source: Source,
+    ids: Ids = None,
+    id_column: IdColumn = None,
+    without: Without = None,
+    tags: Tags = False,
+    min_items: FewestItems = 1,
+    max_tags: MostTags = 10_000,
+    missing: WhenMissing = Missing.error,
+    tolerate: Tolerate = 0.0,
+    sparse: Sparse = None,
+    scale: Scale = False,
+    force: Force = False,
+    workspace: Root = None,
+    json: Json = False,
+) -> None:
+    """Bring features or tags of your own: align them with the items, as a new setting."""
+    from tartarus_cli.data.feature_tables import Selection
+    from tartarus_cli.steps.feature_rows import Leniency
+    from tartarus_cli.steps.feature_tags import TagChoice
+    from tartarus_cli.steps.features import FeaturesRequest, bring_features
+    from tartarus_cli.workspace import open_workspace
+
+    root = open_workspace(workspace)
+    asked = FeaturesRequest(
+        dataset=dataset,
+        setting=setting,
+        source=source,
+        ids=ids,
+        selection=Selection(id_column, tuple(without or ()), tags),
+        tags=TagChoice(min_items, max_tags) if tags else None,
+        leniency=Leniency(1.0 if missing is Missing.zero else tolerate),
+        form=None if sparse is None else ("sparse" if sparse else "dense"),
+        scale=scale,
+        force=force,
+    )
+    made = bring_features(root, asked, progress=render.Watching())
+    render.features_made(root, made, json=json)

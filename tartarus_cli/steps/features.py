@@ -1,0 +1,282 @@
+"""Make a setting of a matrix or a table of one's own, aligned with the items of a dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tartarus_cli.data.checks.presence import is_classification, is_recommendation
+from tartarus_cli.data.dataset import read_sets
+from tartarus_cli.data.feature_tables import Selection, Table, is_matrix, open_rows, open_table
+from tartarus_cli.errors import RequestError, shown
+from tartarus_cli.files import digest, locked, remove_leftovers, replacing, same_bytes
+from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.signals import between_steps
+from tartarus_cli.steps.feature_numbers import prepare_numbers, survey_numbers
+from tartarus_cli.steps.feature_rows import Form, Leniency, Prepared, Reader, Roll
+from tartarus_cli.steps.feature_tags import TagChoice, prepare_tags, survey_tags
+from tartarus_cli.steps.needs import one_class_each
+from tartarus_cli.steps.settings import check_setting_name, experiments_reading, misnamed
+from tartarus_cli.workspace import SPLITS, Inventory, Kind, Workspace, explain
+
+ENDINGS: Mapping[Form, str] = {"sparse": "npz", "dense": "npy"}
+FITTING = {  # an experiment that reads one setting of each form, by what the dataset is for
+    "recommendation": {"sparse": "rec_sparse", "dense": "rec_dense"},
+    "multilabel": {"sparse": "logistic_text_multilabel", "dense": "logistic_multilabel_vector"},
+    "multiclass": {"sparse": "single-label-vector", "dense": "single-label-vector"},
+}
+
+
+@dataclass(frozen=True)
+class FeaturesRequest:
+    """What is asked for."""
+
+    dataset: str
+    setting: str
+    source: Path
+    ids: Path | None = None  # of the rows of a matrix
+    selection: Selection = field(default_factory=Selection)
+    tags: TagChoice | None = None  # None: not a table of tags
+    leniency: Leniency = field(default_factory=Leniency)
+    form: Form | None = None  # None: by how many values are zero
+    scale: bool = False
+    force: bool = False  # write over a setting of the same name
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What the names of its files say."""
+        return {"setting": self.setting, "dataset": self.dataset}
+
+
+@dataclass(frozen=True)
+class FeaturesMade:
+    """What was written."""
+
+    dataset: str
+    setting: str
+    source: Path
+    kind: str  # numbers or tags
+    form: Form
+    splits: dict[str, int]  # split → items
+    width: int
+    missing: dict[str, list[str]]  # split → ids that got rows of zeros
+    strange: int  # rows of the source that belong to no item
+    scaled: bool
+    files: list[Path]
+    experiments: list[str]  # that it can be given to
+    default: bool  # whether they are of this dataset by themselves
+
+
+def bring_features(
+    workspace: Workspace, asked: FeaturesRequest, *, progress: Progress = UNWATCHED
+) -> FeaturesMade:
+    """Align rows of one's own with the items of each set, and write them as a setting.
+
+    The source is read twice, block by block: once to know what is in it, once to write. All files
+    are written before the first takes its place. What is learnt of the rows (tags, their weights,
+    a scale, the form) is learnt of the train items alone.
+
+    Parameters
+    ----------
+    workspace
+        Where the ids are.
+    asked
+        The source and how to read it.
+    progress
+        Told of each block, and of what had to be decided.
+
+    Raises
+    ------
+    RequestError
+        If there is no such dataset, file or column, options contradict each other, or there is
+        another setting of that name.
+    DataError
+        If the source is damaged, or lacks items.
+    """
+    _check_options(asked)
+    inventory = workspace.scan()
+    sets = read_sets(inventory, asked.dataset)
+    table = _open(asked)
+    if table.columns is not None:
+        progress.say(_told_columns(table))
+    with _alone(workspace, asked), between_steps() as check:
+        _refuse_texts(workspace.scan(), asked)
+        with progress.task(f"reading {asked.source.name}", 2 * table.size) as task:
+            roll = Roll(sets)
+            prepared = _prepare(asked, Reader(table, task, check), roll)
+            task.describe("writing features")
+            for remark in prepared.remarks:
+                progress.say(remark)
+            files, warnings = _write(workspace, asked, prepared, sets)
+    for warning in (*_warnings(roll), *warnings):
+        progress.warn(warning)
+    names, default = _experiments(workspace, asked.dataset, prepared.form)
+    return FeaturesMade(
+        dataset=asked.dataset,
+        setting=asked.setting,
+        source=asked.source,
+        kind=prepared.origin["kind"],
+        form=prepared.form,
+        splits={split: len(ids) for split, ids in sets.items()},
+        width=prepared.width,
+        missing=roll.missing,
+        strange=roll.strange,
+        scaled=asked.scale,
+        files=files,
+        experiments=names,
+        default=default,
+    )
+
+
+def _check_options(asked: FeaturesRequest) -> None:
+    """Make sure that what is asked for goes together."""
+    check_setting_name(asked.setting)
+    matrix, selection = is_matrix(asked.source), asked.selection
+    sparse_source = asked.source.suffix == ".npz" and asked.form != "dense"
+    sparse = asked.tags is not None or asked.form == "sparse" or sparse_source
+    named = selection.id is not None or bool(selection.without)
+    wrong = (
+        (matrix and asked.ids is None, "a matrix has no ids", "Name them, one a line: --ids FILE."),
+        (not matrix and asked.ids is not None, "--ids is for .npy and .npz", "Leave it out."),
+        (matrix and named, "a matrix has no named columns", "Leave --id and --without out."),
+        (matrix and asked.tags is not None, "a matrix is no table of tags", "Leave --tags out."),
+        (
+            asked.scale and sparse,
+            "--scale would fill what is sparse",
+            "Leave it out; or, for numbers of your own, add --dense.",
+        ),
+        (
+            asked.tags is not None and asked.form == "dense",
+            "tags are written sparse",
+            "Leave --dense out.",
+        ),
+    )
+    told = f"{asked.source.name}: "
+    for holds, msg, hint in wrong:
+        if holds:
+            raise RequestError(told + msg, hint=hint)
+
+
+def _open(asked: FeaturesRequest) -> Table:
+    if asked.ids is not None:
+        return open_rows(asked.source, asked.ids)
+    return open_table(asked.source, asked.selection)
+
+
+def _told_columns(table: Table) -> str:
+    columns = table.columns
+    if columns is None:
+        return ""
+    if columns.tag is not None:
+        weights = f", weights in {columns.numbers[0]!r}" if columns.numbers else ""
+        return f"items in column {columns.id!r}, tags in {columns.tag!r}{weights}"
+    numbers, some = len(columns.numbers), ", ".join(map(repr, columns.numbers[:3]))
+    more = f", … {numbers:,} in all" if numbers > 3 else ""
+    return f"ids in column {columns.id!r}, features in {some}{more}"
+
+
+def _prepare(asked: FeaturesRequest, reader: Reader, roll: Roll) -> Prepared:
+    path = reader.table.ids_path
+    if asked.tags is not None:
+        tags = survey_tags(reader, roll)
+        roll.require(path, asked.dataset, asked.leniency)
+        return prepare_tags(tags, asked.tags)
+    numbers = survey_numbers(reader, roll, scaled=asked.scale)
+    roll.require(path, asked.dataset, asked.leniency)
+    return prepare_numbers(numbers, asked.form)
+
+
+def _warnings(roll: Roll) -> list[str]:
+    lacking = roll.told_missing()
+    told = [f"no row for {lacking}: rows of zeros"] if lacking else []
+    rows = "row is" if roll.strange == 1 else "rows are"
+    strange = f"{roll.strange:,} {rows} of no item ({roll.stranger!r} for one): not used"
+    return told + [strange] * bool(roll.strange)
+
+
+@contextmanager
+def _alone(workspace: Workspace, asked: FeaturesRequest) -> Iterator[None]:
+    """Let nobody else make this setting, and remove what a killed command left half written."""
+    origin = workspace.place(Kind.ORIGIN, **asked.fields)
+    read = explain(origin, "datasets/train_data")
+    if read is None or read.fields != asked.fields:
+        raise misnamed(asked.setting)
+    vocabulary = workspace.place(Kind.VOCABULARY, **asked.fields)  # 'text' locks the same
+    made = {f"X_{s}_{asked.setting}_{asked.dataset}.{e}" for s in SPLITS for e in ("npy", "npz")}
+    with locked(origin.parent / f".making_{vocabulary.name}.lock"):
+        remove_leftovers(origin.parent, made | {origin.name})
+        yield
+
+
+def _refuse_texts(inventory: Inventory, asked: FeaturesRequest) -> None:
+    """Leave alone what has a vocabulary, which other rows would not fit."""
+    for kind in (Kind.VOCABULARY, Kind.WORD_VECTORS):
+        for file in inventory.select(kind, **asked.fields):
+            msg = f"{asked.dataset} has a setting {asked.setting} already, which 'tartarus text' "
+            msg += f"made: {shown(file.path)}"
+            raise RequestError(msg, hint="Choose another name, or move its files away.")
+
+
+def _write(
+    workspace: Workspace, asked: FeaturesRequest, prepared: Prepared, sets: Mapping[str, Any]
+) -> tuple[list[Path], Sequence[str]]:
+    """Write all files beside their places; then let each take its own, train last.
+
+    Whoever is killed between two of them leaves a setting that lacks its train rows, not one of
+    old and new rows.
+    """
+    ext = ENDINGS[prepared.form]
+    places = {
+        split: workspace.place(Kind.FEATURES, split=split, ext=ext, **asked.fields)
+        for split in sets
+    }
+    origin = workspace.place(Kind.ORIGIN, **asked.fields)
+    with ExitStack() as stack:
+        # what is entered last takes its place first
+        beside = {split: stack.enter_context(replacing(path)) for split, path in places.items()}
+        warnings = prepared.write(beside)
+        document = _origin(asked, prepared)
+        text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+        stack.enter_context(replacing(origin)).write_text(text, encoding="utf-8", newline="\n")
+        _make_way(workspace.scan(), asked, {places[split]: beside[split] for split in places})
+    return [*places.values(), origin], warnings
+
+
+def _make_way(inventory: Inventory, asked: FeaturesRequest, new: Mapping[Path, Path]) -> None:
+    """Delete the rows that the setting had, if they differ and that is asked for."""
+    old = [file.path for file in inventory.select(Kind.FEATURES, **asked.fields)]
+    others = [path for path in old if path not in new or not same_bytes(path, new[path])]
+    if not others:
+        return
+    if not asked.force:
+        msg = f"{asked.dataset} has a setting {asked.setting} already, with another content: "
+        hint = "Choose another name, or write over it with --force."
+        raise RequestError(msg + shown(others[0]), hint=hint)
+    for path in old:
+        path.unlink()
+
+
+def _origin(asked: FeaturesRequest, prepared: Prepared) -> dict[str, Any]:
+    """Tell how the setting came about, in what is kept beside it."""
+    lists = {} if asked.ids is None else {"ids": asked.ids.name, "ids_digest": digest(asked.ids)}
+    source = {"source": asked.source.name, "digest": digest(asked.source)}
+    return source | lists | {"form": prepared.form, "width": prepared.width} | {**prepared.origin}
+
+
+def _experiments(workspace: Workspace, dataset: str, form: Form) -> tuple[list[str], bool]:
+    """Name experiments for one setting, and whether they are of this dataset by themselves."""
+    inventory = workspace.scan()
+    task = ""
+    if is_recommendation(inventory, dataset):
+        task = "recommendation"
+    elif is_classification(inventory, dataset):
+        task = "multiclass" if one_class_each(inventory, dataset) else "multilabel"
+    fitting = FITTING.get(task, {}).get(form)
+    own = experiments_reading(workspace, dataset, "features")
+    if fitting in own:
+        own = [fitting]
+    return (own, True) if own else ([fitting] if fitting else [], False)
