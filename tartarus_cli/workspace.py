@@ -306,6 +306,11 @@ class Workspace:
         return self.data / "models"
 
     @property
+    def downloads(self) -> Path:
+        """The folder of what was downloaded: one folder a published archive."""
+        return self.data / "downloads"
+
+    @property
     def spectrograms(self) -> Path:
         """The folder of spectrograms: one folder a transform, one file a recording."""
         return self.data / "spectrograms"

@@ -11,6 +11,7 @@ from tartarus_cli.cli.check_data import check_data
 from tartarus_cli.cli.compare import compare
 from tartarus_cli.cli.evaluate import evaluate
 from tartarus_cli.cli.explained import explained
+from tartarus_cli.cli.fetch import fetch
 from tartarus_cli.cli.init import init
 from tartarus_cli.cli.patches import patches
 from tartarus_cli.cli.predict import predict
@@ -38,7 +39,7 @@ def tartarus(*, version: Version = False) -> None:
     """Run deep-learning experiments on audio and text: recommendation and genre classification."""
 
 
-for command in (init, check_data, patches, text, train, predict, evaluate, compare, run):
+for command in (init, fetch, check_data, patches, text, train, predict, evaluate, compare, run):
     app.command()(explained(command))
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(models.app, name="models")

@@ -5,6 +5,7 @@ from tartarus_cli.cli.render.comparison import Form, comparison
 from tartarus_cli.cli.render.console import confirmed, error, interrupted, version
 from tartarus_cli.cli.render.evaluation import evaluation, slices
 from tartarus_cli.cli.render.experiments import experiment, experiments
+from tartarus_cli.cli.render.fetch import archives, fetched, record
 from tartarus_cli.cli.render.models import (
     deleted,
     made,
@@ -21,6 +22,7 @@ from tartarus_cli.cli.render.text import text_features
 __all__ = [
     "Form",
     "Watching",
+    "archives",
     "checked",
     "comparison",
     "confirmed",
@@ -30,6 +32,7 @@ __all__ = [
     "evaluation",
     "experiment",
     "experiments",
+    "fetched",
     "interrupted",
     "made",
     "model",
@@ -37,6 +40,7 @@ __all__ = [
     "patches_made",
     "predicted",
     "predicted_new",
+    "record",
     "slices",
     "text_features",
     "trained",
