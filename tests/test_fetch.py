@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,7 +21,8 @@ import pytest
 
 from tartarus_cli.errors import DataError
 from tartarus_cli.files import digest
-from tartarus_cli.steps import download
+from tartarus_cli.steps import arrivals, download
+from tartarus_cli.steps.archives import Member
 from tartarus_cli.steps.arrivals import understood
 from tests.conftest import Command
 from tests.test_archives import tar, zipped
@@ -454,11 +455,53 @@ def test_other_data_of_the_same_name_is_left_untouched(
 
 
 def test_the_example_world_is_not_mixed_with_the_published_data(
-    zenodo: Zenodo, example: Path, tartarus: Command
+    zenodo: Zenodo, archive: Path, workspace: Path, tartarus: Command
 ) -> None:
-    refused = tartarus("fetch", "dlrs", "-w", example)
-    assert (refused.status, "synthetic example" in refused.err) == (2, True)
+    (workspace / "tartarus.toml").write_text("[example]\nseed = 0\n")
+    (workspace / "data" / "datasets" / f"items_index_train_{DATASET}.tsv").write_text("invented\n")
+    for words in (("dlrs",), ("--archive", archive)):
+        refused = tartarus("fetch", *words)
+        assert (refused.status, "synthetic example" in refused.err) == (2, True)
     assert zenodo.asked == []
+
+
+def test_what_is_there_under_an_old_name_is_not_written_again(
+    archive: Path, workspace: Path, original: World, tartarus: Command
+) -> None:
+    splits = workspace / "data" / "splits"
+    splits.mkdir()
+    item_factors = original.datasets / f"item_factors_als_4_{DATASET}.npy"
+    shutil.copy(item_factors, splits / f"y_train_als_4_{DATASET}.npy")
+    assert tartarus("fetch", "--archive", archive).status == 0
+    assert item_factors.name not in data_of(workspace)
+
+
+def test_an_interruption_while_unpacking_leaves_nothing(
+    archive: Path, workspace: Path, tartarus: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Path] = []
+
+    def interrupt(_archive: Path, place: Callable[[Member], Path | None], _task: object) -> None:
+        seen.append(place(Member(f"items_index_train_{DATASET}.tsv", 1, plain=True)) or archive)
+        seen[0].parent.mkdir(parents=True)
+        seen[0].write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(arrivals, "unpack", interrupt)
+    assert tartarus("fetch", "--archive", archive).status == 130
+    assert (len(seen), seen[0].exists(), data_of(workspace)) == (1, False, {})
+
+
+def test_what_a_killed_fetch_left_does_not_disturb_the_next(
+    archive: Path, workspace: Path, original: World, tartarus: Command
+) -> None:
+    left = workspace / "data" / ".fetch" / "datasets"
+    left.mkdir(parents=True)
+    (left / f"items_index_train_{DATASET}.tsv").write_text("half")
+    assert tartarus("check-data", "--json").document["datasets"] == {}
+    assert tartarus("fetch", "--archive", archive).status == 0
+    assert data_of(workspace) == data_of(original.root)
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("why", ["to download", "to unpack"])

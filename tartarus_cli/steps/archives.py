@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import re
 import stat
@@ -84,7 +85,7 @@ def read_members(path: Path, task: Task) -> list[Member]:
     path
         A zip or tar file; a tar file may be compressed by gzip, bzip2 or xz.
     task
-        Advanced by the bytes of the archive, at its end.
+        Advanced by the bytes of the archive.
 
     Raises
     ------
@@ -94,13 +95,12 @@ def read_members(path: Path, task: Task) -> list[Member]:
     most = FREE_BYTES + MOST_RATIO * path.stat().st_size
     members: list[Member] = []
     total = 0
-    with _entries(path, most) as entries:
+    with _entries(path, most, task.advance) as entries:
         for member, _ in entries:
             members.append(member)
             total += member.size
             _check_name(path, member.name)
             _check_amount(path, len(members), total, most)
-    task.advance(path.stat().st_size)
     return members
 
 
@@ -121,7 +121,8 @@ def unpack(path: Path, place: Place, task: Task) -> None:
     FileError
         If the archive is damaged.
     """
-    with _entries(path, FREE_BYTES + MOST_RATIO * path.stat().st_size) as entries:
+    most = FREE_BYTES + MOST_RATIO * path.stat().st_size
+    with _entries(path, most, lambda _read: None) as entries:
         for member, content in entries:
             target = place(member)
             if target is not None:
@@ -167,20 +168,35 @@ def _own_errors(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _entries(path: Path, most: int) -> Iterator[Iterator[Entry]]:
+def _entries(path: Path, most: int, seen: Callable[[int], None]) -> Iterator[Iterator[Entry]]:
     """Yield the members one after another; whatever is wrong with the archive is explained."""
     with readable(path), path.open("rb") as file:
         start = file.read(TAR_BLOCK)
     try:
-        yield _zip_entries(path) if start.startswith(_ZIPPED) else _tar_entries(path, start, most)
+        with io.BufferedReader(_Counted(path, seen), BLOCK) as file:
+            zipped = start.startswith(_ZIPPED)
+            yield _zip_entries(path, file) if zipped else _tar_entries(path, file, start, most)
     except _WritingError as problem:
         raise problem.__cause__ or problem from None
     except _DAMAGED as problem:
         raise _damaged(path, f"the archive is damaged ({problem or 'it ends early'})") from None
 
 
-def _zip_entries(path: Path) -> Iterator[Entry]:
-    with ZipFile(path) as archive:
+class _Counted(io.FileIO):
+    """A file that tells how much of it is read."""
+
+    def __init__(self, path: Path, seen: Callable[[int], None]) -> None:
+        super().__init__(path)
+        self.seen = seen
+
+    def readinto(self, buffer: Any) -> int | None:
+        count = super().readinto(buffer)
+        self.seen(count or 0)
+        return count
+
+
+def _zip_entries(path: Path, packed: IO[bytes]) -> Iterator[Entry]:
+    with ZipFile(packed) as archive:
         for info in archive.infolist():
             if not info.is_dir():
                 yield _zip_member(path, info), partial(archive.open, info)
@@ -198,8 +214,8 @@ def _zip_member(path: Path, info: ZipInfo) -> Member:
     return Member(info.filename, info.file_size, kind in (0, stat.S_IFREG))
 
 
-def _tar_entries(path: Path, start: bytes, most: int) -> Iterator[Entry]:
-    with _tar_bytes(path, start) as file:
+def _tar_entries(path: Path, packed: IO[bytes], start: bytes, most: int) -> Iterator[Entry]:
+    with _tar_bytes(path, packed, start) as file:
         watched = _Watched(path, file, most)
         with tarfile.open(fileobj=watched, mode="r:") as archive:
             while (info := archive.next()) is not None:
@@ -209,14 +225,14 @@ def _tar_entries(path: Path, start: bytes, most: int) -> Iterator[Entry]:
             watched.check_end()
 
 
-def _tar_bytes(path: Path, start: bytes) -> IO[bytes]:
+def _tar_bytes(path: Path, packed: IO[bytes], start: bytes) -> IO[bytes]:
     for magic, opener in _PACKED.items():
         if start.startswith(magic):
-            file: IO[bytes] = opener(path)
+            file: IO[bytes] = opener(packed)
             return file
     if start[257:262] != b"ustar":
         raise _no_archive(path, start)
-    return path.open("rb")
+    return packed
 
 
 def _tar_member(info: tarfile.TarInfo) -> Member:
