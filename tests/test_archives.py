@@ -1,6 +1,7 @@
 """Archives that nobody vouches for."""
 
 import io
+import os
 import struct
 import tarfile
 import tracemalloc
@@ -69,6 +70,23 @@ def test_what_was_packed_is_unpacked(kind: str, tmp_path: Path) -> None:
     sizes = {member.name: member.size for member in members(path)}
     assert sizes == {name: len(content) for name, content in FILES.items()}
     assert unpacked(path, tmp_path / "out") == FILES
+
+
+@pytest.mark.parametrize("kind", ["tar.gz", "tar.bz2", "tar.xz"])
+def test_every_byte_that_is_read_is_counted_once(kind: str, tmp_path: Path) -> None:
+    path = tar(tmp_path / "a", FILES | {"noise": os.urandom(5 << 20)}, f"w:{kind[4:]}")
+    counts: list[int] = []
+
+    class Counting:
+        def advance(self, amount: int = 1) -> None:
+            counts.append(amount)
+
+        def describe(self, text: str) -> None:
+            raise NotImplementedError(text)
+
+    read_members(path, Counting())
+    assert sum(counts) == path.stat().st_size
+    assert len([count for count in counts if count]) > 3
 
 
 @pytest.mark.parametrize("kind", MAKERS)

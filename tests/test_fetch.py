@@ -39,6 +39,7 @@ class Zenodo:
     address: str
     files: dict[str, bytes] = field(default_factory=dict)
     pages: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)  # instead of an answer
+    moved: dict[str, str] = field(default_factory=dict)  # path → where it is
     asked: list[tuple[str, str]] = field(default_factory=list)  # path, range
     breaks: list[int] = field(default_factory=list)  # bytes after which an answer breaks off
     refusals: list[int] = field(default_factory=list)  # statuses of the next answers
@@ -73,7 +74,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer."""
         self.zenodo.asked.append((self.path, self.headers.get("Range", "")))
-        if self.path in self.zenodo.pages:
+        if self.path in self.zenodo.moved:
+            self.answer(302, b"", {"Location": self.zenodo.moved[self.path]})
+        elif self.path in self.zenodo.pages:
             status, kind, body = self.zenodo.pages[self.path]
             self.answer(status, body, {"Content-Type": kind})
         elif self.path == RECORD:
@@ -335,13 +338,56 @@ def test_without_a_network_it_says_what_to_download_by_hand(
     assert not data_of(workspace)
 
 
-@pytest.mark.parametrize("server", ["file:///etc", "zenodo.org", "ftp://127.0.0.1"])
+@pytest.mark.parametrize(
+    "server",
+    [
+        "file:///etc",
+        "zenodo.org",
+        "ftp://127.0.0.1",
+        "http://[",
+        "http://127.0.0.1/ü",
+        "http://x:y",
+    ],
+)
 def test_only_addresses_of_the_web_are_read(
     server: str, workspace: Path, tartarus: Command
 ) -> None:
     refused = tartarus("fetch", "dlrs", "--zenodo", server)
     assert (refused.status, "no address of the web" in refused.err) == (2, True)
     assert not data_of(workspace)
+
+
+@pytest.mark.parametrize("link", ["file:///etc/passwd", "ftp://127.0.0.1/a", "/etc/passwd"])
+def test_a_record_cannot_point_to_anything_but_the_web(
+    link: str, zenodo: Zenodo, workspace: Path, tartarus: Command
+) -> None:
+    zenodo.files = {"dlrs-data.zip": b"..."}
+    record = zenodo.record()
+    record["files"][0]["links"]["self"] = link
+    zenodo.pages[RECORD] = (200, "application/json", json.dumps(record).encode())
+    refused = tartarus("fetch", "dlrs")
+    assert (refused.status, "expected an address with https" in refused.err) == (1, True)
+    assert not data_of(workspace)
+
+
+def test_a_redirection_cannot_lead_to_anything_but_the_web(
+    zenodo: Zenodo, workspace: Path, tartarus: Command
+) -> None:
+    zenodo.moved[RECORD] = "ftp://127.0.0.1:9/a"
+    refused = tartarus("fetch", "dlrs")
+    assert (refused.status, "cannot be read" in refused.err) == (1, True)
+    assert not data_of(workspace)
+
+
+def test_a_redirection_is_followed_and_goes_on_where_it_was(
+    zenodo: Zenodo, archive: Path, workspace: Path, tartarus: Command
+) -> None:
+    zenodo.files, zenodo.breaks = {archive.name: archive.read_bytes()}, [1000]
+    content = f"{RECORD}/files/{archive.name}/content"
+    zenodo.moved[content] = f"{zenodo.address}/bucket/{archive.name}/content"
+    assert tartarus("fetch", "dlrs").status == 0
+    assert zenodo.downloads() == ["", "", "bytes=1000-", "bytes=1000-"]
+    assert data_of(workspace)
 
 
 def test_the_three_archives_are_listed_without_a_network_or_a_workspace(tartarus: Command) -> None:

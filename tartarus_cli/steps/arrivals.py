@@ -64,7 +64,8 @@ def read_contents(path: Path, progress: Progress) -> Contents:
     """
     with progress.task(f"reading {path.name}", path.stat().st_size) as task:
         members = read_members(path, task)
-    taken = [(member, file) for member in members if (file := understood(member.name))]
+    found = [(member, understood(member.name)) for member in members]
+    taken = [(member, file) for member, file in found if file is not None]
     for member, _ in taken:
         if not member.plain:
             raise FileError(
@@ -73,7 +74,7 @@ def read_contents(path: Path, progress: Progress) -> Contents:
                 expected="a plain file",
                 hint="Unpack the archive yourself, and name the folder with --workspace.",
             )
-    left_out = tuple(each.name for each in members if understood(each.name) is None)
+    left_out = tuple(member.name for member, file in found if file is None)
     if not taken:
         some = ", ".join(left_out[:3]) or "no files"
         raise FileError(

@@ -58,6 +58,10 @@ def fetch(workspace: Workspace, asked: FetchRequest, *, progress: Progress = UNW
     _refuse_example(workspace, archive.datasets)
     record = read_record(asked.server, archive)
     chosen = choose(record, archive, asked.files)
+    if not archive.confirmed:
+        progress.warn(
+            f"{archive.doi} is not confirmed to be {archive.name}; it is {record.called!r}"
+        )
     folder = workspace.downloads / archive.name
     with locked(workspace.downloads / ".lock"):
         missing = sum(missing_bytes(file, folder) for file in chosen)

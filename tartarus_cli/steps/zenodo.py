@@ -128,7 +128,7 @@ def read_record(server: str, archive: Published) -> Record:
 
 def _check_address(file: RemoteFile, url: str) -> None:
     """Make sure that a file is offered as safely as its record."""
-    if urlsplit(file.url).scheme not in ("https", urlsplit(url).scheme):
+    if not file.url.startswith(("https://", f"{urlsplit(url).scheme}://")):
         msg = f"{url}: {file.name} is offered at {file.url!r}; expected an address with https"
         raise DataError(msg, hint="Do not trust this server.")
 
@@ -163,15 +163,23 @@ def opened(url: str, *, start: int = 0) -> Iterator[HTTPResponse]:
     """
     from urllib.request import Request
 
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        msg = f"{url!r} is no address of the web"
-        raise RequestError(msg, hint=f"The usual server is {ZENODO}.")
     headers = {"User-Agent": "tartarus-cli", "Accept": "*/*"}
     headers |= {"Range": f"bytes={start}-"} if start else {}
-    request = Request(url, headers=headers)  # noqa: S310 — the scheme is checked above
-    reply = _opener().open(request, timeout=TIMEOUT)
+    try:
+        _check_scheme(url)
+        request = Request(url, headers=headers)  # noqa: S310 — the scheme is checked above
+        reply = _opener().open(request, timeout=TIMEOUT)
+    except ValueError:  # what is no address fails in several ways
+        msg = f"{url!r} is no address of the web"
+        raise RequestError(msg, hint=f"The usual server is {ZENODO}.") from None
     with reply:
         yield reply
+
+
+def _check_scheme(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError(url)
 
 
 def _opener() -> OpenerDirector:
