@@ -158,3 +158,15 @@ def remove_folder(path: Path) -> None:
     away = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
     path.replace(away)
     shutil.rmtree(away)
+
+
+def shown_bytes(count: int) -> str:
+    """Write a number of bytes shortly.
+
+    >>> shown_bytes(999), shown_bytes(1_500_000), shown_bytes(12_000_000_000)
+    ('999 bytes', '1.5 MB', '12.0 GB')
+    """
+    for power, unit in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "kB")):
+        if count >= 1000**power:
+            return f"{count / 1000**power:.1f} {unit}"
+    return f"{count:,} bytes"

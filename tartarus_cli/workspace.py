@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from string import Formatter
 
@@ -324,6 +324,11 @@ class Workspace:
         return self.data / "models"
 
     @property
+    def downloads(self) -> Path:
+        """The folder of what was downloaded: one folder a published archive."""
+        return self.data / "downloads"
+
+    @property
     def spectrograms(self) -> Path:
         """The folder of spectrograms: one folder a transform, one file a recording."""
         return self.data / "spectrograms"
@@ -451,11 +456,16 @@ def explain(path: Path, folder: str) -> DataFile | None:
         if layout.folder != folder:
             continue
         for name in layout.names:
-            match = re.fullmatch(layout.pattern(name), path.name)
+            match = _compiled(layout, name).fullmatch(path.name)
             if match:
                 canonical = f"{folder}/{layout.names[0].format(**match.groupdict())}"
                 return DataFile(layout.kind, path, canonical, _fields(match, layout))
     return None
+
+
+@cache
+def _compiled(layout: Layout, name: str) -> re.Pattern[str]:
+    return re.compile(layout.pattern(name))
 
 
 def _fields(match: re.Match[str], layout: Layout) -> dict[str, str]:

@@ -14,6 +14,7 @@ from tartarus_cli.cli.explained import explained
 from tartarus_cli.cli.export import export
 from tartarus_cli.cli.factorize import factorize
 from tartarus_cli.cli.features import features
+from tartarus_cli.cli.fetch import fetch
 from tartarus_cli.cli.init import init
 from tartarus_cli.cli.patches import patches
 from tartarus_cli.cli.predict import predict
@@ -44,7 +45,7 @@ def tartarus(*, version: Version = False) -> None:
 
 
 for command in (
-    *(init, check_data, split, factorize, features, patches, text),
+    *(init, fetch, check_data, split, factorize, features, patches, text),
     *(train, predict, evaluate, compare, run),
     *(recommend, export),
 ):

@@ -67,7 +67,7 @@ def init(
     _refuse_foreign(path, root)
     fresh = not is_workspace(root)
     workspace = Workspace(root, root / "data")
-    made_by = _example_seed(root)
+    made_by = example_seed(root)
     if example and made_by is None:
         _refuse_taken(workspace)
     for folder in ("experiments", "audio", "text", *(f"data/{name}" for name in FOLDERS)):
@@ -101,8 +101,8 @@ def _refuse_foreign(path: Path, root: Path) -> None:
         raise RequestError(msg, hint="Name a new or an empty folder.")
 
 
-def _example_seed(root: Path) -> int | None:
-    """Return the seed of the example that was begun here, finished or not."""
+def example_seed(root: Path) -> int | None:
+    """Return the seed of the example that was begun in a workspace, finished or not."""
     try:
         said = tomllib.loads((root / MARK).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -7,6 +7,7 @@ from tartarus_cli.cli.render.evaluation import evaluation, slices
 from tartarus_cli.cli.render.experiments import experiment, experiments
 from tartarus_cli.cli.render.factorize import factorized
 from tartarus_cli.cli.render.features import features_made
+from tartarus_cli.cli.render.fetch import archives, fetched, record
 from tartarus_cli.cli.render.models import (
     deleted,
     made,
@@ -26,6 +27,7 @@ __all__ = [
     "Form",
     "ListForm",
     "Watching",
+    "archives",
     "checked",
     "comparison",
     "confirmed",
@@ -38,6 +40,7 @@ __all__ = [
     "exported",
     "factorized",
     "features_made",
+    "fetched",
     "interrupted",
     "made",
     "model",
@@ -46,6 +49,7 @@ __all__ = [
     "predicted",
     "predicted_new",
     "recommended",
+    "record",
     "slices",
     "split_made",
     "text_features",

@@ -16,12 +16,8 @@ COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 def checked(result: CheckResult, *, json: bool) -> None:
     """Print what ``check-data`` found."""
-    from dataclasses import asdict
-
     if json:
-        told = [asdict(problem) for problem in result.problems]
-        datasets = {name: asdict(each) for name, each in result.datasets.items()}
-        document({"datasets": datasets, "problems": told, "ok": result.ok})
+        document(checked_document(result))
         return
     for name, summary in result.datasets.items():
         problems = [problem for problem in result.problems if problem.dataset == name]
@@ -29,6 +25,15 @@ def checked(result: CheckResult, *, json: bool) -> None:
         _problems(problems)
     _problems([problem for problem in result.problems if not problem.dataset])
     _verdict(result)
+
+
+def checked_document(result: CheckResult) -> dict[str, object]:
+    """Return what ``check-data`` found, as JSON has it."""
+    from dataclasses import asdict
+
+    told = [asdict(problem) for problem in result.problems]
+    datasets = {name: asdict(each) for name, each in result.datasets.items()}
+    return {"datasets": datasets, "problems": told, "ok": result.ok}
 
 
 def _verdict(result: CheckResult) -> None:

@@ -1,0 +1,126 @@
+"""``tartarus fetch``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tartarus_cli.cli import render
+from tartarus_cli.cli.options import Json, Root
+from tartarus_cli.errors import RequestError
+from tartarus_cli.steps.published import PUBLISHED, ZENODO, published
+
+NAMES = [each.name for each in PUBLISHED]
+
+
+def _names(incomplete: str) -> list[str]:
+    return [name for name in NAMES if name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="|".join(NAMES),
+        help="The published archive; all are listed if none is named.",
+        autocompletion=_names,
+        show_default=False,
+    ),
+]
+List = Annotated[
+    bool, typer.Option("--list", help="Ask the server for names and sizes, download nothing.")
+]
+Files = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--file",
+        metavar="FILE",
+        help="Of the files that --list shows, only this one; may be repeated.",
+        show_default=False,
+    ),
+]
+Archives = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--archive",
+        metavar="FILE",
+        help="An archive that was downloaded by hand; may be repeated.",
+        show_default=False,
+    ),
+]
+Keep = Annotated[
+    bool, typer.Option("--keep/--no-keep", help="Keep what was downloaded, in data/downloads.")
+]
+Server = Annotated[str, typer.Option("--zenodo", envvar="TARTARUS_ZENODO", hidden=True)]
+
+
+def fetch(
+    name: Name = None,
+    *,
+    listed: List = False,
+    files: Files = None,
+    archives: Archives = None,
+    keep: Keep = True,
+    server: Server = ZENODO,
+    workspace: Root = None,
+    json: Json = False,
+) -> None:
+    """Download published data, unpack it and bring its files into place; go on where it stopped."""
+    _check_options(name, listed=listed, files=files, archives=archives, keep=keep)
+    if name is None and not archives:
+        render.archives(json=json)
+    elif name is not None and listed:
+        _list(name, server, json=json)
+    else:
+        _fetch(name, files, archives, keep=keep, server=server, workspace=workspace, json=json)
+
+
+def _list(name: str, server: str, *, json: bool) -> None:
+    from tartarus_cli.steps.zenodo import read_record
+
+    render.record(published(name), read_record(server, published(name)), json=json)
+
+
+def _fetch(
+    name: str | None,
+    files: list[str] | None,
+    archives: list[Path] | None,
+    *,
+    keep: bool,
+    server: str,
+    workspace: Path | None,
+    json: bool,
+) -> None:
+    from tartarus_cli.steps.fetch import FetchRequest, fetch, fetch_archives
+    from tartarus_cli.workspace import open_workspace
+
+    archive = published(name) if name else None
+    root = open_workspace(workspace)
+    if archive is not None:
+        asked = FetchRequest(archive, server, tuple(files or ()), keep=keep)
+        result = fetch(root, asked, progress=render.Watching())
+    else:
+        result = fetch_archives(root, archives or [], progress=render.Watching())
+    render.fetched(root, result, json=json)
+    raise typer.Exit(0 if result.check.ok else 1)
+
+
+def _check_options(
+    name: str | None,
+    *,
+    listed: bool,
+    files: list[str] | None,
+    archives: list[Path] | None,
+    keep: bool,
+) -> None:
+    """Refuse what would be ignored."""
+    given = {"--list": listed, "--file": files, "--no-keep": not keep}
+    said = [option for option, value in given.items() if value]
+    if archives and (name or said):
+        msg = f"--archive and {name or said[0]} exclude each other"
+        raise RequestError(msg, hint="--archive FILE takes files that are here already.")
+    if said and name is None:
+        msg = f"{said[0]} of which archive?"
+        raise RequestError(msg, hint=f"Name one: {', '.join(NAMES)}.")
+    if listed and len(said) > 1:
+        msg = f"--list and {said[1]} exclude each other"
+        raise RequestError(msg, hint="--list downloads nothing.")

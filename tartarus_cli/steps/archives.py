@@ -1,0 +1,318 @@
+"""Archives from elsewhere: what is in them, and unpacking of what is wanted, safely.
+
+An archive is not trusted. No member's name becomes a path: the caller says where each wanted one is
+written. Links and devices are never made, and what would unpack to far more than an archive of data
+does is refused before anything is written.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import re
+import stat
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from tartarus_cli.errors import FileError
+from tartarus_cli.files import readable
+from tartarus_cli.progress import Task
+
+ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+MOST_MEMBERS = 1_000_000
+FREE_BYTES = 1 << 30  # that any archive may unpack to
+MOST_RATIO = 100  # of what is unpacked to what is packed, beyond that
+MOST_AT_ONCE = 16 << 20  # bytes that a header of a tar file may make us read
+BLOCK = 1 << 20
+TAR_BLOCK = 512
+
+_PACKED: dict[bytes, Any] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+_ZIPPED = (b"PK\x03\x04", b"PK\x05\x06")
+_DAMAGED = (
+    BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,  # a method of compression that Python does not know
+    RecursionError,  # headers upon headers
+    RuntimeError,
+)
+
+
+@dataclass(frozen=True)
+class Member:
+    """What an archive says of one of its files."""
+
+    name: str
+    size: int  # bytes, unpacked
+    plain: bool  # no link, device or the like
+
+
+Place = Callable[[Member], Path | None]
+Entry = tuple[Member, Callable[[], IO[bytes]]]
+
+
+def is_archive_name(name: str) -> bool:
+    """Whether a file is an archive by its name.
+
+    >>> is_archive_name("dlrs-data.tar.gz"), is_archive_name("README.md")
+    (True, False)
+    """
+    return name.lower().endswith(ENDINGS)
+
+
+def read_members(path: Path, task: Task) -> list[Member]:
+    """Read to the end what an archive holds, and unpack nothing; folders are left out.
+
+    Parameters
+    ----------
+    path
+        A zip or tar file; a tar file may be compressed by gzip, bzip2 or xz.
+    task
+        Advanced by the bytes of the archive.
+
+    Raises
+    ------
+    FileError
+        If the file is no archive or damaged, a name leads out of it, or it holds too much.
+    """
+    most = FREE_BYTES + MOST_RATIO * path.stat().st_size
+    members: list[Member] = []
+    total = 0
+    with _entries(path, most, task.advance) as entries:
+        for member, _ in entries:
+            members.append(member)
+            total += member.size
+            _check_name(path, member.name)
+            _check_amount(path, len(members), total, most)
+    return members
+
+
+def unpack(path: Path, place: Place, task: Task) -> None:
+    """Write the members of an archive that a caller has a place for.
+
+    Parameters
+    ----------
+    path
+        The archive, of which :func:`read_members` has approved.
+    place
+        Where a member is written, or None.
+    task
+        Advanced by the bytes written.
+
+    Raises
+    ------
+    FileError
+        If the archive is damaged.
+    """
+    most = FREE_BYTES + MOST_RATIO * path.stat().st_size
+    with _entries(path, most, lambda _read: None) as entries:
+        for member, content in entries:
+            target = place(member)
+            if target is not None:
+                _write(path, member, content, target, task)
+
+
+def _write(
+    path: Path, member: Member, content: Callable[[], IO[bytes]], target: Path, task: Task
+) -> None:
+    left = member.size
+    with content() as packed, _opened_to_write(target) as file:
+        while block := packed.read(BLOCK):
+            left -= len(block)
+            if left < 0:
+                break
+            with _own_errors(target):
+                file.write(block)
+            task.advance(len(block))
+    if left:
+        raise _damaged(path, f"{member.name} is not as long as the archive says")
+
+
+@contextmanager
+def _opened_to_write(target: Path) -> Iterator[IO[bytes]]:
+    with _own_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file = target.open("xb")
+    with file:
+        yield file
+
+
+class _WritingError(Exception):
+    """The disk refused: not the archive's fault."""
+
+
+@contextmanager
+def _own_errors(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        problem.filename = problem.filename or str(target)
+        raise _WritingError from problem
+
+
+@contextmanager
+def _entries(path: Path, most: int, seen: Callable[[int], None]) -> Iterator[Iterator[Entry]]:
+    """Yield the members one after another; whatever is wrong with the archive is explained."""
+    with readable(path), path.open("rb") as file:
+        start = file.read(TAR_BLOCK)
+    try:
+        with io.BufferedReader(_Counted(path, seen), BLOCK) as file:
+            zipped = start.startswith(_ZIPPED)
+            yield _zip_entries(path, file) if zipped else _tar_entries(path, file, start, most)
+    except _WritingError as problem:
+        raise problem.__cause__ or problem from None
+    except _DAMAGED as problem:
+        raise _damaged(path, f"the archive is damaged ({problem or 'it ends early'})") from None
+
+
+class _Counted(io.FileIO):
+    """A file that tells how much of it is read."""
+
+    def __init__(self, path: Path, seen: Callable[[int], None]) -> None:
+        super().__init__(path)
+        self.seen = seen
+
+    def readinto(self, buffer: Any) -> int | None:
+        count = super().readinto(buffer)
+        self.seen(count or 0)
+        return count
+
+
+def _zip_entries(path: Path, packed: IO[bytes]) -> Iterator[Entry]:
+    with ZipFile(packed) as archive:
+        for info in archive.infolist():
+            if not info.is_dir():
+                yield _zip_member(path, info), partial(archive.open, info)
+
+
+def _zip_member(path: Path, info: ZipInfo) -> Member:
+    if info.flag_bits & 1:
+        raise FileError(
+            path,
+            found=f"{info.filename} is encrypted",
+            expected="an archive without a password",
+            hint="Unpack it yourself, and name the folder with --workspace.",
+        )
+    kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where made on another system than Unix
+    return Member(info.filename, info.file_size, kind in (0, stat.S_IFREG))
+
+
+def _tar_entries(path: Path, packed: IO[bytes], start: bytes, most: int) -> Iterator[Entry]:
+    with _tar_bytes(path, packed, start) as file:
+        watched = _Watched(path, file, most)
+        with tarfile.open(fileobj=watched, mode="r:") as archive:
+            while (info := archive.next()) is not None:
+                archive.members = []  # type: ignore[attr-defined] # or they would fill the memory
+                if not info.isdir():
+                    yield _tar_member(info), partial(_content, archive, info)
+            watched.check_end()
+
+
+def _tar_bytes(path: Path, packed: IO[bytes], start: bytes) -> IO[bytes]:
+    for magic, opener in _PACKED.items():
+        if start.startswith(magic):
+            file: IO[bytes] = opener(packed)
+            return file
+    if start[257:262] != b"ustar":
+        raise _no_archive(path, start)
+    return packed
+
+
+def _tar_member(info: tarfile.TarInfo) -> Member:
+    return Member(info.name, info.size, info.isreg() and not info.issparse())
+
+
+def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+    content = archive.extractfile(info)
+    if content is None:
+        msg = f"{info.name} has no content"
+        raise ValueError(msg)
+    return content
+
+
+class _Watched:
+    """A tar file's bytes, of which no more are read, at once or in all, than data would need."""
+
+    def __init__(self, path: Path, file: IO[bytes], most: int) -> None:
+        self.path, self.file, self.most = path, file, most
+        self.last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= MOST_AT_ONCE:
+            msg = "a header of an impossible size"
+            raise tarfile.ReadError(msg)
+        if self.file.tell() > self.most + FREE_BYTES:  # with room for the headers
+            raise _too_much(self.path, f"more than {self.most:,} bytes")
+        self.last = self.file.read(size)
+        return self.last
+
+    def check_end(self) -> None:
+        """Make sure that the end was meant, and, where compressed, that the checksum is right."""
+        if self.last != bytes(TAR_BLOCK):
+            msg = "it ends in the middle"
+            raise tarfile.ReadError(msg)
+        while self.read(BLOCK):
+            pass
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+def _check_name(path: Path, name: str) -> None:
+    parts = re.split(r"[/\\]", name)
+    if ".." in parts or not parts[0] or re.match(r"[A-Za-z]:", name):
+        raise FileError(
+            path,
+            found=f"a file called {name!r}, which leads out of the archive",
+            expected="names within the archive",
+            hint="Nothing was unpacked. Do not trust this archive.",
+        )
+
+
+def _check_amount(path: Path, members: int, total: int, most: int) -> None:
+    if members > MOST_MEMBERS:
+        raise _too_much(path, f"more than {MOST_MEMBERS:,} files")
+    if total > most:
+        raise _too_much(path, f"more than {most:,} bytes")
+
+
+def _too_much(path: Path, found: str) -> FileError:
+    return FileError(
+        path,
+        found=f"{found}, unpacked, in an archive of {path.stat().st_size:,} bytes",
+        expected=f"at most {MOST_RATIO} times what is packed, and {MOST_MEMBERS:,} files",
+        hint="If you trust it, unpack it yourself and name the folder with --workspace.",
+    )
+
+
+def _damaged(path: Path, found: str) -> FileError:
+    return FileError(
+        path, found=found, expected="a whole archive", hint="Delete it and download it again."
+    )
+
+
+def _no_archive(path: Path, start: bytes) -> FileError:
+    page = start.lstrip()[:1] == b"<"
+    return FileError(
+        path,
+        found="a web page" if page else "a file that is no archive",
+        expected=f"an archive ({', '.join(ENDINGS)})",
+        hint="Download the file itself." if page else "Name the archive that was downloaded.",
+    )
