@@ -389,4 +389,4 @@ def test_the_command_says_what_comes_next(tartarus: Command, root: Path, tmp_pat
     outcome = tartarus("split", "mine", "--plays", table(tmp_path), "-w", root)
     assert outcome.status == 0
     assert "item from 'song', count from 'plays'" in outcome.err
-    assert outcome.out.rstrip().endswith("Next: tartarus factorize mine")
+    assert outcome.out.rstrip().endswith("Next: tartarus factorize mine als")

@@ -64,4 +64,4 @@ def _number(value: float | None) -> str:
 def _next(made: Split) -> str:
     if made.users is None:
         return f"tartarus check-data {made.dataset}   (features come from 'text' or 'predict')"
-    return f"tartarus factorize {made.dataset}"
+    return f"tartarus factorize {made.dataset} als"
