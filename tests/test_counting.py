@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.stats import chisquare
 
-from tartarus_cli.metrics.counting import LONG, MANY
+from tartarus_cli.metrics.counting import LONG, MANY, _count_each, _search
 from tartarus_cli.metrics.ranks import (
     Order,
     first_items,
@@ -105,10 +105,22 @@ def test_first_items_of_many_are_the_heads_of_stable_sorts(large: Large, k: int)
 @pytest.mark.parametrize("k", [LONG, LONG + 1])
 def test_no_way_of_counting_makes_a_difference(relevant: int, k: int) -> None:
     rng = np.random.default_rng(relevant + k)
-    case = Case(rng.integers(0, 50, (3, 600)).astype(np.float32), np.zeros((3, 600), np.bool_))
-    case.owned[:, rng.permutation(600)[:relevant]] = True
+    shape = (3, MANY + 600)
+    case = Case(rng.integers(0, 50, shape).astype(np.float32), np.zeros(shape, np.bool_))
+    case.owned[:, rng.permutation(shape[1])[:relevant]] = True
     assert_ranks_are_those_of_a_stable_sort(case)
     assert np.array_equal(first_items(case.scores, k), stable_order(case)[:, :k])
+
+
+@given(large=larges)
+@settings(deadline=None, max_examples=60)
+def test_searching_among_relevant_items_counts_what_comparing_with_each_does(large: Large) -> None:
+    for scores, owned in zip(large.case.scores, large.case.owned, strict=True):
+        items = np.flatnonzero(owned)
+        compared, searched = np.empty((2, len(items)), np.int32)
+        _count_each(scores, items, compared)
+        _search(scores, items, searched)
+        assert np.array_equal(compared, searched)
 
 
 # Random orders.
