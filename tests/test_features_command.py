@@ -216,7 +216,7 @@ def test_a_file_of_many_blocks_gives_the_same_bytes(
         assert run(setting, "--from", "e.csv", *words).status == 0
     assert run("tags", "--from", "tags.tsv", "--tags").status == 0
     before = made(world)
-    monkeypatch.setattr("tartarus_cli.data.delimited.BLOCK_BYTES", 300)
+    monkeypatch.setattr("tartarus_cli.data.tables.delimited.BLOCK_BYTES", 300)
     for setting, words in (("emb", ()), ("scaled", ("--scale",)), ("thin", ("--sparse",))):
         name = f"X_train_{setting}_one"
         scaled = dense(world, setting, "train")
@@ -408,7 +408,7 @@ def test_items_with_two_rows_are_an_error_that_names_both_lines(
     split: str, *, far: bool, run: Run, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if far:
-        monkeypatch.setattr("tartarus_cli.data.delimited.BLOCK_BYTES", 100)
+        monkeypatch.setattr("tartarus_cli.data.tables.delimited.BLOCK_BYTES", 100)
     path = write(numbers(), turned=False)
     line = 2 + EVERYONE.index(f"{split}-2")
     with path.open("a") as file:
@@ -464,7 +464,7 @@ WRONGLY: dict[str, tuple[tuple[object, ...], str, str]] = {
     "dense tags": (("--from", "tags.tsv", "--tags", "--dense"), "written sparse", "--dense"),
     "an unknown column": (("--from", "e.csv", "--id", "idd"), "no column called 'idd'", "id?"),
     "a share above 1": (("--from", "e.csv", "--tolerate", 2), "--tolerate", ""),
-    "another ending": (("--from", "ids.txt"), "does not end in .csv", "Parquet"),
+    "another ending": (("--from", "ids.txt"), "its ending does not say what it is", ".parquet"),
     "nothing": ((), "--from", ""),
 }
 

@@ -274,7 +274,7 @@ def test_what_fails_leaves_nothing(
     [
         ([], "neither --plays nor --labels"),
         (["--plays", "none.csv"], "there is no file none.csv"),
-        (["--plays", "plays.csv", "--user", "usr"], "no column 'usr' for the user"),
+        (["--plays", "plays.csv", "--user", "usr"], "no column called 'usr'"),
         (["--plays", "plays.csv", "--item", "user"], "the column user cannot be two things"),
         (["--plays", "plays.csv", "--by", "label"], "--by label needs --labels"),
         (["--plays", "plays.csv", "--test", "0.7", "--val", "0.3"], "leave something to train"),

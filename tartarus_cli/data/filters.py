@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.tables import Codes
+from tartarus_cli.data.tables.numbering import Codes
 
 
 @dataclass(frozen=True)

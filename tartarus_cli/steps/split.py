@@ -17,13 +17,14 @@ from scipy.sparse import csr_array
 from tartarus_cli.data.filters import Pairs
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.splitting import Shares, by_group, by_item, by_label, by_time
-from tartarus_cli.data.tables import Ids
+from tartarus_cli.data.tables.numbering import Ids
 from tartarus_cli.errors import DataError, FileError, RequestError, shown
 from tartarus_cli.files import digest
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
+from tartarus_cli.steps.split_columns import Names
 from tartarus_cli.steps.split_files import SplitFiles, check_place, others_of, write_split
-from tartarus_cli.steps.split_material import Filters, Material, Names, Stage, filtered, gather
+from tartarus_cli.steps.split_material import Filters, Material, Stage, filtered, gather
 from tartarus_cli.workspace import SPLITS, Workspace
 
 
