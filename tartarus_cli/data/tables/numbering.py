@@ -25,6 +25,7 @@ Codes = NDArray[np.int32]  # which id
 
 Values = TypeVar("Values", bound=np.generic)
 
+NO_ID = r"[\t\n\r]|^\s*$"
 SEEDS = (1, 2)  # of two hashes of 64 bits: with 128, no two ids are ever taken for one
 
 
@@ -79,16 +80,21 @@ class NumberedTable:
                 check()
 
     def _check(self, column: int, first: int, codes: Codes, block: Block) -> None:
-        for number, name in enumerate(self._numberings[column].ids[first:], first):
-            if name.strip() and not any(each in name for each in "\t\n\r"):
-                continue
-            path, line = self._table.path, block.lines[int((codes == number).argmax())]
-            where = f"{self._table.noun} {line:,}"
-            if not name.strip():
-                raise no_text(path, name, where, self._columns.texts[column])
-            found = f"{name[:60]!r} in {where}, column {self._columns.texts[column]!r}"
-            hint = "Write the id without them: ids are kept one a line."
-            raise FileError(path, found=found, expected="no tab and no line feed", hint=hint)
+        import polars as pl
+
+        ids = pl.Series(self._numberings[column].ids[first:], dtype=pl.String)
+        bad = ids.str.contains(NO_ID).to_numpy()
+        if not bad.any():
+            return
+        number = int(bad.argmax())
+        name, path = ids[number], self._table.path
+        line = block.lines[int((codes == first + number).argmax())]
+        where = f"{self._table.noun} {line:,}"
+        if not name.strip():
+            raise no_text(path, name, where, self._columns.texts[column])
+        found = f"{name[:60]!r} in {where}, column {self._columns.texts[column]!r}"
+        hint = "Write the id without them: ids are kept one a line."
+        raise FileError(path, found=found, expected="no tab and no line feed", hint=hint)
 
     def in_order(self) -> tuple[Ordered, ...]:
         """Return the ids of each column in order."""
