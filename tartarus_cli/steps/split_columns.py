@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from shlex import quote
 from typing import TypeVar
 
 from tartarus_cli.data.labels import LabelColumns
@@ -128,10 +129,13 @@ def _distinct(table: Table, columns: Columns) -> Columns:
 
 
 def told_columns(table: Table, columns: PlayColumns | LabelColumns) -> str:
-    """Say which column holds what, so that a wrong guess is seen."""
+    """Say which column holds what, so that a wrong guess is seen, and what could be known too."""
     of = ", ".join(f"{role} from {name!r}" for role, name in vars(columns).items() if name)
     one = isinstance(columns, PlayColumns) and columns.count is None
     wide = isinstance(columns, LabelColumns) and columns.label is None
     rest = "; no column of counts: each row is one play" if one else ""
     rest += "; every other column is a label" if wide else ""
+    artist = next((name for name in table.names if _bare(name) in ARTIST), None)
+    if artist is not None and columns.artist is None and columns.item != artist and not wide:
+        rest += f"; --artist {quote(artist)} would count artists in two sets"
     return f"{shown(table.path)}: {of}{rest}"

@@ -58,7 +58,8 @@ class Material:
     pairs: Pairs | None
     labels: list[str]
     has: csr_array | None  # (items, labels)
-    first: NDArray[np.float64] | None = None
+    first: NDArray[np.float64] | None = None  # of each item: when it was first played
+    last: NDArray[np.float64] | None = None  # and last
     artists: Ids | None = None  # "" where unknown
 
     def places(self, ids: Sequence[str]) -> NDArray[np.int64]:
@@ -95,6 +96,7 @@ class Material:
             pairs=pairs,
             has=None if self.has is None else csr_array(self.has[np.flatnonzero(kept)]),
             first=None if self.first is None else self.first[kept],
+            last=None if self.last is None else self.last[kept],
             artists=None if self.artists is None else self.artists[kept],
         )
 
@@ -169,8 +171,10 @@ def _joined(
     if played is not None:
         alone = _all_of(played, None)
         made = replace(made, users=alone.users, pairs=_onto(played, items))
-        if played.first is not None:
-            made = replace(made, first=_spread(played.first, played.items, items, np.inf))
+        if played.first is not None and played.last is not None:
+            first = _spread(played.first, played.items, items, np.inf)
+            last = _spread(played.last, played.items, items, -np.inf)
+            made = replace(made, first=first, last=last)
     if labelled is not None:
         has = _labels_onto(labelled, items)
         made = replace(made, labels=labelled.names, has=has)
@@ -189,12 +193,13 @@ def _all_of(played: Plays | None, labelled: Labels | None) -> Material:
         pairs = Pairs(
             played.user, played.item, played.count, users=len(played.users), items=len(played.items)
         )
-        return Material(played.items, played.users, pairs, [], None, played.first, played.artists)
+        times = (played.first, played.last)
+        return Material(played.items, played.users, pairs, [], None, *times, played.artists)
     if labelled is None:
         msg = "neither plays nor labels"
         raise ValueError(msg)
     return Material(
-        labelled.items, nobody, None, labelled.names, labelled.has, None, labelled.artists
+        labelled.items, nobody, None, labelled.names, labelled.has, artists=labelled.artists
     )
 
 

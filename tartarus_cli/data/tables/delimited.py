@@ -111,6 +111,10 @@ class Delimited:
             self._refuse(f"a single column, {row[0][:60]!r}", "two or more", hint)
         return tuple(row if self.header else map(str, range(1, 1 + len(row))))
 
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {name: place for place, name in enumerate(self.names)}
+
     def blocks(self, columns: Columns) -> Iterator[Block]:
         """Read all rows, some at a time.
 
@@ -151,7 +155,7 @@ class Delimited:
         if quoted and not self._is_regular(text):
             return None
         kinds = dict.fromkeys(columns.numbers, pl.Float64)
-        at = {name: f"column_{n}" for n, name in enumerate(self.names, 1)}
+        at = {name: f"column_{n + 1}" for name, n in self._places.items()}
         wanted = [*columns.texts, *columns.numbers, *columns.times]
         try:
             frame = pl.read_csv(
@@ -183,7 +187,7 @@ class Delimited:
         lines = np.array([self._whole(line, row) for line, row in rows], np.int64)
 
         def read(name: str, fits: Callable[[str], object], wrong: Wrong) -> pl.Series:
-            at = self.names.index(name)
+            at = self._places[name]
             cells = pl.Series(name, [row[at] for _, row in rows], pl.String)
             self._require([bool(fits(cell)) for cell in cells], cells, lines, wrong)
             return cells
