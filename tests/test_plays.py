@@ -288,9 +288,10 @@ def test_an_item_of_two_artists_is_refused(tmp_path: Path) -> None:
 def test_long_and_wide_tables_tell_the_same_labels(tmp_path: Path) -> None:
     long, wide = tmp_path / "long.csv", tmp_path / "wide.csv"
     long.write_text("item,label\nb,rock\na,jazz\na,rock\na,rock\n")
-    wide.write_text("item,jazz,rock\nb,0,1\nc,0,0\na,1,1\n")
+    wide.write_text("item,jazz,rock\nb,0,True\nc,False,0\na,1,1\n")
     one = read_labels(open_table(long), LabelColumns("item", "label"))
     other = read_labels(open_table(wide), LabelColumns("item"))
+    assert (one.unlabelled, other.unlabelled) == (0, 1)
     for labels in (one, other):
         assert (labels.items.tolist(), labels.names) == (["a", "b"], ["jazz", "rock"])
         assert labels.has.toarray().tolist() == [[1, 1], [0, 1]]

@@ -215,6 +215,30 @@ def test_an_id_in_two_lists_is_refused(tartarus: Command, root: Path, tmp_path: 
     assert "'000, é', which is in ids.tsv too" in outcome.err
 
 
+def test_quotes_in_a_tsv_that_were_meant_as_in_a_csv_are_told(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "p.tsv"
+    for item, warned in (('"Heroes"', False), ('"""1066"" x"', True)):
+        rows = "".join(f"u{n % 5}\t{n}{item}\n" for n in range(40))
+        path.write_text("user\titem\n" + rows.replace(f"7{item}", item))
+        outcome = tartarus("split", "mine", "--plays", path, "-w", root, "--force")
+        assert outcome.status == 0
+        assert ("that look quoted" in outcome.err) == warned
+
+
+def test_the_two_tables_may_name_their_items_differently(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    items = {str(song) for _, song, *_ in plays_of()}
+    labels = write(tmp_path / "l.csv", '"an item",label', [(i, i[0]) for i in sorted(items)])
+    labels.write_text(labels.read_text().replace('"""an item"""', "an item"))
+    words = ("split", "mine", "--plays", table(tmp_path), "--labels", labels, "-w", root)
+    assert "--label-item NAME" in tartarus(*words).err
+    made = good(tartarus(*words, "--label-item", "an item", "--json"))
+    assert made["labels"] == len({item[0] for item in items})
+
+
 def test_a_file_without_names_is_read_by_number(
     tartarus: Command, root: Path, tmp_path: Path
 ) -> None:
@@ -243,9 +267,14 @@ def test_a_dataset_is_not_overwritten_unless_forced(
     words = ("split", "mine", "--plays", table(tmp_path), "-w", root)
     assert tartarus(*words).status == 0
     before = hashes(root)
+    assert tartarus(*words).status == 0
+    assert hashes(root) == before
     outcome = tartarus(*words, "--seed", 1)
     assert outcome.status == 2
     assert "there is a dataset mine already" in outcome.err
+    table(tmp_path, plays_of(seed=1))
+    outcome = tartarus(*words)
+    assert (outcome.status, "there is a dataset mine already" in outcome.err) == (2, True)
     assert hashes(root) == before
 
 
@@ -326,6 +355,7 @@ def test_what_fails_leaves_nothing(
         (["--plays", "plays.csv", "--test", "0"], "--test is a share above 0"),
         (["--plays", "plays.csv", "--wide"], "need --labels"),
         (["--plays", "plays.csv", "--train-ids", "a"], "belong together"),
+        (["--plays", "plays.csv", "--label", "x"], "--label and --label-item need --labels"),
         (["--plays", "two.csv"], "may be in the columns song, track"),
         (["--plays", "none-such.csv"], "there is no file"),
     ],

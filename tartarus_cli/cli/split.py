@@ -106,6 +106,10 @@ def split(
         str | None, _column("--artist", "artists, for --by artist or to count those in two sets")
     ] = None,
     label: Annotated[str | None, _column("--label", "labels")] = None,
+    label_item: Annotated[
+        str | None,
+        _column("--label-item", "items in the table of labels"),
+    ] = None,
     wide: Wide = False,
     no_header: NoHeader = False,
     min_plays: Annotated[int | None, _least("--min-plays", "Least plays of a pair.")] = None,
@@ -139,7 +143,9 @@ def split(
         dataset=dataset,
         plays=plays,
         labels=labels,
-        names=Names(user, item, count, time, artist, label, wide=wide, header=not no_header),
+        names=Names(
+            user, item, count, time, artist, label, label_item, wide=wide, header=not no_header
+        ),
         filters=Filters(min_items_per_label, min_plays, min_users, min_items, core),
         by=step.By(by) if by else None,
         val=val,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -19,13 +20,13 @@ from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.splitting import Shares, by_group, by_item, by_label, by_time
 from tartarus_cli.data.tables.numbering import Ids
 from tartarus_cli.errors import DataError, FileError, RequestError, shown
-from tartarus_cli.files import digest
+from tartarus_cli.files import digest, read_text
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.split_columns import Names
 from tartarus_cli.steps.split_files import SplitFiles, check_place, write_split
 from tartarus_cli.steps.split_material import Filters, Material, Stage, filtered, gather
-from tartarus_cli.workspace import SPLITS, Workspace
+from tartarus_cli.workspace import SPLITS, Kind, Workspace
 
 
 class By(StrEnum):
@@ -136,7 +137,8 @@ def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNW
         If nothing is left to divide.
     """
     _check(asked)
-    check_place(workspace, asked.dataset, force=asked.force)
+    again = not asked.force and _asked_before(workspace, asked)
+    check_place(workspace, asked.dataset, force=asked.force or again)
     lists = _lists(asked)
     listed = None if lists is None else [item for ids in lists.values() for item in ids]
     tables = {
@@ -157,7 +159,7 @@ def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNW
         ]
         made = _made(workspace, asked, material, sets, (read, stages))
         files = SplitFiles(workspace, asked.dataset)
-        away = write_split(files, material, sets, _manifest(made), force=asked.force)
+        away = write_split(files, material, sets, _manifest(made, asked), force=asked.force)
         made = replace(made, set_aside=away)
         task.advance()
     _warn(made, progress)
@@ -178,6 +180,8 @@ def _check(asked: SplitRequest) -> None:
         "--by time needs --plays": way is By.TIME and not asked.plays,
         "--wide and --min-items-per-label need --labels": not asked.labels
         and (names.wide or asked.filters.items_per_label is not None),
+        "--label and --label-item need --labels": not asked.labels
+        and (names.label is not None or names.label_item is not None),
         "--wide and --label exclude each other": names.wide and names.label is not None,
         "--min-plays, --min-users, --min-items and --core need --plays": not asked.plays
         and asked.filters.of_plays,
@@ -240,7 +244,7 @@ def _divided(
 def _drawn(material: Material, asked: SplitRequest) -> NDArray[np.int8]:
     shares, seed, items = asked.shares, asked.seed, len(material.items)
     if shares.sizes(items)[0] < 1:
-        msg = f"{items:,} items are too few to be divided"
+        msg = f"there is too little to be divided: items {items:,}"
         raise DataError(msg, hint="Ask for fewer filters, or name a larger table.")
     if asked.way is By.ARTIST and material.artists is not None:
         return by_group(material.artists, shares, seed=seed)
@@ -351,31 +355,49 @@ def _shared(artists: Ids, sets: Mapping[str, NDArray[np.int64]]) -> int:
     return sum(count > 1 for artist, count in found.items() if artist)
 
 
-def _manifest(made: Split) -> dict[str, Any]:
+def _manifest(made: Split, asked: SplitRequest) -> dict[str, Any]:
     """Return what is kept with the dataset."""
-    kept = asdict(made)
+    kept = asdict(made) | {"asked": _kept(asked)}
     kept["files"] = [path.name for path in made.files]
     del kept["set_aside"]
     return kept
 
 
+def _kept(asked: SplitRequest) -> Any:
+    """Return what was asked for, as it is kept."""
+    options = asdict(asked)
+    options["names"]["needed"] = sorted(asked.names.needed)
+    del options["force"], options["dataset"]
+    return json.loads(json.dumps(options, default=str))
+
+
+def _asked_before(workspace: Workspace, asked: SplitRequest) -> bool:
+    """Whether the dataset that is there was asked for in the same words."""
+    path = workspace.place(Kind.SPLIT, dataset=asked.dataset)
+    try:
+        kept = json.loads(read_text(path)) if path.is_file() else None
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(kept, dict) and kept.get("asked") == _kept(asked)
+
+
 def _warn(made: Split, progress: Progress) -> None:
     leakage = made.leakage
     told = {
-        "users have no train item: their factors say nothing": leakage.users_without_train_items,
-        "users have no test item: they count as 0 in the mean": leakage.users_without_test_items,
-        "listed items have no user": leakage.items_without_users,
-        "listed items have no label": leakage.items_without_labels,
-        "train items have plays that are later than the first test item (these plays are kept)": (
+        "users without a train item (their factors say nothing)": leakage.users_without_train_items,
+        "users without a test item (0 in the mean)": leakage.users_without_test_items,
+        "listed items without a user": leakage.items_without_users,
+        "listed items without a label": leakage.items_without_labels,
+        "train items with plays later than the first test item (these plays are kept)": (
             leakage.train_items_played_later
         ),
-        "labels have no train item: they cannot be learnt": leakage.labels_without_train_items,
-        "labels have no test item: nothing is told of them": leakage.labels_without_test_items,
-        "artists have items in two sets (--by artist keeps each in one)": (
+        "labels without a train item (cannot be learnt)": leakage.labels_without_train_items,
+        "labels without a test item (nothing is told of them)": leakage.labels_without_test_items,
+        "artists with items in two sets (--by artist keeps each in one)": (
             leakage.artists_in_two_sets
         ),
     }
     for what, found in told.items():
         count = len(found) if isinstance(found, list) else found
         if count:
-            progress.warn(f"{count:,} {what}")
+            progress.warn(f"{what}: {count:,}")

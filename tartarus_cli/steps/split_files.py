@@ -20,7 +20,7 @@ from tartarus_cli.errors import RequestError, shown
 from tartarus_cli.files import locked, remove_leftovers, replacing, same_bytes
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.split_material import Material
-from tartarus_cli.workspace import SPLITS, DataFile, Kind, Workspace, explain
+from tartarus_cli.workspace import DataFile, Kind, Workspace, explain
 
 BLOCK = 4096  # items whose classes are written at once
 MATRICES = {"train": Kind.TRAIN_MATRIX, "val": Kind.VAL_MATRIX, "test": Kind.TEST_MATRIX}
@@ -50,7 +50,7 @@ class SplitFiles:
         return self.place(Kind.TARGETS, split=split, fact="class", dim=str(count))
 
     def all(self, sets: Sequence[str], *, plays: bool, labels: Sequence[str]) -> list[Path]:
-        """List what is written, the manifest last."""
+        """List what is written, the ids of train items first."""
         files = [self.ids(name) for name in sets]
         if plays:
             files += [self.place(Kind.USERS), *(self.place(MATRICES[name]) for name in sets)]
@@ -101,38 +101,41 @@ def write_split(
     place = files.place(Kind.SPLIT)
     written = files.all(tuple(sets), plays=material.pairs is not None, labels=material.labels)
     with locked(place.with_name(f".making_{place.name}.lock")), between_steps() as check:
-        check_place(files.workspace, files.dataset, force=force)
         remove_leftovers(place.parent, {path.name for path in written})
         with ExitStack() as stack:  # the first that is entered takes its place last
-            ids = {name: stack.enter_context(replacing(files.ids(name))) for name in sets}
+            beside = {path: stack.enter_context(replacing(path)) for path in written}
             text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-            stack.enter_context(replacing(place)).write_text(text, "utf-8", newline="\n")
+            beside[place].write_text(text, "utf-8", newline="\n")
             for name, items in sets.items():
                 check()
-                _write_lines(ids[name], material.items[items])
-                _write_set(stack, files, material, name, items)
+                _write_set(files, beside, material, name, items)
             if material.pairs is not None:
-                users = stack.enter_context(replacing(files.place(Kind.USERS)))
-                _write_lines(users, material.users)
+                _write_lines(beside[files.place(Kind.USERS)], material.users)
             if material.labels:
-                labels = stack.enter_context(replacing(files.place(Kind.LABELS)))
-                _write_lines(labels, material.labels)
+                _write_lines(beside[files.place(Kind.LABELS)], material.labels)
             check()
-            return _make_way(files, written, ids)
+            if _is_there(beside, place):
+                return []
+            check_place(files.workspace, files.dataset, force=force)
+            return _make_way(files, beside, tuple(sets))
 
 
-def _make_way(files: SplitFiles, written: Sequence[Path], ids: Mapping[str, Path]) -> list[Path]:
+def _is_there(beside: Mapping[Path, Path], manifest: Path) -> bool:
+    """Whether the same files are in their places already."""
+    others = {path: new for path, new in beside.items() if path != manifest}
+    return all(path.is_file() and same_bytes(path, new) for path, new in others.items())
+
+
+def _make_way(files: SplitFiles, beside: Mapping[Path, Path], sets: Sequence[str]) -> list[Path]:
     """Set aside what does not fit the new sets; without train ids, no half of it is a dataset."""
-    there = [file.path for file in _files(files.workspace, files.dataset)]
-    old = {path for path in there if path in {files.ids(name) for name in SPLITS}}
-    same = old == {files.ids(name) for name in ids} and all(
-        same_bytes(files.ids(name), beside) for name, beside in ids.items()
-    )
-    if same:
-        ours = {file.path for file in _files(files.workspace, files.dataset) if _is_ours(file)}
-        there = [path for path in there if path in ours and path not in written]
-    moved = _set_aside(files, sorted(there, key=lambda path: path != files.ids("train")))
-    files.ids("train").unlink(missing_ok=True)
+    there = _files(files.workspace, files.dataset)
+    ids = {files.ids(name): beside[files.ids(name)] for name in sets}
+    old = {file.path for file in there if file.kind is Kind.ITEMS}
+    if old == {*ids} and all(same_bytes(path, new) for path, new in ids.items()):
+        there = [file for file in there if _is_ours(file) and file.path not in beside]
+    train = files.ids("train")
+    moved = _set_aside(files, sorted((file.path for file in there), key=lambda each: each != train))
+    train.unlink(missing_ok=True)
     return moved
 
 
@@ -149,22 +152,22 @@ def _set_aside(files: SplitFiles, paths: Sequence[Path]) -> list[Path]:
 
 
 def _write_set(
-    stack: ExitStack,
     files: SplitFiles,
+    beside: Mapping[Path, Path],
     material: Material,
     name: str,
     items: NDArray[np.int64],
 ) -> None:
     from scipy.sparse import save_npz
 
+    _write_lines(beside[files.ids(name)], material.items[items])
     if material.pairs is not None:
-        beside = stack.enter_context(replacing(files.place(MATRICES[name])))
         matrix = _matrix(material.pairs, items)
-        with beside.open("wb") as file:  # a name would get another ending
+        with beside[files.place(MATRICES[name])].open("wb") as file:  # a name gets another ending
             save_npz(file, matrix, compressed=False)
     if material.has is not None and material.labels:
-        beside = stack.enter_context(replacing(files.classes(name, len(material.labels))))
-        _write_classes(beside, csr_array(material.has[items]))
+        place = files.classes(name, len(material.labels))
+        _write_classes(beside[place], csr_array(material.has[items]))
 
 
 def _matrix(pairs: Pairs, items: NDArray[np.int64]) -> csr_array:

@@ -37,6 +37,7 @@ BLOCK_BYTES = 4 << 20  # of text that is read at once
 LONGEST = 64 << 20  # bytes of a row
 BOM = b"\xef\xbb\xbf"
 GZ = ".gz"
+TRUTH = {"true": 1.0, "false": 0.0}
 
 
 class _Readable(Protocol):
@@ -196,7 +197,7 @@ class Delimited:
         refuse = partial(no_number, leave_out=columns.leave_out)
         numbers = [read(name, _is_number, refuse) for name in columns.numbers]
         times = [read(name, str.strip, no_time) for name in columns.times]
-        values = [each.cast(pl.Float64).to_numpy() for each in numbers]
+        values = [np.array([*map(_number, each)], np.float64) for each in numbers]
         for each in times:
             values.append(clocks[each.name].read(each))
             self._require(np.isfinite(values[-1]).tolist(), each, lines, no_time)
@@ -301,8 +302,15 @@ def _side_by_side(values: Sequence[NDArray[np.float64]], rows: int) -> NDArray[n
 
 
 def _is_number(cell: str) -> bool:
-    """Whether a cell is a number that is neither infinite nor NaN."""
+    return _number(cell) is not None
+
+
+def _number(cell: str) -> float | None:
+    """Return a number that is neither infinite nor NaN; True and False are 1 and 0."""
+    if cell.lower() in TRUTH:
+        return TRUTH[cell.lower()]
     try:
-        return "_" not in cell and math.isfinite(float(cell))
+        number = float(cell) if "_" not in cell else math.nan
     except ValueError:
-        return False
+        return None
+    return number if math.isfinite(number) else None
