@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -13,12 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
-from tartarus_cli.data.filters import Pairs
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.splitting import Shares, by_group, by_item, by_label, by_time
-from tartarus_cli.data.tables.numbering import Ids
 from tartarus_cli.errors import DataError, FileError, RequestError, shown
 from tartarus_cli.files import digest, read_text
 from tartarus_cli.progress import UNWATCHED, Progress
@@ -26,6 +22,7 @@ from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.split_columns import Names
 from tartarus_cli.steps.split_files import SplitFiles, check_place, write_split
 from tartarus_cli.steps.split_material import Filters, Material, Stage, filtered, gather
+from tartarus_cli.steps.split_report import Leakage, SetSize, leakage_of, size_of, warn_of_leakage
 from tartarus_cli.workspace import SPLITS, Kind, Workspace
 
 
@@ -64,33 +61,6 @@ class SplitRequest:
         """How much goes where."""
         val, test = self.val, self.test
         return Shares(0.1 if val is None else val, 0.2 if test is None else test)
-
-
-@dataclass(frozen=True)
-class SetSize:
-    """One of the sets."""
-
-    items: int
-    users: int | None = None  # that have one of its items
-    pairs: int | None = None
-    plays: float | None = None
-    density: float | None = None  # pairs, of all items times all users
-    labels: int | None = None  # that one of its items has
-
-
-@dataclass(frozen=True)
-class Leakage:
-    """What ties the sets together, and what cannot be learnt from train."""
-
-    items_in_two_sets: int
-    artists_in_two_sets: int | None  # None: artists are not known
-    users_without_train_items: int | None
-    users_without_test_items: int | None
-    items_without_users: int | None
-    items_without_labels: int | None
-    train_items_played_later: int | None  # than the first test item; None: times are not known
-    labels_without_train_items: list[str] | None
-    labels_without_test_items: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -162,7 +132,7 @@ def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNW
         away = write_split(files, material, sets, _manifest(made, asked), force=asked.force)
         made = replace(made, set_aside=away)
         task.advance()
-    _warn(made, progress)
+    warn_of_leakage(made.leakage, progress)
     return made
 
 
@@ -276,83 +246,12 @@ def _made(
         stages=before[1],
         users=None if pairs is None else pairs.users,
         labels=None if has is None else len(material.labels),
-        sets={name: _size(material, items) for name, items in sets.items()},
-        leakage=_leakage(material, sets),
+        sets={name: size_of(material, items) for name, items in sets.items()},
+        leakage=leakage_of(material, sets),
         version=version("tartarus-cli"),
         files=paths,
         set_aside=[],
     )
-
-
-def _size(material: Material, items: NDArray[np.int64]) -> SetSize:
-    pairs, has = material.pairs, material.has
-    labels = None if has is None else int(np.count_nonzero(_with_label(has, items)))
-    if pairs is None:
-        return SetSize(len(items), labels=labels)
-    within = pairs.where(_among(pairs, items))
-    plays = within.count.sum(dtype=np.float64).item()
-    return SetSize(
-        items=len(items),
-        users=int(np.count_nonzero(within.per_user)),
-        pairs=len(within.count),
-        plays=int(plays) if plays.is_integer() else plays,
-        density=len(within.count) / max(len(items) * pairs.users, 1),
-        labels=labels,
-    )
-
-
-def _among(pairs: Pairs, items: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each pair is of one of some items."""
-    wanted = np.zeros(pairs.items, np.bool_)
-    wanted[items] = True
-    return np.asarray(wanted[pairs.item])
-
-
-def _with_label(has: csr_array, items: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how many of some items have each label."""
-    return np.asarray(np.bincount(has[items].indices, minlength=has.shape[1]))
-
-
-def _leakage(material: Material, sets: Mapping[str, NDArray[np.int64]]) -> Leakage:
-    everyone = np.concatenate([*sets.values()])
-    pairs, has, artists = material.pairs, material.has, material.artists
-    users = {
-        name: None
-        if pairs is None
-        else int(np.count_nonzero(pairs.where(_among(pairs, sets[name])).per_user == 0))
-        for name in ("train", "test")
-    }
-    lacking = {
-        name: None
-        if has is None
-        else [material.labels[n] for n in np.flatnonzero(_with_label(has, sets[name]) == 0)]
-        for name in ("train", "test")
-    }
-    return Leakage(
-        items_in_two_sets=len(everyone) - len(np.unique(everyone)),
-        artists_in_two_sets=None if artists is None else _shared(artists, sets),
-        users_without_train_items=users["train"],
-        users_without_test_items=users["test"],
-        items_without_users=None if pairs is None else int((pairs.per_item[everyone] == 0).sum()),
-        items_without_labels=None if has is None else int((np.diff(has.indptr) == 0).sum()),
-        train_items_played_later=_played_later(material, sets),
-        labels_without_train_items=lacking["train"],
-        labels_without_test_items=lacking["test"],
-    )
-
-
-def _played_later(material: Material, sets: Mapping[str, NDArray[np.int64]]) -> int | None:
-    """Return how many train items still had plays when the first test item appeared."""
-    if material.first is None or material.last is None:
-        return None
-    appeared = material.first[sets["test"]].min()
-    return int(np.count_nonzero(material.last[sets["train"]] >= appeared))
-
-
-def _shared(artists: Ids, sets: Mapping[str, NDArray[np.int64]]) -> int:
-    """Return how many artists have items in two sets; those that nobody named do not count."""
-    found = Counter(artist for items in sets.values() for artist in {*artists[items].tolist()})
-    return sum(count > 1 for artist, count in found.items() if artist)
 
 
 def _manifest(made: Split, asked: SplitRequest) -> dict[str, Any]:
@@ -379,25 +278,3 @@ def _asked_before(workspace: Workspace, asked: SplitRequest) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(kept, dict) and kept.get("asked") == _kept(asked)
-
-
-def _warn(made: Split, progress: Progress) -> None:
-    leakage = made.leakage
-    told = {
-        "users without a train item (their factors say nothing)": leakage.users_without_train_items,
-        "users without a test item (0 in the mean)": leakage.users_without_test_items,
-        "listed items without a user": leakage.items_without_users,
-        "listed items without a label": leakage.items_without_labels,
-        "train items with plays later than the first test item (these plays are kept)": (
-            leakage.train_items_played_later
-        ),
-        "labels without a train item (cannot be learnt)": leakage.labels_without_train_items,
-        "labels without a test item (nothing is told of them)": leakage.labels_without_test_items,
-        "artists with items in two sets (--by artist keeps each in one)": (
-            leakage.artists_in_two_sets
-        ),
-    }
-    for what, found in told.items():
-        count = len(found) if isinstance(found, list) else found
-        if count:
-            progress.warn(f"{what}: {count:,}")
