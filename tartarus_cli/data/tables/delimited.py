@@ -33,6 +33,8 @@ from tartarus_cli.files import readable
 if TYPE_CHECKING:
     import polars as pl
 
+    from tartarus_cli.data.tables.quoting import Rows
+
 BLOCK_BYTES = 4 << 20  # of text that is read at once
 LONGEST = 64 << 20  # bytes of a row
 BOM = b"\xef\xbb\xbf"
@@ -59,6 +61,7 @@ class _Piece:
     line: int  # number of its first line
     ends: int  # of lines
     done: int  # bytes of the file that were read for it
+    quoted: Rows | None = None  # what quotes in it make of it
 
     @property
     def head(self) -> bytes:
@@ -69,7 +72,8 @@ class _Piece:
     def after(self, start: bytes) -> _Piece:
         """Return what follows its first bytes."""
         ends = start.count(b"\n")
-        return _Piece(self.text[len(start) :], self.line + ends, self.ends - ends, self.done)
+        text, line = self.text[len(start) :], self.line + ends
+        return _Piece(text, line, self.ends - ends, self.done, self.quoted)
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,9 @@ class Delimited:
         text = piece.text.replace(b"\r\n", b"\n") if b"\r" in piece.text else piece.text
         if text[:1] in (b"", b"\n") or b"\r" in text:
             return None
-        frame = self._frame(text, columns)
+        if piece.quoted is not None and piece.quoted.fields != len(self.names):
+            return None
+        frame = self._frame(text, columns, quoted=piece.quoted is not None)
         if frame is None or len(frame) != piece.ends + (text[-1:] != b"\n"):
             return None
         numbers = [frame[name].to_numpy() for name in columns.numbers]
@@ -148,13 +154,10 @@ class Delimited:
             return None
         return Block(texts, values, piece.line + np.arange(len(frame)), piece.done)
 
-    def _frame(self, text: bytes, columns: Columns) -> pl.DataFrame | None:
+    def _frame(self, text: bytes, columns: Columns, *, quoted: bool) -> pl.DataFrame | None:
         """Read the columns that matter; None if not every line is a row of as many fields."""
         import polars as pl
 
-        quoted = self._quote is not None and self._quote in text
-        if quoted and not self._is_regular(text):
-            return None
         kinds = dict.fromkeys(columns.numbers, pl.Float64)
         at = {name: f"column_{n + 1}" for name, n in self._places.items()}
         wanted = [*columns.texts, *columns.numbers, *columns.times]
@@ -172,13 +175,6 @@ class Delimited:
         separators = _count(text, self.separator)
         whole = quoted or separators == (len(self.names) - 1) * len(frame)
         return frame.select(pl.col(at[name]).alias(name) for name in wanted) if whole else None
-
-    def _is_regular(self, text: bytes) -> bool:
-        """Whether each line is a row of as many fields as columns, whose quotes are closed."""
-        sep = re.escape(self.separator.encode())
-        field = rb'(?:"(?:[^"\n]++|"")*+"|[^"' + sep + rb"\n]*+)"
-        row = field + rb"(?:" + sep + field + rb"){%d}" % (len(self.names) - 1)
-        return re.fullmatch(rb"(?:" + row + rb"\n)*+(?:" + row + rb")?", text) is not None
 
     def _exact(self, piece: _Piece, columns: Columns, clocks: Mapping[str, Clock]) -> Block:
         """Read rows one by one; raise an error at what is not as it should be."""
@@ -250,8 +246,8 @@ class Delimited:
         with self._opened() as (file, raw):
             while more := file.read(BLOCK_BYTES):
                 held = (rest + more).removeprefix(BOM) if line == 1 else rest + more
-                quoted = self._quote is not None and self._quote in held
-                cut = _last_row(held, self.separator.encode()) if quoted else held.rfind(b"\n") + 1
+                quoted = self._quoted_rows(held)
+                cut = held.rfind(b"\n") + 1 if quoted is None else quoted.end
                 if len(held) - cut > LONGEST:
                     found = f"a row of more than {LONGEST >> 20} MiB in line {line}"
                     hint = "Look for a quote there that is never closed."
@@ -260,10 +256,17 @@ class Delimited:
                 if cut:
                     text = held[:cut]
                     ends = _count(text, "\n")
-                    yield _Piece(text, line, ends, raw.tell() - read)
+                    yield _Piece(text, line, ends, raw.tell() - read, quoted)
                     line, read = line + ends, raw.tell()
         if rest:
-            yield _Piece(rest, line, _count(rest, "\n"), 0)
+            yield _Piece(rest, line, _count(rest, "\n"), 0, self._quoted_rows(rest + b"\n"))
+
+    def _quoted_rows(self, text: bytes) -> Rows | None:
+        if self._quote is None or self._quote not in text:
+            return None
+        from tartarus_cli.data.tables.quoting import find_rows
+
+        return find_rows(text)
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[_Readable, IO[bytes]]]:
@@ -283,14 +286,6 @@ class Delimited:
 
     def _refuse(self, found: str, expected: str, hint: str) -> NoReturn:
         raise FileError(self.path, found=found, expected=expected, hint=hint) from None
-
-
-def _last_row(text: bytes, separator: bytes) -> int:
-    """Return where the last whole row ends; a line feed between quotes ends none."""
-    sep = re.escape(separator)
-    field = rb'(?:"(?:[^"]++|"")*+"|(?!"))[^' + sep + rb"\n]*+"
-    rows = re.match(rb"(?:(?:" + field + sep + rb")*+" + field + rb"\n)*+", text)
-    return rows.end() if rows else 0
 
 
 def _count(text: bytes, letter: str) -> int:
