@@ -26,7 +26,7 @@ from tartarus_cli.steps.sources import patch_source
 from tartarus_cli.workspace import DataFile, Inventory, Kind, patch_fields
 
 CUT = (Kind.PATCHES, Kind.SCALER)
-FED = (Kind.FEATURES, Kind.WORD_VECTORS)  # what a network is fed of a setting
+FED = (Kind.FEATURES, Kind.WORD_VECTORS, Kind.ORIGIN)  # what a setting is, for a network
 
 
 def check_request(inventory: Inventory, experiment: Experiment, settings: Sequence[str]) -> None:
