@@ -122,15 +122,15 @@ def infinite(matrix: Any) -> Any:
 TABLE: dict[str, tuple[Act, str, str, str, str]] = {
     # what is done: how, then severity, file, found, expected
     "train plays were changed": (sparse(PLAYS("train"), doubled), "warning", FACTORS,
-        "made from another matrix_train_mine.npz", "the one that is there now"),
+        "made from another matrix_train_mine.npz", "what is there now"),
     "test plays were changed": (sparse(PLAYS("test"), doubled), "warning", FACTORS,
         "made from another matrix_test_mine.npz", ""),
     "val plays are gone": (gone(PLAYS("val")), "warning", FACTORS,
-        "made from matrix_val_mine.npz, which is gone", ""),
+        "made from matrix_val_mine.npz, no longer there", ""),
     "train factors were changed": (dense(ALS(""), lambda a: 2 * a), "warning", ALS(""),
         "changed since it was made", "what factors_als_4_mine.json speaks of"),
     "test factors are gone": (gone(ALS("test_")), "warning", FACTORS,
-        "item_factors_test_als_4_mine.npy is gone", ""),
+        "item_factors_test_als_4_mine.npy of it no longer there", ""),
     "an item less": (lines(IDS("train"), lambda a: a[1:]), "warning", FACTORS,
         "it speaks of 27 train items", "26, as there are now"),
     "no val items": (gone(IDS("val")), "warning", FACTORS,
@@ -260,6 +260,20 @@ def test_what_is_out_of_step_is_told(what: str, tartarus: Command, made: Chain) 
     assert all(p["hint"] for p in told)
 
 
+def test_another_split_of_the_same_size_is_told_once_of_each(
+    tartarus: Command, made: Chain
+) -> None:
+    shares = ("--test", 0.3, "--val", 0.25, "--seed", 7, "--force")
+    made.run("split", "mine", "--plays", made.tables / "plays.csv", *shares)
+    told = {p["file"]: p["found"] for p in problems(tartarus, made) if p["file"].endswith("json")}
+    names = ", ".join(f"matrix_{split}_mine.npz" for split in ("train", "val", "test"))
+    assert told == {
+        f"data/{FACTORS}": f"made from another {names}",
+        f"data/{TAGS}": "its rows are of other train, val, test items",
+        f"data/{SOUNDS}": "its rows are of other train, val, test items",
+    }
+
+
 def test_the_hint_is_the_command_that_made_the_factors(tartarus: Command, made: Chain) -> None:
     sparse(PLAYS("train"), doubled)(made)
     hints = {p["hint"] for p in problems(tartarus, made) if p["file"].endswith(FACTORS)}
@@ -278,7 +292,7 @@ def test_a_manifest_cannot_make_the_check_read_files_of_elsewhere(
     entry(FACTORS, "outputs", value=pipe)(made)
     entry(SPLIT, "read", value=[{"file": "/dev/zero", "bytes": 0, "blake2b": ""}])(made)
     told = [p["found"] for p in problems(tartarus, made) if p["file"].endswith(".json")]
-    assert told == ["made from zero, which is gone", "zero is gone"]
+    assert told == ["made from zero, no longer there", "zero of it no longer there"]
 
 
 def test_an_origin_of_before_the_lists_were_kept_is_read(tartarus: Command, made: Chain) -> None:

@@ -159,19 +159,32 @@ def _check_factors(file: DataFile, present: Present, report: Report) -> None:
     compared.sets(said.items)
     many = present.users if recipe.source == "plays" else present.labels
     compared.number(said.columns, many, "users" if recipe.source == "plays" else "labels")
-    there = _paths(present.inventory)
-    for name, content in recipe.inputs.items():
-        path = there.get(name)
-        if path is None:
-            compared.warn(f"made from {Path(name).name}, which is gone", "what it was made from")
-        elif digest(path) != content:
-            compared.warn(f"made from another {path.name}", "the one that is there now")
-    for name, content in said.outputs.items():
-        path, says = there.get(name), f"what {file.path.name} speaks of"
-        if path is None:
-            compared.warn(f"{Path(name).name} is gone", "all that was made together")
-        elif digest(path) != content:
-            compared.warn("changed since it was made", says, path)
+    _check_contents(compared, recipe.inputs, said.outputs)
+
+
+def _check_contents(
+    compared: _Comparison, inputs: Mapping[str, str], outputs: Mapping[str, str]
+) -> None:
+    """Compare what was read and written, file below ``data`` → hash, with what is there now."""
+    there = _paths(compared.present.inventory)
+    short = {name: Path(name).name for name in (*inputs, *outputs)}
+    gone = [short[name] for name in inputs if name not in there]
+    others = [short[name] for name in inputs if _differs(there.get(name), inputs[name])]
+    if gone:
+        compared.warn(f"made from {', '.join(gone)}, no longer there", "what it was made from")
+    if others:
+        compared.warn(f"made from another {', '.join(others)}", "what is there now")
+    lost = [short[name] for name in outputs if name not in there]
+    if lost:
+        compared.warn(f"{', '.join(lost)} of it no longer there", "all that was made together")
+    for name, content in outputs.items():
+        if _differs(there.get(name), content):
+            says = f"what {compared.file.path.name} speaks of"
+            compared.warn("changed since it was made", says, there[name])
+
+
+def _differs(path: Path | None, content: str) -> bool:
+    return path is not None and digest(path) != content
 
 
 def _paths(inventory: Inventory) -> dict[str, Path]:
@@ -206,10 +219,16 @@ def _check_features(file: DataFile, present: Present, report: Report) -> None:
             _compare_rows(compared, said, each)
     if said.sets:
         compared.sets({split: listed.items for split, listed in said.sets.items()})
-    for split, listed in said.sets.items():
-        ids = present.ids.get(split, ())
-        if len(ids) == listed.items and ids_digest(ids) != listed.digest:
-            compared.warn(f"its rows are of other {split} items", "those that are listed now")
+    others = [split for split, listed in said.sets.items() if _lists_others(present, split, listed)]
+    if others:
+        found = f"its rows are of other {', '.join(others)} items"
+        compared.warn(found, "those that are listed now")
+
+
+def _lists_others(present: Present, split: str, listed: _Listed) -> bool:
+    """Whether a set has as many items as before, but not the same, or not in this order."""
+    ids = present.ids.get(split, ())
+    return len(ids) == listed.items and ids_digest(ids) != listed.digest
 
 
 def _compare_rows(compared: _Comparison, said: _Origin, rows: Checked) -> None:
