@@ -13,7 +13,7 @@ from scipy.sparse import csr_array, load_npz, save_npz
 from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
-from tartarus_cli.data import table_writing
+from tartarus_cli.data.tables import writing
 from tartarus_cli.steps.scoring import FactorScorer
 from tests.conftest import Command
 from tests.worlds import CLASSES, DIM, SPLITS, USERS, World
@@ -339,7 +339,7 @@ def test_files_do_not_depend_on_the_size_of_the_pieces(
     for what in ("predictions", "rankings"):
         whole = read(export("model_1", what, f"whole_{what}.{ending}"))
         with monkeypatch.context() as small:
-            small.setattr(table_writing, "PIECE_CELLS", 100)
+            small.setattr(writing, "PIECE_CELLS", 100)
             small.setattr("tartarus_cli.steps.export.TABLE_BYTES", 100)
             small.setattr("tartarus_cli.steps.recommender.MOST_ROWS", 15)
             assert read(export("model_1", what, f"pieces_{what}.{ending}")) == whole
@@ -353,7 +353,7 @@ def test_an_interrupted_export_leaves_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(table_writing, "PIECE_CELLS", 1)
+    monkeypatch.setattr(writing, "PIECE_CELLS", 1)
     score: Callable[..., Any] = FactorScorer.__call__
 
     def interrupted(self: FactorScorer, users: slice) -> Any:

@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from tartarus_cli.files import locked
 from tartarus_cli.steps.feature_numbers import prepare_numbers
 from tests.conftest import Command, Outcome
+from tests.kills import killed_after
 from tests.worlds import SPLITS, World
 
 IDS = {split: [f"{split}-{n}" for n in range(count)] for split, count in SPLITS.items()}
@@ -216,7 +216,7 @@ def test_a_file_of_many_blocks_gives_the_same_bytes(
         assert run(setting, "--from", "e.csv", *words).status == 0
     assert run("tags", "--from", "tags.tsv", "--tags").status == 0
     before = made(world)
-    monkeypatch.setattr("tartarus_cli.data.delimited.BLOCK_BYTES", 300)
+    monkeypatch.setattr("tartarus_cli.data.tables.delimited.BLOCK_BYTES", 300)
     for setting, words in (("emb", ()), ("scaled", ("--scale",)), ("thin", ("--sparse",))):
         name = f"X_train_{setting}_one"
         scaled = dense(world, setting, "train")
@@ -408,7 +408,7 @@ def test_items_with_two_rows_are_an_error_that_names_both_lines(
     split: str, *, far: bool, run: Run, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if far:
-        monkeypatch.setattr("tartarus_cli.data.delimited.BLOCK_BYTES", 100)
+        monkeypatch.setattr("tartarus_cli.data.tables.delimited.BLOCK_BYTES", 100)
     path = write(numbers(), turned=False)
     line = 2 + EVERYONE.index(f"{split}-2")
     with path.open("a") as file:
@@ -464,7 +464,7 @@ WRONGLY: dict[str, tuple[tuple[object, ...], str, str]] = {
     "dense tags": (("--from", "tags.tsv", "--tags", "--dense"), "written sparse", "--dense"),
     "an unknown column": (("--from", "e.csv", "--id", "idd"), "no column called 'idd'", "id?"),
     "a share above 1": (("--from", "e.csv", "--tolerate", 2), "--tolerate", ""),
-    "another ending": (("--from", "ids.txt"), "does not end in .csv", "Parquet"),
+    "another ending": (("--from", "ids.txt"), "its ending does not say what it is", ".parquet"),
     "nothing": ((), "--from", ""),
 }
 
@@ -534,28 +534,6 @@ def test_settings_of_documents_and_of_ones_own_stay_apart(
     assert run("emb", "--from", "e.csv").status == 0
     refused = tartarus(*text, "--setting", "emb")
     assert (refused.status, "made in another way" in refused.err) == (2, True)
-
-
-class Killed(BaseException):
-    """Nothing tidies up after this."""
-
-
-@contextmanager
-def killed_after(renames: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the command in this block end after so many renames, and leave what it wrote."""
-    whole, left = Path.replace, renames
-
-    def replace(path: Path, target: Path) -> Path:
-        nonlocal left
-        if not left:
-            raise Killed
-        left -= 1
-        return whole(path, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", replace)
-        with pytest.raises(Killed):
-            yield
 
 
 @pytest.mark.parametrize("renames", range(4))

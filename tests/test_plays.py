@@ -1,6 +1,8 @@
 """Tables of plays and labels: what is read, and what is refused with its line."""
 
+import csv
 import gzip
+import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +15,13 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.filters import Pairs, core, least_items, least_users
-from tartarus_cli.data.label_table import LabelColumns, read_labels
+from tartarus_cli.data.labels import LabelColumns, read_labels
 from tartarus_cli.data.plays import PlayColumns, Plays, read_plays
 from tartarus_cli.data.splitting import Shares, by_group, by_item, by_label, by_time
-from tartarus_cli.data.tables import open_table
+from tartarus_cli.data.tables.blocks import Columns
+from tartarus_cli.data.tables.delimited import Delimited
+from tartarus_cli.data.tables.numbering import Numbering
+from tartarus_cli.data.tables.reading import open_table
 from tartarus_cli.errors import DataError, FileError, RequestError, TartarusError
 
 QUICK = settings(deadline=None, max_examples=40)
@@ -76,6 +81,31 @@ def test_ids_survive_whatever_they_hold(
     assert plays.users.tolist() == sorted({user for user, _, _ in rows})
 
 
+def test_quoted_fields_are_read_at_once_and_as_csv_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Delimited, "_exact", None)
+    rows = [("a,b", 'say "hi"', 1), ("", "", 2), ("plain", '""', 3), ('"', " x ", 4)]
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([("user", "item", "count"), *rows])
+    (tmp_path / "t.csv").write_text(text.getvalue(), newline="")
+    (block,) = open_table(tmp_path / "t.csv").blocks(Columns(("user", "item"), ("count",)))
+    assert [*zip(*block.texts, *block.values.T, strict=True)] == rows
+
+
+def test_as_many_ids_as_there_are_get_numbers_of_their_own() -> None:
+    ids = [f"{number:x}" for number in range(5000)]
+    drawn = np.random.default_rng(0).integers(0, len(ids), 40_000)
+    numbering = Numbering(slots=16)
+    texts = pl.Series([ids[number] for number in drawn])
+    parts = [numbering.codes(part) for part in (texts[:7], texts[7:30_000], texts[30_000:])]
+    assert [numbering.ids[code] for code in np.concatenate(parts)] == texts.to_list()
+    assert len(numbering.ids) == len(set(texts))
+    ordered = numbering.in_order()
+    assert ordered.ids.tolist() == sorted(numbering.ids)
+    assert ordered.ids[ordered.place].tolist() == numbering.ids
+
+
 def test_quotation_marks_of_a_tsv_are_letters(tmp_path: Path) -> None:
     plays = table(tmp_path / "t.tsv", 'user\titem\tcount\nu\t"Heroes"\t1\nu\tthe "x\t1\n')
     assert {item for _, item in told(plays)} == {'"Heroes"', 'the "x'}
@@ -84,7 +114,7 @@ def test_quotation_marks_of_a_tsv_are_letters(tmp_path: Path) -> None:
 def test_a_mark_windows_line_ends_and_empty_lines_are_accepted(tmp_path: Path) -> None:
     plays = table(tmp_path / "t.csv", "\ufeffuser,item,count\r\nu,a,1\r\n\r\nv,b,2\r\n\r\n")
     assert told(plays) == {("u", "a"): 1, ("v", "b"): 2}
-    assert plays.blank == plays.rows - 2
+    assert plays.rows == 2
 
 
 def test_without_counts_each_row_is_a_play(tmp_path: Path) -> None:
@@ -106,17 +136,19 @@ def test_fractions_are_summed_to_the_last_bit_in_any_order(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("rows", "complaint"),
     [
-        ("u,a,1\nu,b,many", r"t\.csv: line 3, column count: 'many'; expected a number of plays"),
-        ("u,a,-1", "line 2, column count: '-1'"),
-        ("u,a,NaN", "line 2, column count: 'NaN'"),
-        ("u,a,inf", "line 2, column count: 'inf'"),
-        ("u,a,", "line 2, column count: ''"),
-        ('u,"two\nlines",1\nu,b,x', "line 3, column item: 'two"),
-        ("u,a,1\nu", "line 3: 1 fields; expected 3, as in line 1"),
-        ("u,a,1,1", "line 2: 4 fields; expected 3"),
-        (",a,1", "line 2, column user: no id"),
-        (" ,a,1", "line 2, column user: no id"),
-        ('u,"a\tb",1', "line 2, column item"),
+        ("u,a,1\nu,b,many", r"t\.csv: 'many' in line 3, column 'count'; expected a finite number"),
+        ("u,a,-1", "-1 in line 2, column 'count'; expected a number of plays, 0 to"),
+        ("u,a,1e31", r"1e\+31 in line 2, column 'count'"),
+        ("u,a,NaN", "'NaN' in line 2, column 'count'"),
+        ("u,a,inf", "'inf' in line 2, column 'count'"),
+        ("u,a,", "nothing in line 2, column 'count'"),
+        ('u,"two\nlines",1\nu,b,x', "'x' in line 4, column 'count'"),
+        ('u,"two\nlines",1\nu,b,2', r"'two\\nlines' in line 2, column 'item'"),
+        ("u,a,1\nu", "1 fields in line 3; expected 3, as in line 1"),
+        ("u,a,1,1", "4 fields in line 2; expected 3"),
+        ("u,a,1\n,,\n", "nothing in line 3, column 'user'"),
+        (" ,a,1", "nothing in line 2, column 'user'"),
+        ('u,"a\tb",1', "in line 2, column 'item'; expected no tab"),
         ("", "holds no play"),
     ],
 )
@@ -128,7 +160,7 @@ def test_a_bad_row_is_told_with_its_line(rows: str, complaint: str, tmp_path: Pa
 def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(b"user,item,count\nu,caf\xe9,1\n")
-    with pytest.raises(FileError, match="no UTF-8"):
+    with pytest.raises(FileError, match="not UTF-8 in line 2"):
         read_plays(open_table(path), COLUMNS)
 
 
@@ -144,10 +176,10 @@ def test_a_gzip_file_that_is_cut_short_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ([1.0, float("nan")], "count nan"),
-        ([1, -2], "count -2"),
-        ([1, None], "count None"),
-        ([[1], [2]], "column count holds List"),
+        ([1.0, float("nan")], "'nan' in row 2, column 'count'"),
+        ([1, -2], "-2 in row 2"),
+        ([1, None], "nothing in row 2, column 'count'"),
+        ([[1], [2]], "column 'count' of type List"),
     ],
 )
 def test_a_bad_row_of_parquet_is_told(
@@ -162,7 +194,7 @@ def test_a_bad_row_of_parquet_is_told(
 def test_ids_that_are_fractions_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pl.DataFrame({"user": [1.5], "item": ["a"], "count": [1]}).write_parquet(path)
-    with pytest.raises(FileError, match="column user holds Float64; expected ids"):
+    with pytest.raises(FileError, match="column 'user' of type Float64; expected text or integers"):
         read_plays(open_table(path), COLUMNS)
 
 
@@ -176,8 +208,8 @@ def test_whole_numbers_of_parquet_are_ids(tmp_path: Path) -> None:
     ("name", "content", "complaint"),
     [
         ("t.xlsx", b"x", "its ending does not say"),
-        ("t.csv", b"", "an empty first line"),
-        ("t.csv", b"user,user,count\n", "'user' comes twice"),
+        ("t.csv", b"", "an empty table"),
+        ("t.csv", b"user,user,count\n", "two columns called 'user'"),
         ("t.parquet", b"user,item\n", "no Parquet"),
         ("t.csv.gz", b"user,item\n", "damaged"),
     ],
@@ -203,6 +235,11 @@ def test_a_missing_table_is_refused(tmp_path: Path) -> None:
         (("2009-05-04", "2010-01-01", "2008-12-31"), "b"),
         (("2009-05-04T23:08:57Z", "2009-05-04T23:08:56Z", "2009-05-04T23:08:58Z"), "c"),
         (("2009-05-04 01:00:00", "2009-05-04 02:00:00", "2009-05-04 01:30:00"), "b"),
+        (
+            ("2009-05-04 01:00:00+00:00", "2009-05-04 02:00:00+02:00", "2009-05-04 03:30:00+00:00"),
+            "c",
+        ),
+        (("2009-05-04T01:00", "2009-05-04T02:00", "2009-05-04T01:30"), "b"),
     ],
 )
 def test_the_first_play_of_an_item_is_known(
@@ -216,9 +253,26 @@ def test_the_first_play_of_an_item_is_known(
     assert plays.items[plays.first.argmax()] == newest
 
 
+def test_rows_of_no_plays_do_not_date_an_item(tmp_path: Path) -> None:
+    columns = PlayColumns("user", "item", "count", time="at")
+    rows = "user,item,count,at\nu,a,0,1\nv,a,1,5\nv,a,2,7\nu,a,0,9\nu,b,1,3\n"
+    plays = table(tmp_path / "t.csv", rows, columns)
+    assert plays.first is not None
+    assert plays.last is not None
+    assert [*zip(plays.items, plays.first, plays.last, strict=True)] == [("a", 5, 7), ("b", 3, 3)]
+
+
+def test_a_time_of_another_form_is_told_with_its_line(tmp_path: Path) -> None:
+    columns = PlayColumns("user", "item", time="at")
+    with pytest.raises(FileError, match="'2020-01-01' in line 3, column 'at'; expected seconds"):
+        table(tmp_path / "t.csv", "user,item,at\nu,a,100\nu,b,2020-01-01\n", columns)
+
+
 def test_a_time_that_might_be_read_in_two_ways_is_refused(tmp_path: Path) -> None:
     columns = PlayColumns("user", "item", time="at")
-    with pytest.raises(FileError, match="line 2, column at: '4/5/09'"):
+    with pytest.raises(
+        FileError, match="'4/5/09' in line 2, column 'at'; expected seconds, or a date"
+    ):
         table(tmp_path / "t.csv", "user,item,at\nu,a,4/5/09\n", columns)
 
 
@@ -245,10 +299,10 @@ def test_long_and_wide_tables_tell_the_same_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("item,jazz\na,2\n", "line 2, column jazz: '2'; expected 0 or 1"),
+        ("item,jazz\na,2\n", "2 in line 2, column 'jazz'; expected 0 or 1"),
         ("item,jazz\na,1\na,0\n", "'a' has several rows"),
         ("item,jazz\na,0\n", "no item has a label"),
-        ("item,jazz\n,1\n", "line 2, column item: no id"),
+        ("item,jazz\n,1\n", "nothing in line 2, column 'item'"),
     ],
 )
 def test_a_bad_wide_table_is_told(text: str, complaint: str, tmp_path: Path) -> None:

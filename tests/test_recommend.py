@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
 from tartarus_cli.data.ids import near_ids
-from tartarus_cli.data.table_writing import writing_table
+from tartarus_cli.data.tables.writing import writing_table
 from tartarus_cli.steps.scoring import FactorScorer
 from tests.conftest import Command
 from tests.worlds import DIM, SPLITS, USERS, World

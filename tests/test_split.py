@@ -12,6 +12,7 @@ import pytest
 from scipy.sparse import load_npz
 
 from tests.conftest import Command, Outcome
+from tests.kills import killed_after
 
 Row = tuple[object, ...]
 
@@ -246,13 +247,57 @@ def test_a_dataset_is_not_overwritten_unless_forced(
     assert outcome.status == 2
     assert "there is a dataset mine already" in outcome.err
     assert hashes(root) == before
+
+
+def test_what_does_not_fit_the_new_sets_is_set_aside(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    words = ("split", "mine", "--plays", table(tmp_path), "-w", root, "--json")
+    data, features = root / "data", "datasets/train_data/X_train_a_mine.npy"
+    good(tartarus(*words))
+    np.save(data / features, np.zeros((35, 2)))
+    old = (data / features).read_bytes(), lines(root, "items_index_test_mine.tsv")
+    made = good(tartarus(*words, "--force", "--seed", 1, "--val", 0))
+    away = data / "set_aside" / "mine_1"
+    assert f"data/set_aside/mine_1/{features}" in made["set_aside"]
+    assert not (data / features).exists()
+    kept = (away / "datasets" / "items_index_test_mine.tsv").read_text().split("\n")[:-1]
+    assert ((away / features).read_bytes(), kept) == old
+    assert not [name for name in hashes(root) if "_val_" in name]
+    made = good(tartarus(*words, "--force", "--seed", 2))
+    assert all(name.startswith("data/set_aside/mine_2/") for name in made["set_aside"])
+
+
+def test_with_the_same_items_in_each_set_features_stay(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    words = ("split", "mine", "--plays", table(tmp_path), "-w", root, "--json")
+    good(tartarus(*words))
     features = root / "data" / "datasets" / "train_data" / "X_train_a_mine.npy"
     np.save(features, np.zeros((35, 2)))
-    outcome = tartarus(*words, "--force", "--val", 0)
-    assert outcome.status == 0
-    assert "1 other files of the dataset were there before" in outcome.err
+    before = hashes(root)
+    table(tmp_path, [(u, s, int(str(n)) + 1, *rest) for u, s, n, *rest in plays_of()])
+    assert good(tartarus(*words, "--force"))["set_aside"] == []
     assert features.exists()
-    assert not [name for name in hashes(root) if "_val_" in name]
+    assert hashes(root)["matrix_test_mine.npz"] != before["matrix_test_mine.npz"]
+
+
+@pytest.mark.parametrize("renames", range(12))
+def test_a_killed_split_leaves_no_dataset_of_old_and_new_files(
+    renames: int, tartarus: Command, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("split", "mine", "--plays", table(tmp_path), "-w", root)
+    good(tartarus(*words, "--json"))
+    with killed_after(renames, monkeypatch):
+        tartarus(*words, "--seed", 1, "--force")
+    there = hashes(root)
+    if "items_index_train_mine.tsv" in there:
+        assert renames == 0
+    assert tartarus(*words, "--seed", 1, "--force").status == 0
+    again = hashes(root)
+    good(tartarus("split", "fresh", *words[2:], "--seed", 1, "--json"))
+    new = {name: each for name, each in hashes(root).items() if name not in again}
+    assert {name.replace("fresh", "mine"): each for name, each in new.items()} == again
 
 
 def test_what_fails_leaves_nothing(
@@ -274,7 +319,7 @@ def test_what_fails_leaves_nothing(
     [
         ([], "neither --plays nor --labels"),
         (["--plays", "none.csv"], "there is no file none.csv"),
-        (["--plays", "plays.csv", "--user", "usr"], "no column 'usr' for the user"),
+        (["--plays", "plays.csv", "--user", "usr"], "no column called 'usr'"),
         (["--plays", "plays.csv", "--item", "user"], "the column user cannot be two things"),
         (["--plays", "plays.csv", "--by", "label"], "--by label needs --labels"),
         (["--plays", "plays.csv", "--test", "0.7", "--val", "0.3"], "leave something to train"),

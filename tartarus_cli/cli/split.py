@@ -70,8 +70,9 @@ Division = Annotated[
     By | None,
     typer.Option(
         "--by",
-        help="item: drawn (default); artist: no artist in two sets; time: the newest are test; "
-        "label: each label in proportion (default for labels).",
+        help="item: drawn (default); artist: no artist in two sets; time: those first played last "
+        "are test (whatever the filters leave out later); label: each label in proportion (default "
+        "for labels).",
         show_default=False,
     ),
 ]
@@ -83,7 +84,13 @@ ValShare = Annotated[
     float | None,
     typer.Option("--val", metavar="SHARE", min=0, max=1, help="Share of the val items (0.1)."),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Make a dataset anew that is there already.")]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Make a dataset anew; what no longer fits the new sets is set aside, not deleted.",
+    ),
+]
 
 
 def split(
@@ -122,7 +129,8 @@ def split(
     """Make a dataset from a table of plays or labels: ids, matrices, and sets of cold items."""
     from tartarus_cli.steps import split as step
     from tartarus_cli.steps.experiments import seed_of
-    from tartarus_cli.steps.split_material import Filters, Names
+    from tartarus_cli.steps.split_columns import Names
+    from tartarus_cli.steps.split_material import Filters
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)

@@ -1,6 +1,6 @@
-"""Tables and matrices of one's own: ids, and numbers or tags beside them, read in blocks.
+"""Features of one's own: ids, and numbers or tags beside them, in a table or a matrix.
 
-Nothing whole is held: a table of any length is gone through block by block, as often as needed.
+Nothing whole is held: a source of any length is gone through block by block, as often as needed.
 """
 
 from __future__ import annotations
@@ -8,20 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.blocks import Block, Columns, Rows, no_id
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.ids import read_lines
-from tartarus_cli.errors import FileError, RequestError, nearest, shown
+from tartarus_cli.data.tables.blocks import Block, Columns, no_number, no_text
+from tartarus_cli.data.tables.reading import Table, check_exists, open_table, require_column
+from tartarus_cli.errors import FileError, RequestError, shown
 
-SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
-PARQUET = (".parquet", ".pq")
+if TYPE_CHECKING:
+    import polars as pl
+
 MATRICES = (".npy", ".npz")
-GZ = ".gz"
+
+Rows: TypeAlias = Any  # an array of float32, or a csr_array
 
 
 @dataclass(frozen=True)
@@ -34,30 +38,49 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table that can be gone through in blocks, any number of times."""
+class FeatureColumns:
+    """Which columns of a table are read, by name."""
+
+    id: str
+    tag: str | None
+    numbers: tuple[str, ...]  # of a table of tags: the weight, if there is one
+
+    @property
+    def read(self) -> Columns:
+        """What they are read as."""
+        texts = (self.id,) if self.tag is None else (self.id, self.tag)
+        return Columns(texts, self.numbers, vectors=self.tag is None, leave_out="--without")
+
+
+@dataclass(frozen=True)
+class FeatureBlock:
+    """Some rows of features or tags."""
+
+    ids: Sequence[str]
+    tags: Sequence[str]  # empty where there is no column of tags
+    values: Rows  # (rows, width), finite
+    lines: NDArray[np.int64]  # (rows,) where they stand, counted from 1
+    done: int  # units of the source's size that were read for it
+
+
+@dataclass(frozen=True)
+class FeatureSource:
+    """A table or a matrix that can be gone through in blocks, any number of times."""
 
     path: Path
     ids_path: Path  # the file that holds the ids
-    columns: Columns | None  # None: a matrix, whose columns have no names
+    columns: FeatureColumns | None  # None: a matrix, whose columns have no names
     noun: str  # what a place in it is called: a line or a row
     size: int  # units of progress of one reading
-    blocks: Callable[[], Iterator[Block]]
-
-    @property
-    def sparse(self) -> bool:
-        """Whether its rows come without their zeros."""
-        return self.path.suffix == ".npz"
+    blocks: Callable[[], Iterator[FeatureBlock]]
 
 
-def ending(path: Path) -> str:
-    """Return the ending that tells what a file is, without that of its compression.
-
-    >>> ending(Path("a/tags.CSV.gz"))
-    '.csv'
-    """
-    name = path.name.lower()
-    return Path(name.removesuffix(GZ)).suffix
+def _names(table: Table, block: Block, column: pl.Series) -> list[str]:
+    names = column.to_list()
+    for name, line in zip(names, block.lines, strict=True):
+        if not name.strip():
+            raise no_text(table.path, name, f"{table.noun} {line:,}", column.name)
+    return names
 
 
 def is_matrix(path: Path) -> bool:
@@ -65,8 +88,8 @@ def is_matrix(path: Path) -> bool:
     return path.suffix in MATRICES
 
 
-def open_table(path: Path, selection: Selection) -> Table:
-    """Open a table, ``.csv``, ``.tsv`` (also with ``.gz``) or ``.parquet``; only its head is read.
+def open_features(path: Path, selection: Selection) -> FeatureSource:
+    """Open a table of features or tags; only its head is read.
 
     Raises
     ------
@@ -75,26 +98,29 @@ def open_table(path: Path, selection: Selection) -> Table:
     FileError
         If it is damaged, or has no columns to read.
     """
-    from tartarus_cli.data.delimited import Delimited
-    from tartarus_cli.data.parquet import Parquet
+    table = open_table(path)
+    columns = choose_columns(table, selection)
 
-    _check_exists(path)
-    if path.suffix.lower() in PARQUET:
-        parquet = Parquet(path)
-        columns = choose_columns(path, parquet.names, selection)
-        parquet.check(columns)
-        return Table(path, path, columns, "row", parquet.size, lambda: parquet.blocks(columns))
-    if ending(path) not in SEPARATORS:
-        known = ", ".join((*SEPARATORS, *PARQUET, *MATRICES))
-        msg = f"{path.name!r} does not end in {known}"
-        hint = "Write the table as CSV, TSV or Parquet, and give it that ending; .gz may follow."
-        raise RequestError(msg, hint=hint)
-    text = Delimited(path, SEPARATORS[ending(path)])
-    columns = choose_columns(path, text.names, selection)
-    return Table(path, path, columns, "line", text.size, lambda: text.blocks(columns))
+    def blocks() -> Iterator[FeatureBlock]:
+        return (_narrowed(table, columns, block) for block in table.blocks(columns.read))
+
+    return FeatureSource(path, path, columns, table.noun, table.size, blocks)
 
 
-def open_rows(path: Path, ids: Path) -> Table:
+def _narrowed(table: Table, columns: FeatureColumns, block: Block) -> FeatureBlock:
+    """Take a block as float32; what is too large for it is an error."""
+    with np.errstate(over="ignore"):
+        values = np.ascontiguousarray(block.values, np.float32)
+    if not np.isfinite(values).all():
+        row, column = np.argwhere(~np.isfinite(values))[0]
+        name = columns.numbers[column if values.shape[1] == len(columns.numbers) else 0]
+        cell, where = f"{block.values[row, column]:g}", f"{table.noun} {block.lines[row]:,}"
+        raise no_number(table.path, cell, where, name, columns.read.leave_out)
+    ids, *tags = (_names(table, block, column) for column in block.texts)
+    return FeatureBlock(ids, tags[0] if tags else (), values, block.lines, block.done)
+
+
+def open_rows(path: Path, ids: Path) -> FeatureSource:
     """Open a matrix, ``.npy`` or ``.npz`` (CSR), whose rows a list of ids names.
 
     Raises
@@ -104,12 +130,13 @@ def open_rows(path: Path, ids: Path) -> Table:
     FileError
         If one is damaged, or the list is not as long as the matrix.
     """
-    _check_exists(path)
-    _check_exists(ids)
+    check_exists(path)
+    check_exists(ids)
     matrix, names = open_matrix(path), read_lines(ids)
     for line, each in enumerate(names, 1):
         if not each.strip():
-            raise no_id(ids, f"line {line}")
+            hint = "Fill it in, or delete that row, here and in the matrix."
+            raise FileError(ids, found=f"nothing in line {line}", expected="an id", hint=hint)
     if len(names) != matrix.shape[0]:
         raise FileError(
             ids,
@@ -117,16 +144,16 @@ def open_rows(path: Path, ids: Path) -> Table:
             expected=f"{matrix.shape[0]:,}, one for each row of {shown(path)}",
             hint="Name the list of ids that was written with the matrix.",
         )
-    return Table(path, ids, None, "line", len(names), lambda: _matrix_blocks(matrix, names))
+    return FeatureSource(path, ids, None, "line", len(names), lambda: _matrix_blocks(matrix, names))
 
 
-def _matrix_blocks(matrix: Matrix, ids: Sequence[str]) -> Iterator[Block]:
+def _matrix_blocks(matrix: Matrix, ids: Sequence[str]) -> Iterator[FeatureBlock]:
     for block in matrix.blocks():
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is told of
             values = matrix.values[block].astype(np.float32)
         lines = np.arange(block.start, block.stop) + 1
         _refuse_infinite(matrix.path, values, block.start)
-        yield Block(ids[block], (), values, lines, len(lines))
+        yield FeatureBlock(ids[block], (), values, lines, len(lines))
 
 
 def _refuse_infinite(path: Path, values: Rows, first: int) -> None:
@@ -145,54 +172,70 @@ def _refuse_infinite(path: Path, values: Rows, first: int) -> None:
     )
 
 
-def choose_columns(path: Path, names: Sequence[str], selection: Selection) -> Columns:
-    """Choose the columns to read from the names of all.
+def choose_columns(table: Table, selection: Selection) -> FeatureColumns:
+    """Choose the columns to read.
 
     Raises
     ------
     RequestError
         If a named column does not exist.
     FileError
-        If names come twice, or no column is left.
+        If no column is left, or the first line holds no names.
     """
-    doubles = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
-    if doubles:
-        _refuse(path, f"two columns called {doubles[0]!r}", "names that differ")
     for name in (*selection.without, *([] if selection.id is None else [selection.id])):
-        if name not in names:
-            msg = f"{shown(path)} has no column called {name!r}"
-            raise RequestError(msg, hint=nearest(name, names[:20]))
-    left = [name for name in names if name not in selection.without]
+        require_column(table, name)
+    left = [name for name in table.names if name not in selection.without]
     if not left or (selection.id is not None and selection.id not in left):
         msg = "--without leaves no column of ids"
         raise RequestError(msg, hint="Leave out other columns only.")
     item = left[0] if selection.id is None else selection.id
     rest = tuple(name for name in left if name != item)
-    return _tag_columns(path, item, rest) if selection.tags else _number_columns(path, item, rest)
+    _check_names(table.path, rest)
+    choose = _tag_columns if selection.tags else _number_columns
+    return choose(table.path, item, rest)
 
 
-def _number_columns(path: Path, item: str, rest: tuple[str, ...]) -> Columns:
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    if names and all(map(_is_number, names)) and not _counts(names):
+        hint = "Put a line before it that names each column."
+        found = f"numbers in the first line ({names[0]}, …)"
+        raise FileError(path, found=found, expected="names of columns", hint=hint)
+
+
+def _number_columns(path: Path, item: str, rest: tuple[str, ...]) -> FeatureColumns:
     if not rest:
         found = f"a single column, {item!r}"
         _refuse(path, found, "a column of ids and columns of numbers, with commas or tabs between")
-    return Columns(item, None, rest)
+    return FeatureColumns(item, None, rest)
 
 
-def _tag_columns(path: Path, item: str, rest: tuple[str, ...]) -> Columns:
+def _tag_columns(path: Path, item: str, rest: tuple[str, ...]) -> FeatureColumns:
     if not 1 <= len(rest) <= 2:
         some = ", ".join(map(repr, (item, *rest[:5]))) + (", …" if len(rest) > 5 else "")
         hint = "Leave the others out: --without NAME; the column of items is named by --id."
         found, expected = f"columns {some}", "an item, a tag and, if you like, a weight"
         raise FileError(path, found=found, expected=expected, hint=hint)
-    return Columns(item, rest[0], rest[1:])
-
-
-def _check_exists(path: Path) -> None:
-    if not path.is_file():
-        msg = f"there is no file {path}"
-        raise RequestError(msg, hint="Name the table or the matrix to read.")
+    return FeatureColumns(item, rest[0], rest[1:])
 
 
 def _refuse(path: Path, found: str, expected: str) -> NoReturn:
     hint = "The first line has to name the columns."
     raise FileError(path, found=found, expected=expected, hint=hint)
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _counts(names: Sequence[str]) -> bool:
+    """Whether names are those that columns get for want of better ones: 0, 1, 2, ….
+
+    >>> _counts(["0", "1", "2"]), _counts(["0.5", "1"]), _counts(["7"])
+    (True, False, False)
+    """
+    starts = ([str(n + start) for n in range(len(names))] for start in (0, 1))
+    return any(list(names) == each for each in starts)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.tables import Codes
+from tartarus_cli.data.tables.numbering import Codes
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,12 @@ class Pairs:
             return self
         return replace(self, user=self.user[keep], item=self.item[keep], count=self.count[keep])
 
-    @property
+    @cached_property
     def per_item(self) -> NDArray[np.int64]:
         """Users of each item."""
         return np.bincount(self.item, minlength=self.items)
 
-    @property
+    @cached_property
     def per_user(self) -> NDArray[np.int64]:
         """Items of each user."""
         return np.bincount(self.user, minlength=self.users)

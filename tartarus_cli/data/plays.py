@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.tables import (
-    Codes,
-    Ids,
-    Look,
-    Table,
-    coded,
-    count_fault,
-    id_fault,
-    number_of,
-    one_each,
-    reading,
-    text_of,
-    time_fault,
-    time_of,
-)
-from tartarus_cli.errors import DataError, shown
-from tartarus_cli.progress import UNWATCHED, Progress, Task
-
-if TYPE_CHECKING:
-    import polars as pl
+from tartarus_cli.data.arrays import MOST_PLAYS
+from tartarus_cli.data.artists import Artists
+from tartarus_cli.data.tables.blocks import Block, Columns
+from tartarus_cli.data.tables.numbering import Codes, Ids, NumberedTable, grown
+from tartarus_cli.data.tables.reading import Table
+from tartarus_cli.errors import DataError, FileError, shown
+from tartarus_cli.progress import UNWATCHED, Progress
 
 Counts = NDArray[Any]
 MOST_EXACT = 1 << 53  # whole numbers up to this one are exact in float64
@@ -46,11 +31,12 @@ class PlayColumns:
     artist: str | None = None
 
     @property
-    def looks(self) -> dict[str, Look]:
-        """What tells a good value of each column from a bad one."""
-        known: dict[str, Look] = {self.user: id_fault, self.item: id_fault}
-        others = ((self.count, count_fault), (self.time, time_fault), (self.artist, id_fault))
-        return known | {name: look for name, look in others if name is not None}
+    def read(self) -> Columns:
+        """What they are read as."""
+        artist, count, time = (
+            () if name is None else (name,) for name in (self.artist, self.count, self.time)
+        )
+        return Columns((self.user, self.item, *artist), count, time)
 
 
 @dataclass(frozen=True)
@@ -66,8 +52,8 @@ class Plays:
     item: Codes
     count: Counts  # whole numbers (int32), or float64
     rows: int  # of the table
-    blank: int  # rows that hold nothing
     first: NDArray[np.float64] | None = None  # of each item: when it was first played
+    last: NDArray[np.float64] | None = None  # and last
     artists: Ids | None = None  # of each item
 
 
@@ -80,95 +66,91 @@ def read_plays(table: Table, columns: PlayColumns, *, progress: Progress = UNWAT
     Raises
     ------
     FileError
-        If a row is no play; the line is told, where there are lines.
+        If a row is no play; its line is told.
     DataError
         If there is no play, or an item has two artists.
     """
-    frame, rows = _read(table, columns, progress)
-    users, user = coded(table, columns.looks, frame["user"])
-    items, item = coded(table, columns.looks, frame["item"])
-    first, artists = None, None
-    if columns.time is not None:
-        first = np.full(len(items), np.inf)
-        np.minimum.at(first, item, frame["time"].to_numpy())
-    if columns.artist is not None:
-        names, artist = coded(table, columns.looks, frame["artist"])
-        artists = names[one_each(table, items, item, (names, artist))]
-    blank, count = rows - len(frame), _count(frame)
-    del frame
-    pairs = _summed(user, item, count, (len(items), len(users)))
-    return Plays(users, items, *pairs, rows, blank, first, artists)
-
-
-def _read(table: Table, columns: PlayColumns, progress: Progress) -> tuple[pl.DataFrame, int]:
-    """Read the columns that matter, ids as numbers of categories; rows of nothing are left out."""
-    import polars as pl
-
-    ids = {"user": columns.user, "item": columns.item, "artist": columns.artist}
-    wanted = {role: text_of(table, name) for role, name in ids.items() if name is not None}
-    wanted = {role: each.cast(pl.Categorical()) for role, each in wanted.items()}
-    if columns.count is not None:
-        wanted["count"] = number_of(table, columns.count)
-    if columns.time is not None:
-        wanted["time"] = time_of(table, columns.time)
-    with reading(table, columns.looks), _counting(table, progress) as counted:
-        scanned = table.scan().select(**wanted)
-        schema = scanned.collect_schema()
-        counting = scanned.map_batches(counted, schema=schema, streamable=True)
-        frame = counting.collect(engine="streaming")
-    rows = len(frame)
-    if any(series.null_count() for series in frame):
-        frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
-    if frame.is_empty():
+    read, rows = NumberedTable(table, columns.read), _Rows(columns)
+    for codes, block in read.blocks(progress):
+        _check(table, columns, block)
+        rows.add(codes, block)
+    if not rows.users:
         msg = f"{shown(table.path)} holds no play"
         raise DataError(msg, hint="Name another table.")
-    if not _sound(frame):
-        _refuse(table, columns, frame)
-    return frame, rows
+    users, items, *artists = read.in_order()
+    user, item, count = rows.joined()
+    pairs = _summed(users.place[user], items.place[item], count, (len(items.ids), len(users.ids)))
+    order, dated = np.argsort(items.place), columns.time is not None
+    return Plays(
+        users.ids,
+        items.ids,
+        *pairs,
+        rows=len(user),
+        first=rows.first[order] if dated else None,
+        last=rows.last[order] if dated else None,
+        artists=rows.artists.of_items(table.path, items, artists[0]) if artists else None,
+    )
 
 
-def _sound(frame: pl.DataFrame) -> bool:
-    """Whether nothing is missing, and numbers are finite and not negative."""
-    whole = all(series.null_count() == 0 for series in frame)
-    numbers = [frame[name] for name in ("count", "time") if name in frame.columns]
-    finite = all(series.is_finite().all() for series in numbers)
-    return whole and finite and ("count" not in frame.columns or (frame["count"] >= 0).all())
+def _check(table: Table, columns: PlayColumns, block: Block) -> None:
+    if columns.count is None:
+        return
+    wrong = (block.values[:, 0] < 0) | (block.values[:, 0] > MOST_PLAYS)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise FileError(
+            table.path,
+            found=f"{block.values[row, 0]:g} in {table.noun} {block.lines[row]:,}, "
+            f"column {columns.count!r}",
+            expected=f"a number of plays, 0 to {MOST_PLAYS:g}",
+            hint="Correct it, or leave that row out.",
+        )
 
 
-def _refuse(table: Table, columns: PlayColumns, frame: pl.DataFrame) -> None:
-    """Blame the line of a CSV or TSV, or the row of a Parquet file."""
-    import polars as pl
+class _Rows:
+    """What is kept of the rows that were read: numbers of ids as they came, and counts."""
 
-    bad = pl.any_horizontal(pl.all().is_null())
-    for name in ("count", "time"):
-        if name in frame.columns:
-            bad |= ~pl.col(name).is_finite()
-    if "count" in frame.columns:
-        bad |= pl.col("count") < 0
-    row = frame.filter(bad).row(0, named=True)
-    told = ", ".join(f"{role} {value!r}" for role, value in row.items())
-    expected = "an id of a user and of an item, and numbers that are finite and not negative"
-    table.refuse(columns.looks, f"a row with {told}", expected)
+    def __init__(self, columns: PlayColumns) -> None:
+        self._columns = columns
+        self.users, self.items = list[Codes](), list[Codes]()
+        self.counts = list[Counts]()
+        self.first, self.last = np.empty(0), np.empty(0)  # of each item: when it was played
+        self.artists = Artists()
+
+    def add(self, codes: tuple[Codes, ...], block: Block) -> None:
+        """Keep some rows."""
+        user, item, *artist = codes
+        self.users.append(user)
+        self.items.append(item)
+        if self._columns.count is not None:
+            self.counts.append(_narrow(block.values[:, 0]))
+        if self._columns.time is not None:
+            self._date(item, block)
+        if artist:
+            self.artists.add(item, artist[0])
+
+    def _date(self, item: Codes, block: Block) -> None:
+        """Note when items were played; a row of 0 plays says nothing."""
+        played = slice(None) if self._columns.count is None else block.values[:, 0] > 0
+        self.first, self.last = grown(self.first, item, np.inf), grown(self.last, item, -np.inf)
+        np.minimum.at(self.first, item[played], block.values[played, -1])
+        np.maximum.at(self.last, item[played], block.values[played, -1])
+
+    def joined(self) -> tuple[Codes, Codes, Counts]:
+        """Return users, items and counts of all rows, which are forgotten here."""
+        user, item = np.concatenate(self.users), np.concatenate(self.items)
+        self.users, self.items = [], []
+        if self._columns.count is None:
+            return user, item, np.ones(len(user), np.int8)
+        count = np.concatenate(self.counts)
+        self.counts = []
+        return user, item, count
 
 
-@contextmanager
-def _counting(table: Table, progress: Progress) -> Iterator[Any]:
-    """Count rows as they are read."""
-    with progress.task(f"reading {table.path.name}", table.about_rows()) as task:
-        yield _Counter(task)
-
-
-@dataclass(frozen=True)
-class _Counter:
-    task: Task
-
-    def __call__(self, frame: pl.DataFrame) -> pl.DataFrame:
-        self.task.advance(len(frame))
-        return frame
-
-
-def _count(frame: pl.DataFrame) -> Counts:
-    return frame["count"].to_numpy() if "count" in frame.columns else np.ones(len(frame))
+def _narrow(count: NDArray[np.float64]) -> Counts:
+    """Take less memory for counts, where they are small whole numbers."""
+    small = count.astype(np.int32) if count.max(initial=0) < 1 << 31 else count
+    return small if (small == count).all() else count
 
 
 def _summed(
@@ -177,14 +159,13 @@ def _summed(
     """Add up what belongs to one pair; fractions in a fixed order, since it shows in the sum."""
     from scipy.sparse import coo_array
 
-    whole = bool((count == np.floor(count)).all()) and count.sum() < MOST_EXACT
+    total = count.sum(dtype=np.float64)
+    whole = count.dtype.kind == "i" or (total < MOST_EXACT and (count == np.floor(count)).all())
     if not whole:
         order = np.lexsort((count, user, item))
         user, item, count = user[order], item[order], count[order]
-    matrix = coo_array((count, (item, user)), shape=shape).tocsr()
+    kind = np.int32 if whole and total < 1 << 31 else np.float64
+    matrix = coo_array((count.astype(kind, copy=False), (item, user)), shape=shape).tocsr()
     matrix.sum_duplicates()
     rows = np.repeat(np.arange(shape[0], dtype=np.int32), np.diff(matrix.indptr))
-    total = matrix.data
-    if whole and total.max(initial=0) < 1 << 31:
-        total = total.astype(np.int32)
-    return matrix.indices.astype(np.int32, copy=False), rows, total
+    return matrix.indices.astype(np.int32, copy=False), rows, matrix.data

@@ -1,31 +1,22 @@
 """Compiled loops over scores: ranks by counting, first items, random orders.
 
-In every ranking, equal scores keep the order of the items. The loops let go of Python's lock, so
-that threads may share the users among them.
+In every ranking, equal scores keep the order of the items.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from tartarus_cli.compiled import compiled
 
 CHUNK = 4096  # scores that stay in the first cache while they are compared
 MANY = 4000  # relevant items of 65,764 from which on a search among them beats comparing with each
 LONG = 2500  # first items of as many from which on sorting all beats inserting one by one
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    """Compile a function at its first call, and keep what was compiled where that can be."""
-    try:
-        return njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # there is no folder that may be written to
-        return njit(nogil=True)(function)
-
-
-@_compiled
+@compiled
 def _above(scores: Any, own: Any) -> Any:  # pragma: no cover
     count = np.int32(0)  # of 32 bits, and by index, so that the loop works on whole vectors
     for item in range(scores.size):
@@ -33,7 +24,7 @@ def _above(scores: Any, own: Any) -> Any:  # pragma: no cover
     return count
 
 
-@_compiled
+@compiled
 def _not_below(scores: Any, own: Any) -> Any:  # pragma: no cover
     count = np.int32(0)
     for item in range(scores.size):
@@ -41,7 +32,7 @@ def _not_below(scores: Any, own: Any) -> Any:  # pragma: no cover
     return count
 
 
-@_compiled
+@compiled
 def _count_each(row: Any, items: Any, ranks: Any) -> None:  # pragma: no cover
     """Count, for each relevant item, those above it: before it, equal scores count as well."""
     ranks[:] = 1
@@ -58,7 +49,7 @@ def _count_each(row: Any, items: Any, ranks: Any) -> None:  # pragma: no cover
                 ranks[entry] += _above(part[item - first + 1 :], own)
 
 
-@_compiled
+@compiled
 def _search(row: Any, items: Any, ranks: Any) -> None:  # pragma: no cover
     """Find, for each item, the first of the relevant ones in their order that it is above of."""
     order = np.argsort(-row[items], kind="mergesort")
@@ -79,7 +70,7 @@ def _search(row: Any, items: Any, ranks: Any) -> None:  # pragma: no cover
         ranks[order[place]] = above
 
 
-@_compiled
+@compiled
 def _insert(row: Any, first: Any, best: Any) -> None:  # pragma: no cover
     """Keep the best items seen so far in order; most stretches hold none and are skipped."""
     k, there = first.size, 0
@@ -101,7 +92,7 @@ def _insert(row: Any, first: Any, best: Any) -> None:  # pragma: no cover
             there = min(there + 1, k)
 
 
-@_compiled
+@compiled
 def _rank(row: Any, items: Any, ranks: Any) -> None:  # pragma: no cover
     if items.size > MANY:
         _search(row, items, ranks)
@@ -109,7 +100,7 @@ def _rank(row: Any, items: Any, ranks: Any) -> None:  # pragma: no cover
         _count_each(row, items, ranks)
 
 
-@_compiled
+@compiled
 def _head(row: Any, first: Any, best: Any) -> None:  # pragma: no cover
     if first.size > LONG:
         first[:] = np.argsort(-row, kind="mergesort")[: first.size]
@@ -117,7 +108,7 @@ def _head(row: Any, first: Any, best: Any) -> None:  # pragma: no cover
         _insert(row, first, best)
 
 
-@_compiled
+@compiled
 def order_by_scores(
     scores: Any, starts: Any, items: Any, ranks: Any, first: Any
 ) -> None:  # pragma: no cover
@@ -141,7 +132,7 @@ def order_by_scores(
         _head(scores[user], first[user], best)
 
 
-@_compiled
+@compiled
 def _mixed(state: Any) -> Any:  # pragma: no cover
     """Scramble 64 bits: the output function of SplitMix64 (Steele et al., OOPSLA 2014)."""
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -149,14 +140,14 @@ def _mixed(state: Any) -> Any:  # pragma: no cover
     return state ^ (state >> np.uint64(31))
 
 
-@_compiled
+@compiled
 def _draw(state: Any, below: Any) -> Any:  # pragma: no cover
     """Draw a number from 0 on, below another one, and move the state on."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
     return np.int64(((_mixed(state[0]) >> np.uint64(32)) * np.uint64(below)) >> np.uint64(32))
 
 
-@_compiled
+@compiled
 def _deal(deck: Any, dealt: Any, state: Any) -> Any:  # pragma: no cover
     """Draw the next of the numbers that were not dealt yet."""
     other = dealt + _draw(state, deck.size - dealt)
@@ -164,7 +155,7 @@ def _deal(deck: Any, dealt: Any, state: Any) -> Any:  # pragma: no cover
     return deck[dealt]
 
 
-@_compiled
+@compiled
 def _restore(deck: Any, dealt: int) -> None:  # pragma: no cover
     """Put a deck into order again, at the cost of what was dealt."""
     for place in range(dealt):
@@ -173,7 +164,7 @@ def _restore(deck: Any, dealt: int) -> None:  # pragma: no cover
             deck[place], deck[other] = deck[other], deck[place]
 
 
-@_compiled
+@compiled
 def rank_at_random(
     starts: Any, items: Any, ranks: Any, first: Any, seeds: Any, count: int
 ) -> None:  # pragma: no cover

@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from tartarus_cli.data.dataset import splits_of
 from tartarus_cli.data.features import Matrix, open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
-from tartarus_cli.data.table_writing import TableForm, writing_table
+from tartarus_cli.data.tables.writing import TableForm, writing_table
 from tartarus_cli.data.targets import label_names
 from tartarus_cli.errors import DataError, FileError, RequestError, shown
 from tartarus_cli.models import Model, Store

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.blocks import Block
+from tartarus_cli.data.feature_tables import FeatureBlock
 from tartarus_cli.data.features import MOST_COLUMNS
 from tartarus_cli.errors import FileError
 from tartarus_cli.steps.feature_rows import (
@@ -110,7 +110,7 @@ class _Survey:
         if self.moments is not None:
             self.moments.end()
 
-    def _same_width(self, block: Block) -> int:
+    def _same_width(self, block: FeatureBlock) -> int:
         width = int(block.values.shape[1])
         if width > MOST_COLUMNS:
             raise FileError(
@@ -155,12 +155,12 @@ def prepare_numbers(survey: _Survey, wanted: Form | None) -> Prepared:
     fits: Form = "sparse" if survey.density < DENSE_FROM and moments is None else "dense"
     form = wanted or fits
 
-    def dense() -> Iterator[tuple[Block, Any]]:
+    def dense() -> Iterator[tuple[FeatureBlock, Any]]:
         for block in survey.reader.blocks():
             values = _dense(block.values)
             yield block, values if moments is None else moments.scale(values)
 
-    def sparse() -> Iterator[tuple[Block, csr_array]]:
+    def sparse() -> Iterator[tuple[FeatureBlock, csr_array]]:
         for block in survey.reader.blocks():
             yield block, csr_array(block.values)
 

@@ -13,8 +13,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, save_npz, vstack
 
-from tartarus_cli.data.blocks import Block
-from tartarus_cli.data.feature_tables import Table
+from tartarus_cli.data.feature_tables import FeatureBlock, FeatureSource
 from tartarus_cli.errors import DataError, FileError, shown
 from tartarus_cli.progress import Task
 
@@ -35,11 +34,11 @@ class Leniency:
 class Reader:
     """Goes through a table, counts what is done, and stops where it is told to."""
 
-    table: Table
+    table: FeatureSource
     task: Task
     check: Callable[[], None]
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[FeatureBlock]:
         """Read the table once."""
         for block in self.table.blocks():
             yield block
@@ -72,14 +71,14 @@ class Roll:
         self.index = {s: {each: n for n, each in enumerate(ids)} for s, ids in self.sets.items()}
         self.found = {split: np.zeros(len(ids), bool) for split, ids in self.sets.items()}
 
-    def locate(self, block: Block, split: str) -> tuple[Numbers, Numbers]:
+    def locate(self, block: FeatureBlock, split: str) -> tuple[Numbers, Numbers]:
         """Return which rows of a block are of items of a set, and the numbers of these items."""
         index = self.index[split]
         items = np.fromiter((index.get(each, -1) for each in block.ids), np.int64, len(block.ids))
         rows = np.flatnonzero(items >= 0)
         return rows, items[rows]
 
-    def call(self, block: Block) -> None:
+    def call(self, block: FeatureBlock) -> None:
         """Note the items that a block has rows of."""
         known = np.zeros(len(block.ids), bool)
         for split, found in self.found.items():
@@ -127,7 +126,7 @@ class Roll:
 
 
 def write_dense(
-    paths: Paths, roll: Roll, width: int, rows: Callable[[], Iterator[tuple[Block, Any]]]
+    paths: Paths, roll: Roll, width: int, rows: Callable[[], Iterator[tuple[FeatureBlock, Any]]]
 ) -> None:
     """Write dense float32 matrices through a memory map, so that none of them is held.
 
@@ -163,7 +162,10 @@ def _memmap(path: Path, shape: tuple[int, int]) -> np.memmap[Any, Any]:
 
 
 def write_sparse(
-    paths: Paths, roll: Roll, width: int, rows: Callable[[], Iterator[tuple[Block, csr_array]]]
+    paths: Paths,
+    roll: Roll,
+    width: int,
+    rows: Callable[[], Iterator[tuple[FeatureBlock, csr_array]]],
 ) -> None:
     """Write sparse float32 matrices (CSR); what is not zero is held until it is written."""
     parts: dict[str, list[csr_array]] = {split: [] for split in paths}
@@ -192,10 +194,10 @@ def _require_same(roll: Roll, split: str, rows: int) -> None:
 class Doubles:
     """Looks for items that have more than one row."""
 
-    table: Table
+    table: FeatureSource
     lines: dict[str, int] = field(default_factory=dict)  # id → line
 
-    def check(self, block: Block, rows: Numbers) -> None:
+    def check(self, block: FeatureBlock, rows: Numbers) -> None:
         """Make sure that some rows of a block are of items not seen before.
 
         Raises

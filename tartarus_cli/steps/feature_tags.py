@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, save_npz
 
-from tartarus_cli.data.blocks import Block
+from tartarus_cli.data.feature_tables import FeatureBlock
 from tartarus_cli.errors import DataError, FileError, shown
 from tartarus_cli.steps.feature_rows import Numbers, Paths, Prepared, Reader, Roll
 from tartarus_cli.text.tags import TagWeights, choose_tags, fit_tags
@@ -72,7 +72,7 @@ def survey_tags(reader: Reader, roll: Roll) -> TagSurvey:
     return TagSurvey(reader, roll, [*numbers], counts.matrix(len(roll.sets["train"]), len(numbers)))
 
 
-def _weights(reader: Reader, block: Block) -> NDArray[np.float64]:
+def _weights(reader: Reader, block: FeatureBlock) -> NDArray[np.float64]:
     if not block.values.shape[1]:
         return np.ones(len(block.ids))
     weights = np.asarray(block.values[:, 0], np.float64)

@@ -11,7 +11,13 @@ from typing import Any
 
 from tartarus_cli.data.checks.presence import is_classification, is_recommendation
 from tartarus_cli.data.dataset import read_sets
-from tartarus_cli.data.feature_tables import Selection, Table, is_matrix, open_rows, open_table
+from tartarus_cli.data.feature_tables import (
+    FeatureSource,
+    Selection,
+    is_matrix,
+    open_features,
+    open_rows,
+)
 from tartarus_cli.data.ids import ids_digest
 from tartarus_cli.errors import RequestError, shown
 from tartarus_cli.files import digest, locked, remove_leftovers, replacing, same_bytes
@@ -162,13 +168,13 @@ def _check_options(asked: FeaturesRequest) -> None:
             raise RequestError(told + msg, hint=hint)
 
 
-def _open(asked: FeaturesRequest) -> Table:
+def _open(asked: FeaturesRequest) -> FeatureSource:
     if asked.ids is not None:
         return open_rows(asked.source, asked.ids)
-    return open_table(asked.source, asked.selection)
+    return open_features(asked.source, asked.selection)
 
 
-def _told_columns(table: Table) -> str:
+def _told_columns(table: FeatureSource) -> str:
     columns = table.columns
     if columns is None:
         return ""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.table_writing import writing_table
+from tartarus_cli.data.tables.writing import writing_table
 from tartarus_cli.errors import DataError, RequestError
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.steps.ranking import MEMORY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -17,13 +17,14 @@ from scipy.sparse import csr_array
 from tartarus_cli.data.filters import Pairs
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.splitting import Shares, by_group, by_item, by_label, by_time
-from tartarus_cli.data.tables import Ids
+from tartarus_cli.data.tables.numbering import Ids
 from tartarus_cli.errors import DataError, FileError, RequestError, shown
 from tartarus_cli.files import digest
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
-from tartarus_cli.steps.split_files import SplitFiles, check_place, others_of, write_split
-from tartarus_cli.steps.split_material import Filters, Material, Names, Stage, filtered, gather
+from tartarus_cli.steps.split_columns import Names
+from tartarus_cli.steps.split_files import SplitFiles, check_place, write_split
+from tartarus_cli.steps.split_material import Filters, Material, Stage, filtered, gather
 from tartarus_cli.workspace import SPLITS, Workspace
 
 
@@ -86,6 +87,7 @@ class Leakage:
     users_without_test_items: int | None
     items_without_users: int | None
     items_without_labels: int | None
+    train_items_played_later: int | None  # than the first test item; None: times are not known
     labels_without_train_items: list[str] | None
     labels_without_test_items: list[str] | None
 
@@ -107,7 +109,7 @@ class Split:
     leakage: Leakage
     version: str
     files: list[Path]
-    made_before: list[Path]  # other files of the dataset, whose rows may be of other items
+    set_aside: list[Path]  # where the files are that no longer fit
 
 
 def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNWATCHED) -> Split:
@@ -154,7 +156,9 @@ def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNW
             for name, path in tables.items()
         ]
         made = _made(workspace, asked, material, sets, (read, stages))
-        write_split(SplitFiles(workspace, asked.dataset), material, sets, _manifest(made))
+        files = SplitFiles(workspace, asked.dataset)
+        away = write_split(files, material, sets, _manifest(made), force=asked.force)
+        made = replace(made, set_aside=away)
         task.advance()
     _warn(made, progress)
     return made
@@ -239,7 +243,7 @@ def _drawn(material: Material, asked: SplitRequest) -> NDArray[np.int8]:
         msg = f"{items:,} items are too few to be divided"
         raise DataError(msg, hint="Ask for fewer filters, or name a larger table.")
     if asked.way is By.ARTIST and material.artists is not None:
-        return by_group(material.artists.astype(str), shares, seed=seed)
+        return by_group(material.artists, shares, seed=seed)
     if asked.way is By.TIME and material.first is not None:
         return by_time(material.first, shares, seed=seed)
     if asked.way is By.LABEL and material.has is not None:
@@ -272,7 +276,7 @@ def _made(
         leakage=_leakage(material, sets),
         version=version("tartarus-cli"),
         files=paths,
-        made_before=others_of(workspace, asked.dataset, paths),
+        set_aside=[],
     )
 
 
@@ -327,9 +331,18 @@ def _leakage(material: Material, sets: Mapping[str, NDArray[np.int64]]) -> Leaka
         users_without_test_items=users["test"],
         items_without_users=None if pairs is None else int((pairs.per_item[everyone] == 0).sum()),
         items_without_labels=None if has is None else int((np.diff(has.indptr) == 0).sum()),
+        train_items_played_later=_played_later(material, sets),
         labels_without_train_items=lacking["train"],
         labels_without_test_items=lacking["test"],
     )
+
+
+def _played_later(material: Material, sets: Mapping[str, NDArray[np.int64]]) -> int | None:
+    """Return how many train items still had plays when the first test item appeared."""
+    if material.first is None or material.last is None:
+        return None
+    appeared = material.first[sets["test"]].min()
+    return int(np.count_nonzero(material.last[sets["train"]] >= appeared))
 
 
 def _shared(artists: Ids, sets: Mapping[str, NDArray[np.int64]]) -> int:
@@ -342,7 +355,7 @@ def _manifest(made: Split) -> dict[str, Any]:
     """Return what is kept with the dataset."""
     kept = asdict(made)
     kept["files"] = [path.name for path in made.files]
-    del kept["made_before"]
+    del kept["set_aside"]
     return kept
 
 
@@ -353,13 +366,13 @@ def _warn(made: Split, progress: Progress) -> None:
         "users have no test item: they count as 0 in the mean": leakage.users_without_test_items,
         "listed items have no user": leakage.items_without_users,
         "listed items have no label": leakage.items_without_labels,
+        "train items have plays that are later than the first test item (these plays are kept)": (
+            leakage.train_items_played_later
+        ),
         "labels have no train item: they cannot be learnt": leakage.labels_without_train_items,
         "labels have no test item: nothing is told of them": leakage.labels_without_test_items,
         "artists have items in two sets (--by artist keeps each in one)": (
             leakage.artists_in_two_sets
-        ),
-        "other files of the dataset were there before: their rows may be of other items": (
-            made.made_before
         ),
     }
     for what, found in told.items():

@@ -5,123 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.filters import Pairs, Size, core, least_items, least_plays, least_users
-from tartarus_cli.data.label_table import LabelColumns, Labels, read_labels
+from tartarus_cli.data.labels import LabelColumns, Labels, read_labels
 from tartarus_cli.data.plays import PlayColumns, Plays, read_plays
-from tartarus_cli.data.tables import Codes, Ids, Table, open_table, places_of
-from tartarus_cli.errors import DataError, RequestError, shown
+from tartarus_cli.data.tables.numbering import Codes, Ids, places_of
+from tartarus_cli.data.tables.reading import open_table
+from tartarus_cli.errors import DataError
 from tartarus_cli.progress import Progress
-
-USER = ("user", "userid", "listener", "listenerid", "profile", "profileid")
-ITEM = ("item", "itemid", "song", "songid", "track", "trackid", "album", "albumid", "recording")
-COUNT = ("count", "plays", "playcount", "listens", "listencount")
-TIME = ("time", "timestamp", "date", "datetime", "listenedat", "playedat")
-ARTIST = ("artist", "artistid", "artistname")
-LABEL = ("label", "genre", "tag", "class")
-
-
-@dataclass(frozen=True)
-class Names:
-    """Columns that the user named; the others are guessed."""
-
-    user: str | None = None
-    item: str | None = None
-    count: str | None = None
-    time: str | None = None
-    artist: str | None = None
-    label: str | None = None
-    wide: bool = False  # one column a label
-    header: bool = True  # whether the first line names the columns
-    needed: frozenset[str] = frozenset()  # of artist and time
-
-    def needing(self, *, artist: bool, time: bool) -> Names:
-        """Ask for columns that may otherwise be missing."""
-        asked = {"artist": artist, "time": time}
-        return replace(self, needed=frozenset(name for name, is_ in asked.items() if is_))
-
-    def of_plays(self, table: Table) -> PlayColumns:
-        """Say which column holds what.
-
-        Raises
-        ------
-        RequestError
-            If a column does not exist, or cannot be told.
-        """
-        if not table.header:
-            first, second, *others = [*table.columns, "", ""]
-            count = self.count or ("3" if others[:1] == ["3"] else None)
-            replaced = replace(self, user=self.user or first, item=self.item or second, count=count)
-            return replaced._of_plays(table)
-        return self._of_plays(table)
-
-    def _of_plays(self, table: Table) -> PlayColumns:
-        return _distinct(
-            table,
-            PlayColumns(
-                user=_required(table, "user", self.user, USER),
-                item=_required(table, "item", self.item, ITEM),
-                count=_optional(table, "count", self.count, COUNT),
-                time=self._if_needed(table, "time", self.time, TIME),
-                artist=self._if_needed(table, "artist", self.artist, ARTIST),
-            ),
-        )
-
-    def of_labels(self, table: Table, *, alone: bool) -> LabelColumns:
-        """Say which column holds what; beside plays, artists are read from these.
-
-        Raises
-        ------
-        RequestError
-            If a column does not exist, or cannot be told.
-        """
-        return _distinct(
-            table,
-            LabelColumns(
-                item=_required(table, "item", self.item, ITEM),
-                label=None if self.wide else _required(table, "label", self.label, LABEL),
-                artist=self._if_needed(table, "artist", self.artist, ARTIST) if alone else None,
-            ),
-        )
-
-    def _if_needed(
-        self, table: Table, role: str, named: str | None, known: Sequence[str]
-    ) -> str | None:
-        if named is None and role not in self.needed:
-            return None
-        return _required(table, role, named, known)
-
-
-def _required(table: Table, role: str, named: str | None, known: Sequence[str]) -> str:
-    found = _optional(table, role, named, known)
-    if found is None:
-        msg = f"{shown(table.path)}: no column is called as that of the {role}"
-        hint = f"Say which it is: --{role} NAME. There are {', '.join(table.columns)}."
-        raise RequestError(msg, hint=hint)
-    return found
-
-
-def _optional(table: Table, role: str, named: str | None, known: Sequence[str]) -> str | None:
-    if named is not None:
-        return table.column(named, role, f"--{role}")
-    return table.guess(role, f"--{role}", known)
-
-
-Columns = TypeVar("Columns", PlayColumns, LabelColumns)
-
-
-def _distinct(table: Table, columns: Columns) -> Columns:
-    names = [name for name in vars(columns).values() if name is not None]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        msg = f"{shown(table.path)}: the column {twice} cannot be two things at once"
-        raise RequestError(msg, hint="Name another column (see --help).")
-    return columns
+from tartarus_cli.steps.split_columns import Names, told_columns
 
 
 @dataclass(frozen=True)
@@ -161,7 +58,8 @@ class Material:
     pairs: Pairs | None
     labels: list[str]
     has: csr_array | None  # (items, labels)
-    first: NDArray[np.float64] | None = None
+    first: NDArray[np.float64] | None = None  # of each item: when it was first played
+    last: NDArray[np.float64] | None = None  # and last
     artists: Ids | None = None  # "" where unknown
 
     def places(self, ids: Sequence[str]) -> NDArray[np.int64]:
@@ -198,6 +96,7 @@ class Material:
             pairs=pairs,
             has=None if self.has is None else csr_array(self.has[np.flatnonzero(kept)]),
             first=None if self.first is None else self.first[kept],
+            last=None if self.last is None else self.last[kept],
             artists=None if self.artists is None else self.artists[kept],
         )
 
@@ -239,15 +138,13 @@ def gather(
         alone = plays is None
         columns["labels"] = label_columns = names.of_labels(opened["labels"], alone=alone)
     for name, chosen in columns.items():
-        progress.say(_told(opened[name], chosen))
+        progress.say(told_columns(opened[name], chosen))
     played, labelled, stages = None, None, []
     if "plays" in opened:
         played = read_plays(opened["plays"], play_columns, progress=progress)
         stages.append(_all_of(played, None).stage(f"{played.rows:,} rows of plays"))
-        if played.blank:
-            progress.warn(f"{played.blank:,} empty rows of {shown(opened['plays'].path)}")
     if "labels" in opened:
-        labelled = read_labels(opened["labels"], label_columns)
+        labelled = read_labels(opened["labels"], label_columns, progress=progress)
         stages.append(_all_of(None, labelled).stage(f"{labelled.rows:,} rows of labels"))
     material = _joined(played, labelled, listed)
     if listed is not None or len(stages) == 2:
@@ -258,15 +155,6 @@ def gather(
 
 def _named(plays: Path | None, labels: Path | None) -> dict[str, Path]:
     return {name: path for name, path in (("plays", plays), ("labels", labels)) if path}
-
-
-def _told(table: Table, columns: PlayColumns | LabelColumns) -> str:
-    of = ", ".join(f"{role} from {name!r}" for role, name in vars(columns).items() if name)
-    one = isinstance(columns, PlayColumns) and columns.count is None
-    wide = isinstance(columns, LabelColumns) and columns.label is None
-    rest = "; no column of counts: each row is one play" if one else ""
-    rest += "; every other column is a label" if wide else ""
-    return f"{shown(table.path)}: {of}{rest}"
 
 
 def _joined(
@@ -283,8 +171,10 @@ def _joined(
     if played is not None:
         alone = _all_of(played, None)
         made = replace(made, users=alone.users, pairs=_onto(played, items))
-        if played.first is not None:
-            made = replace(made, first=_spread(played.first, played.items, items, np.inf))
+        if played.first is not None and played.last is not None:
+            first = _spread(played.first, played.items, items, np.inf)
+            last = _spread(played.last, played.items, items, -np.inf)
+            made = replace(made, first=first, last=last)
     if labelled is not None:
         has = _labels_onto(labelled, items)
         made = replace(made, labels=labelled.names, has=has)
@@ -303,12 +193,13 @@ def _all_of(played: Plays | None, labelled: Labels | None) -> Material:
         pairs = Pairs(
             played.user, played.item, played.count, users=len(played.users), items=len(played.items)
         )
-        return Material(played.items, played.users, pairs, [], None, played.first, played.artists)
+        times = (played.first, played.last)
+        return Material(played.items, played.users, pairs, [], None, *times, played.artists)
     if labelled is None:
         msg = "neither plays nor labels"
         raise ValueError(msg)
     return Material(
-        labelled.items, nobody, None, labelled.names, labelled.has, None, labelled.artists
+        labelled.items, nobody, None, labelled.names, labelled.has, artists=labelled.artists
     )
 
 

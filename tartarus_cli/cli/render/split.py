@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 def split_made(workspace: Workspace, made: Split, *, json: bool) -> None:
     """Say what was left out, how large the sets are, and what comes next."""
     files = [workspace.within(path) for path in made.files]
-    before = [workspace.within(path) for path in made.made_before]
+    away = [workspace.within(path) for path in made.set_aside]
     if json:
-        document(asdict(made) | {"files": files, "made_before": before})
+        document(asdict(made) | {"files": files, "set_aside": away})
         return
     console = out()
     _show_stages(made)
     _show_sets(made)
     for file in files:
         console.print(f"  {plain(file)}", soft_wrap=True)
+    for file in away:
+        console.print(f"  set aside: {plain(file)}", soft_wrap=True)
     items = sum(size.items for size in made.sets.values())
     have = [
         f"{count:,} {what}"

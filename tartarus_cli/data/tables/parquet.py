@@ -1,0 +1,213 @@
+"""Tables in Parquet files: numbers in columns of their own, or vectors in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tartarus_cli.data.tables.blocks import Block, Columns, no_number, no_text, no_time
+from tartarus_cli.data.tables.times import Clock, seconds
+from tartarus_cli.errors import FileError
+from tartarus_cli.files import readable
+
+if TYPE_CHECKING:
+    import polars as pl
+
+BLOCK_ROWS = 4096
+BLOCK_CELLS = 1 << 18  # of columns without vectors
+
+
+@dataclass(frozen=True)
+class Parquet:
+    """A table in a Parquet file."""
+
+    path: Path
+
+    @cached_property
+    def _kinds(self) -> Mapping[str, pl.DataType]:
+        """What each column holds."""
+        with self._explained():
+            return self._scan().collect_schema()
+
+    @property
+    def noun(self) -> str:
+        """What a place in it is called."""
+        return "row"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all columns, in order."""
+        return tuple(self._kinds)
+
+    @cached_property
+    def size(self) -> int:
+        """Rows of the table."""
+        import polars as pl
+
+        with self._explained():
+            return int(self._scan().select(pl.len()).collect().item())
+
+    def _scan(self) -> pl.LazyFrame:
+        import polars as pl
+
+        return pl.scan_parquet(self.path, glob=False, hive_partitioning=False)
+
+    def blocks(self, columns: Columns) -> Iterator[Block]:
+        """Read all rows, some at a time.
+
+        Raises
+        ------
+        FileError
+            If the file is damaged, ids are neither text nor integers, other columns neither numbers
+            nor vectors, a value is missing or infinite, or vectors differ in length.
+        """
+        self._check(columns)
+        first, lengths = 1, dict[str, int]()
+        clocks = {name: Clock() for name in columns.times}
+        for frame in self._frames(columns):
+            texts = tuple(self._text(frame[name], first) for name in columns.texts)
+            parts = [
+                self._numbers(frame[name], first, lengths, columns.leave_out)
+                for name in columns.numbers
+            ]
+            parts += [self._times(frame[name], clocks[name], first) for name in columns.times]
+            values = np.hstack(parts) if parts else np.empty((len(frame), 0))
+            yield Block(texts, values, np.arange(first, first + len(frame)), len(frame))
+            first += len(frame)
+
+    def _check(self, columns: Columns) -> None:
+        numbers = "numbers, or vectors of numbers" if columns.vectors else "numbers"
+        asked = (
+            (columns.texts, _is_text, "text or integers"),
+            (columns.numbers, _is_features if columns.vectors else _is_number, numbers),
+            (columns.times, _is_time, "times, numbers or text"),
+        )
+        for names, fits, expected in asked:
+            for name in names:
+                if not fits(self._kinds[name]):
+                    found = f"column {name!r} of type {self._kinds[name]}"
+                    hint = "Write it so, or leave the column out (see --help)."
+                    self._refuse(found, expected, hint)
+
+    def _frames(self, columns: Columns) -> Iterator[pl.DataFrame]:
+        names = [*columns.texts, *columns.numbers, *columns.times]
+        wide = any(_is_vector(self._kinds[name]) for name in names)
+        rows = BLOCK_ROWS if wide else max(BLOCK_CELLS // len(names), BLOCK_ROWS)
+        with self._explained():
+            scanned = self._scan().select(names)
+            yield from scanned.collect_batches(chunk_size=rows, maintain_order=True)
+
+    def _text(self, column: pl.Series, first: int) -> pl.Series:
+        import polars as pl
+
+        texts = column.cast(pl.String)
+        if texts.null_count():
+            row = int(texts.is_null().to_numpy().argmax())
+            raise no_text(self.path, "", f"row {first + row:,}", column.name)
+        return texts
+
+    def _times(self, column: pl.Series, clock: Clock, first: int) -> NDArray[np.float64]:
+        """Return a column of times as seconds, ``(rows, 1)``."""
+        import polars as pl
+
+        kind = column.dtype
+        if not (kind == pl.String or kind.is_temporal()):
+            return self._numbers(column, first, {}, "")
+        found = clock.read(column) if kind == pl.String else seconds(column)
+        if not np.isfinite(found).all():
+            row = int(np.isfinite(found).argmin())
+            cell = "" if column[row] is None else str(column[row])
+            raise no_time(self.path, cell, f"row {first + row:,}", column.name)
+        return found[:, None]
+
+    def _numbers(
+        self, column: pl.Series, first: int, lengths: dict[str, int], leave_out: str
+    ) -> NDArray[np.float64]:
+        """Return a column of numbers, ``(rows, 1)``, or of vectors, ``(rows, length)``."""
+        import polars as pl
+
+        if not _is_vector(column.dtype):
+            values = np.asarray(column.cast(pl.Float64).to_numpy())
+            finite = np.isfinite(values)
+            if not finite.all():
+                row = int(finite.argmin())
+                cell = "" if column[row] is None else str(column[row])
+                where = f"row {first + row:,}"
+                raise no_number(self.path, cell, where, column.name, leave_out)
+            return values[:, None]
+        lists = column.cast(pl.List(pl.Float64))
+        self._check_lengths(lists, first, lengths)
+        values = np.asarray(lists.explode().to_numpy().reshape(len(lists), -1))
+        finite = np.asarray(np.isfinite(values).all(axis=1))
+        if not finite.all():
+            found = f"a missing or infinite number in row {first + int(finite.argmin()):,}"
+            found += f", column {column.name!r}"
+            self._refuse(found, "finite numbers", "Compute that row again, or delete it.")
+        return values
+
+    def _check_lengths(self, lists: pl.Series, first: int, lengths: dict[str, int]) -> None:
+        found = lists.list.len().fill_null(0).to_numpy()
+        length = lengths.setdefault(lists.name, int(found[0]) if len(found) else 0)
+        wrong = np.asarray((found != length) | (found == 0))
+        if wrong.any():
+            row = int(wrong.argmax())
+            told = f"a vector of {found[row]:,}" if found[row] else "no vector"
+            told += f" in row {first + row:,}, column {lists.name!r}"
+            expected = f"{length:,} numbers, as in row 1" if length else "a vector in each row"
+            self._refuse(told, expected, "Correct that row, or delete it.")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Explain what is wrong with the file as a whole."""
+        import polars as pl
+
+        with readable(self.path), self.path.open("rb"):
+            pass
+        try:
+            yield
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
+            found = f"damaged, or no Parquet file ({str(problem).splitlines()[0][:120]})"
+            self._refuse(found, "a table in Parquet format", "Copy or write the file again.")
+
+    def _refuse(self, found: str, expected: str, hint: str) -> NoReturn:
+        raise FileError(self.path, found=found, expected=expected, hint=hint) from None
+
+
+def _is_text(kind: pl.DataType) -> bool:
+    import polars as pl
+
+    return kind.is_integer() or kind in (pl.String, pl.Categorical, pl.Enum)
+
+
+def _is_number(kind: pl.DataType) -> bool:
+    import polars as pl
+
+    return kind.is_numeric() or kind == pl.Boolean
+
+
+def _is_features(kind: pl.DataType) -> bool:
+    return _is_number(kind) or _is_vector(kind)
+
+
+def _is_time(kind: pl.DataType) -> bool:
+    import polars as pl
+
+    return kind in (pl.String, pl.Date, pl.Datetime) or kind.is_numeric()
+
+
+def _is_vector(kind: pl.DataType) -> bool:
+    import polars as pl
+
+    return isinstance(kind, pl.List | pl.Array) and _is_number(_inner(kind))
+
+
+def _inner(kind: Any) -> pl.DataType:
+    inner: pl.DataType = kind.inner
+    return inner

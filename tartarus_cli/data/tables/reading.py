@@ -1,0 +1,125 @@
+"""Open a table of any form: ``.csv``, ``.tsv`` (both also with ``.gz``) or ``.parquet``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from tartarus_cli.data.tables.blocks import Block, Columns
+from tartarus_cli.errors import FileError, RequestError, nearest, shown
+
+SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+PARQUET = (".parquet", ".pq")
+GZ = ".gz"
+
+
+class Table(Protocol):
+    """A table that can be gone through in blocks, any number of times."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def noun(self) -> str:
+        """What a place in it is called: a line or a row."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all columns, in order, each of them once."""
+
+    @property
+    def size(self) -> int:
+        """Units of progress of one reading."""
+
+    def blocks(self, columns: Columns) -> Iterator[Block]:
+        """Read all rows, some at a time.
+
+        Raises
+        ------
+        FileError
+            If the file is damaged, or a cell is not what it is read as; it names the place.
+        """
+
+
+def ending(path: Path) -> str:
+    """Return the ending that tells what a file is, without that of its compression.
+
+    >>> ending(Path("a/tags.CSV.gz"))
+    '.csv'
+    """
+    return Path(path.name.lower().removesuffix(GZ)).suffix
+
+
+def open_table(path: Path, *, header: bool = True) -> Table:
+    """Open a table; only its head is read.
+
+    Parameters
+    ----------
+    path
+        The file, whose ending says what it is.
+    header
+        Whether the first line of a CSV or TSV names the columns; else they are numbered from 1.
+
+    Raises
+    ------
+    RequestError
+        If there is no such file, or its ending says no form.
+    FileError
+        If it is empty or damaged, or two columns have one name.
+    """
+    from tartarus_cli.data.tables.delimited import Delimited
+    from tartarus_cli.data.tables.parquet import Parquet
+
+    check_exists(path)
+    table: Table
+    if path.suffix.lower() in PARQUET:
+        if not header:
+            msg = f"{shown(path)}: the columns of a Parquet file have names"
+            raise RequestError(msg, hint="Leave --no-header out.")
+        table = Parquet(path)
+    elif ending(path) in SEPARATORS:
+        table = Delimited(path, SEPARATORS[ending(path)], header)
+    else:
+        msg = f"{shown(path)}: its ending does not say what it is"
+        hint = "Write a table as .csv (commas), .tsv (tabs), either with .gz, or .parquet."
+        raise RequestError(msg, hint=hint)
+    _check_names(table)
+    return table
+
+
+def check_exists(path: Path) -> None:
+    """Make sure that there is a file.
+
+    Raises
+    ------
+    RequestError
+        If there is none.
+    """
+    if not path.is_file():
+        msg = f"there is no file {path}"
+        raise RequestError(msg, hint="Name a table: CSV, TSV or Parquet.")
+
+
+def require_column(table: Table, name: str, hint: str = "") -> None:
+    """Make sure that a table has a column.
+
+    Raises
+    ------
+    RequestError
+        If it has none of this name.
+    """
+    if name not in table.names:
+        msg = f"{shown(table.path)} has no column called {name!r}"
+        raise RequestError(msg, hint=f"{hint} {nearest(name, table.names[:20])}".strip())
+
+
+def _check_names(table: Table) -> None:
+    counts = Counter(table.names)
+    twice = next((name for name, count in counts.items() if count > 1), None)
+    if twice is not None:
+        found = f"two columns called {twice!r}"
+        hint = "The first line has to name the columns, each in its own way."
+        raise FileError(table.path, found=found, expected="names that differ", hint=hint)
