@@ -24,6 +24,7 @@ FOLDERS = (
     "patches",
     "spectrograms",
     "index",
+    "playlists",
 )
 OLD_FOLDERS = {"splits": "datasets", "train_data": "datasets/train_data"}  # old place → its own
 SPLITS = ("train", "val", "test")
