@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -145,7 +146,7 @@ def _check_place(asked: ExportRequest) -> None:
         raise RequestError(msg, hint="Name a file in it.")
     if not path.parent.is_dir():
         msg = f"there is no folder {path.parent}"
-        raise RequestError(msg, hint=f"Make it with 'mkdir -p {path.parent}'.")
+        raise RequestError(msg, hint=f"Make it: mkdir -p {quote(str(path.parent))}")
     if path.exists() and not asked.force:
         msg = f"{shown(path)} is there already"
         raise RequestError(msg, hint="Name another file, or say --force to write over it.")

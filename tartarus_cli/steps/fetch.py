@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from tartarus_cli.errors import DataError, RequestError, nearest, shown
 from tartarus_cli.files import locked, readable, shown_bytes
@@ -97,8 +98,8 @@ def fetch_archives(
 def _check_named(path: Path) -> None:
     if path.is_dir():
         msg = f"{shown(path)} is a folder, not an archive"
-        hint = f"If it is an archive unpacked, use it as it is: tartarus check-data -w {path}"
-        raise RequestError(msg, hint=hint)
+        use = f"tartarus check-data -w {quote(str(path))}"
+        raise RequestError(msg, hint=f"If it is an archive unpacked, use it as it is: {use}")
     if not path.exists():
         msg = f"there is no file {shown(path)}"
         raise RequestError(msg, hint="Name the archive that was downloaded.")

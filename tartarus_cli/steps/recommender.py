@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -272,7 +273,7 @@ def open_recommender(
     factors = open_matrix(inventory.require(Kind.USER_FACTORS, **predictions.wanted.fields).path)
     dataset, count = predictions.wanted.dataset, factors.shape[0]
     if not count:
-        hint = f"Run 'tartarus check-data {dataset}'."
+        hint = f"Run: tartarus check-data {quote(dataset)}"
         raise FileError(factors.path, found="no rows", expected="one for each user", hint=hint)
     room = Room(len(predictions.absent), MEMORY)
     path = inventory.require(Kind.ITEMS, split="test", dataset=dataset).path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.console import document, figure, out, plain
@@ -85,11 +86,12 @@ def _replaced(made: Factorized) -> list[str]:
 def _next(made: Factorized) -> str:
     recipe = made.manifest.recipe
     if not made.settings:
-        return f"tartarus check-data {recipe.dataset}   (what a model could learn them from)"
+        return f"tartarus check-data {quote(recipe.dataset)}   (what a model could learn them from)"
     labels = recipe.source == "labels"
     experiment = "cosine_multilabel_vector" if labels else "rec_dense"
     usual = {"als": 200, "pmi": 50 if labels else 0}[recipe.method]
-    words = ["tartarus run", experiment, made.settings[0], "--dataset", recipe.dataset]
+    words = ["tartarus run", experiment, quote(made.settings[0])]
+    words += ["--dataset", quote(recipe.dataset)]
     if recipe.method == "pmi" and not labels:
         words += ["--set", "targets.kind=pmi"]
     if recipe.options["dim"] != usual:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.console import document, figure, out, plain, table
@@ -89,8 +90,8 @@ def _footer(result: Playlist) -> str:
 def _next(result: Playlist) -> str:
     if result.of == "item":
         return f"tartarus recommend {result.model}   (the lists of all users, in a file)"
-    if result.entries and not any(c.isspace() for c in result.entries[0].id):
-        best = f"tartarus recommend {result.model} --item {result.entries[0].id}"
+    if result.entries and result.entries[0].id.isprintable():
+        best = f"tartarus recommend {result.model} --item {quote(result.entries[0].id)}"
         return f"{best}   (who else would like it)"
     return f"tartarus recommend {result.model} --item ID   (who would like an item)"
 
@@ -135,14 +136,22 @@ def exported(result: Exported, *, json: bool) -> None:
     console.print(f"Next: {plain(_after(result))}", soft_wrap=True)
 
 
+READS = {  # as polars has to be told, lest it takes ids for numbers and quotes for its own
+    ".csv": "polars.read_csv({}, infer_schema=False{})",
+    ".tsv": "polars.read_csv({}, infer_schema=False, separator='\\t', quote_char=None{})",
+    ".parquet": "polars.read_parquet({}{})",
+}
+
+
 def _after(result: Exported) -> str:
     """Say what reads it."""
     file, model = result.path, result.model
     if result.what == "run":
-        other = f"tartarus export {model} --what qrels --to {file.with_suffix('.qrels')}"
-        return f"{other}   (the truth, to judge it by)"
+        other = quote(str(file.with_suffix(".qrels")))
+        command = f"tartarus export {model} --what qrels --to {other}"
+        return f"{command}   (the truth, to judge it by)"
     if result.what == "qrels":
-        return f"trec_eval {file} RUN   (a RUN comes from --what run)"
-    reads = {".parquet": "read_parquet", ".tsv": "read_csv"}.get(file.suffix.lower(), "read_csv")
-    tab = ", separator='\\t'" if file.suffix.lower() == ".tsv" else ""
-    return f"polars.{reads}({str(file)!r}{tab})   (in Python)"
+        return f"trec_eval {quote(str(file))} RUN   (a RUN comes from --what run)"
+    pattern = any(sign in str(file) for sign in "*?[")
+    read = READS[file.suffix.lower()].format(repr(str(file)), ", glob=False" * pattern)
+    return f"{read}   (in Python)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.console import document, out, plain, table, unbroken
@@ -62,6 +63,7 @@ def _number(value: float | None) -> str:
 
 
 def _next(made: Split) -> str:
+    dataset = quote(made.dataset)
     if made.users is None:
-        return f"tartarus check-data {made.dataset}   (features come from 'text' or 'predict')"
-    return f"tartarus factorize {made.dataset} als"
+        return f"tartarus check-data {dataset}   (features come from 'text' or 'predict')"
+    return f"tartarus factorize {dataset} als"
