@@ -488,6 +488,42 @@ def test_a_file_that_is_there_twice_and_differs_is_refused(
     assert tartarus("fetch", "--archive", zipped(workspace / "same.zip", same)).status == 0
 
 
+def test_a_file_may_be_there_several_times_under_any_name(
+    workspace: Path, tartarus: Command
+) -> None:
+    """Whatever doubles are called while they are unpacked, a dataset may be called so too."""
+    names = [f"items_index_train_a{odd}b.tsv" for odd in (".double-", "", ".doubles")]
+    files = {f"{top}/{name}": name.encode() for name in names for top in ("1", "2", "3", "1/2")}
+    tartarus("fetch", "--archive", zipped(workspace / "several.zip", files))
+    folder = workspace / "data" / "datasets"
+    assert {path.name: path.read_text() for path in folder.glob("*.tsv")} == {n: n for n in names}
+    assert not (workspace / "data" / ".fetch").exists()
+
+
+@pytest.mark.parametrize("length", [245, 246, 400])
+def test_a_name_that_is_too_long_is_refused_as_that(
+    length: int, workspace: Path, tartarus: Command
+) -> None:
+    name = "items_index_train_{}.tsv"
+    name = name.format("é" * ((length - len(name) + 2) // 2) + "x" * (length % 2))
+    done = tartarus("fetch", "--archive", zipped(workspace / "long.zip", {name: b"x\n"}))
+    if length == 245:
+        assert [*data_of(workspace)] == [name]
+    else:
+        assert (done.status, f"a name of {length} bytes (items_index" in done.err) == (1, True)
+        assert not data_of(workspace)
+
+
+@pytest.mark.parametrize("letters", ["x" * 300, "é" * 150])
+def test_a_record_with_a_name_that_is_too_long_is_refused_as_that(
+    letters: str, zenodo: Zenodo, workspace: Path, tartarus: Command
+) -> None:
+    zenodo.files = {f"{letters}.zip": b"..."}
+    refused = tartarus("fetch", "dlrs")
+    assert (refused.status, "too long for the name of a file" in refused.err) == (1, True)
+    assert not data_of(workspace)
+
+
 def test_other_data_of_the_same_name_is_left_untouched(
     archive: Path, workspace: Path, tartarus: Command
 ) -> None:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 from tartarus_cli.data.checks.presence import is_classification, is_recommendation
@@ -18,6 +19,8 @@ from tartarus_cli.steps.archives import Member, read_members, unpack
 from tartarus_cli.workspace import LAYOUTS, DataFile, Kind, Workspace, explain
 
 STAGE = ".fetch"  # where archives are unpacked before the files take their places
+DOUBLES = ".doubles"  # in it, folders of what an archive holds for the second time, the third, …
+LONGEST_NAME = 245  # bytes; most systems take 255, and a file bears ten more while it is written
 ELSEWHERE = {"__MACOSX", "factors", "models", "results", "spectrograms"}  # hold no data to learn of
 FOLDERS = tuple(dict.fromkeys(layout.folder for layout in LAYOUTS))
 
@@ -66,7 +69,7 @@ def read_contents(path: Path, progress: Progress) -> Contents:
         members = read_members(path, task)
     found = [(member, understood(member.name)) for member in members]
     taken = [(member, file) for member, file in found if file is not None]
-    for member, _ in taken:
+    for member, file in taken:
         if not member.plain:
             raise FileError(
                 path,
@@ -74,6 +77,7 @@ def read_contents(path: Path, progress: Progress) -> Contents:
                 expected="a plain file",
                 hint="Unpack the archive yourself, and name the folder with --workspace.",
             )
+        _check_length(path, file)
     left_out = tuple(member.name for member, file in found if file is None)
     if not taken:
         some = ", ".join(left_out[:3]) or "no files"
@@ -85,6 +89,18 @@ def read_contents(path: Path, progress: Progress) -> Contents:
         )
     datasets = frozenset(file.dataset for _, file in taken)
     return Contents(path, datasets, sum(member.size for member, _ in taken), left_out)
+
+
+def _check_length(path: Path, file: DataFile) -> None:
+    name = PurePosixPath(file.canonical).name
+    length = len(name.encode())
+    if length > LONGEST_NAME:
+        raise FileError(
+            path,
+            found=f"a name of {length:,} bytes ({name[:40]}…)",
+            expected=f"at most {LONGEST_NAME}",
+            hint="Unpack it yourself, shorten the name, and name that folder: --workspace.",
+        )
 
 
 def bring(workspace: Workspace, archives: Sequence[Contents], progress: Progress) -> Placed:
@@ -134,7 +150,7 @@ def _stage(workspace: Workspace) -> Iterator[Workspace]:
 
 
 class _Places:
-    """Where in the stage each member is unpacked; a second one of a name lies beside the first."""
+    """Where in the stage each member is unpacked; a second one of a name lies apart."""
 
     def __init__(self, stage: Workspace) -> None:
         self.stage = stage
@@ -143,20 +159,20 @@ class _Places:
         file = understood(member.name)
         if file is None:
             return None
-        place = self.stage.data / file.canonical
-        while place.exists():
-            place = place.with_name(f".double-{place.name}")
-        return place
+        folders = (self.stage.data / DOUBLES / str(number) for number in count(1))
+        places = (folder / file.canonical for folder in chain([self.stage.data], folders))
+        return next(place for place in places if not place.exists())
 
 
 def _join_doubles(stage: Workspace, archive: Path) -> None:
     """Delete what an archive holds twice."""
-    for double in sorted(stage.data.rglob(".double-*")):
-        name = double.name.replace(".double-", "")
-        if not same_bytes(double, double.with_name(name)):
+    doubles = stage.data / DOUBLES
+    for double in sorted(path for path in doubles.glob("*/**/*") if path.is_file()):
+        canonical = Path(*double.relative_to(doubles).parts[1:])
+        if not same_bytes(double, stage.data / canonical):
             raise FileError(
                 archive,
-                found=f"{name} under two names or in two places, with different contents",
+                found=f"{canonical.name} under two names or in two places, with different contents",
                 expected="one file",
                 hint="Unpack it yourself, keep the right one, and name that folder: --workspace.",
             )
