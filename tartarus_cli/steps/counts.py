@@ -18,7 +18,6 @@ from tartarus_cli.errors import DataError, FileError, RequestError
 from tartarus_cli.workspace import DataFile, Inventory, Kind
 
 Source = Literal["plays", "labels"]
-SOURCES: tuple[Source, ...] = ("plays", "labels")
 MATRICES = {"train": Kind.TRAIN_MATRIX, "val": Kind.VAL_MATRIX, "test": Kind.TEST_MATRIX}
 MOST_PLAYS = 1e30  # more are no number of plays, and do not fit into single precision
 

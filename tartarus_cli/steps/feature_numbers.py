@@ -81,7 +81,7 @@ class _Survey:
     def read(self) -> None:
         doubles = Doubles(self.reader.table)
         for block in self.reader.blocks():
-            self.width = self._same_width(block)
+            self.width = self._checked_width(block)
             for split in self.roll.sets:
                 doubles.check(block, self.roll.locate(block, split)[0])
             self.roll.call(block)
@@ -92,7 +92,8 @@ class _Survey:
                 self.moments = self.moments or Moments(self.width)
                 self.moments.add(_dense(train))
 
-    def _same_width(self, block: FeatureBlock) -> int:
+    def _checked_width(self, block: FeatureBlock) -> int:
+        """Return how many columns there are, and make sure that there are not too many."""
         width = int(block.values.shape[1])
         if width > MOST_COLUMNS:
             raise FileError(

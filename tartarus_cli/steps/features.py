@@ -23,7 +23,14 @@ from tartarus_cli.files import digest, locked, remove_leftovers, replacing, same
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.feature_numbers import prepare_numbers, survey_numbers
-from tartarus_cli.steps.feature_rows import Form, Leniency, Prepared, Reader, Roll
+from tartarus_cli.steps.feature_rows import (
+    Form,
+    Leniency,
+    Prepared,
+    Reader,
+    Roll,
+    changed_meanwhile,
+)
 from tartarus_cli.steps.feature_tags import TagChoice, prepare_tags, survey_tags
 from tartarus_cli.steps.needs import one_class_each
 from tartarus_cli.steps.settings import check_setting_name, experiments_reading, misnamed
@@ -106,6 +113,7 @@ def bring_features(
     _check_options(asked)
     inventory = workspace.scan()
     sets = read_sets(inventory, asked.dataset)
+    before = _versions(asked)
     table = _open(asked)
     if table.columns is not None:
         progress.say(_told_columns(table))
@@ -117,7 +125,7 @@ def bring_features(
             task.describe("writing features")
             for remark in prepared.remarks:
                 progress.say(remark)
-            files, warnings = _write(workspace, asked, prepared, sets)
+            files, warnings = _write(workspace, asked, prepared, sets, before)
     for warning in (*_warnings(roll), *warnings):
         progress.warn(warning)
     names, default = _experiments(workspace, asked.dataset, prepared.form)
@@ -165,6 +173,13 @@ def _check_options(asked: FeaturesRequest) -> None:
     for holds, msg, hint in wrong:
         if holds:
             raise RequestError(told + msg, hint=hint)
+
+
+def _versions(asked: FeaturesRequest) -> list[tuple[int, ...]]:
+    """Return what tells whether a file of the source was written to."""
+    paths = (path for path in (asked.source, asked.ids) if path is not None and path.exists())
+    found = (path.stat() for path in paths)
+    return [(each.st_ino, each.st_size, each.st_mtime_ns) for each in found]
 
 
 def _open(asked: FeaturesRequest) -> FeatureSource:
@@ -228,7 +243,11 @@ def _refuse_texts(inventory: Inventory, asked: FeaturesRequest) -> None:
 
 
 def _write(
-    workspace: Workspace, asked: FeaturesRequest, prepared: Prepared, sets: Mapping[str, Any]
+    workspace: Workspace,
+    asked: FeaturesRequest,
+    prepared: Prepared,
+    sets: Mapping[str, Any],
+    before: Sequence[tuple[int, ...]],
 ) -> tuple[list[Path], Sequence[str]]:
     """Write all files beside their places; then let each take its own, train last.
 
@@ -246,6 +265,8 @@ def _write(
         beside = {split: stack.enter_context(replacing(path)) for split, path in places.items()}
         warnings = prepared.write(beside)
         document = _origin(asked, prepared)
+        if _versions(asked) != before:
+            raise changed_meanwhile()
         text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
         stack.enter_context(replacing(origin)).write_text(text, encoding="utf-8", newline="\n")
         _make_way(workspace.scan(), asked, {places[split]: beside[split] for split in places})
