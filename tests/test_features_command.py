@@ -282,14 +282,17 @@ def test_items_with_unknown_tags_alone_are_told_of(run: Run, world: World) -> No
     tags = some_tags()
     tags["test-5"] = ["never heard"]
     shown = run("tags", "--from", write_tags(tags), "--tags")
-    assert "1 test items have no tag that is a column: rows of zeros" in shown.err
+    assert "1 test item has no tag that is a column: a row of zeros" in shown.err
     assert np.flatnonzero(~dense(world, "tags", "test").any(axis=1)).tolist() == [5]
 
 
 def test_no_tag_left_is_an_error(run: Run, world: World) -> None:
     before = made(world)
     refused = run("tags", "--from", write_tags(some_tags()), "--tags", "--min-items", 41)
-    assert (refused.status, "none of its 12 tags of train items" in refused.err) == (1, True)
+    assert (refused.status, "of its 12 tags of train items, none is given" in refused.err) == (
+        1,
+        True,
+    )
     assert made(world) == before
 
 

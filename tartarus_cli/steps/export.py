@@ -20,7 +20,7 @@ from tartarus_cli.data.features import Matrix, open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.tables.writing import TableForm, writing_table
 from tartarus_cli.data.targets import label_names
-from tartarus_cli.errors import DataError, FileError, RequestError, shown
+from tartarus_cli.errors import DataError, FileError, RequestError, counted, shown
 from tartarus_cli.models import Model, Store
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
@@ -210,7 +210,7 @@ def _rows(split: str, path: Path, ids: Path) -> _Rows:
     if found.matrix.shape[0] != len(found.ids):
         raise FileError(
             path,
-            found=f"{found.matrix.shape[0]:,} rows",
+            found=counted(found.matrix.shape[0], "row"),
             expected=f"{len(found.ids):,}, one for each id in {ids.name}",
             hint="Predict again.",
         )
@@ -258,7 +258,7 @@ def _columns(inventory: Inventory, model: Model, width: int) -> list[str]:
     if len(names) != width:
         raise FileError(
             path,
-            found=f"{len(names):,} names",
+            found=counted(len(names), "name"),
             expected=f"{width:,}, one for each class that {model.name} predicts",
             hint="Correct the list.",
         )
@@ -287,7 +287,7 @@ def _dense(sets: Sequence[_Rows], names: list[str], progress: Progress) -> Table
         if each.matrix.shape[1] != len(names):
             raise FileError(
                 each.matrix.path,
-                found=f"{each.matrix.shape[1]:,} columns",
+                found=counted(each.matrix.shape[1], "column"),
                 expected=f"{len(names):,}, as in {sets[0].matrix.path.name}",
                 hint="Predict again.",
             )
@@ -309,7 +309,7 @@ def _neighbours(sets: Sequence[_Rows], train: Sequence[str], progress: Progress)
         if each.matrix.shape[1] != len(train):
             raise FileError(
                 each.matrix.path,
-                found=f"{each.matrix.shape[1]:,} columns",
+                found=counted(each.matrix.shape[1], "column"),
                 expected=f"{len(train):,}, one for each train item",
                 hint="Predict again.",
             )

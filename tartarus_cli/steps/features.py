@@ -18,7 +18,7 @@ from tartarus_cli.data.feature_tables import (
     open_features,
     open_rows,
 )
-from tartarus_cli.errors import RequestError, shown
+from tartarus_cli.errors import RequestError, counted, shown
 from tartarus_cli.files import digest, locked, remove_leftovers, replacing, same_bytes
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
@@ -214,8 +214,8 @@ def _prepare(asked: FeaturesRequest, reader: Reader, roll: Roll) -> Prepared:
 def _warnings(roll: Roll) -> list[str]:
     lacking = roll.told_missing()
     told = [f"no row for {lacking}: rows of zeros"] if lacking else []
-    rows = "row is" if roll.strange == 1 else "rows are"
-    strange = f"{roll.strange:,} {rows} of no item ({roll.stranger!r} for one): not used"
+    rows = counted(roll.strange, "row is", "rows are")
+    strange = f"{rows} of no item ({roll.stranger!r} for one): not used"
     return told + [strange] * bool(roll.strange)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.ids import near_ids, read_ids
-from tartarus_cli.errors import FileError, RequestError
+from tartarus_cli.errors import FileError, RequestError, counted
 from tartarus_cli.metrics.ranks import first_items
 from tartarus_cli.models import Store
 from tartarus_cli.progress import Progress
@@ -298,7 +298,7 @@ def _users(inventory: Inventory, dataset: str, count: int, progress: Progress) -
     if len(ids) != count:
         raise FileError(
             file.path,
-            found=f"{len(ids):,} ids",
+            found=counted(len(ids), "id"),
             expected=f"{count:,}, one for each row of the users' factors",
             hint="Correct the list, or move it away: users are then numbered from 0.",
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.check import checked, checked_document
 from tartarus_cli.cli.render.console import document, out, plain, table
+from tartarus_cli.errors import counted
 from tartarus_cli.files import shown_bytes
 from tartarus_cli.steps.published import PUBLISHED
 
@@ -86,8 +87,10 @@ def fetched(workspace: Workspace, result: Fetched, *, json: bool) -> None:
     console = out()
     checked(result.check, json=False)
     there = len(result.placed.present)
-    already = f"; {there} files were there already" if there else ""
-    console.print(f"{len(new)} new files in {plain(workspace.data)}{already}", soft_wrap=True)
+    already = f"; {counted(there, 'file was', 'files were')} there already" if there else ""
+    console.print(
+        f"{counted(len(new), 'new file')} in {plain(workspace.data)}{already}", soft_wrap=True
+    )
     if result.left_out:
         some = ", ".join(result.left_out[:SOME]) + (", …" if len(result.left_out) > SOME else "")
         console.print(f"Left in the archive: {len(result.left_out):,} ({plain(some)})")

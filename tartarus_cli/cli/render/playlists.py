@@ -8,6 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.console import document, figure, out, plain, table
+from tartarus_cli.errors import counted
 
 if TYPE_CHECKING:
     from tartarus_cli.steps.export import Exported
@@ -79,11 +80,11 @@ def _title(result: Playlist) -> str:
 
 
 def _footer(result: Playlist) -> str:
-    what = "test items" if result.of == "user" else "users"
+    of = counted(result.candidates, "test item" if result.of == "user" else "user")
     least = result.options.min_score
     if not result.entries:
-        return f"None of {result.candidates:,} {what} scores {least:g} or more."
-    told = f"The first {len(result.entries):,} of {result.candidates:,} {what}"
+        return f"Of {of}, none scores {least:g} or more."
+    told = f"The first {len(result.entries):,} of {of}"
     return f"{told}." if least is None else f"{told}; those below {least:g} are left out."
 
 
@@ -108,8 +109,9 @@ def _all(workspace: Workspace, result: Playlists, form: ListForm) -> None:
     console = out()
     console.print(f"  {plain(file)}", soft_wrap=True)
     console.print(
-        f"[bold]{result.model}[/] ranked {result.items:,} test items for {result.users:,} users of "
-        f"{plain(result.dataset)}: {result.lines:,} lines of user, rank, item, score",
+        f"[bold]{result.model}[/] ranked {counted(result.items, 'test item')} for "
+        f"{counted(result.users, 'user')} of {plain(result.dataset)}: "
+        f"{counted(result.lines, 'line')} of user, rank, item, score",
         soft_wrap=True,
     )
     console.print(
@@ -130,7 +132,7 @@ def exported(result: Exported, *, json: bool) -> None:
     console.print(f"  {plain(result.path)}", soft_wrap=True)
     console.print(
         f"{plain(result.what)} of [bold]{result.model}[/] ({plain(result.dataset)}): "
-        f"{result.lines:,} lines of {plain(named)}",
+        f"{counted(result.lines, 'line')} of {plain(named)}",
         soft_wrap=True,
     )
     console.print(f"Next: {plain(_after(result))}", soft_wrap=True)

@@ -7,6 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.console import document, out, plain, table, unbroken
+from tartarus_cli.errors import counted
 
 if TYPE_CHECKING:
     from tartarus_cli.steps.split import Split
@@ -27,8 +28,8 @@ def split_made(workspace: Workspace, made: Split, *, json: bool) -> None:
         console.print(f"  {plain(file)}", soft_wrap=True)
     items = sum(size.items for size in made.sets.values())
     have = [
-        f"{count:,} {what}"
-        for count, what in ((items, "items"), (made.users, "users"), (made.labels, "labels"))
+        counted(count, what)
+        for count, what in ((items, "item"), (made.users, "user"), (made.labels, "label"))
         if count is not None
     ]
     apart = {"lists": "by the lists", "label": "by label, in proportion"}
