@@ -15,7 +15,7 @@ from tartarus_cli.errors import DataError, FileError, shown
 from tartarus_cli.files import replacing, same_bytes, shown_bytes
 from tartarus_cli.progress import Progress
 from tartarus_cli.signals import between_steps
-from tartarus_cli.steps.archives import Member, read_members, unpack
+from tartarus_cli.steps.archives import Member, is_archive_name, read_members, unpack
 from tartarus_cli.workspace import LAYOUTS, DataFile, Kind, Workspace, explain
 
 STAGE = ".fetch"  # where archives are unpacked before the files take their places
@@ -81,11 +81,14 @@ def read_contents(path: Path, progress: Progress) -> Contents:
     left_out = tuple(member.name for member, file in found if file is None)
     if not taken:
         some = ", ".join(left_out[:3]) or "no files"
+        hint = "Look whether it is the right archive; README.md lists the names of all files."
+        if any(map(is_archive_name, left_out)):
+            hint = "It holds archives: unpack it yourself, then: tartarus fetch --archive FILE"
         raise FileError(
             path,
             found=f"no file whose name means anything here ({some})",
             expected="files such as items_index_train_DATASET.tsv and X_train_SETTING_DATASET.npz",
-            hint="Look whether it is the right archive; README.md lists the names of all files.",
+            hint=hint,
         )
     datasets = frozenset(file.dataset for _, file in taken)
     return Contents(path, datasets, sum(member.size for member, _ in taken), left_out)
@@ -114,6 +117,7 @@ def bring(workspace: Workspace, archives: Sequence[Contents], progress: Progress
     """
     size = sum(each.size for each in archives)
     check_room(workspace.data, size, "to unpack")
+    progress.say(f"{shown_bytes(size)} to unpack")
     with _stage(workspace) as stage:
         with progress.task("unpacking", size) as task:
             for each in archives:
@@ -225,6 +229,7 @@ def _link(file: Path, place: Path) -> None:
     except OSError:  # another disk, or a file system without hard links
         with replacing(place) as beside:
             shutil.copyfile(file, beside)
+        file.unlink()  # or all of it would need room twice
 
 
 def _taken(place: Path) -> FileError:
