@@ -19,12 +19,20 @@ from tartarus_cli.data.feature_tables import (
     open_rows,
 )
 from tartarus_cli.data.ids import ids_digest
-from tartarus_cli.errors import RequestError, shown
+from tartarus_cli.errors import RequestError, counted, shown
 from tartarus_cli.files import digest, locked, remove_leftovers, replacing, same_bytes
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.feature_numbers import prepare_numbers, survey_numbers
-from tartarus_cli.steps.feature_rows import Form, Leniency, Prepared, Reader, Roll, Sets
+from tartarus_cli.steps.feature_rows import (
+    Form,
+    Leniency,
+    Prepared,
+    Reader,
+    Roll,
+    Sets,
+    changed_meanwhile,
+)
 from tartarus_cli.steps.feature_tags import TagChoice, prepare_tags, survey_tags
 from tartarus_cli.steps.needs import one_class_each
 from tartarus_cli.steps.settings import check_setting_name, experiments_reading, misnamed
@@ -107,6 +115,7 @@ def bring_features(
     _check_options(asked)
     inventory = workspace.scan()
     sets = read_sets(inventory, asked.dataset)
+    before = _versions(asked)
     table = _open(asked)
     if table.columns is not None:
         progress.say(_told_columns(table))
@@ -118,7 +127,7 @@ def bring_features(
             task.describe("writing features")
             for remark in prepared.remarks:
                 progress.say(remark)
-            files, warnings = _write(workspace, asked, prepared, sets)
+            files, warnings = _write(workspace, asked, prepared, sets, before)
     for warning in (*_warnings(roll), *warnings):
         progress.warn(warning)
     names, default = _experiments(workspace, asked.dataset, prepared.form)
@@ -168,6 +177,13 @@ def _check_options(asked: FeaturesRequest) -> None:
             raise RequestError(told + msg, hint=hint)
 
 
+def _versions(asked: FeaturesRequest) -> list[tuple[int, ...]]:
+    """Return what tells whether a file of the source was written to."""
+    paths = (path for path in (asked.source, asked.ids) if path is not None and path.exists())
+    found = (path.stat() for path in paths)
+    return [(each.st_ino, each.st_size, each.st_mtime_ns) for each in found]
+
+
 def _open(asked: FeaturesRequest) -> FeatureSource:
     if asked.ids is not None:
         return open_rows(asked.source, asked.ids)
@@ -200,8 +216,8 @@ def _prepare(asked: FeaturesRequest, reader: Reader, roll: Roll) -> Prepared:
 def _warnings(roll: Roll) -> list[str]:
     lacking = roll.told_missing()
     told = [f"no row for {lacking}: rows of zeros"] if lacking else []
-    rows = "row is" if roll.strange == 1 else "rows are"
-    strange = f"{roll.strange:,} {rows} of no item ({roll.stranger!r} for one): not used"
+    rows = counted(roll.strange, "row is", "rows are")
+    strange = f"{rows} of no item ({roll.stranger!r} for one): not used"
     return told + [strange] * bool(roll.strange)
 
 
@@ -229,7 +245,11 @@ def _refuse_texts(inventory: Inventory, asked: FeaturesRequest) -> None:
 
 
 def _write(
-    workspace: Workspace, asked: FeaturesRequest, prepared: Prepared, sets: Sets
+    workspace: Workspace,
+    asked: FeaturesRequest,
+    prepared: Prepared,
+    sets: Sets,
+    before: Sequence[tuple[int, ...]],
 ) -> tuple[list[Path], Sequence[str]]:
     """Write all files beside their places; then let each take its own, train last.
 
@@ -247,6 +267,8 @@ def _write(
         beside = {split: stack.enter_context(replacing(path)) for split, path in places.items()}
         warnings = prepared.write(beside)
         document = _origin(asked, prepared, sets)
+        if _versions(asked) != before:
+            raise changed_meanwhile()
         text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
         stack.enter_context(replacing(origin)).write_text(text, encoding="utf-8", newline="\n")
         _make_way(workspace.scan(), asked, {places[split]: beside[split] for split in places})

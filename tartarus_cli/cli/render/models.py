@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.classes import class_figures
@@ -25,7 +26,8 @@ MOST_NEW = 50  # new files shown; the files that are written have them all
 
 def made(result: Made) -> None:
     """Say what ``init`` did."""
-    root = plain(_relative(result.root))
+    path = _relative(result.root)
+    root = plain(path)
     console = out()
     console.print(f"{'Made' if result.fresh else 'There already:'} the workspace {root}")
     if result.example is not None:
@@ -34,7 +36,8 @@ def made(result: Made) -> None:
             "listeners, recordings and lyrics are invented "
             f"(seed {result.example}; {result.written} files written)."
         )
-        console.print(f"Next: cd {root} && tartarus run rec_multi a-sem-emb audio-emb")
+        there = plain(quote(str(path)))
+        console.print(f"Next: cd {there} && tartarus run rec_multi a-sem-emb audio-emb")
     else:
         console.print(f"Next: put your files into {root}/data and run tartarus check-data")
 
@@ -169,9 +172,9 @@ def _best_classes(result: NewPrediction) -> Table:
 def _next(result: Prediction) -> str:
     if result.absent:
         lacking = " and ".join(result.absent)
-        again = f"tartarus predict {result.model} --layer {result.layer}"
+        again = f"tartarus predict {result.model} --layer {quote(result.layer or '')}"
         return f"{plain(again)}   (the setting still lacks its rows of {lacking})"
-    return f"tartarus run EXPERIMENT {plain(result.setting)} …"
+    return f"tartarus run EXPERIMENT {plain(quote(result.setting or ''))} …"
 
 
 def models(found: Sequence[Model], *, json: bool) -> None:
