@@ -66,6 +66,15 @@ Top = Annotated[
         show_default=False,
     ),
 ]
+Blanks = Annotated[
+    str | None,
+    typer.Option(
+        "--blanks",
+        metavar="SIGN",
+        help="For run and qrels: what stands for each blank in ids, such as _.",
+        show_default=False,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 
 
@@ -77,16 +86,21 @@ def export(
     layer: Layer = None,
     split: Sets = None,
     top: Top = None,
+    blanks: Blanks = None,
     force: Force = False,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
-    """Write predictions, embeddings or rankings as Parquet, CSV, or for trec_eval."""
+    """Write predictions, embeddings or rankings as Parquet, CSV, or for trec_eval.
+
+    Users of whom nothing is known (no train plays) are counted: they are in a run, where their
+    items keep the order of the ids, as in the evaluation; they are not in rankings.
+    """
     from tartarus_cli.steps.export import ExportRequest
     from tartarus_cli.steps.export import export as run
     from tartarus_cli.workspace import open_workspace
 
     sets = split.value if split else None
-    asked = ExportRequest(what.value, to, layer=layer, split=sets, top=top, force=force)
+    asked = ExportRequest(what.value, to, layer, sets, top, blanks, force=force)
     result = run(open_workspace(workspace), model, asked, progress=render.Watching())
     render.exported(result, json=json)

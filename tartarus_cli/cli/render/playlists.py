@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.console import document, figure, out, plain, table
@@ -42,7 +43,9 @@ def _one_document(result: Playlist) -> dict[str, Any]:
         | ({} if each.known is None else {"known": each.known})
         for rank, each in enumerate(result.entries, 1)
     ]
-    what = {"model": result.model, "dataset": result.dataset, result.of: result.id}
+    what: dict[str, Any] = {"model": result.model, "dataset": result.dataset}
+    what |= {result.of: result.id}
+    what |= {"unknown": result.unknown} if result.of == "user" else {}
     asked = {"top": result.options.top, "min_score": result.options.min_score}
     return {**what, **asked, f"{result.listed}s": entries}
 
@@ -80,6 +83,10 @@ def _title(result: Playlist) -> str:
 def _footer(result: Playlist) -> str:
     what = "test items" if result.of == "user" else "users"
     least = result.options.min_score
+    if result.unknown:
+        return "There is no list: nothing is known of this user."
+    if not result.entries and least is None:
+        return f"There is no list: nothing is known of any of {result.candidates:,} {what}."
     if not result.entries:
         return f"None of {result.candidates:,} {what} scores {least:g} or more."
     told = f"The first {len(result.entries):,} of {result.candidates:,} {what}"
@@ -98,7 +105,8 @@ def _next(result: Playlist) -> str:
 def _all(workspace: Workspace, result: Playlists, form: ListForm) -> None:
     file = workspace.within(result.path)
     if form is ListForm.json:
-        counts = {"users": result.users, "items": result.items, "lines": result.lines}
+        counts = {"users": result.users, "unknown_users": result.unknown}
+        counts |= {"items": result.items, "lines": result.lines}
         asked = {"top": result.options.top, "min_score": result.options.min_score}
         document(
             {"model": result.model, "dataset": result.dataset} | asked | counts | {"file": file}
@@ -107,7 +115,8 @@ def _all(workspace: Workspace, result: Playlists, form: ListForm) -> None:
     console = out()
     console.print(f"  {plain(file)}", soft_wrap=True)
     console.print(
-        f"[bold]{result.model}[/] ranked {result.items:,} test items for {result.users:,} users of "
+        f"[bold]{result.model}[/] ranked {result.items:,} test items for "
+        f"{result.users - result.unknown:,} users of "
         f"{plain(result.dataset)}: {result.lines:,} lines of user, rank, item, score",
         soft_wrap=True,
     )
@@ -140,6 +149,7 @@ def _after(result: Exported) -> str:
     file, model = result.path, result.model
     if result.what == "run":
         other = f"tartarus export {model} --what qrels --to {file.with_suffix('.qrels')}"
+        other += "" if result.blanks is None else f" --blanks {quote(result.blanks)}"
         return f"{other}   (the truth, to judge it by)"
     if result.what == "qrels":
         return f"trec_eval {file} RUN   (a RUN comes from --what run)"
