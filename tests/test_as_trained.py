@@ -70,6 +70,7 @@ def test_factors_made_anew_mean_something_else_and_a_model_has_to_be_trained_aga
     for command in (
         ("evaluate", model),
         ("evaluate", model, "--by", "user-activity"),
+        ("evaluate", model, "--baselines"),
         ("recommend", model),
         ("recommend", model, "--user", 1),
         ("recommend", model, "--item", "test-1"),
@@ -82,6 +83,7 @@ def test_factors_made_anew_mean_something_else_and_a_model_has_to_be_trained_aga
         assert "tartarus train " in said
         assert "--dataset rec" in said
     assert not (tmp_path / "lists.csv").exists()
+    assert not [*(evaluated.root / "data" / "models").glob("model_7")]  # no baseline in vain
     assert (evaluated.root / "data" / "results" / f"{model}.json").read_bytes() == kept
     assert tartarus("export", model, *lists, "predictions", *where).status == 0
     for again in (f"train {TRAINED[0]}", "predict", "evaluate", "recommend"):

@@ -272,7 +272,9 @@ def test_no_list_takes_the_place_of_one_that_was_asked_for_otherwise(
         "_min-score--0.5_known": ("--known", "--min-score", "-0.5"),
     }
     for more, options in asked.items():
-        told = tartarus(*words, *options, "--json").document
+        done = tartarus(*words, *options, "--json")
+        told = done.document
+        assert ("no test item scores 99 or more" in done.err) == (told["lines"] == 0)
         assert told["file"] == f"data/playlists/recommendations_model_1_12{more}.tsv"
         assert len(table(lists(predicted, 12, more=more))) == 1 + told["lines"]
     assert told["lines"] > len(table(lists(predicted, 12, more="_min-score-99.0"))) - 1 == 0

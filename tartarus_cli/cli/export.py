@@ -93,8 +93,8 @@ def export(
 ) -> None:
     """Write predictions, embeddings or rankings as Parquet, CSV, or for trec_eval.
 
-    Users of whom nothing is known (no train plays) are counted: they are in a run, where their
-    items keep the order of the ids, as in the evaluation; they are not in rankings.
+    Users of whom nothing is known (no train plays) are counted: rankings leave
+    them out, a run has the items in the order of the ids, as the evaluation has.
     """
     from tartarus_cli.steps.export import ExportRequest
     from tartarus_cli.steps.export import export as run

@@ -32,19 +32,24 @@ def require_as_trained(inventory: Inventory, model: Model) -> None:
     DataError
         If one of them is another one.
     """
-    path = changed_since_training(inventory, model)
-    if path is None:
+    file = changed_since_training(inventory, model)
+    if file is None:
         return
+    msg = f"{shown(file.path)} is not what it was when {model.name} was trained: what the model "
+    msg += "predicts no longer fits"
+    raise DataError(msg, hint=_what_to_do(model, file))
+
+
+def _what_to_do(model: Model, changed: DataFile) -> str:
     manifest = model.manifest
     words = ["tartarus", "train", manifest.experiment, *manifest.settings]
     again = shlex.join([*words, "--dataset", manifest.dataset])
-    msg = f"{shown(path)} is not what it was when {model.name} was trained: what the model "
-    msg += "predicts no longer fits"
-    hint = f"Train again (with the same --set, if there was one): {again}"
-    raise DataError(msg, hint=f"{hint}; or put the file back.")
+    first = "Make factors and settings of these items, and train again"
+    do = first if changed.kind is Kind.ITEMS else "Train again"
+    return f"{do} (with the same --set, if there was one): {again}; or put the file back."
 
 
-def changed_since_training(inventory: Inventory, model: Model) -> Path | None:
+def changed_since_training(inventory: Inventory, model: Model) -> DataFile | None:
     """Return a file that gives meaning to what a model predicts, and has changed; None if none.
 
     A file that moved or was renamed is the same file; one that is gone is not looked for. Of
@@ -55,7 +60,7 @@ def changed_since_training(inventory: Inventory, model: Model) -> Path | None:
     for file in _meaning(inventory, model) if recorded else ():
         known = file.kind in (Kind.ITEMS, Kind.TARGETS) or file.path.name in names
         if known and digest(file.path) not in recorded.values():
-            return file.path
+            return file
     return None
 
 

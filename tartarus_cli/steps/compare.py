@@ -295,10 +295,10 @@ def _tell_of_changes(workspace: Workspace, names: Sequence[str], progress: Progr
     """
     inventory = workspace.scan()
     for model in Store(workspace).finished():
-        path = changed_since_training(inventory, model) if model.name in names else None
-        if path is not None:
-            told = f"{shown(path)} has changed since {model.name} was trained: its figures are of "
-            progress.warn(f"{told}an evaluation before that, and cannot be computed again")
+        file = changed_since_training(inventory, model) if model.name in names else None
+        if file is not None:
+            told = f"{shown(file.path)} has changed since {model.name} was trained: its figures "
+            progress.warn(f"{told}are of an evaluation before that, and cannot be computed again")
 
 
 def _tested(kept: _Kept, task: Task, asked: Sequence[str]) -> tuple[str, ...]:

@@ -202,6 +202,8 @@ def _for_all(
         for table in all_:
             put(table)
             lines += len(table)
+    if not lines and options.min_score is not None:
+        progress.warn(f"no test item scores {options.min_score:g} or more for anybody")
     return Playlists(
         model=recommender.model,
         dataset=recommender.predictions.wanted.dataset,
