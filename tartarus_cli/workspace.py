@@ -280,13 +280,22 @@ class Workspace:
         paths = _visible_files(self.data / "factors")
         return [path for path in paths if names.fullmatch(path.name)]
 
-    def recommendations(self, model: str, top: int) -> Path:
-        """First items of each user, by a model: user, rank, item and score in a line."""
-        return self.data / "playlists" / f"recommendations_{model}_{top}.tsv"
+    def recommendations(
+        self, model: str, top: int, min_score: float | None = None, *, known: bool = False
+    ) -> Path:
+        """First items of each user, by a model: user, rank, item and score in a line.
+
+        What else was asked for is part of the name, so that no list takes the place of another.
+        """
+        least = "" if min_score is None else f"_min-score-{min_score!r}"
+        name = f"recommendations_{model}_{top}{least}{'_known' if known else ''}.tsv"
+        return self.data / "playlists" / name
 
     def recommendations_of(self, model: str) -> list[Path]:
         """List all such files of a model."""
-        name = re.compile(rf"recommendations_{re.escape(model)}_\d+\.tsv")
+        name = re.compile(
+            rf"recommendations_{re.escape(model)}_\d+(_min-score-[^_]+)?(_known)?\.tsv"
+        )
         paths = _visible_files(self.data / "playlists")
         return [path for path in paths if name.fullmatch(path.name)]
 

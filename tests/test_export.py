@@ -163,8 +163,95 @@ def test_ids_with_blanks_are_refused_where_blanks_separate(
     words = ("export", "model_1", "--what", what, "--to", tmp_path / "run", "-w", predicted.root)
     refused = tartarus(*words)
     assert (refused.status, f"{names}: the id 'test\\xa02' in line 3" in refused.err) == (1, True)
-    assert "--what rankings" in refused.err
+    command = f"--what {what} --to {tmp_path / 'run'} --blanks _"
+    assert command in " ".join(refused.err.split())
     assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
+
+
+def called(world: World, users: list[str], items: list[str]) -> None:
+    for name, ids in (("users_index_rec.tsv", users), ("items_index_test_rec.tsv", items)):
+        (world.datasets / name).write_text("".join(f"{each}\n" for each in ids))
+    index = world.root / "data" / "factors" / "index_factors_model_1.tsv"
+    index.write_text("".join(f"{each}\n" for each in items))
+
+
+BLANK_USERS = ["a b", "a  b", " a", "a\u00a0", *(f"u_{n}" for n in range(USERS - 4))]
+
+
+def test_a_sign_stands_for_blanks_in_a_run_and_in_its_qrels(
+    export: Callable[..., Path], predicted: World
+) -> None:
+    items = [f"song {n}" for n in range(ITEMS)]
+    plain = [export("model_1", what, f"plain.{what}").read_text() for what in ("run", "qrels")]
+    called(predicted, BLANK_USERS, items)
+    users = ["a~b", "a~~b", "~a", "a~", *BLANK_USERS[4:]]
+    for what, before in zip(("run", "qrels"), plain, strict=True):
+        lines = export("model_1", what, f"signed.{what}", "--blanks", "~").read_text().splitlines()
+        for line, was in zip(lines, before.splitlines(), strict=True):
+            user, mark, item, *rest = was.split(" ")
+            item = item.replace("test-", "song~")
+            assert line.split() == [users[int(user)], mark, item, *rest]
+
+
+def test_the_other_file_is_proposed_with_the_same_sign(
+    tartarus: Command, predicted: World, tmp_path: Path
+) -> None:
+    words = ("--to", tmp_path / "my.trec", "--blanks", "|", "-w", predicted.root)
+    shown = tartarus("export", "model_1", "--what", "run", *words)
+    assert "--blanks '|'" in shown.out
+
+
+def test_the_proposed_command_has_a_sign_that_works(
+    tartarus: Command, predicted: World, tmp_path: Path
+) -> None:
+    called(predicted, [*BLANK_USERS[:-1], "a_b"], [f"test-{n}" for n in range(ITEMS)])
+    words = ("--what", "run", "--to", tmp_path / "my run", "--top", 3, "-w", predicted.root)
+    refused = tartarus("export", "model_1", *words)
+    proposed = " ".join(refused.err.split()).partition("stand for blanks: ")[2]
+    name, *command = shlex.split(proposed)
+    assert (refused.status, name, command[-2:]) == (1, "tartarus", ["--blanks", "~"])
+    assert tartarus(*command, "-w", predicted.root).status == 0
+    assert len((tmp_path / "my run").read_text().splitlines()) == 3 * USERS
+
+
+@pytest.mark.parametrize("which", ["user", "item"])
+def test_a_sign_that_makes_two_ids_the_same_is_refused(
+    which: str, tartarus: Command, predicted: World, tmp_path: Path
+) -> None:
+    ids = {"user": [f"u{n}" for n in range(USERS)], "item": [f"i{n}" for n in range(ITEMS)]}
+    ids[which][3], ids[which][5] = "x y", "x_y"
+    called(predicted, ids["user"], ids["item"])
+    for what in ("run", "qrels"):
+        words = ("--what", what, "--to", tmp_path / "t", "--blanks", "_", "-w", predicted.root)
+        refused = tartarus("export", "model_1", *words)
+        said = f"the {which}s 'x y' and 'x_y' would both be 'x_y'"
+        assert (refused.status, said in refused.err) == (2, True)
+    assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.parametrize("sign", ["", " ", "a\tb", "\u2003"])
+def test_a_sign_is_no_blank_itself(
+    sign: str, tartarus: Command, predicted: World, tmp_path: Path
+) -> None:
+    words = ("--what", "run", "--to", tmp_path / "t", "--blanks", sign, "-w", predicted.root)
+    refused = tartarus("export", "model_1", *words)
+    assert (refused.status, "cannot stand for blanks" in refused.err) == (2, True)
+
+
+def test_users_of_whom_nothing_is_known_are_in_a_run_and_not_in_rankings(
+    export: Callable[..., Path], tartarus: Command, predicted: World, tmp_path: Path
+) -> None:
+    path = predicted.datasets / "matrix_train_rec.npz"
+    plays = load_npz(path).toarray()
+    plays[:, [1, 8]] = 0
+    save_npz(path, csr_array(plays))
+    users = {row["user"] for row in read(export("model_2", "rankings", "r.csv"))}
+    assert users == {str(n) for n in range(USERS)} - {"1", "8"}
+    words = ("--what", "run", "--to", tmp_path / "run", "-w", predicted.root)
+    done = tartarus("export", "model_2", *words)
+    assert "nothing is known of 2 of 9 users" in done.err
+    lines = [line.split(" ") for line in (tmp_path / "run").read_text().splitlines()]
+    assert [line[2] for line in lines if line[0] == "8"] == [f"test-{n}" for n in range(ITEMS)]
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
@@ -306,6 +393,7 @@ WRONG = {
     "a table of a run": (("model_1", "run", "x.parquet"), "x.trec"),
     "a folder that is not there": (("model_1", "run", "no/x"), "mkdir -p"),
     "a folder": (("model_1", "run", "workspace"), "is a folder"),
+    "blanks in a table": (("model_1", "rankings", "x.csv", "--blanks", "_"), "--blanks means"),
     "a classification": (("model_4", "run", "x"), "model_4 classifies"),
     "an unknown thing": (("model_1", "playlist", "x.csv"), "playlist"),
 }

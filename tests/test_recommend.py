@@ -1,9 +1,11 @@
 """Recommending: lists with ids, whose scores are those of the evaluation."""
 
 import csv
+import json
 import shlex
 from collections.abc import Callable
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -61,6 +63,18 @@ def put(world: World, rows: NDArray[Any], ids: list[str] | None = None) -> None:
         (folder / "index_factors_model_1.tsv").write_text("".join(f"{each}\n" for each in ids))
 
 
+def trained_on(world: World, users: NDArray[Any]) -> None:
+    """Give the users other factors, as if model_1 had been trained on them."""
+    path = world.datasets / "user_factors_als_4_rec.npy"
+    np.save(path, users)
+    record = world.root / "data" / "models" / "model_1" / "manifest.json"
+    manifest = json.loads(record.read_text())
+    name = f"data/datasets/{path.name}"
+    assert name in manifest["inputs"]
+    manifest["inputs"][name] = blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    record.write_text(json.dumps(manifest))
+
+
 def plain_scores(world: World) -> NDArray[np.float64]:
     """Users' factors times the directions of the items, ``(users, items)``, in float64."""
     rows = np.load(world.root / "data" / "factors" / "factors_model_1.npy").astype(np.float64)
@@ -77,8 +91,8 @@ def table(path: Path) -> list[list[str]]:
         return list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def lists(world: World, top: int, model: str = "model_1") -> Path:
-    return world.root / "data" / "playlists" / f"recommendations_{model}_{top}.tsv"
+def lists(world: World, top: int, model: str = "model_1", more: str = "") -> Path:
+    return world.root / "data" / "playlists" / f"recommendations_{model}_{top}{more}.tsv"
 
 
 def test_a_user_gets_the_items_in_the_order_of_the_scores(
@@ -181,7 +195,7 @@ def test_pmi_scores_are_cosines(tartarus: Command, predicted: World) -> None:
 def test_equal_scores_keep_the_order_of_the_ids(tartarus: Command, predicted: World) -> None:
     users = np.ones((USERS, DIM), np.float32)
     users[[2, 5]] *= 2
-    np.save(predicted.datasets / "user_factors_als_4_rec.npy", users)
+    trained_on(predicted, users)
     rows = np.ones((ITEMS, DIM))
     rows[7, 0] = 5  # further from the users' direction
     put(predicted, rows)
@@ -223,7 +237,8 @@ def test_a_threshold_keeps_what_scores_as_much_as_it_says(
     kept = tartarus(*words, "--item", "test-2", "--tsv", f"--min-score={third}").out.splitlines()
     assert kept == column[:4]
     tartarus(*words, "--min-score", 1, "--top", 12)
-    assert len(table(lists(predicted, 12))) == 1 + int((plain_scores(predicted) >= 1).sum())
+    high = lists(predicted, 12, more="_min-score-1.0")
+    assert len(table(high)) == 1 + int((plain_scores(predicted) >= 1).sum())
     nobody = tartarus(*words, "--user", 2, "--min-score", "1e300")
     assert nobody.status == 0
     assert "Of 12 test items, none scores 1e+300 or more" in nobody.out
@@ -240,10 +255,105 @@ def test_what_users_have_is_marked_in_every_list(tartarus: Command, predicted: W
     had = {int(each["user"]) for each in told["users"] if each["known"]}
     assert had == {*np.flatnonzero(liked[:, 1]).tolist()}
     tartarus(*words)
-    lines = table(lists(predicted, 12))
+    lines = table(lists(predicted, 12, more="_known"))
     assert lines[0] == ["user", "rank", "item", "score", "known"]
     had_by_all = {(int(line[0]), int(line[2][5:])) for line in lines[1:] if line[4] == "1"}
     assert had_by_all == {*zip(*(each.tolist() for each in np.nonzero(liked)), strict=True)}
+
+
+def test_no_list_takes_the_place_of_one_that_was_asked_for_otherwise(
+    tartarus: Command, predicted: World
+) -> None:
+    words = ("recommend", "model_1", "-w", predicted.root, "--top", 12)
+    tartarus(*words)
+    whole = lists(predicted, 12).read_bytes()
+    asked = {
+        "_min-score-99.0": ("--min-score", 99),
+        "_known": ("--known",),
+        "_min-score--0.5_known": ("--known", "--min-score", "-0.5"),
+    }
+    for more, options in asked.items():
+        done = tartarus(*words, *options, "--json")
+        told = done.document
+        assert ("no test item scores 99 or more" in done.err) == (told["lines"] == 0)
+        assert told["file"] == f"data/playlists/recommendations_model_1_12{more}.tsv"
+        assert len(table(lists(predicted, 12, more=more))) == 1 + told["lines"]
+    assert told["lines"] > len(table(lists(predicted, 12, more="_min-score-99.0"))) - 1 == 0
+    assert lists(predicted, 12).read_bytes() == whole
+    assert len([*lists(predicted, 12).parent.iterdir()]) == 1 + len(asked)
+
+
+STRANGERS = (2, 7)  # users of whom nothing is known
+
+
+@pytest.fixture
+def strange(predicted: World) -> World:
+    """Return a world in which two users have no train plays, and factors of zero."""
+    users = np.load(predicted.datasets / "user_factors_als_4_rec.npy")
+    users[[*STRANGERS]] = 0
+    trained_on(predicted, users)
+    path = predicted.datasets / "matrix_train_rec.npz"
+    plays = load_npz(path).toarray()
+    plays[:, [*STRANGERS]] = 0
+    save_npz(path, csr_array(plays))
+    return predicted
+
+
+@pytest.mark.parametrize("memory", [100, 1 << 30])
+@pytest.mark.parametrize("model", ["model_1", "model_2"])
+def test_users_of_whom_nothing_is_known_have_no_list_and_are_counted(
+    model: str, memory: int, tartarus: Command, strange: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tartarus_cli.steps.recommender.MEMORY", memory)
+    monkeypatch.setattr("tartarus_cli.steps.recommender.USERS_AT_ONCE", 2)
+    words = ("recommend", model, "-w", strange.root)
+    done = tartarus(*words, "--json")
+    assert "nothing is known of 2 of 9 users" in done.err
+    assert "popularity" in done.err
+    told = done.document
+    assert (told["users"], told["unknown_users"], told["lines"]) == (9, 2, 70)
+    listed = {line[0] for line in table(lists(strange, 10, model))[1:]}
+    assert listed == {str(user) for user in range(USERS)} - {"2", "7"}
+    for item in ("test-0", "test-5"):
+        users = tartarus(*words, "--item", item, "--json").document["users"]
+        assert {each["user"] for each in users} == listed
+
+
+def test_a_user_of_whom_nothing_is_known_is_told_so_and_has_no_list(
+    tartarus: Command, strange: World
+) -> None:
+    words = ("recommend", "model_1", "-w", strange.root, "--user")
+    done = tartarus(*words, 7)
+    assert (done.status, "nothing is known of user '7'" in done.err) == (0, True)
+    assert ("There is no list" in done.out, "test-0" in done.out) == (True, False)
+    told = tartarus(*words, 7, "--json").document
+    assert (told["unknown"], told["items"]) == (True, [])
+    assert tartarus(*words, 7, "--tsv").out == "rank\titem\tscore\n"
+    known = tartarus(*words, 6, "--json")
+    assert (known.document["unknown"], "nothing is known" in known.err) == (False, False)
+
+
+def test_what_is_popular_is_for_everybody(tartarus: Command, strange: World) -> None:
+    done = tartarus("recommend", "model_3", "--json", "-w", strange.root)
+    assert (done.document["unknown_users"], done.document["lines"]) == (0, 10 * USERS)
+    assert "nothing is known" not in done.err
+
+
+def test_test_items_that_came_after_the_prediction_are_counted(
+    tartarus: Command, predicted: World
+) -> None:
+    path = predicted.datasets / "items_index_test_rec.tsv"
+    path.write_text("".join(f"test-{n}\n" for n in range(8, 40)))
+    words = ("recommend", "model_1", "-w", predicted.root)
+    done = tartarus(*words, "--user", 1, "--top", 40, "--json")
+    assert "28 of the 32 test items of rec have no prediction by model_1" in done.err
+    assert "tartarus predict model_1" in done.err
+    assert {each["item"] for each in done.document["items"]} == {f"test-{n}" for n in range(8, 12)}
+    path.write_text("new-1\nnew-2\n")
+    for options in ((), ("--user", 1), ("--item", "new-1")):
+        refused = tartarus(*words, *options)
+        assert (refused.status, "none of the 2 test items of rec" in refused.err) == (1, True)
+        assert "tartarus predict model_1" in refused.err
 
 
 def test_new_items_need_no_truth(tartarus: Command, predicted: World) -> None:
@@ -278,8 +388,20 @@ def test_unknown_ids_name_the_nearest(tartarus: Command, predicted: World) -> No
     assert (refused.status, "Did you mean 'Sigur Rós'?" in refused.err) == (2, True)
     refused = tartarus(*words, "--item", "tset-11")
     assert (refused.status, "'test-11'" in refused.err) == (2, True)
-    refused = tartarus(*words, "--item", "train-1")  # which is known, and not new
-    assert (refused.status, "rec has no test item 'train-1'" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_an_item_that_is_not_new_is_said_to_be_so(
+    split: str, tartarus: Command, predicted: World
+) -> None:
+    (predicted.datasets / "items_index_val_rec.tsv").write_text("val-1\n")
+    refused = tartarus("recommend", "model_1", "--item", f"{split}-1", "-w", predicted.root)
+    said = f"rec has no test item '{split}-1': it is a {split} item, and a model ranks new ones"
+    assert (refused.status, said in refused.err) == (2, True)
+    assert ("Did you mean" in refused.err, "items_index_test_rec.tsv" in refused.err) == (
+        False,
+        True,
+    )
 
 
 def test_of_many_ids_those_are_near_that_begin_alike() -> None:
@@ -367,6 +489,8 @@ def test_for_an_item_only_those_users_are_scored_in_whole_who_may_be_listed(
 def test_deleting_a_model_deletes_its_lists(tartarus: Command, predicted: World) -> None:
     for model in ("model_1", "model_2"):
         tartarus("recommend", model, "--top", 3, "-w", predicted.root)
+    more = ("--min-score", "-1e-9", "--known", "-w", predicted.root)
+    tartarus("recommend", "model_1", "--top", 3, *more)
     tartarus("models", "delete", "model_1", "--yes", "-w", predicted.root)
     left = (predicted.root / "data" / "playlists").iterdir()
     assert [path.name for path in left] == ["recommendations_model_2_3.tsv"]

@@ -75,6 +75,15 @@ MemoryOrNot = Annotated[
         show_default=False,
     ),
 ]
+Blanks = Annotated[
+    str | None,
+    typer.Option(
+        "--blanks",
+        metavar="SIGN",
+        help="For run and qrels: what stands for each blank in ids, such as _.",
+        show_default=False,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 
 
@@ -87,11 +96,16 @@ def export(
     split: Sets = None,
     top: Top = None,
     memory: MemoryOrNot = None,
+    blanks: Blanks = None,
     force: Force = False,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
-    """Write predictions, embeddings or rankings as Parquet, CSV, or for trec_eval."""
+    """Write predictions, embeddings or rankings as Parquet, CSV, or for trec_eval.
+
+    Users of whom nothing is known (no train plays) are counted: rankings leave
+    them out, a run has the items in the order of the ids, as the evaluation has.
+    """
     from tartarus_cli.options import parse_bytes
     from tartarus_cli.steps.export import ExportRequest
     from tartarus_cli.steps.export import export as run
@@ -100,7 +114,7 @@ def export(
     sets = split.value if split else None
     room = None if memory is None else parse_bytes(memory)
     asked = ExportRequest(
-        what.value, to, layer=layer, split=sets, top=top, memory=room, force=force
+        what.value, to, layer=layer, split=sets, top=top, memory=room, blanks=blanks, force=force
     )
     result = run(open_workspace(workspace), model, asked, progress=render.Watching())
     render.exported(result, json=json)

@@ -49,7 +49,11 @@ def recommend(
     workspace: Root = None,
     json: Json = False,
 ) -> None:
-    """Rank new items for a user, users for a new item, or the items for all users into a file."""
+    """Rank new items for a user, users for a new item, or the items for all users into a file.
+
+    Users of whom nothing is known (no train plays) have no list, and are counted.
+    The name of the file, in data/playlists, tells --top, --min-score and --known.
+    """
     form = _form(tsv=tsv, json=json, one=user is not None or item is not None)
     from tartarus_cli.options import parse_bytes
     from tartarus_cli.steps.playlists import Wish

@@ -22,8 +22,10 @@ from tartarus_cli.metrics.significance import (
     holm,
     randomization_test,
 )
+from tartarus_cli.models import Store
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.progress import Task as Work
+from tartarus_cli.steps.as_trained import changed_since_training
 from tartarus_cli.steps.experiments import seed_of
 from tartarus_cli.steps.predictions import result_name
 from tartarus_cli.steps.results import read_results, read_unit_values, unit_value_names
@@ -159,7 +161,7 @@ def compare(
     options
         What to test, and how.
     progress
-        Told of the resamples.
+        Told of the resamples, and of figures that no evaluation would give any more.
 
     Raises
     ------
@@ -173,6 +175,7 @@ def compare(
     )
     documents = {name: _read(workspace, name) for name in chosen}
     _require_one_basis(documents)
+    _tell_of_changes(workspace, chosen, progress)
     first = documents[chosen[0]]
     unit: Unit = "users" if first.task == "recommendation" else "items"
     kept = _Kept(workspace, unit, documents)
@@ -282,6 +285,20 @@ def _require_one_basis(documents: Mapping[str, _Document]) -> None:
                 msg = f"{first} was evaluated on {key} {one}, {name} on {other}"
                 hint = "Only what was evaluated on the same data, in the same way, can be compared."
                 raise RequestError(msg, hint=f"{hint} {MENDED.get(key, '')}".rstrip())
+
+
+def _tell_of_changes(workspace: Workspace, names: Sequence[str], progress: Progress) -> None:
+    """Tell of models whose factors or train items are not what they were.
+
+    Their figures are those of an evaluation before, on a truth that is the same for all: they can
+    be compared, but not computed again.
+    """
+    inventory = workspace.scan()
+    for model in Store(workspace).finished():
+        file = changed_since_training(inventory, model) if model.name in names else None
+        if file is not None:
+            told = f"{shown(file.path)} has changed since {model.name} was trained: its figures "
+            progress.warn(f"{told}are of an evaluation before that, and cannot be computed again")
 
 
 def _tested(kept: _Kept, task: Task, asked: Sequence[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from tartarus_cli.errors import RequestError
 from tartarus_cli.models import Model, Store
 from tartarus_cli.options import parse_bytes
 from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.steps.as_trained import require_as_trained
 from tartarus_cli.steps.baselines import baseline_rows
 from tartarus_cli.steps.experiments import Asked
 from tartarus_cli.steps.figures import plain
@@ -114,6 +115,7 @@ def evaluate_model(
     if not options.baselines:
         return judge_model(workspace, name, options, progress=progress)
     model = Store(workspace).get(name)
+    require_as_trained(workspace.scan(), model)  # before baselines are trained for nothing
     rows = baseline_rows(workspace, model, options, progress)
     return judge_model(workspace, model.name, options, others=rows, progress=progress)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from shlex import quote
+from shlex import join, quote
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -25,7 +25,13 @@ from tartarus_cli.models import Model, Store
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.ranking import MEMORY
-from tartarus_cli.steps.recommender import ListOptions, Names, Recommender, open_recommender
+from tartarus_cli.steps.recommender import (
+    ListOptions,
+    Names,
+    Recommender,
+    open_recommender,
+    tell_of_unknown,
+)
 from tartarus_cli.workspace import SPLITS, Inventory, Kind, Workspace
 
 if TYPE_CHECKING:
@@ -37,6 +43,8 @@ Tables = Generator["pl.DataFrame", None, None]
 ENDINGS: dict[str, TableForm] = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
 NO_TREC = (*ENDINGS, ".npy", ".npz", ".json", ".gz", ".zip", ".bz2", ".xz", ".zst", ".lz4")
 TREC = ("run", "qrels")
+BLANK = re.compile(r"\s")  # of any kind: a reader splits lines at each of them
+SIGNS = ("_", "~", "__", "|")  # that may stand for blanks; the first that keeps ids apart is told
 DEEP = 1000  # items of a user in a run, as TREC has it
 SHORT = 10  # in rankings
 TABLE_BYTES = 4 << 20  # of rows at a time
@@ -52,6 +60,7 @@ class ExportRequest:
     split: str | None = None  # train, val, test or all; None: what is usual
     top: int | None = None  # items for each user; None: 10, in a run 1000
     memory: int | None = None  # bytes for scores and factors; None: as in an evaluation
+    blanks: str | None = None  # what stands for each blank in ids of a run or qrels
     force: bool = False  # write over what is there
 
 
@@ -65,6 +74,7 @@ class Exported:
     path: Path
     lines: int
     columns: tuple[str, ...]
+    blanks: str | None = None  # what stands for blanks in the ids, if that was asked
 
 
 @dataclass(frozen=True)
@@ -104,13 +114,15 @@ def export(
         a line for each item, with the values of a layer. ``rankings``: the first items of each
         user. ``run`` and ``qrels``: rankings and truth for trec_eval and its kin. As these order by
         the score alone, a run lowers equal scores by the smallest step that float32 tells apart.
+        Users of whom nothing is known are in a run, as in the evaluation, but not in rankings.
     progress
         Told of each block.
 
     Raises
     ------
     RequestError
-        If there is no such model, layer or set, the file exists, or the request contradicts itself.
+        If there is no such model, layer or set, the file exists, the request contradicts itself,
+        or ids would become the same.
     DataError
         If something has not been predicted, or a file is missing, damaged or out of step.
     """
@@ -125,7 +137,8 @@ def export(
             put(table)
             lines, columns = lines + len(table), table.columns
     dataset = model.manifest.dataset
-    return Exported(model.name, dataset, asked.what, asked.path, lines, tuple(columns))
+    told = model.name, dataset, asked.what, asked.path, lines, tuple(columns)
+    return Exported(*told, blanks=asked.blanks)
 
 
 def _form(asked: ExportRequest) -> TableForm:
@@ -155,7 +168,7 @@ def _check_place(asked: ExportRequest) -> None:
 
 
 _TAKES = {"layer": ("embeddings",), "split": ("predictions", "embeddings")}
-_TAKES |= {"top": ("rankings", "run"), "memory": ("rankings", "run")}
+_TAKES |= {"top": ("rankings", "run"), "memory": ("rankings", "run"), "blanks": TREC}
 
 
 def _check_options(asked: ExportRequest) -> None:
@@ -164,6 +177,9 @@ def _check_options(asked: ExportRequest) -> None:
         if getattr(asked, option) is not None and asked.what not in those:
             msg = f"--{option} means nothing with --what {asked.what}"
             raise RequestError(msg, hint=f"It is for {' and '.join(those)}; leave it out.")
+    if asked.blanks is not None and (not asked.blanks or BLANK.search(asked.blanks)):
+        msg = f"--blanks {asked.blanks!r} cannot stand for blanks: it is empty, or has one itself"
+        raise RequestError(msg, hint="Name a sign that is no blank: --blanks _")
 
 
 def _tables(workspace: Workspace, model: Model, asked: ExportRequest, progress: Progress) -> Tables:
@@ -349,27 +365,69 @@ def _of_users(
         workspace, model.name, truth=judged, memory=memory, progress=progress
     )
     if asked.what in TREC:
-        for names in (recommender.users, recommender.items):
-            _refuse_blanks(names, model)
+        recommender = _without_blanks(recommender, asked)
     if judged:
         return _qrels(recommender, progress)
     in_run = asked.what == "run"
-    options = ListOptions(asked.top or (DEEP if in_run else SHORT), apart=in_run)
+    options = ListOptions(asked.top or (DEEP if in_run else SHORT), apart=in_run, unknown=in_run)
+    tell_of_unknown(recommender, options, progress)
     tables = recommender.tables(options, progress)
     return _run(tables, model.name) if in_run else tables
 
 
-def _refuse_blanks(names: Names, model: Model) -> None:
-    blank = re.compile(r"\s")
-    for line, each in enumerate(names.ids if names.path else (), 1):
-        if blank.search(each):
-            to = f"tartarus export {model.name} --what rankings --to rankings.csv"
+def _without_blanks(recommender: Recommender, asked: ExportRequest) -> Recommender:
+    """Put a sign in the place of the blanks in ids, the same one in a run and in its truth."""
+    users, items = recommender.users, recommender.items
+    for names in (users, items):
+        line = next((n for n, each in enumerate(names.ids) if BLANK.search(each)), None)
+        if line is not None and asked.blanks is None:
             raise FileError(
                 names.path or Path(),
-                found=f"the id {each!r} in line {line:,} has a blank",
+                found=f"the id {names.ids[line]!r} in line {line + 1:,} has a blank",
                 expected="ids without, since blanks separate the columns of TREC's files",
-                hint=f"Put another sign in its place, or write a table: '{to}'.",
+                hint=f"Let a sign stand for blanks: {_with_a_sign(recommender, asked)}",
             )
+    if asked.blanks is None:
+        return recommender
+    sign = asked.blanks
+    return replace(recommender, users=_signed(users, sign), items=_signed(items, sign))
+
+
+def _signed(names: Names, sign: str) -> Names:
+    """Put a sign in the place of all blanks.
+
+    Raises
+    ------
+    RequestError
+        If two ids become the same.
+    """
+    new = [_joined(each, sign) for each in names.ids]
+    seen: dict[str, int] = {}
+    for row, each in enumerate(new):
+        first = seen.setdefault(each, row)
+        if first != row:
+            one, other = names.ids[first], names.ids[row]
+            msg = f"--blanks {sign}: the {names.unit}s {one!r} and {other!r} would both be {each!r}"
+            raise RequestError(msg, hint="Name another sign, one that no id has.")
+    return replace(names, ids=new)
+
+
+def _joined(name: str, sign: str) -> str:
+    return BLANK.sub(lambda _: sign, name)
+
+
+def _with_a_sign(recommender: Recommender, asked: ExportRequest) -> str:
+    """Return the command again, with a sign for blanks that keeps all ids apart."""
+    lists = recommender.users.ids, recommender.items.ids
+    apart = (
+        sign
+        for sign in SIGNS
+        if all(len({_joined(each, sign) for each in ids}) == len(ids) for ids in lists)
+    )
+    words = ["tartarus", "export", recommender.model, "--what", asked.what, "--to", str(asked.path)]
+    words += [] if asked.top is None else ["--top", str(asked.top)]
+    words += ["--force"] if asked.force else []
+    return join([*words, "--blanks", next(apart, "SIGN")])
 
 
 def _run(tables: Tables, model: str) -> Tables:

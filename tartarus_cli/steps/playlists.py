@@ -16,10 +16,13 @@ from tartarus_cli.errors import DataError, RequestError
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.steps.ranking import MEMORY
 from tartarus_cli.steps.recommender import (
+    FOR_ALL,
+    UNKNOWN,
     ListOptions,
     Recommender,
     Unit,
     open_recommender,
+    tell_of_unknown,
 )
 from tartarus_cli.workspace import Workspace
 
@@ -52,6 +55,7 @@ class Playlist:
     candidates: int  # users or items that there are to choose from
     options: ListOptions
     entries: tuple[Entry, ...]
+    unknown: bool = False  # nothing is known of the user, and there is no list
 
     @property
     def listed(self) -> Unit:
@@ -70,6 +74,7 @@ class Playlists:
     options: ListOptions
     lines: int
     path: Path
+    unknown: int = 0  # users of whom nothing is known, and who have no list
 
 
 def recommend(
@@ -84,6 +89,8 @@ def recommend(
     """Rank the test items for a user, the users for a test item, or the items for all users.
 
     Scores and their order are those of the evaluation; items without a prediction are in no list.
+    Users of whom nothing is known (no train plays, factors of zero) have none, and are told of: all
+    items score the same for them, and the order of the ids is no recommendation.
 
     Parameters
     ----------
@@ -117,15 +124,22 @@ def recommend(
         workspace, name, truth=options.known, memory=memory, progress=progress
     )
     if wish.user is not None:
-        return _items_for(recommender, wish.user, options)
+        return _items_for(recommender, wish.user, options, progress)
     if wish.item is not None:
         return _users_for(recommender, wish.item, options, progress)
     return _for_all(workspace, recommender, options, progress)
 
 
-def _items_for(recommender: Recommender, user: str, options: ListOptions) -> Playlist:
+def _items_for(
+    recommender: Recommender, user: str, options: ListOptions, progress: Progress
+) -> Playlist:
     number = recommender.users.number(user)
     block = slice(number, number + 1)
+    if recommender.scorer.unknown(block)[0]:
+        progress.warn(
+            f"nothing is known of user {user!r} ({UNKNOWN}), so there is no list: {FOR_ALL}"
+        )
+        return _playlist(recommender, "user", user, options, (), unknown=True)
     found = recommender.first(block, options.top)
     chosen = found.scores[0] >= options.least
     items, scores = found.items[0, chosen], found.scores[0, chosen]
@@ -168,6 +182,8 @@ def _playlist(
     whose: str,
     options: ListOptions,
     entries: tuple[Entry, ...],
+    *,
+    unknown: bool = False,
 ) -> Playlist:
     predicted = int((~recommender.predictions.absent).sum())
     return Playlist(
@@ -178,17 +194,22 @@ def _playlist(
         candidates=predicted if of == "user" else len(recommender.users.ids),
         options=options,
         entries=entries,
+        unknown=unknown,
     )
 
 
 def _for_all(
     workspace: Workspace, recommender: Recommender, options: ListOptions, progress: Progress
 ) -> Playlists:
-    path, lines = workspace.recommendations(recommender.model, options.top), 0
+    asked = options.top, options.min_score
+    path = workspace.recommendations(recommender.model, *asked, known=options.known)
+    unknown, lines = tell_of_unknown(recommender, options, progress), 0
     with writing_table(path, "tsv") as put, closing(recommender.tables(options, progress)) as all_:
         for table in all_:
             put(table)
             lines += len(table)
+    if not lines and options.min_score is not None:
+        progress.warn(f"no test item scores {options.min_score:g} or more for anybody")
     return Playlists(
         model=recommender.model,
         dataset=recommender.predictions.wanted.dataset,
@@ -197,4 +218,5 @@ def _for_all(
         options=options,
         lines=lines,
         path=path,
+        unknown=unknown,
     )

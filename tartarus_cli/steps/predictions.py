@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from tartarus_cli.errors import DataError, FileError, RequestError, nearest, sho
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.models import Store
 from tartarus_cli.progress import Progress
+from tartarus_cli.steps.as_trained import require_as_trained
 from tartarus_cli.workspace import Inventory, Kind, Workspace
 
 
@@ -44,10 +47,11 @@ def of_model(workspace: Workspace, name: str | None, inventory: Inventory) -> Pr
     Raises
     ------
     DataError
-        If it has not predicted yet, or its predictions do not fit the dataset.
+        If it has not predicted yet, or its predictions do not fit the dataset, or no longer.
     """
     model = Store(workspace).get(name)
     manifest = model.manifest
+    require_as_trained(inventory, model)
     near = manifest.form == "neighbours"
     place = workspace.predicted_neighbours if near else workspace.predicted_factors
     path, ids = place(model.name), workspace.predicted_ids(model.name)
@@ -56,7 +60,8 @@ def of_model(workspace: Workspace, name: str | None, inventory: Inventory) -> Pr
             msg = f"{shown(each)} is missing: {model.name} has not predicted the test items"
             raise DataError(msg, hint=f"Run 'tartarus predict {model.name}' first.")
     align = _aligned_neighbours if near else aligned
-    values, absent = align(inventory, manifest.dataset, path, ids)
+    with _predicted_for_others(model.name):
+        values, absent = align(inventory, manifest.dataset, path, ids)
     return Predictions(
         model=model.name,
         name=model.name,
@@ -183,6 +188,20 @@ def _aligned_neighbours(
     return (kept @ aligned_rows).tocsr(), rows < 0
 
 
+class _OtherItemsError(FileError):
+    """Predictions are of none of the items that there are."""
+
+
+@contextmanager
+def _predicted_for_others(model: str) -> Iterator[None]:
+    """Say what to do where a model has predicted other items than the test items of now."""
+    try:
+        yield
+    except _OtherItemsError as problem:
+        problem.hint = f"They are of other items: run 'tartarus predict {model}' again."
+        raise
+
+
 def _rows_of(
     inventory: Inventory, fields: dict[str, str], path: Path, count: int, ids: Path | None
 ) -> NDArray[np.int64]:
@@ -200,7 +219,7 @@ def _rows_of(
     row_of = {each: row for row, each in enumerate(named)}
     rows = np.array([row_of.get(each, -1) for each in known])
     if (rows < 0).all():
-        raise FileError(
+        raise _OtherItemsError(
             ids or path,
             found=f"none of the {len(known):,} {split} items of {dataset}",
             expected=f"ids of {split} items",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from shlex import quote
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.ids import near_ids, read_ids
-from tartarus_cli.errors import FileError, RequestError, counted
+from tartarus_cli.errors import FileError, RequestError, counted, shown
 from tartarus_cli.metrics.ranks import first_items
 from tartarus_cli.models import Store
 from tartarus_cli.progress import Progress
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 MOST_ROWS = 1 << 20  # of a table, at a time
+USERS_AT_ONCE = 1 << 13  # that are looked at
+
+UNKNOWN = "no train plays, or factors of zero"
+FOR_ALL = "'tartarus train popularity SETTING' makes a model with a list for everybody"
 
 Unit = Literal["user", "item"]
 
@@ -40,6 +44,7 @@ class Names:
     dataset: str
     ids: list[str]
     path: Path | None  # None: there is no list of ids, and these are numbers counted from 0
+    old: Mapping[str, Path] = field(default_factory=dict)  # set → list of items that are not new
 
     def number(self, wanted: str) -> int:
         """Return the row of an id.
@@ -47,13 +52,18 @@ class Names:
         Raises
         ------
         RequestError
-            If there is none; the hint names those that come nearest.
+            If there is none: the item is not new, or the hint names those that come nearest.
         """
         try:
             return self.ids.index(wanted)
         except ValueError:
             which = "test item" if self.unit == "item" else "user"
             msg = f"{self.dataset} has no {which} {wanted!r}"
+        for split, path in self.old.items():
+            if wanted in read_ids(path):
+                hint = f"Name a test item, one of those in {shown(self.path or path)}."
+                msg += f": it is a {split} item, and a model ranks new ones"
+                raise RequestError(msg, hint=hint)
         raise RequestError(msg, hint=self._hint(wanted))
 
     def _hint(self, wanted: str) -> str:
@@ -78,6 +88,7 @@ class ListOptions:
     min_score: float | None = None  # leave out what scores less
     known: bool = False  # tell what the truth says that the user has
     apart: bool = False  # lower equal scores by the smallest step, so that all keep their order
+    unknown: bool = False  # list items also for users of whom nothing is known, as they come
 
     @property
     def least(self) -> np.float32:
@@ -134,10 +145,13 @@ class Recommender:
     def likely(self, item: int, options: ListOptions, progress: Progress) -> Likely:
         """Return the users with the highest scores of an item; equal ones in the order of ids.
 
-        Only those blocks of users are scored in whole that can hold one of them.
+        Only those blocks of users are scored in whole that can hold one of them. Users of whom
+        nothing is known are not among them.
         """
         count = len(self.users.ids)
         about = self.scorer.about(item, count)
+        for block in self._runs():
+            about.scores[block][self.scorer.unknown(block)] = -np.inf
         top = min(options.top, count)
         surely = np.partition(about.scores - about.margins, count - top)[count - top]
         highest = about.scores + about.margins
@@ -155,13 +169,25 @@ class Recommender:
         order = order[scores[order] >= options.least]
         return Likely(chosen[order], scores[order])
 
+    def unknown(self) -> int:
+        """Count the users of whom nothing is known."""
+        return sum(int(self.scorer.unknown(block).sum()) for block in self._runs())
+
+    def _runs(self) -> Iterator[slice]:
+        """Cut all users into slices of a few, to look at each."""
+        count = len(self.users.ids)
+        return (slice(n, min(n + USERS_AT_ONCE, count)) for n in range(0, count, USERS_AT_ONCE))
+
     def tables(
         self, options: ListOptions, progress: Progress
     ) -> Generator[pl.DataFrame, None, None]:
         """List the first items of all users: user, rank, item, score, and known if asked for."""
 
         def first(users: slice) -> First:
-            return self.first(users, options.top)
+            found = self.first(users, options.top)
+            if not options.unknown:
+                found.scores[self.scorer.unknown(users)] = -np.inf  # below whatever is listed
+            return found
 
         total = len(self.users.ids)
         with (
@@ -227,6 +253,16 @@ class Recommender:
         return self.truth
 
 
+def tell_of_unknown(recommender: Recommender, options: ListOptions, progress: Progress) -> int:
+    """Count the users of whom nothing is known, and tell what becomes of them."""
+    count, total = recommender.unknown(), len(recommender.users.ids)
+    if count:
+        lists = "their items come in the order of the ids, as in the evaluation"
+        lists = lists if options.unknown else f"they have no list ({FOR_ALL})"
+        progress.warn(f"nothing is known of {count:,} of {total:,} users ({UNKNOWN}): {lists}")
+    return count
+
+
 def _apart(scores: Floats) -> Floats:
     """Lower what equals the score before it, by the smallest step that there is.
 
@@ -256,7 +292,7 @@ def open_recommender(
     memory
         Bytes for scores and factors; where equal to that of an evaluation, so are the scores.
     progress
-        Told whether users have no ids.
+        Told whether users have no ids, or items no prediction.
 
     Raises
     ------
@@ -278,15 +314,31 @@ def open_recommender(
         hint = f"Run: tartarus check-data {quote(dataset)}"
         raise FileError(factors.path, found="no rows", expected="one for each user", hint=hint)
     room = Room(len(predictions.absent), memory)
-    path = inventory.require(Kind.ITEMS, split="test", dataset=dataset).path
+    _tell_of_gaps(predictions, progress)
     return Recommender(
         predictions=predictions,
         users=_users(inventory, dataset, count, progress),
-        items=Names("item", dataset, read_ids(path), path),
+        items=_items(inventory, dataset),
         scorer=scorer_of(inventory, predictions, factors, room),
         room=room,
         truth=read_truth(inventory, predictions, count) if truth else None,
     )
+
+
+def _tell_of_gaps(predictions: Predictions, progress: Progress) -> None:
+    absent, name = int(predictions.absent.sum()), predictions.name
+    if absent:
+        total, dataset = len(predictions.absent), predictions.wanted.dataset
+        told = f"{absent:,} of the {total:,} test items of {dataset} have no prediction by {name}: "
+        more = f"'tartarus predict {name}' if they are new since it predicted"
+        progress.warn(f"{told}no list has them ({more})")
+
+
+def _items(inventory: Inventory, dataset: str) -> Names:
+    paths = {file.split: file.path for file in inventory.select(Kind.ITEMS, dataset=dataset)}
+    path = inventory.require(Kind.ITEMS, split="test", dataset=dataset).path
+    old = {split: path for split, path in paths.items() if split != "test"}
+    return Names("item", dataset, read_ids(path), path, old)
 
 
 def _users(inventory: Inventory, dataset: str, count: int, progress: Progress) -> Names:

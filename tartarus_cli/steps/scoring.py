@@ -38,6 +38,9 @@ class Scorer(Protocol):
     def about(self, item: int, users: int) -> About:
         """Score one item for all of so many users, up to a margin."""
 
+    def unknown(self, users: slice) -> NDArray[np.bool_]:
+        """Tell of which users nothing is known, so that all items score the same for them."""
+
 
 @dataclass(frozen=True)
 class About:
@@ -179,6 +182,10 @@ class FactorScorer:
         found.margins[:] *= len(direction) * np.finfo(np.float32).eps
         return found
 
+    def unknown(self, users: slice) -> NDArray[np.bool_]:
+        """Tell which users have factors of zero."""
+        return np.asarray(~self.users.rows(users).any(axis=1))
+
     def ready(self) -> Self:
         """Compute what all threads share."""
         if len(self._item_blocks) == 1:
@@ -242,6 +249,10 @@ class NeighbourScorer:
         scores = self.plays @ self.similar[[item]].T.tocsr()
         return About(scores.toarray()[:, 0].astype(np.float64), np.zeros(users))
 
+    def unknown(self, users: slice) -> NDArray[np.bool_]:
+        """Tell which users have no train item."""
+        return np.asarray(np.diff(self.plays.indptr[users.start : users.stop + 1]) == 0)
+
     @cached_property
     def _similar(self) -> csr_array:
         return self.similar.T.tocsr()  # once, and not for every block
@@ -263,6 +274,10 @@ class SameScorer:
     def about(self, item: int, users: int) -> About:
         """Score one item for all users."""
         return About(np.full(users, self.items[item], np.float64), np.zeros(users))
+
+    def unknown(self, users: slice) -> NDArray[np.bool_]:
+        """Tell that nobody is unknown: nothing of them matters."""
+        return np.zeros(users.stop - users.start, bool)
 
 
 def twins(blocks: Iterable[Floats]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -31,6 +31,7 @@ from tartarus_cli.models import (
 )
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
+from tartarus_cli.steps.as_trained import factors_beside
 from tartarus_cli.steps.baseline_models import learn
 from tartarus_cli.steps.check import check_experiment
 from tartarus_cli.steps.experiments import Order
@@ -117,7 +118,7 @@ def _trained(
         write_experiment(folder, experiment)
         manifest.inputs = {
             workspace.within(path): _content(path, data)
-            for path in [*_lists(inventory, order), *data.files]
+            for path in [*_beside(inventory, order), *data.files]
         }
         keep_preparation(folder, inventory, experiment, order.settings, data.fit.set)
         with _enough_memory():
@@ -139,7 +140,7 @@ def _fitted_baseline(inventory: Inventory, order: Order, beside: str, progress: 
     if fitted.best is not None:
         manifest.strength, manifest.validation_loss = fitted.best.strength, fitted.best.loss
     manifest.held_out_loss = fitted.held_out_loss
-    files = [*_lists(inventory, order), *material.files]
+    files = [*_beside(inventory, order), *material.files]
     manifest.inputs = {workspace.within(path): digest(path) for path in files}
     name, folder = Store(workspace).claim()
     with _accounted(name, folder, manifest, progress, began=began):
@@ -165,9 +166,11 @@ def _manifest(order: Order) -> Manifest:
     )
 
 
-def _lists(inventory: Inventory, order: Order) -> list[Path]:
-    dataset = order.experiment.dataset.name
-    return [file.path for file in inventory.select(Kind.ITEMS, dataset=dataset)]
+def _beside(inventory: Inventory, order: Order) -> list[Path]:
+    """Return what is not learnt from, but says what is meant: ids, factors of users or labels."""
+    dataset, targets = order.experiment.dataset.name, order.experiment.targets
+    lists = [file.path for file in inventory.select(Kind.ITEMS, dataset=dataset)]
+    return [*lists, *factors_beside(inventory, Wanted(dataset, targets.kind, targets.dim))]
 
 
 @contextmanager

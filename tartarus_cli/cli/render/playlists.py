@@ -44,7 +44,9 @@ def _one_document(result: Playlist) -> dict[str, Any]:
         | ({} if each.known is None else {"known": each.known})
         for rank, each in enumerate(result.entries, 1)
     ]
-    what = {"model": result.model, "dataset": result.dataset, result.of: result.id}
+    what: dict[str, Any] = {"model": result.model, "dataset": result.dataset}
+    what |= {result.of: result.id}
+    what |= {"unknown": result.unknown} if result.of == "user" else {}
     asked = {"top": result.options.top, "min_score": result.options.min_score}
     return {**what, **asked, f"{result.listed}s": entries}
 
@@ -82,6 +84,10 @@ def _title(result: Playlist) -> str:
 def _footer(result: Playlist) -> str:
     of = counted(result.candidates, "test item" if result.of == "user" else "user")
     least = result.options.min_score
+    if result.unknown:
+        return "There is no list: nothing is known of this user."
+    if not result.entries and least is None:
+        return f"There is no list: nothing is known of any of {of}."
     if not result.entries:
         return f"Of {of}, none scores {least:g} or more."
     told = f"The first {len(result.entries):,} of {of}"
@@ -100,7 +106,8 @@ def _next(result: Playlist) -> str:
 def _all(workspace: Workspace, result: Playlists, form: ListForm) -> None:
     file = workspace.within(result.path)
     if form is ListForm.json:
-        counts = {"users": result.users, "items": result.items, "lines": result.lines}
+        counts = {"users": result.users, "unknown_users": result.unknown}
+        counts |= {"items": result.items, "lines": result.lines}
         asked = {"top": result.options.top, "min_score": result.options.min_score}
         document(
             {"model": result.model, "dataset": result.dataset} | asked | counts | {"file": file}
@@ -110,7 +117,7 @@ def _all(workspace: Workspace, result: Playlists, form: ListForm) -> None:
     console.print(f"  {plain(file)}", soft_wrap=True)
     console.print(
         f"[bold]{result.model}[/] ranked {counted(result.items, 'test item')} for "
-        f"{counted(result.users, 'user')} of {plain(result.dataset)}: "
+        f"{counted(result.users - result.unknown, 'user')} of {plain(result.dataset)}: "
         f"{counted(result.lines, 'line')} of user, rank, item, score",
         soft_wrap=True,
     )
@@ -151,6 +158,7 @@ def _after(result: Exported) -> str:
     if result.what == "run":
         other = quote(str(file.with_suffix(".qrels")))
         command = f"tartarus export {model} --what qrels --to {other}"
+        command += "" if result.blanks is None else f" --blanks {quote(result.blanks)}"
         return f"{command}   (the truth, to judge it by)"
     if result.what == "qrels":
         return f"trec_eval {quote(str(file))} RUN   (a RUN comes from --what run)"
