@@ -441,6 +441,74 @@ def test_a_cell_that_is_no_number_is_named_and_may_be_left_out(run: Run, world: 
     assert dense(world, "emb", "train").ravel().tolist() == [*range(40)]
 
 
+@pytest.mark.parametrize("name", ["id", "Item_ID", "song", "track id"])
+def test_a_column_that_is_called_as_that_of_the_ids_is_taken_wherever_it_stands(
+    name: str, run: Run, world: World
+) -> None:
+    lines = [f"{n},{each}\n" for n, each in enumerate(EVERYONE)]
+    Path("e.csv").write_text(f"a,{name}\n" + "".join(lines))
+    shown = run("emb", "--from", "e.csv")
+    assert f"ids in column '{name}', features in 'a'" in shown.err
+    assert dense(world, "emb", "train").ravel().tolist() == [*range(40)]
+
+
+def test_without_such_a_column_the_ids_are_the_first_and_that_is_told(run: Run) -> None:
+    Path("e.csv").write_text("key,a\n" + "".join(f"{each},1\n" for each in EVERYONE))
+    shown = run("emb", "--from", "e.csv")
+    assert "ids in column 'key' (the first; --id names another), features in 'a'" in shown.err
+    Path("t.csv").write_text("key,a\n" + "".join(f"{each},x\n" for each in EVERYONE))
+    shown = run("tags", "--from", "t.csv", "--tags")
+    assert "items in column 'key' (the first; --id names another), tags in 'a'" in shown.err
+
+
+def test_where_two_columns_may_hold_the_ids_it_must_be_said_which(run: Run) -> None:
+    rows = "".join(f"x,{n},{each}\n" for n, each in enumerate(EVERYONE))
+    Path("e.csv").write_text(f"title,track,id\n{rows}")
+    refused = run("emb", "--from", "e.csv")
+    assert (refused.status, "may be in the columns track, id" in refused.err) == (2, True)
+    assert "--id track" in refused.err
+    assert run("emb", "--from", "e.csv", "--id", "id", "--without", "title").status == 0
+
+
+def test_ids_in_a_column_of_another_name_are_asked_for_rather_than_left_out(run: Run) -> None:
+    rows = "".join(f"song {n},{each},{n}\n" for n, each in enumerate(EVERYONE))
+    Path("e.csv").write_text(f"name,my key,a\n{rows}")
+    refused = run("emb", "--from", "e.csv")
+    assert "'train-0' in line 2, column 'my key'" in refused.err
+    assert "or, if it holds the ids, say --id 'my key'" in refused.err
+    refused = run("emb", "--from", "e.csv", "--id", "name")
+    assert ("--without 'my key'" in refused.err, "if it holds" in refused.err) == (True, False)
+
+
+def test_numbers_of_rows_without_a_name_are_no_feature(run: Run) -> None:
+    rows = "".join(f"{n},{each},{n}\n" for n, each in enumerate(EVERYONE))
+    Path("e.csv").write_text(f",id,a\n{rows}")
+    refused = run("emb", "--from", "e.csv")
+    assert (refused.status, "e.csv: a column without a name" in refused.err) == (1, True)
+    assert "--without ''" in refused.err
+    assert run("emb", "--from", "e.csv", "--without", "").status == 0
+
+
+OFFER = "if these are tags of items, add --tags"
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_text_that_may_be_tags_is_offered_to_be_read_as_tags(ending: str, run: Run) -> None:
+    frame = pl.DataFrame({"item": EVERYONE, "tag name": "rock", "weight": 1})
+    table = Path(f"t.{ending}")
+    (frame.write_csv if ending == "csv" else frame.write_parquet)(table)
+    assert OFFER in run("tags", "--from", table).err
+    assert run("tags", "--from", table, "--tags").status == 0
+
+
+@pytest.mark.parametrize("text", ["item,a\ntrain-0,nan\n", "item,a,b,c\ntrain-0,x,1,2\n",
+                                  "item,a\ntrain-0,\n", "item,a,b\ntrain-0,1,x\n"])  # fmt: skip
+def test_what_cannot_be_tags_is_not(text: str, run: Run) -> None:
+    Path("t.csv").write_text(text)
+    refused = run("emb", "--from", "t.csv")
+    assert (refused.status, OFFER in refused.err) == (1, False)
+
+
 def test_a_negative_weight_is_named(run: Run) -> None:
     lines = "".join(f"{each},rock,1\n" for each in EVERYONE)
     Path("tags.csv").write_text(f"item,tag,weight\n{lines}train-0,jazz,-2\n")

@@ -42,7 +42,10 @@ Ids = Annotated[
 IdColumn = Annotated[
     str | None,
     typer.Option(
-        "--id", metavar="NAME", help="The column of ids, if not the first.", show_default=False
+        "--id",
+        metavar="NAME",
+        help="The column of ids (default: one called id, item, song or the like; else the first).",
+        show_default=False,
     ),
 ]
 Without = Annotated[

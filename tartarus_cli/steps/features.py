@@ -177,12 +177,13 @@ def _told_columns(table: FeatureSource) -> str:
     columns = table.columns
     if columns is None:
         return ""
+    first = " (the first; --id names another)" if columns.guessed else ""
     if columns.tag is not None:
         weights = f", weights in {columns.numbers[0]!r}" if columns.numbers else ""
-        return f"items in column {columns.id!r}, tags in {columns.tag!r}{weights}"
+        return f"items in column {columns.id!r}{first}, tags in {columns.tag!r}{weights}"
     numbers, some = len(columns.numbers), ", ".join(map(repr, columns.numbers[:3]))
     more = f", … {numbers:,} in all" if numbers > 3 else ""
-    return f"ids in column {columns.id!r}, features in {some}{more}"
+    return f"ids in column {columns.id!r}{first}, features in {some}{more}"
 
 
 def _prepare(asked: FeaturesRequest, reader: Reader, roll: Roll) -> Prepared:
