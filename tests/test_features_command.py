@@ -527,9 +527,27 @@ WRONGLY: dict[str, tuple[tuple[object, ...], str, str]] = {
         "",
     ),
     "tags in a matrix": (("--from", "m.npy", "--ids", "ids.txt", "--tags"), "no table of tags", ""),
-    "scaled tags": (("--from", "tags.tsv", "--tags", "--scale"), "would fill", "Leave it out"),
-    "scaled and sparse": (("--from", "e.csv", "--scale", "--sparse"), "would fill", "--dense"),
-    "dense tags": (("--from", "tags.tsv", "--tags", "--dense"), "written sparse", "--dense"),
+    "scaled tags": (("--from", "tags.tsv", "--tags", "--scale"), "not scaled", "out."),
+    "scaled tags, dense": (
+        ("--from", "tags.tsv", "--tags", "--scale", "--dense"),
+        "not scaled",
+        "Leave --scale out.",
+    ),
+    "scaled and sparse": (("--from", "e.csv", "--scale", "--sparse"), "would fill", "or --sparse"),
+    "a scaled npz": (("--from", "m.npz", "--ids", "ids.txt", "--scale"), "would fill", "--dense"),
+    "dense tags": (("--from", "tags.tsv", "--tags", "--dense"), "written sparse", "--dense out"),
+    "numbers of few items": (("--from", "e.csv", "--min-items", 1), "choose among tags", "--tags"),
+    "few numbers": (("--from", "e.csv", "--max-tags", 10_000), "choose among tags", "--tags"),
+    "tags in npy": (
+        ("--from", "m.npy", "--ids", "ids.txt", "--max-tags", 5),
+        "choose among tags",
+        "Leave them out",
+    ),
+    "any number and few": (
+        ("--from", "e.csv", "--missing", "zero", "--tolerate", 0.1),
+        "--missing zero tolerates any",
+        "--tolerate 0.1",
+    ),
     "an unknown column": (("--from", "e.csv", "--id", "idd"), "no column called 'idd'", "id?"),
     "a share above 1": (("--from", "e.csv", "--tolerate", 2), "--tolerate", ""),
     "another ending": (("--from", "ids.txt"), "its ending does not say what it is", ".parquet"),
@@ -541,6 +559,7 @@ WRONGLY: dict[str, tuple[tuple[object, ...], str, str]] = {
 def test_asking_wrongly_exits_2_and_writes_nothing(what: str, run: Run, world: World) -> None:
     words, said, hint = WRONGLY[what]
     _npy(numbers())
+    _npz(numbers())
     write(numbers())
     write_tags(some_tags())
     before = made(world)

@@ -46,7 +46,7 @@ class FeaturesRequest:
     source: Path
     ids: Path | None = None  # of the rows of a matrix
     selection: Selection = field(default_factory=Selection)
-    tags: TagChoice | None = None  # None: not a table of tags
+    tags: TagChoice | None = None  # of a table of tags; None: nothing is said of it
     leniency: Leniency = field(default_factory=Leniency)
     form: Form | None = None  # None: by how many values are zero
     scale: bool = False
@@ -141,24 +141,30 @@ def bring_features(
 def _check_options(asked: FeaturesRequest) -> None:
     """Make sure that what is asked for goes together."""
     check_setting_name(asked.setting)
-    matrix, selection = is_matrix(asked.source), asked.selection
+    matrix, selection, tags = is_matrix(asked.source), asked.selection, asked.selection.tags
     sparse_source = asked.source.suffix == ".npz" and asked.form != "dense"
-    sparse = asked.tags is not None or asked.form == "sparse" or sparse_source
     named = selection.id is not None or bool(selection.without)
     wrong = (
         (matrix and asked.ids is None, "a matrix has no ids", "Name them, one a line: --ids FILE."),
         (not matrix and asked.ids is not None, "--ids is for .npy and .npz", "Leave it out."),
         (matrix and named, "a matrix has no named columns", "Leave --id and --without out."),
-        (matrix and asked.tags is not None, "a matrix is no table of tags", "Leave --tags out."),
+        (matrix and tags, "a matrix is no table of tags", "Leave --tags out."),
         (
-            asked.scale and sparse,
+            asked.tags is not None and not tags,
+            "--min-items and --max-tags choose among tags",
+            "Leave them out; or, if the table is one of tags, add --tags.",
+        ),
+        (tags and asked.scale, "tags are weighed, not scaled", "Leave --scale out."),
+        (tags and asked.form == "dense", "tags are written sparse", "Leave --dense out."),
+        (
+            asked.scale and asked.form == "sparse",
             "--scale would fill what is sparse",
-            "Leave it out; or, for numbers of your own, add --dense.",
+            "Leave out --scale or --sparse.",
         ),
         (
-            asked.tags is not None and asked.form == "dense",
-            "tags are written sparse",
-            "Leave --dense out.",
+            asked.scale and sparse_source,
+            "--scale would fill what is sparse",
+            "Leave it out, or add --dense.",
         ),
     )
     told = f"{asked.source.name}: "
@@ -188,10 +194,10 @@ def _told_columns(table: FeatureSource) -> str:
 
 def _prepare(asked: FeaturesRequest, reader: Reader, roll: Roll) -> Prepared:
     path = reader.table.ids_path
-    if asked.tags is not None:
+    if asked.selection.tags:
         tags = survey_tags(reader, roll)
         roll.require(path, asked.dataset, asked.leniency)
-        return prepare_tags(tags, asked.tags)
+        return prepare_tags(tags, asked.tags or TagChoice())
     numbers = survey_numbers(reader, roll, scaled=asked.scale)
     roll.require(path, asked.dataset, asked.leniency)
     return prepare_numbers(numbers, asked.form)
