@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.dataset import read_sets
-from tartarus_cli.data.targets import Wanted
+from tartarus_cli.data.targets import USUAL_DIM, Wanted
 from tartarus_cli.errors import RequestError
 from tartarus_cli.factorization.als import AlsOptions, als
 from tartarus_cli.factorization.pmi import PmiOptions, pmi
@@ -54,7 +54,7 @@ class FactorizeRequest:
 
     dataset: str
     method: Method
-    dim: int = 200
+    dim: int = USUAL_DIM
     seed: int = 0
     source: Source | None = None  # whichever there is
     threads: int | None = None  # all cores

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tartarus_cli.data.checks.presence import is_classification, is_recommendation
 from tartarus_cli.data.dataset import read_sets
 from tartarus_cli.data.feature_tables import (
     FeatureSource,
@@ -25,16 +24,11 @@ from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.feature_numbers import prepare_numbers, survey_numbers
 from tartarus_cli.steps.feature_rows import Form, Leniency, Prepared, Reader, Roll
 from tartarus_cli.steps.feature_tags import TagChoice, prepare_tags, survey_tags
-from tartarus_cli.steps.needs import one_class_each
-from tartarus_cli.steps.settings import check_setting_name, experiments_reading, misnamed
+from tartarus_cli.steps.fitting import fitting
+from tartarus_cli.steps.settings import check_setting_name, misnamed
 from tartarus_cli.workspace import SPLITS, Inventory, Kind, Workspace, explain
 
 ENDINGS: Mapping[Form, str] = {"sparse": "npz", "dense": "npy"}
-FITTING = {  # an experiment that reads one setting of each form, by what the dataset is for
-    "recommendation": {"sparse": "rec_sparse", "dense": "rec_dense"},
-    "multilabel": {"sparse": "logistic_text_multilabel", "dense": "logistic_multilabel_vector"},
-    "multiclass": {"sparse": "single-label-vector", "dense": "single-label-vector"},
-}
 
 
 @dataclass(frozen=True)
@@ -75,6 +69,8 @@ class FeaturesMade:
     files: list[Path]
     experiments: list[str]  # that it can be given to
     default: bool  # whether they are of this dataset by themselves
+    overrides: list[str]  # what the only experiment has to be told
+    before: str  # the command to give first, if there is nothing to learn yet
 
 
 def bring_features(
@@ -120,7 +116,7 @@ def bring_features(
             files, warnings = _write(workspace, asked, prepared, sets)
     for warning in (*_warnings(roll), *warnings):
         progress.warn(warning)
-    names, default = _experiments(workspace, asked.dataset, prepared.form)
+    fit = fitting(workspace, asked.dataset, prepared.form)
     return FeaturesMade(
         dataset=asked.dataset,
         setting=asked.setting,
@@ -133,8 +129,10 @@ def bring_features(
         strange=roll.strange,
         scaled=asked.scale,
         files=files,
-        experiments=names,
-        default=default,
+        experiments=fit.experiments,
+        default=fit.default,
+        overrides=fit.overrides,
+        before=fit.before,
     )
 
 
@@ -278,18 +276,3 @@ def _origin(asked: FeaturesRequest, prepared: Prepared) -> dict[str, Any]:
     lists = {} if asked.ids is None else {"ids": asked.ids.name, "ids_digest": digest(asked.ids)}
     source = {"source": asked.source.name, "digest": digest(asked.source)}
     return source | lists | {"form": prepared.form, "width": prepared.width} | {**prepared.origin}
-
-
-def _experiments(workspace: Workspace, dataset: str, form: Form) -> tuple[list[str], bool]:
-    """Name experiments for one setting, and whether they are of this dataset by themselves."""
-    inventory = workspace.scan()
-    task = ""
-    if is_recommendation(inventory, dataset):
-        task = "recommendation"
-    elif is_classification(inventory, dataset):
-        task = "multiclass" if one_class_each(inventory, dataset) else "multilabel"
-    fitting = FITTING.get(task, {}).get(form)
-    own = experiments_reading(workspace, dataset, "features")
-    if fitting in own:
-        own = [fitting]
-    return (own, True) if own else ([fitting] if fitting else [], False)

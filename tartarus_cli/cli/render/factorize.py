@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.console import document, figure, out, plain
@@ -85,7 +86,8 @@ def _replaced(made: Factorized) -> list[str]:
 def _next(made: Factorized) -> str:
     recipe = made.manifest.recipe
     if not made.settings:
-        return f"tartarus check-data {recipe.dataset}   (what a model could learn them from)"
+        way = "what a model could learn them from; other ways: patches, text, predict"
+        return f"tartarus features {quote(recipe.dataset)} SETTING --from FILE   ({way})"
     labels = recipe.source == "labels"
     experiment = "cosine_multilabel_vector" if labels else "rec_dense"
     usual = {"als": 200, "pmi": 50 if labels else 0}[recipe.method]

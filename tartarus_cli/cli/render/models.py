@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.classes import class_figures
@@ -25,7 +26,8 @@ MOST_NEW = 50  # new files shown; the files that are written have them all
 
 def made(result: Made) -> None:
     """Say what ``init`` did."""
-    root = plain(_relative(result.root))
+    path = _relative(result.root)
+    root = plain(path)
     console = out()
     console.print(f"{'Made' if result.fresh else 'There already:'} the workspace {root}")
     if result.example is not None:
@@ -36,7 +38,13 @@ def made(result: Made) -> None:
         )
         console.print(f"Next: cd {root} && tartarus run rec_multi a-sem-emb audio-emb")
     else:
-        console.print(f"Next: put your files into {root}/data and run tartarus check-data")
+        there = plain(quote(str(path)))
+        for line in (
+            f"Next: cd {there} && tartarus split NAME --plays FILE   (or --labels FILE)",
+            "Published datasets: tartarus fetch",
+            f"Files of your own: put them into {root}/data   (then tartarus check-data)",
+        ):
+            console.print(line, soft_wrap=True)
 
 
 def _relative(path: Path) -> Path:
