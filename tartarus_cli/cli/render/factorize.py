@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from tartarus_cli.workspace import Workspace
 
 PLAIN = 0.3  # of a rank correlation; less is hardly any
-SHOWN = {"plays": "MAP@500", "labels": "ROC-AUC"}  # what the oracle is judged by
 
 
 def factorized(workspace: Workspace, made: Factorized, *, json: bool) -> None:
@@ -49,7 +48,9 @@ def _made(made: Factorized) -> str:
 
 
 def _best(manifest: Manifest) -> str:
-    name = SHOWN[manifest.recipe.source]
+    from tartarus_cli.steps.oracle import JUDGED_BY
+
+    name = JUDGED_BY[manifest.recipe.source]
     if not manifest.oracle:
         return "How good they can at best be is not known: the test items have no truth."
     oracle, random = (figure(each.get(name)) for each in (manifest.oracle, manifest.random))
