@@ -2,10 +2,11 @@
 # From a table of plays to recommendations of songs that nobody has played yet.
 #
 # The table, one of tags and a folder of texts are invented here; put your own in their place.
+# It takes a workspace of its own, and models that are not trained yet: from model_1 on.
 #
 # Usage: examples/from_a_table_of_plays.sh [WORKSPACE]
 set -euo pipefail
-export TARTARUS_WORKSPACE=${1:-workspace}
+export TARTARUS_WORKSPACE=${1:-from-plays}
 tables=$TARTARUS_WORKSPACE/tables
 
 tartarus init "$TARTARUS_WORKSPACE"

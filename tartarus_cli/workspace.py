@@ -24,6 +24,7 @@ FOLDERS = (
     "patches",
     "spectrograms",
     "index",
+    "playlists",
 )
 OLD_FOLDERS = {"splits": "datasets", "train_data": "datasets/train_data"}  # old place → its own
 SPLITS = ("train", "val", "test")
@@ -327,6 +328,10 @@ class Workspace:
     def downloads(self) -> Path:
         """The folder of what was downloaded: one folder a published archive."""
         return self.data / "downloads"
+
+    def set_aside(self, dataset: str, number: int) -> Path:
+        """Return the folder of what was there before a dataset was made anew."""
+        return self.data / "set_aside" / f"{dataset}_{number}"
 
     @property
     def spectrograms(self) -> Path:

@@ -38,17 +38,18 @@ def _wide_terminal_and_no_workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.chdir(tmp_path)
 
 
+def run_command(*words: object) -> Outcome:
+    """Run the real command in this process; a traceback fails the test."""
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Outcome(result.exit_code, result.stdout, result.stderr)
+
+
 @pytest.fixture
 def tartarus() -> Command:
-    """Run the real command in this process; a traceback fails the test."""
-
-    def run(*words: object) -> Outcome:
-        result = CliRunner().invoke(app, [str(word) for word in words])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return Outcome(result.exit_code, result.stdout, result.stderr)
-
-    return run
+    """Return what runs the real command."""
+    return run_command
 
 
 @pytest.fixture

@@ -377,6 +377,48 @@ def test_a_baseline_says_how_many_settings_it_takes(
     assert (done.status, f"{name} takes" in done.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("words", "said", "hint"),
+    [
+        (
+            ("prior", "--dataset", "rec"),
+            "prior is for multilabel and multiclass, and rec for recommendation",
+            "Baselines for rec are knn, popularity, random, ridge.",
+        ),
+        (
+            ("popularity", "text-sparse", "--dataset", "one"),
+            "popularity is for recommendation, and one for multiclass",
+            "Baselines for one are knn, prior, random, ridge.",
+        ),
+        (
+            ("oracle", "--dataset", "one"),
+            "oracle reads als or pmi factors, and one has none of them",
+            "Baselines for one are knn, prior, random, ridge.",
+        ),
+        (
+            ("oracle", "--dataset", "many"),
+            "oracle scores test items by their true pmi factors, and many has none of them",
+            "'tartarus factorize many pmi --dim 2' makes them",
+        ),
+        (
+            ("oracle", "--dataset", "rec"),
+            "oracle scores test items by their true als factors, and rec has none of them",
+            "take another baseline: knn, popularity, random, ridge.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "train"])
+def test_a_baseline_that_is_not_for_a_dataset_says_which_are(
+    command: str, words: tuple[str, ...], said: str, hint: str, tartarus: Command, world: World
+) -> None:
+    (world.datasets / "item_factors_test_als_4_rec.npy").unlink()
+    outcome = tartarus(command, *words, "-w", world.root)
+    assert outcome.status == 2
+    assert said in outcome.err
+    assert hint in outcome.err
+    assert not Store(open_workspace(world.root)).all()
+
+
 def test_a_baseline_may_take_the_place_of_the_network_of_a_preset() -> None:
     found = resolve("rec_multi", overrides=["network.name=ridge", "training.validation=0.3"])
     assert found.network.model_dump() == {"name": "ridge"}

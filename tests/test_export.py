@@ -292,6 +292,11 @@ WRONG = {
     "a layer of a baseline": (("model_1", "embeddings", "x.csv", "--layer", "1"), "baseline"),
     "a layer of a run": (("model_1", "run", "x", "--layer", "dense_1"), "--layer means nothing"),
     "a set of rankings": (("model_1", "rankings", "x.csv", "--split", "val"), "--split means"),
+    "room for embeddings": (
+        ("model_5", "embeddings", "x.csv", "--layer", "dense_1", "--memory", "1GiB"),
+        "--memory means nothing",
+    ),
+    "no amount": (("model_1", "run", "x", "--memory", "much"), "'much' is no amount of memory"),
     "a length of qrels": (("model_1", "qrels", "x", "--top", "3"), "--top means nothing"),
     "a set that is not there": (("model_1", "predictions", "x.csv", "--split", "val"), "no val"),
     "an unknown ending": (("model_1", "predictions", "x.xls"), ".csv, .tsv, .parquet"),
@@ -348,7 +353,6 @@ def test_an_interrupted_export_leaves_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tartarus_cli.steps.recommender.MEMORY", 100)
     monkeypatch.setattr(writing, "PIECE_CELLS", 1)
     score: Callable[..., Any] = FactorScorer.__call__
 
@@ -358,8 +362,8 @@ def test_an_interrupted_export_leaves_nothing(
         return score(self, users)
 
     monkeypatch.setattr(FactorScorer, "__call__", interrupted)
-    words = ("--what", "rankings", "--to", tmp_path / name, "-w", predicted.root)
-    assert tartarus("export", "model_1", *words).status == 130
+    words = ("--what", "rankings", "--to", tmp_path / name, "--memory", "100")
+    assert tartarus("export", "model_1", *words, "-w", predicted.root).status == 130
     assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
 
 

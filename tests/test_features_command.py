@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from tartarus_cli.files import locked
 from tartarus_cli.steps.feature_numbers import prepare_numbers
 from tests.conftest import Command, Outcome
+from tests.kills import killed_after
 from tests.worlds import SPLITS, World
 
 IDS = {split: [f"{split}-{n}" for n in range(count)] for split, count in SPLITS.items()}
@@ -621,28 +621,6 @@ def test_settings_of_documents_and_of_ones_own_stay_apart(
     assert run("emb", "--from", "e.csv").status == 0
     refused = tartarus(*text, "--setting", "emb")
     assert (refused.status, "made in another way" in refused.err) == (2, True)
-
-
-class Killed(BaseException):
-    """Nothing tidies up after this."""
-
-
-@contextmanager
-def killed_after(renames: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the command in this block end after so many renames, and leave what it wrote."""
-    whole, left = Path.replace, renames
-
-    def replace(path: Path, target: Path) -> Path:
-        nonlocal left
-        if not left:
-            raise Killed
-        left -= 1
-        return whole(path, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", replace)
-        with pytest.raises(Killed):
-            yield
 
 
 @pytest.mark.parametrize("renames", range(4))

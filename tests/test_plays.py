@@ -137,7 +137,8 @@ def test_fractions_are_summed_to_the_last_bit_in_any_order(tmp_path: Path) -> No
     ("rows", "complaint"),
     [
         ("u,a,1\nu,b,many", r"t\.csv: 'many' in line 3, column 'count'; expected a finite number"),
-        ("u,a,-1", "-1 in line 2, column 'count'; expected a number of plays, 0 or more"),
+        ("u,a,-1", "-1 in line 2, column 'count'; expected a number of plays, 0 to"),
+        ("u,a,1e31", r"1e\+31 in line 2, column 'count'"),
         ("u,a,NaN", "'NaN' in line 2, column 'count'"),
         ("u,a,inf", "'inf' in line 2, column 'count'"),
         ("u,a,", "nothing in line 2, column 'count'"),
@@ -234,6 +235,11 @@ def test_a_missing_table_is_refused(tmp_path: Path) -> None:
         (("2009-05-04", "2010-01-01", "2008-12-31"), "b"),
         (("2009-05-04T23:08:57Z", "2009-05-04T23:08:56Z", "2009-05-04T23:08:58Z"), "c"),
         (("2009-05-04 01:00:00", "2009-05-04 02:00:00", "2009-05-04 01:30:00"), "b"),
+        (
+            ("2009-05-04 01:00:00+00:00", "2009-05-04 02:00:00+02:00", "2009-05-04 03:30:00+00:00"),
+            "c",
+        ),
+        (("2009-05-04T01:00", "2009-05-04T02:00", "2009-05-04T01:30"), "b"),
     ],
 )
 def test_the_first_play_of_an_item_is_known(
@@ -245,6 +251,21 @@ def test_the_first_play_of_an_item_is_known(
     plays = table(tmp_path / "t.csv", "user,item,at\n" + later + rows, columns)
     assert plays.first is not None
     assert plays.items[plays.first.argmax()] == newest
+
+
+def test_rows_of_no_plays_do_not_date_an_item(tmp_path: Path) -> None:
+    columns = PlayColumns("user", "item", "count", time="at")
+    rows = "user,item,count,at\nu,a,0,1\nv,a,1,5\nv,a,2,7\nu,a,0,9\nu,b,1,3\n"
+    plays = table(tmp_path / "t.csv", rows, columns)
+    assert plays.first is not None
+    assert plays.last is not None
+    assert [*zip(plays.items, plays.first, plays.last, strict=True)] == [("a", 5, 7), ("b", 3, 3)]
+
+
+def test_a_time_of_another_form_is_told_with_its_line(tmp_path: Path) -> None:
+    columns = PlayColumns("user", "item", time="at")
+    with pytest.raises(FileError, match="'2020-01-01' in line 3, column 'at'; expected seconds"):
+        table(tmp_path / "t.csv", "user,item,at\nu,a,100\nu,b,2020-01-01\n", columns)
 
 
 def test_a_time_that_might_be_read_in_two_ways_is_refused(tmp_path: Path) -> None:
@@ -267,9 +288,10 @@ def test_an_item_of_two_artists_is_refused(tmp_path: Path) -> None:
 def test_long_and_wide_tables_tell_the_same_labels(tmp_path: Path) -> None:
     long, wide = tmp_path / "long.csv", tmp_path / "wide.csv"
     long.write_text("item,label\nb,rock\na,jazz\na,rock\na,rock\n")
-    wide.write_text("item,jazz,rock\nb,0,1\nc,0,0\na,1,1\n")
+    wide.write_text("item,jazz,rock\nb,0,True\nc,False,0\na,1,1\n")
     one = read_labels(open_table(long), LabelColumns("item", "label"))
     other = read_labels(open_table(wide), LabelColumns("item"))
+    assert (one.unlabelled, other.unlabelled) == (0, 1)
     for labels in (one, other):
         assert (labels.items.tolist(), labels.names) == (["a", "b"], ["jazz", "rock"])
         assert labels.has.toarray().tolist() == [[1, 1], [0, 1]]

@@ -113,13 +113,12 @@ def test_ranks_are_those_that_the_evaluation_found(
             assert listed[str(user), f"test-{items[entry]}"] == ranks[entry]
 
 
-@pytest.mark.parametrize("memory", [100, 1 << 30])
+@pytest.mark.parametrize("memory", ["100", "1GiB"])
 @pytest.mark.parametrize("model", FORMS)
 def test_a_score_is_the_same_to_the_last_digit_in_every_list(
-    model: str, memory: int, tartarus: Command, predicted: World, monkeypatch: pytest.MonkeyPatch
+    model: str, memory: str, tartarus: Command, predicted: World
 ) -> None:
-    monkeypatch.setattr("tartarus_cli.steps.recommender.MEMORY", memory)
-    words = (model, "-w", predicted.root, "--top", ITEMS)
+    words = (model, "-w", predicted.root, "--top", ITEMS, "--memory", memory)
     tartarus("recommend", *words)
     everything = table(lists(predicted, 12, model))
     assert everything.pop(0) == ["user", "rank", "item", "score"]
@@ -327,8 +326,8 @@ def test_a_model_that_has_not_predicted_says_what_to_run(
 def test_an_interrupted_command_leaves_the_lists_as_they_were(
     tartarus: Command, predicted: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tartarus_cli.steps.recommender.MEMORY", 100)
-    tartarus("recommend", "model_1", "-w", predicted.root)
+    words = ("model_1", "-w", predicted.root, "--memory", "100")
+    tartarus("recommend", *words)
     path = lists(predicted, 10)
     before = path.read_bytes()
     score: Callable[..., Any] = FactorScorer.__call__
@@ -339,7 +338,7 @@ def test_an_interrupted_command_leaves_the_lists_as_they_were(
         return score(self, users)
 
     monkeypatch.setattr(FactorScorer, "__call__", interrupted)
-    assert tartarus("recommend", "model_1", "-w", predicted.root).status == 130
+    assert tartarus("recommend", *words).status == 130
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
@@ -347,7 +346,6 @@ def test_an_interrupted_command_leaves_the_lists_as_they_were(
 def test_for_an_item_only_those_users_are_scored_in_whole_who_may_be_listed(
     tartarus: Command, predicted: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tartarus_cli.steps.recommender.MEMORY", 100)  # one user in a block
     scored: list[slice] = []
     score: Callable[..., Any] = FactorScorer.__call__
 
@@ -356,7 +354,7 @@ def test_for_an_item_only_those_users_are_scored_in_whole_who_may_be_listed(
         return score(self, users)
 
     monkeypatch.setattr(FactorScorer, "__call__", noted)
-    words = ("--item", "test-0", "--top", 2, "--tsv")
+    words = ("--item", "test-0", "--top", 2, "--tsv", "--memory", "100")  # one user in a block
     shown = tartarus("recommend", "model_1", *words, "-w", predicted.root)
     best = {int(line.split("\t")[1]) for line in shown.out.splitlines()[1:]}
     assert (

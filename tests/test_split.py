@@ -12,6 +12,7 @@ import pytest
 from scipy.sparse import load_npz
 
 from tests.conftest import Command, Outcome
+from tests.kills import killed_after
 
 Row = tuple[object, ...]
 
@@ -214,6 +215,30 @@ def test_an_id_in_two_lists_is_refused(tartarus: Command, root: Path, tmp_path: 
     assert "'000, é', which is in ids.tsv too" in outcome.err
 
 
+def test_quotes_in_a_tsv_that_were_meant_as_in_a_csv_are_told(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "p.tsv"
+    for item, warned in (('"Heroes"', False), ('"""1066"" x"', True)):
+        rows = "".join(f"u{n % 5}\t{n}{item}\n" for n in range(40))
+        path.write_text("user\titem\n" + rows.replace(f"7{item}", item))
+        outcome = tartarus("split", "mine", "--plays", path, "-w", root, "--force")
+        assert outcome.status == 0
+        assert ("that look quoted" in outcome.err) == warned
+
+
+def test_the_two_tables_may_name_their_items_differently(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    items = {str(song) for _, song, *_ in plays_of()}
+    labels = write(tmp_path / "l.csv", '"an item",label', [(i, i[0]) for i in sorted(items)])
+    labels.write_text(labels.read_text().replace('"""an item"""', "an item"))
+    words = ("split", "mine", "--plays", table(tmp_path), "--labels", labels, "-w", root)
+    assert "--label-item NAME" in tartarus(*words).err
+    made = good(tartarus(*words, "--label-item", "an item", "--json"))
+    assert made["labels"] == len({item[0] for item in items})
+
+
 def test_a_file_without_names_is_read_by_number(
     tartarus: Command, root: Path, tmp_path: Path
 ) -> None:
@@ -242,17 +267,66 @@ def test_a_dataset_is_not_overwritten_unless_forced(
     words = ("split", "mine", "--plays", table(tmp_path), "-w", root)
     assert tartarus(*words).status == 0
     before = hashes(root)
+    assert tartarus(*words).status == 0
+    assert hashes(root) == before
     outcome = tartarus(*words, "--seed", 1)
     assert outcome.status == 2
     assert "there is a dataset mine already" in outcome.err
+    table(tmp_path, plays_of(seed=1))
+    outcome = tartarus(*words)
+    assert (outcome.status, "there is a dataset mine already" in outcome.err) == (2, True)
     assert hashes(root) == before
+
+
+def test_what_does_not_fit_the_new_sets_is_set_aside(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    words = ("split", "mine", "--plays", table(tmp_path), "-w", root, "--json")
+    data, features = root / "data", "datasets/train_data/X_train_a_mine.npy"
+    good(tartarus(*words))
+    np.save(data / features, np.zeros((35, 2)))
+    old = (data / features).read_bytes(), lines(root, "items_index_test_mine.tsv")
+    made = good(tartarus(*words, "--force", "--seed", 1, "--val", 0))
+    away = data / "set_aside" / "mine_1"
+    assert f"data/set_aside/mine_1/{features}" in made["set_aside"]
+    assert not (data / features).exists()
+    kept = (away / "datasets" / "items_index_test_mine.tsv").read_text().split("\n")[:-1]
+    assert ((away / features).read_bytes(), kept) == old
+    assert not [name for name in hashes(root) if "_val_" in name]
+    made = good(tartarus(*words, "--force", "--seed", 2))
+    assert all(name.startswith("data/set_aside/mine_2/") for name in made["set_aside"])
+
+
+def test_with_the_same_items_in_each_set_features_stay(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    words = ("split", "mine", "--plays", table(tmp_path), "-w", root, "--json")
+    good(tartarus(*words))
     features = root / "data" / "datasets" / "train_data" / "X_train_a_mine.npy"
     np.save(features, np.zeros((35, 2)))
-    outcome = tartarus(*words, "--force", "--val", 0)
-    assert outcome.status == 0
-    assert "1 other files of the dataset were there before" in outcome.err
+    before = hashes(root)
+    table(tmp_path, [(u, s, int(str(n)) + 1, *rest) for u, s, n, *rest in plays_of()])
+    assert good(tartarus(*words, "--force"))["set_aside"] == []
     assert features.exists()
-    assert not [name for name in hashes(root) if "_val_" in name]
+    assert hashes(root)["matrix_test_mine.npz"] != before["matrix_test_mine.npz"]
+
+
+@pytest.mark.parametrize("renames", range(12))
+def test_a_killed_split_leaves_no_dataset_of_old_and_new_files(
+    renames: int, tartarus: Command, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("split", "mine", "--plays", table(tmp_path), "-w", root)
+    good(tartarus(*words, "--json"))
+    with killed_after(renames, monkeypatch):
+        tartarus(*words, "--seed", 1, "--force")
+    there = hashes(root)
+    if "items_index_train_mine.tsv" in there:
+        assert renames == 0
+    assert tartarus(*words, "--seed", 1, "--force").status == 0
+    again = hashes(root)
+    good(tartarus("split", "fresh", *words[2:], "--seed", 1, "--json"))
+    new = {name: each for name, each in hashes(root).items() if name not in again}
+    assert {name.replace("fresh", "mine"): each for name, each in new.items()} == again
 
 
 def test_what_fails_leaves_nothing(
@@ -281,6 +355,7 @@ def test_what_fails_leaves_nothing(
         (["--plays", "plays.csv", "--test", "0"], "--test is a share above 0"),
         (["--plays", "plays.csv", "--wide"], "need --labels"),
         (["--plays", "plays.csv", "--train-ids", "a"], "belong together"),
+        (["--plays", "plays.csv", "--label", "x"], "--label and --label-item need --labels"),
         (["--plays", "two.csv"], "may be in the columns song, track"),
         (["--plays", "none-such.csv"], "there is no file"),
     ],

@@ -4,8 +4,7 @@ import gzip
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from tartarus_cli.steps.vocabulary import read_vocabulary
 from tartarus_cli.text import EXTRACTORS, Transformed
 from tartarus_cli.text.vsm import Terms
 from tests.conftest import Command, Outcome
+from tests.kills import killed_after
 from tests.worlds import SPLITS, World
 
 QUICK = ("--set", "dim=6", "--set", "epochs=1", "--set", "length=20")
@@ -441,29 +441,6 @@ def test_a_failure_in_the_middle_leaves_the_old_files_as_they_were(
     assert run(name).status == 1
     assert calls == len(SPLITS)
     assert made(songs) == before
-
-
-class Killed(BaseException):
-    """Nothing tidies up after this."""
-
-
-@contextmanager
-def killed_after(renames: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the command in this block end after so many renames, and leave what it wrote."""
-    whole, left = Path.replace, renames
-
-    def replace(path: Path, target: Path) -> Path:
-        nonlocal left
-        if not left:
-            raise Killed
-        left -= 1
-        return whole(path, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", replace)
-        patch.setattr(Path, "unlink", lambda *_, **__: None)
-        with pytest.raises(Killed):
-            yield
 
 
 @pytest.mark.parametrize("name", EXTRACTORS.names())

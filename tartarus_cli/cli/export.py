@@ -66,6 +66,15 @@ Top = Annotated[
         show_default=False,
     ),
 ]
+MemoryOrNot = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="For rankings and run: room for scores and factors (default: 1GiB).",
+        show_default=False,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 
 
@@ -77,16 +86,21 @@ def export(
     layer: Layer = None,
     split: Sets = None,
     top: Top = None,
+    memory: MemoryOrNot = None,
     force: Force = False,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
     """Write predictions, embeddings or rankings as Parquet, CSV, or for trec_eval."""
+    from tartarus_cli.options import parse_bytes
     from tartarus_cli.steps.export import ExportRequest
     from tartarus_cli.steps.export import export as run
     from tartarus_cli.workspace import open_workspace
 
     sets = split.value if split else None
-    asked = ExportRequest(what.value, to, layer=layer, split=sets, top=top, force=force)
+    room = None if memory is None else parse_bytes(memory)
+    asked = ExportRequest(
+        what.value, to, layer=layer, split=sets, top=top, memory=room, force=force
+    )
     result = run(open_workspace(workspace), model, asked, progress=render.Watching())
     render.exported(result, json=json)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Json, NewestModel, Root
+from tartarus_cli.cli.options import Json, Memory, NewestModel, Root
 from tartarus_cli.errors import RequestError
 
 MOST = 10_000
@@ -45,18 +45,21 @@ def recommend(
     min_score: MinScore = None,
     known: Known = False,
     tsv: Tsv = False,
+    memory: Memory = "1GiB",
     workspace: Root = None,
     json: Json = False,
 ) -> None:
     """Rank new items for a user, users for a new item, or the items for all users into a file."""
     form = _form(tsv=tsv, json=json, one=user is not None or item is not None)
+    from tartarus_cli.options import parse_bytes
     from tartarus_cli.steps.playlists import Wish
     from tartarus_cli.steps.playlists import recommend as run
     from tartarus_cli.steps.recommender import ListOptions
     from tartarus_cli.workspace import open_workspace
 
     root, options = open_workspace(workspace), ListOptions(top, min_score, known=known)
-    result = run(root, model, Wish(user, item), options, progress=render.Watching())
+    wish, watching = Wish(user, item), render.Watching()
+    result = run(root, model, wish, options, memory=parse_bytes(memory), progress=watching)
     render.recommended(root, result, form)
 
 

@@ -70,8 +70,9 @@ Division = Annotated[
     By | None,
     typer.Option(
         "--by",
-        help="item: drawn (default); artist: no artist in two sets; time: the newest are test; "
-        "label: each label in proportion (default for labels).",
+        help="item: drawn (default); artist: no artist in two sets; time: those first played last "
+        "are test (whatever the filters leave out later); label: each label in proportion (default "
+        "for labels).",
         show_default=False,
     ),
 ]
@@ -83,7 +84,13 @@ ValShare = Annotated[
     float | None,
     typer.Option("--val", metavar="SHARE", min=0, max=1, help="Share of the val items (0.1)."),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Make a dataset anew that is there already.")]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Make a dataset anew; what no longer fits the new sets is set aside, not deleted.",
+    ),
+]
 
 
 def split(
@@ -99,6 +106,10 @@ def split(
         str | None, _column("--artist", "artists, for --by artist or to count those in two sets")
     ] = None,
     label: Annotated[str | None, _column("--label", "labels")] = None,
+    label_item: Annotated[
+        str | None,
+        _column("--label-item", "items in the table of labels"),
+    ] = None,
     wide: Wide = False,
     no_header: NoHeader = False,
     min_plays: Annotated[int | None, _least("--min-plays", "Least plays of a pair.")] = None,
@@ -132,7 +143,9 @@ def split(
         dataset=dataset,
         plays=plays,
         labels=labels,
-        names=Names(user, item, count, time, artist, label, wide=wide, header=not no_header),
+        names=Names(
+            user, item, count, time, artist, label, label_item, wide=wide, header=not no_header
+        ),
         filters=Filters(min_items_per_label, min_plays, min_users, min_items, core),
         by=step.By(by) if by else None,
         val=val,

@@ -24,6 +24,7 @@ UNREADABLE = (
     RuntimeError,  # an encrypted member
 )
 MOST_COLUMNS = (1 << 31) - 1
+MOST_PLAYS = 1e30  # more are no number of plays, and do not fit into single precision
 MOST_DEFLATED = 1100  # deflate shrinks zeros about a thousand times and nothing more
 
 

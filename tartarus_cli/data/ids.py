@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
@@ -63,6 +64,14 @@ def id_problems(path: Path, ids: Sequence[str]) -> list[FileError]:
 def write_ids(path: Path, ids: Iterable[str]) -> None:
     """Write ids, one a line, in one step."""
     write_text(path, "".join(f"{each}\n" for each in ids))
+
+
+def ids_digest(ids: Iterable[str]) -> str:
+    """BLAKE2b hash of ids and of their order, whatever ends the lines; 32 hexadecimal digits."""
+    hashed = blake2b(digest_size=16)
+    for each in ids:
+        hashed.update(f"{each}\n".encode())
+    return hashed.hexdigest()
 
 
 def near_ids(wanted: str, ids: Sequence[str], most: int = 20_000) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array, vstack
@@ -50,6 +50,7 @@ class Labels:
     names: list[str]
     has: csr_array  # (items, labels), 1 where the item has the label
     rows: int  # of the table
+    unlabelled: int = 0  # items of a wide table that were left out
     artists: Ids | None = None  # of each item
 
 
@@ -72,8 +73,12 @@ def read_labels(table: Table, columns: LabelColumns, *, progress: Progress = UNW
         msg = f"{shown(table.path)}: no item has a label"
         raise DataError(msg, hint="Name another table, or other columns (see --help).")
     artists = None if labels.artists is None else labels.artists[kept]
-    return Labels(
-        labels.items[kept], labels.names, csr_array(labels.has[kept]), labels.rows, artists
+    return replace(
+        labels,
+        items=labels.items[kept],
+        has=csr_array(labels.has[kept]),
+        unlabelled=len(labels.items) - len(kept),
+        artists=artists,
     )
 
 
@@ -93,7 +98,7 @@ def _read_long(table: Table, columns: LabelColumns, label: str, progress: Progre
     has = coo_array((np.ones(rows, np.int32), places), shape=shape).tocsr()
     has.data[:] = 1
     of_items = artists.of_items(table.path, items, names[0]) if artist else None
-    return Labels(items.ids, tags.ids.tolist(), csr_array(has), rows, of_items)
+    return Labels(items.ids, tags.ids.tolist(), csr_array(has), rows, artists=of_items)
 
 
 def _read_wide(table: Table, columns: LabelColumns, progress: Progress) -> Labels:
@@ -113,7 +118,7 @@ def _read_wide(table: Table, columns: LabelColumns, progress: Progress) -> Label
     order = np.argsort(items.place)
     of_items = artists.of_items(table.path, items, others[0]) if artist else None
     everything = csr_array(vstack(has, format="csr"))
-    return Labels(items.ids, [*names], csr_array(everything[order]), len(order), of_items)
+    return Labels(items.ids, [*names], csr_array(everything[order]), len(order), artists=of_items)
 
 
 def _check_bits(table: Table, names: tuple[str, ...], block: Block) -> None:

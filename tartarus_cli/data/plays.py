@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tartarus_cli.data.arrays import MOST_PLAYS
 from tartarus_cli.data.artists import Artists
 from tartarus_cli.data.tables.blocks import Block, Columns
 from tartarus_cli.data.tables.numbering import Codes, Ids, NumberedTable, grown
@@ -52,6 +53,7 @@ class Plays:
     count: Counts  # whole numbers (int32), or float64
     rows: int  # of the table
     first: NDArray[np.float64] | None = None  # of each item: when it was first played
+    last: NDArray[np.float64] | None = None  # and last
     artists: Ids | None = None  # of each item
 
 
@@ -78,24 +80,29 @@ def read_plays(table: Table, columns: PlayColumns, *, progress: Progress = UNWAT
     users, items, *artists = read.in_order()
     user, item, count = rows.joined()
     pairs = _summed(users.place[user], items.place[item], count, (len(items.ids), len(users.ids)))
+    order, dated = np.argsort(items.place), columns.time is not None
     return Plays(
         users.ids,
         items.ids,
         *pairs,
         rows=len(user),
-        first=None if columns.time is None else rows.first[np.argsort(items.place)],
+        first=rows.first[order] if dated else None,
+        last=rows.last[order] if dated else None,
         artists=rows.artists.of_items(table.path, items, artists[0]) if artists else None,
     )
 
 
 def _check(table: Table, columns: PlayColumns, block: Block) -> None:
-    if columns.count is not None and (block.values[:, 0] < 0).any():
-        row = int((block.values[:, 0] < 0).argmax())
+    if columns.count is None:
+        return
+    wrong = (block.values[:, 0] < 0) | (block.values[:, 0] > MOST_PLAYS)
+    if wrong.any():
+        row = int(wrong.argmax())
         raise FileError(
             table.path,
             found=f"{block.values[row, 0]:g} in {table.noun} {block.lines[row]:,}, "
             f"column {columns.count!r}",
-            expected="a number of plays, 0 or more",
+            expected=f"a number of plays, 0 to {MOST_PLAYS:g}",
             hint="Correct it, or leave that row out.",
         )
 
@@ -107,7 +114,7 @@ class _Rows:
         self._columns = columns
         self.users, self.items = list[Codes](), list[Codes]()
         self.counts = list[Counts]()
-        self.first = np.empty(0)  # of each item: when it was first played
+        self.first, self.last = np.empty(0), np.empty(0)  # of each item: when it was played
         self.artists = Artists()
 
     def add(self, codes: tuple[Codes, ...], block: Block) -> None:
@@ -118,10 +125,16 @@ class _Rows:
         if self._columns.count is not None:
             self.counts.append(_narrow(block.values[:, 0]))
         if self._columns.time is not None:
-            self.first = grown(self.first, item, np.inf)
-            np.minimum.at(self.first, item, block.values[:, -1])
+            self._date(item, block)
         if artist:
             self.artists.add(item, artist[0])
+
+    def _date(self, item: Codes, block: Block) -> None:
+        """Note when items were played; a row of 0 plays says nothing."""
+        played = slice(None) if self._columns.count is None else block.values[:, 0] > 0
+        self.first, self.last = grown(self.first, item, np.inf), grown(self.last, item, -np.inf)
+        np.minimum.at(self.first, item[played], block.values[played, -1])
+        np.maximum.at(self.last, item[played], block.values[played, -1])
 
     def joined(self) -> tuple[Codes, Codes, Counts]:
         """Return users, items and counts of all rows, which are forgotten here."""

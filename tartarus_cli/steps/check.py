@@ -35,6 +35,7 @@ from tartarus_cli.errors import DataError, TartarusError, shown
 from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.progress import UNWATCHED, Progress, Task
+from tartarus_cli.steps.manifests import Present, check_manifests
 from tartarus_cli.steps.needs import Lack, check_request, concerned, missing
 from tartarus_cli.steps.preparation import check_scaler_fits, recipe_of
 from tartarus_cli.steps.sources import settle
@@ -223,6 +224,7 @@ class _Facts:
     checked: list[Checked] = field(default_factory=list)
     labels: int | None = None
     truth: csr_array | None = None
+    pairs: dict[str, int] = field(default_factory=dict)  # split → plays above 0
     patches: dict[Path, tuple[DataFile, PatchKind]] = field(default_factory=dict)
 
 
@@ -259,6 +261,11 @@ def _check_files(
         if file.kind in LISTENING:
             matrix = check_listening(file, counts.rows(file), counts.users(facts.checked), report)
             facts.truth = matrix if file.kind is Kind.TEST_MATRIX else facts.truth
+            if matrix is not None:
+                facts.pairs[LISTENING[file.kind]] = int(np.count_nonzero(matrix.data > 0))
+    users, classes = counts.users(facts.checked), facts.labels or counts.classes
+    present = Present(inventory, facts.sets, users, classes, facts.pairs, facts.checked)
+    check_manifests(one_each, present, report)
     return facts
 
 

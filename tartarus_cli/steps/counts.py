@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from tartarus_cli.data.arrays import open_csr
+from tartarus_cli.data.arrays import MOST_PLAYS, open_csr
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.targets import label_names
@@ -20,7 +20,6 @@ from tartarus_cli.workspace import DataFile, Inventory, Kind
 Source = Literal["plays", "labels"]
 SOURCES: tuple[Source, ...] = ("plays", "labels")
 MATRICES = {"train": Kind.TRAIN_MATRIX, "val": Kind.VAL_MATRIX, "test": Kind.TEST_MATRIX}
-MOST_PLAYS = 1e30  # more are no number of plays, and do not fit into single precision
 
 
 @dataclass(frozen=True)

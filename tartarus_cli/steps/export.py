@@ -23,6 +23,7 @@ from tartarus_cli.errors import DataError, FileError, RequestError, shown
 from tartarus_cli.models import Model, Store
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
+from tartarus_cli.steps.ranking import MEMORY
 from tartarus_cli.steps.recommender import ListOptions, Names, Recommender, open_recommender
 from tartarus_cli.workspace import SPLITS, Inventory, Kind, Workspace
 
@@ -49,6 +50,7 @@ class ExportRequest:
     layer: str | None = None  # of the embeddings
     split: str | None = None  # train, val, test or all; None: what is usual
     top: int | None = None  # items for each user; None: 10, in a run 1000
+    memory: int | None = None  # bytes for scores and factors; None: as in an evaluation
     force: bool = False  # write over what is there
 
 
@@ -152,7 +154,7 @@ def _check_place(asked: ExportRequest) -> None:
 
 
 _TAKES = {"layer": ("embeddings",), "split": ("predictions", "embeddings")}
-_TAKES |= {"top": ("rankings", "run")}
+_TAKES |= {"top": ("rankings", "run"), "memory": ("rankings", "run")}
 
 
 def _check_options(asked: ExportRequest) -> None:
@@ -341,7 +343,10 @@ def _of_users(
     workspace: Workspace, model: Model, asked: ExportRequest, progress: Progress
 ) -> Tables:
     judged = asked.what == "qrels"
-    recommender = open_recommender(workspace, model.name, truth=judged, progress=progress)
+    memory = MEMORY if asked.memory is None else asked.memory
+    recommender = open_recommender(
+        workspace, model.name, truth=judged, memory=memory, progress=progress
+    )
     if asked.what in TREC:
         for names in (recommender.users, recommender.items):
             _refuse_blanks(names, model)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from tartarus_cli.data.targets import Wanted
-from tartarus_cli.errors import FileError, RequestError, shown
-from tartarus_cli.files import digest, read_text
+from tartarus_cli.errors import RequestError, shown
+from tartarus_cli.files import digest
 from tartarus_cli.models import Store
 from tartarus_cli.steps.counts import Counts, Source
+from tartarus_cli.steps.kept import read_kept
 from tartarus_cli.workspace import DataFile, Inventory, Kind, Workspace, explain
 
 FACTORS = (Kind.TARGETS, Kind.USER_FACTORS, Kind.CLASS_FACTORS)
@@ -88,15 +89,9 @@ def read_manifest(path: Path) -> Manifest:
     FileError
         If the file is damaged.
     """
-    try:
-        return Manifest.model_validate_json(read_text(path))
-    except (ValidationError, RecursionError) as problem:
-        raise FileError(
-            path,
-            found=str(problem).splitlines()[0][:200],
-            expected="a manifest as 'tartarus factorize' writes it",
-            hint="Delete it, and factorize with --force.",
-        ) from None
+    expected = "a manifest as 'tartarus factorize' writes it"
+    hint = "Delete it, and factorize with --force."
+    return read_kept(path, Manifest, expected=expected, hint=hint)
 
 
 def made_before(

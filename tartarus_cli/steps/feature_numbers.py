@@ -25,28 +25,44 @@ from tartarus_cli.steps.feature_rows import (
 )
 
 DENSE_FROM = 0.1  # share of values other than zero among the train rows
+BLOCK_BYTES = 1 << 20  # of train rows whose mean and variance are taken at once
 
 
 @dataclass
 class Moments:
-    """Mean and variance of each column, of rows that come in blocks.
+    """Mean and variance of each column, of rows that come in parts.
 
-    Blocks are joined as in Chan, Golub, LeVeque: Updating Formulae and a Pairwise Algorithm for
-    Computing Sample Variances (1979).
+    They are taken of blocks of one length, however the parts are cut, so that what lies between
+    the rows in a table does not even show in the rounding. Blocks are joined as in Chan, Golub,
+    LeVeque: Updating Formulae and a Pairwise Algorithm for Computing Sample Variances (1979).
     """
 
     width: int
     rows: int = 0
     mean: NDArray[np.float64] = field(init=False)  # (width,)
     squares: NDArray[np.float64] = field(init=False)  # (width,) sums of squared deviations
+    _waiting: NDArray[np.float32] = field(init=False)  # (rows, width), less than a block
 
     def __post_init__(self) -> None:
         self.mean, self.squares = np.zeros(self.width), np.zeros(self.width)
+        self._waiting = np.empty((0, self.width), np.float32)
 
     def add(self, values: NDArray[np.float32]) -> None:
         """Count some rows, ``(rows, width)``."""
-        if not len(values):
-            return
+        waiting = np.ascontiguousarray(np.concatenate([self._waiting, values]))
+        size = max(1, BLOCK_BYTES // (4 * max(self.width, 1)))
+        whole = len(waiting) - len(waiting) % size
+        for start in range(0, whole, size):
+            self._join(waiting[start : start + size])
+        self._waiting = waiting[whole:].copy()
+
+    def end(self) -> None:
+        """Count the rows that still wait: no more will come."""
+        if len(self._waiting):
+            self._join(self._waiting)
+        self._waiting = self._waiting[:0]
+
+    def _join(self, values: NDArray[np.float32]) -> None:
         mean = values.mean(axis=0, dtype=np.float64)
         apart, total = mean - self.mean, self.rows + len(values)
         self.squares += ((values - mean) ** 2).sum(axis=0)
@@ -91,6 +107,8 @@ class _Survey:
             if self.scaled:
                 self.moments = self.moments or Moments(self.width)
                 self.moments.add(_dense(train))
+        if self.moments is not None:
+            self.moments.end()
 
     def _same_width(self, block: FeatureBlock) -> int:
         width = int(block.values.shape[1])

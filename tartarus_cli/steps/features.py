@@ -17,12 +17,13 @@ from tartarus_cli.data.feature_tables import (
     open_features,
     open_rows,
 )
+from tartarus_cli.data.ids import ids_digest
 from tartarus_cli.errors import RequestError, shown
 from tartarus_cli.files import digest, locked, remove_leftovers, replacing, same_bytes
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.feature_numbers import prepare_numbers, survey_numbers
-from tartarus_cli.steps.feature_rows import Form, Leniency, Prepared, Reader, Roll
+from tartarus_cli.steps.feature_rows import Form, Leniency, Prepared, Reader, Roll, Sets
 from tartarus_cli.steps.feature_tags import TagChoice, prepare_tags, survey_tags
 from tartarus_cli.steps.fitting import fitting
 from tartarus_cli.steps.settings import check_setting_name, misnamed
@@ -233,7 +234,7 @@ def _refuse_texts(inventory: Inventory, asked: FeaturesRequest) -> None:
 
 
 def _write(
-    workspace: Workspace, asked: FeaturesRequest, prepared: Prepared, sets: Mapping[str, Any]
+    workspace: Workspace, asked: FeaturesRequest, prepared: Prepared, sets: Sets
 ) -> tuple[list[Path], Sequence[str]]:
     """Write all files beside their places; then let each take its own, train last.
 
@@ -250,7 +251,7 @@ def _write(
         # what is entered last takes its place first
         beside = {split: stack.enter_context(replacing(path)) for split, path in places.items()}
         warnings = prepared.write(beside)
-        document = _origin(asked, prepared)
+        document = _origin(asked, prepared, sets)
         text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
         stack.enter_context(replacing(origin)).write_text(text, encoding="utf-8", newline="\n")
         _make_way(workspace.scan(), asked, {places[split]: beside[split] for split in places})
@@ -271,8 +272,10 @@ def _make_way(inventory: Inventory, asked: FeaturesRequest, new: Mapping[Path, P
         path.unlink()
 
 
-def _origin(asked: FeaturesRequest, prepared: Prepared) -> dict[str, Any]:
+def _origin(asked: FeaturesRequest, prepared: Prepared, sets: Sets) -> dict[str, Any]:
     """Tell how the setting came about, in what is kept beside it."""
     lists = {} if asked.ids is None else {"ids": asked.ids.name, "ids_digest": digest(asked.ids)}
     source = {"source": asked.source.name, "digest": digest(asked.source)}
-    return source | lists | {"form": prepared.form, "width": prepared.width} | {**prepared.origin}
+    items = {s: {"items": len(ids), "digest": ids_digest(ids)} for s, ids in sets.items()}
+    made = {"sets": items, "form": prepared.form, "width": prepared.width}
+    return source | lists | made | {**prepared.origin}

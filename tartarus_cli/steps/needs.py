@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tartarus_cli.baselines import Baseline
+from tartarus_cli.baselines import BASELINES, Baseline
 from tartarus_cli.data.checks.presence import is_classification, is_recommendation
 from tartarus_cli.data.dataset import check_settings, no_dataset, settle_patches, splits_of
 from tartarus_cli.data.features import open_matrix
@@ -26,7 +26,7 @@ from tartarus_cli.steps.sources import patch_source
 from tartarus_cli.workspace import DataFile, Inventory, Kind, patch_fields
 
 CUT = (Kind.PATCHES, Kind.SCALER)
-FED = (Kind.FEATURES, Kind.WORD_VECTORS)  # what a network is fed of a setting
+FED = (Kind.FEATURES, Kind.WORD_VECTORS, Kind.ORIGIN)  # what a setting is, for a network
 
 
 def check_request(inventory: Inventory, experiment: Experiment, settings: Sequence[str]) -> None:
@@ -43,6 +43,7 @@ def check_request(inventory: Inventory, experiment: Experiment, settings: Sequen
         raise no_dataset(inventory, dataset, known, "Name one with --dataset")
     if experiment.baseline is not None:
         _check_count(inventory, experiment, settings)
+        _check_truth(inventory, experiment)
     elif len(settings) != experiment.settings_needed:
         given = f"{len(settings)} ({', '.join(settings)})" if settings else "none"
         msg = f"{name} takes {_count(experiment.settings_needed)}, and was given {given}"
@@ -65,6 +66,22 @@ def _check_count(inventory: Inventory, experiment: Experiment, settings: Sequenc
     usage = " ".join([experiment.name, *["SETTING"] * fewest]) + ("…" if most is None else "")
     there = ", ".join(inventory.settings(experiment.dataset.name)) or "no settings"
     raise RequestError(msg, hint=f"tartarus run {usage}; {experiment.dataset.name} has {there}.")
+
+
+def _check_truth(inventory: Inventory, experiment: Experiment) -> None:
+    """Make sure that there is what a baseline sees that sees the truth."""
+    dataset, fact = experiment.dataset.name, experiment.targets.kind
+    fields = {"dataset": dataset, "fact": fact}
+    there = inventory.select(Kind.TARGETS, split="test", **fields)
+    trained = inventory.select(Kind.TARGETS, split="train", **fields)
+    if experiment.baseline is None or not experiment.baseline.sees_truth or there or not trained:
+        return
+    name, dim = experiment.network.name, trained[0].fields["dim"]
+    msg = f"{name} scores test items by their true {fact} factors, and {dataset} has none of them"
+    source = "plays" if fact == "als" else "plays or labels"
+    hint = f"'tartarus factorize {dataset} {fact} --dim {dim}' makes them of the test items' "
+    hint += f"{source}; or take another baseline: {_others(experiment.dataset.task)}."
+    raise RequestError(msg, hint=hint)
 
 
 def _check_kinds(inventory: Inventory, experiment: Experiment, settings: Sequence[str]) -> None:
@@ -232,9 +249,15 @@ def what_for(inventory: Inventory, dataset: str, baseline: Baseline) -> Table:
 
     A dataset with listeners is for recommendation; one with classes is multiclass where each
     train item has exactly one, and else multilabel.
+
+    Raises
+    ------
+    RequestError
+        If the baseline is not for it.
     """
     files = inventory.select(Kind.TARGETS, dataset=dataset, split="train")
     dims = {file.fields["fact"]: file.dim for file in files}
+    _check_purpose(inventory, dataset, baseline, {*dims})
     kind, task = baseline.kinds[0], baseline.tasks[-1]
     if is_recommendation(inventory, dataset) and "recommendation" in baseline.tasks:
         kind, task = "als" if "als" in dims or "pmi" not in dims else "pmi", "recommendation"
@@ -244,6 +267,34 @@ def what_for(inventory: Inventory, dataset: str, baseline: Baseline) -> Table:
         task = "multiclass" if one_class_each(inventory, dataset) else "multilabel"
     several = sum(file.fields["fact"] == kind for file in files) > 1
     return targets_for(kind, task, None if several else dims.get(kind))
+
+
+def _check_purpose(
+    inventory: Inventory, dataset: str, baseline: Baseline, facts: Collection[str]
+) -> None:
+    """Make sure that a baseline is for what a dataset is for, if its files tell."""
+    tasks = [*_tasks_of(inventory, dataset)]
+    name = next(each for each in BASELINES.names() if BASELINES.get(each) is baseline)
+    if tasks and not {*tasks} & {*baseline.tasks}:
+        msg = f"{name} is for {' and '.join(baseline.tasks)}, and {dataset} for {tasks[0]}"
+    elif tasks and facts and not {*facts} & {*baseline.kinds}:
+        msg = f"{name} reads {' or '.join(baseline.kinds)} factors, and {dataset} has none of them"
+    else:
+        return
+    raise RequestError(msg, hint=f"Baselines for {dataset} are {_others(tasks[0])}.")
+
+
+def _tasks_of(inventory: Inventory, dataset: str) -> Iterator[str]:
+    if is_recommendation(inventory, dataset):
+        yield "recommendation"
+    if is_classification(inventory, dataset):
+        yield "multiclass" if one_class_each(inventory, dataset) else "multilabel"
+
+
+def _others(task: str) -> str:
+    """Name the baselines for a task that see no truth."""
+    every = {name: BASELINES.get(name) for name in BASELINES.names()}
+    return ", ".join(n for n, each in every.items() if task in each.tasks and not each.sees_truth)
 
 
 def one_class_each(inventory: Inventory, dataset: str) -> bool:

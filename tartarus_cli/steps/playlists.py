@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tartarus_cli.data.tables.writing import writing_table
 from tartarus_cli.errors import DataError, RequestError
 from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.steps.ranking import MEMORY
 from tartarus_cli.steps.recommender import (
     ListOptions,
     Recommender,
@@ -77,6 +78,7 @@ def recommend(
     wish: Wish,
     options: ListOptions,
     *,
+    memory: int = MEMORY,
     progress: Progress = UNWATCHED,
 ) -> Playlist | Playlists:
     """Rank the test items for a user, the users for a test item, or the items for all users.
@@ -93,6 +95,8 @@ def recommend(
         A user or an item, by id, or nothing: then the lists of all users are written to a file.
     options
         How long the lists are, and what is in them.
+    memory
+        Bytes for scores and factors.
     progress
         Told of each block of users.
 
@@ -109,7 +113,9 @@ def recommend(
     if options.min_score is not None and not isfinite(options.min_score):
         msg = f"--min-score {options.min_score}: not a number to compare scores with"
         raise RequestError(msg, hint="For example --min-score 0.5, or leave it out.")
-    recommender = open_recommender(workspace, name, truth=options.known, progress=progress)
+    recommender = open_recommender(
+        workspace, name, truth=options.known, memory=memory, progress=progress
+    )
     if wish.user is not None:
         return _items_for(recommender, wish.user, options)
     if wish.item is not None:

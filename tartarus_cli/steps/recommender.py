@@ -19,7 +19,7 @@ from tartarus_cli.models import Store
 from tartarus_cli.progress import Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.predictions import Predictions, of_model
-from tartarus_cli.steps.ranking import MEMORY, Truth, read_truth, scorer_of
+from tartarus_cli.steps.ranking import Truth, read_truth, scorer_of
 from tartarus_cli.steps.scoring import Floats, Room, Scorer, in_blocks
 from tartarus_cli.workspace import Inventory, Kind, Workspace
 
@@ -240,7 +240,7 @@ def _apart(scores: Floats) -> Floats:
 
 
 def open_recommender(
-    workspace: Workspace, name: str | None, *, truth: bool, progress: Progress
+    workspace: Workspace, name: str | None, *, truth: bool, memory: int, progress: Progress
 ) -> Recommender:
     """Open what a model predicted for the test items, to recommend them.
 
@@ -252,6 +252,8 @@ def open_recommender(
         The model; the newest if None.
     truth
         Whether to read what the users have, too.
+    memory
+        Bytes for scores and factors; where equal to that of an evaluation, so are the scores.
     progress
         Told whether users have no ids.
 
@@ -274,7 +276,7 @@ def open_recommender(
     if not count:
         hint = f"Run 'tartarus check-data {dataset}'."
         raise FileError(factors.path, found="no rows", expected="one for each user", hint=hint)
-    room = Room(len(predictions.absent), MEMORY)
+    room = Room(len(predictions.absent), memory)
     path = inventory.require(Kind.ITEMS, split="test", dataset=dataset).path
     return Recommender(
         predictions=predictions,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -12,20 +12,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
-from tartarus_cli.data.filters import Pairs
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.splitting import Shares, by_group, by_item, by_label, by_time
-from tartarus_cli.data.tables.numbering import Ids
 from tartarus_cli.errors import DataError, FileError, RequestError, shown
-from tartarus_cli.files import digest
+from tartarus_cli.files import digest, read_text
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.split_columns import Names
-from tartarus_cli.steps.split_files import SplitFiles, check_place, others_of, write_split
+from tartarus_cli.steps.split_files import SplitFiles, check_place, write_split
 from tartarus_cli.steps.split_material import Filters, Material, Stage, filtered, gather
-from tartarus_cli.workspace import SPLITS, Workspace
+from tartarus_cli.steps.split_report import Leakage, SetSize, leakage_of, size_of, warn_of_leakage
+from tartarus_cli.workspace import SPLITS, Kind, Workspace
 
 
 class By(StrEnum):
@@ -66,32 +64,6 @@ class SplitRequest:
 
 
 @dataclass(frozen=True)
-class SetSize:
-    """One of the sets."""
-
-    items: int
-    users: int | None = None  # that have one of its items
-    pairs: int | None = None
-    plays: float | None = None
-    density: float | None = None  # pairs, of all items times all users
-    labels: int | None = None  # that one of its items has
-
-
-@dataclass(frozen=True)
-class Leakage:
-    """What ties the sets together, and what cannot be learnt from train."""
-
-    items_in_two_sets: int
-    artists_in_two_sets: int | None  # None: artists are not known
-    users_without_train_items: int | None
-    users_without_test_items: int | None
-    items_without_users: int | None
-    items_without_labels: int | None
-    labels_without_train_items: list[str] | None
-    labels_without_test_items: list[str] | None
-
-
-@dataclass(frozen=True)
 class Split:
     """What was made."""
 
@@ -108,7 +80,7 @@ class Split:
     leakage: Leakage
     version: str
     files: list[Path]
-    made_before: list[Path]  # other files of the dataset, whose rows may be of other items
+    set_aside: list[Path]  # where the files are that no longer fit
 
 
 def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNWATCHED) -> Split:
@@ -135,7 +107,8 @@ def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNW
         If nothing is left to divide.
     """
     _check(asked)
-    check_place(workspace, asked.dataset, force=asked.force)
+    again = not asked.force and _asked_before(workspace, asked)
+    check_place(workspace, asked.dataset, force=asked.force or again)
     lists = _lists(asked)
     listed = None if lists is None else [item for ids in lists.values() for item in ids]
     tables = {
@@ -155,9 +128,11 @@ def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNW
             for name, path in tables.items()
         ]
         made = _made(workspace, asked, material, sets, (read, stages))
-        write_split(SplitFiles(workspace, asked.dataset), material, sets, _manifest(made))
+        files = SplitFiles(workspace, asked.dataset)
+        away = write_split(files, material, sets, _manifest(made, asked), force=asked.force)
+        made = replace(made, set_aside=away)
         task.advance()
-    _warn(made, progress)
+    warn_of_leakage(made.leakage, progress)
     return made
 
 
@@ -175,6 +150,8 @@ def _check(asked: SplitRequest) -> None:
         "--by time needs --plays": way is By.TIME and not asked.plays,
         "--wide and --min-items-per-label need --labels": not asked.labels
         and (names.wide or asked.filters.items_per_label is not None),
+        "--label and --label-item need --labels": not asked.labels
+        and (names.label is not None or names.label_item is not None),
         "--wide and --label exclude each other": names.wide and names.label is not None,
         "--min-plays, --min-users, --min-items and --core need --plays": not asked.plays
         and asked.filters.of_plays,
@@ -237,10 +214,10 @@ def _divided(
 def _drawn(material: Material, asked: SplitRequest) -> NDArray[np.int8]:
     shares, seed, items = asked.shares, asked.seed, len(material.items)
     if shares.sizes(items)[0] < 1:
-        msg = f"{items:,} items are too few to be divided"
+        msg = f"there is too little to be divided: items {items:,}"
         raise DataError(msg, hint="Ask for fewer filters, or name a larger table.")
     if asked.way is By.ARTIST and material.artists is not None:
-        return by_group(material.artists.astype(str), shares, seed=seed)
+        return by_group(material.artists, shares, seed=seed)
     if asked.way is By.TIME and material.first is not None:
         return by_time(material.first, shares, seed=seed)
     if asked.way is By.LABEL and material.has is not None:
@@ -269,101 +246,35 @@ def _made(
         stages=before[1],
         users=None if pairs is None else pairs.users,
         labels=None if has is None else len(material.labels),
-        sets={name: _size(material, items) for name, items in sets.items()},
-        leakage=_leakage(material, sets),
+        sets={name: size_of(material, items) for name, items in sets.items()},
+        leakage=leakage_of(material, sets),
         version=version("tartarus-cli"),
         files=paths,
-        made_before=others_of(workspace, asked.dataset, paths),
+        set_aside=[],
     )
 
 
-def _size(material: Material, items: NDArray[np.int64]) -> SetSize:
-    pairs, has = material.pairs, material.has
-    labels = None if has is None else int(np.count_nonzero(_with_label(has, items)))
-    if pairs is None:
-        return SetSize(len(items), labels=labels)
-    within = pairs.where(_among(pairs, items))
-    plays = within.count.sum(dtype=np.float64).item()
-    return SetSize(
-        items=len(items),
-        users=int(np.count_nonzero(within.per_user)),
-        pairs=len(within.count),
-        plays=int(plays) if plays.is_integer() else plays,
-        density=len(within.count) / max(len(items) * pairs.users, 1),
-        labels=labels,
-    )
-
-
-def _among(pairs: Pairs, items: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each pair is of one of some items."""
-    wanted = np.zeros(pairs.items, np.bool_)
-    wanted[items] = True
-    return np.asarray(wanted[pairs.item])
-
-
-def _with_label(has: csr_array, items: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how many of some items have each label."""
-    return np.asarray(np.bincount(has[items].indices, minlength=has.shape[1]))
-
-
-def _leakage(material: Material, sets: Mapping[str, NDArray[np.int64]]) -> Leakage:
-    everyone = np.concatenate([*sets.values()])
-    pairs, has, artists = material.pairs, material.has, material.artists
-    users = {
-        name: None
-        if pairs is None
-        else int(np.count_nonzero(pairs.where(_among(pairs, sets[name])).per_user == 0))
-        for name in ("train", "test")
-    }
-    lacking = {
-        name: None
-        if has is None
-        else [material.labels[n] for n in np.flatnonzero(_with_label(has, sets[name]) == 0)]
-        for name in ("train", "test")
-    }
-    return Leakage(
-        items_in_two_sets=len(everyone) - len(np.unique(everyone)),
-        artists_in_two_sets=None if artists is None else _shared(artists, sets),
-        users_without_train_items=users["train"],
-        users_without_test_items=users["test"],
-        items_without_users=None if pairs is None else int((pairs.per_item[everyone] == 0).sum()),
-        items_without_labels=None if has is None else int((np.diff(has.indptr) == 0).sum()),
-        labels_without_train_items=lacking["train"],
-        labels_without_test_items=lacking["test"],
-    )
-
-
-def _shared(artists: Ids, sets: Mapping[str, NDArray[np.int64]]) -> int:
-    """Return how many artists have items in two sets; those that nobody named do not count."""
-    found = Counter(artist for items in sets.values() for artist in {*artists[items].tolist()})
-    return sum(count > 1 for artist, count in found.items() if artist)
-
-
-def _manifest(made: Split) -> dict[str, Any]:
+def _manifest(made: Split, asked: SplitRequest) -> dict[str, Any]:
     """Return what is kept with the dataset."""
-    kept = asdict(made)
+    kept = asdict(made) | {"asked": _kept(asked)}
     kept["files"] = [path.name for path in made.files]
-    del kept["made_before"]
+    del kept["set_aside"]
     return kept
 
 
-def _warn(made: Split, progress: Progress) -> None:
-    leakage = made.leakage
-    told = {
-        "users have no train item: their factors say nothing": leakage.users_without_train_items,
-        "users have no test item: they count as 0 in the mean": leakage.users_without_test_items,
-        "listed items have no user": leakage.items_without_users,
-        "listed items have no label": leakage.items_without_labels,
-        "labels have no train item: they cannot be learnt": leakage.labels_without_train_items,
-        "labels have no test item: nothing is told of them": leakage.labels_without_test_items,
-        "artists have items in two sets (--by artist keeps each in one)": (
-            leakage.artists_in_two_sets
-        ),
-        "other files of the dataset were there before: their rows may be of other items": (
-            made.made_before
-        ),
-    }
-    for what, found in told.items():
-        count = len(found) if isinstance(found, list) else found
-        if count:
-            progress.warn(f"{count:,} {what}")
+def _kept(asked: SplitRequest) -> Any:
+    """Return what was asked for, as it is kept."""
+    options = asdict(asked)
+    options["names"]["needed"] = sorted(asked.names.needed)
+    del options["force"], options["dataset"]
+    return json.loads(json.dumps(options, default=str))
+
+
+def _asked_before(workspace: Workspace, asked: SplitRequest) -> bool:
+    """Whether the dataset that is there was asked for in the same words."""
+    path = workspace.place(Kind.SPLIT, dataset=asked.dataset)
+    try:
+        kept = json.loads(read_text(path)) if path.is_file() else None
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(kept, dict) and kept.get("asked") == _kept(asked)

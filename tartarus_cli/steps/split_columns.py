@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from shlex import quote
 from typing import TypeVar
 
 from tartarus_cli.data.labels import LabelColumns
@@ -29,6 +30,7 @@ class Names:
     time: str | None = None
     artist: str | None = None
     label: str | None = None
+    label_item: str | None = None  # the column of items in the table of labels
     wide: bool = False  # one column a label
     header: bool = True  # whether the first line names the columns
     needed: frozenset[str] = frozenset()  # of artist and time
@@ -76,11 +78,18 @@ class Names:
         return _distinct(
             table,
             LabelColumns(
-                item=_required(table, "item", self.item, ITEM),
+                item=self._label_item(table, alone=alone),
                 label=None if self.wide else _required(table, "label", self.label, LABEL),
                 artist=self._if_needed(table, "artist", self.artist, ARTIST) if alone else None,
             ),
         )
+
+    def _label_item(self, table: Table, *, alone: bool) -> str:
+        """Return the column of items of a table of labels: beside plays, it may be another."""
+        if self.label_item is not None:
+            return _required(table, "label-item", self.label_item, ITEM)
+        named = self.item if alone or self.item in table.names else None
+        return _required(table, "item" if alone else "label-item", named, ITEM)
 
     def _if_needed(
         self, table: Table, role: str, named: str | None, known: Sequence[str]
@@ -94,7 +103,9 @@ def _required(table: Table, role: str, named: str | None, known: Sequence[str]) 
     found = _optional(table, role, named, known)
     if found is None:
         msg = f"{shown(table.path)}: no column is called as that of the {role}"
-        hint = f"Say which it is: --{role} NAME. There are {', '.join(table.names)}."
+        hint = f"Say which it is: --{role} NAME. There are {', '.join(table.names[:20])}."
+        if table.noun == "line":
+            hint += " If the first line holds no names: --no-header."
         raise RequestError(msg, hint=hint)
     return found
 
@@ -124,10 +135,21 @@ def _distinct(table: Table, columns: Columns) -> Columns:
 
 
 def told_columns(table: Table, columns: PlayColumns | LabelColumns) -> str:
-    """Say which column holds what, so that a wrong guess is seen."""
+    """Say which column holds what, so that a wrong guess is seen, and what could be known too."""
     of = ", ".join(f"{role} from {name!r}" for role, name in vars(columns).items() if name)
     one = isinstance(columns, PlayColumns) and columns.count is None
     wide = isinstance(columns, LabelColumns) and columns.label is None
     rest = "; no column of counts: each row is one play" if one else ""
     rest += "; every other column is a label" if wide else ""
+    unread = [name for name in table.names if name not in vars(columns).values()]
+    if unread and not wide:
+        rest += f"; not read: {', '.join(map(repr, unread[:5]))}" + ", …" * (len(unread) > 5)
     return f"{shown(table.path)}: {of}{rest}"
+
+
+def told_artists(table: Table, columns: PlayColumns | LabelColumns) -> str | None:
+    """Say how to learn of artists in two sets, where a column that nobody asked for has them."""
+    names = [name for name in table.names if _bare(name) in ARTIST and name != columns.item]
+    if not names or columns.artist is not None:
+        return None
+    return f"--artist {quote(names[0])} counts artists in two sets, --by artist keeps each in one"

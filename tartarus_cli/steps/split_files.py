@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.filters import Pairs
 from tartarus_cli.errors import RequestError, shown
-from tartarus_cli.files import locked, remove_leftovers, replacing
+from tartarus_cli.files import locked, remove_leftovers, replacing, same_bytes
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.split_material import Material
 from tartarus_cli.workspace import DataFile, Kind, Workspace, explain
@@ -40,13 +41,17 @@ class SplitFiles:
         """Return the place of one file."""
         return self.workspace.place(kind, dataset=self.dataset, **fields)
 
+    def ids(self, split: str) -> Path:
+        """Return the place of the ids of one set."""
+        return self.place(Kind.ITEMS, split=split)
+
     def classes(self, split: str, count: int) -> Path:
         """Return the place of the classes of one set."""
         return self.place(Kind.TARGETS, split=split, fact="class", dim=str(count))
 
     def all(self, sets: Sequence[str], *, plays: bool, labels: Sequence[str]) -> list[Path]:
-        """List what is written, the manifest last."""
-        files = [self.place(Kind.ITEMS, split=name) for name in sets]
+        """List what is written, the ids of train items first."""
+        files = [self.ids(name) for name in sets]
         if plays:
             files += [self.place(Kind.USERS), *(self.place(MATRICES[name]) for name in sets)]
         if labels:
@@ -81,64 +86,88 @@ def check_place(workspace: Workspace, dataset: str, *, force: bool) -> None:
             raise RequestError(msg, hint="Move it away, or choose another name.")
 
 
-def others_of(workspace: Workspace, dataset: str, written: Sequence[Path]) -> list[Path]:
-    """List the files of a dataset that a split does not write, but whose rows it decides on."""
-    return [
-        file.path
-        for file in _files(workspace, dataset)
-        if file.path not in written and not _is_ours(file)
-    ]
-
-
 def write_split(
-    files: SplitFiles, material: Material, sets: Sets, manifest: dict[str, Any]
-) -> None:
-    """Write everything, then let all files take their places, the manifest last.
+    files: SplitFiles, material: Material, sets: Sets, manifest: dict[str, Any], *, force: bool
+) -> list[Path]:
+    """Write everything, then let all files take their places, the ids of train items last.
 
-    What an older split left, and this one does not write, is deleted.
+    Where a set has other items than before, nothing that was there fits any longer: not the factors
+    and not the features, whose rows follow the ids. It is set aside, and nothing is deleted.
+
+    Returns
+    -------
+    Where the files that were set aside are now.
     """
     place = files.place(Kind.SPLIT)
     written = files.all(tuple(sets), plays=material.pairs is not None, labels=material.labels)
     with locked(place.with_name(f".making_{place.name}.lock")), between_steps() as check:
         remove_leftovers(place.parent, {path.name for path in written})
         with ExitStack() as stack:  # the first that is entered takes its place last
-            text = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
-            stack.enter_context(replacing(place)).write_text(text, "utf-8", newline="\n")
+            beside = {path: stack.enter_context(replacing(path)) for path in written}
+            text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+            beside[place].write_text(text, "utf-8", newline="\n")
             for name, items in sets.items():
                 check()
-                ids = stack.enter_context(replacing(files.place(Kind.ITEMS, split=name)))
-                _write_lines(ids, material.items[items])
-                _write_set(stack, files, material, name, items)
+                _write_set(files, beside, material, name, items)
             if material.pairs is not None:
-                users = stack.enter_context(replacing(files.place(Kind.USERS)))
-                _write_lines(users, material.users)
+                _write_lines(beside[files.place(Kind.USERS)], material.users)
             if material.labels:
-                labels = stack.enter_context(replacing(files.place(Kind.LABELS)))
-                _write_lines(labels, material.labels)
+                _write_lines(beside[files.place(Kind.LABELS)], material.labels)
             check()
-            place.unlink(missing_ok=True)
-        for file in _files(files.workspace, files.dataset):
-            if _is_ours(file) and file.path not in written:
-                file.path.unlink()
+            if _is_there(beside, place):
+                return []
+            check_place(files.workspace, files.dataset, force=force)
+            return _make_way(files, beside, tuple(sets))
+
+
+def _is_there(beside: Mapping[Path, Path], manifest: Path) -> bool:
+    """Whether the same files are in their places already."""
+    others = {path: new for path, new in beside.items() if path != manifest}
+    return all(path.is_file() and same_bytes(path, new) for path, new in others.items())
+
+
+def _make_way(files: SplitFiles, beside: Mapping[Path, Path], sets: Sequence[str]) -> list[Path]:
+    """Set aside what does not fit the new sets; without train ids, no half of it is a dataset."""
+    there = _files(files.workspace, files.dataset)
+    ids = {files.ids(name): beside[files.ids(name)] for name in sets}
+    old = {file.path for file in there if file.kind is Kind.ITEMS}
+    if old == {*ids} and all(same_bytes(path, new) for path, new in ids.items()):
+        there = [file for file in there if _is_ours(file) and file.path not in beside]
+    train = files.ids("train")
+    moved = _set_aside(files, sorted((file.path for file in there), key=lambda each: each != train))
+    train.unlink(missing_ok=True)
+    return moved
+
+
+def _set_aside(files: SplitFiles, paths: Sequence[Path]) -> list[Path]:
+    if not paths:
+        return []
+    numbered = (files.workspace.set_aside(files.dataset, number) for number in count(1))
+    folder = next(folder for folder in numbered if not folder.exists())
+    moved = [folder / path.relative_to(files.workspace.data) for path in paths]
+    for path, away in zip(paths, moved, strict=True):
+        away.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(away)
+    return moved
 
 
 def _write_set(
-    stack: ExitStack,
     files: SplitFiles,
+    beside: Mapping[Path, Path],
     material: Material,
     name: str,
     items: NDArray[np.int64],
 ) -> None:
     from scipy.sparse import save_npz
 
+    _write_lines(beside[files.ids(name)], material.items[items])
     if material.pairs is not None:
-        beside = stack.enter_context(replacing(files.place(MATRICES[name])))
         matrix = _matrix(material.pairs, items)
-        with beside.open("wb") as file:  # a name would get another ending
+        with beside[files.place(MATRICES[name])].open("wb") as file:  # a name gets another ending
             save_npz(file, matrix, compressed=False)
     if material.has is not None and material.labels:
-        beside = stack.enter_context(replacing(files.classes(name, len(material.labels))))
-        _write_classes(beside, csr_array(material.has[items]))
+        place = files.classes(name, len(material.labels))
+        _write_classes(beside[place], csr_array(material.has[items]))
 
 
 def _matrix(pairs: Pairs, items: NDArray[np.int64]) -> csr_array:

@@ -15,10 +15,10 @@ from tartarus_cli.data.filters import Pairs, Size, core, least_items, least_play
 from tartarus_cli.data.labels import LabelColumns, Labels, read_labels
 from tartarus_cli.data.plays import PlayColumns, Plays, read_plays
 from tartarus_cli.data.tables.numbering import Codes, Ids, places_of
-from tartarus_cli.data.tables.reading import open_table
-from tartarus_cli.errors import DataError
+from tartarus_cli.data.tables.reading import Table, ending, open_table
+from tartarus_cli.errors import DataError, shown
 from tartarus_cli.progress import Progress
-from tartarus_cli.steps.split_columns import Names, told_columns
+from tartarus_cli.steps.split_columns import Names, told_artists, told_columns
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ class Material:
     pairs: Pairs | None
     labels: list[str]
     has: csr_array | None  # (items, labels)
-    first: NDArray[np.float64] | None = None
+    first: NDArray[np.float64] | None = None  # of each item: when it was first played
+    last: NDArray[np.float64] | None = None  # and last
     artists: Ids | None = None  # "" where unknown
 
     def places(self, ids: Sequence[str]) -> NDArray[np.int64]:
@@ -95,6 +96,7 @@ class Material:
             pairs=pairs,
             has=None if self.has is None else csr_array(self.has[np.flatnonzero(kept)]),
             first=None if self.first is None else self.first[kept],
+            last=None if self.last is None else self.last[kept],
             artists=None if self.artists is None else self.artists[kept],
         )
 
@@ -128,27 +130,63 @@ def gather(
     DataError
         If no item is left.
     """
+    tables = {n: open_table(p, header=names.header) for n, p in _named(plays, labels).items()}
     columns: dict[str, PlayColumns | LabelColumns] = {}
-    opened = {n: open_table(p, header=names.header) for n, p in _named(plays, labels).items()}
-    if "plays" in opened:
-        columns["plays"] = play_columns = names.of_plays(opened["plays"])
-    if "labels" in opened:
-        alone = plays is None
-        columns["labels"] = label_columns = names.of_labels(opened["labels"], alone=alone)
+    if "plays" in tables:
+        columns["plays"] = names.of_plays(tables["plays"])
+    if "labels" in tables:
+        columns["labels"] = names.of_labels(tables["labels"], alone=plays is None)
     for name, chosen in columns.items():
-        progress.say(told_columns(opened[name], chosen))
-    played, labelled, stages = None, None, []
-    if "plays" in opened:
-        played = read_plays(opened["plays"], play_columns, progress=progress)
-        stages.append(_all_of(played, None).stage(f"{played.rows:,} rows of plays"))
-    if "labels" in opened:
-        labelled = read_labels(opened["labels"], label_columns, progress=progress)
-        stages.append(_all_of(None, labelled).stage(f"{labelled.rows:,} rows of labels"))
+        _tell(tables[name], chosen, progress, artists=name == "plays" or plays is None)
+    played, labelled = None, None
+    for name, chosen in columns.items():
+        if isinstance(chosen, PlayColumns):
+            played = read_plays(tables[name], chosen, progress=progress)
+            _warn_of_quotes(tables[name], (played.users, played.items), progress)
+        else:
+            labelled = read_labels(tables[name], chosen, progress=progress)
+            _warn_of_quotes(tables[name], (labelled.items, labelled.names), progress)
     material = _joined(played, labelled, listed)
+    return Gathered(material, _stages(played, labelled, listed, material), columns)
+
+
+def _tell(
+    table: Table, columns: PlayColumns | LabelColumns, progress: Progress, *, artists: bool
+) -> None:
+    progress.say(told_columns(table, columns))
+    told = told_artists(table, columns) if artists else None
+    if told:
+        progress.say(told)
+
+
+def _stages(
+    played: Plays | None,
+    labelled: Labels | None,
+    listed: Sequence[str] | None,
+    material: Material,
+) -> list[Stage]:
+    """Count what was read, and what of it the dataset is of."""
+    stages = []
+    if played is not None:
+        stages.append(_all_of(played, None).stage(f"{played.rows:,} rows of plays"))
+    if labelled is not None:
+        unlabelled = f", {labelled.unlabelled:,} items without a label" * (labelled.unlabelled > 0)
+        after = f"{labelled.rows:,} rows of labels{unlabelled}"
+        stages.append(_all_of(None, labelled).stage(after))
     if listed is not None or len(stages) == 2:
         both = "items with plays and labels" if listed is None else "listed items"
         stages.append(material.stage(both))
-    return Gathered(material, stages, columns)
+    return stages
+
+
+def _warn_of_quotes(table: Table, names: Sequence[Ids | list[str]], progress: Progress) -> None:
+    """Warn of quotes in a TSV that were meant as in a CSV."""
+    if ending(table.path) not in (".tsv", ".tab"):
+        return
+    quoted = [name for ids in names for name in ids if name[:1] == '"' == name[-1] and '""' in name]
+    if quoted:
+        told = f"ids of {shown(table.path)} that look quoted, such as {quoted[0]}: {len(quoted):,}"
+        progress.warn(f"{told} (in a TSV quotes are letters; write the table as CSV otherwise)")
 
 
 def _named(plays: Path | None, labels: Path | None) -> dict[str, Path]:
@@ -169,8 +207,10 @@ def _joined(
     if played is not None:
         alone = _all_of(played, None)
         made = replace(made, users=alone.users, pairs=_onto(played, items))
-        if played.first is not None:
-            made = replace(made, first=_spread(played.first, played.items, items, np.inf))
+        if played.first is not None and played.last is not None:
+            first = _spread(played.first, played.items, items, np.inf)
+            last = _spread(played.last, played.items, items, -np.inf)
+            made = replace(made, first=first, last=last)
     if labelled is not None:
         has = _labels_onto(labelled, items)
         made = replace(made, labels=labelled.names, has=has)
@@ -189,12 +229,13 @@ def _all_of(played: Plays | None, labelled: Labels | None) -> Material:
         pairs = Pairs(
             played.user, played.item, played.count, users=len(played.users), items=len(played.items)
         )
-        return Material(played.items, played.users, pairs, [], None, played.first, played.artists)
+        times = (played.first, played.last)
+        return Material(played.items, played.users, pairs, [], None, *times, played.artists)
     if labelled is None:
         msg = "neither plays nor labels"
         raise ValueError(msg)
     return Material(
-        labelled.items, nobody, None, labelled.names, labelled.has, None, labelled.artists
+        labelled.items, nobody, None, labelled.names, labelled.has, artists=labelled.artists
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.console import document, out, plain, table, unbroken
 
@@ -15,15 +16,17 @@ if TYPE_CHECKING:
 def split_made(workspace: Workspace, made: Split, *, json: bool) -> None:
     """Say what was left out, how large the sets are, and what comes next."""
     files = [workspace.within(path) for path in made.files]
-    before = [workspace.within(path) for path in made.made_before]
+    away = [workspace.within(path) for path in made.set_aside]
     if json:
-        document(asdict(made) | {"files": files, "made_before": before})
+        document(asdict(made) | {"files": files, "set_aside": away})
         return
     console = out()
     _show_stages(made)
     _show_sets(made)
     for file in files:
         console.print(f"  {plain(file)}", soft_wrap=True)
+    for file in away:
+        console.print(f"  set aside: {plain(file)}", soft_wrap=True)
     items = sum(size.items for size in made.sets.values())
     have = [
         f"{count:,} {what}"
@@ -41,24 +44,28 @@ def split_made(workspace: Workspace, made: Split, *, json: bool) -> None:
 
 
 def _show_stages(made: Split) -> None:
-    columns = ("items", "users", "pairs", "plays", "labels")
-    shown = table("left after", *(f">{name}" for name in columns))
-    for stage in made.stages:
-        shown.add_row(plain(stage.after), *(_number(getattr(stage, name)) for name in columns))
-    unbroken(shown)
+    rows = {stage.after: asdict(stage) for stage in made.stages}
+    _show("left after", rows, ("items", "users", "pairs", "plays", "labels"))
 
 
 def _show_sets(made: Split) -> None:
-    columns = ("items", "users", "pairs", "plays", "labels")
-    shown = table("set", *(f">{name}" for name in columns), ">density")
-    for name, size in made.sets.items():
-        density = "" if size.density is None else f"{size.density:.3%}"
-        shown.add_row(name, *(_number(getattr(size, each)) for each in columns), density)
+    rows = {name: asdict(size) for name, size in made.sets.items()}
+    for row in rows.values():
+        row["density"] = None if row["density"] is None else f"{row['density']:.3%}"
+    _show("set", rows, ("items", "users", "pairs", "plays", "labels", "density"))
+
+
+def _show(heading: str, rows: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Show a table, without the columns of which nothing is known."""
+    known = [name for name in columns if any(row.get(name) is not None for row in rows.values())]
+    shown = table(heading, *(f">{name}" for name in known))
+    for label, row in rows.items():
+        shown.add_row(plain(label), *(_number(row[name]) for name in known))
     unbroken(shown)
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,}"
+def _number(value: float | str | None) -> str:
+    return "" if value is None else value if isinstance(value, str) else f"{value:,}"
 
 
 def _next(made: Split) -> str:

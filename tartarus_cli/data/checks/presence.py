@@ -91,7 +91,7 @@ def _check_sets(inventory: Inventory, dataset: str, report: Report) -> None:
         if split not in splits:
             why = f"List the {split} items, one id a line, in the order of the matrices' rows."
             _missing(inventory, report, why, Kind.ITEMS, split=split, dataset=dataset)
-    late = [f for f in inventory.files if f.dataset == dataset and f.split == "val"]
+    late = [f for f in inventory.files if f.dataset == dataset and _is_val(f)]
     if "val" not in splits:
         for file in late:
             report.warn(
@@ -107,6 +107,10 @@ def _check_sets(inventory: Inventory, dataset: str, report: Report) -> None:
             expected=f"item_factors_val_…_{dataset}.npy",
             hint="The tail of train is held out instead.",
         )
+
+
+def _is_val(file: DataFile) -> bool:
+    return file.split == "val" or file.kind is Kind.VAL_MATRIX
 
 
 def _check_recommendation(inventory: Inventory, dataset: str, report: Report) -> None:

@@ -13,7 +13,7 @@ LISTENING = {Kind.TRAIN_MATRIX: "train", Kind.VAL_MATRIX: "val", Kind.TEST_MATRI
 def check_listening(
     file: DataFile, items: int | None, users: int | None, report: Report
 ) -> csr_array | None:
-    """Check a sparse matrix of items by users: the truth, or the train plays.
+    """Check a sparse matrix of items by users: the truth, or the train or val plays.
 
     Parameters
     ----------
@@ -58,6 +58,14 @@ def _check_plays(file: DataFile, matrix: csr_array, report: Report) -> None:
             f"{np.count_nonzero(~np.isfinite(matrix.data)):,} values are NaN or infinite",
             expected="numbers of plays",
             hint="Leave these entries out.",
+        )
+    negative = int(np.count_nonzero(matrix.data < 0))
+    if negative:
+        report.warn(
+            file.path,
+            f"{negative:,} values are below 0",
+            expected="numbers of plays",
+            hint="They count as no play, and factorize refuses them: leave these entries out.",
         )
     positive = matrix.data > 0
     if not positive.any():

@@ -33,10 +33,13 @@ from tartarus_cli.files import readable
 if TYPE_CHECKING:
     import polars as pl
 
+    from tartarus_cli.data.tables.quoting import Rows
+
 BLOCK_BYTES = 4 << 20  # of text that is read at once
 LONGEST = 64 << 20  # bytes of a row
 BOM = b"\xef\xbb\xbf"
 GZ = ".gz"
+TRUTH = {"true": 1.0, "false": 0.0}
 
 
 class _Readable(Protocol):
@@ -58,6 +61,7 @@ class _Piece:
     line: int  # number of its first line
     ends: int  # of lines
     done: int  # bytes of the file that were read for it
+    quoted: Rows | None = None  # what quotes in it make of it
 
     @property
     def head(self) -> bytes:
@@ -68,7 +72,8 @@ class _Piece:
     def after(self, start: bytes) -> _Piece:
         """Return what follows its first bytes."""
         ends = start.count(b"\n")
-        return _Piece(self.text[len(start) :], self.line + ends, self.ends - ends, self.done)
+        text, line = self.text[len(start) :], self.line + ends
+        return _Piece(text, line, self.ends - ends, self.done, self.quoted)
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,10 @@ class Delimited:
             self._refuse(f"a single column, {row[0][:60]!r}", "two or more", hint)
         return tuple(row if self.header else map(str, range(1, 1 + len(row))))
 
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {name: place for place, name in enumerate(self.names)}
+
     def blocks(self, columns: Columns) -> Iterator[Block]:
         """Read all rows, some at a time.
 
@@ -132,7 +141,9 @@ class Delimited:
         text = piece.text.replace(b"\r\n", b"\n") if b"\r" in piece.text else piece.text
         if text[:1] in (b"", b"\n") or b"\r" in text:
             return None
-        frame = self._frame(text, columns)
+        if piece.quoted is not None and piece.quoted.fields != len(self.names):
+            return None
+        frame = self._frame(text, columns, quoted=piece.quoted is not None)
         if frame is None or len(frame) != piece.ends + (text[-1:] != b"\n"):
             return None
         numbers = [frame[name].to_numpy() for name in columns.numbers]
@@ -143,15 +154,12 @@ class Delimited:
             return None
         return Block(texts, values, piece.line + np.arange(len(frame)), piece.done)
 
-    def _frame(self, text: bytes, columns: Columns) -> pl.DataFrame | None:
+    def _frame(self, text: bytes, columns: Columns, *, quoted: bool) -> pl.DataFrame | None:
         """Read the columns that matter; None if not every line is a row of as many fields."""
         import polars as pl
 
-        quoted = self._quote is not None and self._quote in text
-        if quoted and not self._is_regular(text):
-            return None
         kinds = dict.fromkeys(columns.numbers, pl.Float64)
-        at = {name: f"column_{n}" for n, name in enumerate(self.names, 1)}
+        at = {name: f"column_{n + 1}" for name, n in self._places.items()}
         wanted = [*columns.texts, *columns.numbers, *columns.times]
         try:
             frame = pl.read_csv(
@@ -168,13 +176,6 @@ class Delimited:
         whole = quoted or separators == (len(self.names) - 1) * len(frame)
         return frame.select(pl.col(at[name]).alias(name) for name in wanted) if whole else None
 
-    def _is_regular(self, text: bytes) -> bool:
-        """Whether each line is a row of as many fields as columns, whose quotes are closed."""
-        sep = re.escape(self.separator.encode())
-        field = rb'(?:"(?:[^"\n]++|"")*+"|[^"' + sep + rb"\n]*+)"
-        row = field + rb"(?:" + sep + field + rb"){%d}" % (len(self.names) - 1)
-        return re.fullmatch(rb"(?:" + row + rb"\n)*+(?:" + row + rb")?", text) is not None
-
     def _exact(self, piece: _Piece, columns: Columns, clocks: Mapping[str, Clock]) -> Block:
         """Read rows one by one; raise an error at what is not as it should be."""
         import polars as pl
@@ -183,7 +184,7 @@ class Delimited:
         lines = np.array([self._whole(line, row) for line, row in rows], np.int64)
 
         def read(name: str, fits: Callable[[str], object], wrong: Wrong) -> pl.Series:
-            at = self.names.index(name)
+            at = self._places[name]
             cells = pl.Series(name, [row[at] for _, row in rows], pl.String)
             self._require([bool(fits(cell)) for cell in cells], cells, lines, wrong)
             return cells
@@ -192,7 +193,7 @@ class Delimited:
         refuse = partial(no_number, leave_out=columns.leave_out)
         numbers = [read(name, _is_number, refuse) for name in columns.numbers]
         times = [read(name, str.strip, no_time) for name in columns.times]
-        values = [each.cast(pl.Float64).to_numpy() for each in numbers]
+        values = [np.array([*map(_number, each)], np.float64) for each in numbers]
         for each in times:
             values.append(clocks[each.name].read(each))
             self._require(np.isfinite(values[-1]).tolist(), each, lines, no_time)
@@ -245,8 +246,8 @@ class Delimited:
         with self._opened() as (file, raw):
             while more := file.read(BLOCK_BYTES):
                 held = (rest + more).removeprefix(BOM) if line == 1 else rest + more
-                quoted = self._quote is not None and self._quote in held
-                cut = _last_row(held, self.separator.encode()) if quoted else held.rfind(b"\n") + 1
+                quoted = self._quoted_rows(held)
+                cut = held.rfind(b"\n") + 1 if quoted is None else quoted.end
                 if len(held) - cut > LONGEST:
                     found = f"a row of more than {LONGEST >> 20} MiB in line {line}"
                     hint = "Look for a quote there that is never closed."
@@ -255,10 +256,17 @@ class Delimited:
                 if cut:
                     text = held[:cut]
                     ends = _count(text, "\n")
-                    yield _Piece(text, line, ends, raw.tell() - read)
+                    yield _Piece(text, line, ends, raw.tell() - read, quoted)
                     line, read = line + ends, raw.tell()
         if rest:
-            yield _Piece(rest, line, _count(rest, "\n"), 0)
+            yield _Piece(rest, line, _count(rest, "\n"), 0, self._quoted_rows(rest + b"\n"))
+
+    def _quoted_rows(self, text: bytes) -> Rows | None:
+        if self._quote is None or self._quote not in text:
+            return None
+        from tartarus_cli.data.tables.quoting import find_rows
+
+        return find_rows(text)
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[_Readable, IO[bytes]]]:
@@ -280,14 +288,6 @@ class Delimited:
         raise FileError(self.path, found=found, expected=expected, hint=hint) from None
 
 
-def _last_row(text: bytes, separator: bytes) -> int:
-    """Return where the last whole row ends; a line feed between quotes ends none."""
-    sep = re.escape(separator)
-    field = rb'(?:"(?:[^"]++|"")*+"|(?!"))[^' + sep + rb"\n]*+"
-    rows = re.match(rb"(?:(?:" + field + sep + rb")*+" + field + rb"\n)*+", text)
-    return rows.end() if rows else 0
-
-
 def _count(text: bytes, letter: str) -> int:
     return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord(letter)))
 
@@ -297,8 +297,15 @@ def _side_by_side(values: Sequence[NDArray[np.float64]], rows: int) -> NDArray[n
 
 
 def _is_number(cell: str) -> bool:
-    """Whether a cell is a number that is neither infinite nor NaN."""
+    return _number(cell) is not None
+
+
+def _number(cell: str) -> float | None:
+    """Return a number that is neither infinite nor NaN; True and False are 1 and 0."""
+    if cell.lower() in TRUTH:
+        return TRUTH[cell.lower()]
     try:
-        return "_" not in cell and math.isfinite(float(cell))
+        number = float(cell) if "_" not in cell else math.nan
     except ValueError:
-        return False
+        return None
+    return number if math.isfinite(number) else None

@@ -41,7 +41,7 @@ def places_of(names: Sequence[str] | Ids, ids: Ids) -> Codes:
 def grown(values: NDArray[Values], numbers: Codes, otherwise: float) -> NDArray[Values]:
     """Make an array long enough for all numbers to be places in it."""
     more = int(numbers.max(initial=-1)) + 1 - len(values)
-    return np.append(values, np.full(max(more, 0), otherwise, values.dtype))
+    return np.append(values, np.full(max(more, 0), otherwise, values.dtype)) if more > 0 else values
 
 
 @dataclass(frozen=True)

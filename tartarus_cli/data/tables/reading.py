@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -116,7 +117,8 @@ def require_column(table: Table, name: str, hint: str = "") -> None:
 
 
 def _check_names(table: Table) -> None:
-    twice = next((name for name in table.names if table.names.count(name) > 1), None)
+    counts = Counter(table.names)
+    twice = next((name for name, count in counts.items() if count > 1), None)
     if twice is not None:
         found = f"two columns called {twice!r}"
         hint = "The first line has to name the columns, each in its own way."

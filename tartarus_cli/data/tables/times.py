@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import polars as pl
 
-FORMS = (  # of ISO 8601
+FORMS = (  # of ISO 8601, with a T or a blank between date and time
     "%Y-%m-%d",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M:%S%.fZ",
-    "%Y-%m-%dT%H:%M:%S%.f%:z",
+    *(
+        f"%Y-%m-%d{between}{time}"
+        for between in "T "
+        for time in ("%H:%M", "%H:%M:%S%.f", "%H:%M:%S%.fZ", "%H:%M:%S%.f%:z")
+    ),
 )
 NUMBERS = "numbers"
 
