@@ -149,7 +149,7 @@ def told_columns(table: Table, columns: PlayColumns | LabelColumns) -> str:
 
 def told_artists(table: Table, columns: PlayColumns | LabelColumns) -> str | None:
     """Say how to learn of artists in two sets, where a column that nobody asked for has them."""
-    names = [name for name in table.names if _bare(name) in ARTIST and name != columns.item]
+    names = [name for name in table.names if bare(name) in ARTIST and name != columns.item]
     if not names or columns.artist is not None:
         return None
     return f"--artist {quote(names[0])} counts artists in two sets, --by artist keeps each in one"
