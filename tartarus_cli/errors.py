@@ -52,6 +52,17 @@ def shown(path: Path) -> str:
         return str(path)
 
 
+def counted(number: int, noun: str, others: str = "") -> str:
+    """Write a number of things; ``others`` is what several are called, if not with an s.
+
+    >>> counted(1, "item"), counted(1200, "item"), counted(0, "item")
+    ('1 item', '1,200 items', '0 items')
+    >>> counted(2, "row is", "rows are")
+    '2 rows are'
+    """
+    return f"{number:,} {noun if number == 1 else others or noun + 's'}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which of the ``known`` names comes closest to ``name``, or which names there are.
 

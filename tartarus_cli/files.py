@@ -12,7 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 from shlex import quote
 
-from tartarus_cli.errors import FileError, RequestError, shown
+from tartarus_cli.errors import FileError, RequestError, counted, shown
 
 
 @contextmanager
@@ -169,4 +169,4 @@ def shown_bytes(count: int) -> str:
     for power, unit in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "kB")):
         if count >= 1000**power:
             return f"{count / 1000**power:.1f} {unit}"
-    return f"{count:,} bytes"
+    return counted(count, "byte")

@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cache, cached_property
 from pathlib import Path
+from shlex import quote
 from string import Formatter
 
 from tartarus_cli.errors import DataError, FileError, RequestError, nearest, shown
@@ -213,7 +214,7 @@ class Inventory:
             path = self.workspace.place(kind, **{"ext": "npy", **fields})
             dataset = fields.get("dataset", "")
             msg = f"{shown(path)} is missing ({kind} of {dataset})"
-            see = f"Run 'tartarus check-data {dataset}' to see what the dataset needs."
+            see = f"To see what the dataset needs: tartarus check-data {quote(dataset)}"
             raise DataError(msg, hint=hint or see)
         return file
 
@@ -445,12 +446,14 @@ def _named_workspace(named: Path) -> Workspace:
     folder = named.expanduser().resolve()
     if not folder.is_dir():
         msg = f"there is no folder {named}"
-        raise RequestError(msg, hint=f"Make a workspace with 'tartarus init {named}'.")
+        raise RequestError(msg, hint=f"Make a workspace: tartarus init {quote(str(named))}")
     if is_workspace(folder):
         return Workspace(folder, folder / "data")
     if not is_data_folder(folder):
         msg = f"{named} is no workspace: it has no {MARK}, data/datasets, data/splits or datasets"
-        raise RequestError(msg, hint=f"Make one with 'tartarus init {named}', or name another.")
+        raise RequestError(
+            msg, hint=f"Name another, or make one: tartarus init {quote(str(named))}"
+        )
     inside = folder.name == "data" and is_workspace(folder.parent)
     return Workspace(folder.parent if inside else folder, folder)
 

@@ -205,6 +205,39 @@ def test_a_header_of_gigabytes_is_not_read_into_memory(tmp_path: Path) -> None:
     assert peak < 10 << 20
 
 
+def _sparse_and_backwards() -> bytes:
+    """Forge a header whose size leads back to itself, though the file is said to have 5 bytes."""
+    info = tarfile.TarInfo("sparse")
+    info.type, info.size = tarfile.GNUTYPE_SPARSE, -512
+    header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    header[483:495] = b"00000000005\0"
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+def _backwards(size: int) -> bytes:
+    info = tarfile.TarInfo("negative")
+    info.size = size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [_backwards(-1), _backwards(-512), _backwards(-(1 << 40)), _sparse_and_backwards()],
+    ids=["-1", "-512", "-2^40", "sparse"],
+)
+def test_a_header_that_leads_backwards_is_damage_and_not_read_for_ever(
+    header: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """See CVE-2025-8194."""
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 50)
+    path = tmp_path / "a.tar"
+    path.write_bytes(_backwards(0) + header + bytes(2048))
+    with pytest.raises(FileError, match="is damaged"):
+        members(path)
+
+
 def test_an_encrypted_archive_is_told_as_such(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", {"a": b"secret"})
     content = bytearray(path.read_bytes())

@@ -1,6 +1,7 @@
 """The command as a whole: help, laziness, exit statuses, messages, completion, the README."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,52 @@ def test_asking_wrongly_exits_2_and_says_what_is_near(
 def test_outside_of_a_workspace_the_command_says_how_to_make_one(tartarus: Command) -> None:
     refused = tartarus("check-data")
     assert (refused.status, "tartarus init" in refused.err) == (2, True)
+
+
+SLY = "a;b $(c)'"  # what a shell would take for commands
+
+
+def commands_of(said: str) -> list[list[str]]:
+    """Read the commands that a text recommends as a shell would."""
+    found = re.findall(r"(?:tartarus|mkdir|cd) [a-z-]+ .*?(?=   \(|$)", said, re.MULTILINE)
+    return [shlex.split(each) for each in found]
+
+
+def test_names_of_the_users_are_single_words_of_every_recommended_command(
+    tartarus: Command, world: World
+) -> None:
+    world.recommendation(SLY)
+    world.classification(f"{SLY}2", several=True)
+    folder = Path(SLY)
+    (folder / "data" / "splits").mkdir(parents=True)
+    (folder / "text").mkdir()
+    ids = (world.datasets / f"items_index_{split}_{SLY}.tsv" for split in ("train", "test"))
+    rows = [line for path in ids for line in path.read_text().splitlines()]
+    Path("f.csv").write_text("id,c\n" + "".join(f"{each},1\n" for each in rows))
+    for each in rows:
+        (folder / "text" / f"{each}.txt").write_text(f"la {each}")
+    plays = "".join(f"u{n % 7},i{n % 31},1\n" for n in range(300))
+    Path("plays.csv").write_text("user,item,count\n" + plays)
+    every = ("--set", "max_df=1")
+    asked: tuple[tuple[object, ...], ...] = (
+        ("check-data", SLY),
+        ("features", SLY, SLY, "--from", "f.csv"),
+        ("text", SLY, "vsm", "--text", folder / "text", "--setting", SLY + "t", *every),
+        ("factorize", SLY, "als", "--dim", 2, "--threads", 1),
+        ("split", f"{SLY}3", "--plays", "plays.csv", "--min-plays", 1),
+        ("fetch", "--archive", folder),
+        ("run", "rec_audio", "--dataset", SLY, "--set", "targets.dim=4"),
+        ("check-data", "--workspace", f"{SLY}4"),
+        ("init", folder / "data"),
+    )
+    for words in asked:
+        where = () if {"init", "--workspace"} & {*words} else ("-w", world.root)
+        outcome = tartarus(*words, *where)
+        found = commands_of(outcome.out + outcome.err)
+        assert found, (words, outcome)
+        for command in found:
+            assert any(SLY in word for word in command), command
+            assert not {"b", "$(c)", "$(c)'"} & {*command}, command
 
 
 def test_in_a_data_folder_the_command_says_how_to_name_it(

@@ -1,6 +1,7 @@
 """Exports: what is written is read back by other programs, and nothing is lost on the way."""
 
 import csv
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
@@ -33,6 +34,8 @@ ODD = (
     " ",
     "x",
 )
+NFC, NFD = "\u00e9", "e\u0301"  # one letter to the eye
+LIKE_NUMBERS = ("00035", "35", "35.0", '"qq"', "qq", "a,b", NFC, NFD, "1e3", "null", " x", "'#")
 TRAINED = (
     "ridge text --dataset rec",
     "knn text --dataset rec",
@@ -80,7 +83,7 @@ def export(tartarus: Command, predicted: World, tmp_path: Path) -> Callable[...,
 def read(path: Path) -> list[dict[str, str]]:
     """Read a table by other means than it was written by."""
     if path.suffix == ".parquet":
-        rows = pl.read_parquet(path).to_dicts()
+        rows = pl.read_parquet(path, glob=False).to_dicts()
         return [{name: str(value) for name, value in row.items()} for row in rows]
     how: dict[str, Any] = {".csv": {}, ".tsv": {"delimiter": "\t", "quoting": csv.QUOTE_NONE}}
     with path.open(encoding="utf-8", newline="") as file:
@@ -391,13 +394,67 @@ def test_rows_out_of_step_with_the_ids_are_an_error(
     assert (refused.status, "11 rows; expected 12" in refused.err) == (1, True)
 
 
+def calls(world: World, ids: tuple[str, ...]) -> None:
+    """Give the test items these ids."""
+    text = "".join(f"{each}\n" for each in ids)
+    (world.datasets / "items_index_test_rec.tsv").write_text(text)
+    (world.root / "data" / "factors" / "index_factors_model_1.tsv").write_text(text)
+
+
+@pytest.mark.parametrize("name", ["p", "it's [1] \\n*"])
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
+def test_the_command_that_an_export_recommends_reads_the_ids_as_they_are(
+    ending: str, name: str, tartarus: Command, predicted: World, tmp_path: Path
+) -> None:
+    calls(predicted, LIKE_NUMBERS)
+    for what, column in (("predictions", "id"), ("rankings", "item")):
+        path = tmp_path / f"{name}{what}.{ending}"
+        words = ("--what", what, "--to", path, "-w", predicted.root)
+        said = tartarus("export", "model_1", *words).out.splitlines()[-1]
+        command = said.removeprefix("Next: ").removesuffix("   (in Python)")
+        assert command.startswith("polars.")
+        found = eval(command, {"polars": pl})[column].to_list()  # noqa: S307 — what a user would do
+        assert found == [row[column] for row in read(path)]
+        assert {*found} == {*LIKE_NUMBERS} if what == "predictions" else {*found} <= {*LIKE_NUMBERS}
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
+@pytest.mark.parametrize("what", ["predictions", "embeddings"])
+def test_features_read_what_was_exported(
+    what: str, ending: str, tartarus: Command, predicted: World, export: Callable[..., Path]
+) -> None:
+    model, *more = ("model_1",) if what == "predictions" else ("model_5", "--layer", "dense_1")
+    folder = predicted.root / "data" / "factors"
+    endings = {"train": "_train", "test": ""}
+    train = [f"{each}/" for each in LIKE_NUMBERS]
+    train += [f"0{n}" for n in range(SPLITS["train"] - len(train))]
+    for split, ids in {"train": train, "test": LIKE_NUMBERS}.items():
+        text = "".join(f"{each}\n" for each in ids)
+        (predicted.datasets / f"items_index_{split}_rec.tsv").write_text(text)
+        (folder / f"index_factors_model_1{endings[split]}.tsv").write_text(text)
+    path = export(model, what, f"x.{ending}", "--split", "all", *more)
+    words = ("--from", path, "--without", "split", "--dense", "-w", predicted.root)
+    done = tartarus("features", "rec", "again", *words)
+    assert done.status == 0, done.err
+    for split, ending_of in endings.items():
+        kept = np.load(predicted.features / f"X_{split}_again_rec.npy")
+        true = predicted.features / f"X_{split}_model_5-pred_dense_1_rec.npy"
+        true = folder / f"factors_model_1{ending_of}.npy" if what == "predictions" else true
+        assert np.array_equal(kept, np.load(true))
+
+
 def test_an_export_says_what_reads_it(tartarus: Command, predicted: World, tmp_path: Path) -> None:
-    said = {
-        "run": ("r.trec", "--what qrels --to"),
-        "qrels": ("q.trec", "trec_eval"),
-        "rankings": ("r.parquet", "polars.read_parquet("),
-    }
-    for what, (name, words) in said.items():
-        where = ("--to", tmp_path / name, "-w", predicted.root)
-        shown = tartarus("export", "model_1", "--what", what, *where).out
-        assert words in shown.splitlines()[-1]
+    """The name of the file is a single word of the command, whatever it is."""
+    name = "it's; [red] $(r)"
+    for what in ("run", "qrels"):
+        where = ("--to", tmp_path / f"{name}.{what}", "-w", predicted.root)
+        said = tartarus("export", "model_1", "--what", what, *where).out.splitlines()[-1]
+        words = shlex.split(said.partition("   (")[0])[1:]
+        other = str(tmp_path / f"{name}.qrels")
+        assert (
+            words
+            == {
+                "run": ["tartarus", "export", "model_1", "--what", "qrels", "--to", other],
+                "qrels": ["trec_eval", other, "RUN"],
+            }[what]
+        )

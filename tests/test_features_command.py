@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tartarus_cli.files import locked
 from tartarus_cli.steps.feature_numbers import prepare_numbers
+from tartarus_cli.steps.feature_tags import prepare_tags
 from tests.conftest import Command, Outcome
 from tests.kills import killed_after
 from tests.worlds import SPLITS, World
@@ -281,14 +282,17 @@ def test_items_with_unknown_tags_alone_are_told_of(run: Run, world: World) -> No
     tags = some_tags()
     tags["test-5"] = ["never heard"]
     shown = run("tags", "--from", write_tags(tags), "--tags")
-    assert "1 test items have no tag that is a column: rows of zeros" in shown.err
+    assert "1 test item has no tag that is a column: a row of zeros" in shown.err
     assert np.flatnonzero(~dense(world, "tags", "test").any(axis=1)).tolist() == [5]
 
 
 def test_no_tag_left_is_an_error(run: Run, world: World) -> None:
     before = made(world)
     refused = run("tags", "--from", write_tags(some_tags()), "--tags", "--min-items", 41)
-    assert (refused.status, "none of its 12 tags of train items" in refused.err) == (1, True)
+    assert (refused.status, "of its 12 tags of train items, none is given" in refused.err) == (
+        1,
+        True,
+    )
     assert made(world) == before
 
 
@@ -672,6 +676,33 @@ def test_a_table_that_changes_while_it_is_read_is_told(
         refused = run("emb", "--from", path, *words)
         assert (refused.status, "was changed while it was read" in refused.err) == (1, True)
         assert made(world) == before
+
+
+@pytest.mark.parametrize("which", ["e.csv", "tags.tsv", "m.npy", "ids.txt"])
+@pytest.mark.parametrize("when", ["survey", "write"])
+def test_other_values_at_the_second_reading_are_told_whatever_is_read(
+    which: str, when: str, run: Run, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many rows, of the same items, and as many bytes: only what they say is another."""
+    words: dict[str, tuple[object, ...]] = {
+        "e.csv": ("--from", write(numbers())),
+        "tags.tsv": ("--from", write_tags(some_tags()), "--tags"),
+        "m.npy": ("--from", *_npy(numbers())),
+    }
+    path = Path(which)
+    step = "prepare_tags" if "--tags" in words.get(which, ()) else "prepare_numbers"
+    place = f"tartarus_cli.steps.features.{step if when == 'survey' else 'digest'}"
+    whole = prepare_tags if step == "prepare_tags" else prepare_numbers
+
+    def changing(*given: Any) -> Any:
+        path.write_bytes(path.read_bytes()[:-2] + b"7\n")
+        return whole(*given) if when == "survey" else ""
+
+    monkeypatch.setattr(place, changing)
+    before = made(world)
+    refused = run("emb", *words.get(which, words["m.npy"]))
+    assert (refused.status, "was changed while it was read" in refused.err) == (1, True)
+    assert made(world) == before
 
 
 def test_two_commands_never_make_the_same_setting_at_once(run: Run, world: World) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -190,6 +191,8 @@ def test_a_fetched_archive_of_the_old_layout_passes_the_check_and_runs(
     assert data_of(workspace) == data_of(original.root)
     assert "Left in the archive: 3 (dlrs-data/README.md" in done.out
     assert "Next: tartarus run rec_sparse sem-bio" in done.out
+    size = sum(path.stat().st_size for path in original.datasets.rglob("*") if path.is_file())
+    assert f"{size / 1000:.1f} kB to unpack" in done.err
     kept = workspace / "data" / "downloads" / "dlrs" / archive.name
     assert kept.read_bytes() == archive.read_bytes()
     assert [path.name for path in kept.parent.iterdir()] == [archive.name]
@@ -409,7 +412,7 @@ def test_list_asks_for_names_and_sizes_and_downloads_nothing(
     zenodo.files = {"dlrs-data.tar.gz": bytes(1_500_000), "README.md": b"read me"}
     shown = tartarus("fetch", "dlrs", "--list")
     assert re.search(r"dlrs-data.tar.gz +1.5 MB +fetched", shown.out)
-    assert re.search(r"README.md +7 bytes +only with --file", shown.out)
+    assert re.search(r"README.md +7 bytes +no archive", shown.out)
     told = tartarus("fetch", "dlrs", "--list", "--json").document["files"]
     assert [(each["name"], each["size"]) for each in told] == [
         ("dlrs-data.tar.gz", 1_500_000),
@@ -426,7 +429,35 @@ def test_of_several_files_only_the_named_one_is_fetched(
     assert len(zenodo.downloads()) == 1
     unknown = tartarus("fetch", "dlrs", "--file", "picture.zip")
     assert (unknown.status, "Did you mean pictures.zip?" in unknown.err) == (2, True)
+    assert len(zenodo.downloads()) == 1
     assert data_of(workspace)
+
+
+def test_a_file_that_is_no_archive_is_refused_before_it_is_downloaded(
+    zenodo: Zenodo, archive: Path, workspace: Path, tartarus: Command
+) -> None:
+    zenodo.files = {"read me.md": b"read me", archive.name: archive.read_bytes()}
+    refused = tartarus("fetch", "dlrs", "--file", archive.name, "--file", "read me.md")
+    assert (refused.status, "read me.md is no archive by its name" in refused.err) == (2, True)
+    assert (
+        "records/831348; if it is one, then: tartarus fetch --archive 'read me.md'" in refused.err
+    )
+    assert not zenodo.downloads()
+    assert not data_of(workspace)
+
+
+def test_next_names_the_dataset_if_it_is_none_of_the_papers(
+    workspace: Path, tmp_path: Path, tartarus: Command
+) -> None:
+    name = "it's mine"
+    world = World(tmp_path / "another")
+    world.recommendation(name)
+    world.setting("sem-bio", name, world.places({"train": 40, "test": 12}))
+    done = tartarus("fetch", "--archive", zipped(workspace / "mine.zip", packed(world)))
+    said = done.out.splitlines()[-1].removeprefix("Next: tartarus ")
+    assert shlex.split(said) == ["run", "rec_sparse", "sem-bio", "--dataset", name]
+    small = ("--set", "training.epochs=1", "--set", "network.hidden=[8]", "--set", "targets.dim=4")
+    assert tartarus("train", *shlex.split(said)[1:], *small).status == 0
 
 
 WRONGLY = {
@@ -486,6 +517,42 @@ def test_a_file_that_is_there_twice_and_differs_is_refused(
     assert (refused.status, "different contents" in refused.err) == (1, True)
     assert not data_of(workspace)
     assert tartarus("fetch", "--archive", zipped(workspace / "same.zip", same)).status == 0
+
+
+def test_a_file_may_be_there_several_times_under_any_name(
+    workspace: Path, tartarus: Command
+) -> None:
+    """Whatever doubles are called while they are unpacked, a dataset may be called so too."""
+    names = [f"items_index_train_a{odd}b.tsv" for odd in (".double-", "", ".doubles")]
+    files = {f"{top}/{name}": name.encode() for name in names for top in ("1", "2", "3", "1/2")}
+    tartarus("fetch", "--archive", zipped(workspace / "several.zip", files))
+    folder = workspace / "data" / "datasets"
+    assert {path.name: path.read_text() for path in folder.glob("*.tsv")} == {n: n for n in names}
+    assert not (workspace / "data" / ".fetch").exists()
+
+
+@pytest.mark.parametrize("length", [245, 246, 400])
+def test_a_name_that_is_too_long_is_refused_as_that(
+    length: int, workspace: Path, tartarus: Command
+) -> None:
+    name = "items_index_train_{}.tsv"
+    name = name.format("é" * ((length - len(name) + 2) // 2) + "x" * (length % 2))
+    done = tartarus("fetch", "--archive", zipped(workspace / "long.zip", {name: b"x\n"}))
+    if length == 245:
+        assert [*data_of(workspace)] == [name]
+    else:
+        assert (done.status, f"a name of {length} bytes (items_index" in done.err) == (1, True)
+        assert not data_of(workspace)
+
+
+@pytest.mark.parametrize("letters", ["x" * 300, "é" * 150])
+def test_a_record_with_a_name_that_is_too_long_is_refused_as_that(
+    letters: str, zenodo: Zenodo, workspace: Path, tartarus: Command
+) -> None:
+    zenodo.files = {f"{letters}.zip": b"..."}
+    refused = tartarus("fetch", "dlrs")
+    assert (refused.status, "too long for the name of a file" in refused.err) == (1, True)
+    assert not data_of(workspace)
 
 
 def test_other_data_of_the_same_name_is_left_untouched(
@@ -575,9 +642,16 @@ def test_where_there_are_no_hard_links_files_are_copied(
     def refuse(*_paths: object) -> None:
         raise OSError(95, "Operation not supported")
 
+    def copy(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes())
+        unpacked.append(sum(path.is_file() for path in stage.rglob("*")))
+
+    stage, unpacked = workspace / "data" / ".fetch", list[int]()
     monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(shutil, "copyfile", copy)
     assert tartarus("fetch", "--archive", archive).status == 0
     assert data_of(workspace) == data_of(original.root)
+    assert unpacked == [*range(len(unpacked), 0, -1)]  # never is all of it there twice
 
 
 def test_a_disk_that_fails_in_the_middle_leaves_nothing(
@@ -624,6 +698,9 @@ def test_an_archive_of_something_else_is_told_what_was_expected(
     refused = tartarus("fetch", "--archive", path)
     assert refused.status == 1
     assert "no file whose name means anything here (pictures/beach.jpg)" in refused.err
+    assert "Look whether it is the right archive" in refused.err
+    outer = zipped(workspace / "outer.zip", {"inner.tar.gz": b"..."})
+    assert "unpack it yourself" in tartarus("fetch", "--archive", outer).err
 
 
 def test_data_that_does_not_fit_together_is_told_and_exits_1(

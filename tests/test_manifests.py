@@ -305,4 +305,4 @@ def test_a_run_says_that_there_is_a_warning(tartarus: Command, made: Chain) -> N
     more = ("--set", "network.hidden=[4]", "--set", "training.epochs=1", "--dataset", "mine")
     done = tartarus("train", "rec_dense", "sounds", *more, "-w", made.root)
     assert done.status == 0
-    assert "1 warning about the data: 'tartarus check-data mine' shows them" in done.err
+    assert "1 warning about the data; to see it: tartarus check-data mine" in done.err

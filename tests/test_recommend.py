@@ -1,6 +1,7 @@
 """Recommending: lists with ids, whose scores are those of the evaluation."""
 
 import csv
+import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -224,7 +225,8 @@ def test_a_threshold_keeps_what_scores_as_much_as_it_says(
     tartarus(*words, "--min-score", 1, "--top", 12)
     assert len(table(lists(predicted, 12))) == 1 + int((plain_scores(predicted) >= 1).sum())
     nobody = tartarus(*words, "--user", 2, "--min-score", "1e300")
-    assert (nobody.status, "None of 12 test items scores 1e+300 or more" in nobody.out) == (0, True)
+    assert nobody.status == 0
+    assert "Of 12 test items, none scores 1e+300 or more" in nobody.out
 
 
 def test_what_users_have_is_marked_in_every_list(tartarus: Command, predicted: World) -> None:
@@ -376,6 +378,30 @@ def test_a_list_on_the_terminal_says_what_is_next(tartarus: Command, predicted: 
     assert "new items for user it's; [red]" in shown.out
     assert "The first 10 of 12 test items." in shown.out
     assert "Next: tartarus recommend model_1 --item test-" in shown.out
+
+
+@pytest.mark.parametrize("item", ["a;touch${IFS}pwned", "it's $(x) [red]", "-9", "007"])
+def test_the_next_command_asks_for_the_best_item_whatever_it_is_called(
+    item: str, tartarus: Command, predicted: World
+) -> None:
+    ids = [f"{item}{n}" for n in range(ITEMS)]
+    (predicted.datasets / "items_index_test_rec.tsv").write_text("".join(f"{i}\n" for i in ids))
+    put(predicted, np.ones((ITEMS, DIM)), ids)
+    shown = tartarus("recommend", "model_1", "--user", "0", "-w", predicted.root).out
+    said = shown.splitlines()[-1].removeprefix("Next: ").partition("   (")[0]
+    assert shlex.split(said) == ["tartarus", "recommend", "model_1", "--item", ids[0]]
+    told = tartarus(*shlex.split(said)[1:], "--json", "-w", predicted.root).document
+    assert told["item"] == ids[0]
+
+
+def test_an_item_that_no_terminal_can_show_is_not_put_into_a_command(
+    tartarus: Command, predicted: World
+) -> None:
+    ids = [f"a\x1b]{n}" for n in range(ITEMS)]
+    (predicted.datasets / "items_index_test_rec.tsv").write_text("".join(f"{i}\n" for i in ids))
+    put(predicted, np.ones((ITEMS, DIM)), ids)
+    shown = tartarus("recommend", "model_1", "--user", "0", "-w", predicted.root).out
+    assert "Next: tartarus recommend model_1 --item ID" in shown
 
 
 def test_a_table_that_fails_is_not_there(tmp_path: Path) -> None:

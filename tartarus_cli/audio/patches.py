@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from shlex import quote
 from typing import Annotated, Any
 
 import numpy as np
@@ -53,9 +54,11 @@ class PatchRecipe(BaseModel):
         """Say what makes the patches of a dataset so."""
         usual = type(self.parameters)().model_dump()
         own = self.parameters.model_dump()
-        words = [f"tartarus patches {dataset} --transform {self.transform}"]
+        words = [f"tartarus patches {quote(dataset)} --transform {self.transform}"]
         words += [f"--patches {self.per_item} --seconds {self.seconds:g} --seed {self.seed}"]
-        words += [f"--set {name}={own[name]}" for name in own if own[name] != usual[name]]
+        words += [
+            f"--set {quote(f'{name}={own[name]}')}" for name in own if own[name] != usual[name]
+        ]
         return " ".join(words)
 
     @property

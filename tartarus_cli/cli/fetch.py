@@ -34,7 +34,7 @@ Files = Annotated[
     typer.Option(
         "--file",
         metavar="FILE",
-        help="Of the files that --list shows, only this one; may be repeated.",
+        help="Of the archives that --list shows, only this one; may be repeated.",
         show_default=False,
     ),
 ]

@@ -172,14 +172,14 @@ def open_set(inventory: Inventory, dataset: str, sources: Sequence[Source], spli
             found.patches.path,
             found="no patch of any item",
             expected=f"patches of the {split} items",
-            hint=f"Run 'tartarus patches {dataset}'; it tells what is wrong with the recordings.",
+            hint=f"To see what is wrong with them: tartarus patches {quote(dataset)}",
         )
     return replace(found, items=found.patches.items)
 
 
 def _patch_file(inventory: Inventory, dataset: str, source: PatchSource, split: str) -> Path:
     fields = patch_fields(dataset, source.per_item, source.seconds)
-    hint = f"Make it: tartarus patches {dataset} --patches {fields['count']} "
+    hint = f"Make it: tartarus patches {quote(dataset)} --patches {fields['count']} "
     hint += f"--seconds {fields['seconds']}"
     return inventory.require(Kind.PATCHES, split=split, hint=hint, **fields).path
 

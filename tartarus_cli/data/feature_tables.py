@@ -20,7 +20,7 @@ from tartarus_cli.data.ids import read_lines
 from tartarus_cli.data.tables.blocks import Block, Columns, no_number, no_text
 from tartarus_cli.data.tables.names import naming_items
 from tartarus_cli.data.tables.reading import Table, check_exists, open_table, require_column
-from tartarus_cli.errors import FileError, RequestError, shown
+from tartarus_cli.errors import FileError, RequestError, counted, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -176,7 +176,7 @@ def open_rows(path: Path, ids: Path) -> FeatureSource:
     if len(names) != matrix.shape[0]:
         raise FileError(
             ids,
-            found=f"{len(names):,} ids",
+            found=counted(len(names), "id"),
             expected=f"{matrix.shape[0]:,}, one for each row of {shown(path)}",
             hint="Name the list of ids that was written with the matrix.",
         )

@@ -40,6 +40,7 @@ _PACKED: dict[bytes, Any] = {
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,
 }
+_NO_SIZE = "a header of an impossible size"
 _ZIPPED = (b"PK\x03\x04", b"PK\x05\x06")
 _DAMAGED = (
     BadZipFile,
@@ -220,9 +221,16 @@ def _tar_entries(path: Path, packed: IO[bytes], start: bytes, most: int) -> Iter
         with tarfile.open(fileobj=watched, mode="r:") as archive:
             while (info := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined] # or they would fill the memory
+                _check_way(archive, info)
                 if not info.isdir():
                     yield _tar_member(info), partial(_content, archive, info)
             watched.check_end()
+
+
+def _check_way(archive: tarfile.TarFile, info: tarfile.TarInfo) -> None:
+    """Make sure that what follows a header stands behind it, lest the reading never ends."""
+    if info.size < 0 or archive.offset <= info.offset:
+        raise tarfile.ReadError(_NO_SIZE)
 
 
 def _tar_bytes(path: Path, packed: IO[bytes], start: bytes) -> IO[bytes]:
@@ -256,8 +264,7 @@ class _Watched:
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= MOST_AT_ONCE:
-            msg = "a header of an impossible size"
-            raise tarfile.ReadError(msg)
+            raise tarfile.ReadError(_NO_SIZE)
         if self.file.tell() > self.most + FREE_BYTES:  # with room for the headers
             raise _too_much(self.path, f"more than {self.most:,} bytes")
         self.last = self.file.read(size)

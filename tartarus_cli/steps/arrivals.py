@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 from tartarus_cli.data.checks.presence import is_classification, is_recommendation
@@ -14,10 +15,12 @@ from tartarus_cli.errors import DataError, FileError, shown
 from tartarus_cli.files import replacing, same_bytes, shown_bytes
 from tartarus_cli.progress import Progress
 from tartarus_cli.signals import between_steps
-from tartarus_cli.steps.archives import Member, read_members, unpack
+from tartarus_cli.steps.archives import Member, is_archive_name, read_members, unpack
 from tartarus_cli.workspace import LAYOUTS, DataFile, Kind, Workspace, explain
 
 STAGE = ".fetch"  # where archives are unpacked before the files take their places
+DOUBLES = ".doubles"  # in it, folders of what an archive holds for the second time, the third, …
+LONGEST_NAME = 245  # bytes; most systems take 255, and a file bears ten more while it is written
 ELSEWHERE = {"__MACOSX", "factors", "models", "results", "spectrograms"}  # hold no data to learn of
 FOLDERS = tuple(dict.fromkeys(layout.folder for layout in LAYOUTS))
 
@@ -66,7 +69,7 @@ def read_contents(path: Path, progress: Progress) -> Contents:
         members = read_members(path, task)
     found = [(member, understood(member.name)) for member in members]
     taken = [(member, file) for member, file in found if file is not None]
-    for member, _ in taken:
+    for member, file in taken:
         if not member.plain:
             raise FileError(
                 path,
@@ -74,17 +77,33 @@ def read_contents(path: Path, progress: Progress) -> Contents:
                 expected="a plain file",
                 hint="Unpack the archive yourself, and name the folder with --workspace.",
             )
+        _check_length(path, file)
     left_out = tuple(member.name for member, file in found if file is None)
     if not taken:
         some = ", ".join(left_out[:3]) or "no files"
+        hint = "Look whether it is the right archive; README.md lists the names of all files."
+        if any(map(is_archive_name, left_out)):
+            hint = "It holds archives: unpack it yourself, then: tartarus fetch --archive FILE"
         raise FileError(
             path,
             found=f"no file whose name means anything here ({some})",
             expected="files such as items_index_train_DATASET.tsv and X_train_SETTING_DATASET.npz",
-            hint="Look whether it is the right archive; README.md lists the names of all files.",
+            hint=hint,
         )
     datasets = frozenset(file.dataset for _, file in taken)
     return Contents(path, datasets, sum(member.size for member, _ in taken), left_out)
+
+
+def _check_length(path: Path, file: DataFile) -> None:
+    name = PurePosixPath(file.canonical).name
+    length = len(name.encode())
+    if length > LONGEST_NAME:
+        raise FileError(
+            path,
+            found=f"a name of {length:,} bytes ({name[:40]}…)",
+            expected=f"at most {LONGEST_NAME}",
+            hint="Unpack it yourself, shorten the name, and name that folder: --workspace.",
+        )
 
 
 def bring(workspace: Workspace, archives: Sequence[Contents], progress: Progress) -> Placed:
@@ -98,6 +117,7 @@ def bring(workspace: Workspace, archives: Sequence[Contents], progress: Progress
     """
     size = sum(each.size for each in archives)
     check_room(workspace.data, size, "to unpack")
+    progress.say(f"{shown_bytes(size)} to unpack")
     with _stage(workspace) as stage:
         with progress.task("unpacking", size) as task:
             for each in archives:
@@ -134,7 +154,7 @@ def _stage(workspace: Workspace) -> Iterator[Workspace]:
 
 
 class _Places:
-    """Where in the stage each member is unpacked; a second one of a name lies beside the first."""
+    """Where in the stage each member is unpacked; a second one of a name lies apart."""
 
     def __init__(self, stage: Workspace) -> None:
         self.stage = stage
@@ -143,20 +163,20 @@ class _Places:
         file = understood(member.name)
         if file is None:
             return None
-        place = self.stage.data / file.canonical
-        while place.exists():
-            place = place.with_name(f".double-{place.name}")
-        return place
+        folders = (self.stage.data / DOUBLES / str(number) for number in count(1))
+        places = (folder / file.canonical for folder in chain([self.stage.data], folders))
+        return next(place for place in places if not place.exists())
 
 
 def _join_doubles(stage: Workspace, archive: Path) -> None:
     """Delete what an archive holds twice."""
-    for double in sorted(stage.data.rglob(".double-*")):
-        name = double.name.replace(".double-", "")
-        if not same_bytes(double, double.with_name(name)):
+    doubles = stage.data / DOUBLES
+    for double in sorted(path for path in doubles.glob("*/**/*") if path.is_file()):
+        canonical = Path(*double.relative_to(doubles).parts[1:])
+        if not same_bytes(double, stage.data / canonical):
             raise FileError(
                 archive,
-                found=f"{name} under two names or in two places, with different contents",
+                found=f"{canonical.name} under two names or in two places, with different contents",
                 expected="one file",
                 hint="Unpack it yourself, keep the right one, and name that folder: --workspace.",
             )
@@ -209,6 +229,7 @@ def _link(file: Path, place: Path) -> None:
     except OSError:  # another disk, or a file system without hard links
         with replacing(place) as beside:
             shutil.copyfile(file, beside)
+        file.unlink()  # or all of it would need room twice
 
 
 def _taken(place: Path) -> FileError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import join, quote
 from typing import Any
 
 import numpy as np
@@ -169,8 +170,8 @@ def open_known(inventory: Inventory, model: Model, progress: Progress) -> Known:
     for path in (ids, *material.files):
         if changed(inventory, model, path):
             msg = f"{shown(path)} is not what {model.name} was trained on"
-            again = " ".join(["tartarus train", model.manifest.experiment, *settings])
-            hint = f"Train it again: {again} --dataset {model.manifest.dataset}"
+            again = join(["tartarus", "train", model.manifest.experiment, *settings])
+            hint = f"Train it again: {again} --dataset {quote(model.manifest.dataset)}"
             raise DataError(msg, hint=hint)
     return read_known(model, baseline, material.train)
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -200,20 +201,21 @@ def _raise_lacks(lacks: Sequence[Lack], experiment: Experiment) -> None:
         dataset, first = experiment.dataset.name, lacks[0]
         subject = f"{shown(first.path)} is missing: " if first.path else ""
         msg = f"{subject}{experiment.name} needs {', '.join(lack.what for lack in lacks)}"
-        raise DataError(msg, hint=f"Run 'tartarus check-data {dataset}' to see each file.")
+        raise DataError(msg, hint=f"To see each file: tartarus check-data {quote(dataset)}")
 
 
 def _raise_errors(report: Report, progress: Progress) -> None:
     errors = [problem for problem in report.problems if problem.severity == "error"]
-    see = f"'tartarus check-data {report.dataset}' shows"
+    see = f"tartarus check-data {quote(report.dataset)}"
     if errors:
         first = errors[0]
         msg = f"{first.file}: {first.found}; expected {first.expected}"
-        more = f" {see} {len(errors) - 1} more." if len(errors) > 1 else ""
+        more = f" To see {len(errors) - 1} more: {see}" if len(errors) > 1 else ""
         raise DataError(msg, hint=first.hint + more)
     warnings = sum(problem.severity == "warning" for problem in report.problems)
     if warnings:
-        progress.say(f"{warnings} warning{'s' * (warnings > 1)} about the data: {see} them")
+        told = f"{warnings} warning{'s' * (warnings > 1)} about the data"
+        progress.say(f"{told}; to see {'them' if warnings > 1 else 'it'}: {see}")
 
 
 @dataclass

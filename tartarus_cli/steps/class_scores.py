@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ def read_truth(inventory: Inventory, dataset: str) -> Truth:
     file = truth_file(inventory, dataset)
     if file is None:
         msg = f"{shown(truth_place(inventory, dataset))} is missing"
-        raise DataError(msg, hint=f"Run 'tartarus check-data {dataset}'.")
+        raise DataError(msg, hint=f"Run: tartarus check-data {quote(dataset)}")
     matrix = open_matrix(file.path)
     classes = matrix.rows(slice(None)) > 0
     if classes.shape[1] < 2:
@@ -67,7 +68,7 @@ def read_truth(inventory: Inventory, dataset: str) -> Truth:
             matrix.path,
             found=f"{classes.shape[1]} classes",
             expected=f"{len(names)}, as in genre_labels_{dataset}.tsv",
-            hint=f"Run 'tartarus check-data {dataset}'.",
+            hint=f"Run: tartarus check-data {quote(dataset)}",
         )
     return Truth(matrix, classes, names)
 

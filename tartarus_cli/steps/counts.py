@@ -14,11 +14,10 @@ from tartarus_cli.data.arrays import MOST_PLAYS, open_csr
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.targets import label_names
-from tartarus_cli.errors import DataError, FileError, RequestError
+from tartarus_cli.errors import DataError, FileError, RequestError, counted
 from tartarus_cli.workspace import DataFile, Inventory, Kind
 
 Source = Literal["plays", "labels"]
-SOURCES: tuple[Source, ...] = ("plays", "labels")
 MATRICES = {"train": Kind.TRAIN_MATRIX, "val": Kind.VAL_MATRIX, "test": Kind.TEST_MATRIX}
 
 
@@ -151,10 +150,11 @@ def _read_plays(path: Path) -> csr_array:
     plays = open_csr(path)
     plain = np.isfinite(plays.data) & (plays.data <= MOST_PLAYS)
     if not plain.all():
+        many = int(np.count_nonzero(~plain))
+        wrong = counted(many, "value that is", "values that are")
         raise FileError(
             path,
-            found=f"{np.count_nonzero(~plain):,} values that are NaN, infinite or over "
-            f"{MOST_PLAYS:g}",
+            found=f"{wrong} NaN, infinite or over {MOST_PLAYS:g}",
             expected="numbers of plays",
             hint="Leave these entries out.",
         )
@@ -162,7 +162,7 @@ def _read_plays(path: Path) -> csr_array:
     if negative:
         raise FileError(
             path,
-            found=f"{negative:,} value{'s' * (negative > 1)} below 0",
+            found=f"{counted(negative, 'value')} below 0",
             expected="numbers of plays",
             hint="Nobody plays an item less than never: leave these entries out.",
         )

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from tartarus_cli.data.features import Matrix, open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.tables.writing import TableForm, writing_table
 from tartarus_cli.data.targets import label_names
-from tartarus_cli.errors import DataError, FileError, RequestError, shown
+from tartarus_cli.errors import DataError, FileError, RequestError, counted, shown
 from tartarus_cli.models import Model, Store
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
@@ -147,7 +148,7 @@ def _check_place(asked: ExportRequest) -> None:
         raise RequestError(msg, hint="Name a file in it.")
     if not path.parent.is_dir():
         msg = f"there is no folder {path.parent}"
-        raise RequestError(msg, hint=f"Make it with 'mkdir -p {path.parent}'.")
+        raise RequestError(msg, hint=f"Make it: mkdir -p {quote(str(path.parent))}")
     if path.exists() and not asked.force:
         msg = f"{shown(path)} is there already"
         raise RequestError(msg, hint="Name another file, or say --force to write over it.")
@@ -211,7 +212,7 @@ def _rows(split: str, path: Path, ids: Path) -> _Rows:
     if found.matrix.shape[0] != len(found.ids):
         raise FileError(
             path,
-            found=f"{found.matrix.shape[0]:,} rows",
+            found=counted(found.matrix.shape[0], "row"),
             expected=f"{len(found.ids):,}, one for each id in {ids.name}",
             hint="Predict again.",
         )
@@ -259,7 +260,7 @@ def _columns(inventory: Inventory, model: Model, width: int) -> list[str]:
     if len(names) != width:
         raise FileError(
             path,
-            found=f"{len(names):,} names",
+            found=counted(len(names), "name"),
             expected=f"{width:,}, one for each class that {model.name} predicts",
             hint="Correct the list.",
         )
@@ -288,7 +289,7 @@ def _dense(sets: Sequence[_Rows], names: list[str], progress: Progress) -> Table
         if each.matrix.shape[1] != len(names):
             raise FileError(
                 each.matrix.path,
-                found=f"{each.matrix.shape[1]:,} columns",
+                found=counted(each.matrix.shape[1], "column"),
                 expected=f"{len(names):,}, as in {sets[0].matrix.path.name}",
                 hint="Predict again.",
             )
@@ -310,7 +311,7 @@ def _neighbours(sets: Sequence[_Rows], train: Sequence[str], progress: Progress)
         if each.matrix.shape[1] != len(train):
             raise FileError(
                 each.matrix.path,
-                found=f"{each.matrix.shape[1]:,} columns",
+                found=counted(each.matrix.shape[1], "column"),
                 expected=f"{len(train):,}, one for each train item",
                 hint="Predict again.",
             )

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.feature_tables import FeatureBlock
 from tartarus_cli.data.features import MOST_COLUMNS
-from tartarus_cli.errors import FileError
+from tartarus_cli.errors import FileError, counted
 from tartarus_cli.steps.feature_rows import (
     Doubles,
     Form,
@@ -97,7 +97,7 @@ class _Survey:
     def read(self) -> None:
         doubles = Doubles(self.reader.table)
         for block in self.reader.blocks():
-            self.width = self._same_width(block)
+            self.width = self._checked_width(block)
             for split in self.roll.sets:
                 doubles.check(block, self.roll.locate(block, split)[0])
             self.roll.call(block)
@@ -110,7 +110,8 @@ class _Survey:
         if self.moments is not None:
             self.moments.end()
 
-    def _same_width(self, block: FeatureBlock) -> int:
+    def _checked_width(self, block: FeatureBlock) -> int:
+        """Return how many columns there are, and make sure that there are not too many."""
         width = int(block.values.shape[1])
         if width > MOST_COLUMNS:
             raise FileError(
@@ -185,7 +186,8 @@ def _remarks(survey: _Survey, form: Form, wanted: Form | None) -> list[str]:
     other = {"sparse": "dense", "dense": "sparse"}[form]
     told = f"{survey.density:.1%} of the train values are other than zero: written {form}"
     if survey.moments is not None:
-        return [f"scaled to mean 0 and variance 1, as {survey.moments.rows:,} train items tell"]
+        tell = counted(survey.moments.rows, "train item tells", "train items tell")
+        return [f"scaled to mean 0 and variance 1, as {tell}"]
     unlike = form == "sparse" or survey.density < DENSE_FROM
     return [f"{told} (--{other} writes the other form)"] if wanted is None and unlike else []
 

@@ -200,8 +200,13 @@ def write_sparse(
 
 def _require_same(roll: Roll, split: str, rows: int) -> None:
     if rows != int(roll.found[split].sum()):
-        msg = "the table was changed while it was read"
-        raise DataError(msg, hint="Give the command again.")
+        raise changed_meanwhile()
+
+
+def changed_meanwhile() -> DataError:
+    """Return the error of a table that one reading finds otherwise than the one before."""
+    msg = "the table was changed while it was read"
+    return DataError(msg, hint="Give the command again.")
 
 
 @dataclass

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, save_npz
 
 from tartarus_cli.data.feature_tables import FeatureBlock
-from tartarus_cli.errors import DataError, FileError, shown
+from tartarus_cli.errors import DataError, FileError, counted, shown
 from tartarus_cli.steps.feature_rows import Numbers, Paths, Prepared, Reader, Roll
 from tartarus_cli.text.tags import TagWeights, choose_tags, fit_tags
 
@@ -105,8 +105,8 @@ def prepare_tags(survey: TagSurvey, choice: TagChoice) -> Prepared:
     chosen = choose_tags(survey.train, survey.tags, fewest=choice.fewest, most=choice.most)
     if not len(chosen):
         path = shown(survey.reader.table.path)
-        tags = f"{len(survey.tags):,} tags of train items"
-        msg = f"{path}: none of its {tags} is given to {choice.fewest:,} of them"
+        tags = counted(len(survey.tags), "tag")
+        msg = f"{path}: of its {tags} of train items, none is given to {choice.fewest:,} of these"
         raise DataError(msg, hint="Allow rarer ones: --min-items 1.")
     train = csr_array(survey.train[:, chosen])
     weighed = fit_tags(train[survey.roll.found["train"]], [survey.tags[n] for n in chosen])
@@ -145,10 +145,15 @@ def _write(survey: TagSurvey, weighed: TagWeights, train: csr_array, paths: Path
             tags = (numbers.get(block.tags[row], -1) for row in rows)
             counts.add(items, np.fromiter(tags, np.int64, len(rows)), weights[rows])
     sets = {s: counts.matrix(len(roll.sets[s]), width) for s, counts in others.items()}
-    empty = []
+    empty: dict[str, int] = {}
     for split, rows in ({"train": train} | sets).items():
         save_npz(paths[split], weighed.transform(rows))
-        without = int((roll.found[split] & (np.diff(rows.indptr) == 0)).sum())
-        empty += [f"{without:,} {split} items"] * (without > 0)
-    told = f"{' and '.join(empty)} have no tag that is a column: rows of zeros"
-    return [told] * bool(empty)
+        empty[split] = int((roll.found[split] & (np.diff(rows.indptr) == 0)).sum())
+    return _told_empty(empty)
+
+
+def _told_empty(empty: dict[str, int]) -> list[str]:
+    told = " and ".join(counted(n, f"{split} item") for split, n in empty.items() if n)
+    alone = sum(empty.values()) == 1
+    have, rows = ("has", "a row") if alone else ("have", "rows")
+    return [f"{told} {have} no tag that is a column: {rows} of zeros"] * bool(told)

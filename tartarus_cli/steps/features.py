@@ -18,12 +18,20 @@ from tartarus_cli.data.feature_tables import (
     open_rows,
 )
 from tartarus_cli.data.ids import ids_digest
-from tartarus_cli.errors import RequestError, shown
+from tartarus_cli.errors import RequestError, counted, shown
 from tartarus_cli.files import digest, locked, remove_leftovers, replacing, same_bytes
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.feature_numbers import prepare_numbers, survey_numbers
-from tartarus_cli.steps.feature_rows import Form, Leniency, Prepared, Reader, Roll, Sets
+from tartarus_cli.steps.feature_rows import (
+    Form,
+    Leniency,
+    Prepared,
+    Reader,
+    Roll,
+    Sets,
+    changed_meanwhile,
+)
 from tartarus_cli.steps.feature_tags import TagChoice, prepare_tags, survey_tags
 from tartarus_cli.steps.fitting import fitting
 from tartarus_cli.steps.settings import check_setting_name, misnamed
@@ -103,6 +111,7 @@ def bring_features(
     _check_options(asked)
     inventory = workspace.scan()
     sets = read_sets(inventory, asked.dataset)
+    before = _versions(asked)
     table = _open(asked)
     if table.columns is not None:
         progress.say(_told_columns(table))
@@ -114,7 +123,7 @@ def bring_features(
             task.describe("writing features")
             for remark in prepared.remarks:
                 progress.say(remark)
-            files, warnings = _write(workspace, asked, prepared, sets)
+            files, warnings = _write(workspace, asked, prepared, sets, before)
     for warning in (*_warnings(roll), *warnings):
         progress.warn(warning)
     fit = fitting(workspace, asked.dataset, prepared.form)
@@ -140,36 +149,41 @@ def bring_features(
 def _check_options(asked: FeaturesRequest) -> None:
     """Make sure that what is asked for goes together."""
     check_setting_name(asked.setting)
-    matrix, selection, tags = is_matrix(asked.source), asked.selection, asked.selection.tags
-    sparse_source = asked.source.suffix == ".npz" and asked.form != "dense"
-    named = selection.id is not None or bool(selection.without)
-    wrong = (
-        (matrix and asked.ids is None, "a matrix has no ids", "Name them, one a line: --ids FILE."),
-        (not matrix and asked.ids is not None, "--ids is for .npy and .npz", "Leave it out."),
-        (matrix and named, "a matrix has no named columns", "Leave --id and --without out."),
-        (matrix and tags, "a matrix is no table of tags", "Leave --tags out."),
-        (
-            asked.tags is not None and not tags,
-            "--min-items and --max-tags choose among tags",
-            "Leave them out; or, if the table is one of tags, add --tags.",
-        ),
-        (tags and asked.scale, "tags are weighed, not scaled", "Leave --scale out."),
-        (tags and asked.form == "dense", "tags are written sparse", "Leave --dense out."),
-        (
-            asked.scale and asked.form == "sparse",
-            "--scale would fill what is sparse",
-            "Leave out --scale or --sparse.",
-        ),
-        (
-            asked.scale and sparse_source,
-            "--scale would fill what is sparse",
-            "Leave it out, or add --dense.",
-        ),
-    )
-    told = f"{asked.source.name}: "
-    for holds, msg, hint in wrong:
+    for holds, why, hint in (*_misread(asked), *_misformed(asked)):
         if holds:
-            raise RequestError(told + msg, hint=hint)
+            msg = f"{asked.source.name}: {why}"
+            raise RequestError(msg, hint=hint)
+
+
+def _misread(asked: FeaturesRequest) -> Iterator[tuple[bool, str, str]]:
+    """Say what does not fit the kind of the source: whether it is so, why, and what to change."""
+    matrix, selection = is_matrix(asked.source), asked.selection
+    named = selection.id is not None or bool(selection.without)
+    ids, hint = asked.ids is not None, "Name them, one a line: --ids FILE."
+    yield matrix and not ids, "a matrix has no ids", hint
+    yield not matrix and ids, "--ids is for .npy and .npz", "Leave it out."
+    yield matrix and named, "a matrix has no named columns", "Leave --id and --without out."
+    yield matrix and selection.tags, "a matrix is no table of tags", "Leave --tags out."
+    hint = "Leave them out; or, if the table is one of tags, add --tags."
+    limited = asked.tags is not None and not selection.tags
+    yield limited, "--min-items and --max-tags choose among tags", hint
+
+
+def _misformed(asked: FeaturesRequest) -> Iterator[tuple[bool, str, str]]:
+    """Say which forms of what is written exclude each other, in the same way."""
+    tags, scale, form = asked.selection.tags, asked.scale, asked.form
+    fills, kept = "--scale would fill what is sparse", asked.source.suffix == ".npz"
+    yield tags and scale, "tags are weighed, not scaled", "Leave --scale out."
+    yield tags and form == "dense", "tags are written sparse", "Leave --dense out."
+    yield scale and form == "sparse", fills, "Leave out --scale or --sparse."
+    yield scale and kept and form is None, fills, "Leave it out, or add --dense."
+
+
+def _versions(asked: FeaturesRequest) -> list[tuple[int, ...]]:
+    """Return what tells whether a file of the source was written to."""
+    paths = (path for path in (asked.source, asked.ids) if path is not None and path.exists())
+    found = (path.stat() for path in paths)
+    return [(each.st_ino, each.st_size, each.st_mtime_ns) for each in found]
 
 
 def _open(asked: FeaturesRequest) -> FeatureSource:
@@ -205,8 +219,8 @@ def _prepare(asked: FeaturesRequest, reader: Reader, roll: Roll) -> Prepared:
 def _warnings(roll: Roll) -> list[str]:
     lacking = roll.told_missing()
     told = [f"no row for {lacking}: rows of zeros"] if lacking else []
-    rows = "row is" if roll.strange == 1 else "rows are"
-    strange = f"{roll.strange:,} {rows} of no item ({roll.stranger!r} for one): not used"
+    rows = counted(roll.strange, "row is", "rows are")
+    strange = f"{rows} of no item ({roll.stranger!r} for one): not used"
     return told + [strange] * bool(roll.strange)
 
 
@@ -234,7 +248,11 @@ def _refuse_texts(inventory: Inventory, asked: FeaturesRequest) -> None:
 
 
 def _write(
-    workspace: Workspace, asked: FeaturesRequest, prepared: Prepared, sets: Sets
+    workspace: Workspace,
+    asked: FeaturesRequest,
+    prepared: Prepared,
+    sets: Sets,
+    before: Sequence[tuple[int, ...]],
 ) -> tuple[list[Path], Sequence[str]]:
     """Write all files beside their places; then let each take its own, train last.
 
@@ -252,6 +270,8 @@ def _write(
         beside = {split: stack.enter_context(replacing(path)) for split, path in places.items()}
         warnings = prepared.write(beside)
         document = _origin(asked, prepared, sets)
+        if _versions(asked) != before:
+            raise changed_meanwhile()
         text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
         stack.enter_context(replacing(origin)).write_text(text, encoding="utf-8", newline="\n")
         _make_way(workspace.scan(), asked, {places[split]: beside[split] for split in places})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from tartarus_cli.errors import DataError, RequestError, nearest, shown
 from tartarus_cli.files import locked, readable, shown_bytes
@@ -28,7 +29,7 @@ class Fetched:
     placed: Placed
     left_out: list[str]  # members of the archives that mean nothing here
     check: CheckResult
-    example: list[str]  # an experiment that can be run now, and settings for it; or empty
+    example: list[str]  # what can be given to 'run' now: an experiment and settings; or empty
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def fetch(workspace: Workspace, asked: FetchRequest, *, progress: Progress = UNW
     Raises
     ------
     RequestError
-        If a named file is not of the record, or the workspace holds an example of the same name.
+        If a named file is not of the record or no archive, or the workspace holds an example of the
+        same name.
     DataError
         If the server cannot be reached, or what it sends is not what it promised, or the disk has
         no room, or the workspace holds other data of the same name.
@@ -97,8 +99,8 @@ def fetch_archives(
 def _check_named(path: Path) -> None:
     if path.is_dir():
         msg = f"{shown(path)} is a folder, not an archive"
-        hint = f"If it is an archive unpacked, use it as it is: tartarus check-data -w {path}"
-        raise RequestError(msg, hint=hint)
+        use = f"tartarus check-data -w {quote(str(path))}"
+        raise RequestError(msg, hint=f"If it is an archive unpacked, use it as it is: {use}")
     if not path.exists():
         msg = f"there is no file {shown(path)}"
         raise RequestError(msg, hint="Name the archive that was downloaded.")
@@ -112,7 +114,7 @@ def choose(record: Record, archive: Published, names: Sequence[str] = ()) -> lis
     Raises
     ------
     RequestError
-        If a name is not of the record.
+        If a name is not of the record, or not that of an archive.
     DataError
         If no name is given, and there are no archives.
     """
@@ -121,6 +123,10 @@ def choose(record: Record, archive: Published, names: Sequence[str] = ()) -> lis
         if name not in known:
             msg = f"{archive.page} has no file {name!r}"
             raise RequestError(msg, hint=nearest(name, known))
+        if not known[name].is_archive:
+            msg = f"{name} is no archive by its name: nothing of it would be brought into place"
+            hint = f"Download it from {archive.page}; if it is one, then: tartarus fetch --archive "
+            raise RequestError(msg, hint=hint + quote(name))
     chosen = [known[name] for name in dict.fromkeys(names)]
     chosen = chosen or [file for file in known.values() if file.is_archive]
     if not chosen:
@@ -157,10 +163,11 @@ def _check(workspace: Workspace, datasets: Sequence[str], progress: Progress) ->
 
 
 def _example(check: CheckResult) -> list[str]:
-    """Return an experiment and settings of a paper whose data is there."""
+    """Return an experiment and settings of a paper whose data is there, or other data like it."""
     for archive in PUBLISHED:
         experiment, *settings = archive.example
-        for summary in check.datasets.values():
+        for name, summary in check.datasets.items():
             if experiment in summary.ready and {*settings} <= summary.settings.keys():
-                return [*archive.example]
+                other = ["--dataset", name] if experiment in summary.borrowed else []
+                return [*archive.example, *other]
     return []

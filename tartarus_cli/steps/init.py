@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from tartarus_cli.errors import DataError, RequestError, shown
 from tartarus_cli.files import replacing, write_text
@@ -94,7 +95,8 @@ def _refuse_foreign(path: Path, root: Path) -> None:
         return
     if is_data_folder(root):
         msg = f"{path} is a data folder already"
-        raise RequestError(msg, hint=f"Use it as it is: tartarus check-data --workspace {path}")
+        use = f"tartarus check-data --workspace {quote(str(path))}"
+        raise RequestError(msg, hint=f"Use it as it is: {use}")
     if any(root.iterdir()):
         some = ", ".join(sorted(each.name for each in root.iterdir())[:3])
         msg = f"{path} holds something else ({some})"

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.ids import near_ids, read_ids
-from tartarus_cli.errors import FileError, RequestError
+from tartarus_cli.errors import FileError, RequestError, counted
 from tartarus_cli.metrics.ranks import first_items
 from tartarus_cli.models import Store
 from tartarus_cli.progress import Progress
@@ -274,7 +275,7 @@ def open_recommender(
     factors = open_matrix(inventory.require(Kind.USER_FACTORS, **predictions.wanted.fields).path)
     dataset, count = predictions.wanted.dataset, factors.shape[0]
     if not count:
-        hint = f"Run 'tartarus check-data {dataset}'."
+        hint = f"Run: tartarus check-data {quote(dataset)}"
         raise FileError(factors.path, found="no rows", expected="one for each user", hint=hint)
     room = Room(len(predictions.absent), memory)
     path = inventory.require(Kind.ITEMS, split="test", dataset=dataset).path
@@ -299,7 +300,7 @@ def _users(inventory: Inventory, dataset: str, count: int, progress: Progress) -
     if len(ids) != count:
         raise FileError(
             file.path,
-            found=f"{len(ids):,} ids",
+            found=counted(len(ids), "id"),
             expected=f"{count:,}, one for each row of the users' factors",
             hint="Correct the list, or move it away: users are then numbered from 0.",
         )

@@ -19,11 +19,11 @@ from tartarus_cli.data.filters import Pairs
 from tartarus_cli.errors import RequestError, shown
 from tartarus_cli.files import locked, remove_leftovers, replacing, same_bytes
 from tartarus_cli.signals import between_steps
+from tartarus_cli.steps.counts import MATRICES
 from tartarus_cli.steps.split_material import Material
 from tartarus_cli.workspace import DataFile, Kind, Workspace, explain
 
 BLOCK = 4096  # items whose classes are written at once
-MATRICES = {"train": Kind.TRAIN_MATRIX, "val": Kind.VAL_MATRIX, "test": Kind.TEST_MATRIX}
 LISTS = (Kind.AUDIO_LIST, Kind.TEXT_LIST, Kind.AUDIO_ERRORS)  # that know items by their ids
 OURS = (Kind.ITEMS, Kind.USERS, Kind.LABELS, Kind.SPLIT, *MATRICES.values())
 

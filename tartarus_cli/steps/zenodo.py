@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from urllib.request import OpenerDirector
 
 TIMEOUT = 60.0  # seconds without a byte
+LONGEST_NAME = 230  # bytes; most systems take 255, and a file bears more while it is downloaded
 MOST_OF_A_RECORD = 16 << 20  # bytes
 CHECKSUMS = {"md5": 32, "sha256": 64, "sha512": 128}  # hexadecimal digits
 
@@ -46,6 +47,9 @@ class RemoteFile(BaseModel):
     def _plain_name(cls, name: str) -> str:
         if not name.isprintable() or re.search(r"[/\\:]", name) or name[:1] in ("", "."):
             msg = f"{name!r} is no name of a file"
+            raise ValueError(msg)
+        if (length := len(name.encode())) > LONGEST_NAME:
+            msg = f"{name[:40]!r}… of {length:,} bytes is too long for the name of a file"
             raise ValueError(msg)
         return name
 

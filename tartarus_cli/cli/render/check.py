@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.console import document, out, plain, table
@@ -63,8 +64,8 @@ def _dataset(name: str, summary: DatasetSummary, *, sound: bool) -> None:
     if summary.ready:
         console.print("Can be run now:" if sound else "Can be run once the errors are mended:")
     for experiment, settings in summary.ready.items():
-        words = ["tartarus run", plain(experiment), *["SETTING"] * settings]
-        words += ["--dataset", plain(name)] if experiment in summary.borrowed else []
+        words = ["tartarus run", plain(quote(experiment)), *["SETTING"] * settings]
+        words += ["--dataset", plain(quote(name))] if experiment in summary.borrowed else []
         console.print(f"  {' '.join(words)}", soft_wrap=True)
     if summary.waiting:
         console.print("Cannot be run yet:")

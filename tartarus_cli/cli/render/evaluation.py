@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from shlex import quote
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -204,5 +205,5 @@ def _next(result: Evaluation) -> None:
     if result.embedding is None:
         out().print(f"Next: tartarus models show {result.model}   (all about it)")
         return
-    told = f"tartarus predict {result.model} --layer {result.embedding}"
-    out().print(f"Next: {told}   (as a setting)", soft_wrap=True)
+    told = f"tartarus predict {result.model} --layer {quote(result.embedding)}"
+    out().print(f"Next: {plain(told)}   (as a setting)", soft_wrap=True)

@@ -6,6 +6,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.console import document, figure, out, plain
+from tartarus_cli.errors import counted
 
 if TYPE_CHECKING:
     from tartarus_cli.steps.factor_files import Manifest
@@ -39,9 +40,9 @@ def _document(made: Factorized, files: list[str]) -> dict[str, Any]:
 def _made(made: Factorized) -> str:
     manifest, recipe = made.manifest, made.manifest.recipe
     items = ", ".join(f"{split} {count:,}" for split, count in manifest.items.items())
-    what = "users" if recipe.source == "plays" else "labels"
+    columns = counted(manifest.columns, "user" if recipe.source == "plays" else "label")
     said = f"[bold]{recipe.options['dim']} {recipe.method} factors[/] of {plain(recipe.dataset)} "
-    said += f"from {recipe.source} ({items} items; {manifest.columns:,} {what})"
+    said += f"from {recipe.source} ({items} items; {columns})"
     if not made.made:
         said += " were there already, made in the same way: nothing was done"
     return said
@@ -92,7 +93,8 @@ def _next(made: Factorized) -> str:
     labels = recipe.source == "labels"
     experiment = "cosine_multilabel_vector" if labels else "rec_dense"
     usual = {"als": 200, "pmi": 50 if labels else 0}[recipe.method]
-    words = ["tartarus run", experiment, made.settings[0], "--dataset", recipe.dataset]
+    words = ["tartarus run", experiment, quote(made.settings[0])]
+    words += ["--dataset", quote(recipe.dataset)]
     if recipe.method == "pmi" and not labels:
         words += ["--set", "targets.kind=pmi"]
     if recipe.options["dim"] != usual:

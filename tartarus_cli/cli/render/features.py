@@ -31,8 +31,8 @@ def features_made(workspace: Workspace, made: FeaturesMade, *, json: bool) -> No
 
 
 def _next(made: FeaturesMade) -> str:
-    name = made.experiments[0] if len(made.experiments) == 1 else "EXPERIMENT"
-    dataset = "" if made.default else f" --dataset {made.dataset}"
+    name = quote(made.experiments[0]) if len(made.experiments) == 1 else "EXPERIMENT"
+    dataset = "" if made.default else f" --dataset {quote(made.dataset)}"
     such = f"   (such as {', '.join(made.experiments)})" if len(made.experiments) > 1 else ""
     overrides = "".join(f" --set {each}" for each in made.overrides)
     run = f"tartarus run {name} {quote(made.setting)}{dataset}{overrides}{such}"

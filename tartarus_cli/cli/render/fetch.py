@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from shlex import join
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.check import checked, checked_document
 from tartarus_cli.cli.render.console import document, out, plain, table
+from tartarus_cli.errors import counted
 from tartarus_cli.files import shown_bytes
 from tartarus_cli.steps.published import PUBLISHED
 
@@ -62,7 +64,7 @@ def record(archive: Published, found: Record, *, json: bool) -> None:
         console.print(f"[yellow]warning:[/] the DOI is {UNCONFIRMED}.", soft_wrap=True)
     shown = table("file", ">size", "")
     for file in found.files:
-        fetched = "fetched" if file.is_archive else "only with --file"
+        fetched = "fetched" if file.is_archive else "no archive"
         shown.add_row(plain(file.name), shown_bytes(file.size), fetched)
     console.print(shown)
     size = shown_bytes(sum(file.size for file in found.files if file.is_archive))
@@ -86,10 +88,12 @@ def fetched(workspace: Workspace, result: Fetched, *, json: bool) -> None:
     console = out()
     checked(result.check, json=False)
     there = len(result.placed.present)
-    already = f"; {there} files were there already" if there else ""
-    console.print(f"{len(new)} new files in {plain(workspace.data)}{already}", soft_wrap=True)
+    already = f"; {counted(there, 'file was', 'files were')} there already" if there else ""
+    console.print(
+        f"{counted(len(new), 'new file')} in {plain(workspace.data)}{already}", soft_wrap=True
+    )
     if result.left_out:
         some = ", ".join(result.left_out[:SOME]) + (", …" if len(result.left_out) > SOME else "")
         console.print(f"Left in the archive: {len(result.left_out):,} ({plain(some)})")
     if result.example:
-        console.print(f"Next: tartarus run {plain(' '.join(result.example))}", soft_wrap=True)
+        console.print(f"Next: tartarus run {plain(join(result.example))}", soft_wrap=True)

@@ -36,7 +36,8 @@ def made(result: Made) -> None:
             "listeners, recordings and lyrics are invented "
             f"(seed {result.example}; {result.written} files written)."
         )
-        console.print(f"Next: cd {root} && tartarus run rec_multi a-sem-emb audio-emb")
+        there = plain(quote(str(path)))
+        console.print(f"Next: cd {there} && tartarus run rec_multi a-sem-emb audio-emb")
     else:
         there = plain(quote(str(path)))
         for line in (
@@ -177,9 +178,9 @@ def _best_classes(result: NewPrediction) -> Table:
 def _next(result: Prediction) -> str:
     if result.absent:
         lacking = " and ".join(result.absent)
-        again = f"tartarus predict {result.model} --layer {result.layer}"
+        again = f"tartarus predict {result.model} --layer {quote(result.layer or '')}"
         return f"{plain(again)}   (the setting still lacks its rows of {lacking})"
-    return f"tartarus run EXPERIMENT {plain(result.setting)} …"
+    return f"tartarus run EXPERIMENT {plain(quote(result.setting or ''))} …"
 
 
 def models(found: Sequence[Model], *, json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.console import document, out, plain, table
@@ -39,7 +40,7 @@ def patches_made(workspace: Workspace, result: PatchesMade, *, json: bool) -> No
     _warn("silent patches", result.silent)
     short = "a patch that ends in silence or is longer than the recording (filled up with -80 dB)"
     _warn(short, [item for item in result.short if item not in result.silent])
-    see = f"Next: tartarus check-data {plain(result.dataset)}   (says what can be run)"
+    see = f"Next: tartarus check-data {plain(quote(result.dataset))}   (says what can be run)"
     console.print(see, soft_wrap=True)
 
 

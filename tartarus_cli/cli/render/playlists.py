@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.console import document, figure, out, plain, table
+from tartarus_cli.errors import counted
 
 if TYPE_CHECKING:
     from tartarus_cli.steps.export import Exported
@@ -78,19 +80,19 @@ def _title(result: Playlist) -> str:
 
 
 def _footer(result: Playlist) -> str:
-    what = "test items" if result.of == "user" else "users"
+    of = counted(result.candidates, "test item" if result.of == "user" else "user")
     least = result.options.min_score
     if not result.entries:
-        return f"None of {result.candidates:,} {what} scores {least:g} or more."
-    told = f"The first {len(result.entries):,} of {result.candidates:,} {what}"
+        return f"Of {of}, none scores {least:g} or more."
+    told = f"The first {len(result.entries):,} of {of}"
     return f"{told}." if least is None else f"{told}; those below {least:g} are left out."
 
 
 def _next(result: Playlist) -> str:
     if result.of == "item":
         return f"tartarus recommend {result.model}   (the lists of all users, in a file)"
-    if result.entries and not any(c.isspace() for c in result.entries[0].id):
-        best = f"tartarus recommend {result.model} --item {result.entries[0].id}"
+    if result.entries and result.entries[0].id.isprintable():
+        best = f"tartarus recommend {result.model} --item {quote(result.entries[0].id)}"
         return f"{best}   (who else would like it)"
     return f"tartarus recommend {result.model} --item ID   (who would like an item)"
 
@@ -107,8 +109,9 @@ def _all(workspace: Workspace, result: Playlists, form: ListForm) -> None:
     console = out()
     console.print(f"  {plain(file)}", soft_wrap=True)
     console.print(
-        f"[bold]{result.model}[/] ranked {result.items:,} test items for {result.users:,} users of "
-        f"{plain(result.dataset)}: {result.lines:,} lines of user, rank, item, score",
+        f"[bold]{result.model}[/] ranked {counted(result.items, 'test item')} for "
+        f"{counted(result.users, 'user')} of {plain(result.dataset)}: "
+        f"{counted(result.lines, 'line')} of user, rank, item, score",
         soft_wrap=True,
     )
     console.print(
@@ -129,20 +132,28 @@ def exported(result: Exported, *, json: bool) -> None:
     console.print(f"  {plain(result.path)}", soft_wrap=True)
     console.print(
         f"{plain(result.what)} of [bold]{result.model}[/] ({plain(result.dataset)}): "
-        f"{result.lines:,} lines of {plain(named)}",
+        f"{counted(result.lines, 'line')} of {plain(named)}",
         soft_wrap=True,
     )
     console.print(f"Next: {plain(_after(result))}", soft_wrap=True)
+
+
+READS = {  # as polars has to be told, lest it takes ids for numbers and quotes for its own
+    ".csv": "polars.read_csv({}, infer_schema=False{})",
+    ".tsv": "polars.read_csv({}, infer_schema=False, separator='\\t', quote_char=None{})",
+    ".parquet": "polars.read_parquet({}{})",
+}
 
 
 def _after(result: Exported) -> str:
     """Say what reads it."""
     file, model = result.path, result.model
     if result.what == "run":
-        other = f"tartarus export {model} --what qrels --to {file.with_suffix('.qrels')}"
-        return f"{other}   (the truth, to judge it by)"
+        other = quote(str(file.with_suffix(".qrels")))
+        command = f"tartarus export {model} --what qrels --to {other}"
+        return f"{command}   (the truth, to judge it by)"
     if result.what == "qrels":
-        return f"trec_eval {file} RUN   (a RUN comes from --what run)"
-    reads = {".parquet": "read_parquet", ".tsv": "read_csv"}.get(file.suffix.lower(), "read_csv")
-    tab = ", separator='\\t'" if file.suffix.lower() == ".tsv" else ""
-    return f"polars.{reads}({str(file)!r}{tab})   (in Python)"
+        return f"trec_eval {quote(str(file))} RUN   (a RUN comes from --what run)"
+    pattern = any(sign in str(file) for sign in "*?[")
+    read = READS[file.suffix.lower()].format(repr(str(file)), ", glob=False" * pattern)
+    return f"{read}   (in Python)"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.console import document, out, plain, table, unbroken
+from tartarus_cli.errors import counted
 
 if TYPE_CHECKING:
     from tartarus_cli.steps.split import Split
@@ -29,8 +31,8 @@ def split_made(workspace: Workspace, made: Split, *, json: bool) -> None:
         console.print(f"  set aside: {plain(file)}", soft_wrap=True)
     items = sum(size.items for size in made.sets.values())
     have = [
-        f"{count:,} {what}"
-        for count, what in ((items, "items"), (made.users, "users"), (made.labels, "labels"))
+        counted(count, what)
+        for count, what in ((items, "item"), (made.users, "user"), (made.labels, "label"))
         if count is not None
     ]
     apart = {"lists": "by the lists", "label": "by label, in proportion"}
@@ -69,6 +71,7 @@ def _number(value: float | str | None) -> str:
 
 
 def _next(made: Split) -> str:
+    dataset = quote(made.dataset)
     if made.users is None:
-        return f"tartarus check-data {made.dataset}   (features come from 'text' or 'predict')"
-    return f"tartarus factorize {made.dataset} als"
+        return f"tartarus check-data {dataset}   (features come from 'text' or 'predict')"
+    return f"tartarus factorize {dataset} als"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.console import document, out, plain
@@ -37,9 +38,10 @@ def _known(made: TextFeatures) -> str:
 
 
 def _next(made: TextFeatures) -> str:
+    setting = quote(made.setting)
     if len(made.experiments) == 1:
-        return f"tartarus run {made.experiments[0]} {made.setting}"
+        return f"tartarus run {quote(made.experiments[0])} {setting}"
     if made.experiments:
-        return f"tartarus run EXPERIMENT {made.setting}   (such as {', '.join(made.experiments)})"
+        return f"tartarus run EXPERIMENT {setting}   (such as {', '.join(made.experiments)})"
     reads = "   (one that reads sequences)" if made.form == "sequence" else ""
-    return f"tartarus run EXPERIMENT {made.setting} --dataset {made.dataset}{reads}"
+    return f"tartarus run EXPERIMENT {setting} --dataset {quote(made.dataset)}{reads}"
