@@ -234,13 +234,15 @@ def test_users_and_items_without_plays_have_zero_factors_and_are_told(
     assert (told in done.err) == bool(by_chance)
 
 
-def test_entries_of_0_and_less_are_no_plays(run: Run, listening: World) -> None:
+def test_entries_of_0_are_no_plays(run: Run, listening: World) -> None:
     run("als", "--threads", 1)
     before = read(listening, "user_factors_als_3").tobytes()
-    train = csr_array(load_npz(listening.datasets / "matrix_train_rec.npz")).tolil()
-    rows, columns = np.nonzero(train.toarray() == 0)
-    train[rows[0], columns[0]] = -5
-    save_npz(listening.datasets / "matrix_train_rec.npz", train.tocsr())
+    every = plays(SPLITS["train"], 1)
+    every[:, IDLE_USER] = every[UNHEARD] = 0
+    stored = csr_array(every + 1)  # so that each place is stored
+    stored.data -= 1
+    assert (stored.data == 0).any()
+    save_npz(listening.datasets / "matrix_train_rec.npz", stored)
     run("als", "--threads", 1, "--force")
     assert read(listening, "user_factors_als_3").tobytes() == before
 
@@ -519,6 +521,16 @@ WRONG: dict[str, tuple[str, NDArray[Any], str]] = {
     "transposed test plays": ("test", TEST.T, "Write matrix.T.tocsr()"),
     "no plays at all": ("train", TRAIN * 0, "no positive entry"),
     "NaN": ("train", np.where(TRAIN > 0, np.nan, 0), "values that are NaN"),
+    "two below 0": (
+        "train",
+        TRAIN - 99 * (np.arange(40) < 2)[:, None] * (np.arange(9) == 3),
+        "2 values below 0; expected numbers of plays",
+    ),
+    "one below 0 in test": (
+        "test",
+        TEST - 99 * (np.arange(12 * 9) == 5).reshape(12, 9),
+        "1 value below 0",
+    ),
     "endless plays": ("test", np.where(TEST > 0, np.inf, 0), "values that are NaN, infinite"),
 }
 
@@ -561,11 +573,46 @@ def test_a_pickle_is_not_read(run: Run, listening: World) -> None:
 
 def test_more_factors_than_pmi_has_are_refused(run: Run) -> None:
     refused = run("pmi", "--dim", USERS)
-    assert (refused.status, "at most 8: --dim" in refused.err) == (1, True)
+    assert (refused.status, "at most 8: --dim 8" in refused.err) == (1, True)
+    assert "rec has 40 train items and 9 users, too few for 9 PMI factors" in refused.err
+
+
+def test_more_factors_than_labels_are_refused_in_one_message(
+    world: World, tartarus: Command
+) -> None:
+    refused = tartarus("factorize", "many", "pmi", "--dim", 50, "-w", world.root)
+    assert refused.status == 1
+    assert "many has 40 train items and 3 labels, too few for 50 PMI factors" in refused.err
+    assert ("warning" in refused.err, "users" in refused.err) == (False, False)
 
 
 def test_more_als_factors_than_users_are_told(run: Run) -> None:
-    assert "20 factors of 9 train items or users say no more" in run("als", "--dim", 20).err
+    told = "20 factors of 40 train items and 9 users say no more than 9 do"
+    assert told in run("als", "--dim", 20).err
+
+
+def test_true_factors_that_do_worse_than_chance_are_told_with_what_it_means(
+    run: Run, listening: World, tartarus: Command
+) -> None:
+    train, test = plays(SPLITS["train"], 1), np.zeros((SPLITS["test"], USERS))
+    train[:, 4:] = 0
+    test[-1, 4:] = 1  # played by nobody who is known: it ties with all others, and ranks last
+    put(listening, "train", train)
+    put(listening, "test", test)
+    said = "the test items' true factors do worse than chance (MAP@500 0.0463, at random 0."
+    remedy = "there are too few plays for 3 factors; try fewer: --dim 1"
+    for done in (run("als"), run("als"), run("als", "--force", "--json")):
+        assert done.status == 0
+        assert said in done.err
+        assert remedy in done.err
+    quick = ("--set", "training.epochs=1", "--set", "network.hidden=4", "--set", "targets.dim=3")
+    ran = tartarus("run", "rec_dense", "text", "--dataset", "rec", *quick, "-w", listening.root)
+    assert (ran.status, said in ran.err, "%" in ran.out) == (0, True, False)
+
+
+@pytest.mark.parametrize("method", ["als", "pmi"])
+def test_true_factors_that_do_better_than_chance_are_not(method: str, run: Run) -> None:
+    assert "worse than chance" not in run(method).err
 
 
 def test_factors_that_diverge_are_no_traceback(run: Run, listening: World) -> None:

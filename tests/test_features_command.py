@@ -445,6 +445,74 @@ def test_a_cell_that_is_no_number_is_named_and_may_be_left_out(run: Run, world: 
     assert dense(world, "emb", "train").ravel().tolist() == [*range(40)]
 
 
+@pytest.mark.parametrize("name", ["id", "Item_ID", "song", "track id"])
+def test_a_column_that_is_called_as_that_of_the_ids_is_taken_wherever_it_stands(
+    name: str, run: Run, world: World
+) -> None:
+    lines = [f"{n},{each}\n" for n, each in enumerate(EVERYONE)]
+    Path("e.csv").write_text(f"a,{name}\n" + "".join(lines))
+    shown = run("emb", "--from", "e.csv")
+    assert f"ids in column '{name}', features in 'a'" in shown.err
+    assert dense(world, "emb", "train").ravel().tolist() == [*range(40)]
+
+
+def test_without_such_a_column_the_ids_are_the_first_and_that_is_told(run: Run) -> None:
+    Path("e.csv").write_text("key,a\n" + "".join(f"{each},1\n" for each in EVERYONE))
+    shown = run("emb", "--from", "e.csv")
+    assert "ids in column 'key' (the first; --id names another), features in 'a'" in shown.err
+    Path("t.csv").write_text("key,a\n" + "".join(f"{each},x\n" for each in EVERYONE))
+    shown = run("tags", "--from", "t.csv", "--tags")
+    assert "items in column 'key' (the first; --id names another), tags in 'a'" in shown.err
+
+
+def test_where_two_columns_may_hold_the_ids_it_must_be_said_which(run: Run) -> None:
+    rows = "".join(f"x,{n},{each}\n" for n, each in enumerate(EVERYONE))
+    Path("e.csv").write_text(f"title,track,id\n{rows}")
+    refused = run("emb", "--from", "e.csv")
+    assert (refused.status, "may be in the columns track, id" in refused.err) == (2, True)
+    assert "--id track" in refused.err
+    assert run("emb", "--from", "e.csv", "--id", "id", "--without", "title").status == 0
+
+
+def test_ids_in_a_column_of_another_name_are_asked_for_rather_than_left_out(run: Run) -> None:
+    rows = "".join(f"song {n},{each},{n}\n" for n, each in enumerate(EVERYONE))
+    Path("e.csv").write_text(f"name,my key,a\n{rows}")
+    refused = run("emb", "--from", "e.csv")
+    assert "'train-0' in line 2, column 'my key'" in refused.err
+    assert "or, if it holds the ids, say --id 'my key'" in refused.err
+    refused = run("emb", "--from", "e.csv", "--id", "name")
+    assert ("--without 'my key'" in refused.err, "if it holds" in refused.err) == (True, False)
+
+
+def test_numbers_of_rows_without_a_name_are_no_feature(run: Run) -> None:
+    rows = "".join(f"{n},{each},{n}\n" for n, each in enumerate(EVERYONE))
+    Path("e.csv").write_text(f",id,a\n{rows}")
+    refused = run("emb", "--from", "e.csv")
+    assert (refused.status, "e.csv: a column without a name" in refused.err) == (1, True)
+    assert "--without ''" in refused.err
+    assert run("emb", "--from", "e.csv", "--without", "").status == 0
+
+
+OFFER = "if these are tags of items, add --tags"
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_text_that_may_be_tags_is_offered_to_be_read_as_tags(ending: str, run: Run) -> None:
+    frame = pl.DataFrame({"item": EVERYONE, "tag name": "rock", "weight": 1})
+    table = Path(f"t.{ending}")
+    (frame.write_csv if ending == "csv" else frame.write_parquet)(table)
+    assert OFFER in run("tags", "--from", table).err
+    assert run("tags", "--from", table, "--tags").status == 0
+
+
+@pytest.mark.parametrize("text", ["item,a\ntrain-0,nan\n", "item,a,b,c\ntrain-0,x,1,2\n",
+                                  "item,a\ntrain-0,\n", "item,a,b\ntrain-0,1,x\n"])  # fmt: skip
+def test_what_cannot_be_tags_is_not(text: str, run: Run) -> None:
+    Path("t.csv").write_text(text)
+    refused = run("emb", "--from", "t.csv")
+    assert (refused.status, OFFER in refused.err) == (1, False)
+
+
 def test_a_negative_weight_is_named(run: Run) -> None:
     lines = "".join(f"{each},rock,1\n" for each in EVERYONE)
     Path("tags.csv").write_text(f"item,tag,weight\n{lines}train-0,jazz,-2\n")
@@ -463,9 +531,27 @@ WRONGLY: dict[str, tuple[tuple[object, ...], str, str]] = {
         "",
     ),
     "tags in a matrix": (("--from", "m.npy", "--ids", "ids.txt", "--tags"), "no table of tags", ""),
-    "scaled tags": (("--from", "tags.tsv", "--tags", "--scale"), "would fill", "Leave it out"),
-    "scaled and sparse": (("--from", "e.csv", "--scale", "--sparse"), "would fill", "--dense"),
-    "dense tags": (("--from", "tags.tsv", "--tags", "--dense"), "written sparse", "--dense"),
+    "scaled tags": (("--from", "tags.tsv", "--tags", "--scale"), "not scaled", "out."),
+    "scaled tags, dense": (
+        ("--from", "tags.tsv", "--tags", "--scale", "--dense"),
+        "not scaled",
+        "Leave --scale out.",
+    ),
+    "scaled and sparse": (("--from", "e.csv", "--scale", "--sparse"), "would fill", "or --sparse"),
+    "a scaled npz": (("--from", "m.npz", "--ids", "ids.txt", "--scale"), "would fill", "--dense"),
+    "dense tags": (("--from", "tags.tsv", "--tags", "--dense"), "written sparse", "--dense out"),
+    "numbers of few items": (("--from", "e.csv", "--min-items", 1), "choose among tags", "--tags"),
+    "few numbers": (("--from", "e.csv", "--max-tags", 10_000), "choose among tags", "--tags"),
+    "tags in npy": (
+        ("--from", "m.npy", "--ids", "ids.txt", "--max-tags", 5),
+        "choose among tags",
+        "Leave them out",
+    ),
+    "any number and few": (
+        ("--from", "e.csv", "--missing", "zero", "--tolerate", 0.1),
+        "--missing zero tolerates any",
+        "--tolerate 0.1",
+    ),
     "an unknown column": (("--from", "e.csv", "--id", "idd"), "no column called 'idd'", "id?"),
     "a share above 1": (("--from", "e.csv", "--tolerate", 2), "--tolerate", ""),
     "another ending": (("--from", "ids.txt"), "its ending does not say what it is", ".parquet"),
@@ -477,6 +563,7 @@ WRONGLY: dict[str, tuple[tuple[object, ...], str, str]] = {
 def test_asking_wrongly_exits_2_and_writes_nothing(what: str, run: Run, world: World) -> None:
     words, said, hint = WRONGLY[what]
     _npy(numbers())
+    _npz(numbers())
     write(numbers())
     write_tags(some_tags())
     before = made(world)

@@ -42,7 +42,10 @@ Ids = Annotated[
 IdColumn = Annotated[
     str | None,
     typer.Option(
-        "--id", metavar="NAME", help="The column of ids, if not the first.", show_default=False
+        "--id",
+        metavar="NAME",
+        help="The column of ids (default: one called id, item, song or the like; else the first).",
+        show_default=False,
     ),
 ]
 Without = Annotated[
@@ -61,23 +64,37 @@ Tags = Annotated[
     ),
 ]
 FewestItems = Annotated[
-    int, typer.Option("--min-items", min=1, help="With --tags: train items that a tag has to have.")
+    int | None,
+    typer.Option(
+        "--min-items",
+        min=1,
+        help="With --tags: train items that a tag has to have (default: 1).",
+        show_default=False,
+    ),
 ]
 MostTags = Annotated[
-    int,
-    typer.Option("--max-tags", min=1, max=1 << 26, help="With --tags: keep the most common ones."),
+    int | None,
+    typer.Option(
+        "--max-tags",
+        min=1,
+        max=1 << 26,
+        help="With --tags: keep the most common ones (default: 10,000).",
+        show_default=False,
+    ),
 ]
 WhenMissing = Annotated[
     Missing, typer.Option("--missing", help="Items without a row: an error, or rows of zeros.")
 ]
 Tolerate = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--tolerate",
         metavar="SHARE",
         min=0,
         max=1,
-        help="Rows of zeros for items without one, if they are at most this share of each set.",
+        help="Rows of zeros for items without one, if they are at most this share of each set "
+        "(default: 0).",
+        show_default=False,
     ),
 ]
 Sparse = Annotated[
@@ -104,10 +121,10 @@ def features(
     id_column: IdColumn = None,
     without: Without = None,
     tags: Tags = False,
-    min_items: FewestItems = 1,
-    max_tags: MostTags = 10_000,
+    min_items: FewestItems = None,
+    max_tags: MostTags = None,
     missing: WhenMissing = Missing.error,
-    tolerate: Tolerate = 0.0,
+    tolerate: Tolerate = None,
     sparse: Sparse = None,
     scale: Scale = False,
     force: Force = False,
@@ -128,8 +145,8 @@ def features(
         source=source,
         ids=ids,
         selection=Selection(id_column, tuple(without or ()), tags),
-        tags=TagChoice(min_items, max_tags) if tags else None,
-        leniency=Leniency(1.0 if missing is Missing.zero else tolerate),
+        tags=TagChoice.of(min_items, max_tags),
+        leniency=Leniency.of(zero=missing is Missing.zero, tolerate=tolerate),
         form=None if sparse is None else ("sparse" if sparse else "dense"),
         scale=scale,
         force=force,

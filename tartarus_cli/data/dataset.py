@@ -98,12 +98,34 @@ def check_settings(inventory: Inventory, dataset: str, settings: Sequence[str]) 
     for setting in settings:
         if setting not in known:
             msg = f"{dataset} has no setting called {setting!r}"
-            raise RequestError(msg, hint=nearest(setting, known))
+            make = f"tartarus features {quote(dataset)} {quote(setting)} --from FILE"
+            hint = f"{nearest(setting, known)} Make one: {make}   (other ways: text, predict)"
+            raise RequestError(msg, hint=hint)
 
 
 def splits_of(inventory: Inventory, dataset: str) -> list[str]:
     """Which of train, val and test the dataset has ids for."""
     return [s for s in SPLITS if inventory.find(Kind.ITEMS, split=s, dataset=dataset)]
+
+
+def no_dataset(
+    inventory: Inventory, dataset: str, known: Sequence[str], other: str = ""
+) -> RequestError:
+    """Return the error of a dataset that does not exist.
+
+    Parameters
+    ----------
+    inventory, dataset
+        Where it was looked for, and its name.
+    known
+        The names of those that there are.
+    other
+        What else may be done, beside making one.
+    """
+    msg = f"there is no dataset called {dataset!r} in {inventory.workspace.root}"
+    make = f"{other}, or make" if other else "Make"
+    hint = f"{nearest(dataset, known)} {make} one of your own: tartarus split NAME --plays FILE"
+    return RequestError(msg, hint=f"{hint}   (or --labels FILE; published ones: tartarus fetch)")
 
 
 def read_sets(inventory: Inventory, dataset: str) -> dict[str, list[str]]:
@@ -118,9 +140,8 @@ def read_sets(inventory: Inventory, dataset: str) -> dict[str, list[str]]:
     """
     known = sorted({file.dataset for file in inventory.select(Kind.ITEMS)})
     if dataset not in known:
-        msg = f"there is no dataset called {dataset!r} in {inventory.workspace.root}"
         place = inventory.workspace.place(Kind.ITEMS, split="train", dataset=dataset)
-        raise RequestError(msg, hint=f"{nearest(dataset, known)} Its ids go to {shown(place)}.")
+        raise no_dataset(inventory, dataset, known, f"List its ids in {shown(place)}")
     splits = dict.fromkeys(["train", *splits_of(inventory, dataset)])
     files = {s: inventory.require(Kind.ITEMS, split=s, dataset=dataset) for s in splits}
     return {split: read_ids(file.path) for split, file in files.items()}

@@ -6,8 +6,9 @@ Nothing whole is held: a source of any length is gone through block by block, as
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy.sparse import csr_array
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.ids import read_lines
 from tartarus_cli.data.tables.blocks import Block, Columns, no_number, no_text
+from tartarus_cli.data.tables.names import naming_items
 from tartarus_cli.data.tables.reading import Table, check_exists, open_table, require_column
 from tartarus_cli.errors import FileError, RequestError, counted, shown
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MATRICES = (".npy", ".npz")
+_TEXTS = ("String", "Categorical", "Enum")  # of Parquet
 
 Rows: TypeAlias = Any  # an array of float32, or a csr_array
 
@@ -32,7 +35,7 @@ Rows: TypeAlias = Any  # an array of float32, or a csr_array
 class Selection:
     """What of a table is asked for."""
 
-    id: str | None = None  # name of the column of ids; None: the first one
+    id: str | None = None  # name of the column of ids; None: as its name says, else the first
     without: tuple[str, ...] = ()  # columns to leave out
     tags: bool = False  # the rows are (item, tag[, weight])
 
@@ -44,6 +47,7 @@ class FeatureColumns:
     id: str
     tag: str | None
     numbers: tuple[str, ...]  # of a table of tags: the weight, if there is one
+    guessed: bool = False  # whether the ids are taken from the first column for want of a name
 
     @property
     def read(self) -> Columns:
@@ -102,9 +106,41 @@ def open_features(path: Path, selection: Selection) -> FeatureSource:
     columns = choose_columns(table, selection)
 
     def blocks() -> Iterator[FeatureBlock]:
-        return (_narrowed(table, columns, block) for block in table.blocks(columns.read))
+        return (_narrowed(table, columns, block) for block in _explained(table, columns))
 
     return FeatureSource(path, path, columns, table.noun, table.size, blocks)
+
+
+def _explained(table: Table, columns: FeatureColumns) -> Iterator[Block]:
+    """Read a table; where there is text for numbers, say what else its column may hold."""
+    try:
+        yield from table.blocks(columns.read)
+    except FileError as problem:
+        others = [*_other_readings(problem.found, columns)]
+        problem.hint = "; ".join([problem.hint.rstrip("."), *others]) if others else problem.hint
+        raise
+
+
+def _other_readings(found: str, columns: FeatureColumns) -> Iterator[str]:
+    name = next((each for each in columns.numbers if _is_text(found, each)), None)
+    if columns.tag is not None or name is None:
+        return
+    if name == columns.numbers[0] and len(columns.numbers) <= 2:
+        yield "or, if these are tags of items, add --tags"
+    if columns.guessed:
+        yield f"or, if it holds the ids, say --id {quote(name)}"
+
+
+def _is_text(found: str, name: str) -> bool:
+    """Whether text was found in a column of numbers.
+
+    >>> _is_text("'rock' in line 2, column 'a'", "a"), _is_text("'nan' in line 2, column 'a'", "a")
+    (True, False)
+    """
+    if found.endswith(f", column {name!r}") and found[0] in "'\"":
+        cell = found[1:].partition(f"{found[0]} in ")[0]
+        return not _is_number(cell.replace(",", ".", 1))
+    return found.startswith(tuple(f"column {name!r} of type {kind}" for kind in _TEXTS))
 
 
 def _narrowed(table: Table, columns: FeatureColumns, block: Block) -> FeatureBlock:
@@ -178,7 +214,7 @@ def choose_columns(table: Table, selection: Selection) -> FeatureColumns:
     Raises
     ------
     RequestError
-        If a named column does not exist.
+        If a named column does not exist, or several may hold the ids.
     FileError
         If no column is left, or the first line holds no names.
     """
@@ -188,14 +224,28 @@ def choose_columns(table: Table, selection: Selection) -> FeatureColumns:
     if not left or (selection.id is not None and selection.id not in left):
         msg = "--without leaves no column of ids"
         raise RequestError(msg, hint="Leave out other columns only.")
-    item = left[0] if selection.id is None else selection.id
+    item, guessed = _id_column(table, left, selection.id)
     rest = tuple(name for name in left if name != item)
     _check_names(table.path, rest)
     choose = _tag_columns if selection.tags else _number_columns
-    return choose(table.path, item, rest)
+    return replace(choose(table.path, item, rest), guessed=guessed)
+
+
+def _id_column(table: Table, left: Sequence[str], named: str | None) -> tuple[str, bool]:
+    """Return the column of ids, and whether it is only the first."""
+    if named is not None:
+        return named, False
+    found = naming_items(left)
+    if len(found) > 1 and found[0] != left[0]:
+        msg = f"the ids of {shown(table.path)} may be in the columns {', '.join(found)}"
+        raise RequestError(msg, hint=f"Say which: --id {quote(found[0])}")
+    return (found[0], False) if found else (left[0], True)
 
 
 def _check_names(path: Path, names: Sequence[str]) -> None:
+    if "" in names:  # such as the numbers of rows that pandas writes
+        hint = "Name it, or leave it out: --without ''"
+        raise FileError(path, found="a column without a name", expected="a name", hint=hint)
     if names and all(map(_is_number, names)) and not _counts(names):
         hint = "Put a line before it that names each column."
         found = f"numbers in the first line ({names[0]}, …)"

@@ -1,13 +1,17 @@
 """Which file holds what a network learns, and which holds the truth it is judged by."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.ids import read_lines
 from tartarus_cli.data.scan import scan
 from tartarus_cli.errors import DataError
 from tartarus_cli.workspace import DataFile, Inventory, Kind
+
+USUAL_DIM = 200  # factors that are made unless another number is said
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,42 @@ def settle_dim(inventory: Inventory, wanted: Wanted) -> Wanted:
         If there are no train targets of this kind, or several and none of the wanted dim.
     """
     fields = {"split": "train", "fact": wanted.fact, "dataset": wanted.dataset}
-    dims = sorted({file.dim for file in inventory.select(Kind.TARGETS, **fields)})
+    dims = target_dims(inventory, wanted)
     if wanted.dim in dims or len(dims) == 1:
         return Wanted(wanted.dataset, wanted.fact, wanted.dim if wanted.dim in dims else dims[0])
     if not dims:
-        inventory.require(Kind.TARGETS, dim=str(wanted.dim), **fields)  # says that it is missing
+        make = factorizing(inventory, wanted)
+        hint = f"Make them: {make}" if make else ""
+        inventory.require(Kind.TARGETS, hint=hint, dim=str(wanted.dim), **fields)  # says it lacks
     msg = f"{wanted.dataset} has {wanted.fact} targets of {dims} dimensions, not {wanted.dim}"
-    raise DataError(msg, hint=f"Choose one of them: --set targets.dim={dims[0]}.")
+    nearest = nearest_dim(dims, wanted.dim)
+    raise DataError(msg, hint=f"Choose one of them: --set targets.dim={nearest}.")
+
+
+def target_dims(inventory: Inventory, wanted: Wanted) -> list[int]:
+    """Return of how many numbers there are train targets of this kind, in order."""
+    fields = {"split": "train", "fact": wanted.fact, "dataset": wanted.dataset}
+    return sorted({file.dim for file in inventory.select(Kind.TARGETS, **fields)})
+
+
+def nearest_dim(dims: Sequence[int], wanted: int) -> int:
+    """Return the number that is nearest to the wanted one.
+
+    >>> nearest_dim([20, 100, 500], 200)
+    100
+    """
+    return min(dims, key=lambda dim: abs(dim - wanted))
+
+
+def factorizing(inventory: Inventory, wanted: Wanted) -> str:
+    """Return the command that makes these factors of what the dataset has; else nothing."""
+    fields = {"split": "train", "fact": "class", "dataset": wanted.dataset}
+    plays = bool(inventory.select(Kind.TRAIN_MATRIX, dataset=wanted.dataset))
+    labels = wanted.fact == "pmi" and bool(inventory.select(Kind.TARGETS, **fields))
+    if wanted.fact not in ("als", "pmi") or not (plays or labels):
+        return ""
+    dim = "" if wanted.dim == USUAL_DIM else f" --dim {wanted.dim}"
+    return f"tartarus factorize {quote(wanted.dataset)} {wanted.fact}{dim}"
 
 
 def target_file(inventory: Inventory, wanted: Wanted, split: str) -> DataFile | None:

@@ -30,8 +30,9 @@ from tartarus_cli.data.checks.presence import (
 )
 from tartarus_cli.data.checks.report import Problem, Report
 from tartarus_cli.data.checks.truth import LISTENING, check_listening
+from tartarus_cli.data.dataset import no_dataset
 from tartarus_cli.data.patches import AGAIN
-from tartarus_cli.errors import DataError, RequestError, TartarusError, nearest, shown
+from tartarus_cli.errors import DataError, TartarusError, shown
 from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.progress import UNWATCHED, Progress, Task
@@ -106,8 +107,7 @@ def check_data(
     inventory = workspace.scan()
     known = inventory.datasets()
     if dataset is not None and dataset not in known:
-        msg = f"there is no dataset called {dataset!r} in {workspace.root}"
-        raise RequestError(msg, hint=nearest(dataset, known))
+        raise no_dataset(inventory, dataset, known)
     chosen = known if dataset is None else [dataset]
     files = [file for file in inventory.files if file.dataset in chosen]
     experiments = _all_experiments(inventory)

@@ -36,7 +36,7 @@ class Counts:
         return {"plays": "users", "labels": "labels"}[self.source]
 
     def read(self, split: str) -> csr_array:
-        """Read the matrix of one split, without what is 0 or less.
+        """Read the matrix of one split; labels of 0 and less are none.
 
         Raises
         ------
@@ -158,7 +158,15 @@ def _read_plays(path: Path) -> csr_array:
             expected="numbers of plays",
             hint="Leave these entries out.",
         )
-    return _positive(plays)
+    negative = int(np.count_nonzero(plays.data < 0))
+    if negative:
+        raise FileError(
+            path,
+            found=f"{counted(negative, 'value')} below 0",
+            expected="numbers of plays",
+            hint="Nobody plays an item less than never: leave these entries out.",
+        )
+    return plays
 
 
 def _read_labels(path: Path) -> csr_array:
@@ -168,10 +176,3 @@ def _read_labels(path: Path) -> csr_array:
         require_finite(path, rows, block.start)
         parts.append(csr_array(rows > 0, dtype=np.float32))
     return csr_array(vstack(parts, format="csr")) if parts else csr_array(matrix.shape)
-
-
-def _positive(counts: csr_array) -> csr_array:
-    if (counts.data < 0).any():
-        counts.data[counts.data < 0] = 0
-        counts.eliminate_zeros()
-    return counts

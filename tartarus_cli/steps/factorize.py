@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.dataset import read_sets
-from tartarus_cli.data.targets import Wanted
-from tartarus_cli.errors import RequestError
+from tartarus_cli.data.targets import USUAL_DIM, Wanted
+from tartarus_cli.errors import DataError, RequestError
 from tartarus_cli.factorization.als import AlsOptions, als
 from tartarus_cli.factorization.pmi import PmiOptions, pmi
 from tartarus_cli.factorization.popularity import spearman
@@ -39,7 +39,7 @@ from tartarus_cli.steps.factor_files import (
     with_new,
 )
 from tartarus_cli.steps.needs import complete_settings, settings_of_words
-from tartarus_cli.steps.oracle import AtBest, at_best
+from tartarus_cli.steps.oracle import AtBest, at_best, worse_than_chance
 from tartarus_cli.steps.scoring import cores
 from tartarus_cli.workspace import Inventory, Workspace
 
@@ -54,7 +54,7 @@ class FactorizeRequest:
 
     dataset: str
     method: Method
-    dim: int = 200
+    dim: int = USUAL_DIM
     seed: int = 0
     source: Source | None = None  # whichever there is
     threads: int | None = None  # all cores
@@ -133,7 +133,8 @@ def factorize(
         If there is no such dataset or parameter, it is not clear what to factorize, other factors
         of the same name are there, or another command is making them.
     DataError
-        If a matrix is missing, damaged, or out of step with the ids.
+        If a matrix is missing, damaged, or out of step with the ids, or too small for so many
+        factors.
     TrainingError
         If the factors diverge.
     """
@@ -155,12 +156,15 @@ def factorize(
         )
         known = made_before(inventory, places, recipe, force=asked.force)
         if known is not None:
+            _tell_of_best(known, progress)
             return _result(inventory, places, known)
+        _check_rank(asked, counts)
         _tell_before(asked, counts, progress)
         learnt = _learn(asked, options, counts, progress)
         work = _Work(inventory, places, recipe, counts, asked, progress)
         old = [path for path in places.factors if path.exists()]
         manifest = work.write(learnt)
+    _tell_of_best(manifest, progress)
     return _result(workspace.scan(), places, manifest, replaced=old)
 
 
@@ -177,14 +181,37 @@ def _threads(asked: FactorizeRequest) -> int:
     return 1 if asked.method == "pmi" else asked.threads or cores()
 
 
+def _fewest(counts: Counts) -> tuple[int, str]:
+    """Return the smaller side of the train matrix, and what its two sides are."""
+    items = counts.items["train"]
+    there = f"{items:,} train items and {counts.columns:,} {counts.what}"
+    return min(items, counts.columns), there
+
+
+def _check_rank(asked: FactorizeRequest, counts: Counts) -> None:
+    """Make sure that a decomposition has so many factors."""
+    fewest, there = _fewest(counts)
+    if asked.method == "pmi" and asked.dim >= fewest:
+        msg = f"{asked.dataset} has {there}, too few for {asked.dim} PMI factors"
+        most = f"Ask for at most {fewest - 1:,}: --dim {fewest - 1}"
+        raise DataError(msg, hint=most if fewest > 1 else "There is nothing to factorize.")
+
+
 def _tell_before(asked: FactorizeRequest, counts: Counts, progress: Progress) -> None:
-    fewest = min(counts.items["train"], counts.columns)
+    fewest, there = _fewest(counts)
     if asked.dim > fewest:
-        progress.warn(f"{asked.dim} factors of {fewest:,} train items or users say no more of them")
+        progress.warn(f"{asked.dim} factors of {there} say no more than {fewest:,} do")
     for split in counts.items:
         if split not in counts.paths:
             what = "targets" if split == "val" else "true factors, and no oracle row"
             progress.say(f"the {split} items have no {counts.source}: no {what} of theirs")
+
+
+def _tell_of_best(manifest: Manifest, progress: Progress) -> None:
+    dim = int(manifest.recipe.options["dim"])
+    told = worse_than_chance(manifest.oracle, manifest.random, manifest.recipe.source, dim)
+    if told:
+        progress.warn(told)
 
 
 def _result(

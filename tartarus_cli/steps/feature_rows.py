@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, save_npz, vstack
 
 from tartarus_cli.data.feature_tables import FeatureBlock, FeatureSource
-from tartarus_cli.errors import DataError, FileError, shown
+from tartarus_cli.errors import DataError, FileError, RequestError, shown
 from tartarus_cli.progress import Task
 
 Form = Literal["sparse", "dense"]
@@ -28,6 +28,20 @@ class Leniency:
     """How many items a table may lack, which then get rows of zeros."""
 
     share: float = 0.0  # of each set
+
+    @classmethod
+    def of(cls, *, zero: bool, tolerate: float | None) -> Leniency:
+        """Return what ``--missing zero`` and ``--tolerate`` ask for.
+
+        Raises
+        ------
+        RequestError
+            If they contradict each other.
+        """
+        if zero and tolerate is not None:
+            msg = "--missing zero tolerates any number of items without a row"
+            raise RequestError(msg, hint=f"Leave out it or --tolerate {tolerate:g}.")
+        return cls(1.0 if zero else tolerate or 0.0)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,13 @@ class TagChoice:
     fewest: int = 1  # train items that a tag has to have
     most: int = 10_000  # tags
 
+    @classmethod
+    def of(cls, fewest: int | None, most: int | None) -> TagChoice | None:
+        """Return what was said; None: nothing was."""
+        said = {"fewest": fewest, "most": most}
+        given = {name: value for name, value in said.items() if value is not None}
+        return cls(**given) if given else None
+
 
 @dataclass
 class _Counts:

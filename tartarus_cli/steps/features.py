@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tartarus_cli.data.checks.presence import is_classification, is_recommendation
 from tartarus_cli.data.dataset import read_sets
 from tartarus_cli.data.feature_tables import (
     FeatureSource,
@@ -34,16 +33,11 @@ from tartarus_cli.steps.feature_rows import (
     changed_meanwhile,
 )
 from tartarus_cli.steps.feature_tags import TagChoice, prepare_tags, survey_tags
-from tartarus_cli.steps.needs import one_class_each
-from tartarus_cli.steps.settings import check_setting_name, experiments_reading, misnamed
+from tartarus_cli.steps.fitting import fitting
+from tartarus_cli.steps.settings import check_setting_name, misnamed
 from tartarus_cli.workspace import SPLITS, Inventory, Kind, Workspace, explain
 
 ENDINGS: Mapping[Form, str] = {"sparse": "npz", "dense": "npy"}
-FITTING = {  # an experiment that reads one setting of each form, by what the dataset is for
-    "recommendation": {"sparse": "rec_sparse", "dense": "rec_dense"},
-    "multilabel": {"sparse": "logistic_text_multilabel", "dense": "logistic_multilabel_vector"},
-    "multiclass": {"sparse": "single-label-vector", "dense": "single-label-vector"},
-}
 
 
 @dataclass(frozen=True)
@@ -55,7 +49,7 @@ class FeaturesRequest:
     source: Path
     ids: Path | None = None  # of the rows of a matrix
     selection: Selection = field(default_factory=Selection)
-    tags: TagChoice | None = None  # None: not a table of tags
+    tags: TagChoice | None = None  # of a table of tags; None: nothing is said of it
     leniency: Leniency = field(default_factory=Leniency)
     form: Form | None = None  # None: by how many values are zero
     scale: bool = False
@@ -84,6 +78,8 @@ class FeaturesMade:
     files: list[Path]
     experiments: list[str]  # that it can be given to
     default: bool  # whether they are of this dataset by themselves
+    overrides: list[str]  # what the only experiment has to be told
+    before: str  # the command to give first, if there is nothing to learn yet
 
 
 def bring_features(
@@ -130,7 +126,7 @@ def bring_features(
             files, warnings = _write(workspace, asked, prepared, sets, before)
     for warning in (*_warnings(roll), *warnings):
         progress.warn(warning)
-    names, default = _experiments(workspace, asked.dataset, prepared.form)
+    fit = fitting(workspace, asked.dataset, prepared.form)
     return FeaturesMade(
         dataset=asked.dataset,
         setting=asked.setting,
@@ -143,38 +139,44 @@ def bring_features(
         strange=roll.strange,
         scaled=asked.scale,
         files=files,
-        experiments=names,
-        default=default,
+        experiments=fit.experiments,
+        default=fit.default,
+        overrides=fit.overrides,
+        before=fit.before,
     )
 
 
 def _check_options(asked: FeaturesRequest) -> None:
     """Make sure that what is asked for goes together."""
     check_setting_name(asked.setting)
-    matrix, selection = is_matrix(asked.source), asked.selection
-    sparse_source = asked.source.suffix == ".npz" and asked.form != "dense"
-    sparse = asked.tags is not None or asked.form == "sparse" or sparse_source
-    named = selection.id is not None or bool(selection.without)
-    wrong = (
-        (matrix and asked.ids is None, "a matrix has no ids", "Name them, one a line: --ids FILE."),
-        (not matrix and asked.ids is not None, "--ids is for .npy and .npz", "Leave it out."),
-        (matrix and named, "a matrix has no named columns", "Leave --id and --without out."),
-        (matrix and asked.tags is not None, "a matrix is no table of tags", "Leave --tags out."),
-        (
-            asked.scale and sparse,
-            "--scale would fill what is sparse",
-            "Leave it out; or, for numbers of your own, add --dense.",
-        ),
-        (
-            asked.tags is not None and asked.form == "dense",
-            "tags are written sparse",
-            "Leave --dense out.",
-        ),
-    )
-    told = f"{asked.source.name}: "
-    for holds, msg, hint in wrong:
+    for holds, why, hint in (*_misread(asked), *_misformed(asked)):
         if holds:
-            raise RequestError(told + msg, hint=hint)
+            msg = f"{asked.source.name}: {why}"
+            raise RequestError(msg, hint=hint)
+
+
+def _misread(asked: FeaturesRequest) -> Iterator[tuple[bool, str, str]]:
+    """Say what does not fit the kind of the source: whether it is so, why, and what to change."""
+    matrix, selection = is_matrix(asked.source), asked.selection
+    named = selection.id is not None or bool(selection.without)
+    ids, hint = asked.ids is not None, "Name them, one a line: --ids FILE."
+    yield matrix and not ids, "a matrix has no ids", hint
+    yield not matrix and ids, "--ids is for .npy and .npz", "Leave it out."
+    yield matrix and named, "a matrix has no named columns", "Leave --id and --without out."
+    yield matrix and selection.tags, "a matrix is no table of tags", "Leave --tags out."
+    hint = "Leave them out; or, if the table is one of tags, add --tags."
+    limited = asked.tags is not None and not selection.tags
+    yield limited, "--min-items and --max-tags choose among tags", hint
+
+
+def _misformed(asked: FeaturesRequest) -> Iterator[tuple[bool, str, str]]:
+    """Say which forms of what is written exclude each other, in the same way."""
+    tags, scale, form = asked.selection.tags, asked.scale, asked.form
+    fills, kept = "--scale would fill what is sparse", asked.source.suffix == ".npz"
+    yield tags and scale, "tags are weighed, not scaled", "Leave --scale out."
+    yield tags and form == "dense", "tags are written sparse", "Leave --dense out."
+    yield scale and form == "sparse", fills, "Leave out --scale or --sparse."
+    yield scale and kept and form is None, fills, "Leave it out, or add --dense."
 
 
 def _versions(asked: FeaturesRequest) -> list[tuple[int, ...]]:
@@ -194,20 +196,21 @@ def _told_columns(table: FeatureSource) -> str:
     columns = table.columns
     if columns is None:
         return ""
+    first = " (the first; --id names another)" if columns.guessed else ""
     if columns.tag is not None:
         weights = f", weights in {columns.numbers[0]!r}" if columns.numbers else ""
-        return f"items in column {columns.id!r}, tags in {columns.tag!r}{weights}"
+        return f"items in column {columns.id!r}{first}, tags in {columns.tag!r}{weights}"
     numbers, some = len(columns.numbers), ", ".join(map(repr, columns.numbers[:3]))
     more = f", … {numbers:,} in all" if numbers > 3 else ""
-    return f"ids in column {columns.id!r}, features in {some}{more}"
+    return f"ids in column {columns.id!r}{first}, features in {some}{more}"
 
 
 def _prepare(asked: FeaturesRequest, reader: Reader, roll: Roll) -> Prepared:
     path = reader.table.ids_path
-    if asked.tags is not None:
+    if asked.selection.tags:
         tags = survey_tags(reader, roll)
         roll.require(path, asked.dataset, asked.leniency)
-        return prepare_tags(tags, asked.tags)
+        return prepare_tags(tags, asked.tags or TagChoice())
     numbers = survey_numbers(reader, roll, scaled=asked.scale)
     roll.require(path, asked.dataset, asked.leniency)
     return prepare_numbers(numbers, asked.form)
@@ -296,18 +299,3 @@ def _origin(asked: FeaturesRequest, prepared: Prepared, sets: Sets) -> dict[str,
     items = {s: {"items": len(ids), "digest": ids_digest(ids)} for s, ids in sets.items()}
     made = {"sets": items, "form": prepared.form, "width": prepared.width}
     return source | lists | made | {**prepared.origin}
-
-
-def _experiments(workspace: Workspace, dataset: str, form: Form) -> tuple[list[str], bool]:
-    """Name experiments for one setting, and whether they are of this dataset by themselves."""
-    inventory = workspace.scan()
-    task = ""
-    if is_recommendation(inventory, dataset):
-        task = "recommendation"
-    elif is_classification(inventory, dataset):
-        task = "multiclass" if one_class_each(inventory, dataset) else "multilabel"
-    fitting = FITTING.get(task, {}).get(form)
-    own = experiments_reading(workspace, dataset, "features")
-    if fitting in own:
-        own = [fitting]
-    return (own, True) if own else ([fitting] if fitting else [], False)

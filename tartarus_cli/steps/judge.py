@@ -23,6 +23,7 @@ from tartarus_cli.steps.class_pictures import draw_pictures
 from tartarus_cli.steps.classify import Judged, Thresholds, classify
 from tartarus_cli.steps.experiments import seed_of
 from tartarus_cli.steps.figures import plain
+from tartarus_cli.steps.oracle import worse_than_chance
 from tartarus_cli.steps.parts import Shelf
 from tartarus_cli.steps.predictions import Predictions, of_file, of_model
 from tartarus_cli.steps.protocol import Basis, basis, protocol
@@ -202,6 +203,7 @@ def _judge(
     seed = trained if options.seed is None else options.seed
     judge = _judge_ranking if task == "recommendation" else _judge_classes
     found = judge(inventory, predictions, options, seed, progress)
+    _tell_of_oracle(predictions, found.fields["rows"], progress)
     found.fields["rows"] = _in_order({**found.fields["rows"], **(others or {})})
     common = basis(inventory, predictions, found.users, _cuts(task, options))
     thresholds = found.fields.get("thresholds")
@@ -232,6 +234,17 @@ def _judge(
     if found.shelf is not None:
         found.shelf.forget()
     return kept
+
+
+def _tell_of_oracle(
+    predictions: Predictions, rows: Mapping[str, dict[str, float]], progress: Progress
+) -> None:
+    """Warn of factors that say less of new items than chance does."""
+    if predictions.experiment.dataset.task == "recommendation" and "oracle" in rows:
+        dim = predictions.wanted.dim
+        told = worse_than_chance(rows["oracle"], rows.get("random", {}), "plays", dim)
+        if told:
+            progress.warn(told)
 
 
 def fingerprint_of(inventory: Inventory, predictions: Predictions) -> str:
@@ -313,7 +326,8 @@ def gaps_closed(
     """Return how much of the way from random to the best possible each row goes.
 
     (row - random) / (best - random), the best being the oracle or, for classes, the truth itself;
-    for figures of quality alone. Empty where there is nothing to compare with.
+    for figures of quality alone. NaN where the best is no better than random, and empty where there
+    is nothing to compare with.
 
     >>> rows = {"model": {"P@1": 0.3}, "random": {"P@1": 0.1}, "oracle": {"P@1": 0.9}}
     >>> {name: round(row["P@1"], 3) for name, row in gaps_closed(rows, None).items()}
@@ -331,7 +345,7 @@ def gaps_closed(
 
 
 def _share(value: float, random: float, best: float) -> float:
-    return (value - random) / (best - random) if best != random else math.nan
+    return (value - random) / (best - random) if best > random else math.nan
 
 
 def _draw(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tartarus_cli.baselines import BASELINES, Baseline
 from tartarus_cli.data.checks.presence import is_classification, is_recommendation
-from tartarus_cli.data.dataset import check_settings, settle_patches, splits_of
+from tartarus_cli.data.dataset import check_settings, no_dataset, settle_patches, splits_of
 from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.scan import scan
 from tartarus_cli.data.targets import (
@@ -19,7 +19,7 @@ from tartarus_cli.data.targets import (
     truth_file,
     truth_place,
 )
-from tartarus_cli.errors import DataError, RequestError, nearest
+from tartarus_cli.errors import DataError, RequestError
 from tartarus_cli.experiments.resolve import Table, targets_for
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.steps.sources import patch_source
@@ -40,8 +40,7 @@ def check_request(inventory: Inventory, experiment: Experiment, settings: Sequen
     dataset, name = experiment.dataset.name, experiment.name
     known = inventory.datasets()
     if dataset not in known:
-        msg = f"there is no dataset called {dataset!r} in {inventory.workspace.root}"
-        raise RequestError(msg, hint=f"{nearest(dataset, known)} Name one with --dataset.")
+        raise no_dataset(inventory, dataset, known, "Name one with --dataset")
     if experiment.baseline is not None:
         _check_count(inventory, experiment, settings)
         _check_truth(inventory, experiment)

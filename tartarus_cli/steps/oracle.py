@@ -23,6 +23,8 @@ from tartarus_cli.workspace import Inventory
 Figures = dict[str, float | None]
 EXPERIMENTS: Mapping[Source, str] = {"plays": "rec_dense", "labels": "cosine_multilabel_vector"}
 
+JUDGED_BY: Mapping[Source, str] = {"plays": "MAP@500", "labels": "ROC-AUC"}
+
 
 @dataclass(frozen=True)
 class AtBest:
@@ -84,6 +86,26 @@ def at_best(
         for system, tally in ranking.tallies.items()
     }
     return AtBest(found["model"], found["random"])
+
+
+def worse_than_chance(
+    oracle: Mapping[str, float | None], random: Mapping[str, float | None], source: Source, dim: int
+) -> str:
+    """Say that true factors do worse than a random order, and what that means; else nothing.
+
+    >>> worse_than_chance({"MAP@500": 0.2}, {"MAP@500": 0.1}, "plays", 50)
+    ''
+    """
+    name = JUDGED_BY[source]
+    best, chance = oracle.get(name), random.get(name)
+    if best is None or chance is None or not best < chance:
+        return ""
+    fewer = f"; try fewer: --dim {dim // 2}" if dim > 1 else ""
+    return (
+        f"the test items' true factors do worse than chance ({name} {best:.4f}, at random "
+        f"{chance:.4f}), and no model that learns such factors can be trusted to do better: there "
+        f"are too few {source} for {dim} factors{fewer}"
+    )
 
 
 def _plain(found: Mapping[str, float]) -> Figures:

@@ -14,10 +14,11 @@ from scipy.sparse import csr_array, diags_array
 
 from tartarus_cli.baselines import BASELINES, Form
 from tartarus_cli.data.arrays import open_csr
+from tartarus_cli.data.dataset import no_dataset
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.targets import Wanted, settle_dim
-from tartarus_cli.errors import DataError, FileError, RequestError, nearest, shown
+from tartarus_cli.errors import DataError, FileError, shown
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.models import Store
 from tartarus_cli.progress import Progress
@@ -100,10 +101,9 @@ def of_file(
             hint = "Name a .npy file of predicted factors, or a model."
             raise DataError(msg, hint=hint if each is path else "Name the file of its ids.")
     asked = Wanted(experiment.dataset.name, experiment.targets.kind, experiment.targets.dim)
-    if asked.dataset not in inventory.datasets():
-        msg = f"there is no dataset called {asked.dataset!r} in {inventory.workspace.root}"
-        hint = f"{nearest(asked.dataset, inventory.datasets())} Name one with --dataset."
-        raise RequestError(msg, hint=hint)
+    known = inventory.datasets()
+    if asked.dataset not in known:
+        raise no_dataset(inventory, asked.dataset, known, "Name one with --dataset")
     wanted = settle_dim(inventory, asked)
     if wanted != asked:
         progress.say(

@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from tartarus_cli.data.labels import LabelColumns
 from tartarus_cli.data.plays import PlayColumns
+from tartarus_cli.data.tables.names import ITEM, bare
 from tartarus_cli.data.tables.reading import Table, require_column
 from tartarus_cli.errors import RequestError, shown
 
 USER = ("user", "userid", "listener", "listenerid", "profile", "profileid")
-ITEM = ("item", "itemid", "song", "songid", "track", "trackid", "album", "albumid", "recording")
 COUNT = ("count", "plays", "playcount", "listens", "listencount")
 TIME = ("time", "timestamp", "date", "datetime", "listenedat", "playedat")
 ARTIST = ("artist", "artistid", "artistname")
@@ -115,15 +115,11 @@ def _optional(table: Table, role: str, named: str | None, known: Sequence[str]) 
     if named is not None:
         require_column(table, named, f"Name the {role} with --{role}.")
         return named
-    found = [name for name in table.names if _bare(name) in known]
+    found = [name for name in table.names if bare(name) in known]
     if len(found) > 1:
         msg = f"the {role} of {shown(table.path)} may be in the columns {', '.join(found)}"
         raise RequestError(msg, hint=f"Say which: --{role} {found[0]}")
     return found[0] if found else None
-
-
-def _bare(name: str) -> str:
-    return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 Columns = TypeVar("Columns", PlayColumns, LabelColumns)
@@ -153,7 +149,7 @@ def told_columns(table: Table, columns: PlayColumns | LabelColumns) -> str:
 
 def told_artists(table: Table, columns: PlayColumns | LabelColumns) -> str | None:
     """Say how to learn of artists in two sets, where a column that nobody asked for has them."""
-    names = [name for name in table.names if _bare(name) in ARTIST and name != columns.item]
+    names = [name for name in table.names if bare(name) in ARTIST and name != columns.item]
     if not names or columns.artist is not None:
         return None
     return f"--artist {quote(names[0])} counts artists in two sets, --by artist keeps each in one"

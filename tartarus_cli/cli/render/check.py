@@ -43,8 +43,14 @@ def _verdict(result: CheckResult) -> None:
         counts[problem.severity] += 1
     told = [f"[{COLOURS[s]}]{n} {s}{'s' * (n != 1)}[/]" for s, n in counts.items() if n]
     if not result.datasets:
-        told = ["no datasets in data/datasets; see 'tartarus init --help' for an example"]
+        told = ["no datasets in data/datasets"]
     out().print(", ".join(told) or "[green]No problems.[/]")
+    if not result.datasets:
+        out().print(
+            "Make one: tartarus split NAME --plays FILE   (or --labels FILE)", soft_wrap=True
+        )
+        out().print("Published ones: tartarus fetch", soft_wrap=True)
+        out().print("An example to try: tartarus init PATH --example", soft_wrap=True)
 
 
 def _dataset(name: str, summary: DatasetSummary, *, sound: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -89,12 +90,13 @@ def _systems(name: str, result: Evaluation) -> dict[str, dict[str, float | str |
     headline = HEADLINES[result.task]
     rows: dict[str, dict[str, float | str | None]] = {}
     for system, row in ({name: result.metrics} | result.rows).items():
-        closed = result.gap_closed.get("model" if system == name else system, {}).get(headline)
+        gaps = result.gap_closed.get("model" if system == name else system, {})
+        closed = gaps.get(headline, math.nan)
         rows[system] = {}
         for metric, value in shortened(row).items():
             rows[system][metric] = value
             if metric == headline and result.gap_closed:
-                rows[system][GAP] = "" if closed is None else f"{closed:.1%}"
+                rows[system][GAP] = "" if math.isnan(closed) else f"{closed:.1%}"
     return rows
 
 

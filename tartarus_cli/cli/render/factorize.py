@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tartarus_cli.workspace import Workspace
 
 PLAIN = 0.3  # of a rank correlation; less is hardly any
-SHOWN = {"plays": "MAP@500", "labels": "ROC-AUC"}  # what the oracle is judged by
 
 
 def factorized(workspace: Workspace, made: Factorized, *, json: bool) -> None:
@@ -50,7 +49,9 @@ def _made(made: Factorized) -> str:
 
 
 def _best(manifest: Manifest) -> str:
-    name = SHOWN[manifest.recipe.source]
+    from tartarus_cli.steps.oracle import JUDGED_BY
+
+    name = JUDGED_BY[manifest.recipe.source]
     if not manifest.oracle:
         return "How good they can at best be is not known: the test items have no truth."
     oracle, random = (figure(each.get(name)) for each in (manifest.oracle, manifest.random))
@@ -87,7 +88,8 @@ def _replaced(made: Factorized) -> list[str]:
 def _next(made: Factorized) -> str:
     recipe = made.manifest.recipe
     if not made.settings:
-        return f"tartarus check-data {quote(recipe.dataset)}   (what a model could learn them from)"
+        way = "what a model could learn them from; other ways: patches, text, predict"
+        return f"tartarus features {quote(recipe.dataset)} SETTING --from FILE   ({way})"
     labels = recipe.source == "labels"
     experiment = "cosine_multilabel_vector" if labels else "rec_dense"
     usual = {"als": 200, "pmi": 50 if labels else 0}[recipe.method]

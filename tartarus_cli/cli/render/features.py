@@ -34,4 +34,6 @@ def _next(made: FeaturesMade) -> str:
     name = quote(made.experiments[0]) if len(made.experiments) == 1 else "EXPERIMENT"
     dataset = "" if made.default else f" --dataset {quote(made.dataset)}"
     such = f"   (such as {', '.join(made.experiments)})" if len(made.experiments) > 1 else ""
-    return f"tartarus run {name} {quote(made.setting)}{dataset}{such}"
+    overrides = "".join(f" --set {each}" for each in made.overrides)
+    run = f"tartarus run {name} {quote(made.setting)}{dataset}{overrides}{such}"
+    return f"{made.before}   (then {run})" if made.before else run

@@ -39,7 +39,13 @@ def made(result: Made) -> None:
         there = plain(quote(str(path)))
         console.print(f"Next: cd {there} && tartarus run rec_multi a-sem-emb audio-emb")
     else:
-        console.print(f"Next: put your files into {root}/data and run tartarus check-data")
+        there = plain(quote(str(path)))
+        for line in (
+            f"Next: cd {there} && tartarus split NAME --plays FILE   (or --labels FILE)",
+            "Published datasets: tartarus fetch",
+            f"Files of your own: put them into {root}/data   (then tartarus check-data)",
+        ):
+            console.print(line, soft_wrap=True)
 
 
 def _relative(path: Path) -> Path:

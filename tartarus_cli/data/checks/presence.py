@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tartarus_cli.data.checks.report import Report
-from tartarus_cli.data.targets import truth_file, truth_place
+from tartarus_cli.data.targets import Wanted, factorizing, truth_file, truth_place
 from tartarus_cli.errors import DataError
 from tartarus_cli.files import same_bytes
 from tartarus_cli.workspace import PICKLES, SPLITS, DataFile, Inventory, Kind
@@ -124,7 +124,9 @@ def _check_recommendation(inventory: Inventory, dataset: str, report: Report) ->
     for fact, dim in sorted(users | items or {("als", "200")}):
         fields = {"fact": fact, "dim": dim, "dataset": dataset}
         if (fact, dim) not in items:
+            make = factorizing(inventory, Wanted(dataset, fact, int(dim)))
             why = "The networks learn these: the factors of the train items."
+            why += f" Make them: {make}" if make else ""
             _missing(inventory, report, why, Kind.TARGETS, split="train", **fields)
         if (fact, dim) not in users:
             why = "Predicted factors are ranked by their product with these."

@@ -65,7 +65,7 @@ def _check_plays(file: DataFile, matrix: csr_array, report: Report) -> None:
             file.path,
             f"{negative:,} values are below 0",
             expected="numbers of plays",
-            hint="They count as no play: leave these entries out.",
+            hint="They count as no play, and factorize refuses them: leave these entries out.",
         )
     positive = matrix.data > 0
     if not positive.any():
