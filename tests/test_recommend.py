@@ -304,9 +304,8 @@ def strange(predicted: World) -> World:
 def test_users_of_whom_nothing_is_known_have_no_list_and_are_counted(
     model: str, memory: int, tartarus: Command, strange: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tartarus_cli.steps.recommender.MEMORY", memory)
     monkeypatch.setattr("tartarus_cli.steps.recommender.USERS_AT_ONCE", 2)
-    words = ("recommend", model, "-w", strange.root)
+    words = ("recommend", model, "--memory", memory, "-w", strange.root)
     done = tartarus(*words, "--json")
     assert "nothing is known of 2 of 9 users" in done.err
     assert "popularity" in done.err
