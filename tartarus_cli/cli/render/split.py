@@ -73,5 +73,5 @@ def _number(value: float | str | None) -> str:
 def _next(made: Split) -> str:
     dataset = quote(made.dataset)
     if made.users is None:
-        return f"tartarus check-data {dataset}   (features come from 'text' or 'predict')"
+        return f"tartarus features {dataset} SETTING --from FILE   (or: patches, text, predict)"
     return f"tartarus factorize {dataset} als"
