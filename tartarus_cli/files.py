@@ -6,11 +6,12 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from shlex import quote
+from threading import Event
 
 from tartarus_cli.errors import FileError, RequestError, counted, shown
 
@@ -59,13 +60,27 @@ def same_bytes(one: Path, other: Path) -> bool:
     return digest(one) == digest(other)
 
 
-def digest(path: Path) -> str:
+def digest(path: Path, stopped: Callable[[], bool] = lambda: False) -> str:
     """BLAKE2b hash of a file's bytes, read in blocks; 32 hexadecimal digits."""
     hashed = blake2b(digest_size=16)
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
+        while not stopped() and (block := file.read(1 << 20)):
             hashed.update(block)
     return hashed.hexdigest()
+
+
+@contextmanager
+def digesting(path: Path) -> Iterator[Callable[[], str]]:
+    """Hash a file beside other work; what is yielded waits for the hash."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    stop = Event()
+    with ThreadPoolExecutor(1) as thread:
+        found = thread.submit(digest, path, stop.is_set)
+        try:
+            yield found.result
+        finally:
+            stop.set()
 
 
 @contextmanager

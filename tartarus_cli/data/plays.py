@@ -74,7 +74,7 @@ def read_plays(table: Table, columns: PlayColumns, *, progress: Progress = UNWAT
     for codes, block in read.blocks(progress):
         _check(table, columns, block)
         rows.add(codes, block)
-    if not rows.users:
+    if not sum(map(len, rows.users)):
         msg = f"{shown(table.path)} holds no play"
         raise DataError(msg, hint="Name another table.")
     users, items, *artists = read.in_order()
@@ -165,7 +165,11 @@ def _summed(
         order = np.lexsort((count, user, item))
         user, item, count = user[order], item[order], count[order]
     kind = np.int32 if whole and total < 1 << 31 else np.float64
-    matrix = coo_array((count.astype(kind, copy=False), (item, user)), shape=shape).tocsr()
+    table = coo_array((count.astype(kind, copy=False), (item, user)), shape=shape)
+    table.has_canonical_format = (
+        True  # so that it is not sorted twice: by way of CSC it comes in order
+    )
+    matrix = table.tocsc().tocsr()
     matrix.sum_duplicates()
     rows = np.repeat(np.arange(shape[0], dtype=np.int32), np.diff(matrix.indptr))
     return matrix.indices.astype(np.int32, copy=False), rows, matrix.data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.splitting import Shares, by_group, by_item, by_label, by_time
 from tartarus_cli.errors import DataError, FileError, RequestError, shown
-from tartarus_cli.files import digest, read_text
+from tartarus_cli.files import digesting, read_text
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.split_columns import Names
@@ -114,8 +115,10 @@ def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNW
     tables = {
         name: path for name, path in (("plays", asked.plays), ("labels", asked.labels)) if path
     }
-    gathered = gather(asked.plays, asked.labels, _names(asked), listed, progress)
-    hashes = {name: digest(path) for name, path in tables.items()}
+    with ExitStack() as stack:
+        hashing = {n: stack.enter_context(digesting(path)) for n, path in tables.items()}
+        gathered = gather(asked.plays, asked.labels, _names(asked), listed, progress)
+        hashes = {name: found() for name, found in hashing.items()}
     material, stages = filtered(gathered.material, asked.filters, listed=listed is not None)
     stages = [*gathered.stages, *stages]
     with progress.task("dividing and writing", 2) as task:

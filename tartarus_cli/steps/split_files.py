@@ -24,6 +24,7 @@ from tartarus_cli.steps.split_material import Material
 from tartarus_cli.workspace import DataFile, Kind, Workspace, explain
 
 BLOCK = 4096  # items whose classes are written at once
+LINES = 1 << 16  # ids that are
 LISTS = (Kind.AUDIO_LIST, Kind.TEXT_LIST, Kind.AUDIO_ERRORS)  # that know items by their ids
 OURS = (Kind.ITEMS, Kind.USERS, Kind.LABELS, Kind.SPLIT, *MATRICES.values())
 
@@ -187,7 +188,8 @@ def _write_classes(path: Path, has: csr_array) -> None:
 
 def _write_lines(path: Path, lines: Sequence[str] | NDArray[np.object_]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines)
+        for start in range(0, len(lines), LINES):
+            file.write("\n".join([*lines[start : start + LINES], ""]))
 
 
 def _files(workspace: Workspace, dataset: str) -> list[DataFile]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from tartarus_cli.data.tables.quoting import Rows
 
-BLOCK_BYTES = 4 << 20  # of text that is read at once
+BLOCK_BYTES = 8 << 20  # of text that is read at once
 LONGEST = 64 << 20  # bytes of a row
 BOM = b"\xef\xbb\xbf"
 GZ = ".gz"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -52,6 +53,22 @@ class Ordered:
     place: Codes  # of the number that each was given
 
 
+@dataclass(frozen=True)
+class _Pending:
+    """A block whose ids are getting their numbers."""
+
+    block: Block
+    codes: list[
+        Future[tuple[int, list[str], Codes]]
+    ]  # the first new number, the new ids, all codes
+
+
+def _numbered(numbering: Numbering, texts: pl.Series) -> tuple[int, list[str], Codes]:
+    first = len(numbering.ids)
+    codes = numbering.codes(texts)
+    return first, numbering.ids[first:], codes
+
+
 class NumberedTable:
     """A table whose texts are ids; they become numbers as it is read."""
 
@@ -68,22 +85,35 @@ class NumberedTable:
             If a row is not as it should be, or an id cannot stand in a line of its own.
         """
         task = progress.task(f"reading {self._table.path.name}", self._table.size)
-        with task as counted, between_steps() as check, ThreadPoolExecutor() as pool:
-            blocks = self._table.blocks(self._columns)
-            for block in (each for each in blocks if len(each.lines)):
-                before = [len(each.ids) for each in self._numberings]
-                codes = tuple(pool.map(Numbering.codes, self._numberings, block.texts))
-                for column, first in enumerate(before):
-                    self._check(column, first, codes[column], block)
-                yield codes, block
-                counted.advance(block.done)
+        with task as counted, between_steps() as check, ExitStack() as stack:
+            # a thread for each column, so that its blocks stay in order, while the next one is read
+            threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in self._numberings]
+            before: _Pending | None = None
+            for block in self._table.blocks(self._columns):
+                columns = zip(threads, self._numberings, block.texts, strict=True)
+                pending = _Pending(
+                    block, [t.submit(_numbered, n, texts) for t, n, texts in columns]
+                )
+                if before is not None:
+                    yield self._finished(before)
+                    counted.advance(before.block.done)
+                before = pending
                 check()
+            if before is not None:
+                yield self._finished(before)
+                counted.advance(before.block.done)
 
-    def _check(self, column: int, first: int, codes: Codes, block: Block) -> None:
+    def _finished(self, pending: _Pending) -> tuple[tuple[Codes, ...], Block]:
+        found = [each.result() for each in pending.codes]
+        for column, (first, fresh, codes) in enumerate(found):
+            self._check(column, (first, fresh), codes, pending.block)
+        return tuple(codes for _, _, codes in found), pending.block
+
+    def _check(self, column: int, new: tuple[int, list[str]], codes: Codes, block: Block) -> None:
         import polars as pl
 
-        ids = pl.Series(self._numberings[column].ids[first:], dtype=pl.String)
-        bad = ids.str.contains(NO_ID).to_numpy()
+        first, ids = new
+        bad = pl.Series(ids, dtype=pl.String).str.contains(NO_ID).to_numpy()
         if not bad.any():
             return
         number = int(bad.argmax())
