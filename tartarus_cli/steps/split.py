@@ -239,6 +239,7 @@ def _made(
     pairs, has = material.pairs, material.has
     files = SplitFiles(workspace, asked.dataset)
     paths = files.all(tuple(sets), plays=pairs is not None, labels=material.labels)
+    sizes = {name: size_of(material, items) for name, items in sets.items()}
     return Split(
         dataset=asked.dataset,
         seed=asked.seed,
@@ -249,8 +250,8 @@ def _made(
         stages=before[1],
         users=None if pairs is None else pairs.users,
         labels=None if has is None else len(material.labels),
-        sets={name: size_of(material, items) for name, items in sets.items()},
-        leakage=leakage_of(material, sets),
+        sets=sizes,
+        leakage=leakage_of(material, sets, sizes),
         version=version("tartarus-cli"),
         files=paths,
         set_aside=[],

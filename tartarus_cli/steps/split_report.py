@@ -73,15 +73,15 @@ def _with_label(has: csr_array, items: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(np.bincount(has[items].indices, minlength=has.shape[1]))
 
 
-def leakage_of(material: Material, sets: Mapping[str, NDArray[np.int64]]) -> Leakage:
+def leakage_of(
+    material: Material, sets: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, SetSize]
+) -> Leakage:
     """Look for what is in two sets, and for what is in none."""
     everyone = np.concatenate([*sets.values()])
     pairs, has, artists = material.pairs, material.has, material.artists
     users = {
-        name: None
-        if pairs is None
-        else int(np.count_nonzero(pairs.where(_among(pairs, sets[name])).per_user == 0))
-        for name in ("train", "test")
+        name: None if pairs is None else pairs.users - (size.users or 0)
+        for name, size in sizes.items()
     }
     lacking = {
         name: None

@@ -27,7 +27,8 @@ Codes = NDArray[np.int32]  # which id
 Values = TypeVar("Values", bound=np.generic)
 
 NO_ID = r"[\t\n\r]|^\s*$"
-SEEDS = (1, 2)  # of two hashes of 64 bits: with 128, no two ids are ever taken for one
+SEEDS = (1, 2)  # of two hashes; with 96 of their bits, no two ids are ever taken for one
+LOW, CODE = np.uint64(32), np.uint64(0xFFFFFFFF)  # the low bits, that numbers stand in
 
 
 def places_of(names: Sequence[str] | Ids, ids: Ids) -> Codes:
@@ -54,19 +55,29 @@ class Ordered:
 
 
 @dataclass(frozen=True)
+class _Numbered:
+    """A column of a block, as numbers."""
+
+    codes: Codes
+    bad: int | None  # the first row whose text cannot be an id
+
+
+@dataclass(frozen=True)
 class _Pending:
     """A block whose ids are getting their numbers."""
 
     block: Block
-    codes: list[
-        Future[tuple[int, list[str], Codes]]
-    ]  # the first new number, the new ids, all codes
+    columns: list[Future[_Numbered]]
 
 
-def _numbered(numbering: Numbering, texts: pl.Series) -> tuple[int, list[str], Codes]:
+def _numbered(numbering: Numbering, texts: pl.Series) -> _Numbered:
+    """Give the ids of a column their numbers; those that are new are looked at."""
+    import polars as pl
+
     first = len(numbering.ids)
     codes = numbering.codes(texts)
-    return first, numbering.ids[first:], codes
+    bad = pl.Series(numbering.ids[first:], dtype=pl.String).str.contains(NO_ID).arg_true()
+    return _Numbered(codes, int((codes == first + bad[0]).argmax()) if len(bad) else None)
 
 
 class NumberedTable:
@@ -104,27 +115,20 @@ class NumberedTable:
                 counted.advance(before.block.done)
 
     def _finished(self, pending: _Pending) -> tuple[tuple[Codes, ...], Block]:
-        found = [each.result() for each in pending.codes]
-        for column, (first, fresh, codes) in enumerate(found):
-            self._check(column, (first, fresh), codes, pending.block)
-        return tuple(codes for _, _, codes in found), pending.block
+        found = [each.result() for each in pending.columns]
+        for column, each in enumerate(found):
+            if each.bad is not None:
+                raise self._no_id(pending.block, column, each.bad)
+        return tuple(each.codes for each in found), pending.block
 
-    def _check(self, column: int, new: tuple[int, list[str]], codes: Codes, block: Block) -> None:
-        import polars as pl
-
-        first, ids = new
-        bad = pl.Series(ids, dtype=pl.String).str.contains(NO_ID).to_numpy()
-        if not bad.any():
-            return
-        number = int(bad.argmax())
-        name, path = ids[number], self._table.path
-        line = block.lines[int((codes == first + number).argmax())]
-        where = f"{self._table.noun} {line:,}"
-        if not name.strip():
-            raise no_text(path, name, where, self._columns.texts[column])
-        found = f"{name[:60]!r} in {where}, column {self._columns.texts[column]!r}"
+    def _no_id(self, block: Block, column: int, row: int) -> FileError:
+        path, cell, name = self._table.path, block.texts[column][row], self._columns.texts[column]
+        where = f"{self._table.noun} {block.lines[row]:,}"
+        if not cell.strip():
+            return no_text(path, cell, where, name)
+        found = f"{cell[:60]!r} in {where}, column {name!r}"
         hint = "Write the id without them: ids are kept one a line."
-        raise FileError(path, found=found, expected="no tab and no line feed", hint=hint)
+        return FileError(path, found=found, expected="no tab and no line feed", hint=hint)
 
     def in_order(self) -> tuple[Ordered, ...]:
         """Return the ids of each column in order."""
@@ -140,8 +144,8 @@ class Numbering:
 
     def __init__(self, slots: int = 1 << 16) -> None:
         self.ids: list[str] = []
-        self._hashes = np.zeros((slots, 2), np.uint64)
-        self._codes = np.full(slots, -1, np.int32)
+        # of each id a hash, and beside each other half of another one and its number + 1; 0 is free
+        self._table = np.zeros((slots, 2), np.uint64)
 
     def codes(self, texts: pl.Series) -> Codes:
         """Return the number of the id in each row; ids not seen before get the next ones."""
@@ -155,19 +159,16 @@ class Numbering:
         done = 0
         while done < len(texts):
             new = np.empty(len(texts) - done, np.int64)
-            there = len(self.ids)
-            done, more = _assign(hashes, done, (self._hashes, self._codes), there, found, new)
+            done, more = _assign(hashes, done, self._table, len(self.ids), found, new)
             self.ids += texts.gather(new[:more]).to_list()
             if done < len(texts):
                 self._grow()
         return found
 
     def _grow(self) -> None:
-        hashes, codes = self._hashes, self._codes
-        kept = np.flatnonzero(codes >= 0)
-        self._hashes = np.zeros((4 * len(hashes), 2), np.uint64)
-        self._codes = np.full(4 * len(codes), -1, np.int32)
-        _settle(hashes[kept], codes[kept], (self._hashes, self._codes))
+        full = self._table[self._table[:, 1] != 0]
+        self._table = np.zeros((4 * len(self._table), 2), np.uint64)
+        _settle(full, self._table)
 
     def in_order(self) -> Ordered:
         """Return the ids in the order of their letters, so that that of the rows is no matter."""
@@ -182,13 +183,12 @@ class Numbering:
 
 
 @compiled
-def _slot(hashes: Any, row: Any, table: Any) -> Any:  # pragma: no cover
-    """Return where a hash stands, or where it belongs."""
-    known, codes = table
-    mask = np.uint64(codes.size - 1)
-    slot = hashes[row, 0] & mask
-    while codes[slot] >= 0 and (
-        known[slot, 0] != hashes[row, 0] or known[slot, 1] != hashes[row, 1]
+def _slot(first: Any, second: Any, table: Any) -> Any:  # pragma: no cover
+    """Return where two hashes stand, or where they belong."""
+    mask = np.uint64(len(table) - 1)
+    slot = first & mask
+    while table[slot, 1] != 0 and (
+        table[slot, 0] != first or table[slot, 1] >> LOW != second >> LOW
     ):
         slot = (slot + np.uint64(1)) & mask
     return slot
@@ -204,26 +204,25 @@ def _assign(
     -------
     The row to go on with, and how many ids are new; ``new`` has their rows.
     """
-    known, codes = table
     more = 0
     for row in range(start, len(hashes)):
-        slot = _slot(hashes, row, table)
-        if codes[slot] < 0:
-            if 2 * (there + more) >= codes.size:
+        first, second = hashes[row]
+        slot = _slot(first, second, table)
+        if table[slot, 1] == 0:
+            if 2 * (there + more) >= len(table):
                 return row, more
-            known[slot, 0], known[slot, 1] = hashes[row, 0], hashes[row, 1]
-            codes[slot] = there + more
             new[more] = row
             more += 1
-        found[row] = codes[slot]
+            table[slot, 0] = first
+            table[slot, 1] = (second >> LOW << LOW) | np.uint64(there + more)
+        found[row] = np.int64(table[slot, 1] & CODE) - 1
     return len(hashes), more
 
 
 @compiled
-def _settle(hashes: Any, numbers: Any, table: Any) -> None:  # pragma: no cover
-    """Put hashes with their numbers into a larger table."""
-    known, codes = table
-    for row in range(len(hashes)):
-        slot = _slot(hashes, row, table)
-        known[slot, 0], known[slot, 1] = hashes[row, 0], hashes[row, 1]
-        codes[slot] = numbers[row]
+def _settle(entries: Any, table: Any) -> None:  # pragma: no cover
+    """Put entries into a larger table."""
+    for row in range(len(entries)):
+        first, second = entries[row]
+        slot = _slot(first, second, table)
+        table[slot, 0], table[slot, 1] = first, second
