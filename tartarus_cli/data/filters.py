@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.tables.numbering import Codes
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,14 @@ class Pairs:
         if keep.all():
             return self
         return replace(self, user=self.user[keep], item=self.item[keep], count=self.count[keep])
+
+    def matrix(self, items: NDArray[np.int64]) -> csr_array:
+        """Return the plays of some items, ``(items, users)``."""
+        from scipy.sparse import csr_array
+
+        starts = np.concatenate([[0], np.cumsum(self.per_item)])
+        everything = csr_array((self.count, self.user, starts), shape=(self.items, self.users))
+        return csr_array(everything[items])
 
     @cached_property
     def per_item(self) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ from tartarus_cli.files import digesting, read_text
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.split_columns import Names
-from tartarus_cli.steps.split_files import SplitFiles, check_place, write_split
+from tartarus_cli.steps.split_files import SetRows, SplitFiles, check_place, write_split
 from tartarus_cli.steps.split_material import Filters, Material, Stage, filtered, gather
 from tartarus_cli.steps.split_report import Leakage, SetSize, leakage_of, size_of, warn_of_leakage
 from tartarus_cli.workspace import SPLITS, Kind, Workspace
@@ -122,7 +122,11 @@ def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNW
     material, stages = filtered(gathered.material, asked.filters, listed=listed is not None)
     stages = [*gathered.stages, *stages]
     with progress.task("dividing and writing", 2) as task:
-        sets = _divided(material, asked, lists)
+        pairs = material.pairs
+        sets = {
+            name: SetRows(items, None if pairs is None else pairs.matrix(items))
+            for name, items in _divided(material, asked, lists).items()
+        }
         task.advance()
         read = [
             {"table": name, "file": str(path), "bytes": path.stat().st_size}
@@ -233,13 +237,13 @@ def _made(
     workspace: Workspace,
     asked: SplitRequest,
     material: Material,
-    sets: Mapping[str, NDArray[np.int64]],
+    sets: Mapping[str, SetRows],
     before: tuple[list[dict[str, Any]], list[Stage]],
 ) -> Split:
     pairs, has = material.pairs, material.has
     files = SplitFiles(workspace, asked.dataset)
     paths = files.all(tuple(sets), plays=pairs is not None, labels=material.labels)
-    sizes = {name: size_of(material, items) for name, items in sets.items()}
+    sizes = {name: size_of(material, rows) for name, rows in sets.items()}
     return Split(
         dataset=asked.dataset,
         seed=asked.seed,

@@ -15,7 +15,6 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.filters import Pairs
 from tartarus_cli.errors import RequestError, shown
 from tartarus_cli.files import locked, remove_leftovers, replacing, same_bytes
 from tartarus_cli.signals import between_steps
@@ -28,7 +27,16 @@ LINES = 1 << 16  # ids that are
 LISTS = (Kind.AUDIO_LIST, Kind.TEXT_LIST, Kind.AUDIO_ERRORS)  # that know items by their ids
 OURS = (Kind.ITEMS, Kind.USERS, Kind.LABELS, Kind.SPLIT, *MATRICES.values())
 
-Sets = Mapping[str, NDArray[np.int64]]  # set → items
+
+@dataclass(frozen=True)
+class SetRows:
+    """One of the sets: its items, in the order of its rows."""
+
+    items: NDArray[np.int64]  # which of the material's
+    plays: csr_array | None  # (items, users)
+
+
+Sets = Mapping[str, SetRows]
 
 
 @dataclass(frozen=True)
@@ -107,9 +115,9 @@ def write_split(
             beside = {path: stack.enter_context(replacing(path)) for path in written}
             text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
             beside[place].write_text(text, "utf-8", newline="\n")
-            for name, items in sets.items():
+            for name, rows in sets.items():
                 check()
-                _write_set(files, beside, material, name, items)
+                _write_set(files, beside, material, name, rows)
             if material.pairs is not None:
                 _write_lines(beside[files.place(Kind.USERS)], material.users)
             if material.labels:
@@ -157,25 +165,17 @@ def _write_set(
     beside: Mapping[Path, Path],
     material: Material,
     name: str,
-    items: NDArray[np.int64],
+    rows: SetRows,
 ) -> None:
     from scipy.sparse import save_npz
 
-    _write_lines(beside[files.ids(name)], material.items[items])
-    if material.pairs is not None:
-        matrix = _matrix(material.pairs, items)
+    _write_lines(beside[files.ids(name)], material.items[rows.items])
+    if rows.plays is not None:
         with beside[files.place(MATRICES[name])].open("wb") as file:  # a name gets another ending
-            save_npz(file, matrix, compressed=False)
+            save_npz(file, rows.plays, compressed=False)
     if material.has is not None and material.labels:
         place = files.classes(name, len(material.labels))
-        _write_classes(beside[place], csr_array(material.has[items]))
-
-
-def _matrix(pairs: Pairs, items: NDArray[np.int64]) -> csr_array:
-    """Return the plays of some items, ``(items, users)``."""
-    starts = np.concatenate([[0], np.cumsum(pairs.per_item)])
-    everything = csr_array((pairs.count, pairs.user, starts), shape=(pairs.items, pairs.users))
-    return csr_array(everything[items])
+        _write_classes(beside[place], csr_array(material.has[rows.items]))
 
 
 def _write_classes(path: Path, has: csr_array) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.filters import Pairs
 from tartarus_cli.data.tables.numbering import Ids
 from tartarus_cli.progress import Progress
+from tartarus_cli.steps.split_files import SetRows
 from tartarus_cli.steps.split_material import Material
 
 
@@ -43,29 +43,22 @@ class Leakage:
     labels_without_test_items: list[str] | None
 
 
-def size_of(material: Material, items: NDArray[np.int64]) -> SetSize:
+def size_of(material: Material, rows: SetRows) -> SetSize:
     """Count what one of the sets holds."""
-    pairs, has = material.pairs, material.has
+    items, plays, has = rows.items, rows.plays, material.has
     labels = None if has is None else int(np.count_nonzero(_with_label(has, items)))
-    if pairs is None:
+    if plays is None:
         return SetSize(len(items), labels=labels)
-    within = pairs.where(_among(pairs, items))
-    plays = within.count.sum(dtype=np.float64).item()
+    total = plays.data.sum(dtype=np.float64).item()
+    users = np.bincount(plays.indices, minlength=plays.shape[1])
     return SetSize(
         items=len(items),
-        users=int(np.count_nonzero(within.per_user)),
-        pairs=len(within.count),
-        plays=int(plays) if plays.is_integer() else plays,
-        density=len(within.count) / max(len(items) * pairs.users, 1),
+        users=int(np.count_nonzero(users)),
+        pairs=plays.nnz,
+        plays=int(total) if total.is_integer() else total,
+        density=plays.nnz / max(plays.shape[0] * plays.shape[1], 1),
         labels=labels,
     )
-
-
-def _among(pairs: Pairs, items: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each pair is of one of some items."""
-    wanted = np.zeros(pairs.items, np.bool_)
-    wanted[items] = True
-    return np.asarray(wanted[pairs.item])
 
 
 def _with_label(has: csr_array, items: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -74,9 +67,10 @@ def _with_label(has: csr_array, items: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def leakage_of(
-    material: Material, sets: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, SetSize]
+    material: Material, rows: Mapping[str, SetRows], sizes: Mapping[str, SetSize]
 ) -> Leakage:
     """Look for what is in two sets, and for what is in none."""
+    sets = {name: each.items for name, each in rows.items()}
     everyone = np.concatenate([*sets.values()])
     pairs, has, artists = material.pairs, material.has, material.artists
     users = {
