@@ -292,7 +292,8 @@ def test_probabilities_have_a_calibration_error_and_cosines_have_none(
     put(ran, "model_1", val, test * 3)
     assert "calibration_error" not in evaluated(tartarus, ran, "model_1")["metrics"]
     put(ran, "model_2", val[:, :2], np.ones((TEST, 2)))
-    np.save(ran.datasets / "class_factors_pmi_2_many.npy", np.eye(3, 2) + 1)  # cosines over 0
+    classes = np.eye(3, 2) + 1  # cosines over 0
+    ran.trained_on("model_2", ran.datasets / "class_factors_pmi_2_many.npy", classes)
     assert "calibration_error" not in evaluated(tartarus, ran, "model_2")["metrics"]
 
 

@@ -1,5 +1,7 @@
 """Tiny workspaces with known contents, written by plain NumPy under the names of the contract."""
 
+import json
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,16 @@ class World:
             np.save(self.features / f"X_{split}_{name}_{dataset}.npy", view)
             positive = csr_array(np.maximum(view, 0))
             save_npz(self.features / f"X_{split}_{name}-sparse_{dataset}.npz", positive)
+
+    def trained_on(self, model: str, path: Path, factors: NDArray[Any]) -> None:
+        """Put other factors of users or labels in place, as if a model had been trained on them."""
+        np.save(path, factors)
+        record = self.root / "data" / "models" / model / "manifest.json"
+        manifest = json.loads(record.read_text())
+        name = f"data/datasets/{path.name}"
+        assert name in manifest["inputs"]
+        manifest["inputs"][name] = blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        record.write_text(json.dumps(manifest))
 
     def recommendation(self, dataset: str = "rec", *, val: bool = False) -> None:
         """Items with factors of 4, users, and a truth in which everybody has some test items."""
