@@ -431,7 +431,7 @@ def test_files_do_not_depend_on_the_size_of_the_pieces(
         whole = read(export("model_1", what, f"whole_{what}.{ending}"))
         with monkeypatch.context() as small:
             small.setattr(writing, "PIECE_CELLS", 100)
-            small.setattr("tartarus_cli.steps.export.TABLE_BYTES", 100)
+            small.setattr("tartarus_cli.steps.export_items.TABLE_BYTES", 100)
             small.setattr("tartarus_cli.steps.recommender.MOST_ROWS", 15)
             assert read(export("model_1", what, f"pieces_{what}.{ending}")) == whole
 
