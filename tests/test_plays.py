@@ -1,8 +1,6 @@
 """Tables of plays and labels: what is read, and what is refused with its line."""
 
-import csv
 import gzip
-import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +16,6 @@ from tartarus_cli.data.filters import Pairs, core, least_items, least_users
 from tartarus_cli.data.labels import LabelColumns, read_labels
 from tartarus_cli.data.plays import PlayColumns, Plays, read_plays
 from tartarus_cli.data.splitting import Shares, by_group, by_item, by_label, by_time
-from tartarus_cli.data.tables.blocks import Columns
-from tartarus_cli.data.tables.delimited import Delimited
-from tartarus_cli.data.tables.numbering import Numbering
 from tartarus_cli.data.tables.reading import open_table
 from tartarus_cli.errors import DataError, FileError, RequestError, TartarusError
 
@@ -79,31 +74,6 @@ def test_ids_survive_whatever_they_hold(
     plays = table(path, text)
     assert told(plays) == expected
     assert plays.users.tolist() == sorted({user for user, _, _ in rows})
-
-
-def test_quoted_fields_are_read_at_once_and_as_csv_reads_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Delimited, "_exact", None)
-    rows = [("a,b", 'say "hi"', 1), ("", "", 2), ("plain", '""', 3), ('"', " x ", 4)]
-    text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([("user", "item", "count"), *rows])
-    (tmp_path / "t.csv").write_text(text.getvalue(), newline="")
-    (block,) = open_table(tmp_path / "t.csv").blocks(Columns(("user", "item"), ("count",)))
-    assert [*zip(*block.texts, *block.values.T, strict=True)] == rows
-
-
-def test_as_many_ids_as_there_are_get_numbers_of_their_own() -> None:
-    ids = [f"{number:x}" for number in range(5000)]
-    drawn = np.random.default_rng(0).integers(0, len(ids), 40_000)
-    numbering = Numbering(slots=16)
-    texts = pl.Series([ids[number] for number in drawn])
-    parts = [numbering.codes(part) for part in (texts[:7], texts[7:30_000], texts[30_000:])]
-    assert [numbering.ids[code] for code in np.concatenate(parts)] == texts.to_list()
-    assert len(numbering.ids) == len(set(texts))
-    ordered = numbering.in_order()
-    assert ordered.ids.tolist() == sorted(numbering.ids)
-    assert ordered.ids[ordered.place].tolist() == numbering.ids
 
 
 def test_quotation_marks_of_a_tsv_are_letters(tmp_path: Path) -> None:

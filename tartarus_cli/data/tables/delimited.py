@@ -61,7 +61,7 @@ class _Piece:
     line: int  # number of its first line
     ends: int  # of lines
     done: int  # bytes of the file that were read for it
-    quoted: Rows | None = None  # what quotes in it make of it
+    quoted: Rows | None = None  # its rows, where there are quotes
 
     @property
     def head(self) -> bytes:
@@ -95,8 +95,8 @@ class Delimited:
         return self.path.stat().st_size
 
     @property
-    def _quote(self) -> bytes | None:
-        return None if self.separator == "\t" else b'"'
+    def _quote(self) -> str | None:
+        return None if self.separator == "\t" else '"'
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -132,16 +132,16 @@ class Delimited:
         head = self.header
         for piece in self._pieces():
             rows = piece.after(piece.head) if head else piece
-            head = False
+            head = head and not piece.head.strip()
             plain = self._plain(rows, columns, clocks)
             yield plain if plain is not None else self._exact(rows, columns, clocks)
 
     def _plain(self, piece: _Piece, columns: Columns, clocks: Mapping[str, Clock]) -> Block | None:
         """Read rows in which nothing is special; None if something is."""
         text = piece.text.replace(b"\r\n", b"\n") if b"\r" in piece.text else piece.text
-        if text[:1] in (b"", b"\n") or b"\r" in text:
+        if text[:1] in (b"", b"\n") or text.startswith(BOM) or b"\r" in text:
             return None
-        if piece.quoted is not None and piece.quoted.fields != len(self.names):
+        if not self._is_regular(piece, text, columns):
             return None
         frame = self._frame(text, columns, quoted=piece.quoted is not None)
         if frame is None or len(frame) != piece.ends + (text[-1:] != b"\n"):
@@ -155,7 +155,7 @@ class Delimited:
         return Block(texts, values, piece.line + np.arange(len(frame)), piece.done)
 
     def _frame(self, text: bytes, columns: Columns, *, quoted: bool) -> pl.DataFrame | None:
-        """Read the columns that matter; None if not every line is a row of as many fields."""
+        """Read the columns that matter; None if polars cannot."""
         import polars as pl
 
         kinds = dict.fromkeys(columns.numbers, pl.Float64)
@@ -172,12 +172,22 @@ class Delimited:
             )
         except pl.exceptions.PolarsError:
             return None
-        # a row of too few fields lacks the last one, which is then missing, if it is read
-        whole = quoted or self.names[-1] in wanted or self._is_whole(text, len(frame))
-        return frame.select(pl.col(at[name]).alias(name) for name in wanted) if whole else None
+        return frame.select(pl.col(at[name]).alias(name) for name in wanted)
 
-    def _is_whole(self, text: bytes, rows: int) -> bool:
-        return _count(text, self.separator) == (len(self.names) - 1) * rows
+    def _is_regular(self, piece: _Piece, text: bytes, columns: Columns) -> bool:
+        """Whether each line is a row of as many fields as there are columns.
+
+        Of a table whose columns are all read, polars refuses rows that are too long, and lets the
+        last field of those that are too short be missing; of others it looks at no row as a whole.
+        """
+        if piece.quoted is not None:
+            return piece.quoted.fields == len(self.names)
+        if len(columns.texts) + len(columns.numbers) + len(columns.times) == len(self.names):
+            return True
+        from tartarus_cli.data.tables.quoting import find_rows
+
+        ended = text if text.endswith(b"\n") else text + b"\n"
+        return find_rows(ended, self.separator, None).fields == len(self.names)
 
     def _exact(self, piece: _Piece, columns: Columns, clocks: Mapping[str, Clock]) -> Block:
         """Read rows one by one; raise an error at what is not as it should be."""
@@ -218,7 +228,7 @@ class Delimited:
 
     def _rows(self, piece: _Piece) -> Iterator[Row]:
         """Cut some text into rows; blank lines are none."""
-        text = io.StringIO(self._decoded(piece), newline="")
+        text = io.StringIO(self._decoded(piece), newline="\n")
         reader = csv.reader(
             text,
             delimiter=self.separator,
@@ -232,6 +242,9 @@ class Delimited:
                     yield line, row
                 line = piece.line + reader.line_num
         except csv.Error as problem:
+            if "new-line" in str(problem):
+                hint = "Write a line feed at the end of each line."
+                self._refuse(f"a carriage return in line {line}", "line feeds between rows", hint)
             hint = 'Quotes within quotes are written twice (""), and each quote has to be closed.'
             self._refuse(f"{problem} in line {line}", "fields as CSV has them", hint)
 
@@ -265,11 +278,11 @@ class Delimited:
             yield _Piece(rest, line, _count(rest, "\n"), 0, self._quoted_rows(rest + b"\n"))
 
     def _quoted_rows(self, text: bytes) -> Rows | None:
-        if self._quote is None or self._quote not in text:
+        if self._quote is None or self._quote.encode() not in text:
             return None
         from tartarus_cli.data.tables.quoting import find_rows
 
-        return find_rows(text)
+        return find_rows(text, self.separator, self._quote)
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[_Readable, IO[bytes]]]:

@@ -1,4 +1,4 @@
-"""Where rows end in a CSV with quotes, in one pass over its bytes."""
+"""Where rows end in a table of text, and how many fields they have, in one pass over its bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from tartarus_cli.compiled import compiled
 
-COMMA, QUOTE, LINE_FEED, RETURN = (ord(letter) for letter in ',"\n\r')
+LINE_FEED, RETURN = ord("\n"), ord("\r")
+NO_QUOTE = 256  # no byte is this
 START, PLAIN, QUOTED, CLOSED = range(4)  # of a field; CLOSED: after what may be its last quote
 
 
@@ -21,26 +22,27 @@ class Rows:
     fields: int  # of each row; 0 if rows differ, lines are no rows, or quotes stand within fields
 
 
-def find_rows(text: bytes) -> Rows:
-    """Go through text that begins with a row."""
-    end, fields = _find(np.frombuffer(text, np.uint8))
+def find_rows(text: bytes, separator: str, quote: str | None) -> Rows:
+    """Go through text that begins with a row, and ends with one if it is looked at as a whole."""
+    letters = np.frombuffer(text, np.uint8)
+    end, fields = _find(letters, ord(separator), NO_QUOTE if quote is None else ord(quote))
     return Rows(int(end), int(fields))
 
 
 @compiled
-def _find(text: Any) -> Any:  # pragma: no cover  # noqa: C901 — one state machine
+def _find(text: Any, separator: int, quote: int) -> Any:  # pragma: no cover  # noqa: C901 — one machine
     end, fields, first, state, regular = 0, 1, 0, START, True
     for place in range(text.size):
         letter = text[place]
         if state == QUOTED:
-            if letter == QUOTE:
+            if letter == quote:
                 state = CLOSED
             elif letter == LINE_FEED:
                 regular = False
-        elif letter == QUOTE:
+        elif letter == quote:
             regular &= state != PLAIN
             state = PLAIN if state == PLAIN else QUOTED
-        elif letter == COMMA:
+        elif letter == separator:
             fields += 1
             state = START
         elif letter == LINE_FEED:
