@@ -339,10 +339,6 @@ class Workspace:
         """The folder of what was downloaded: one folder a published archive."""
         return self.data / "downloads"
 
-    def set_aside(self, dataset: str, number: int) -> Path:
-        """Return the folder of what was there before a dataset was made anew."""
-        return self.data / "set_aside" / f"{dataset}_{number}"
-
     @property
     def spectrograms(self) -> Path:
         """The folder of spectrograms: one folder a transform, one file a recording."""

@@ -287,14 +287,74 @@ def test_what_does_not_fit_the_new_sets_is_set_aside(
     np.save(data / features, np.zeros((35, 2)))
     old = (data / features).read_bytes(), lines(root, "items_index_test_mine.tsv")
     made = good(tartarus(*words, "--force", "--seed", 1, "--val", 0))
-    away = data / "set_aside" / "mine_1"
-    assert f"data/set_aside/mine_1/{features}" in made["set_aside"]
+    away = data / "datasets" / "set_aside" / "mine_1"
+    other = "datasets/train_data/set_aside/mine_1/X_train_a_mine.npy"
+    assert f"data/{other}" in made["set_aside"]
     assert not (data / features).exists()
-    kept = (away / "datasets" / "items_index_test_mine.tsv").read_text().split("\n")[:-1]
-    assert ((away / features).read_bytes(), kept) == old
+    kept = (away / "items_index_test_mine.tsv").read_text().split("\n")[:-1]
+    assert ((data / other).read_bytes(), kept) == old
     assert not [name for name in hashes(root) if "_val_" in name]
     made = good(tartarus(*words, "--force", "--seed", 2))
-    assert all(name.startswith("data/set_aside/mine_2/") for name in made["set_aside"])
+    assert all("set_aside/mine_2/" in name for name in made["set_aside"])
+    assert "set_aside" not in tartarus("check-data", "mine", "-w", root).out
+
+
+@pytest.mark.parametrize("failing", range(18))
+def test_what_cannot_be_moved_leaves_the_dataset_as_it_was(
+    failing: int, tartarus: Command, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("split", "mine", "--plays", table(tmp_path), "-w", root)
+    good(tartarus(*words, "--json"))
+    before, rename, left = hashes(root), Path.replace, failing
+
+    def replace(path: Path, target: Path) -> Path:
+        nonlocal left
+        left -= 1
+        if left == -1:
+            raise OSError(18, "Invalid cross-device link")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    outcome = tartarus(*words, "--seed", 1, "--force")
+    if left < 0:
+        assert outcome.status == 1
+        assert hashes(root) == before
+        assert not [*root.rglob("set_aside/*")]
+    else:
+        assert failing >= 2 * len(before)
+
+
+def test_links_that_are_set_aside_still_lead_to_their_files(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    words = ("split", "mine", "--plays", table(tmp_path), "-w", root, "--json")
+    good(tartarus(*words))
+    np.save(root / "features.npy", np.ones((35, 2)))
+    link = root / "data" / "datasets" / "train_data" / "X_train_a_mine.npy"
+    link.symlink_to("../../../features.npy")
+    good(tartarus(*words, "--force", "--seed", 1))
+    (moved,) = root.rglob("set_aside/*/X_train_a_mine.npy")
+    assert np.load(moved).shape == (35, 2)
+    assert not link.is_symlink()
+
+
+@pytest.mark.parametrize("renames", range(8))
+def test_a_first_split_that_was_killed_is_finished_by_the_same_words(
+    renames: int, tartarus: Command, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("split", "mine", "--plays", table(tmp_path), "-w", root)
+    with killed_after(renames, monkeypatch):
+        tartarus(*words)
+    if renames:
+        other = tartarus(*words, "--seed", 1)
+        assert (other.status, "already" in other.err) == (2, True)
+    again = good(tartarus(*words, "--json"))
+    assert again["set_aside"] == []
+    good(tartarus("split", "fresh", *words[2:], "--json"))
+    new = hashes(root)
+    assert {
+        name.replace("fresh", "mine"): each for name, each in new.items() if "fresh" in name
+    } == {name: each for name, each in new.items() if "mine" in name}
 
 
 def test_with_the_same_items_in_each_set_features_stay(

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from scipy.sparse import csr_array
 from tartarus_cli.errors import RequestError, shown
 from tartarus_cli.files import locked, remove_leftovers, replacing, same_bytes
 from tartarus_cli.signals import between_steps
+from tartarus_cli.steps.aside import put_back, set_aside
 from tartarus_cli.steps.counts import MATRICES
 from tartarus_cli.steps.split_material import Material
 from tartarus_cli.workspace import DataFile, Kind, Workspace, explain
@@ -59,14 +59,15 @@ class SplitFiles:
         return self.place(Kind.TARGETS, split=split, fact="class", dim=str(count))
 
     def all(self, sets: Sequence[str], *, plays: bool, labels: Sequence[str]) -> list[Path]:
-        """List what is written, the ids of train items first."""
-        files = [self.ids(name) for name in sets]
+        """List what is written: the ids of train items, the manifest, and all others."""
+        files = [self.ids("train"), self.place(Kind.SPLIT)]
+        files += [self.ids(name) for name in sets if name != "train"]
         if plays:
             files += [self.place(Kind.USERS), *(self.place(MATRICES[name]) for name in sets)]
         if labels:
             files += [self.place(Kind.LABELS)]
             files += [self.classes(name, len(labels)) for name in sets]
-        return [*files, self.place(Kind.SPLIT)]
+        return files
 
 
 def check_place(workspace: Workspace, dataset: str, *, force: bool) -> None:
@@ -85,9 +86,8 @@ def check_place(workspace: Workspace, dataset: str, *, force: bool) -> None:
         hint = "Take a short name without _ and /, that begins with a letter or a number."
         raise RequestError(msg, hint=hint)
     there = _files(workspace, dataset)
-    if there and not force:
-        msg = f"there is a dataset {dataset} already: {shown(there[0].path)}"
-        raise RequestError(msg, hint="Choose another name; or say --force, to make it anew.")
+    if there and not force and place.is_file():
+        raise _is_there_already(there[0].path, dataset)
     inventory = workspace.scan()
     for file in there:
         if _is_ours(file) and not inventory.is_canonical(file):
@@ -111,31 +111,56 @@ def write_split(
     written = files.all(tuple(sets), plays=material.pairs is not None, labels=material.labels)
     with locked(place.with_name(f".making_{place.name}.lock")), between_steps() as check:
         remove_leftovers(place.parent, {path.name for path in written})
-        with ExitStack() as stack:  # the first that is entered takes its place last
-            beside = {path: stack.enter_context(replacing(path)) for path in written}
-            text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-            beside[place].write_text(text, "utf-8", newline="\n")
-            for name, rows in sets.items():
+        before = [file.path for file in _files(files.workspace, files.dataset)]
+        moved: dict[Path, Path] = {}
+        try:
+            with ExitStack() as stack:  # the first that is entered takes its place last
+                beside = {path: stack.enter_context(replacing(path)) for path in written}
+                text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+                beside[place].write_text(text, "utf-8", newline="\n")
+                for name, rows in sets.items():
+                    check()
+                    _write_set(files, beside, material, name, rows)
+                _write_names(files, beside, material)
                 check()
-                _write_set(files, beside, material, name, rows)
-            if material.pairs is not None:
-                _write_lines(beside[files.place(Kind.USERS)], material.users)
-            if material.labels:
-                _write_lines(beside[files.place(Kind.LABELS)], material.labels)
-            check()
-            if _is_there(beside, place):
-                return []
-            check_place(files.workspace, files.dataset, force=force)
-            return _make_way(files, beside, tuple(sets))
+                if force:
+                    moved = _make_way(files, beside, tuple(sets))
+                else:
+                    _require_same(files, beside)
+        except OSError:
+            for path in written:
+                if path in moved or path not in before:
+                    path.unlink(missing_ok=True)
+            put_back(moved)
+            raise
+        return [*moved.values()]
 
 
-def _is_there(beside: Mapping[Path, Path], manifest: Path) -> bool:
-    """Whether the same files are in their places already."""
-    others = {path: new for path, new in beside.items() if path != manifest}
-    return all(path.is_file() and same_bytes(path, new) for path, new in others.items())
+def _write_names(files: SplitFiles, beside: Mapping[Path, Path], material: Material) -> None:
+    if material.pairs is not None:
+        _write_lines(beside[files.place(Kind.USERS)], material.users)
+    if material.labels:
+        _write_lines(beside[files.place(Kind.LABELS)], material.labels)
 
 
-def _make_way(files: SplitFiles, beside: Mapping[Path, Path], sets: Sequence[str]) -> list[Path]:
+def _require_same(files: SplitFiles, beside: Mapping[Path, Path]) -> None:
+    """Make sure that whatever is there is the same, as a split left it that was killed, or not."""
+    train = files.ids("train")
+    for file in _files(files.workspace, files.dataset):
+        new = beside.get(file.path)
+        known = train.is_file() if new is None else same_bytes(file.path, new)
+        if not known and file.kind is not Kind.SPLIT:
+            raise _is_there_already(file.path, files.dataset)
+
+
+def _is_there_already(path: Path, dataset: str) -> RequestError:
+    msg = f"there is a dataset {dataset} already: {shown(path)}"
+    return RequestError(msg, hint="Choose another name; or say --force, to make it anew.")
+
+
+def _make_way(
+    files: SplitFiles, beside: Mapping[Path, Path], sets: Sequence[str]
+) -> dict[Path, Path]:
     """Set aside what does not fit the new sets; without train ids, no half of it is a dataset."""
     there = _files(files.workspace, files.dataset)
     ids = {files.ids(name): beside[files.ids(name)] for name in sets}
@@ -143,20 +168,9 @@ def _make_way(files: SplitFiles, beside: Mapping[Path, Path], sets: Sequence[str
     if old == {*ids} and all(same_bytes(path, new) for path, new in ids.items()):
         there = [file for file in there if _is_ours(file) and file.path not in beside]
     train = files.ids("train")
-    moved = _set_aside(files, sorted((file.path for file in there), key=lambda each: each != train))
+    first = sorted((file.path for file in there), key=lambda each: each != train)
+    moved = set_aside(first, files.dataset)
     train.unlink(missing_ok=True)
-    return moved
-
-
-def _set_aside(files: SplitFiles, paths: Sequence[Path]) -> list[Path]:
-    if not paths:
-        return []
-    numbered = (files.workspace.set_aside(files.dataset, number) for number in count(1))
-    folder = next(folder for folder in numbered if not folder.exists())
-    moved = [folder / path.relative_to(files.workspace.data) for path in paths]
-    for path, away in zip(paths, moved, strict=True):
-        away.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(away)
     return moved
 
 
