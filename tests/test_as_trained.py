@@ -145,8 +145,14 @@ def no_train_items(world: World) -> None:
         (world.datasets / name).unlink()
 
 
+def other_ends_of_lines(world: World) -> None:
+    path = world.datasets / "items_index_train_rec.tsv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n").rstrip())
+
+
 @pytest.mark.parametrize(
-    "change", [more_plays, fewer_test_items, other_features, old_places, no_train_items]
+    "change",
+    [more_plays, fewer_test_items, other_features, old_places, no_train_items, other_ends_of_lines],
 )
 def test_what_may_change_changes_no_meaning(
     change: Callable[[World], None], tartarus: Command, evaluated: World
@@ -155,6 +161,19 @@ def test_what_may_change_changes_no_meaning(
     for command in ("evaluate", "recommend"):
         done = tartarus(command, "model_1", "-w", evaluated.root)
         assert done.status == 0, done.err
+
+
+def test_neighbours_are_sought_among_the_same_features_wherever_they_lie(
+    tartarus: Command, evaluated: World
+) -> None:
+    old = evaluated.root / "data" / "train_data"
+    old.mkdir()
+    for path in evaluated.features.glob("X_*_text_rec*"):
+        move(path, old / path.name)
+    assert tartarus("predict", "model_3", "-w", evaluated.root).status == 0
+    other(old / "X_train_text_rec.npy")
+    done = tartarus("predict", "model_3", "-w", evaluated.root)
+    assert (done.status, "is not what model_3 was trained on" in done.err) == (1, True)
 
 
 @pytest.mark.parametrize("model", ["model_3", "model_4"])

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from pathlib import Path, PurePath
 
+from tartarus_cli.data.ids import ids_digest, read_ids
 from tartarus_cli.data.targets import Wanted, label_factors_file, target_file
 from tartarus_cli.errors import DataError, shown
 from tartarus_cli.files import digest
 from tartarus_cli.models import Model
-from tartarus_cli.workspace import DataFile, Inventory, Kind
+from tartarus_cli.workspace import DataFile, Inventory, Kind, explain
 
 
 def factors_beside(inventory: Inventory, wanted: Wanted) -> list[Path]:
@@ -59,9 +60,26 @@ def changed_since_training(inventory: Inventory, model: Model) -> DataFile | Non
     names = {PurePath(each).name for each in recorded}
     for file in _meaning(inventory, model) if recorded else ():
         known = file.kind in (Kind.ITEMS, Kind.TARGETS) or file.path.name in names
-        if known and digest(file.path) not in recorded.values():
+        if known and not is_as_trained(model, file.path):
             return file
     return None
+
+
+def is_as_trained(model: Model, path: Path) -> bool:
+    """Whether a file holds what one held that a model was trained on, wherever that lay.
+
+    Of the train ids, ends of lines and the like make no difference.
+    """
+    named = explain(path, "datasets")
+    ids = named is not None and (named.kind, named.split) == (Kind.ITEMS, "train")
+    if ids and model.manifest.train_ids:
+        return ids_digest(read_ids(path)) == model.manifest.train_ids
+    return digest(path) in model.manifest.inputs.values()
+
+
+def train_ids(inventory: Inventory, dataset: str) -> str:
+    """Return the hash of the train ids, as a model keeps it."""
+    return ids_digest(read_ids(inventory.require(Kind.ITEMS, split="train", dataset=dataset).path))
 
 
 def _meaning(inventory: Inventory, model: Model) -> list[DataFile]:

@@ -20,9 +20,9 @@ from tartarus_cli.data.patches import Patches
 from tartarus_cli.data.targets import Wanted
 from tartarus_cli.errors import DataError, FileError, TrainingError, shown
 from tartarus_cli.experiments.schema import Experiment, ValidationSection
-from tartarus_cli.files import digest
 from tartarus_cli.models import Model, read_known
 from tartarus_cli.progress import Progress
+from tartarus_cli.steps.as_trained import is_as_trained
 from tartarus_cli.steps.experiments import Order
 from tartarus_cli.workspace import Inventory, Kind
 
@@ -168,18 +168,12 @@ def open_known(inventory: Inventory, model: Model, progress: Progress) -> Known:
     material = material_of(inventory, Order(experiment, settings, model.manifest.seed), progress)
     ids = inventory.require(Kind.ITEMS, split="train", dataset=model.manifest.dataset).path
     for path in (ids, *material.files):
-        if changed(inventory, model, path):
+        if not is_as_trained(model, path):
             msg = f"{shown(path)} is not what {model.name} was trained on"
             again = join(["tartarus", "train", model.manifest.experiment, *settings])
             hint = f"Train it again: {again} --dataset {quote(model.manifest.dataset)}"
             raise DataError(msg, hint=hint)
     return read_known(model, baseline, material.train)
-
-
-def changed(inventory: Inventory, model: Model, path: Path) -> bool:
-    """Whether a file holds something else than when a model was trained."""
-    recorded = model.manifest.inputs.get(inventory.workspace.within(path))
-    return recorded is None or recorded != digest(path)
 
 
 def predicted_blocks(

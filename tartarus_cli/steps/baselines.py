@@ -12,7 +12,7 @@ from tartarus_cli.experiments.resolve import resolve, to_table
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.models import Model, Store
 from tartarus_cli.progress import UNWATCHED, Progress, Task
-from tartarus_cli.steps.baseline_models import changed
+from tartarus_cli.steps.as_trained import is_as_trained
 from tartarus_cli.steps.class_scores import splits_to_judge
 from tartarus_cli.steps.experiments import Order
 from tartarus_cli.steps.judge import EvaluationOptions, judge_model
@@ -199,4 +199,4 @@ def _changed(inventory: Inventory, found: Model) -> bool:
     recommends = found.manifest.task == "recommendation"
     if plays and reads_plays and recommends and plays.path not in paths:
         return True
-    return any(changed(inventory, found, path) for path in paths)
+    return not all(is_as_trained(found, path) for path in paths)

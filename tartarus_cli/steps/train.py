@@ -31,7 +31,7 @@ from tartarus_cli.models import (
 )
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
-from tartarus_cli.steps.as_trained import factors_beside
+from tartarus_cli.steps.as_trained import factors_beside, train_ids
 from tartarus_cli.steps.baseline_models import learn
 from tartarus_cli.steps.check import check_experiment
 from tartarus_cli.steps.experiments import Order
@@ -116,6 +116,7 @@ def _trained(
     with _accounted(name, folder, manifest, progress):
         write_manifest(folder, manifest)
         write_experiment(folder, experiment)
+        manifest.train_ids = train_ids(inventory, manifest.dataset)
         manifest.inputs = {
             workspace.within(path): _content(path, data)
             for path in [*_beside(inventory, order), *data.files]
@@ -142,6 +143,7 @@ def _fitted_baseline(inventory: Inventory, order: Order, beside: str, progress: 
     manifest.held_out_loss = fitted.held_out_loss
     files = [*_beside(inventory, order), *material.files]
     manifest.inputs = {workspace.within(path): digest(path) for path in files}
+    manifest.train_ids = train_ids(inventory, manifest.dataset)
     name, folder = Store(workspace).claim()
     with _accounted(name, folder, manifest, progress, began=began):
         write_experiment(folder, order.experiment)
