@@ -69,6 +69,12 @@ def digest(path: Path, stopped: Callable[[], bool] = lambda: False) -> str:
     return hashed.hexdigest()
 
 
+def version_of(path: Path) -> tuple[int, ...]:
+    """Return what tells whether a file has been written to."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 @contextmanager
 def digesting(path: Path) -> Iterator[Callable[[], str]]:
     """Hash a file beside other work; what is yielded waits for the hash."""

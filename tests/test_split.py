@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.sparse import load_npz
 
+from tartarus_cli.steps.split_material import gather
 from tests.conftest import Command, Outcome
 from tests.kills import killed_after
 
@@ -387,6 +388,22 @@ def test_a_killed_split_leaves_no_dataset_of_old_and_new_files(
     good(tartarus("split", "fresh", *words[2:], "--seed", 1, "--json"))
     new = {name: each for name, each in hashes(root).items() if name not in again}
     assert {name.replace("fresh", "mine"): each for name, each in new.items()} == again
+
+
+def test_a_table_that_is_written_to_meanwhile_is_told(
+    tartarus: Command, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = table(tmp_path)
+
+    def slowly(*words: Any) -> Any:
+        read = gather(*words)
+        path.write_text(path.read_text() + "v,w,1,a,2\n")
+        return read
+
+    monkeypatch.setattr("tartarus_cli.steps.split.gather", slowly)
+    outcome = tartarus("split", "mine", "--plays", path, "-w", root)
+    assert (outcome.status, "was changed while it was read" in outcome.err) == (1, True)
+    assert hashes(root) == {}
 
 
 def test_what_fails_leaves_nothing(

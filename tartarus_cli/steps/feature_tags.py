@@ -47,7 +47,9 @@ class _Counts:
         start = np.empty(0, np.int64)
         places = (np.concatenate([*self.items, start]), np.concatenate([*self.tags, start]))
         weights = np.concatenate([*self.weights, np.empty(0)])
-        return csr_array(coo_array((weights, places), shape=(items, tags)))
+        order = np.lexsort((weights, *places))  # sums depend on the order of what is added
+        ordered = tuple(each[order] for each in places)
+        return csr_array(coo_array((weights[order], ordered), shape=(items, tags)))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tartarus_cli.data.feature_tables import (
 )
 from tartarus_cli.data.ids import ids_digest
 from tartarus_cli.errors import RequestError, counted, shown
-from tartarus_cli.files import digest, locked, remove_leftovers, replacing, same_bytes
+from tartarus_cli.files import digest, locked, remove_leftovers, replacing, same_bytes, version_of
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.feature_numbers import prepare_numbers, survey_numbers
@@ -182,8 +182,7 @@ def _misformed(asked: FeaturesRequest) -> Iterator[tuple[bool, str, str]]:
 def _versions(asked: FeaturesRequest) -> list[tuple[int, ...]]:
     """Return what tells whether a file of the source was written to."""
     paths = (path for path in (asked.source, asked.ids) if path is not None and path.exists())
-    found = (path.stat() for path in paths)
-    return [(each.st_ino, each.st_size, each.st_mtime_ns) for each in found]
+    return [version_of(path) for path in paths]
 
 
 def _open(asked: FeaturesRequest) -> FeatureSource:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import join
 
@@ -33,6 +33,13 @@ class Present:
     labels: int | None
     pairs: Mapping[str, int]  # split → entries above 0 in its matrix of plays
     checked: Sequence[Checked]
+    hashes: dict[Path, str] = field(default_factory=dict)  # of files that were read as a whole
+
+    def digest(self, path: Path) -> str:
+        """Return the hash of a file, which several manifests may speak of."""
+        if path not in self.hashes:
+            self.hashes[path] = digest(path)
+        return self.hashes[path]
 
 
 class _Sizes(BaseModel):
@@ -122,9 +129,9 @@ class _Comparison:
 
     def name(self, said: Mapping[str, object]) -> None:
         """Compare what it speaks of with what it is called."""
-        for field, value in said.items():
-            if str(value) != self.file.fields[field]:
-                self.warn(f"it speaks of {field} {value}", f"{self.file.fields[field]}, its name")
+        for name, value in said.items():
+            if str(value) != self.file.fields[name]:
+                self.warn(f"it speaks of {name} {value}", f"{self.file.fields[name]}, its name")
 
 
 def check_manifests(files: Iterable[DataFile], present: Present, report: Report) -> None:
@@ -166,10 +173,15 @@ def _check_contents(
     compared: _Comparison, inputs: Mapping[str, str], outputs: Mapping[str, str]
 ) -> None:
     """Compare what was read and written, file below ``data`` → hash, with what is there now."""
-    there = _paths(compared.present.inventory)
+    present = compared.present
+    there = _paths(present.inventory)
+
+    def differs(name: str, content: str) -> bool:
+        return name in there and present.digest(there[name]) != content
+
     short = {name: Path(name).name for name in (*inputs, *outputs)}
     gone = [short[name] for name in inputs if name not in there]
-    others = [short[name] for name in inputs if _differs(there.get(name), inputs[name])]
+    others = [short[name] for name in inputs if differs(name, inputs[name])]
     if gone:
         compared.warn(f"made from {', '.join(gone)}, no longer there", "what it was made from")
     if others:
@@ -178,13 +190,9 @@ def _check_contents(
     if lost:
         compared.warn(f"{', '.join(lost)} of it no longer there", "all that was made together")
     for name, content in outputs.items():
-        if _differs(there.get(name), content):
+        if differs(name, content):
             says = f"what {compared.file.path.name} speaks of"
             compared.warn("changed since it was made", says, there[name])
-
-
-def _differs(path: Path | None, content: str) -> bool:
-    return path is not None and digest(path) != content
 
 
 def _paths(inventory: Inventory) -> dict[str, Path]:
@@ -196,9 +204,9 @@ def _command(file: DataFile, recipe: Recipe) -> str:
     """Return the command that makes such factors; what is as usual is left out."""
     options = AlsOptions if recipe.method == "als" else PmiOptions
     words = ["tartarus", "factorize", file.dataset, file.fields["fact"], "--dim", str(file.dim)]
-    for name, field in options.model_fields.items():
-        value = recipe.options.get(name, field.default)
-        if name != "dim" and value != field.default:
+    for name, usual in options.model_fields.items():
+        value = recipe.options.get(name, usual.default)
+        if name != "dim" and value != usual.default:
             words += [f"--{name}", str(value)]
     labels = ["--from", "labels"] if recipe.source == "labels" else []
     return join([*words, *labels, "--force"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.splitting import Shares, by_group, by_item, by_label, by_time
 from tartarus_cli.errors import DataError, FileError, RequestError, shown
-from tartarus_cli.files import digesting, read_text
+from tartarus_cli.files import digesting, read_text, version_of
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.steps.split_columns import Names
 from tartarus_cli.steps.split_files import SetRows, SplitFiles, check_place, write_split
-from tartarus_cli.steps.split_material import Filters, Material, Stage, filtered, gather
+from tartarus_cli.steps.split_material import Filters, Gathered, Material, Stage, filtered, gather
 from tartarus_cli.steps.split_report import Leakage, SetSize, leakage_of, size_of, warn_of_leakage
 from tartarus_cli.workspace import SPLITS, Kind, Workspace
 
@@ -112,13 +112,7 @@ def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNW
     check_place(workspace, asked.dataset, force=asked.force or again)
     lists = _lists(asked)
     listed = None if lists is None else [item for ids in lists.values() for item in ids]
-    tables = {
-        name: path for name, path in (("plays", asked.plays), ("labels", asked.labels)) if path
-    }
-    with ExitStack() as stack:
-        hashing = {n: stack.enter_context(digesting(path)) for n, path in tables.items()}
-        gathered = gather(asked.plays, asked.labels, _names(asked), listed, progress)
-        hashes = {name: found() for name, found in hashing.items()}
+    gathered, read = _gathered(asked, listed, progress)
     material, stages = filtered(gathered.material, asked.filters, listed=listed is not None)
     stages = [*gathered.stages, *stages]
     with progress.task("dividing and writing", 2) as task:
@@ -128,12 +122,6 @@ def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNW
             for name, items in _divided(material, asked, lists).items()
         }
         task.advance()
-        read = [
-            {"table": name, "file": str(path), "bytes": path.stat().st_size}
-            | {"blake2b": hashes[name]}
-            | asdict(gathered.columns[name])
-            for name, path in tables.items()
-        ]
         made = _made(workspace, asked, material, sets, (read, stages))
         files = SplitFiles(workspace, asked.dataset)
         away = write_split(files, material, sets, _manifest(made, asked), force=asked.force)
@@ -141,6 +129,29 @@ def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNW
         task.advance()
     warn_of_leakage(made.leakage, progress)
     return made
+
+
+def _gathered(
+    asked: SplitRequest, listed: Sequence[str] | None, progress: Progress
+) -> tuple[Gathered, list[dict[str, Any]]]:
+    """Read the tables; return what is in them, and what is kept of them."""
+    asked_of = (("plays", asked.plays), ("labels", asked.labels))
+    tables = {name: path for name, path in asked_of if path}
+    before = {path: version_of(path) for path in tables.values() if path.is_file()}
+    with ExitStack() as stack:
+        hashing = {n: stack.enter_context(digesting(path)) for n, path in tables.items()}
+        gathered = gather(asked.plays, asked.labels, _names(asked), listed, progress)
+        hashes = {name: found() for name, found in hashing.items()}
+    if any(version_of(path) != version for path, version in before.items()):
+        msg = "a table was changed while it was read"
+        raise DataError(msg, hint="Give the command again.")
+    read = [
+        {"table": name, "file": str(path), "bytes": path.stat().st_size}
+        | {"blake2b": hashes[name]}
+        | asdict(gathered.columns[name])
+        for name, path in tables.items()
+    ]
+    return gathered, read
 
 
 def _names(asked: SplitRequest) -> Names:

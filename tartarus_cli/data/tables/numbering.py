@@ -27,7 +27,7 @@ Codes = NDArray[np.int32]  # which id
 Values = TypeVar("Values", bound=np.generic)
 
 NO_ID = r"[\t\n\r]|^\s*$"
-SEEDS = (1, 2)  # of two hashes; with 96 of their bits, no two ids are ever taken for one
+SEEDS = (1, 2)  # of two hashes, of which 96 bits tell ids apart: no two are the same by chance
 LOW, CODE = np.uint64(32), np.uint64(0xFFFFFFFF)  # the low bits, that numbers stand in
 
 
@@ -167,7 +167,7 @@ class Numbering:
 
     def _grow(self) -> None:
         full = self._table[self._table[:, 1] != 0]
-        self._table = np.zeros((4 * len(self._table), 2), np.uint64)
+        self._table = np.zeros((2 * len(self._table), 2), np.uint64)
         _settle(full, self._table)
 
     def in_order(self) -> Ordered:

@@ -99,7 +99,7 @@ class Parquet:
     def _frames(self, columns: Columns) -> Iterator[pl.DataFrame]:
         names = [*columns.texts, *columns.numbers, *columns.times]
         wide = any(_is_vector(self._kinds[name]) for name in names)
-        rows = BLOCK_ROWS if wide else max(BLOCK_CELLS // len(names), BLOCK_ROWS)
+        rows = BLOCK_ROWS if wide else max(BLOCK_CELLS // len(names), 64)
         with self._explained():
             scanned = self._scan().select(names)
             yield from scanned.collect_batches(chunk_size=rows, maintain_order=True)
