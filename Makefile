@@ -9,6 +9,7 @@ DEMO := workspace
 demo: $(VENV)/.installed
 	$(BIN)/tartarus init $(DEMO) --example
 	$(BIN)/tartarus run rec_multi a-sem-emb audio-emb --workspace $(DEMO)
+	@echo "To go on: . $(BIN)/activate && cd $(DEMO)"
 
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered

@@ -8,6 +8,11 @@
 set -euo pipefail
 export TARTARUS_WORKSPACE=${1:-from-plays}
 tables=$TARTARUS_WORKSPACE/tables
+model=$TARTARUS_WORKSPACE/data/models/model_1/manifest.json
+if [ -e "$model" ] && ! grep -q '"dataset": *"mine"' "$model"; then
+  echo "$TARTARUS_WORKSPACE has models of other data: name a folder that is not there yet" >&2
+  exit 2
+fi
 
 tartarus init "$TARTARUS_WORKSPACE"
 python3 "$(dirname "$0")/make_tables.py" "$tables"

@@ -163,6 +163,16 @@ def test_what_may_change_changes_no_meaning(
         assert done.status == 0, done.err
 
 
+def test_whoever_predicts_with_other_train_items_is_told_that_test_items_may_be_known(
+    tartarus: Command, evaluated: World
+) -> None:
+    assert "has changed" not in tartarus("predict", "model_2", "-w", evaluated.root).err
+    reversed_ids(evaluated.datasets / "items_index_train_rec.tsv")
+    done = tartarus("predict", "model_2", "-w", evaluated.root)
+    assert "items_index_train_rec.tsv has changed since model_2 was trained" in done.err
+    assert "may have been a train item" in done.err
+
+
 def test_neighbours_are_sought_among_the_same_features_wherever_they_lie(
     tartarus: Command, evaluated: World
 ) -> None:

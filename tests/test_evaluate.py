@@ -102,6 +102,22 @@ def test_items_without_a_prediction_rank_last_and_are_counted(
     assert shown["metrics"]["MAP@500"] == pytest.approx(hand_map(scores, relevant))
 
 
+def test_the_list_that_lies_beside_predictions_names_their_rows(
+    tartarus: Command, world: World
+) -> None:
+    true = np.load(world.datasets / "item_factors_test_als_4_rec.npy")
+    rows = write(world, true[::-1])
+    words = ("evaluate", rows, "--experiment", "rec_dense", "--dataset", "rec", "-w", world.root)
+    wrong = tartarus(*words, "--json").document["metrics"]["MAP@500"]
+    ids = rows.with_name(f"index_{rows.stem}.tsv")
+    ids.write_text("".join(f"test-{n}\n" for n in reversed(range(12))))
+    told = tartarus(*words, "--json")
+    assert f"the rows are those of {ids.parent.name}/{ids.name}" in told.err
+    oracle = told.document["rows"]["oracle"]["MAP@500"]
+    assert told.document["metrics"]["MAP@500"] == pytest.approx(oracle)
+    assert wrong < oracle
+
+
 def test_ids_that_are_no_test_items_are_told_of(tartarus: Command, world: World) -> None:
     ids = world.root / "ids.tsv"
     ids.write_text("".join(f"test-{n}\n" for n in range(11)) + "tset-11\n")

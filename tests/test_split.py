@@ -228,6 +228,15 @@ def test_quotes_in_a_tsv_that_were_meant_as_in_a_csv_are_told(
         assert ("that look quoted" in outcome.err) == warned
 
 
+def test_ids_with_blanks_around_them_are_told_of(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    rows = [(u, f"{s} " if n == 1 else s, n, *rest) for u, s, n, *rest in plays_of()]
+    outcome = tartarus("split", "mine", "--plays", table(tmp_path, rows), "-w", root)
+    there = len({str(s) for _, s, n, *_ in rows if str(s).endswith(" ")})
+    assert f"with blanks around them, such as '000, é ': {there:,} (they are kept" in outcome.err
+
+
 def test_the_two_tables_may_name_their_items_differently(
     tartarus: Command, root: Path, tmp_path: Path
 ) -> None:

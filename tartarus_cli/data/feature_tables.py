@@ -83,7 +83,7 @@ def _names(table: Table, block: Block, column: pl.Series) -> list[str]:
     names = column.to_list()
     for name, line in zip(names, block.lines, strict=True):
         if not name.strip():
-            raise no_text(table.path, name, f"{table.noun} {line:,}", column.name)
+            raise no_text(table.path, name, f"{table.noun} {line}", column.name)
     return names
 
 
@@ -150,7 +150,7 @@ def _narrowed(table: Table, columns: FeatureColumns, block: Block) -> FeatureBlo
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
         name = columns.numbers[column if values.shape[1] == len(columns.numbers) else 0]
-        cell, where = f"{block.values[row, column]:g}", f"{table.noun} {block.lines[row]:,}"
+        cell, where = f"{block.values[row, column]:g}", f"{table.noun} {block.lines[row]}"
         raise no_number(table.path, cell, where, name, columns.read.leave_out)
     ids, *tags = (_names(table, block, column) for column in block.texts)
     return FeatureBlock(ids, tags[0] if tags else (), values, block.lines, block.done)
@@ -201,7 +201,7 @@ def _refuse_infinite(path: Path, values: Rows, first: int) -> None:
     place = 0 if wrong is None else int(np.flatnonzero(~finite)[0])
     raise FileError(
         path,
-        found=f"NaN, infinity or a number too large for float32 in row {first + rows[place]:,}, "
+        found=f"NaN, infinity or a number too large for float32 in row {first + rows[place]}, "
         f"column {columns[place]:,} (counted from 0)",
         expected="finite numbers",
         hint="Compute this row again, or leave it out, here and in the list of ids.",

@@ -127,7 +127,7 @@ def _check_bits(table: Table, names: tuple[str, ...], block: Block) -> None:
         row, column = np.argwhere(wrong)[0]
         raise FileError(
             table.path,
-            found=f"{block.values[row, column]:g} in {table.noun} {block.lines[row]:,}, "
+            found=f"{block.values[row, column]:g} in {table.noun} {block.lines[row]}, "
             f"column {names[column]!r}",
             expected="0 or 1",
             hint="Correct it; or, where a row is an item with one label, leave --wide out.",
@@ -140,5 +140,5 @@ def _check_once(table: Table, codes: Codes, block: Block, before: int) -> None:
     if strange.any():
         row = int(strange.argmax())
         msg = f"{shown(table.path)}: {block.texts[0][row]!r} has several rows"
-        msg += f" (one is {table.noun} {block.lines[row]:,})"
+        msg += f" (one is {table.noun} {block.lines[row]})"
         raise DataError(msg, hint="Write one row for each item, or leave --wide out.")

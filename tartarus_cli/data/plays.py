@@ -100,7 +100,7 @@ def _check(table: Table, columns: PlayColumns, block: Block) -> None:
         row = int(wrong.argmax())
         raise FileError(
             table.path,
-            found=f"{block.values[row, 0]:g} in {table.noun} {block.lines[row]:,}, "
+            found=f"{block.values[row, 0]:g} in {table.noun} {block.lines[row]}, "
             f"column {columns.count!r}",
             expected=f"a number of plays, 0 to {MOST_PLAYS:g}",
             hint="Correct it, or leave that row out.",

@@ -231,7 +231,7 @@ class Doubles:
                 noun = self.table.noun
                 raise FileError(
                     self.table.ids_path,
-                    found=f"{item!r} in {noun}s {before:,} and {line:,}",
+                    found=f"{item!r} in {noun}s {before} and {line}",
                     expected="one row for each id",
                     hint=f"Delete one of the two {noun}s; a table of tags is read with --tags.",
                 )

@@ -89,7 +89,7 @@ def _weights(reader: Reader, block: FeatureBlock) -> NDArray[np.float64]:
         row = int((weights < 0).argmax())
         raise FileError(
             reader.table.path,
-            found=f"a weight of {weights[row]:g} in {reader.table.noun} {block.lines[row]:,}",
+            found=f"a weight of {weights[row]:g} in {reader.table.noun} {block.lines[row]}",
             expected="0 or more",
             hint="Correct it, or read such numbers as columns, without --tags.",
         )

@@ -23,6 +23,7 @@ from tartarus_cli.files import replacing
 from tartarus_cli.models import LayerInfo, Model, Predictor, Store, open_predictor
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
+from tartarus_cli.steps.as_trained import changed_since_training
 from tartarus_cli.steps.baseline_models import open_known, predicted_blocks
 from tartarus_cli.steps.preparation import check_vocabulary_kept, kept_recipe
 from tartarus_cli.steps.sources import check_words, samples_at_once, sources_of
@@ -91,6 +92,7 @@ def predict(
     layer = model.layer(asked.layer) if asked.layer is not None else None
     inventory = workspace.scan()
     chosen = _splits(inventory, model, asked.split or ("test" if layer is None else "all"))
+    _tell_of_changes(inventory, model, progress)
     sets = _open_sets(inventory, model, chosen, asked.pool)
     if model.baseline is not None:
         return _predict_baseline(inventory, model, sets, progress)
@@ -161,6 +163,14 @@ def _save(workspace: Workspace, model: Model, split: str, rows: Sequence[Any]) -
         path = workspace.predicted_factors(model.name, split)
         save_dense(path, np.concatenate(rows))
     return path
+
+
+def _tell_of_changes(inventory: Inventory, model: Model, progress: Progress) -> None:
+    file = changed_since_training(inventory, model)
+    if file is not None:
+        told = f"{shown(file.path)} has changed since {model.name} was trained: train again"
+        items = " (what is a test item now may have been a train item)"
+        progress.warn(told + items * (file.kind is Kind.ITEMS))
 
 
 def _splits(inventory: Inventory, model: Model, asked: str) -> list[str]:

@@ -91,7 +91,8 @@ def of_file(
     inventory
         The workspace's files.
     ids
-        Ids of its rows; the test items in their order if None.
+        Ids of its rows; if None, what ``predict`` wrote beside the file, else the test items in
+        their order.
     progress
         Told what had to be decided.
     """
@@ -109,6 +110,10 @@ def of_file(
         progress.say(
             f"{wanted.dataset} has {wanted.fact} targets of {wanted.dim}, not {asked.dim}: taken"
         )
+    beside = path.with_name(f"index_{path.stem}.tsv")
+    if ids is None and beside.is_file():
+        progress.say(f"the rows are those of {shown(beside)}")
+        ids = beside
     values, absent = aligned(inventory, wanted.dataset, path, ids)
     if ids is not None:
         _tell_of_strangers(inventory, wanted.dataset, ids, progress)

@@ -142,10 +142,10 @@ def gather(
     for name, chosen in columns.items():
         if isinstance(chosen, PlayColumns):
             played = read_plays(tables[name], chosen, progress=progress)
-            _warn_of_quotes(tables[name], (played.users, played.items), progress)
+            _warn_of_ids(tables[name], (played.users, played.items), progress)
         else:
             labelled = read_labels(tables[name], chosen, progress=progress)
-            _warn_of_quotes(tables[name], (labelled.items, labelled.names), progress)
+            _warn_of_ids(tables[name], (labelled.items, labelled.names), progress)
     material = _joined(played, labelled, listed)
     return Gathered(material, _stages(played, labelled, listed, material), columns)
 
@@ -179,12 +179,19 @@ def _stages(
     return stages
 
 
-def _warn_of_quotes(table: Table, names: Sequence[Ids | list[str]], progress: Progress) -> None:
-    """Warn of quotes in a TSV that were meant as in a CSV."""
+def _warn_of_ids(table: Table, names: Sequence[Ids | list[str]], progress: Progress) -> None:
+    """Warn of blanks around ids, and of quotes in a TSV that were meant as in a CSV."""
+    import polars as pl
+
+    everyone = pl.concat([pl.Series([*ids], dtype=pl.String) for ids in names])
+    padded = everyone.filter(everyone != everyone.str.strip_chars())
+    if len(padded):
+        told = f"ids of {shown(table.path)} with blanks around them, such as {padded[0]!r}"
+        progress.warn(f"{told}: {len(padded):,} (they are kept, and are others than without)")
     if ending(table.path) not in (".tsv", ".tab"):
         return
-    quoted = [name for ids in names for name in ids if name[:1] == '"' == name[-1] and '""' in name]
-    if quoted:
+    quoted = everyone.filter(everyone.str.contains(r'^".*"".*"$'))
+    if len(quoted):
         told = f"ids of {shown(table.path)} that look quoted, such as {quoted[0]}: {len(quoted):,}"
         progress.warn(f"{told} (in a TSV quotes are letters; write the table as CSV otherwise)")
 

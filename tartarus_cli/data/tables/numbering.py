@@ -123,7 +123,7 @@ class NumberedTable:
 
     def _no_id(self, block: Block, column: int, row: int) -> FileError:
         path, cell, name = self._table.path, block.texts[column][row], self._columns.texts[column]
-        where = f"{self._table.noun} {block.lines[row]:,}"
+        where = f"{self._table.noun} {block.lines[row]}"
         if not cell.strip():
             return no_text(path, cell, where, name)
         found = f"{cell[:60]!r} in {where}, column {name!r}"

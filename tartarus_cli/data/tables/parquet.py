@@ -110,7 +110,7 @@ class Parquet:
         texts = column.cast(pl.String)
         if texts.null_count():
             row = int(texts.is_null().to_numpy().argmax())
-            raise no_text(self.path, "", f"row {first + row:,}", column.name)
+            raise no_text(self.path, "", f"row {first + row}", column.name)
         return texts
 
     def _times(self, column: pl.Series, clock: Clock, first: int) -> NDArray[np.float64]:
@@ -124,7 +124,7 @@ class Parquet:
         if not np.isfinite(found).all():
             row = int(np.isfinite(found).argmin())
             cell = "" if column[row] is None else str(column[row])
-            raise no_time(self.path, cell, f"row {first + row:,}", column.name)
+            raise no_time(self.path, cell, f"row {first + row}", column.name)
         return found[:, None]
 
     def _numbers(
@@ -139,7 +139,7 @@ class Parquet:
             if not finite.all():
                 row = int(finite.argmin())
                 cell = "" if column[row] is None else str(column[row])
-                where = f"row {first + row:,}"
+                where = f"row {first + row}"
                 raise no_number(self.path, cell, where, column.name, leave_out)
             return values[:, None]
         lists = column.cast(pl.List(pl.Float64))
@@ -147,7 +147,7 @@ class Parquet:
         values = np.asarray(lists.explode().to_numpy().reshape(len(lists), -1))
         finite = np.asarray(np.isfinite(values).all(axis=1))
         if not finite.all():
-            found = f"a missing or infinite number in row {first + int(finite.argmin()):,}"
+            found = f"a missing or infinite number in row {first + int(finite.argmin())}"
             found += f", column {column.name!r}"
             self._refuse(found, "finite numbers", "Compute that row again, or delete it.")
         return values
@@ -159,7 +159,7 @@ class Parquet:
         if wrong.any():
             row = int(wrong.argmax())
             told = f"a vector of {found[row]:,}" if found[row] else "no vector"
-            told += f" in row {first + row:,}, column {lists.name!r}"
+            told += f" in row {first + row}, column {lists.name!r}"
             expected = f"{length:,} numbers, as in row 1" if length else "a vector in each row"
             self._refuse(told, expected, "Correct that row, or delete it.")
 
