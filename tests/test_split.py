@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy.sparse import load_npz
 
@@ -247,6 +248,33 @@ def test_the_two_tables_may_name_their_items_differently(
     assert "--label-item NAME" in tartarus(*words).err
     made = good(tartarus(*words, "--label-item", "an item", "--json"))
     assert made["labels"] == len({item[0] for item in items})
+
+
+@pytest.mark.parametrize("form", ["csv", "quoted", "parquet"])
+def test_rows_without_an_id_are_left_out_where_that_is_asked_for(
+    form: str, tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    rows = plays_of()
+    holes = [("", *row[1:]) if n % 7 == 0 else (row[0], " ", *row[2:]) if n % 11 == 0 else row
+             for n, row in enumerate(rows)]  # fmt: skip
+    path = table(tmp_path, holes)
+    if form == "quoted":
+        with path.open("w", newline="") as file:
+            csv.writer(file, quoting=csv.QUOTE_ALL).writerows([HEADER.split(","), *holes])
+    if form == "parquet":
+        frame = pl.DataFrame(holes, schema=HEADER.split(","), orient="row")
+        path = tmp_path / "plays.parquet"
+        frame.with_columns(user=pl.col("user").replace("", None)).write_parquet(path)
+    words = ("split", "mine", "--plays", path, "-w", root, "--json")
+    refused = tartarus(*words)
+    assert (refused.status, "--skip-empty" in refused.err) == (1, True)
+    made = good(tartarus(*words, "--skip-empty"))
+    kept = [row for row in holes if str(row[0]).strip() and str(row[1]).strip()]
+    left = len(rows) - len(kept)
+    after = f"{len(kept):,} rows of plays, {left:,} without an id left out"
+    assert made["stages"][0]["after"] == after
+    found = [matrix_of(root, split) for split in ("train", "val", "test")]
+    assert found[0] | found[1] | found[2] == summed(kept)
 
 
 def test_a_file_without_names_is_read_by_number(

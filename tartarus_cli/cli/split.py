@@ -66,6 +66,12 @@ NoHeader = Annotated[
         help="The first line holds no names: columns are called 1, 2, …; user, item, count.",
     ),
 ]
+SkipEmpty = Annotated[
+    bool,
+    typer.Option(
+        "--skip-empty", help="Leave out rows without a user, item, artist or label; count them."
+    ),
+]
 Division = Annotated[
     By | None,
     typer.Option(
@@ -112,6 +118,7 @@ def split(
     ] = None,
     wide: Wide = False,
     no_header: NoHeader = False,
+    skip_empty: SkipEmpty = False,
     min_plays: Annotated[int | None, _least("--min-plays", "Least plays of a pair.")] = None,
     min_users: Annotated[int | None, _least("--min-users", "Least users of an item.")] = None,
     min_items: Annotated[int | None, _least("--min-items", "Least items of a user.")] = None,
@@ -144,7 +151,10 @@ def split(
         plays=plays,
         labels=labels,
         names=Names(
-            user, item, count, time, artist, label, label_item, wide=wide, header=not no_header
+            *(user, item, count, time, artist, label, label_item),
+            wide=wide,
+            header=not no_header,
+            skip_empty=skip_empty,
         ),
         filters=Filters(min_items_per_label, min_plays, min_users, min_items, core),
         by=step.By(by) if by else None,

@@ -22,6 +22,7 @@ class LabelColumns:
     item: str
     label: str | None = None
     artist: str | None = None
+    skip_empty: bool = False  # whether rows without an id or a label are left out
 
     def of_labels(self, table: Table) -> tuple[str, ...]:
         """Return the columns of a wide table that are labels.
@@ -50,6 +51,7 @@ class Labels:
     names: list[str]
     has: csr_array  # (items, labels), 1 where the item has the label
     rows: int  # of the table
+    left_out: int = 0  # rows without an id or a label
     unlabelled: int = 0  # items of a wide table that were left out
     artists: Ids | None = None  # of each item
 
@@ -84,7 +86,7 @@ def read_labels(table: Table, columns: LabelColumns, *, progress: Progress = UNW
 
 def _read_long(table: Table, columns: LabelColumns, label: str, progress: Progress) -> Labels:
     artist = () if columns.artist is None else (columns.artist,)
-    read = NumberedTable(table, Columns((columns.item, label, *artist)))
+    read = NumberedTable(table, Columns((columns.item, label, *artist), empty=columns.skip_empty))
     item, tag, artists = [np.empty(0, np.int32)], [np.empty(0, np.int32)], Artists()
     for codes, _ in read.blocks(progress):
         item.append(codes[0])
@@ -98,13 +100,15 @@ def _read_long(table: Table, columns: LabelColumns, label: str, progress: Progre
     has = coo_array((np.ones(rows, np.int32), places), shape=shape).tocsr()
     has.data[:] = 1
     of_items = artists.of_items(table.path, items, names[0]) if artist else None
-    return Labels(items.ids, tags.ids.tolist(), csr_array(has), rows, artists=of_items)
+    return Labels(
+        items.ids, tags.ids.tolist(), csr_array(has), rows, read.left_out, artists=of_items
+    )
 
 
 def _read_wide(table: Table, columns: LabelColumns, progress: Progress) -> Labels:
     names = columns.of_labels(table)
     artist = () if columns.artist is None else (columns.artist,)
-    read = NumberedTable(table, Columns((columns.item, *artist), names))
+    read = NumberedTable(table, Columns((columns.item, *artist), names, empty=columns.skip_empty))
     item, artists = list[Codes](), Artists()
     has = [csr_array((0, len(names)), dtype=np.int32)]
     for codes, block in read.blocks(progress):
@@ -118,7 +122,14 @@ def _read_wide(table: Table, columns: LabelColumns, progress: Progress) -> Label
     order = np.argsort(items.place)
     of_items = artists.of_items(table.path, items, others[0]) if artist else None
     everything = csr_array(vstack(has, format="csr"))
-    return Labels(items.ids, [*names], csr_array(everything[order]), len(order), artists=of_items)
+    return Labels(
+        items.ids,
+        [*names],
+        csr_array(everything[order]),
+        len(order),
+        read.left_out,
+        artists=of_items,
+    )
 
 
 def _check_bits(table: Table, names: tuple[str, ...], block: Block) -> None:

@@ -29,6 +29,7 @@ class PlayColumns:
     count: str | None = None  # None: each row is one play
     time: str | None = None
     artist: str | None = None
+    skip_empty: bool = False  # whether rows without an id are left out
 
     @property
     def read(self) -> Columns:
@@ -36,7 +37,7 @@ class PlayColumns:
         artist, count, time = (
             () if name is None else (name,) for name in (self.artist, self.count, self.time)
         )
-        return Columns((self.user, self.item, *artist), count, time)
+        return Columns((self.user, self.item, *artist), count, time, empty=self.skip_empty)
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Plays:
     user: Codes  # of each pair: which of the users
     item: Codes
     count: Counts  # whole numbers (int32), or float64
-    rows: int  # of the table
+    rows: int  # of the table, without those left out
+    left_out: int = 0  # rows without an id
     first: NDArray[np.float64] | None = None  # of each item: when it was first played
     last: NDArray[np.float64] | None = None  # and last
     artists: Ids | None = None  # of each item
@@ -86,6 +88,7 @@ def read_plays(table: Table, columns: PlayColumns, *, progress: Progress = UNWAT
         items.ids,
         *pairs,
         rows=len(user),
+        left_out=read.left_out,
         first=rows.first[order] if dated else None,
         last=rows.last[order] if dated else None,
         artists=rows.artists.of_items(table.path, items, artists[0]) if artists else None,

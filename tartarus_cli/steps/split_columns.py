@@ -33,6 +33,7 @@ class Names:
     label_item: str | None = None  # the column of items in the table of labels
     wide: bool = False  # one column a label
     header: bool = True  # whether the first line names the columns
+    skip_empty: bool = False  # whether rows without an id are left out
     needed: frozenset[str] = frozenset()  # of artist and time
 
     def needing(self, *, artist: bool, time: bool) -> Names:
@@ -64,6 +65,7 @@ class Names:
                 count=_optional(table, "count", self.count, COUNT),
                 time=self._if_needed(table, "time", self.time, TIME),
                 artist=self._if_needed(table, "artist", self.artist, ARTIST),
+                skip_empty=self.skip_empty,
             ),
         )
 
@@ -81,6 +83,7 @@ class Names:
                 item=self._label_item(table, alone=alone),
                 label=None if self.wide else _required(table, "label", self.label, LABEL),
                 artist=self._if_needed(table, "artist", self.artist, ARTIST) if alone else None,
+                skip_empty=self.skip_empty,
             ),
         )
 
@@ -126,7 +129,7 @@ Columns = TypeVar("Columns", PlayColumns, LabelColumns)
 
 
 def _distinct(table: Table, columns: Columns) -> Columns:
-    names = [name for name in vars(columns).values() if name is not None]
+    names = [name for name in vars(columns).values() if isinstance(name, str)]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         msg = f"{shown(table.path)}: the column {twice} cannot be two things at once"
@@ -136,12 +139,13 @@ def _distinct(table: Table, columns: Columns) -> Columns:
 
 def told_columns(table: Table, columns: PlayColumns | LabelColumns) -> str:
     """Say which column holds what, so that a wrong guess is seen, and what could be known too."""
-    of = ", ".join(f"{role} from {name!r}" for role, name in vars(columns).items() if name)
+    roles = {role: name for role, name in vars(columns).items() if isinstance(name, str)}
+    of = ", ".join(f"{role} from {name!r}" for role, name in roles.items())
     one = isinstance(columns, PlayColumns) and columns.count is None
     wide = isinstance(columns, LabelColumns) and columns.label is None
     rest = "; no column of counts: each row is one play" if one else ""
     rest += "; every other column is a label" if wide else ""
-    unread = [name for name in table.names if name not in vars(columns).values()]
+    unread = [name for name in table.names if name not in roles.values()]
     if unread and not wide:
         rest += f"; not read: {', '.join(map(repr, unread[:5]))}" + ", …" * (len(unread) > 5)
     return f"{shown(table.path)}: {of}{rest}"

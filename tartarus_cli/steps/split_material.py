@@ -168,10 +168,12 @@ def _stages(
     """Count what was read, and what of it the dataset is of."""
     stages = []
     if played is not None:
-        stages.append(_all_of(played, None).stage(f"{played.rows:,} rows of plays"))
+        empty = f", {played.left_out:,} without an id left out" * (played.left_out > 0)
+        stages.append(_all_of(played, None).stage(f"{played.rows:,} rows of plays{empty}"))
     if labelled is not None:
         unlabelled = f", {labelled.unlabelled:,} items without a label" * (labelled.unlabelled > 0)
-        after = f"{labelled.rows:,} rows of labels{unlabelled}"
+        empty = f", {labelled.left_out:,} with holes left out" * (labelled.left_out > 0)
+        after = f"{labelled.rows:,} rows of labels{empty}{unlabelled}"
         stages.append(_all_of(None, labelled).stage(after))
     if listed is not None or len(stages) == 2:
         both = "items with plays and labels" if listed is None else "listed items"

@@ -25,13 +25,14 @@ class Columns:
     times: tuple[str, ...] = ()  # seconds or any other numbers, or dates
     vectors: bool = False  # whether numbers of Parquet may be vectors
     leave_out: str = ""  # the option that leaves a column out, if there is one
+    empty: bool = False  # whether texts may be empty
 
 
 @dataclass(frozen=True)
 class Block:
     """Some rows of a table."""
 
-    texts: tuple[pl.Series, ...]  # none is missing
+    texts: tuple[pl.Series, ...]  # none is missing; where they may be empty, they are ""
     values: NDArray[np.float64]  # (rows, width) numbers, then times in seconds; finite
     lines: NDArray[np.int64]  # (rows,) where they stand, counted from 1
     done: int  # units of the table's size that were read for it
@@ -56,7 +57,7 @@ def no_time(path: Path, cell: str, where: str, column: str) -> FileError:
 
 def no_text(path: Path, cell: str, where: str, column: str) -> FileError:
     """Return the error of a cell that names no user, item or tag."""
-    hint = "Fill it in, or delete that row."
+    hint = "Fill it in, or delete that row ('split' leaves such rows out with --skip-empty)."
     return _no(path, cell, f"{where}, column {column!r}", "a name", hint)
 
 

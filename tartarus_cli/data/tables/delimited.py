@@ -150,6 +150,8 @@ class Delimited:
         times = [clocks[name].read(frame[name]) for name in columns.times]
         values = _side_by_side([*numbers, *times], len(frame))
         texts = tuple(frame[name] for name in columns.texts)
+        if columns.empty:
+            texts = tuple(each.fill_null("") for each in texts)
         if any(each.null_count() for each in texts) or not np.isfinite(values).all():
             return None
         return Block(texts, values, piece.line + np.arange(len(frame)), piece.done)
@@ -202,7 +204,8 @@ class Delimited:
             self._require([bool(fits(cell)) for cell in cells], cells, lines, wrong)
             return cells
 
-        texts = [read(name, str.strip, no_text) for name in columns.texts]
+        there = (lambda _: True) if columns.empty else str.strip
+        texts = [read(name, there, no_text) for name in columns.texts]
         refuse = partial(no_number, leave_out=columns.leave_out)
         numbers = [read(name, _is_number, refuse) for name in columns.numbers]
         times = [read(name, str.strip, no_time) for name in columns.times]

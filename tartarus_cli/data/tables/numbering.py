@@ -81,10 +81,14 @@ def _numbered(numbering: Numbering, texts: pl.Series) -> _Numbered:
 
 
 class NumberedTable:
-    """A table whose texts are ids; they become numbers as it is read."""
+    """A table whose texts are ids; they become numbers as it is read.
+
+    Where texts may be empty, rows in which one is are left out, and counted.
+    """
 
     def __init__(self, table: Table, columns: Columns) -> None:
         self._table, self._columns = table, columns
+        self.left_out = 0
         self._numberings = tuple(Numbering() for _ in columns.texts)
 
     def blocks(self, progress: Progress) -> Iterator[tuple[tuple[Codes, ...], Block]]:
@@ -100,7 +104,8 @@ class NumberedTable:
             # a thread for each column, so that its blocks stay in order, while the next one is read
             threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in self._numberings]
             before: _Pending | None = None
-            for block in self._table.blocks(self._columns):
+            for each in self._table.blocks(self._columns):
+                block = self._with_ids(each) if self._columns.empty else each
                 columns = zip(threads, self._numberings, block.texts, strict=True)
                 pending = _Pending(
                     block, [t.submit(_numbered, n, texts) for t, n, texts in columns]
@@ -113,6 +118,13 @@ class NumberedTable:
             if before is not None:
                 yield self._finished(before)
                 counted.advance(before.block.done)
+
+    def _with_ids(self, block: Block) -> Block:
+        empty = [(each.str.strip_chars() == "").to_numpy() for each in block.texts]
+        kept = ~np.any(empty, axis=0)
+        self.left_out += int(np.count_nonzero(~kept))
+        texts = tuple(each.filter(kept) for each in block.texts)
+        return Block(texts, block.values[kept], block.lines[kept], block.done)
 
     def _finished(self, pending: _Pending) -> tuple[tuple[Codes, ...], Block]:
         found = [each.result() for each in pending.columns]

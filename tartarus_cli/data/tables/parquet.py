@@ -72,7 +72,7 @@ class Parquet:
         first, lengths = 1, dict[str, int]()
         clocks = {name: Clock() for name in columns.times}
         for frame in self._frames(columns):
-            texts = tuple(self._text(frame[name], first) for name in columns.texts)
+            texts = tuple(self._text(frame[name], first, columns) for name in columns.texts)
             parts = [
                 self._numbers(frame[name], first, lengths, columns.leave_out)
                 for name in columns.numbers
@@ -104,10 +104,12 @@ class Parquet:
             scanned = self._scan().select(names)
             yield from scanned.collect_batches(chunk_size=rows, maintain_order=True)
 
-    def _text(self, column: pl.Series, first: int) -> pl.Series:
+    def _text(self, column: pl.Series, first: int, columns: Columns) -> pl.Series:
         import polars as pl
 
         texts = column.cast(pl.String)
+        if columns.empty:
+            return texts.fill_null("")
         if texts.null_count():
             row = int(texts.is_null().to_numpy().argmax())
             raise no_text(self.path, "", f"row {first + row}", column.name)
