@@ -169,9 +169,7 @@ def _summed(
         user, item, count = user[order], item[order], count[order]
     kind = np.int32 if whole and total < 1 << 31 else np.float64
     table = coo_array((count.astype(kind, copy=False), (item, user)), shape=shape)
-    table.has_canonical_format = (
-        True  # so that it is not sorted twice: by way of CSC it comes in order
-    )
+    table.has_canonical_format = True  # or it is sorted: by way of CSC it comes in order anyway
     matrix = table.tocsc().tocsr()
     matrix.sum_duplicates()
     rows = np.repeat(np.arange(shape[0], dtype=np.int32), np.diff(matrix.indptr))

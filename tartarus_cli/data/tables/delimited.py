@@ -33,7 +33,7 @@ from tartarus_cli.files import readable
 if TYPE_CHECKING:
     import polars as pl
 
-    from tartarus_cli.data.tables.quoting import Rows
+    from tartarus_cli.data.tables.rows import Rows
 
 BLOCK_BYTES = 8 << 20  # of text that is read at once
 LONGEST = 64 << 20  # bytes of a row
@@ -186,7 +186,7 @@ class Delimited:
             return piece.quoted.fields == len(self.names)
         if len(columns.texts) + len(columns.numbers) + len(columns.times) == len(self.names):
             return True
-        from tartarus_cli.data.tables.quoting import find_rows
+        from tartarus_cli.data.tables.rows import find_rows
 
         ended = text if text.endswith(b"\n") else text + b"\n"
         return find_rows(ended, self.separator, None).fields == len(self.names)
@@ -283,7 +283,7 @@ class Delimited:
     def _quoted_rows(self, text: bytes) -> Rows | None:
         if self._quote is None or self._quote.encode() not in text:
             return None
-        from tartarus_cli.data.tables.quoting import find_rows
+        from tartarus_cli.data.tables.rows import find_rows
 
         return find_rows(text, self.separator, self._quote)
 

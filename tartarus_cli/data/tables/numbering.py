@@ -42,8 +42,8 @@ def places_of(names: Sequence[str] | Ids, ids: Ids) -> Codes:
 
 def grown(values: NDArray[Values], numbers: Codes, otherwise: float) -> NDArray[Values]:
     """Make an array long enough for all numbers to be places in it."""
-    more = int(numbers.max(initial=-1)) + 1 - len(values)
-    return np.append(values, np.full(max(more, 0), otherwise, values.dtype)) if more > 0 else values
+    more = max(int(numbers.max(initial=-1)) + 1 - len(values), 0)
+    return np.append(values, np.full(more, otherwise, values.dtype)) if more else values
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,8 @@ class NumberedTable:
             for each in self._table.blocks(self._columns):
                 block = self._with_ids(each) if self._columns.empty else each
                 columns = zip(threads, self._numberings, block.texts, strict=True)
-                pending = _Pending(
-                    block, [t.submit(_numbered, n, texts) for t, n, texts in columns]
-                )
+                codes = [thread.submit(_numbered, ids, texts) for thread, ids, texts in columns]
+                pending = _Pending(block, codes)
                 if before is not None:
                     yield self._finished(before)
                     counted.advance(before.block.done)
