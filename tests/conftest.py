@@ -64,7 +64,7 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture(scope="session")
 def _made_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tartarus_cli.steps.init import init
+    from tartarus_cli.example.init import init
 
     root = tmp_path_factory.mktemp("example") / "workspace"
     init(root, example=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tartarus_cli.errors import FileError
+from tartarus_cli.fetching import archives
+from tartarus_cli.fetching.archives import Member, read_members, unpack
 from tartarus_cli.progress import UNWATCHED
-from tartarus_cli.steps import archives
-from tartarus_cli.steps.archives import Member, read_members, unpack
 
 FILES = {"data/a.tsv": b"x\ny\n", "data/deep/b.npy": bytes(range(256)) * 9, "empty": b""}
 

@@ -12,9 +12,9 @@ from sklearn.metrics import f1_score, precision_recall_curve
 from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
-from tartarus_cli.steps.class_pictures import class_curves
-from tartarus_cli.steps.classify import Judged, classify
-from tartarus_cli.steps.predictions import of_model
+from tartarus_cli.evaluation.classification import Judged, classify
+from tartarus_cli.evaluation.plots import class_curves
+from tartarus_cli.prediction.aligned import of_model
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command
 from tests.worlds import World

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tartarus_cli.evaluation import compare as step
+from tartarus_cli.evaluation.results import write_unit_values
 from tartarus_cli.metrics.significance import holm
-from tartarus_cli.steps import compare as step
-from tartarus_cli.steps.results import write_unit_values
 from tests.conftest import Command
 
 COUNT = 400

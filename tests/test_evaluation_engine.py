@@ -14,12 +14,12 @@ from scipy.sparse import csr_array, save_npz
 
 from tartarus_cli.baselines import Form
 from tartarus_cli.data.targets import Wanted
+from tartarus_cli.evaluation.checkpoints import Tally
+from tartarus_cli.evaluation.ranking import RankingOptions, rank
+from tartarus_cli.evaluation.scorers import Room
+from tartarus_cli.experiments.request import Asked
+from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import UNWATCHED
-from tartarus_cli.steps.experiments import Asked
-from tartarus_cli.steps.parts import Tally
-from tartarus_cli.steps.predictions import Predictions
-from tartarus_cli.steps.ranking import RankingOptions, rank
-from tartarus_cli.steps.scoring import Room
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command, Outcome
 from tests.test_ranking import REFERENCE
@@ -337,7 +337,7 @@ def test_figures_do_not_depend_on_the_cores(
     liked = likes(5, 50, 25)
     bare.rankable(theirs, rows, liked)
     usual = figures(tartarus, bare, rows)
-    monkeypatch.setattr("tartarus_cli.steps.scoring.cores", lambda: cores)
+    monkeypatch.setattr("tartarus_cli.evaluation.scorers.cores", lambda: cores)
     for memory in ("2k", "10k", "1GiB"):
         assert figures(tartarus, bare, rows, "--memory", memory) == usual
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tartarus_cli.steps.scoring import FactorScorer
+from tartarus_cli.evaluation.scorers import FactorScorer
 from tests.conftest import Command, Outcome
 from tests.worlds import World
 
@@ -445,7 +445,7 @@ def test_what_is_ranked_is_kept_every_minute(
     watched: Watched,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tartarus_cli.steps.ranking.KEPT_EVERY_S", -1)
+    monkeypatch.setattr("tartarus_cli.evaluation.ranking.KEPT_EVERY_S", -1)
     again(watched, 14)
     assert tartarus(*words(bare, *SMALL)).status == 130
     assert parts(bare) == sorted(f"users_{2 * n}_{2 * n + 2}.npz" for n in range(7))
@@ -460,7 +460,8 @@ SLOWLY = """
 import sys, time
 from pathlib import Path
 from tartarus_cli.__main__ import main
-from tartarus_cli.steps import ranking, scoring
+from tartarus_cli.evaluation import ranking
+from tartarus_cli.evaluation import scorers as scoring
 
 ranking.KEPT_EVERY_S = float(sys.argv.pop(1))
 score = scoring.FactorScorer.__call__

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, load_npz, save_npz
 
-from tartarus_cli.steps.slices import SHOWN, quantiles
+from tartarus_cli.evaluation.slices import SHOWN, quantiles
 from tests.conftest import Command
 from tests.test_ranking import REFERENCE
 from tests.worlds import USERS, World
@@ -35,7 +35,7 @@ def unranked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         counted.append("ranked")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tartarus_cli.steps.recommendation.rank", rank)
+    monkeypatch.setattr("tartarus_cli.evaluation.recommendation.rank", rank)
     return counted
 
 

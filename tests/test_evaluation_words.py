@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from tartarus_cli.errors import RequestError
+from tartarus_cli.evaluation.evaluator import gaps_closed
 from tartarus_cli.metrics.lists import coverage, gini, self_information
 from tartarus_cli.metrics.ranks import first_items
 from tartarus_cli.options import parse_bytes
-from tartarus_cli.steps.judge import gaps_closed
 from tests.conftest import Command
 from tests.test_evaluation_engine import KS, apart, figures, likes, orders, plain_scores
 from tests.worlds import DIM, World

@@ -10,9 +10,9 @@ import soundfile
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from tartarus_cli.steps.example_lyrics import WORDS, write_lyrics
-from tartarus_cli.steps.example_songs import STYLES, write_songs
-from tartarus_cli.steps.example_sounds import perform
+from tartarus_cli.example.lyrics import WORDS, write_lyrics
+from tartarus_cli.example.songs import STYLES, write_songs
+from tartarus_cli.example.synthesis import perform
 from tartarus_cli.workspace import Workspace
 from tests.conftest import Command
 

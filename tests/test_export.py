@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
 from tartarus_cli.data.tables import writing
-from tartarus_cli.steps.scoring import FactorScorer
+from tartarus_cli.evaluation.scorers import FactorScorer
 from tests.conftest import Command
 from tests.worlds import CLASSES, DIM, SPLITS, USERS, World
 
@@ -431,8 +431,8 @@ def test_files_do_not_depend_on_the_size_of_the_pieces(
         whole = read(export("model_1", what, f"whole_{what}.{ending}"))
         with monkeypatch.context() as small:
             small.setattr(writing, "PIECE_CELLS", 100)
-            small.setattr("tartarus_cli.steps.export_items.TABLE_BYTES", 100)
-            small.setattr("tartarus_cli.steps.recommender.MOST_ROWS", 15)
+            small.setattr("tartarus_cli.exporting.items.TABLE_BYTES", 100)
+            small.setattr("tartarus_cli.recommendation.recommender.MOST_ROWS", 15)
             assert read(export("model_1", what, f"pieces_{what}.{ending}")) == whole
 
 

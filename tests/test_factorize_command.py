@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix, load_npz, save_npz
 
-from tartarus_cli.steps import factorize as step
-from tartarus_cli.steps.oracle import at_best
+from tartarus_cli.evaluation.upper_bound import at_best
+from tartarus_cli.factors import factorize as step
 from tests.conftest import Command, Outcome
 from tests.worlds import CLASSES, SPLITS, USERS, World
 

@@ -15,15 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array, save_npz
 
-from tartarus_cli.data.feature_tables import (
+from tartarus_cli.data.tables.delimited import Delimited
+from tartarus_cli.errors import FileError, RequestError
+from tartarus_cli.features.tables import (
     FeatureBlock,
     FeatureSource,
     Selection,
     open_features,
     open_rows,
 )
-from tartarus_cli.data.tables.delimited import Delimited
-from tartarus_cli.errors import FileError, RequestError
 
 PLAIN = "id,a,b\nx,1,2.5\ny,-3e2,0\nz,.5,+7\n"
 VALUES = [[1, 2.5], [-300, 0], [0.5, 7]]

@@ -18,9 +18,9 @@ from scipy.sparse import csr_array, load_npz, save_npz
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import StandardScaler
 
+from tartarus_cli.features.dense import prepare_numbers
+from tartarus_cli.features.tags import prepare_tags
 from tartarus_cli.files import locked
-from tartarus_cli.steps.feature_numbers import prepare_numbers
-from tartarus_cli.steps.feature_tags import prepare_tags
 from tests.conftest import Command, Outcome
 from tests.kills import killed_after
 from tests.worlds import SPLITS, World
@@ -650,7 +650,7 @@ def test_a_failure_in_the_middle_leaves_the_old_files_as_they_were(
 ) -> None:
     run("emb", "--from", write(numbers()))
     before = made(world)
-    monkeypatch.setattr("tartarus_cli.steps.features.digest", _full)
+    monkeypatch.setattr("tartarus_cli.features.importing.digest", _full)
     write(numbers(seed=1))
     assert run("emb", "--from", "e.csv", "--force").status == 1
     assert made(world) == before
@@ -669,7 +669,7 @@ def test_a_table_that_changes_while_it_is_read_is_told(
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
         return whole(*words)
 
-    monkeypatch.setattr("tartarus_cli.steps.features.prepare_numbers", losing)
+    monkeypatch.setattr("tartarus_cli.features.importing.prepare_numbers", losing)
     before = made(world)
     for words in ((), ("--sparse",)):
         write(numbers())
@@ -691,7 +691,7 @@ def test_other_values_at_the_second_reading_are_told_whatever_is_read(
     }
     path = Path(which)
     step = "prepare_tags" if "--tags" in words.get(which, ()) else "prepare_numbers"
-    place = f"tartarus_cli.steps.features.{step if when == 'survey' else 'digest'}"
+    place = f"tartarus_cli.features.importing.{step if when == 'survey' else 'digest'}"
     whole = prepare_tags if step == "prepare_tags" else prepare_numbers
 
     def changing(*given: Any) -> Any:

@@ -21,10 +21,11 @@ import numpy as np
 import pytest
 
 from tartarus_cli.errors import DataError
+from tartarus_cli.fetching import download
+from tartarus_cli.fetching import install as arrivals
+from tartarus_cli.fetching.archives import Member
+from tartarus_cli.fetching.install import understood
 from tartarus_cli.files import digest
-from tartarus_cli.steps import arrivals, download
-from tartarus_cli.steps.archives import Member
-from tartarus_cli.steps.arrivals import understood
 from tests.conftest import Command
 from tests.test_archives import tar, zipped
 from tests.worlds import World
@@ -758,9 +759,9 @@ def test_two_fetches_at_once_do_not_meet(archive: Path, workspace: Path, tartaru
 def test_the_download_is_checked_against_what_the_record_promises(
     zenodo: Zenodo, tmp_path: Path, archive: Path
 ) -> None:
+    from tartarus_cli.fetching.catalogue import PUBLISHED
+    from tartarus_cli.fetching.zenodo import read_record
     from tartarus_cli.progress import UNWATCHED
-    from tartarus_cli.steps.published import PUBLISHED
-    from tartarus_cli.steps.zenodo import read_record
 
     zenodo.files = {archive.name: archive.read_bytes()}
     file = read_record(zenodo.address, PUBLISHED[0]).files[0]

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, load_npz, save_npz
 
-from tartarus_cli.steps.feature_numbers import Moments
+from tartarus_cli.features.dense import Moments
 from tests.conftest import run_command
 
 ITEMS, USERS, TAGS, WIDTH = 60, 24, 9, 5
@@ -319,7 +319,7 @@ def test_all_that_must_not_change_can_do_so(chains: Mapping[str, Chain]) -> None
 def test_the_scale_is_the_same_however_the_rows_of_other_items_cut_those_of_train(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tartarus_cli.steps.feature_numbers.BLOCK_BYTES", 1200)  # 100 rows
+    monkeypatch.setattr("tartarus_cli.features.dense.BLOCK_BYTES", 1200)  # 100 rows
     rows = (1e4 + np.random.default_rng(0).standard_normal((1050, 3))).astype(np.float32)
     scales = []
     for cuts in ([], [1], [7, 500, 900], list(range(1050))):

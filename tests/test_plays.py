@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.filters import Pairs, core, least_items, least_users
-from tartarus_cli.data.labels import LabelColumns, read_labels
-from tartarus_cli.data.plays import PlayColumns, Plays, read_plays
-from tartarus_cli.data.splitting import Shares, by_group, by_item, by_label, by_time
 from tartarus_cli.data.tables.reading import open_table
 from tartarus_cli.errors import DataError, FileError, RequestError, TartarusError
+from tartarus_cli.splitting.filters import Pairs, core, least_items, least_users
+from tartarus_cli.splitting.labels import LabelColumns, read_labels
+from tartarus_cli.splitting.plays import PlayColumns, Plays, read_plays
+from tartarus_cli.splitting.strategies import Shares, by_group, by_item, by_label, by_time
 
 QUICK = settings(deadline=None, max_examples=40)
 COLUMNS = PlayColumns("user", "item", "count")

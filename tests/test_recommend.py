@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from tartarus_cli.cli.app import app
 from tartarus_cli.data.ids import near_ids
 from tartarus_cli.data.tables.writing import writing_table
-from tartarus_cli.steps.scoring import FactorScorer
+from tartarus_cli.evaluation.scorers import FactorScorer
 from tests.conftest import Command
 from tests.worlds import DIM, SPLITS, USERS, World
 
@@ -295,7 +295,7 @@ def strange(predicted: World) -> World:
 def test_users_of_whom_nothing_is_known_have_no_list_and_are_counted(
     model: str, memory: int, tartarus: Command, strange: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tartarus_cli.steps.recommender.USERS_AT_ONCE", 2)
+    monkeypatch.setattr("tartarus_cli.recommendation.recommender.USERS_AT_ONCE", 2)
     words = ("recommend", model, "--memory", memory, "-w", strange.root)
     done = tartarus(*words, "--json")
     assert "nothing is known of 2 of 9 users" in done.err

@@ -16,8 +16,8 @@ from tartarus_cli.audio.cqt import CqtOptions
 from tartarus_cli.audio.decoding import RecordingError
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.errors import FileError, TartarusError
-from tartarus_cli.steps import recordings
-from tartarus_cli.steps.recordings import (
+from tartarus_cli.extraction import workers as recordings
+from tartarus_cli.extraction.workers import (
     Effort,
     Failed,
     Prepared,

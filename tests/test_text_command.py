@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, load_npz
 
+from tartarus_cli.checking.vocabulary import read_vocabulary
 from tartarus_cli.errors import DataError
 from tartarus_cli.files import locked
-from tartarus_cli.steps.vocabulary import read_vocabulary
 from tartarus_cli.text import EXTRACTORS, Transformed
 from tartarus_cli.text.vsm import Terms
 from tests.conftest import Command, Outcome
@@ -392,7 +392,7 @@ def test_another_list_is_never_written_over(run: Run, songs: World, tmp_path: Pa
 
 
 def test_a_huge_document_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tartarus_cli.steps.documents.MOST_BYTES", 100)
+    monkeypatch.setattr("tartarus_cli.extraction.corpus.MOST_BYTES", 100)
     refused = run("vsm")
     assert (refused.status, "expected a document of at most" in refused.err) == (1, True)
 
@@ -485,7 +485,7 @@ def test_documents_are_transformed_some_at_a_time(
     run("vsm")
     run("w2v", *QUICK)
     before = made(songs)
-    monkeypatch.setattr("tartarus_cli.steps.text.BLOCK", 3)
+    monkeypatch.setattr("tartarus_cli.extraction.documents.BLOCK", 3)
     sizes: list[int] = []
     whole = Terms.transform
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tartarus_cli.models import open_predictor
+from tartarus_cli.models.store import open_predictor
 from tests.conftest import Command
 
 SCRIPT = Path(__file__).parent.parent / "examples" / "audio_text_and_both.sh"
@@ -270,7 +270,7 @@ def test_many_patches_of_a_recording_go_through_the_network_a_few_at_a_time(
 
         return predict
 
-    monkeypatch.setattr("tartarus_cli.steps.newcomers.open_predictor", counting)
+    monkeypatch.setattr("tartarus_cli.prediction.new_files.open_predictor", counting)
     tartarus("predict", "model_1", "--audio", way / "audio" / "S01.flac", "-w", way)
     assert sizes == [32, 32, 6]
 

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from tartarus_cli.data.dataset import ItemSet, Part, held_out_rows
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.errors import DataError
-from tartarus_cli.models import Store
+from tartarus_cli.models.store import Store
 from tartarus_cli.training.batches import Batches
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command

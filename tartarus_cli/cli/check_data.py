@@ -8,7 +8,7 @@ from tartarus_cli.cli.options import Json, OneDataset, Root
 
 def check_data(dataset: OneDataset = None, *, workspace: Root = None, json: Json = False) -> None:
     """Check every file, and how the files fit together; exit 1 where something is wrong."""
-    from tartarus_cli.steps.check import check_data as check
+    from tartarus_cli.checking.check import check_data as check
     from tartarus_cli.workspace import open_workspace
 
     result = check(open_workspace(workspace), dataset, progress=render.Watching())

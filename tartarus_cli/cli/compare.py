@@ -42,8 +42,8 @@ def compare(
 ) -> None:
     """Print the metrics of several models in one table, and how sure the differences are."""
     form = _form(json=json, latex=latex, markdown=markdown)
-    from tartarus_cli.steps.compare import CompareOptions
-    from tartarus_cli.steps.compare import compare as compute
+    from tartarus_cli.evaluation.compare import CompareOptions
+    from tartarus_cli.evaluation.compare import compare as compute
     from tartarus_cli.workspace import open_workspace
 
     options = CompareOptions(tuple(metrics or ()), resamples, seed)

@@ -72,9 +72,9 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Print the metrics table of a model, or of predictions made elsewhere."""
-    from tartarus_cli.steps.evaluate import evaluate as compute
-    from tartarus_cli.steps.evaluate import evaluate_slices, evaluation_options
-    from tartarus_cli.steps.experiments import Asked
+    from tartarus_cli.evaluation.evaluate import evaluate as compute
+    from tartarus_cli.evaluation.evaluate import evaluate_slices, evaluation_options
+    from tartarus_cli.experiments.request import Asked
     from tartarus_cli.workspace import open_workspace
 
     _check_one(by, explain)

@@ -20,7 +20,7 @@ app = typer.Typer(cls=ListsByDefault, help="The presets and the workspace's own 
 @explained
 def list_(*, workspace: Root = None, json: Json = False) -> None:
     """List all experiments."""
-    from tartarus_cli.steps.experiments import list_experiments
+    from tartarus_cli.experiments.request import list_experiments
 
     render.experiments(list_experiments(workspace), json=json)
 
@@ -36,7 +36,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show every parameter of an experiment, inherited ones and defaults included."""
-    from tartarus_cli.steps.experiments import show_experiment
+    from tartarus_cli.experiments.request import show_experiment
 
     experiment = show_experiment(workspace, name, dataset=dataset, overrides=overrides or ())
     render.experiment(experiment, json=json)

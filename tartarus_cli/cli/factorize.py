@@ -100,9 +100,9 @@ def factorize(
     json: Json = False,
 ) -> None:
     """Turn the plays of the train items, or their labels, into factors to learn."""
-    from tartarus_cli.steps.experiments import seed_of
-    from tartarus_cli.steps.factorize import FactorizeRequest
-    from tartarus_cli.steps.factorize import factorize as make
+    from tartarus_cli.experiments.request import seed_of
+    from tartarus_cli.factors.factorize import FactorizeRequest
+    from tartarus_cli.factors.factorize import factorize as make
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)

@@ -132,10 +132,10 @@ def features(
     json: Json = False,
 ) -> None:
     """Bring features or tags of your own: align them with the items, as a new setting."""
-    from tartarus_cli.data.feature_tables import Selection
-    from tartarus_cli.steps.feature_rows import Leniency
-    from tartarus_cli.steps.feature_tags import TagChoice
-    from tartarus_cli.steps.features import FeaturesRequest, bring_features
+    from tartarus_cli.features.alignment import Leniency
+    from tartarus_cli.features.importing import FeaturesRequest, bring_features
+    from tartarus_cli.features.tables import Selection
+    from tartarus_cli.features.tags import TagChoice
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)

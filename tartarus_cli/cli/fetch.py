@@ -8,7 +8,7 @@ import typer
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import Json, Root
 from tartarus_cli.errors import RequestError
-from tartarus_cli.steps.published import PUBLISHED, ZENODO, published
+from tartarus_cli.fetching.catalogue import PUBLISHED, ZENODO, published
 
 NAMES = [each.name for each in PUBLISHED]
 
@@ -75,7 +75,7 @@ def fetch(
 
 
 def _list(name: str, server: str, *, json: bool) -> None:
-    from tartarus_cli.steps.zenodo import read_record
+    from tartarus_cli.fetching.zenodo import read_record
 
     render.record(published(name), read_record(server, published(name)), json=json)
 
@@ -90,7 +90,7 @@ def _fetch(
     workspace: Path | None,
     json: bool,
 ) -> None:
-    from tartarus_cli.steps.fetch import FetchRequest, fetch, fetch_archives
+    from tartarus_cli.fetching.fetch import FetchRequest, fetch, fetch_archives
     from tartarus_cli.workspace import open_workspace
 
     archive = published(name) if name else None

@@ -17,7 +17,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 @explained
 def list_(*, workspace: Root = None, json: Json = False) -> None:
     """List all models, finished or not."""
-    from tartarus_cli.models import Store
+    from tartarus_cli.models.store import Store
     from tartarus_cli.workspace import open_workspace
 
     render.models(Store(open_workspace(workspace)).all(), json=json)
@@ -27,7 +27,7 @@ def list_(*, workspace: Root = None, json: Json = False) -> None:
 @explained
 def show(model: ModelName, *, workspace: Root = None, json: Json = False) -> None:
     """Show where a model comes from, its layers and its scores."""
-    from tartarus_cli.models import Store
+    from tartarus_cli.models.store import Store
     from tartarus_cli.workspace import open_workspace
 
     render.model(Store(open_workspace(workspace)).find(model), json=json)
@@ -37,8 +37,8 @@ def show(model: ModelName, *, workspace: Root = None, json: Json = False) -> Non
 @explained
 def delete(model: ModelName, *, yes: Yes = False, workspace: Root = None) -> None:
     """Delete a model with its predictions and results; settings made from its layers stay."""
-    from tartarus_cli.models import Store
-    from tartarus_cli.steps.delete import delete_model
+    from tartarus_cli.evaluation.delete import delete_model
+    from tartarus_cli.models.store import Store
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)

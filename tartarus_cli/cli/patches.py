@@ -83,10 +83,10 @@ def patches(
     json: Json = False,
 ) -> None:
     """Turn recordings into spectrogram patches; interrupted, it goes on where it was."""
-    from tartarus_cli.steps.experiments import seed_of
-    from tartarus_cli.steps.patches import make_patches, take_patches_order
-    from tartarus_cli.steps.picture import show_patches
-    from tartarus_cli.steps.recordings import effort
+    from tartarus_cli.experiments.request import seed_of
+    from tartarus_cli.extraction.patches import make_patches, take_patches_order
+    from tartarus_cli.extraction.plot import show_patches
+    from tartarus_cli.extraction.workers import effort
     from tartarus_cli.workspace import open_workspace
 
     if to is not None and show is None:

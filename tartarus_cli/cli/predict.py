@@ -67,9 +67,9 @@ def predict(
     json: Json = False,
 ) -> None:
     """Predict for the items of a dataset or for new files, or read out a layer as a setting."""
-    from tartarus_cli.steps.newcomers import newcomers, predict_new
-    from tartarus_cli.steps.predict import PredictOptions
-    from tartarus_cli.steps.predict import predict as run
+    from tartarus_cli.prediction.new_files import newcomers, predict_new
+    from tartarus_cli.prediction.predict import PredictOptions
+    from tartarus_cli.prediction.predict import predict as run
     from tartarus_cli.workspace import open_workspace
 
     root, watching = open_workspace(workspace), render.Watching()

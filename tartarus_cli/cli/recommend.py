@@ -56,9 +56,9 @@ def recommend(
     """
     form = _form(tsv=tsv, json=json, one=user is not None or item is not None)
     from tartarus_cli.options import parse_bytes
-    from tartarus_cli.steps.playlists import Wish
-    from tartarus_cli.steps.playlists import recommend as run
-    from tartarus_cli.steps.recommender import ListOptions
+    from tartarus_cli.recommendation.lists import Wish
+    from tartarus_cli.recommendation.lists import recommend as run
+    from tartarus_cli.recommendation.recommender import ListOptions
     from tartarus_cli.workspace import open_workspace
 
     root, options = open_workspace(workspace), ListOptions(top, min_score, known=known)

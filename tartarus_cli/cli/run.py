@@ -34,9 +34,9 @@ def run(
     json: Json = False,
 ) -> None:
     """Check, train, predict and evaluate: one table at the end."""
-    from tartarus_cli.steps.evaluate import evaluation_options
-    from tartarus_cli.steps.experiments import take_order
-    from tartarus_cli.steps.run import run as run_all
+    from tartarus_cli.evaluation.evaluate import evaluation_options
+    from tartarus_cli.experiments.request import take_order
+    from tartarus_cli.run import run as run_all
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)

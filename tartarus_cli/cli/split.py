@@ -138,10 +138,10 @@ def split(
     json: Json = False,
 ) -> None:
     """Make a dataset from a table of plays or labels: ids, matrices, and sets of cold items."""
-    from tartarus_cli.steps import split as step
-    from tartarus_cli.steps.experiments import seed_of
-    from tartarus_cli.steps.split_columns import Names
-    from tartarus_cli.steps.split_material import Filters
+    from tartarus_cli.experiments.request import seed_of
+    from tartarus_cli.splitting import split as step
+    from tartarus_cli.splitting.columns import Names
+    from tartarus_cli.splitting.interactions import Filters
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)

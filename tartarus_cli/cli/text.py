@@ -67,8 +67,8 @@ def text(
     json: Json = False,
 ) -> None:
     """Turn documents into a setting: a vocabulary of the train items, a row for each item."""
-    from tartarus_cli.steps.experiments import seed_of
-    from tartarus_cli.steps.text import TextRequest, extract_text
+    from tartarus_cli.experiments.request import seed_of
+    from tartarus_cli.extraction.documents import TextRequest, extract_text
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)

@@ -23,8 +23,8 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a network, or fit a baseline; it becomes model_N."""
-    from tartarus_cli.steps.experiments import take_order
-    from tartarus_cli.steps.train import train as fit
+    from tartarus_cli.experiments.request import take_order
+    from tartarus_cli.training.train import train as fit
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)

@@ -18,12 +18,12 @@ from scipy.sparse import csr_array, csr_matrix, load_npz
 from threadpoolctl import threadpool_limits
 
 from tartarus_cli.data.features import unit_rows
+from tartarus_cli.evaluation.ranking import RankingOptions, rank
+from tartarus_cli.evaluation.scorers import MOST_USERS
+from tartarus_cli.evaluation.user_metrics import figures, user_values
 from tartarus_cli.experiments.resolve import resolve
+from tartarus_cli.prediction.aligned import of_file
 from tartarus_cli.progress import UNWATCHED
-from tartarus_cli.steps.figures import figures, user_values
-from tartarus_cli.steps.predictions import of_file
-from tartarus_cli.steps.ranking import RankingOptions, rank
-from tartarus_cli.steps.scoring import MOST_USERS
 from tartarus_cli.workspace import open_workspace
 from tests.benchmarks.listeners import DIM, ITEMS, make_listeners
 

@@ -16,7 +16,14 @@ import soundfile
 
 from tartarus_cli.audio.decoding import decode
 from tartarus_cli.audio.patches import PatchRecipe
-from tartarus_cli.steps.recordings import Effort, Prepared, Recording, Studio, prepare, prepare_all
+from tartarus_cli.extraction.workers import (
+    Effort,
+    Prepared,
+    Recording,
+    Studio,
+    prepare,
+    prepare_all,
+)
 
 RATE, SECONDS = 44_100, 30
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tartarus_cli.cli.render.console import document, out, plain, table
 
 if TYPE_CHECKING:
-    from tartarus_cli.data.checks.report import Problem
-    from tartarus_cli.steps.check import CheckResult, DatasetSummary
+    from tartarus_cli.checking.check import CheckResult, DatasetSummary
+    from tartarus_cli.checking.report import Problem
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 

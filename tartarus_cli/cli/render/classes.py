@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from tartarus_cli.cli.render.console import figure, out, plain, table, unbroken
 
 if TYPE_CHECKING:
+    from tartarus_cli.evaluation.classification import Thresholds
+    from tartarus_cli.evaluation.evaluator import Evaluation
     from tartarus_cli.metrics.classification import ClassReport
-    from tartarus_cli.steps.classify import Thresholds
-    from tartarus_cli.steps.judge import Evaluation
 
 MOST_CLASSES = 20  # shown in a table; the file of results has them all
 MICRO = ("precision_micro", "recall_micro", "f1_micro")

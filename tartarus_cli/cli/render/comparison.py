@@ -13,7 +13,7 @@ from tartarus_cli.cli.render.console import document, figure, out, plain, printa
 from tartarus_cli.cli.render.evaluation import figures
 
 if TYPE_CHECKING:
-    from tartarus_cli.steps.compare import Comparison, Difference, Row
+    from tartarus_cli.evaluation.compare import Comparison, Difference, Row
 
 MARK = "†"
 MODELS = ("model", "experiment and settings")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tartarus_cli.cli.render.console import document, out, plain, table
 
 if TYPE_CHECKING:
+    from tartarus_cli.experiments.request import Listed
     from tartarus_cli.experiments.schema import Experiment
-    from tartarus_cli.steps.experiments import Listed
 
 
 def experiments(listed: Iterable[Listed], *, json: bool) -> None:

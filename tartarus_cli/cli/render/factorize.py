@@ -9,8 +9,8 @@ from tartarus_cli.cli.render.console import document, figure, out, plain
 from tartarus_cli.errors import counted
 
 if TYPE_CHECKING:
-    from tartarus_cli.steps.factor_files import Manifest
-    from tartarus_cli.steps.factorize import Factorized
+    from tartarus_cli.factors.factorize import Factorized
+    from tartarus_cli.factors.files import Manifest
     from tartarus_cli.workspace import Workspace
 
 PLAIN = 0.3  # of a rank correlation; less is hardly any
@@ -49,7 +49,7 @@ def _made(made: Factorized) -> str:
 
 
 def _best(manifest: Manifest) -> str:
-    from tartarus_cli.steps.oracle import JUDGED_BY
+    from tartarus_cli.evaluation.upper_bound import JUDGED_BY
 
     name = JUDGED_BY[manifest.recipe.source]
     if not manifest.oracle:

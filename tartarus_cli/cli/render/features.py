@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tartarus_cli.cli.render.console import document, out, plain
 
 if TYPE_CHECKING:
-    from tartarus_cli.steps.features import FeaturesMade
+    from tartarus_cli.features.importing import FeaturesMade
     from tartarus_cli.workspace import Workspace
 
 

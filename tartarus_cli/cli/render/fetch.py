@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from tartarus_cli.cli.render.check import checked, checked_document
 from tartarus_cli.cli.render.console import document, out, plain, table
 from tartarus_cli.errors import counted
+from tartarus_cli.fetching.catalogue import PUBLISHED
 from tartarus_cli.files import shown_bytes
-from tartarus_cli.steps.published import PUBLISHED
 
 if TYPE_CHECKING:
-    from tartarus_cli.steps.fetch import Fetched
-    from tartarus_cli.steps.published import Published
-    from tartarus_cli.steps.zenodo import Record
+    from tartarus_cli.fetching.catalogue import Published
+    from tartarus_cli.fetching.fetch import Fetched
+    from tartarus_cli.fetching.zenodo import Record
     from tartarus_cli.workspace import Workspace
 
 SOME = 5  # names shown of what was left out

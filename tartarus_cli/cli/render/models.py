@@ -14,10 +14,10 @@ from tartarus_cli.cli.render.evaluation import HEADLINES, figures
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tartarus_cli.models import Manifest, Model
-    from tartarus_cli.steps.init import Made
-    from tartarus_cli.steps.newcomers import NewPrediction
-    from tartarus_cli.steps.predict import Prediction
+    from tartarus_cli.example.init import Made
+    from tartarus_cli.models.store import Manifest, Model
+    from tartarus_cli.prediction.new_files import NewPrediction
+    from tartarus_cli.prediction.predict import Prediction
     from tartarus_cli.workspace import Workspace
 
 MOST_BEST = 3  # classes shown of a new file

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tartarus_cli.cli.render.console import document, out, plain, table
 
 if TYPE_CHECKING:
-    from tartarus_cli.steps.patches import PatchesMade
+    from tartarus_cli.extraction.patches import PatchesMade
     from tartarus_cli.workspace import Workspace
 
 MOST_FAILURES = 20  # shown; the file has them all

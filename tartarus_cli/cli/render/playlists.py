@@ -11,8 +11,8 @@ from tartarus_cli.cli.render.console import document, figure, out, plain, table
 from tartarus_cli.errors import counted
 
 if TYPE_CHECKING:
-    from tartarus_cli.steps.export import Exported
-    from tartarus_cli.steps.playlists import Playlist, Playlists
+    from tartarus_cli.exporting.export import Exported
+    from tartarus_cli.recommendation.lists import Playlist, Playlists
     from tartarus_cli.workspace import Workspace
 
 
@@ -26,7 +26,7 @@ class ListForm(StrEnum):
 
 def recommended(workspace: Workspace, result: Playlist | Playlists, form: ListForm) -> None:
     """Print one list, or say where all are."""
-    from tartarus_cli.steps.playlists import Playlists
+    from tartarus_cli.recommendation.lists import Playlists
 
     if isinstance(result, Playlists):
         _all(workspace, result, form)

@@ -11,7 +11,7 @@ from tartarus_cli.cli.render.console import document, out, plain, table, unbroke
 from tartarus_cli.errors import counted
 
 if TYPE_CHECKING:
-    from tartarus_cli.steps.split import Split
+    from tartarus_cli.splitting.split import Split
     from tartarus_cli.workspace import Workspace
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tartarus_cli.cli.render.console import document, out, plain
 
 if TYPE_CHECKING:
-    from tartarus_cli.steps.text import TextFeatures
+    from tartarus_cli.extraction.documents import TextFeatures
     from tartarus_cli.workspace import Workspace
 
 

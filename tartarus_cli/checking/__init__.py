@@ -1,0 +1,1 @@
+"""Whether the files of a dataset are whole and fit together."""

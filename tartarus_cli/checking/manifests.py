@@ -1,0 +1,278 @@
+"""What manifests say of the files beside them, and whether it is still so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from shlex import join
+
+from pydantic import BaseModel, ConfigDict
+
+from tartarus_cli.checking.matrices import Checked
+from tartarus_cli.checking.report import Report
+from tartarus_cli.data.ids import ids_digest
+from tartarus_cli.data.provenance import read_kept
+from tartarus_cli.errors import FileError
+from tartarus_cli.factorization.als import AlsOptions
+from tartarus_cli.factorization.pmi import PmiOptions
+from tartarus_cli.factors.files import Recipe, name_of, read_manifest
+from tartarus_cli.features.alignment import Form
+from tartarus_cli.files import digest
+from tartarus_cli.workspace import SPLITS, DataFile, Inventory, Kind
+
+
+@dataclass(frozen=True)
+class Present:
+    """What was found in the other files of a dataset."""
+
+    inventory: Inventory
+    ids: Mapping[str, Sequence[str]]  # split → ids
+    users: int | None
+    labels: int | None
+    pairs: Mapping[str, int]  # split → entries above 0 in its matrix of plays
+    checked: Sequence[Checked]
+    hashes: dict[Path, str] = field(default_factory=dict)  # of files that were read as a whole
+
+    def digest(self, path: Path) -> str:
+        """Return the hash of a file, which several manifests may speak of."""
+        if path not in self.hashes:
+            self.hashes[path] = digest(path)
+        return self.hashes[path]
+
+
+class _Sizes(BaseModel):
+    """What the manifest of a split says of one set."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items: int
+    pairs: int | None = None
+
+
+class _Read(BaseModel):
+    """What it says of a table that was read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    bytes: int
+    blake2b: str
+
+
+class _Split(BaseModel):
+    """What it says in all, as far as files show it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: str
+    sets: dict[str, _Sizes]
+    users: int | None = None
+    labels: int | None = None
+    read: list[_Read] = []
+
+
+class _Listed(BaseModel):
+    """The items of a set that rows were brought for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items: int
+    digest: str  # of their ids
+
+
+class _Origin(BaseModel):
+    """What is kept beside features, as far as files show it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    form: Form
+    width: int
+    tags: list[str] | None = None
+    idf: list[float] | None = None
+    sets: dict[str, _Listed] = {}
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """Compares what a manifest says with what is there."""
+
+    file: DataFile
+    present: Present
+    report: Report
+    again: str  # how to make all of it anew
+
+    def warn(self, found: str, expected: str, path: Path | None = None) -> None:
+        """Tell a difference."""
+        self.report.warn(path or self.file.path, found, expected=expected, hint=self.again)
+
+    def number(self, said: int | None, there: int | None, what: str) -> None:
+        """Compare a number, where both are known."""
+        if said is not None and there is not None and said != there:
+            self.warn(f"it speaks of {said:,} {what}", f"{there:,}, as there are now")
+
+    def sets(self, said: Mapping[str, int]) -> None:
+        """Compare which sets there are, and how many items each has."""
+        for split in SPLITS:
+            ids, what = self.present.ids.get(split), f"{split} items"
+            if split in said and ids is not None:
+                self.number(said[split], len(ids), what)
+            elif ids is not None:
+                self.warn(f"it speaks of no {what}", f"{len(ids):,}, as there are now")
+            elif split in said and not self._listed(split):
+                self.warn(f"it speaks of {said[split]:,} {what}", "none, as none are listed now")
+
+    def _listed(self, split: str) -> bool:
+        fields = {"split": split, "dataset": self.file.dataset}
+        return bool(self.present.inventory.select(Kind.ITEMS, **fields))
+
+    def name(self, said: Mapping[str, object]) -> None:
+        """Compare what it speaks of with what it is called."""
+        for name, value in said.items():
+            if str(value) != self.file.fields[name]:
+                self.warn(f"it speaks of {name} {value}", f"{self.file.fields[name]}, its name")
+
+
+def check_manifests(files: Iterable[DataFile], present: Present, report: Report) -> None:
+    """Check what is kept of how factors, features and sets were made.
+
+    Parameters
+    ----------
+    files
+        Those of a dataset, or some of them.
+    present
+        What is in the others.
+    report
+        Gets an error for a damaged manifest, and a warning where it speaks of other files than
+        those that are there.
+    """
+    for file in files:
+        with report.catching():
+            if file.kind is Kind.FACTORIZATION:
+                _check_factors(file, present, report)
+            elif file.kind is Kind.ORIGIN:
+                _check_features(file, present, report)
+            elif file.kind is Kind.SPLIT:
+                _check_split(file, present, report)
+
+
+def _check_factors(file: DataFile, present: Present, report: Report) -> None:
+    said = read_manifest(file.path)
+    recipe = said.recipe
+    compared = _Comparison(file, present, report, f"Factorize again: {_command(file, recipe)}")
+    dim = recipe.options.get("dim", file.dim)
+    compared.name({"dataset": recipe.dataset, "fact": recipe.method, "dim": dim})
+    compared.sets(said.items)
+    many = present.users if recipe.source == "plays" else present.labels
+    compared.number(said.columns, many, "users" if recipe.source == "plays" else "labels")
+    _check_contents(compared, recipe.inputs, said.outputs)
+
+
+def _check_contents(
+    compared: _Comparison, inputs: Mapping[str, str], outputs: Mapping[str, str]
+) -> None:
+    """Compare what was read and written, file below ``data`` → hash, with what is there now."""
+    present = compared.present
+    there = _paths(present.inventory)
+
+    def differs(name: str, content: str) -> bool:
+        return name in there and present.digest(there[name]) != content
+
+    short = {name: Path(name).name for name in (*inputs, *outputs)}
+    gone = [short[name] for name in inputs if name not in there]
+    others = [short[name] for name in inputs if differs(name, inputs[name])]
+    if gone:
+        compared.warn(f"made from {', '.join(gone)}, no longer there", "what it was made from")
+    if others:
+        compared.warn(f"made from another {', '.join(others)}", "what is there now")
+    lost = [short[name] for name in outputs if name not in there]
+    if lost:
+        compared.warn(f"{', '.join(lost)} of it no longer there", "all that was made together")
+    for name, content in outputs.items():
+        if differs(name, content):
+            says = f"what {compared.file.path.name} speaks of"
+            compared.warn("changed since it was made", says, there[name])
+
+
+def _paths(inventory: Inventory) -> dict[str, Path]:
+    """Return the files that may be read, by name: a manifest could name any file of a machine."""
+    return {name_of(inventory.workspace, each.path): each.path for each in inventory.files}
+
+
+def _command(file: DataFile, recipe: Recipe) -> str:
+    """Return the command that makes such factors; what is as usual is left out."""
+    options = AlsOptions if recipe.method == "als" else PmiOptions
+    words = ["tartarus", "factorize", file.dataset, file.fields["fact"], "--dim", str(file.dim)]
+    for name, usual in options.model_fields.items():
+        value = recipe.options.get(name, usual.default)
+        if name != "dim" and value != usual.default:
+            words += [f"--{name}", str(value)]
+    labels = ["--from", "labels"] if recipe.source == "labels" else []
+    return join([*words, *labels, "--force"])
+
+
+def _check_features(file: DataFile, present: Present, report: Report) -> None:
+    again = "Give 'tartarus features' again, with --force."
+    said = read_kept(file.path, _Origin, expected="what 'tartarus features' writes", hint=again)
+    if said.tags is not None and not len(said.tags) == len(said.idf or ()) == said.width:
+        found = f"{len(said.tags):,} tags and {len(said.idf or ()):,} weights"
+        raise FileError(file.path, found=found, expected=f"{said.width:,} of each", hint=again)
+    compared = _Comparison(file, present, report, again)
+    fields = {"setting": file.fields["setting"], "dataset": file.dataset}
+    if not present.inventory.select(Kind.FEATURES, **fields):
+        compared.warn("there are no rows of this setting", "what it tells the origin of")
+    for each in present.checked:
+        if each.file.kind is Kind.FEATURES and fields.items() <= each.file.fields.items():
+            _compare_rows(compared, said, each)
+    if said.sets:
+        compared.sets({split: listed.items for split, listed in said.sets.items()})
+    others = [split for split, listed in said.sets.items() if _lists_others(present, split, listed)]
+    if others:
+        found = f"its rows are of other {', '.join(others)} items"
+        compared.warn(found, "those that are listed now")
+
+
+def _lists_others(present: Present, split: str, listed: _Listed) -> bool:
+    """Whether a set has as many items as before, but not the same, or not in this order."""
+    ids = present.ids.get(split, ())
+    return len(ids) == listed.items and ids_digest(ids) != listed.digest
+
+
+def _compare_rows(compared: _Comparison, said: _Origin, rows: Checked) -> None:
+    says = f"as {compared.file.path.name} says"
+    if rows.matrix.shape[1] != said.width:
+        found = f"{rows.matrix.shape[1]:,} columns"
+        compared.warn(found, f"{said.width:,}, {says}", rows.file.path)
+    form = "sparse" if rows.matrix.sparse else "dense"
+    if form != said.form:
+        compared.warn(f"a {form} matrix", f"a {said.form} one, {says}", rows.file.path)
+
+
+def _check_split(file: DataFile, present: Present, report: Report) -> None:
+    again = "Split again, with --force; or delete it, if the files are right."
+    said = read_kept(file.path, _Split, expected="what 'tartarus split' writes", hint=again)
+    compared = _Comparison(file, present, report, again)
+    compared.name({"dataset": said.dataset})
+    compared.sets({split: sizes.items for split, sizes in said.sets.items()})
+    compared.number(said.users, present.users, "users")
+    compared.number(said.labels, present.labels, "labels")
+    for split, sizes in said.sets.items():
+        compared.number(sizes.pairs, present.pairs.get(split), f"pairs of {split}")
+    for table in said.read:
+        if _is_another(table):
+            report.note(
+                file.path,
+                f"made from another {Path(table.file).name}",
+                expected="the one that is there now",
+                hint="Split again, with --force, if what was changed shall count.",
+            )
+
+
+def _is_another(table: _Read) -> bool:
+    """Whether a table that is where it was holds something else."""
+    with suppress(OSError, ValueError):
+        path = Path(table.file)
+        if path.is_file():
+            return path.stat().st_size != table.bytes or digest(path) != table.blake2b
+    return False

@@ -1,0 +1,128 @@
+"""Checks of the files of spectrogram patches."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tartarus_cli.checking.report import Report
+from tartarus_cli.data.patches import (
+    AGAIN,
+    COMPLETE,
+    FINGERPRINT,
+    checked_parts,
+    read_scaler,
+    reading,
+    row_ids,
+)
+from tartarus_cli.workspace import DataFile
+
+BLOCK_BYTES = 32 << 20  # read at once
+
+
+@dataclass(frozen=True)
+class PatchKind:
+    """What the patches of a file are like."""
+
+    frames: int
+    bins: int
+    attributes: Mapping[str, Any]  # what the file says of how they were made
+
+    @property
+    def made_as(self) -> tuple[int, int, str]:
+        """What the files of two sets share that were made and scaled together."""
+        return self.frames, self.bins, str(self.attributes.get(FINGERPRINT, ""))
+
+    @property
+    def transform(self) -> str:
+        """Name of the transform; empty if the file does not tell."""
+        return str(self.attributes.get("transform", ""))
+
+
+def check_patches(
+    file: DataFile, ids: Sequence[str] | None, report: Report, seen: Callable[[float], None]
+) -> PatchKind | None:
+    """Check one HDF5 file: shapes, the ids of its rows, that it is complete, and its values.
+
+    Parameters
+    ----------
+    file
+        ``patches_…hdf5``.
+    ids
+        Items of its set, if they are known.
+    report
+        Gets what is wrong.
+    seen
+        Told what share of the file each block is.
+
+    Returns
+    -------
+    What its patches are like; None if it cannot be read.
+    """
+    with report.catching(), reading(file.path) as store:
+        features, index = checked_parts(file.path, store)
+        if not store.attrs.get(COMPLETE, True):
+            report.error(
+                file.path, "a file that was never finished", expected="all its rows", hint=AGAIN
+            )
+        named = row_ids(file.path, index)
+        if ids is not None:
+            _check_rows(file, named, ids, report)
+        used = np.array([bool(each) for each in named], bool)
+        _check_values(file, features, used, report, seen)
+        frames, bins = features.shape[2:]
+        return PatchKind(int(frames), int(bins), dict(store.attrs))
+    return None
+
+
+def check_scaler(file: DataFile, report: Report) -> None:
+    """Check the mean and the scale of each position of a patch."""
+    with report.catching():
+        read_scaler(file.path)
+
+
+def _check_rows(file: DataFile, rows: Sequence[str], ids: Sequence[str], report: Report) -> None:
+    known = {*ids}
+    unknown = sorted({each for each in rows if each and each not in known})
+    absent = known - {*rows}
+    if unknown:
+        report.error(
+            file.path,
+            f"{len(unknown):,} ids that are not in {file.split} ({', '.join(unknown[:3])}"
+            f"{', …' if len(unknown) > 3 else ''})",
+            expected="ids of its set",
+            hint=AGAIN,
+        )
+    if absent:
+        report.warn(
+            file.path,
+            f"{len(absent):,} of {len(known):,} items have no patch",
+            expected="patches of each item",
+            hint="They are left out of training and rank last in the evaluation.",
+        )
+
+
+def _check_values(
+    file: DataFile,
+    features: Any,
+    used: NDArray[np.bool_],
+    report: Report,
+    seen: Callable[[float], None],
+) -> None:
+    bad = 0
+    rows = max(1, BLOCK_BYTES // (4 * math.prod(features.shape[1:])))
+    for start in range(0, features.shape[0], rows):
+        block = features[start : start + rows]
+        finite = np.isfinite(block).all(axis=(1, 2, 3))
+        bad += int((used[start : start + rows] & ~finite).sum())
+        seen(len(block) / features.shape[0])
+    if bad:
+        report.error(
+            file.path,
+            f"NaN or infinity in {bad:,} rows",
+            expected="finite numbers",
+            hint=AGAIN,
+        )

@@ -1,0 +1,63 @@
+"""Vocabularies in files: reading them, and whether they fit the matrices made with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from tartarus_cli.checking.matrices import Checked
+from tartarus_cli.checking.report import Report
+from tartarus_cli.errors import FileError
+from tartarus_cli.files import read_text
+from tartarus_cli.text import Vocabulary, restore
+from tartarus_cli.workspace import DataFile, Kind
+
+_AGAIN = "Make the setting again with 'tartarus text'."
+
+
+def read_vocabulary(path: Path) -> Vocabulary:
+    """Read what an extractor of texts learnt, to transform new documents.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged or is no vocabulary.
+    """
+    try:
+        return restore(json.loads(read_text(path)))
+    except (ValueError, RecursionError) as problem:
+        found = "; ".join(line.strip() for line in str(problem).splitlines()[:3])
+        expected = "a vocabulary as 'tartarus text' writes it"
+        raise FileError(path, found=found[:200], expected=expected, hint=_AGAIN) from None
+
+
+def check_vocabulary(file: DataFile, checked: Iterable[Checked], report: Report) -> None:
+    """Check a vocabulary, and that the matrices of its setting were made with it."""
+    with report.catching():
+        vocabulary = read_vocabulary(file.path)
+        for each in checked:
+            if each.file.fields.get("setting") != file.fields["setting"]:
+                continue
+            rows, width = each.matrix.shape
+            if each.file.kind is Kind.FEATURES and width != vocabulary.width:
+                _refuse(each, f"{width:,} columns", f"{vocabulary.width:,}", file)
+            elif each.file.kind is Kind.WORD_VECTORS and rows != vocabulary.vectors:
+                _refuse(each, f"{rows:,} rows", f"{vocabulary.vectors or 0:,}", file)
+            elif each.file.kind is Kind.FEATURES and vocabulary.form == "sequence":
+                _check_numbers(each, vocabulary, file)
+
+
+def _check_numbers(features: Checked, vocabulary: Vocabulary, file: DataFile) -> None:
+    matrix = features.matrix
+    ends = [(block.min(), block.max()) for block in map(matrix.rows, matrix.blocks())]
+    low = min((each for each, _ in ends), default=0)
+    high = max((each for _, each in ends), default=0)
+    if not 0 <= low <= high < (vocabulary.vectors or 0):
+        expected = f"0 to {(vocabulary.vectors or 0) - 1:,}"
+        _refuse(features, f"numbers of words from {low:g} to {high:g}", expected, file)
+
+
+def _refuse(matrix: Checked, found: str, expected: str, file: DataFile) -> None:
+    expected = f"{expected}, as {file.path.name} says"
+    raise FileError(matrix.file.path, found=found, expected=expected, hint=_AGAIN)

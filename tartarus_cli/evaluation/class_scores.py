@@ -1,0 +1,179 @@
+"""The scores of classes, and the classes that items really have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from shlex import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tartarus_cli.data.features import Matrix, open_matrix, require_finite, unit_rows
+from tartarus_cli.data.targets import (
+    label_factors_file,
+    label_names,
+    truth_file,
+    truth_place,
+)
+from tartarus_cli.errors import DataError, FileError, shown
+from tartarus_cli.models.store import Model
+from tartarus_cli.prediction.aligned import Predictions, aligned
+from tartarus_cli.progress import Progress
+from tartarus_cli.workspace import DataFile, Inventory, Kind, Workspace
+
+_CHECK = "Run 'tartarus check-data' to see which file is out of step."
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The classes of the items of a set."""
+
+    matrix: Matrix
+    classes: NDArray[np.bool_]  # (items, classes)
+    names: list[str]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Val items that have classes and a prediction."""
+
+    scores: NDArray[np.float32]  # (items, classes)
+    truth: NDArray[np.bool_]  # (items, classes)
+
+
+def read_truth(inventory: Inventory, dataset: str) -> Truth:
+    """Read the classes of the test items.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or out of step with the names of the classes.
+    """
+    file = truth_file(inventory, dataset)
+    if file is None:
+        msg = f"{shown(truth_place(inventory, dataset))} is missing"
+        raise DataError(msg, hint=f"Run: tartarus check-data {quote(dataset)}")
+    matrix = open_matrix(file.path)
+    classes = matrix.rows(slice(None)) > 0
+    if classes.shape[1] < 2:
+        raise FileError(
+            matrix.path,
+            found="a single class",
+            expected="two classes or more",
+            hint="Give the items without the class a class of their own.",
+        )
+    names = label_names(inventory, dataset) or [str(n + 1) for n in range(classes.shape[1])]
+    if len(names) != classes.shape[1]:
+        raise FileError(
+            matrix.path,
+            found=f"{classes.shape[1]} classes",
+            expected=f"{len(names)}, as in genre_labels_{dataset}.tsv",
+            hint=f"Run: tartarus check-data {quote(dataset)}",
+        )
+    return Truth(matrix, classes, names)
+
+
+def class_scores(
+    inventory: Inventory, predictions: Predictions, values: NDArray[np.float32], truth: Matrix
+) -> NDArray[np.float32]:
+    """Return a score for each class: as predicted, or the cosine with the labels' factors.
+
+    Raises
+    ------
+    DataError
+        If there are not as many classes, or items, as in the truth.
+    """
+    scores, made_from = values, truth.path
+    if predictions.wanted.fact == "pmi":
+        factors = _label_factors(inventory, predictions)
+        made_from = factors.path
+        scores = unit_rows(scores) @ unit_rows(factors.rows(slice(None))).T
+    if scores.shape != truth.shape:
+        raise FileError(
+            made_from,
+            found=f"scores of {scores.shape[0]:,} items × {scores.shape[1]:,} classes",
+            expected=f"{truth.shape[0]:,} × {truth.shape[1]:,}, as in {truth.path.name}",
+            hint=_CHECK,
+        )
+    return scores
+
+
+def single_classes(truth: Truth) -> NDArray[np.int64]:
+    """Return the number of the one class of each item.
+
+    Raises
+    ------
+    FileError
+        If an item has none, or several.
+    """
+    wrong = np.flatnonzero(truth.classes.sum(axis=1) != 1)
+    if wrong.size:
+        raise FileError(
+            truth.matrix.path,
+            found=f"{wrong.size:,} items with no class, or with several (row {wrong[0]})",
+            expected="one class for each item of a multiclass task",
+            hint="Correct these rows, or evaluate with --set dataset.task=multilabel.",
+        )
+    return np.asarray(truth.classes.argmax(axis=1))
+
+
+def read_validation(
+    inventory: Inventory, predictions: Predictions, progress: Progress
+) -> Validation | None:
+    """Read what a model predicted for the val items, and their classes; None if there is none.
+
+    Raises
+    ------
+    DataError
+        If a file is damaged, or out of step with the others.
+    """
+    name, dataset = predictions.model, predictions.wanted.dataset
+    if name is None:
+        return None
+    file = val_truth_file(inventory, dataset)
+    if file is None:
+        progress.say(f"{dataset} has no val items with classes, which would choose thresholds")
+        return None
+    workspace = inventory.workspace
+    paths = workspace.predicted_factors(name, "val"), workspace.predicted_ids(name, "val")
+    if not all(path.is_file() for path in paths):
+        told = f"{name} has not predicted the val items, which choose the threshold of each class"
+        progress.say(f"{told}: run 'tartarus predict {name} --split val' and evaluate again")
+        return None
+    values, absent = aligned(inventory, dataset, *paths, "val")
+    matrix = open_matrix(file.path)
+    truth = matrix.rows(slice(None)) > 0
+    scores = class_scores(inventory, predictions, values, matrix)
+    return Validation(scores[~absent], truth[~absent]) if truth[~absent].any() else None
+
+
+def splits_to_judge(workspace: Workspace, model: Model) -> list[str]:
+    """Return the sets that an evaluation of a model reads, the val items where they can choose."""
+    inventory, dataset = workspace.scan(), model.manifest.dataset
+    several = model.experiment.dataset.task == "multilabel"
+    if several and val_truth_file(inventory, dataset) is not None:
+        return ["val", "test"]
+    return ["test"]
+
+
+def val_truth_file(inventory: Inventory, dataset: str) -> DataFile | None:
+    """Return the classes of the val items, if it has val items and these classes are known."""
+    test = truth_file(inventory, dataset)
+    if test is None or inventory.find(Kind.ITEMS, split="val", dataset=dataset) is None:
+        return None
+    return inventory.find(Kind.TARGETS, **{**test.fields, "split": "val"})
+
+
+def _label_factors(inventory: Inventory, predictions: Predictions) -> Matrix:
+    wanted = predictions.wanted
+    file = label_factors_file(inventory, wanted)
+    factors = open_matrix((file or inventory.require(Kind.CLASS_FACTORS, **wanted.fields)).path)
+    if factors.shape[1] != predictions.values.shape[1]:
+        raise FileError(
+            factors.path,
+            found=f"{factors.shape[1]} factors",
+            expected=f"{predictions.values.shape[1]}, as in the predictions of {predictions.name}",
+            hint="Predict factors of the same kind and number as the labels'.",
+        )
+    require_finite(factors.path, factors.rows(slice(None)))
+    return factors

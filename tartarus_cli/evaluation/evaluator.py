@@ -1,0 +1,372 @@
+"""Judge predicted factors or class scores of the test items, and keep the figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tartarus_cli.data.ids import read_ids
+from tartarus_cli.errors import RequestError
+from tartarus_cli.evaluation.checkpoints import Shelf
+from tartarus_cli.evaluation.classification import Judged, Thresholds, classify
+from tartarus_cli.evaluation.plots import draw_pictures
+from tartarus_cli.evaluation.protocol import Basis, basis, protocol
+from tartarus_cli.evaluation.ranking import MEMORY, RankingOptions, fingerprint
+from tartarus_cli.evaluation.recommendation import recommend
+from tartarus_cli.evaluation.results import write_results, write_unit_values
+from tartarus_cli.evaluation.upper_bound import worse_than_chance
+from tartarus_cli.evaluation.user_metrics import plain
+from tartarus_cli.experiments.request import seed_of
+from tartarus_cli.experiments.schema import Experiment, Task
+from tartarus_cli.files import digest
+from tartarus_cli.metrics import family
+from tartarus_cli.metrics.classification import ClassReport
+from tartarus_cli.metrics.lists import LISTS
+from tartarus_cli.models.store import Store, write_manifest
+from tartarus_cli.prediction.aligned import Predictions, of_file, of_model
+from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.workspace import Inventory, Kind, Workspace
+
+OF_CLASSES = ("metrics", "rows", "classes", "confusion", "thresholds")  # what is told of them
+OF_RANKINGS = ("metrics", "rows", "users_without_relevant", "part")
+NO_QUALITY = (*LISTS, "calibration")  # families of figures that a better order does not raise
+WEAKEST_FIRST = ("random", "popularity", "prior", "knn", "ridge", "oracle")  # rows beside a model
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How to evaluate."""
+
+    k: tuple[int, ...] = ()  # cut-offs beside the usual ones
+    users: slice = field(default_factory=lambda: slice(None))
+    published: bool = False  # add the figures that exist only to compare with the papers
+    seed: int | None = None  # of the random row; that of the training if None
+    memory: int = MEMORY  # bytes for scores and factors
+    references: bool = True  # rank at random and by the true factors too
+    resume: bool = False  # take what an interrupted evaluation left
+    merge: bool = False  # take all users from parts that were evaluated before
+    baselines: bool = False  # train, predict and judge those that fit the model
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All figures of one set of predictions."""
+
+    model: str | None
+    experiment: str
+    settings: tuple[str, ...]
+    dataset: str
+    task: str
+    seed: int
+    random_seed: int  # of the random row
+    items: int
+    items_without_prediction: int
+    users: int | None
+    users_without_relevant: int | None
+    metrics: dict[str, float]
+    rows: dict[str, dict[str, float]]  # random, oracle
+    classes: list[ClassReport]
+    confusion: list[list[int]]
+    results: Path | None  # where they are kept; None for a part of the users
+    thresholds: Thresholds | None = None  # where an item may have several classes
+    pictures: tuple[Path, ...] = ()  # relative to the root of the workspace
+    embedding: str | None = None  # the last hidden layer of the model, worth reading out
+    part: Path | None = None  # where the ranks for a part of the users are kept
+    gap_closed: dict[str, dict[str, float]] = field(default_factory=dict)  # of each row
+    basis: Basis = field(default_factory=dict)  # what others must share to be compared
+    protocol: dict[str, Any] = field(default_factory=dict)  # what was done, in words
+    fingerprint: str = ""  # hash of the predictions and of all else that the figures depend on
+
+    @property
+    def name(self) -> str:
+        """What the results are called: as the model, or as the file of predictions."""
+        results = self.results.stem if self.results else ""
+        return self.model or (self.part.parent.name if self.part else results)
+
+    def document(self) -> dict[str, Any]:
+        """Everything as plain values for JSON; a figure that has no value is null."""
+        values = asdict(self) | {"settings": list(self.settings)}
+        del values["results"], values["embedding"], values["thresholds"], values["part"]
+        values["pictures"] = [path.as_posix() for path in self.pictures]
+        if self.thresholds is not None:
+            values["thresholds"] = self.thresholds.document()
+        if self.task == "multiclass":
+            confusion = (each for each in values["pictures"] if each.endswith("_confusion.png"))
+            values["confusion_picture"] = next(confusion, None)
+        if self.task == "recommendation":
+            del values["classes"], values["confusion"], values["pictures"]
+        values["metrics"] = plain(self.metrics)
+        for rows in ("rows", "gap_closed"):
+            values[rows] = {name: plain(row) for name, row in getattr(self, rows).items()}
+        return values
+
+
+def check_options(options: EvaluationOptions, task: Task) -> None:
+    """Make sure that nothing is asked of an evaluation that its task does not have.
+
+    Raises
+    ------
+    RequestError
+        If users are cut out of a classification, or rankings cut where there are none.
+    """
+    if options.users != slice(None) and task != "recommendation":
+        msg = f"--users: a {task} task has no users"
+        raise RequestError(msg, hint="Leave it out.")
+    if (options.resume or options.merge) and task != "recommendation":
+        msg = f"--resume and --merge: a {task} task is evaluated in one go"
+        raise RequestError(msg, hint="Leave them out.")
+    if (options.k or options.published) and task == "multiclass":
+        msg = "--k and --published cut rankings, and a multiclass task ranks nothing"
+        raise RequestError(msg, hint="Leave them out.")
+
+
+def judge_model(
+    workspace: Workspace,
+    name: str | None,
+    options: EvaluationOptions,
+    *,
+    others: Mapping[str, dict[str, float]] | None = None,
+    progress: Progress = UNWATCHED,
+) -> Evaluation:
+    """Compute the figures of what a model predicted for the test items, and keep them.
+
+    Parameters
+    ----------
+    workspace
+        Where the model is.
+    name
+        Which one; the newest if None.
+    options
+        How to evaluate.
+    others
+        Figures of other systems, to be put beside the model's.
+    progress
+        Told how it goes.
+
+    Raises
+    ------
+    RequestError
+        If there is no such model.
+    DataError
+        If it has not predicted yet, or a file is missing, damaged or out of step.
+    """
+    inventory = workspace.scan()
+    predictions = of_model(workspace, name, inventory)
+    evaluation = _judge(inventory, predictions, options, progress, others)
+    model = Store(workspace).get(predictions.model)
+    dense = [layer.name for layer in model.manifest.layers if layer.kind == "Dense"]
+    flat = [layer.name for layer in model.manifest.layers if layer.kind == "Flatten"]
+    hidden = dense[:-1] or flat
+    model.manifest.test_evaluations += 1
+    if evaluation.results is not None:
+        model.manifest.scores = plain(evaluation.metrics)
+    write_manifest(model.folder, model.manifest)
+    return replace(evaluation, embedding=hidden[-1] if hidden else None)
+
+
+def judge_file(
+    workspace: Workspace,
+    path: Path,
+    experiment: Experiment,
+    options: EvaluationOptions,
+    *,
+    ids: Path | None = None,
+    progress: Progress = UNWATCHED,
+) -> Evaluation:
+    """Compute the figures of predictions that were made elsewhere, in the same way."""
+    inventory = workspace.scan()
+    predictions = of_file(path, experiment, inventory, ids, progress)
+    return _judge(inventory, predictions, options, progress)
+
+
+def _in_order(rows: Mapping[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Put rows into the order in which they are shown: the weakest first."""
+    order = [name for name in WEAKEST_FIRST if name in rows]
+    return {name: rows[name] for name in dict.fromkeys([*order, *rows])}
+
+
+def _judge(
+    inventory: Inventory,
+    predictions: Predictions,
+    options: EvaluationOptions,
+    progress: Progress,
+    others: Mapping[str, dict[str, float]] | None = None,
+) -> Evaluation:
+    task = predictions.experiment.dataset.task
+    check_options(options, task)
+    trained = seed_of(inventory.workspace, predictions.seed)  # a file's training is unknown
+    seed = trained if options.seed is None else options.seed
+    judge = _judge_ranking if task == "recommendation" else _judge_classes
+    found = judge(inventory, predictions, options, seed, progress)
+    _tell_of_oracle(predictions, found.fields["rows"], progress)
+    found.fields["rows"] = _in_order({**found.fields["rows"], **(others or {})})
+    common = basis(inventory, predictions, found.users, _cuts(task, options))
+    thresholds = found.fields.get("thresholds")
+    if thresholds is not None:
+        common["thresholds"] = f"of {thresholds.source}" if thresholds.source else "of 0.5"
+    figures = found.fields["metrics"]
+    whole = options.users == slice(None)
+    evaluation = Evaluation(
+        model=predictions.model,
+        experiment=predictions.experiment.name,
+        settings=predictions.settings,
+        dataset=predictions.wanted.dataset,
+        task=task,
+        seed=seed if predictions.seed is None else trained,
+        random_seed=seed,
+        items=predictions.values.shape[0],
+        items_without_prediction=int(predictions.absent.sum()),
+        basis=common,
+        protocol=protocol(inventory, predictions, common, figures),
+        gap_closed=gaps_closed({"model": figures} | found.fields["rows"], found.perfect),
+        fingerprint=fingerprint_of(inventory, predictions),
+        results=inventory.workspace.results(predictions.name) if whole else None,
+        **found.fields,
+    )
+    if not whole:
+        return evaluation
+    kept = _kept(inventory, predictions, evaluation, found.judged)
+    if found.shelf is not None:
+        found.shelf.forget()
+    return kept
+
+
+def _tell_of_oracle(
+    predictions: Predictions, rows: Mapping[str, dict[str, float]], progress: Progress
+) -> None:
+    """Warn of factors that say less of new items than chance does."""
+    if predictions.experiment.dataset.task == "recommendation" and "oracle" in rows:
+        dim = predictions.wanted.dim
+        told = worse_than_chance(rows["oracle"], rows.get("random", {}), "plays", dim)
+        if told:
+            progress.warn(told)
+
+
+def fingerprint_of(inventory: Inventory, predictions: Predictions) -> str:
+    """Hash the predictions and, where items are ranked for users, all else that ranks depend on."""
+    if predictions.experiment.dataset.task == "recommendation":
+        return fingerprint(inventory, predictions).hex()
+    return digest(predictions.path)
+
+
+def _kept(
+    inventory: Inventory, predictions: Predictions, evaluation: Evaluation, judged: Judged | None
+) -> Evaluation:
+    """Write the results, with their pictures and the figures of each item."""
+    workspace, name = inventory.workspace, predictions.name
+    kept = replace(evaluation, pictures=_draw(workspace, predictions, judged))
+    _keep_values(inventory, predictions, judged)
+    write_results(workspace, name, kept.document())
+    return kept
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What came of judging predictions."""
+
+    fields: dict[str, Any]  # of the evaluation
+    users: slice | None = None  # that were ranked for
+    judged: Judged | None = None
+    shelf: Shelf | None = None  # of parts that whole results make superfluous
+
+    @property
+    def perfect(self) -> dict[str, float] | None:
+        """The figures that the truth itself would have, where the oracle has no row."""
+        return self.judged.perfect if self.judged else None
+
+
+def _judge_ranking(
+    inventory: Inventory,
+    predictions: Predictions,
+    options: EvaluationOptions,
+    seed: int,
+    progress: Progress,
+) -> _Found:
+    how = RankingOptions(
+        k=options.k,
+        users=options.users,
+        seed=seed,
+        memory=options.memory,
+        references=options.references,
+        resume=options.resume,
+        merge=options.merge,
+    )
+    published = options.published
+    ranked = recommend(inventory, predictions, how, published=published, progress=progress)
+    fields = {name: getattr(ranked, name) for name in OF_RANKINGS}
+    fields |= {"users": ranked.users.stop - ranked.users.start, "classes": [], "confusion": []}
+    return _Found(fields, users=ranked.users, shelf=ranked.shelf)
+
+
+def _judge_classes(
+    inventory: Inventory,
+    predictions: Predictions,
+    options: EvaluationOptions,
+    seed: int,
+    progress: Progress,
+) -> _Found:
+    cuts: dict[str, Any] = {"k": options.k, "published": options.published}
+    judged = classify(inventory, predictions, **cuts, seed=seed, progress=progress)
+    fields = {name: getattr(judged, name) for name in OF_CLASSES}
+    return _Found(fields | {"users": None, "users_without_relevant": None}, judged=judged)
+
+
+def _cuts(task: Task, options: EvaluationOptions) -> tuple[int, ...]:
+    return () if task == "multiclass" else RankingOptions(k=options.k).ks
+
+
+def gaps_closed(
+    rows: Mapping[str, Mapping[str, float]], perfect: Mapping[str, float] | None
+) -> dict[str, dict[str, float]]:
+    """Return how much of the way from random to the best possible each row goes.
+
+    (row - random) / (best - random), the best being the oracle or, for classes, the truth itself;
+    for figures of quality alone. NaN where the best is no better than random, and empty where there
+    is nothing to compare with.
+
+    >>> rows = {"model": {"P@1": 0.3}, "random": {"P@1": 0.1}, "oracle": {"P@1": 0.9}}
+    >>> {name: round(row["P@1"], 3) for name, row in gaps_closed(rows, None).items()}
+    {'model': 0.25}
+    """
+    random, best = rows.get("random"), perfect or rows.get("oracle")
+    if random is None or best is None:
+        return {}
+    judged = [name for name in random if family(name) not in NO_QUALITY]
+    return {
+        name: {each: _share(row[each], random[each], best[each]) for each in judged if each in row}
+        for name, row in rows.items()
+        if name not in ("random", "oracle")
+    }
+
+
+def _share(value: float, random: float, best: float) -> float:
+    return (value - random) / (best - random) if best > random else math.nan
+
+
+def _draw(
+    workspace: Workspace, predictions: Predictions, judged: Judged | None
+) -> tuple[Path, ...]:
+    """Draw what is known of classes, and remove the pictures of an earlier task of that name."""
+    if judged is not None:
+        about = (predictions.name, predictions.experiment.name, predictions.wanted.dataset)
+        return tuple(draw_pictures(workspace, predictions.name, " · ".join(about), judged))
+    for path in workspace.pictures_of(predictions.name):
+        path.unlink(missing_ok=True)
+    return ()
+
+
+def _keep_values(inventory: Inventory, predictions: Predictions, judged: Judged | None) -> None:
+    """Keep the figures of each item, where items are what is judged."""
+    path = inventory.workspace.unit_values(predictions.name, "items")
+    if judged is None:
+        path.unlink(missing_ok=True)
+        return
+    fields = {"split": "test", "dataset": predictions.wanted.dataset}
+    ids = read_ids(inventory.require(Kind.ITEMS, **fields).path)
+    write_unit_values(path, {"ids": np.array(ids), **judged.unit_values}.items())
+    inventory.workspace.unit_values(predictions.name, "users").unlink(missing_ok=True)

@@ -1,0 +1,447 @@
+"""Rank all test items for every user, in blocks of users, for several systems at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tartarus_cli.data.arrays import open_csr
+from tartarus_cli.data.features import Matrix, open_matrix, require_finite
+from tartarus_cli.data.targets import target_file
+from tartarus_cli.errors import DataError, FileError, RequestError, shown
+from tartarus_cli.evaluation.checkpoints import Part, Shelf, Tally, gaps, joined, require_all
+from tartarus_cli.evaluation.scorers import (
+    FactorScorer,
+    NeighbourScorer,
+    Room,
+    SameScorer,
+    Scorer,
+    in_blocks,
+)
+from tartarus_cli.files import digest
+from tartarus_cli.metrics import METRICS
+from tartarus_cli.metrics.lists import self_information
+from tartarus_cli.metrics.ranks import Order, order_by_scores, random_ranks
+from tartarus_cli.prediction.aligned import Predictions
+from tartarus_cli.progress import Progress
+from tartarus_cli.signals import between_steps
+from tartarus_cli.workspace import Inventory, Kind
+
+MEMORY = 1 << 30
+KEPT_EVERY_S = 60  # what was ranked is written, so that a crash loses no more
+JOINED_EVERY = 8  # blocks, since each counts all items
+
+System = Callable[[slice], Order]  # of users
+
+
+@dataclass(frozen=True)
+class RankingOptions:
+    """What to rank, and how."""
+
+    k: tuple[int, ...] = ()  # cut-offs beside the usual ones
+    users: slice = field(default_factory=lambda: slice(None))
+    seed: int = 0  # of the random order
+    memory: int = MEMORY  # bytes for scores and factors
+    references: bool = True  # rank at random and by the true factors too
+    resume: bool = False  # take what an interrupted ranking left
+    merge: bool = False  # take everything from parts
+    keep: bool = True  # now and then, and when interrupted, what was ranked so far
+
+    @property
+    def ks(self) -> tuple[int, ...]:
+        """Every k that a list is cut at."""
+        return tuple(sorted({*METRICS.get("P").at, *self.k}))
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Which test items each user has."""
+
+    relevant: csr_array  # (users, items), items in ascending order
+
+    def of(self, users: slice) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Return where each user's items start, and the items, one user after the other."""
+        starts = self.relevant.indptr[users.start : users.stop + 1].astype(np.int64)
+        return starts - starts[0], self.relevant.indices[starts[0] : starts[-1]]
+
+    @property
+    def popularity(self) -> NDArray[np.int64]:
+        """How many users have each item."""
+        return np.bincount(self.relevant.indices, minlength=self.relevant.shape[1])
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How each system, the model's own under ``model``, ranks all items for some users."""
+
+    users: slice
+    starts: NDArray[np.int64]  # (users + 1,): where each user's relevant items start
+    items: NDArray[np.int32]  # (relevant,): the relevant items
+    count: int  # of all items
+    tallies: dict[str, Tally]
+    shelf: Shelf
+
+    @property
+    def idle(self) -> int:
+        """Number of users without relevant items."""
+        return int((np.diff(self.starts) == 0).sum())
+
+
+def rank(
+    inventory: Inventory, predictions: Predictions, options: RankingOptions, progress: Progress
+) -> Ranking:
+    """Rank all test items for every user by the model, at random, and by the true factors.
+
+    The score of an item for a user is, for als, the product of the user's factors and the item's
+    predicted factors divided by their L2 norm; for pmi, the cosine of the two. Items without a
+    prediction rank last. What was ranked when the work is interrupted is kept in parts.
+
+    Parameters
+    ----------
+    inventory
+        The workspace's files.
+    predictions
+        Predicted factors of the test items, or what else orders them.
+    options
+        Which users, and what is wanted of the ranking.
+    progress
+        Told of each block of users.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, damaged, or out of step with the others.
+    RequestError
+        If the users do not exist, or are to be merged and were not all ranked.
+    """
+    path = inventory.require(Kind.USER_FACTORS, **predictions.wanted.fields).path
+    factors = open_matrix(path)
+    truth = read_truth(inventory, predictions, factors.shape[0])
+    users = _existing(options.users, factors.shape[0])
+    systems = _systems(inventory, predictions, factors, truth, options)
+    key = cache(lambda: _key(inventory, predictions, options, tuple(systems)))
+    folder = inventory.workspace.result_parts(predictions.name)
+    shelf = Shelf(folder, key, tuple(systems), options.ks)
+    parts = shelf.parts(users) if options.resume or options.merge else []
+    for part in parts:
+        _check_part(part, truth, folder)
+    if options.merge:
+        require_all(users, parts)
+    ranker = _Ranker(truth, systems, options, shelf, progress)
+    parts += ranker.rank(users, parts)
+    parts.sort(key=lambda part: part.users.start)
+    tallies = {name: joined([part.tallies[name] for part in parts]) for name in systems}
+    return Ranking(users, *truth.of(users), truth.relevant.shape[1], tallies, shelf)
+
+
+def _check_part(part: Part, truth: Truth, folder: Path) -> None:
+    """Make sure that a part holds as many values as its users have."""
+    _, items = truth.of(part.users)
+    users, count = part.users.stop - part.users.start, truth.relevant.shape[1]
+    for tally in part.tallies.values():
+        lengths = {len(each) for each in tally.novelty.values()}
+        counts = {len(each) for each in tally.shown.values()}
+        if (len(tally.ranks), lengths, counts) != (len(items), {users}, {count}):
+            which = f"the part of users {part.users.start}:{part.users.stop}"
+            msg = f"{shown(folder)}: {which} is damaged"
+            raise DataError(msg, hint="Delete it, and evaluate these users again.")
+
+
+def _existing(users: slice, count: int) -> slice:
+    start, stop, _ = users.indices(count)
+    if start >= stop:
+        asked = ":".join("" if n is None else str(n) for n in (users.start, users.stop))
+        msg = f"--users {asked} names none of the {count:,} users"
+        raise RequestError(msg, hint="Say FIRST:END, counted from 0, END not included.")
+    return slice(start, stop)
+
+
+@dataclass(frozen=True)
+class _Ranker:
+    """Ranks block after block of users, and keeps now and then what it has."""
+
+    truth: Truth
+    systems: dict[str, System]
+    options: RankingOptions
+    shelf: Shelf
+    progress: Progress
+
+    def rank(self, users: slice, there: Sequence[Part]) -> list[Part]:
+        """Rank for the users that no part covers."""
+        missing = gaps(users, there)
+        information = self_information(self.truth.popularity, self.truth.relevant.shape[0])
+        total, room = users.stop - users.start, self._room
+
+        def tallied(block: slice) -> dict[str, Tally]:
+            return self._tallies(block, information)
+
+        with between_steps() as check, self.progress.task("ranking", total) as task:
+            task.advance(total - sum(gap.stop - gap.start for gap in missing))
+            shelf = self.shelf if self.options.keep else None
+            with _Keeping(shelf, self.progress) as kept:
+                for gap in missing:
+                    with in_blocks(room, gap, tallied) as blocks:
+                        for block, tallies in blocks:
+                            kept.add(block, tallies)
+                            task.advance(block.stop - block.start)
+                            check()
+            return kept.parts
+
+    @property
+    def _room(self) -> Room:
+        return Room(self.truth.relevant.shape[1], self.options.memory)
+
+    def _tallies(self, block: slice, information: NDArray[np.float64]) -> dict[str, Tally]:
+        return {
+            name: _tally(order(block), self.options.ks, information)
+            for name, order in self.systems.items()
+        }
+
+
+def _tally(order: Order, ks: Sequence[int], information: NDArray[np.float64]) -> Tally:
+    ranks, first = order
+    heads = {k: first[:, :k] for k in ks}
+    return Tally(
+        ranks,
+        {k: np.bincount(head.ravel(), minlength=len(information)) for k, head in heads.items()},
+        {k: _mean_of_each(information, head) for k, head in heads.items()},
+    )
+
+
+def _mean_of_each(information: NDArray[np.float64], head: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return the mean over each user's first items, some users at a time."""
+    step = max(1, (1 << 20) // head.shape[1])
+    cuts = range(0, len(head), step)
+    return np.concatenate([information[head[n : n + step]].mean(axis=1) for n in cuts])
+
+
+class _Keeping:
+    """Collects tallies, and writes them as parts every minute and when the work is stopped."""
+
+    def __init__(self, shelf: Shelf | None, progress: Progress) -> None:
+        self.parts: list[Part] = []
+        self._shelf, self._progress = shelf, progress
+        self._tallies: list[dict[str, Tally]] = []  # of users in a row
+        self._first = self._last = 0
+        self._written, self._at = 0, time.monotonic()
+
+    def add(self, users: slice, tallies: dict[str, Tally]) -> None:
+        """Take in a block of users."""
+        if users.start != self._last:
+            self._close()
+        if not self._tallies:
+            self._first = users.start
+        self._tallies.append(tallies)
+        self._last = users.stop
+        if len(self._tallies) == JOINED_EVERY:
+            self._tallies = [self._joined()]
+        if self._shelf is not None and time.monotonic() - self._at > KEPT_EVERY_S:
+            self._write(self._shelf)
+
+    def _joined(self) -> dict[str, Tally]:
+        names = self._tallies[0]
+        return {name: joined([each[name] for each in self._tallies]) for name in names}
+
+    def _close(self) -> None:
+        if self._tallies:
+            self.parts.append(Part(slice(self._first, self._last), self._joined()))
+        self._tallies = []
+
+    def _write(self, shelf: Shelf) -> None:
+        self._close()
+        for part in self.parts[self._written :]:
+            shelf.keep(part)
+        self._written, self._at = len(self.parts), time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._close()
+        if kind is not None and self.parts and self._shelf is not None:
+            self._write(self._shelf)
+            name = self._shelf.folder.name
+            model = name.startswith("model_")
+            more = f"'tartarus evaluate {name} --resume'" if model else "the same with --resume"
+            options = " and the same options go on" if model else " goes on"
+            told = f"what was ranked is kept, up to user {self._last:,}"
+            self._progress.say(f"{told}: {more}{options}")
+
+
+def read_truth(inventory: Inventory, predictions: Predictions, users: int) -> Truth:
+    """Read which test items are relevant to each user.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or of another shape.
+    """
+    path = inventory.require(Kind.TEST_MATRIX, dataset=predictions.wanted.dataset).path
+    truth = open_csr(path)
+    expected = (len(predictions.absent), users)
+    if truth.shape != expected:
+        raise FileError(
+            path,
+            found=f"{truth.shape[0]:,} × {truth.shape[1]:,}",
+            expected=f"{expected[0]:,} × {expected[1]:,} (test items × users)",
+            hint="Write matrix.T.tocsr()." if truth.shape == expected[::-1] else _CHECK,
+        )
+    if not np.isfinite(truth.data).all():
+        raise FileError(
+            path,
+            found=f"NaN or infinity in {int((~np.isfinite(truth.data)).sum()):,} entries",
+            expected="finite numbers, over 0 where the user has the item",
+            hint="Write it again without them.",
+        )
+    return Truth(binary(truth).T.tocsr())
+
+
+def binary(plays: csr_array) -> csr_array:
+    """Keep the entries over 0, as 1.
+
+    >>> binary(csr_array([[2, 0, -1]])).toarray().tolist()
+    [[1, 0, 0]]
+    """
+    plays.data = (plays.data > 0).astype(np.int8)
+    plays.eliminate_zeros()
+    plays.sort_indices()
+    return plays
+
+
+_CHECK = "Run 'tartarus check-data' to see which file is out of step."
+
+
+def _systems(
+    inventory: Inventory,
+    predictions: Predictions,
+    factors: Matrix,
+    truth: Truth,
+    options: RankingOptions,
+) -> dict[str, System]:
+    room = Room(truth.relevant.shape[1], options.memory)
+    most = options.ks[-1]
+
+    def scored(scorer: Scorer) -> System:
+        return lambda users: order_by_scores(scorer(users), *truth.of(users), k=most)
+
+    def at_random(users: slice) -> Order:
+        starts, items = truth.of(users)
+        return random_ranks(options.seed, users, starts, items, count=room.items, k=most)
+
+    systems = {"model": scored(scorer_of(inventory, predictions, factors, room))}
+    if options.references:
+        systems["random"] = at_random
+        true = _true_factors(inventory, predictions, room.items, factors.shape[1])
+        if true is not None:
+            cosine = predictions.wanted.fact == "pmi"
+            nobody = np.zeros(room.items, bool)
+            oracle = FactorScorer(room, factors, true.values, cosine, nobody)
+            systems["oracle"] = scored(oracle.ready())
+    return systems
+
+
+def scorer_of(
+    inventory: Inventory, predictions: Predictions, factors: Matrix, room: Room
+) -> Scorer:
+    """Return what scores all test items for a block of users, as every ranking does.
+
+    Raises
+    ------
+    FileError
+        If the predictions do not fit the users, or the train plays are missing or damaged.
+    """
+    values = predictions.values
+    if predictions.form == "neighbours":
+        plays = _train_plays(inventory, predictions, factors.shape[0])
+        return NeighbourScorer(room, plays, values, predictions.absent).ready()
+    if predictions.form == "scores":
+        scores = np.where(predictions.absent, -np.inf, values[:, 0])
+        return SameScorer(room, scores.astype(np.float32))
+    if values.shape[1] != factors.shape[1]:
+        raise FileError(
+            predictions.path,
+            found=f"{values.shape[1]} factors",
+            expected=f"{factors.shape[1]}, as in {factors.path.name}",
+            hint="Predict factors of the same kind and number as the users'.",
+        )
+    cosine = predictions.wanted.fact == "pmi"
+    return FactorScorer(room, factors, values, cosine, predictions.absent).ready()
+
+
+def _train_plays(inventory: Inventory, predictions: Predictions, users: int) -> csr_array:
+    path = inventory.require(Kind.TRAIN_MATRIX, dataset=predictions.wanted.dataset).path
+    plays = open_csr(path)
+    expected = (predictions.values.shape[1], users)
+    if plays.shape != expected:
+        raise FileError(
+            path,
+            found=f"{plays.shape[0]:,} × {plays.shape[1]:,}",
+            expected=f"{expected[0]:,} × {expected[1]:,} (train items × users)",
+            hint="Write matrix.T.tocsr()." if plays.shape == expected[::-1] else _CHECK,
+        )
+    return binary(plays).T.tocsr().astype(np.float32)
+
+
+def _true_factors(
+    inventory: Inventory, predictions: Predictions, items: int, dim: int
+) -> Matrix | None:
+    file = target_file(inventory, predictions.wanted, "test")
+    if file is None:
+        return None
+    matrix = open_matrix(file.path)
+    if matrix.shape != (items, dim):
+        raise FileError(
+            matrix.path,
+            found=f"{matrix.shape[0]:,} × {matrix.shape[1]:,}",
+            expected=f"{items:,} × {dim:,}",
+            hint=_CHECK,
+        )
+    for block in matrix.blocks():
+        require_finite(matrix.path, matrix.rows(block), block.start)
+    return matrix
+
+
+def _key(
+    inventory: Inventory,
+    predictions: Predictions,
+    options: RankingOptions,
+    systems: tuple[str, ...],
+) -> bytes:
+    """Hash all that the ranks of all systems depend on."""
+    room = Room(len(predictions.absent), options.memory)
+    blocks = (room.users, room.items_at_once(predictions.wanted.dim))
+    how = repr((systems, options.ks, options.seed, blocks))
+    hashed = blake2b(how.encode() + fingerprint(inventory, predictions), digest_size=16)
+    true = target_file(inventory, predictions.wanted, "test") if "oracle" in systems else None
+    hashed.update(digest(true.path).encode() if true else b"")
+    return hashed.digest()
+
+
+def fingerprint(inventory: Inventory, predictions: Predictions) -> bytes:
+    """Hash all that the ranks of the model depend on: predictions, truth, users, their plays."""
+    wanted = predictions.wanted
+    what = repr((predictions.form, wanted.fact, wanted.dim))
+    hashed = blake2b(what.encode(), digest_size=16)
+    for array in (*_arrays(predictions.values), predictions.absent):
+        hashed.update(np.ascontiguousarray(array).data)
+    read = [inventory.find(Kind.USER_FACTORS, **wanted.fields)]
+    read += [inventory.find(Kind.TEST_MATRIX, dataset=wanted.dataset)]
+    if predictions.form == "neighbours":
+        read += [inventory.find(Kind.TRAIN_MATRIX, dataset=wanted.dataset)]
+    for file in read:
+        hashed.update(digest(file.path).encode() if file else b"")
+    return hashed.digest()
+
+
+def _arrays(values: Any) -> list[NDArray[Any]]:
+    sparse = isinstance(values, csr_array)
+    return [values.data, values.indices, values.indptr] if sparse else [values]

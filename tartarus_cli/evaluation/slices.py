@@ -1,0 +1,173 @@
+"""The figures of a recommendation by how active users are, or how popular items are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tartarus_cli.data.arrays import open_csr
+from tartarus_cli.errors import FileError
+from tartarus_cli.evaluation.results import read_unit_values
+from tartarus_cli.evaluation.user_metrics import mean, measured
+from tartarus_cli.metrics.ranks import RelevantRanks
+from tartarus_cli.workspace import Inventory, Kind
+
+By = Literal["user-activity", "item-popularity"]
+
+QUANTILES = 4
+SHOWN = ("MAP@500 (users with relevant items)", "ROC-AUC", "MRR", "nDCG@5", "R@5")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The users, or the items, of one quantile."""
+
+    lowest: int
+    highest: int
+    size: int
+    users: int  # with relevant items, which the figures are means of
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Slices:
+    """The figures of each quantile."""
+
+    by: By
+    counted: str  # what was counted of each user or item
+    slices: list[Slice]
+
+
+@dataclass(frozen=True)
+class _Ranks:
+    starts: NDArray[np.int64]
+    items: NDArray[np.int32]
+    ranks: NDArray[np.int32]
+    count: int
+
+    @property
+    def users(self) -> NDArray[np.int64]:
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+
+    @property
+    def fit(self) -> bool:
+        """Whether they can be what an evaluation has kept."""
+        arrays, count = (self.starts, self.items, self.ranks), self.items.size
+        if any(each.ndim != 1 or each.dtype.kind != "i" for each in arrays):
+            return False
+        ends = (*self.starts[:1], *self.starts[-1:], self.ranks.size)
+        if ends != (0, count, count) or (np.diff(self.starts) < 0).any():
+            return False
+        places = (self.items, self.ranks - 1)
+        return all(bool(((each >= 0) & (each < self.count)).all()) for each in places)
+
+    def some(self, chosen: NDArray[np.bool_]) -> RelevantRanks:
+        """Take relevant items out of the ranking that were not chosen: they are no wrong answers.
+
+        Without them, each of the others moves up by as many as stood above it.
+        """
+        order = np.argsort(self.users * (self.count + 1) + self.ranks)  # best first
+        left_out = ~chosen[order]
+        before: NDArray[np.int64] = np.concatenate([[0], np.cumsum(left_out)])
+        above: NDArray[np.int64] = before[:-1] - before[self.starts[:-1]][self.users]
+        users = len(self.starts) - 1
+        many = np.bincount(self.users[chosen], minlength=users)
+        ranks = (self.ranks[order].astype(np.int64) - above)[~left_out]
+        starts = np.concatenate([[0], np.cumsum(many)])
+        return RelevantRanks(ranks, starts, self.count - (np.diff(self.starts) - many))
+
+
+def slice_up(inventory: Inventory, name: str, dataset: str, by: By, items: int) -> Slices:
+    """Cut the kept ranks of an evaluation into quantiles, and compute the figures of each.
+
+    Users are cut by the number of train items they have, where the train plays are known, else of
+    test items; items by the number of users who have them in the truth. Every figure is a mean
+    over the users that have relevant items in the quantile; their relevant items of other
+    quantiles are taken out of the ranking.
+
+    Parameters
+    ----------
+    inventory
+        The workspace's files.
+    name
+        Of the results.
+    dataset
+        What was evaluated on.
+    by
+        What to cut by.
+    items
+        How many were ranked.
+
+    Raises
+    ------
+    FileError
+        If the ranks are missing or damaged.
+    """
+    path = inventory.workspace.unit_values(name, "users")
+    kept: dict[str, Any] = read_unit_values(path, ("starts", "items", "ranks"))
+    ranks = _Ranks(kept["starts"], kept["items"], kept["ranks"], items)
+    if not ranks.fit:
+        raise FileError(
+            path,
+            found=f"{ranks.ranks.size:,} ranks of {ranks.items.size:,} items that do not fit",
+            expected=f"ranks from 1 to {items:,}, user by user",
+            hint=f"Run 'tartarus evaluate {name}' again.",
+        )
+    if by == "item-popularity":
+        counts, counted = (
+            np.bincount(ranks.items, minlength=items),
+            "how many users have them in the truth",
+        )
+    else:
+        counts, counted = _activity(inventory, dataset, ranks)
+    found = []
+    for lowest, highest in quantiles(counts):
+        inside = (counts >= lowest) & (counts <= highest)
+        chosen = inside[ranks.items] if by == "item-popularity" else inside[ranks.users]
+        found.append(_slice(ranks.some(chosen), lowest, highest, int(inside.sum())))
+    return Slices(by, counted, found)
+
+
+def _slice(ranks: RelevantRanks, lowest: int, highest: int, size: int) -> Slice:
+    there = ranks.relevant > 0
+    metrics = {name: mean(each[there]) for name, each in measured(ranks).items() if name in SHOWN}
+    in_order = {name: metrics[name] for name in SHOWN}
+    return Slice(lowest, highest, size, int(there.sum()), in_order)
+
+
+def _activity(inventory: Inventory, dataset: str, ranks: _Ranks) -> tuple[NDArray[np.int64], str]:
+    users = len(ranks.starts) - 1
+    file = inventory.find(Kind.TRAIN_MATRIX, dataset=dataset)
+    if file is not None:
+        plays = open_csr(file.path)
+        if plays.shape[1] != users:
+            raise FileError(
+                file.path,
+                found=f"{plays.shape[1]:,} columns",
+                expected=f"{users:,}, one for each user",
+                hint="Write it as (train items, users).",
+            )
+        counts = np.bincount(plays.indices[plays.data > 0], minlength=users)
+        return counts, "how many train items they have"
+    return np.diff(ranks.starts), "how many test items they have"
+
+
+def quantiles(counts: NDArray[np.int64], number: int = QUANTILES) -> list[tuple[int, int]]:
+    """Cut counts into ranges that hold about as many each; equal counts stay together.
+
+    >>> quantiles(np.array([0, 0, 0, 1, 2, 3, 4, 9]))
+    [(0, 0), (1, 1), (2, 3), (4, 9)]
+    """
+    ordered = np.sort(counts)
+    cuts = ordered[(np.arange(1, number) * len(ordered)) // number - 1]
+    edges = [*np.unique(cuts).tolist(), int(ordered[-1])]
+    found, lowest = [], int(ordered[0])
+    for edge in dict.fromkeys(edges):
+        inside = ordered[(ordered >= lowest) & (ordered <= edge)]
+        if inside.size:
+            found.append((int(inside[0]), int(inside[-1])))
+            lowest = int(inside[-1]) + 1
+    return found

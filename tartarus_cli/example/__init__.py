@@ -1,0 +1,1 @@
+"""A new workspace, and the synthetic world that can fill it."""

@@ -1,0 +1,1 @@
+"""Predictions, layers and rankings in the formats of other tools."""

@@ -1,0 +1,1 @@
+"""Features computed file by file: patches of recordings, vectors of documents."""

@@ -1,0 +1,99 @@
+"""Draw the spectrogram of an item's recording, and where its patches lie."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from urllib.parse import quote
+
+from tartarus_cli.audio import TRANSFORMS
+from tartarus_cli.audio.decoding import RecordingError
+from tartarus_cli.audio.patches import PatchRecipe, decibels, patch_starts
+from tartarus_cli.data.dataset import read_sets
+from tartarus_cli.data.patches import reading
+from tartarus_cli.errors import DataError, FileError, RequestError, nearest, shown
+from tartarus_cli.extraction.patches import PatchesOrder, listed_recordings
+from tartarus_cli.extraction.workers import Studio, spectrogram
+from tartarus_cli.models.preprocessing import recipe_of
+from tartarus_cli.pictures import draw_spectrogram
+from tartarus_cli.workspace import Inventory, Kind, Workspace
+
+LONGEST_NAME = 100
+USUAL = "cqt"  # the transform that is meant if none is named
+
+
+def show_patches(workspace: Workspace, order: PatchesOrder, item: str, to: Path | None) -> Path:
+    """Draw the patches of one item; return the picture's path.
+
+    They are those that ``patches`` would cut with these parameters; but where they are the usual
+    ones, and patches of one other kind have been made, they are those.
+
+    Parameters
+    ----------
+    workspace
+        Where the list is.
+    order
+        The dataset, and how patches are made.
+    item
+        The id.
+    to
+        The picture, PNG or SVG by its ending; if None, one in the folder of results.
+
+    Raises
+    ------
+    RequestError
+        If the dataset or the item does not exist, or the ending is another one.
+    DataError
+        If the recording cannot be used.
+    """
+    inventory = workspace.scan()
+    ids = [each for ids in read_sets(inventory, order.dataset).values() for each in ids]
+    if to is not None and to.is_dir():
+        msg = f"{to} is a folder"
+        raise RequestError(msg, hint="Name a file that ends in .png or .svg.")
+    if item not in ids:
+        msg = f"{order.dataset} has no item {item!r}"
+        raise RequestError(msg, hint=nearest(item, ids[:10_000]))
+    listed = listed_recordings(inventory, order, ids, keep=False)
+    if item not in listed:
+        msg = f"the list of recordings does not name {item!r}"
+        raise DataError(msg, hint="Add it to the list.")
+    recipe, path = _recipe(inventory, order), listed[item].path
+    studio = Studio(recipe, workspace.spectrograms, workspace.spectrograms, keep=False)
+    try:
+        magnitude = spectrogram(studio, path)
+    except RecordingError as problem:
+        msg = f"{shown(path)}: {problem}"
+        raise DataError(msg, hint="Replace the recording.") from None
+    picture = to or workspace.picture(f"patches_{order.dataset}_{_file_name(item)}")
+    total, frames = magnitude.shape[1], recipe.frames
+    draw_spectrogram(
+        picture,
+        decibels(magnitude),
+        starts=patch_starts(total, frames, recipe.per_item, seed=recipe.seed, item=item).tolist(),
+        frames=frames,
+        seconds_per_frame=recipe.parameters.hop_length / recipe.parameters.sample_rate,
+        frequencies=TRANSFORMS.get(recipe.transform).frequencies(recipe.parameters),
+        title=f"{item} ({order.dataset}): {recipe.told}",
+    )
+    return picture
+
+
+def _recipe(inventory: Inventory, order: PatchesOrder) -> PatchRecipe:
+    usual = PatchRecipe.model_validate({"transform": USUAL, "parameters": {}})
+    made = []
+    for file in inventory.select(Kind.PATCHES, dataset=order.dataset, split="train"):
+        with suppress(FileError), reading(file.path) as store:
+            made.append(recipe_of(store.attrs))
+    asked = order.recipe.model_copy(update={"seed": usual.seed})
+    only = made[0] if len(made) == 1 else None
+    return only if asked == usual and only is not None else order.recipe
+
+
+def _file_name(item: str) -> str:
+    """Write an id as a part of a file name; a long one is cut, and told apart by its hash."""
+    name = quote(item, safe="")
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[:LONGEST_NAME]}-{blake2b(item.encode(), digest_size=8).hexdigest()}"

@@ -1,0 +1,1 @@
+"""Plays and labels, factorized."""

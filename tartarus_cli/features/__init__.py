@@ -1,0 +1,1 @@
+"""Embeddings, tables and tags of one's own, brought into place."""

@@ -1,0 +1,204 @@
+"""What Zenodo says of the files of a published archive."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.parse import quote, urlsplit
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    Field,
+    NonNegativeInt,
+    ValidationError,
+    field_validator,
+)
+
+from tartarus_cli.errors import DataError, RequestError, TartarusError
+from tartarus_cli.fetching.archives import is_archive_name
+from tartarus_cli.fetching.catalogue import ZENODO, Published
+
+if TYPE_CHECKING:
+    from urllib.request import OpenerDirector
+
+TIMEOUT = 60.0  # seconds without a byte
+LONGEST_NAME = 230  # bytes; most systems take 255, and a file bears more while it is downloaded
+MOST_OF_A_RECORD = 16 << 20  # bytes
+CHECKSUMS = {"md5": 32, "sha256": 64, "sha512": 128}  # hexadecimal digits
+
+
+class RemoteFile(BaseModel):
+    """A file of a record, as the server describes it."""
+
+    name: str = Field(validation_alias=AliasChoices("key", "filename"))
+    size: NonNegativeInt = Field(validation_alias=AliasChoices("size", "filesize"))
+    checksum: str  # "md5:" and hexadecimal digits
+    links: dict[str, Any] = {}
+    url: str = Field("", validation_alias="no such key")  # made of the links
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if not name.isprintable() or re.search(r"[/\\:]", name) or name[:1] in ("", "."):
+            msg = f"{name!r} is no name of a file"
+            raise ValueError(msg)
+        if (length := len(name.encode())) > LONGEST_NAME:
+            msg = f"{name[:40]!r}… of {length:,} bytes is too long for the name of a file"
+            raise ValueError(msg)
+        return name
+
+    @field_validator("checksum")
+    @classmethod
+    def _known_checksum(cls, checksum: str) -> str:
+        kind, _, digits = checksum.rpartition(":")
+        kind = (kind or "md5").lower()
+        if len(digits) != CHECKSUMS.get(kind) or re.search(r"[^0-9a-fA-F]", digits):
+            msg = f"{checksum!r} is no checksum of a known kind"
+            raise ValueError(msg)
+        return f"{kind}:{digits.lower()}"
+
+    def offered_by(self, server: str, archive: Published) -> RemoteFile:
+        """Return it with the address where the server offers it."""
+        usual = f"{server}/api/records/{archive.record}/files/{quote(self.name)}/content"
+        said = self.links.get("self")
+        return self.model_copy(update={"url": said if isinstance(said, str) else usual})
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it is one by its name."""
+        return is_archive_name(self.name)
+
+    def hasher(self) -> hashlib._Hash:
+        """Return what computes a checksum of the kind that the server tells."""
+        return hashlib.new(self.checksum.partition(":")[0], usedforsecurity=False)
+
+
+class Record(BaseModel):
+    """What the server says of a published archive."""
+
+    files: list[RemoteFile] = []
+    title: str = Field("", validation_alias=AliasChoices("title", "name"))
+    metadata: dict[str, Any] = {}
+
+    @property
+    def called(self) -> str:
+        """Its title."""
+        return self.title or str(self.metadata.get("title", ""))
+
+
+def read_record(server: str, archive: Published) -> Record:
+    """Ask the server which files a published archive has.
+
+    Parameters
+    ----------
+    server
+        Base address, such as ``https://zenodo.org``.
+    archive
+        The archive.
+
+    Raises
+    ------
+    RequestError
+        If the address is none.
+    DataError
+        If the server cannot be reached, has no such record, or answers with something else.
+    """
+    server = server.rstrip("/")
+    url = f"{server}/api/records/{archive.record}"
+    try:
+        with opened(url) as reply:
+            body = reply.read(MOST_OF_A_RECORD + 1)
+    except (OSError, HTTPException) as problem:
+        raise _unreachable(url, archive, problem) from None
+    try:
+        record = Record.model_validate_json(body)
+    except ValidationError as problem:
+        page = body.lstrip()[:1] == b"<"
+        first = problem.errors(include_url=False)[0]
+        found = "a web page" if page else f"{'.'.join(map(str, first['loc']))} {first['msg']}"
+        msg = f"{url}: {found.strip()}; expected the description of a record"
+        raise DataError(msg, hint=f"Try again later. {archive.by_hand}") from None
+    files = [file.offered_by(server, archive) for file in record.files]
+    for file in files:
+        _check_address(file, url)
+    return record.model_copy(update={"files": files})
+
+
+def _check_address(file: RemoteFile, url: str) -> None:
+    """Make sure that a file is offered as safely as its record."""
+    if not file.url.startswith(("https://", f"{urlsplit(url).scheme}://")):
+        msg = f"{url}: {file.name} is offered at {file.url!r}; expected an address with https"
+        raise DataError(msg, hint="Do not trust this server.")
+
+
+def _unreachable(url: str, archive: Published, problem: Exception) -> TartarusError:
+    if isinstance(problem, HTTPError):
+        problem.close()
+    if isinstance(problem, HTTPError) and problem.code in (404, 410):
+        msg = f"{url}: there is no such record (the server answered {problem.code})"
+        return DataError(msg, hint=f"Look for the data at https://doi.org/{archive.doi}.")
+    msg = f"{url} cannot be read: {reason(problem)}"
+    return DataError(msg, hint=f"Look at your connection, and try again. {archive.by_hand}")
+
+
+def reason(problem: Exception) -> str:
+    """Say what went wrong with a connection."""
+    cause = getattr(problem, "reason", None) or problem
+    code = f"{problem.code} " if hasattr(problem, "code") else ""
+    return f"{code}{getattr(cause, 'strerror', None) or cause or type(problem).__name__}"
+
+
+@contextmanager
+def opened(url: str, *, start: int = 0) -> Iterator[HTTPResponse]:
+    """Ask for an address, from a byte on.
+
+    Raises
+    ------
+    RequestError
+        If the address is none of the web.
+    OSError, HTTPException
+        If there is no answer, or a refusal (an ``HTTPError``, with its ``code``).
+    """
+    from urllib.request import Request
+
+    headers = {"User-Agent": "tartarus-cli", "Accept": "*/*"}
+    headers |= {"Range": f"bytes={start}-"} if start else {}
+    try:
+        _check_scheme(url)
+        request = Request(url, headers=headers)  # noqa: S310 — the scheme is checked above
+        reply = _opener().open(request, timeout=TIMEOUT)
+    except ValueError:  # what is no address fails in several ways
+        msg = f"{url!r} is no address of the web"
+        raise RequestError(msg, hint=f"The usual server is {ZENODO}.") from None
+    with reply:
+        yield reply
+
+
+def _check_scheme(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError(url)
+
+
+def _opener() -> OpenerDirector:
+    """Return what speaks HTTP and nothing else: a redirection must not lead to a file or FTP."""
+    from urllib import request
+
+    opener = request.OpenerDirector()
+    for handler in (
+        request.ProxyHandler,
+        request.UnknownHandler,
+        request.HTTPHandler,
+        request.HTTPSHandler,
+        request.HTTPDefaultErrorHandler,
+        request.HTTPRedirectHandler,
+        request.HTTPErrorProcessor,
+    ):
+        opener.add_handler(handler())
+    return opener

@@ -1,0 +1,1 @@
+"""Trained models: where they are kept, and how they predict."""

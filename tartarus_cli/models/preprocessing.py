@@ -1,0 +1,188 @@
+"""What a model keeps of how its inputs were made, so that new items can be prepared alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+from pydantic import ValidationError
+
+from tartarus_cli.audio.patches import PatchRecipe
+from tartarus_cli.audio.scaler import Scaler, fingerprint
+from tartarus_cli.checking.vocabulary import read_vocabulary
+from tartarus_cli.data.dataset import ItemSet
+from tartarus_cli.data.patches import AGAIN, COMPLETE, FINGERPRINT, SCALER_PATCHES, read_scaler
+from tartarus_cli.errors import FileError, RequestError, TartarusError, shown
+from tartarus_cli.experiments.inputs import patch_source
+from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.files import read_text, replacing, same_bytes, write_text
+from tartarus_cli.models.store import Model
+from tartarus_cli.text import Vocabulary
+from tartarus_cli.workspace import Inventory, Kind, patch_fields
+
+RECIPE, SCALER, VOCABULARY = "patches.json", "scaler.npz", "vocabulary.json"
+
+
+def keep_preparation(
+    folder: Path,
+    inventory: Inventory,
+    experiment: Experiment,
+    settings: Sequence[str],
+    items: ItemSet,
+) -> None:
+    """Keep in a model's folder what new recordings or documents need; old data may not tell it."""
+    dataset = experiment.dataset.name
+    if experiment.patches is not None and items.patches is not None:
+        source = patch_source(experiment)
+        fields = patch_fields(dataset, source.per_item, source.seconds)
+        scaler = inventory.find(Kind.SCALER, **fields)
+        recipe = recipe_of(items.patches.attributes)
+        if recipe is not None and scaler is not None:
+            check_scaler_fits(scaler.path, recipe, items.patches.attributes)
+            write_text(folder / RECIPE, recipe.model_dump_json(indent=2) + "\n")
+            _copy(scaler.path, folder / SCALER)
+    elif len(settings) == 1:
+        vocabulary = inventory.find(Kind.VOCABULARY, setting=settings[0], dataset=dataset)
+        if vocabulary is not None:
+            _copy(vocabulary.path, folder / VOCABULARY)
+
+
+def check_scaler_fits(path: Path, recipe: PatchRecipe, attributes: Mapping[str, Any]) -> None:
+    """Make sure that a scaler is the one that a file of patches was scaled with.
+
+    Raises
+    ------
+    FileError
+        If it is damaged or another one.
+    """
+    scaler = Scaler(*read_scaler(path))
+    said = str(attributes.get(FINGERPRINT, ""))  # empty: the patches do not tell
+    if said and fingerprint(recipe, scaler) != said:
+        raise FileError(
+            path,
+            found="another scaler than that of the patches",
+            expected="the one that was written with them",
+            hint=AGAIN,
+        )
+
+
+def check_vocabulary_kept(model: Model, inventory: Inventory) -> None:
+    """Make sure that a setting is still made with the vocabulary that a model learnt with.
+
+    Raises
+    ------
+    FileError
+        If it was made again, with another one.
+    """
+    kept = model.folder / VOCABULARY
+    if not kept.exists():
+        return
+    (setting,) = model.manifest.settings
+    now = inventory.find(Kind.VOCABULARY, setting=setting, dataset=model.manifest.dataset)
+    if now is not None and not same_bytes(kept, now.path):
+        raise FileError(
+            now.path,
+            found=f"another vocabulary than {model.name} was trained with",
+            expected=f"that of {shown(kept)}",
+            hint="Train again, or make the setting again as it was.",
+        )
+
+
+def _copy(path: Path, to: Path) -> None:
+    with replacing(to) as beside:
+        copyfile(path, beside)
+
+
+def recipe_of(attributes: Mapping[str, Any]) -> PatchRecipe | None:
+    """Read from the attributes of a file of patches how they were made, if they tell."""
+    plain = {name: _plain(value) for name, value in attributes.items()}
+    own = {name: plain.get(name) for name in ("transform", "per_item", "seconds", "seed")}
+    rest = {
+        n: v for n, v in plain.items() if n not in (*own, COMPLETE, FINGERPRINT, SCALER_PATCHES)
+    }
+    try:
+        return PatchRecipe.model_validate(own | {"parameters": rest})
+    except (ValidationError, TartarusError):
+        return None
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
+
+
+def kept_recipe(model: Model) -> PatchRecipe | None:
+    """Return how the patches of a model were made, if it knows.
+
+    Raises
+    ------
+    FileError
+        If what it kept is damaged.
+    """
+    path = model.folder / RECIPE
+    if not path.exists():
+        return None
+    try:
+        return PatchRecipe.model_validate_json(read_text(path))
+    except (ValidationError, TartarusError) as problem:
+        raise _damaged(path, problem) from None
+
+
+def open_recipe(model: Model) -> tuple[PatchRecipe, Scaler]:
+    """Return how new recordings are prepared for a model.
+
+    Raises
+    ------
+    RequestError
+        If it does not read recordings alone, or the patches it learnt from did not tell.
+    FileError
+        If what it kept is damaged.
+    """
+    experiment = model.experiment
+    if set(experiment.inputs.kinds) != {"patches"}:
+        _refuse(model, "recordings")
+    recipe = kept_recipe(model)
+    if recipe is None:
+        msg = f"{model.name} was trained on patches that do not tell how they were made"
+        raise RequestError(msg, hint="Make them with 'tartarus patches', and train again.")
+    scaler = Scaler(*read_scaler(model.folder / SCALER))
+    if scaler.mean.shape != (recipe.frames * recipe.bins,):
+        raise _damaged(model.folder / SCALER, ValueError(f"{len(scaler.mean):,} positions"))
+    return recipe, scaler
+
+
+def open_vocabulary(model: Model) -> Vocabulary:
+    """Return how new documents are prepared for a model.
+
+    Raises
+    ------
+    RequestError
+        If it does not read documents alone, or its setting was not made by ``text``.
+    FileError
+        If what it kept is damaged.
+    """
+    experiment = model.experiment
+    if "patches" in experiment.inputs.kinds or len(model.manifest.settings) != 1:
+        _refuse(model, "documents")
+    path = model.folder / VOCABULARY
+    if not path.exists():
+        (setting,) = model.manifest.settings
+        msg = f"{model.name} was trained on {setting}, which 'tartarus text' did not make"
+        raise RequestError(msg, hint="New documents need a setting made by 'tartarus text'.")
+    return read_vocabulary(path)
+
+
+def _refuse(model: Model, what: str) -> None:
+    kinds = ", ".join(model.experiment.inputs.kinds)
+    settings = " ".join(model.manifest.settings)
+    inputs = f"{kinds} ({settings})" if settings else kinds
+    msg = f"{model.name} does not read {what} alone: its inputs are {inputs}"
+    hint = f"New {what} need a model whose only input they are; see 'tartarus models list'."
+    raise RequestError(msg, hint=hint)
+
+
+def _damaged(path: Path, problem: Exception) -> FileError:
+    found = f"damaged ({str(problem).splitlines()[0][:100]})"
+    hint = "Train the model again."
+    return FileError(path, found=found, expected="how patches are made", hint=hint)

@@ -1,0 +1,258 @@
+"""Predict for recordings or documents that are in no dataset, prepared exactly as in training."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tartarus_cli.audio.decoding import ENDINGS as RECORDINGS
+from tartarus_cli.data.arrays import open_dense, save_dense
+from tartarus_cli.data.ids import write_ids
+from tartarus_cli.data.lists import check_name, files_below
+from tartarus_cli.data.targets import label_names
+from tartarus_cli.errors import DataError, FileError, RequestError
+from tartarus_cli.experiments.inputs import FEWEST
+from tartarus_cli.extraction.corpus import ENDINGS as DOCUMENTS
+from tartarus_cli.extraction.corpus import read_document
+from tartarus_cli.extraction.workers import Effort, Failed, Recording, Studio, effort, prepare_all
+from tartarus_cli.files import replacing
+from tartarus_cli.models.preprocessing import open_recipe, open_vocabulary
+from tartarus_cli.models.store import LayerInfo, Model, Predictor, Store, open_predictor
+from tartarus_cli.prediction.predict import Pool, PredictOptions
+from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.signals import between_steps
+from tartarus_cli.workspace import Workspace
+
+Rows = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Newcomers:
+    """New recordings or documents, and what to predict for them."""
+
+    path: Path  # a file, or a folder of files
+    layer: str | None  # None: the factors or class scores
+    pool: Pool  # of the patches of a recording
+    effort: Effort | None  # None: these are documents
+
+
+@dataclass(frozen=True)
+class NewPrediction:
+    """What was predicted for each file."""
+
+    model: str
+    layer: str | None
+    classes: tuple[str, ...]  # whose scores the columns are; empty for factors and layers
+    names: list[str]
+    rows: Rows  # (files, width), mapped into memory
+    failed: dict[str, str]  # name → reason
+    remarks: dict[str, str]  # name → what may be wrong with a file that was used
+    files: list[Path]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What came of one file."""
+
+    name: str
+    rows: Rows | None = None
+    remark: str = ""  # why there are no rows, or what may be wrong with them
+
+
+def newcomers(
+    audio: Path | None,
+    text: Path | None,
+    options: PredictOptions,
+    *,
+    jobs: int | None,
+    timeout: float | None,
+) -> Newcomers | None:
+    """Return what is asked for new files; None if the items of a dataset are meant.
+
+    Raises
+    ------
+    RequestError
+        If recordings and documents are named, or a set of the dataset as well, or what only
+        recordings have is said of others.
+    """
+    path = audio or text
+    if audio is None and (jobs or timeout):
+        msg = "--jobs and --timeout are for new recordings (--audio)"
+        raise RequestError(msg, hint="Leave them out.")
+    if path is None:
+        return None
+    if (audio and text) or options.split is not None:
+        msg = "new recordings (--audio), new documents (--text) and --split go by themselves"
+        raise RequestError(msg, hint="Name one of them.")
+    if text and options.pool != "mean":
+        msg = f"--pool {options.pool}: a document has one row anyway"
+        raise RequestError(msg, hint="Leave it out.")
+    spread = effort(jobs, timeout) if audio else None
+    return Newcomers(path.expanduser(), options.layer, options.pool, spread)
+
+
+def predict_new(
+    workspace: Workspace, name: str | None, asked: Newcomers, *, progress: Progress = UNWATCHED
+) -> NewPrediction:
+    """Predict for new recordings or documents; those that cannot be read are left out and told.
+
+    Parameters
+    ----------
+    workspace
+        Where the model is.
+    name
+        The model; the newest if None.
+    asked
+        The files, and what to predict for them.
+    progress
+        Told of each file.
+
+    Raises
+    ------
+    RequestError
+        If there is no such model, layer or file, or the model does not read such files alone.
+    DataError
+        If not one of the files can be used.
+    """
+    model = Store(workspace).get(name)
+    layer = model.layer(asked.layer) if asked.layer is not None else None
+    listen = _documents if asked.effort is None else _recordings
+    files = _files(asked)
+    remarks, used = dict[str, str](), dict[str, int]()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        progress.task("predicting", len(files)) as task,
+        between_steps() as check,
+    ):
+        for outcome in listen(workspace, model, layer, files, asked):
+            check()
+            if outcome.rows is not None:
+                save_dense(_row_file(folder, len(used)), outcome.rows)
+                used[outcome.name] = len(used)
+            remarks |= {outcome.name: outcome.remark} if outcome.remark else {}
+            task.advance()
+        ordered = [each for each in files if each in used]
+        if not ordered:
+            each, reason = next(iter(remarks.items()))
+            msg = f"none of {len(files):,} files can be used; {each}: {reason}"
+            raise DataError(msg, hint="Name other files.")
+        parts = {each: open_dense(_row_file(folder, used[each])) for each in ordered}
+        names = [each for each in ordered for _ in parts[each]]
+        paths = workspace.predicted_new(model.name, layer.name if layer else None)
+        _keep(paths, names, parts.values())
+    rows = open_dense(paths[0])
+    return NewPrediction(
+        model=model.name,
+        layer=layer.name if layer else None,
+        classes=_classes(workspace, model, rows.shape[1]) if layer is None else (),
+        names=names,
+        rows=rows,
+        failed={each: remarks[each] for each in files if each not in used},
+        remarks={each: remarks[each] for each in ordered if each in remarks},
+        files=[*paths],
+    )
+
+
+def _files(asked: Newcomers) -> dict[str, Path]:
+    """Return the files to predict for, by their names within the folder."""
+    if asked.path.is_file():
+        check_name(asked.path.name)
+        return {asked.path.name: asked.path}
+    if not asked.path.exists():
+        msg = f"there is no file or folder {asked.path}"
+        raise RequestError(msg, hint="Name a recording or a document, or a folder of them.")
+    return files_below(asked.path, DOCUMENTS if asked.effort is None else RECORDINGS)
+
+
+def _row_file(folder: str, number: int) -> Path:
+    return Path(folder) / f"rows{number}.npy"
+
+
+def _keep(paths: tuple[Path, Path], names: Sequence[str], parts: Collection[Rows]) -> None:
+    """Write all rows and their names; the two files take their places together."""
+    width = next(iter(parts)).shape[1]
+    with replacing(paths[0]) as beside, replacing(paths[1]) as ids:
+        rows = open_memmap(beside, "w+", np.float32, (len(names), width))
+        first = 0
+        for part in parts:
+            rows[first : first + len(part)] = part
+            first += len(part)
+        rows.flush()
+        write_ids(ids, names)
+
+
+def _recordings(
+    workspace: Workspace,
+    model: Model,
+    layer: LayerInfo | None,
+    files: dict[str, Path],
+    asked: Newcomers,
+) -> Iterator[_Outcome]:
+    recipe, scaler = open_recipe(model)
+    predictor = open_predictor(model, layer)
+    names = {path: name for name, path in files.items()}
+    recordings = [Recording(str(Path(name).with_suffix("")), path) for path, name in names.items()]
+    with tempfile.TemporaryDirectory() as folder, between_steps() as check:
+        studio = Studio(recipe, Path(folder), workspace.spectrograms, keep=False)
+        for each in prepare_all(studio, recordings, asked.effort or effort(None, None), check):
+            name = names[each.recording.path]
+            if isinstance(each, Failed):
+                yield _Outcome(name, remark=each.reason)
+                continue
+            patches = open_dense(each.patches)
+            starts = range(0, len(patches), FEWEST)
+            rows = [_rows(predictor, scaler(patches[n : n + FEWEST])[..., None]) for n in starts]
+            each.patches.unlink()
+            remark = "it is silent where its patches lie" if each.silent else ""
+            yield _Outcome(name, _pooled(np.concatenate(rows), asked.pool), remark)
+
+
+def _pooled(rows: Rows, pool: Pool) -> Rows:
+    if pool == "none":
+        return rows
+    pooled = rows.max(axis=0) if pool == "max" else rows.mean(axis=0)
+    return np.asarray(pooled, np.float32)[None]
+
+
+def _documents(
+    _workspace: Workspace,
+    model: Model,
+    layer: LayerInfo | None,
+    files: dict[str, Path],
+    _asked: Newcomers,
+) -> Iterator[_Outcome]:
+    vocabulary = open_vocabulary(model)
+    predictor = open_predictor(model, layer)
+    for name, path in files.items():
+        try:
+            text = read_document(path)
+        except FileError as problem:
+            yield _Outcome(name, remark=problem.found)
+            continue
+        found = vocabulary.transform([text])
+        dense = found.rows.toarray() if isinstance(found.rows, csr_array) else found.rows
+        remark = "" if found.known[0] > 0 else "not one of its words is in the vocabulary"
+        yield _Outcome(name, _rows(predictor, np.asarray(dense, np.float32)), remark)
+
+
+def _rows(predictor: Predictor, inputs: Rows) -> Rows:
+    rows = predictor([inputs])
+    if not np.isfinite(rows).all():
+        msg = "the model gives NaN or infinity for one of the files"
+        raise DataError(msg, hint="Train it again; look for very large values in its features.")
+    return rows
+
+
+def _classes(workspace: Workspace, model: Model, width: int) -> tuple[str, ...]:
+    """Return the names of the classes whose scores were predicted, if that is what they are."""
+    if model.experiment.targets.kind != "class":
+        return ()
+    names = label_names(workspace.scan(), model.manifest.dataset) or []
+    return tuple(names) if len(names) == width else tuple(str(n + 1) for n in range(width))

@@ -1,0 +1,1 @@
+"""Lists for users and for items."""

@@ -1,0 +1,1 @@
+"""From tables of plays or labels to datasets of cold items."""
