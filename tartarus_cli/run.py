@@ -2,7 +2,7 @@
 
 from tartarus_cli.evaluation.class_scores import splits_to_judge
 from tartarus_cli.evaluation.evaluate import evaluate_model
-from tartarus_cli.evaluation.evaluator import Evaluation, EvaluationOptions, check_options
+from tartarus_cli.evaluation.report import Evaluation, EvaluationOptions, check_options
 from tartarus_cli.experiments.request import Order
 from tartarus_cli.prediction.predict import Pool, PredictOptions, predict
 from tartarus_cli.progress import UNWATCHED, Progress

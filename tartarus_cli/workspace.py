@@ -57,6 +57,10 @@ class Kind(StrEnum):
     TEXT_LIST = "text list"
 
 
+PLAYS = {"train": Kind.TRAIN_MATRIX, "val": Kind.VAL_MATRIX, "test": Kind.TEST_MATRIX}
+"""Split → the matrix of who played its items; that of the test items is the truth."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where one kind of file lies and what it is called: the canonical name, then the old ones."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tartarus_cli.models.store import open_predictor
+from tartarus_cli.models.predictors import open_predictor
 from tests.conftest import Command
 
 SCRIPT = Path(__file__).parent.parent / "examples" / "audio_text_and_both.sh"

@@ -23,17 +23,13 @@ from tartarus_cli.checking.matrices import (
     check_widths,
 )
 from tartarus_cli.checking.patches import PatchKind, check_patches, check_scaler
-from tartarus_cli.checking.presence import (
-    check_names,
-    check_presence,
-    check_unknown,
-    is_recommendation,
-)
+from tartarus_cli.checking.presence import check_names, check_presence, check_unknown
 from tartarus_cli.checking.report import Problem, Report
 from tartarus_cli.checking.truth import LISTENING, check_listening
 from tartarus_cli.checking.vocabulary import check_vocabulary
 from tartarus_cli.data.dataset import no_dataset
 from tartarus_cli.data.patches import AGAIN
+from tartarus_cli.data.tasks import is_recommendation
 from tartarus_cli.errors import DataError, TartarusError, shown
 from tartarus_cli.experiments.inputs import settle
 from tartarus_cli.experiments.requirements import Lack, check_request, concerned, missing

@@ -13,11 +13,10 @@ from pydantic import BaseModel, ConfigDict
 from tartarus_cli.checking.matrices import Checked
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.ids import ids_digest
-from tartarus_cli.data.provenance import read_kept
+from tartarus_cli.data.provenance import Recipe, name_of, read_kept, read_manifest
 from tartarus_cli.errors import FileError
 from tartarus_cli.factorization.als import AlsOptions
 from tartarus_cli.factorization.pmi import PmiOptions
-from tartarus_cli.factors.files import Recipe, name_of, read_manifest
 from tartarus_cli.features.alignment import Form
 from tartarus_cli.files import digest
 from tartarus_cli.workspace import SPLITS, DataFile, Inventory, Kind

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.targets import Wanted, factorizing, truth_file, truth_place
+from tartarus_cli.data.tasks import is_classification, is_recommendation
 from tartarus_cli.errors import DataError
 from tartarus_cli.files import same_bytes
 from tartarus_cli.workspace import PICKLES, SPLITS, DataFile, Inventory, Kind
@@ -64,21 +65,6 @@ def check_presence(inventory: Inventory, dataset: str, report: Report) -> None:
     if is_classification(inventory, dataset):
         _check_classification(inventory, dataset, report)
     _check_settings(inventory, dataset, report)
-
-
-def is_classification(inventory: Inventory, dataset: str) -> bool:
-    """Whether the dataset has classes."""
-    targets = inventory.select(Kind.TARGETS, dataset=dataset, fact="class")
-    return bool(targets or inventory.select(Kind.LABELS, dataset=dataset))
-
-
-def is_recommendation(inventory: Inventory, dataset: str) -> bool:
-    """Whether the dataset has users."""
-    kinds = (Kind.TEST_MATRIX, Kind.TRAIN_MATRIX, Kind.USERS)
-    plays = any(inventory.select(kind, dataset=dataset) for kind in kinds)
-    als = inventory.select(Kind.TARGETS, dataset=dataset, fact="als")
-    factors = inventory.select(Kind.USER_FACTORS, dataset=dataset)
-    return bool(plays or als or (factors and not is_classification(inventory, dataset)))
 
 
 def _missing(inventory: Inventory, report: Report, why: str, kind: Kind, **fields: str) -> None:

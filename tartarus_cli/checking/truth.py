@@ -5,9 +5,9 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.arrays import open_csr
-from tartarus_cli.workspace import DataFile, Kind
+from tartarus_cli.workspace import PLAYS, DataFile, Kind
 
-LISTENING = {Kind.TRAIN_MATRIX: "train", Kind.VAL_MATRIX: "val", Kind.TEST_MATRIX: "test"}
+LISTENING = {kind: split for split, kind in PLAYS.items()}
 
 
 def check_listening(

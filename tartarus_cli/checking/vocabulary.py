@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from pathlib import Path
 
 from tartarus_cli.checking.matrices import Checked
 from tartarus_cli.checking.report import Report
+from tartarus_cli.data.vocabulary import _AGAIN, read_vocabulary
 from tartarus_cli.errors import FileError
-from tartarus_cli.files import read_text
-from tartarus_cli.text import Vocabulary, restore
+from tartarus_cli.text import Vocabulary
 from tartarus_cli.workspace import DataFile, Kind
-
-_AGAIN = "Make the setting again with 'tartarus text'."
-
-
-def read_vocabulary(path: Path) -> Vocabulary:
-    """Read what an extractor of texts learnt, to transform new documents.
-
-    Raises
-    ------
-    FileError
-        If the file is damaged or is no vocabulary.
-    """
-    try:
-        return restore(json.loads(read_text(path)))
-    except (ValueError, RecursionError) as problem:
-        found = "; ".join(line.strip() for line in str(problem).splitlines()[:3])
-        expected = "a vocabulary as 'tartarus text' writes it"
-        raise FileError(path, found=found[:200], expected=expected, hint=_AGAIN) from None
 
 
 def check_vocabulary(file: DataFile, checked: Iterable[Checked], report: Report) -> None:

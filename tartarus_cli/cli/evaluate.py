@@ -73,7 +73,8 @@ def evaluate(
 ) -> None:
     """Print the metrics table of a model, or of predictions made elsewhere."""
     from tartarus_cli.evaluation.evaluate import evaluate as compute
-    from tartarus_cli.evaluation.evaluate import evaluate_slices, evaluation_options
+    from tartarus_cli.evaluation.evaluate import evaluation_options
+    from tartarus_cli.evaluation.slices import evaluate_slices
     from tartarus_cli.experiments.request import Asked
     from tartarus_cli.workspace import open_workspace
 

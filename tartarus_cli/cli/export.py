@@ -106,8 +106,8 @@ def export(
     Users of whom nothing is known (no train plays) are counted: rankings leave
     them out, a run has the items in the order of the ids, as the evaluation has.
     """
-    from tartarus_cli.exporting.export import ExportRequest
     from tartarus_cli.exporting.export import export as run
+    from tartarus_cli.exporting.request import ExportRequest
     from tartarus_cli.options import parse_bytes
     from tartarus_cli.workspace import open_workspace
 

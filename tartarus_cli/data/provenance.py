@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tartarus_cli.errors import FileError
 from tartarus_cli.files import read_text
+from tartarus_cli.workspace import Workspace
 
 Said = TypeVar("Said", bound=BaseModel)
 
@@ -39,3 +40,53 @@ def read_kept(path: Path, model: type[Said], *, expected: str, hint: str) -> Sai
     except RecursionError:
         found = "a document that is nested too deeply"
     raise FileError(path, found=found[:200], expected=expected, hint=hint)
+
+
+Source = Literal["plays", "labels"]
+
+
+class Recipe(BaseModel):
+    """All that factors depend on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: str
+    method: str
+    source: Source
+    options: dict[str, int | float]
+    inputs: dict[str, str]  # file below data → BLAKE2b hash
+
+
+class Manifest(BaseModel):
+    """Where factors come from, and what they are like."""
+
+    model_config = ConfigDict(frozen=True)
+
+    recipe: Recipe
+    threads: int
+    versions: dict[str, str]
+    outputs: dict[str, str]  # file below data → BLAKE2b hash
+    items: dict[str, int]  # split → items
+    columns: int  # users or labels
+    without: dict[str, int]  # split, and users or labels → those without a play or label
+    oracle: dict[str, float | None]  # metrics of the test items' true factors; empty: no truth
+    random: dict[str, float | None]
+    popularity_and_norm: float | None  # Spearman correlation
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read what is known of factors.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged.
+    """
+    expected = "a manifest as 'tartarus factorize' writes it"
+    hint = "Delete it, and factorize with --force."
+    return read_kept(path, Manifest, expected=expected, hint=hint)
+
+
+def name_of(workspace: Workspace, path: Path) -> str:
+    """Return how a manifest calls a file: its place below ``data``."""
+    return path.relative_to(workspace.data).as_posix()

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from tartarus_cli.baselines import BASELINES
 from tartarus_cli.errors import TartarusError
 from tartarus_cli.evaluation.class_scores import splits_to_judge
-from tartarus_cli.evaluation.evaluator import EvaluationOptions, judge_model
+from tartarus_cli.evaluation.evaluator import judge_model
+from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.experiments.request import Order
 from tartarus_cli.experiments.requirements import complete_settings, settings_of_words
 from tartarus_cli.experiments.resolve import resolve, to_table

@@ -14,16 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.data.features import Matrix, open_matrix, require_finite
 from tartarus_cli.data.targets import target_file
 from tartarus_cli.errors import DataError, FileError, RequestError, shown
 from tartarus_cli.evaluation.checkpoints import Part, Shelf, Tally, gaps, joined, require_all
+from tartarus_cli.evaluation.relevance import _CHECK, Truth, read_truth, scorer_of
 from tartarus_cli.evaluation.scorers import (
     FactorScorer,
-    NeighbourScorer,
     Room,
-    SameScorer,
     Scorer,
     in_blocks,
 )
@@ -60,23 +58,6 @@ class RankingOptions:
     def ks(self) -> tuple[int, ...]:
         """Every k that a list is cut at."""
         return tuple(sorted({*METRICS.get("P").at, *self.k}))
-
-
-@dataclass(frozen=True)
-class Truth:
-    """Which test items each user has."""
-
-    relevant: csr_array  # (users, items), items in ascending order
-
-    def of(self, users: slice) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Return where each user's items start, and the items, one user after the other."""
-        starts = self.relevant.indptr[users.start : users.stop + 1].astype(np.int64)
-        return starts - starts[0], self.relevant.indices[starts[0] : starts[-1]]
-
-    @property
-    def popularity(self) -> NDArray[np.int64]:
-        """How many users have each item."""
-        return np.bincount(self.relevant.indices, minlength=self.relevant.shape[1])
 
 
 @dataclass(frozen=True)
@@ -277,49 +258,6 @@ class _Keeping:
             self._progress.say(f"{told}: {more}{options}")
 
 
-def read_truth(inventory: Inventory, predictions: Predictions, users: int) -> Truth:
-    """Read which test items are relevant to each user.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, damaged, or of another shape.
-    """
-    path = inventory.require(Kind.TEST_MATRIX, dataset=predictions.wanted.dataset).path
-    truth = open_csr(path)
-    expected = (len(predictions.absent), users)
-    if truth.shape != expected:
-        raise FileError(
-            path,
-            found=f"{truth.shape[0]:,} × {truth.shape[1]:,}",
-            expected=f"{expected[0]:,} × {expected[1]:,} (test items × users)",
-            hint="Write matrix.T.tocsr()." if truth.shape == expected[::-1] else _CHECK,
-        )
-    if not np.isfinite(truth.data).all():
-        raise FileError(
-            path,
-            found=f"NaN or infinity in {int((~np.isfinite(truth.data)).sum()):,} entries",
-            expected="finite numbers, over 0 where the user has the item",
-            hint="Write it again without them.",
-        )
-    return Truth(binary(truth).T.tocsr())
-
-
-def binary(plays: csr_array) -> csr_array:
-    """Keep the entries over 0, as 1.
-
-    >>> binary(csr_array([[2, 0, -1]])).toarray().tolist()
-    [[1, 0, 0]]
-    """
-    plays.data = (plays.data > 0).astype(np.int8)
-    plays.eliminate_zeros()
-    plays.sort_indices()
-    return plays
-
-
-_CHECK = "Run 'tartarus check-data' to see which file is out of step."
-
-
 def _systems(
     inventory: Inventory,
     predictions: Predictions,
@@ -347,48 +285,6 @@ def _systems(
             oracle = FactorScorer(room, factors, true.values, cosine, nobody)
             systems["oracle"] = scored(oracle.ready())
     return systems
-
-
-def scorer_of(
-    inventory: Inventory, predictions: Predictions, factors: Matrix, room: Room
-) -> Scorer:
-    """Return what scores all test items for a block of users, as every ranking does.
-
-    Raises
-    ------
-    FileError
-        If the predictions do not fit the users, or the train plays are missing or damaged.
-    """
-    values = predictions.values
-    if predictions.form == "neighbours":
-        plays = _train_plays(inventory, predictions, factors.shape[0])
-        return NeighbourScorer(room, plays, values, predictions.absent).ready()
-    if predictions.form == "scores":
-        scores = np.where(predictions.absent, -np.inf, values[:, 0])
-        return SameScorer(room, scores.astype(np.float32))
-    if values.shape[1] != factors.shape[1]:
-        raise FileError(
-            predictions.path,
-            found=f"{values.shape[1]} factors",
-            expected=f"{factors.shape[1]}, as in {factors.path.name}",
-            hint="Predict factors of the same kind and number as the users'.",
-        )
-    cosine = predictions.wanted.fact == "pmi"
-    return FactorScorer(room, factors, values, cosine, predictions.absent).ready()
-
-
-def _train_plays(inventory: Inventory, predictions: Predictions, users: int) -> csr_array:
-    path = inventory.require(Kind.TRAIN_MATRIX, dataset=predictions.wanted.dataset).path
-    plays = open_csr(path)
-    expected = (predictions.values.shape[1], users)
-    if plays.shape != expected:
-        raise FileError(
-            path,
-            found=f"{plays.shape[0]:,} × {plays.shape[1]:,}",
-            expected=f"{expected[0]:,} × {expected[1]:,} (train items × users)",
-            hint="Write matrix.T.tocsr()." if plays.shape == expected[::-1] else _CHECK,
-        )
-    return binary(plays).T.tocsr().astype(np.float32)
 
 
 def _true_factors(

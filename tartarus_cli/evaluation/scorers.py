@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from tartarus_cli.data.features import Matrix, require_finite, unit_rows
 from tartarus_cli.errors import FileError
+from tartarus_cli.machine import cores
 
 Floats = NDArray[np.float32]
 T = TypeVar("T")
@@ -102,13 +102,6 @@ class Room:
     @cached_property
     def _own(self) -> threading.local:
         return threading.local()
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.arrays import open_csr
-from tartarus_cli.errors import FileError
-from tartarus_cli.evaluation.results import read_unit_values
-from tartarus_cli.evaluation.user_metrics import mean, measured
+from tartarus_cli.errors import FileError, RequestError
+from tartarus_cli.evaluation.evaluate import evaluate, find_model, is_file_of_predictions
+from tartarus_cli.evaluation.evaluator import fingerprint_of, judge_model
+from tartarus_cli.evaluation.report import EvaluationOptions
+from tartarus_cli.evaluation.results import read_results, read_unit_values
+from tartarus_cli.evaluation.user_metrics import mean, measured, plain
+from tartarus_cli.experiments.request import Asked
 from tartarus_cli.metrics.ranks import RelevantRanks
-from tartarus_cli.workspace import Inventory, Kind
+from tartarus_cli.prediction.aligned import of_model
+from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.workspace import Inventory, Kind, Workspace
 
 By = Literal["user-activity", "item-popularity"]
 
@@ -171,3 +178,83 @@ def quantiles(counts: NDArray[np.int64], number: int = QUANTILES) -> list[tuple[
             found.append((int(inside[0]), int(inside[-1])))
             lowest = int(inside[-1]) + 1
     return found
+
+
+@dataclass(frozen=True)
+class EvaluatedSlices:
+    """The figures of a model, or of a file, by quantiles."""
+
+    name: str
+    dataset: str
+    found: Slices
+
+    def document(self) -> dict[str, Any]:
+        """Everything as plain values for JSON; a figure that has no value is null."""
+        values = asdict(self)
+        for each in values["found"]["slices"]:
+            each["metrics"] = plain(each["metrics"])
+        return values
+
+
+def evaluate_slices(  # noqa: PLR0913 — as evaluate, and what to cut by
+    workspace: Workspace,
+    subject: str | None,
+    asked: Asked,
+    options: EvaluationOptions,
+    by: By,
+    *,
+    ids: Path | None = None,
+    progress: Progress = UNWATCHED,
+) -> EvaluatedSlices:
+    """Cut an evaluation into quantiles; the ranks that were kept are used, if they still hold.
+
+    Raises
+    ------
+    RequestError
+        If there is no such model, or it recommends nothing, or only some users are asked for.
+    DataError
+        If a file is missing, damaged or out of step.
+    """
+    _check_whole(options)
+    if is_file_of_predictions(subject):
+        task = asked.resolve(workspace).dataset.task
+        _check_has_users(task, str(subject))
+        found = evaluate(workspace, subject, asked, options, ids=ids, progress=progress)
+        name, document = found.name, found.document()
+    else:
+        model = find_model(workspace, subject, asked, ids)
+        _check_has_users(model.manifest.task, model.name)
+        name = model.name
+        document = _kept_results(workspace, name) or (
+            judge_model(workspace, name, options, progress=progress).document()
+        )
+    dataset, items = document["dataset"], document["items"]
+    return EvaluatedSlices(name, dataset, slice_up(workspace.scan(), name, dataset, by, items))
+
+
+def _check_whole(options: EvaluationOptions) -> None:
+    if options.users != slice(None):
+        msg = "--by cuts all users, and --users names some"
+        raise RequestError(msg, hint="Leave one of the two out.")
+    if options.k or options.published or options.baselines or options.merge:
+        msg = "--by prints a few figures of one model, always the same"
+        raise RequestError(msg, hint="Leave out --k, --published, --baselines and --merge.")
+
+
+def _check_has_users(task: str, name: str) -> None:
+    if task != "recommendation":
+        msg = f"--by: {name} is of a {task} task, which has no users"
+        raise RequestError(msg, hint="Its table of classes shows where it is good.")
+
+
+def _kept_results(workspace: Workspace, name: str) -> dict[str, Any] | None:
+    """Return the results of a model, if they are those of its predictions and of the truth."""
+    try:
+        document = read_results(workspace, name)
+    except RequestError:
+        return None
+    inventory = workspace.scan()
+    predictions = of_model(workspace, name, inventory)
+    same = document.get("fingerprint") == fingerprint_of(inventory, predictions)
+    same &= document.get("items") == len(predictions.absent)
+    return document if same and workspace.unit_values(name, "users").is_file() else None

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from tartarus_cli.data.features import open_matrix
+from tartarus_cli.data.provenance import Source
 from tartarus_cli.data.targets import Wanted
 from tartarus_cli.evaluation.classification import classify
 from tartarus_cli.evaluation.ranking import RankingOptions, rank
 from tartarus_cli.evaluation.user_metrics import figures, user_values
 from tartarus_cli.experiments.resolve import resolve
-from tartarus_cli.factors.interactions import Source
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import Progress
 from tartarus_cli.workspace import Inventory

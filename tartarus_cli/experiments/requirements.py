@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tartarus_cli.baselines import BASELINES, Baseline
-from tartarus_cli.checking.presence import is_classification, is_recommendation
 from tartarus_cli.data.dataset import check_settings, no_dataset, settle_patches, splits_of
 from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.scan import scan
@@ -19,6 +18,7 @@ from tartarus_cli.data.targets import (
     truth_file,
     truth_place,
 )
+from tartarus_cli.data.tasks import is_classification, is_recommendation
 from tartarus_cli.errors import DataError, RequestError
 from tartarus_cli.experiments.inputs import patch_source
 from tartarus_cli.experiments.resolve import Table, targets_for

@@ -6,34 +6,18 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
-from typing import Literal
 
 from tartarus_cli.data.tables.writing import TableForm, writing_table
 from tartarus_cli.errors import RequestError, shown
 from tartarus_cli.exporting.items import Tables, embeddings, predictions
+from tartarus_cli.exporting.request import ExportRequest, What
 from tartarus_cli.exporting.users import BLANK, TREC, lists_of_users
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.workspace import Workspace
 
-What = Literal["predictions", "embeddings", "rankings", "run", "qrels"]
-
 ENDINGS: dict[str, TableForm] = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
 NO_TREC = (*ENDINGS, ".npy", ".npz", ".json", ".gz", ".zip", ".bz2", ".xz", ".zst", ".lz4")
-
-
-@dataclass(frozen=True)
-class ExportRequest:
-    """What to write, and where."""
-
-    what: What
-    path: Path
-    layer: str | None = None  # of the embeddings
-    split: str | None = None  # train, val, test or all; None: what is usual
-    top: int | None = None  # items for each user; None: 10, in a run 1000
-    memory: int | None = None  # bytes for scores and factors; None: as in an evaluation
-    blanks: str | None = None  # what stands for each blank in ids of a run or qrels
-    force: bool = False  # write over what is there
 
 
 @dataclass(frozen=True)

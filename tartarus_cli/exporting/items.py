@@ -25,7 +25,7 @@ from tartarus_cli.workspace import SPLITS, Inventory, Kind, Workspace
 if TYPE_CHECKING:
     import polars as pl
 
-    from tartarus_cli.exporting.export import ExportRequest
+    from tartarus_cli.exporting.request import ExportRequest
 
 Tables = Generator["pl.DataFrame", None, None]
 

@@ -24,7 +24,7 @@ from tartarus_cli.signals import between_steps
 from tartarus_cli.workspace import Workspace
 
 if TYPE_CHECKING:
-    from tartarus_cli.exporting.export import ExportRequest
+    from tartarus_cli.exporting.request import ExportRequest
 
 TREC = ("run", "qrels")
 BLANK = re.compile(r"\s")  # of any kind: a reader splits lines at each of them

@@ -15,29 +15,26 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.dataset import read_sets
+from tartarus_cli.data.provenance import Manifest, Recipe, Source, name_of
 from tartarus_cli.data.targets import USUAL_DIM, Wanted
 from tartarus_cli.errors import DataError, RequestError
-from tartarus_cli.evaluation.scorers import cores
 from tartarus_cli.evaluation.upper_bound import AtBest, at_best, worse_than_chance
 from tartarus_cli.experiments.requirements import complete_settings, settings_of_words
 from tartarus_cli.factorization.als import AlsOptions, als
 from tartarus_cli.factorization.pmi import PmiOptions, pmi
 from tartarus_cli.factorization.popularity import spearman
 from tartarus_cli.factors.files import (
-    Manifest,
     Places,
-    Recipe,
     as_json,
     made_before,
     models_trained_on,
-    name_of,
     places_of,
     recipe_of,
-    versions,
     with_new,
 )
-from tartarus_cli.factors.interactions import Counts, Source, find_counts
+from tartarus_cli.factors.interactions import Counts, find_counts
 from tartarus_cli.files import digest, locked, remove_leftovers, replacing
+from tartarus_cli.machine import cores, versions
 from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps

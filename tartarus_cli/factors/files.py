@@ -7,46 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from tartarus_cli.data.provenance import read_kept
+from tartarus_cli.data.provenance import Manifest, Recipe, name_of, read_manifest
 from tartarus_cli.data.targets import Wanted
 from tartarus_cli.errors import RequestError, shown
-from tartarus_cli.factors.interactions import Counts, Source
+from tartarus_cli.factors.interactions import Counts
 from tartarus_cli.files import digest
 from tartarus_cli.models.store import Store
 from tartarus_cli.workspace import DataFile, Inventory, Kind, Workspace, explain
 
 FACTORS = (Kind.TARGETS, Kind.USER_FACTORS, Kind.CLASS_FACTORS)
-
-
-class Recipe(BaseModel):
-    """All that factors depend on."""
-
-    model_config = ConfigDict(frozen=True)
-
-    dataset: str
-    method: str
-    source: Source
-    options: dict[str, int | float]
-    inputs: dict[str, str]  # file below data → BLAKE2b hash
-
-
-class Manifest(BaseModel):
-    """Where factors come from, and what they are like."""
-
-    model_config = ConfigDict(frozen=True)
-
-    recipe: Recipe
-    threads: int
-    versions: dict[str, str]
-    outputs: dict[str, str]  # file below data → BLAKE2b hash
-    items: dict[str, int]  # split → items
-    columns: int  # users or labels
-    without: dict[str, int]  # split, and users or labels → those without a play or label
-    oracle: dict[str, float | None]  # metrics of the test items' true factors; empty: no truth
-    random: dict[str, float | None]
-    popularity_and_norm: float | None  # Spearman correlation
 
 
 @dataclass(frozen=True)
@@ -79,19 +48,6 @@ def places_of(workspace: Workspace, wanted: Wanted, counts: Counts) -> Places:
         place(kind, **fields),
         place(Kind.FACTORIZATION, **fields),
     )
-
-
-def read_manifest(path: Path) -> Manifest:
-    """Read what is known of factors.
-
-    Raises
-    ------
-    FileError
-        If the file is damaged.
-    """
-    expected = "a manifest as 'tartarus factorize' writes it"
-    hint = "Delete it, and factorize with --force."
-    return read_kept(path, Manifest, expected=expected, hint=hint)
 
 
 def made_before(
@@ -184,18 +140,6 @@ def models_trained_on(workspace: Workspace, paths: Iterable[Path]) -> list[str]:
     """Name the models that learnt from some files as they are now, or as they were."""
     names = {workspace.within(path) for path in paths}
     return [model.name for model in Store(workspace).all() if names & {*model.manifest.inputs}]
-
-
-def name_of(workspace: Workspace, path: Path) -> str:
-    """Return how a manifest calls a file: its place below ``data``."""
-    return path.relative_to(workspace.data).as_posix()
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what computes factors."""
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("implicit", "numpy", "scipy")}
 
 
 def as_json(manifest: Manifest) -> str:

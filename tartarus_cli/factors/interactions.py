@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
@@ -13,12 +12,10 @@ from scipy.sparse import csr_array, vstack
 from tartarus_cli.data.arrays import MOST_PLAYS, open_csr
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
+from tartarus_cli.data.provenance import Source
 from tartarus_cli.data.targets import label_names
 from tartarus_cli.errors import DataError, FileError, RequestError, counted
-from tartarus_cli.workspace import DataFile, Inventory, Kind
-
-Source = Literal["plays", "labels"]
-MATRICES = {"train": Kind.TRAIN_MATRIX, "val": Kind.VAL_MATRIX, "test": Kind.TEST_MATRIX}
+from tartarus_cli.workspace import PLAYS, DataFile, Inventory, Kind
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ def _only_source(inventory: Inventory, dataset: str) -> Source:
 
 def _file(inventory: Inventory, dataset: str, source: Source, split: str) -> DataFile | None:
     if source == "plays":
-        return inventory.find(MATRICES[split], dataset=dataset)
+        return inventory.find(PLAYS[split], dataset=dataset)
     fields = {"fact": "class", "dataset": dataset}
     dims = {f.dim for f in inventory.select(Kind.TARGETS, split="train", **fields)}
     names = label_names(inventory, dataset)

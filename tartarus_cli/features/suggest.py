@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from shlex import quote
 
-from tartarus_cli.checking.presence import is_classification, is_recommendation
 from tartarus_cli.data.targets import Wanted, factorizing, nearest_dim, target_dims
+from tartarus_cli.data.tasks import is_classification, is_recommendation
 from tartarus_cli.experiments.requirements import one_class_each
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.experiments.settings import experiments_reading

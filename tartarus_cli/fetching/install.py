@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
-from tartarus_cli.checking.presence import is_classification, is_recommendation
+from tartarus_cli.data.tasks import is_classification, is_recommendation
 from tartarus_cli.errors import DataError, FileError, shown
 from tartarus_cli.fetching.archives import Member, is_archive_name, read_members, unpack
 from tartarus_cli.files import replacing, same_bytes, shown_bytes

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.audio.scaler import Scaler, fingerprint
-from tartarus_cli.checking.vocabulary import read_vocabulary
 from tartarus_cli.data.dataset import ItemSet
 from tartarus_cli.data.patches import AGAIN, COMPLETE, FINGERPRINT, SCALER_PATCHES, read_scaler
+from tartarus_cli.data.vocabulary import read_vocabulary
 from tartarus_cli.errors import FileError, RequestError, TartarusError, shown
 from tartarus_cli.experiments.inputs import patch_source
 from tartarus_cli.experiments.schema import Experiment

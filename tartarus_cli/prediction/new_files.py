@@ -23,8 +23,10 @@ from tartarus_cli.extraction.corpus import ENDINGS as DOCUMENTS
 from tartarus_cli.extraction.corpus import read_document
 from tartarus_cli.extraction.workers import Effort, Failed, Recording, Studio, effort, prepare_all
 from tartarus_cli.files import replacing
+from tartarus_cli.models.manifest import LayerInfo
+from tartarus_cli.models.predictors import Predictor, open_predictor
 from tartarus_cli.models.preprocessing import open_recipe, open_vocabulary
-from tartarus_cli.models.store import LayerInfo, Model, Predictor, Store, open_predictor
+from tartarus_cli.models.store import Model, Store
 from tartarus_cli.prediction.predict import Pool, PredictOptions
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps

@@ -21,9 +21,11 @@ from tartarus_cli.data.ids import write_ids
 from tartarus_cli.errors import DataError, RequestError, shown
 from tartarus_cli.experiments.inputs import check_words, samples_at_once, sources_of
 from tartarus_cli.files import replacing
+from tartarus_cli.models.manifest import LayerInfo
+from tartarus_cli.models.predictors import Predictor, open_predictor
 from tartarus_cli.models.preprocessing import check_vocabulary_kept, kept_recipe
 from tartarus_cli.models.staleness import changed_since_training
-from tartarus_cli.models.store import LayerInfo, Model, Predictor, Store, open_predictor
+from tartarus_cli.models.store import Model, Store
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.training.baseline import open_known, predicted_blocks

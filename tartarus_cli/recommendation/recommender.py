@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.ids import near_ids, read_ids
 from tartarus_cli.errors import FileError, RequestError, counted, shown
-from tartarus_cli.evaluation.ranking import Truth, read_truth, scorer_of
+from tartarus_cli.evaluation.relevance import Truth, read_truth, scorer_of
 from tartarus_cli.evaluation.scorers import Floats, Room, Scorer, in_blocks
 from tartarus_cli.metrics.ranks import first_items
 from tartarus_cli.models.store import Store

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -344,3 +344,14 @@ def _without_rare_plays(
     everyone = listed and filters.users is None and filters.core is None
     kept = np.ones(len(material.items), np.bool_) if everyone else pairs.per_item > 0
     return material.keeping(kept), stages
+
+
+@dataclass(frozen=True)
+class SetRows:
+    """One of the sets: its items, in the order of its rows."""
+
+    items: NDArray[np.int64]  # which of the material's
+    plays: csr_array | None  # (items, users)
+
+
+Sets = Mapping[str, SetRows]

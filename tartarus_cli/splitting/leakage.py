@@ -12,8 +12,7 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.tables.numbering import Ids
 from tartarus_cli.progress import Progress
-from tartarus_cli.splitting.interactions import Material
-from tartarus_cli.splitting.writing import SetRows
+from tartarus_cli.splitting.interactions import Material, SetRows
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,18 @@ from tartarus_cli.files import digesting, read_text, version_of
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.splitting.columns import Names
-from tartarus_cli.splitting.interactions import Filters, Gathered, Material, Stage, filtered, gather
+from tartarus_cli.splitting.interactions import (
+    Filters,
+    Gathered,
+    Material,
+    SetRows,
+    Stage,
+    filtered,
+    gather,
+)
 from tartarus_cli.splitting.leakage import Leakage, SetSize, leakage_of, size_of, warn_of_leakage
 from tartarus_cli.splitting.strategies import Shares, by_group, by_item, by_label, by_time
-from tartarus_cli.splitting.writing import SetRows, SplitFiles, check_place, write_split
+from tartarus_cli.splitting.writing import SplitFiles, check_place, write_split
 from tartarus_cli.workspace import SPLITS, Kind, Workspace
 
 

@@ -15,28 +15,16 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.errors import RequestError, shown
-from tartarus_cli.factors.interactions import MATRICES
 from tartarus_cli.files import locked, remove_leftovers, replacing, same_bytes
 from tartarus_cli.signals import between_steps
 from tartarus_cli.splitting.backup import put_back, set_aside
-from tartarus_cli.splitting.interactions import Material
-from tartarus_cli.workspace import DataFile, Kind, Workspace, explain
+from tartarus_cli.splitting.interactions import Material, SetRows, Sets
+from tartarus_cli.workspace import PLAYS, DataFile, Kind, Workspace, explain
 
 BLOCK = 4096  # items whose classes are written at once
 LINES = 1 << 16  # ids that are
 LISTS = (Kind.AUDIO_LIST, Kind.TEXT_LIST, Kind.AUDIO_ERRORS)  # that know items by their ids
-OURS = (Kind.ITEMS, Kind.USERS, Kind.LABELS, Kind.SPLIT, *MATRICES.values())
-
-
-@dataclass(frozen=True)
-class SetRows:
-    """One of the sets: its items, in the order of its rows."""
-
-    items: NDArray[np.int64]  # which of the material's
-    plays: csr_array | None  # (items, users)
-
-
-Sets = Mapping[str, SetRows]
+OURS = (Kind.ITEMS, Kind.USERS, Kind.LABELS, Kind.SPLIT, *PLAYS.values())
 
 
 @dataclass(frozen=True)
@@ -63,7 +51,7 @@ class SplitFiles:
         files = [self.ids("train"), self.place(Kind.SPLIT)]
         files += [self.ids(name) for name in sets if name != "train"]
         if plays:
-            files += [self.place(Kind.USERS), *(self.place(MATRICES[name]) for name in sets)]
+            files += [self.place(Kind.USERS), *(self.place(PLAYS[name]) for name in sets)]
         if labels:
             files += [self.place(Kind.LABELS)]
             files += [self.classes(name, len(labels)) for name in sets]
@@ -185,7 +173,7 @@ def _write_set(
 
     _write_lines(beside[files.ids(name)], material.items[rows.items])
     if rows.plays is not None:
-        with beside[files.place(MATRICES[name])].open("wb") as file:  # a name gets another ending
+        with beside[files.place(PLAYS[name])].open("wb") as file:  # a name gets another ending
             save_npz(file, rows.plays, compressed=False)
     if material.has is not None and material.labels:
         place = files.classes(name, len(material.labels))

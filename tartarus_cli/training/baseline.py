@@ -21,8 +21,9 @@ from tartarus_cli.data.targets import Wanted
 from tartarus_cli.errors import DataError, FileError, TrainingError, shown
 from tartarus_cli.experiments.request import Order
 from tartarus_cli.experiments.schema import Experiment, ValidationSection
+from tartarus_cli.models.predictors import read_known
 from tartarus_cli.models.staleness import is_as_trained
-from tartarus_cli.models.store import Model, read_known
+from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
 from tartarus_cli.workspace import Inventory, Kind
 

@@ -18,22 +18,12 @@ from tartarus_cli.errors import TrainingError
 from tartarus_cli.experiments.inputs import check_words, samples_at_once, sources_of, start_words
 from tartarus_cli.experiments.request import Order
 from tartarus_cli.files import digest, replacing
+from tartarus_cli.machine import now, peak_memory_mib, surroundings
+from tartarus_cli.models.manifest import LayerInfo, Manifest, write_manifest
+from tartarus_cli.models.predictors import write_fitted
 from tartarus_cli.models.preprocessing import keep_preparation
 from tartarus_cli.models.staleness import factors_beside, train_ids
-from tartarus_cli.models.store import (
-    HISTORY,
-    NETWORK,
-    LayerInfo,
-    Manifest,
-    Model,
-    Store,
-    now,
-    peak_memory_mib,
-    surroundings,
-    write_experiment,
-    write_fitted,
-    write_manifest,
-)
+from tartarus_cli.models.store import HISTORY, NETWORK, Model, Store, write_experiment
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import between_steps
 from tartarus_cli.training.baseline import learn

@@ -21,9 +21,9 @@ import numpy as np
 from scipy.sparse import csr_array, csr_matrix, save_npz
 from threadpoolctl import threadpool_limits
 
-from tartarus_cli.evaluation.scorers import cores
 from tartarus_cli.factorization.als import AlsOptions, als
 from tartarus_cli.factors.factorize import FactorizeRequest, factorize
+from tartarus_cli.machine import cores
 from tartarus_cli.workspace import open_workspace
 
 PLAYED = 40  # items of each user

@@ -9,7 +9,7 @@ from tartarus_cli.cli.render.console import figure, out, plain, table, unbroken
 
 if TYPE_CHECKING:
     from tartarus_cli.evaluation.classification import Thresholds
-    from tartarus_cli.evaluation.evaluator import Evaluation
+    from tartarus_cli.evaluation.report import Evaluation
     from tartarus_cli.metrics.classification import ClassReport
 
 MOST_CLASSES = 20  # shown in a table; the file of results has them all

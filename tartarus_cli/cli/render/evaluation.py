@@ -14,8 +14,8 @@ from tartarus_cli.cli.render.classes import class_figures, class_tables
 from tartarus_cli.cli.render.console import document, figure, out, plain, table, unbroken
 
 if TYPE_CHECKING:
-    from tartarus_cli.evaluation.evaluate import EvaluatedSlices
-    from tartarus_cli.evaluation.evaluator import Evaluation
+    from tartarus_cli.evaluation.report import Evaluation
+    from tartarus_cli.evaluation.slices import EvaluatedSlices
     from tartarus_cli.workspace import Workspace
 
 HEADLINES = {"recommendation": "MAP@500", "multilabel": "ROC-AUC", "multiclass": "accuracy"}

@@ -9,8 +9,8 @@ from tartarus_cli.cli.render.console import document, figure, out, plain
 from tartarus_cli.errors import counted
 
 if TYPE_CHECKING:
+    from tartarus_cli.data.provenance import Manifest
     from tartarus_cli.factors.factorize import Factorized
-    from tartarus_cli.factors.files import Manifest
     from tartarus_cli.workspace import Workspace
 
 PLAIN = 0.3  # of a rank correlation; less is hardly any

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tartarus_cli.example.init import Made
-    from tartarus_cli.models.store import Manifest, Model
+    from tartarus_cli.models.manifest import Manifest
+    from tartarus_cli.models.store import Model
     from tartarus_cli.prediction.new_files import NewPrediction
     from tartarus_cli.prediction.predict import Prediction
     from tartarus_cli.workspace import Workspace

@@ -24,10 +24,11 @@ from tartarus_cli.baselines.popularity import tag_popularity, tagged_scores
 from tartarus_cli.baselines.ridge import GRID, Problem, cosine_loss
 from tartarus_cli.errors import TrainingError
 from tartarus_cli.evaluation.baseline_rows import baseline_rows
-from tartarus_cli.evaluation.evaluator import EvaluationOptions
+from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.layers import cosine_loss as network_loss
-from tartarus_cli.models.store import Manifest, Model, Store, write_experiment
+from tartarus_cli.models.manifest import Manifest
+from tartarus_cli.models.store import Model, Store, write_experiment
 from tartarus_cli.progress import Unwatched
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command

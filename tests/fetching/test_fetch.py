@@ -27,7 +27,7 @@ from tartarus_cli.fetching.archives import Member
 from tartarus_cli.fetching.install import understood
 from tartarus_cli.files import digest
 from tests.conftest import Command
-from tests.test_archives import tar, zipped
+from tests.fetching.test_archives import tar, zipped
 from tests.worlds import World
 
 DATASET = "MSD-A-artists"
@@ -730,7 +730,7 @@ def test_ctrl_c_keeps_what_has_arrived_and_the_next_try_goes_on(
     path = tar(workspace / "dlrs-data.tar.gz", packed(world) | filler)
     zenodo.files, zenodo.slowly = {path.name: path.read_bytes()}, 0.01
     words = [sys.executable, "-m", "tartarus_cli", "fetch", "dlrs", "-w", str(workspace)]
-    place = Path(__file__).parent.parent
+    place = Path(__file__).parents[2]
     running = subprocess.Popen(words, cwd=place, stderr=subprocess.PIPE, text=True)  # noqa: S603
     folder = workspace / "data" / "downloads" / "dlrs"
     until = time.monotonic() + 60

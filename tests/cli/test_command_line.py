@@ -14,7 +14,7 @@ from tartarus_cli.cli.app import app
 from tests.conftest import Command
 from tests.worlds import World
 
-README = Path(__file__).parent.parent / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 HEAVY = {"keras", "jax", "librosa", "sklearn", "matplotlib", "implicit", "gensim", "polars"}
 
 

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array, load_npz, save_npz
 
 from tartarus_cli.evaluation.slices import SHOWN, quantiles
 from tests.conftest import Command
-from tests.test_ranking import REFERENCE
+from tests.evaluation.test_ranking import REFERENCE
 from tests.worlds import USERS, World
 
 BYS = ("user-activity", "item-popularity")

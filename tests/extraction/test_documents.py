@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, load_npz
 
-from tartarus_cli.checking.vocabulary import read_vocabulary
+from tartarus_cli.data.vocabulary import read_vocabulary
 from tartarus_cli.errors import DataError
 from tartarus_cli.files import locked
 from tartarus_cli.text import EXTRACTORS, Transformed

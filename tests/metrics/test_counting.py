@@ -24,7 +24,7 @@ from tartarus_cli.metrics.ranks import (
     random_ranks,
     relevant_ranks,
 )
-from tests.test_ranking import Case
+from tests.evaluation.test_ranking import Case
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import UNWATCHED
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command, Outcome
-from tests.test_ranking import REFERENCE
+from tests.evaluation.test_ranking import REFERENCE
 from tests.worlds import DIM, USERS, World
 
 Floats = NDArray[np.floating[Any]]
@@ -337,7 +337,7 @@ def test_figures_do_not_depend_on_the_cores(
     liked = likes(5, 50, 25)
     bare.rankable(theirs, rows, liked)
     usual = figures(tartarus, bare, rows)
-    monkeypatch.setattr("tartarus_cli.evaluation.scorers.cores", lambda: cores)
+    monkeypatch.setattr("tartarus_cli.machine.cores", lambda: cores)
     for memory in ("2k", "10k", "1GiB"):
         assert figures(tartarus, bare, rows, "--memory", memory) == usual
 

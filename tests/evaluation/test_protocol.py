@@ -12,7 +12,7 @@ from tartarus_cli.metrics.lists import coverage, gini, self_information
 from tartarus_cli.metrics.ranks import first_items
 from tartarus_cli.options import parse_bytes
 from tests.conftest import Command
-from tests.test_evaluation_engine import KS, apart, figures, likes, orders, plain_scores
+from tests.evaluation.test_engine import KS, apart, figures, likes, orders, plain_scores
 from tests.worlds import DIM, World
 
 

@@ -1,0 +1,28 @@
+"""Vocabularies in files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tartarus_cli.errors import FileError
+from tartarus_cli.files import read_text
+from tartarus_cli.text import Vocabulary, restore
+
+_AGAIN = "Make the setting again with 'tartarus text'."
+
+
+def read_vocabulary(path: Path) -> Vocabulary:
+    """Read what an extractor of texts learnt, to transform new documents.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged or is no vocabulary.
+    """
+    try:
+        return restore(json.loads(read_text(path)))
+    except (ValueError, RecursionError) as problem:
+        found = "; ".join(line.strip() for line in str(problem).splitlines()[:3])
+        expected = "a vocabulary as 'tartarus text' writes it"
+        raise FileError(path, found=found[:200], expected=expected, hint=_AGAIN) from None

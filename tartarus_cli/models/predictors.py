@@ -1,0 +1,131 @@
+"""Trained models that predict: networks, layers of networks, and baselines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tartarus_cli.baselines import Arrays, Baseline, Fitted, Items, Known, Train
+from tartarus_cli.data.arrays import read_arrays, save_arrays
+from tartarus_cli.errors import DataError, FileError, RequestError, shown
+from tartarus_cli.files import write_text
+from tartarus_cli.models.manifest import LayerInfo
+from tartarus_cli.models.store import BASELINE, HISTORY, Model
+
+
+class Predictor(Protocol):
+    """Anything that turns the features of items into rows of factors, scores or activations."""
+
+    width: int
+
+    def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Predict a block of items, ``(items, width)``."""
+
+
+def open_predictor(model: Model, layer: LayerInfo | None = None) -> Predictor:
+    """Load a model to predict with, or to read out one of its layers.
+
+    Raises
+    ------
+    RequestError
+        If it is a baseline that looks at more than the features of an item.
+    DataError
+        If its file is damaged.
+    """
+    if model.baseline is None:
+        return _NetworkPredictor(model, layer)
+    if model.baseline.remembers:
+        msg = f"{model.name} ({model.manifest.experiment}) predicts for items of its dataset alone"
+        raise RequestError(msg, hint="Use a network, or the baseline ridge.")
+    return _BaselinePredictor(model, model.baseline)
+
+
+def write_fitted(folder: Path, fitted: Fitted) -> None:
+    """Write what a baseline learnt, and the strengths that it tried."""
+    save_arrays(folder / BASELINE, fitted.arrays.items())
+    if fitted.trials:
+        lines = (f"{trial.strength!r},{trial.loss!r}\n" for trial in fitted.trials)
+        write_text(folder / HISTORY, "strength,val_loss\n" + "".join(lines))
+
+
+def read_known(model: Model, baseline: Baseline, train: Train | None = None) -> Known:
+    """Read what a baseline learnt.
+
+    Raises
+    ------
+    DataError
+        If its file is missing or damaged.
+    """
+    experiment, manifest = model.experiment, model.manifest
+    return Known(
+        options=experiment.network,
+        arrays=_read_fitted(model, baseline),
+        form=manifest.form,
+        dim=manifest.target_dim,
+        seed=manifest.seed,
+        classes=experiment.targets.kind == "class",
+        single=experiment.dataset.task == "multiclass",
+        train=train,
+    )
+
+
+def _read_fitted(model: Model, baseline: Baseline) -> Arrays:
+    shapes = baseline.shapes(sum(model.manifest.widths), model.manifest.target_dim)
+    try:
+        arrays = dict(zip(shapes, read_arrays(model.arrays, tuple(shapes)), strict=True))
+    except FileError as problem:
+        msg = f"{shown(model.arrays)}: {problem.found}"
+        raise DataError(msg, hint=f"Train {model.name} again.") from None
+    for name, array in arrays.items():
+        if array.shape != shapes[name] or not np.isfinite(array).all():
+            raise FileError(
+                model.arrays,
+                found=f"{name} of shape {array.shape}, or values that are not finite",
+                expected=f"numbers of shape {shapes[name]}",
+                hint=f"Train {model.name} again.",
+            )
+    return arrays
+
+
+class _BaselinePredictor:
+    """A baseline that needs nothing but the features of an item."""
+
+    def __init__(self, model: Model, baseline: Baseline) -> None:
+        self._known, self._predict = read_known(model, baseline), baseline.predict
+        self.width = 1 if model.manifest.form == "scores" else model.manifest.target_dim
+
+    def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        rows = self._predict(self._known, Items([""] * len(inputs[0]), tuple(inputs)))
+        return np.asarray(rows, np.float32)
+
+
+class _NetworkPredictor:
+    """A Keras network, up to one of its layers."""
+
+    def __init__(self, model: Model, layer: LayerInfo | None) -> None:
+        import keras
+
+        import tartarus_cli.layers  # noqa: F401 — registers the layers that a saved model names
+
+        try:
+            network = keras.saving.load_model(model.network, compile=False, safe_mode=True)
+        except Exception as problem:  # noqa: BLE001 — a damaged file makes Keras raise anything
+            said = (str(problem) or type(problem).__name__).splitlines()[0]
+            msg = f"{shown(model.network)} cannot be loaded: {said}"
+            raise DataError(msg, hint=f"Train {model.name} again.") from None
+        if layer is not None:
+            several = len(network.inputs) > 1  # as it is fed
+            inputs = network.inputs if several else network.inputs[0]
+            network = keras.Model(inputs, network.get_layer(layer.name).output)
+        self._network = network
+        self.width = math.prod(network.output_shape[1:])
+
+    def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        fed = list(inputs) if len(inputs) > 1 else inputs[0]
+        rows = np.asarray(self._network.predict_on_batch(fed), np.float32)
+        return rows.reshape(len(rows), self.width)
