@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 
@@ -52,3 +53,24 @@ class _Uncounted:
 
 
 UNWATCHED = Unwatched()
+
+
+_WATCHER: ContextVar[tuple[Progress, set[str]] | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watching(progress: Progress) -> Iterator[None]:
+    """Hand to ``progress`` what :func:`warn` is told during the block, each warning once."""
+    token = _WATCHER.set((progress, set()))
+    try:
+        yield
+    finally:
+        _WATCHER.reset(token)
+
+
+def warn(message: str) -> None:
+    """Tell something that may be a mistake, where no progress is at hand: in what is global."""
+    watcher = _WATCHER.get()
+    if watcher is not None and message not in watcher[1]:
+        watcher[1].add(message)
+        watcher[0].warn(message)

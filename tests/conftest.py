@@ -1,7 +1,7 @@
 """What several tests share."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
+from tests.foreign import Foreign, foreign_code
 from tests.worlds import World
 
 
@@ -75,3 +76,10 @@ def _made_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def example(_made_example: Path, tmp_path: Path) -> Path:
     """Return a copy of the example world."""
     return Path(copytree(_made_example, tmp_path / "example"))
+
+
+@pytest.fixture
+def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Foreign]:
+    """Return where plug-ins of others can be installed; no plug-in outlives the test."""
+    with foreign_code(tmp_path / "site-packages", monkeypatch) as made:
+        yield made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -31,6 +30,7 @@ from tartarus_cli.data.dataset import no_dataset
 from tartarus_cli.data.patches import AGAIN
 from tartarus_cli.data.tasks import is_recommendation
 from tartarus_cli.errors import DataError, TartarusError, shown
+from tartarus_cli.experiments.code import CodeNotRunError
 from tartarus_cli.experiments.inputs import settle
 from tartarus_cli.experiments.requirements import Lack, check_request, concerned, missing
 from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
@@ -106,7 +106,7 @@ def check_data(
         raise no_dataset(inventory, dataset, known)
     chosen = known if dataset is None else [dataset]
     files = [file for file in inventory.files if file.dataset in chosen]
-    experiments = _all_experiments(inventory)
+    experiments = _all_experiments(inventory, progress)
     summaries, problems = {}, []
     with progress.task("checking", _size(files)) as task:
         for name in chosen:
@@ -404,11 +404,18 @@ def _add_borrowed(
     summary.borrowed = [each.name for each in copies if each.name in summary.ready]
 
 
-def _all_experiments(inventory: Inventory) -> list[Experiment]:
-    """Every network that can be read; 'experiments list' tells of the others, and of baselines."""
+def _all_experiments(inventory: Inventory, progress: Progress) -> list[Experiment]:
+    """Every network that can be read; 'experiments list' tells of the others, and of baselines.
+
+    Those whose code was not run are not looked at, and that is told: a check runs no code.
+    """
     own = inventory.workspace.experiments
     found = []
     for name in experiment_names(own):
-        with suppress(TartarusError):
+        try:
             found.append(resolve(name, own=own))
+        except CodeNotRunError as problem:
+            progress.say(f"{problem}; it is not looked at")
+        except TartarusError:
+            continue
     return [each for each in found if each.baseline is None]

@@ -8,6 +8,7 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.errors import TartarusError, system_error
+from tartarus_cli.progress import watching
 
 P = ParamSpec("P")
 
@@ -20,7 +21,7 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
     @wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            command(*args, **kwargs)
+            watching(render.Watching())(command)(*args, **kwargs)
         except TartarusError as problem:
             render.error(problem)
             raise typer.Exit(problem.exit_code) from None

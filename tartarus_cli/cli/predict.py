@@ -7,6 +7,7 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
+    Code,
     Jobs,
     Json,
     NewestModel,
@@ -15,6 +16,7 @@ from tartarus_cli.cli.options import (
     Root,
     Split,
     Timeout,
+    run_code,
 )
 
 Layer = Annotated[
@@ -63,6 +65,7 @@ def predict(
     text: NewText = None,
     jobs: Jobs = None,
     timeout: Timeout = None,
+    code: Code = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
@@ -72,6 +75,7 @@ def predict(
     from tartarus_cli.prediction.predict import predict as run
     from tartarus_cli.workspace import open_workspace
 
+    run_code(code)
     root, watching = open_workspace(workspace), render.Watching()
     options = PredictOptions(layer, split, pool.value)
     new = newcomers(audio, text, options, jobs=jobs, timeout=timeout)

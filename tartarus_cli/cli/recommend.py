@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Json, Memory, NewestModel, Root
+from tartarus_cli.cli.options import Code, Json, Memory, NewestModel, Root, run_code
 from tartarus_cli.errors import RequestError
 
 MOST = 10_000
@@ -46,6 +46,7 @@ def recommend(
     known: Known = False,
     tsv: Tsv = False,
     memory: Memory = "1GiB",
+    code: Code = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
@@ -61,6 +62,7 @@ def recommend(
     from tartarus_cli.recommendation.recommender import ListOptions
     from tartarus_cli.workspace import open_workspace
 
+    run_code(code)
     root, options = open_workspace(workspace), ListOptions(top, min_score, known=known)
     wish, watching = Wish(user, item), render.Watching()
     result = run(root, model, wish, options, memory=parse_bytes(memory), progress=watching)

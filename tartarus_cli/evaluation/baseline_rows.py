@@ -169,6 +169,8 @@ def _is_the_same(inventory: Inventory, found: Model, order: Order) -> bool:
     manifest = found.manifest
     if manifest.kind != "baseline" or manifest.experiment != order.experiment.name:
         return False
+    if manifest.code:
+        return False  # to look closer, its code would have to run, which nobody named
     if (manifest.settings, manifest.seed) != (list(order.settings), order.seed):
         return False
     return _says_the_same(found, order.experiment) and not _changed(inventory, found)

@@ -20,8 +20,9 @@ from tartarus_cli.data.targets import (
 )
 from tartarus_cli.data.tasks import is_classification, is_recommendation
 from tartarus_cli.errors import DataError, RequestError
+from tartarus_cli.experiments.code import Table
 from tartarus_cli.experiments.inputs import patch_source
-from tartarus_cli.experiments.resolve import Table, targets_for
+from tartarus_cli.experiments.resolve import targets_for
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.workspace import DataFile, Inventory, Kind, patch_fields
 

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import Arrays, Baseline, Fitted, Items, Known, Train
 from tartarus_cli.data.arrays import read_arrays, save_arrays
 from tartarus_cli.errors import DataError, FileError, RequestError, shown
@@ -112,6 +113,8 @@ class _NetworkPredictor:
 
         import tartarus_cli.layers  # noqa: F401 — registers the layers that a saved model names
 
+        # Looking it up imports the plug-in that it may be of, with layers of its own.
+        ARCHITECTURES.get(model.experiment.network.name)
         try:
             network = keras.saving.load_model(model.network, compile=False, safe_mode=True)
         except Exception as problem:  # noqa: BLE001 — a damaged file makes Keras raise anything

@@ -86,7 +86,7 @@ def _meaning(inventory: Inventory, model: Model) -> list[DataFile]:
     dataset = model.manifest.dataset
     files = [inventory.find(Kind.ITEMS, split="train", dataset=dataset)]
     if model.manifest.form == "factors":
-        wanted = Wanted(dataset, model.experiment.targets.kind, model.manifest.target_dim)
+        wanted = Wanted(dataset, model.target_kind, model.manifest.target_dim)
         beside = factors_beside(inventory, wanted)
         files += [target_file(inventory, wanted, "train")]
         files += [each for each in inventory.files if each.path in beside]

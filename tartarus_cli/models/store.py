@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tartarus_cli.experiments.resolve import from_toml, to_toml
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.files import remove_folder, write_text
 from tartarus_cli.models.manifest import UNREADABLE, LayerInfo, Manifest
+from tartarus_cli.plugins import run_recorded
 from tartarus_cli.workspace import Workspace
 
 NETWORK, HISTORY, BASELINE = "model.keras", "history.csv", "model.npz"
@@ -25,17 +27,36 @@ class Model:
     name: str
     folder: Path
     manifest: Manifest
+    root: Path = Path()
+    """The workspace."""
 
     @property
     def experiment(self) -> Experiment:
-        """The experiment that made it, every parameter filled in."""
+        """The experiment that made it, every parameter filled in; runs the code that it needs."""
+        run_recorded(self.root, self.manifest.code, self.name)
         path = self.folder / "experiment.toml"
         try:
             found = from_toml(path.read_text(encoding="utf-8"))
             return found.with_settings(len(self.manifest.settings))
+        except RequestError as problem:
+            msg = f"{shown(path)}: {problem}"
+            hint = f"Install the plug-in that {self.name} was trained with, or name its file: "
+            raise DataError(msg, hint=f"{hint}--code FILE.") from None
         except (OSError, ValueError) as problem:
-            msg = f"{shown(path)} cannot be read: {problem}"
-            raise DataError(msg, hint=f"Train {self.name} again.") from None
+            raise self._unreadable(path, problem) from None
+
+    @property
+    def target_kind(self) -> str:
+        """What it learnt to predict (als, pmi, class); this runs no code."""
+        path = self.folder / "experiment.toml"
+        try:
+            return str(tomllib.loads(path.read_text(encoding="utf-8"))["targets"]["kind"])
+        except (OSError, ValueError, LookupError, TypeError) as problem:
+            raise self._unreadable(path, problem) from None
+
+    def _unreadable(self, path: Path, problem: Exception) -> DataError:
+        msg = f"{shown(path)} cannot be read: {problem}"
+        return DataError(msg, hint=f"Train {self.name} again.")
 
     @property
     def network(self) -> Path:
@@ -85,7 +106,7 @@ class Store:
     """All models of a workspace."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self._folder = workspace.models
+        self._folder, self._root = workspace.models, workspace.root
 
     def claim(self) -> tuple[str, Path]:
         """Take the next number and make its folder; no two callers ever get the same one."""
@@ -159,9 +180,9 @@ class Store:
         folder = self._folder / name
         try:
             text = (folder / "manifest.json").read_text(encoding="utf-8")
-            return Model(name, folder, Manifest.model_validate_json(text))
+            return Model(name, folder, Manifest.model_validate_json(text), self._root)
         except (OSError, ValueError):
-            return Model(name, folder, UNREADABLE)
+            return Model(name, folder, UNREADABLE, self._root)
 
     @staticmethod
     def _numbers(folder: Path) -> list[int]:

@@ -105,7 +105,9 @@ class Extractor:
     takes_vectors: bool  # whether it can use word vectors learnt elsewhere
 
 
-EXTRACTORS: Registry[Extractor] = Registry("text extractor", package=__name__)
+EXTRACTORS: Registry[Extractor] = Registry(
+    "text extractor", package=__name__, group="tartarus.extractors"
+)
 
 
 def extractor(
@@ -136,6 +138,10 @@ def extractor(
     return keep
 
 
+class UnknownExtractorError(ValueError):
+    """A vocabulary is of no extractor that there is."""
+
+
 def restore(document: Any) -> Vocabulary:
     """Make a vocabulary again from the JSON document that ``model_dump`` gave.
 
@@ -143,9 +149,11 @@ def restore(document: Any) -> Vocabulary:
     ------
     ValueError
         If it is no such document; pydantic's message says where.
+    PluginError
+        If the plug-in of its extractor could not be imported.
     """
     name = document.get("extractor") if isinstance(document, Mapping) else None
-    if name not in EXTRACTORS.names():
+    if name not in EXTRACTORS.names() and not EXTRACTORS.broken(str(name)):
         msg = f"no vocabulary of {' or '.join(EXTRACTORS.names())}"
-        raise ValueError(msg)
+        raise UnknownExtractorError(msg)
     return EXTRACTORS.get(str(name)).vocabulary.model_validate(document)

@@ -100,7 +100,7 @@ def _trained(
         network = build_network(order, data)
     start_words(network, inventory, experiment, order.settings)
     name, folder = Store(workspace).claim()
-    manifest = _manifest(order)
+    manifest = _manifest(workspace, order)
     manifest.items = _items(data)
     manifest.patches = data.fit.set.patches.fingerprint if data.fit.set.patches else ""
     with _accounted(name, folder, manifest, progress):
@@ -121,7 +121,7 @@ def _trained(
 def _fitted_baseline(inventory: Inventory, order: Order, beside: str, progress: Progress) -> str:
     """Fit a baseline, and keep it as a model of a new number; return its name."""
     began, workspace = time.monotonic(), inventory.workspace
-    manifest = _manifest(order)
+    manifest = _manifest(workspace, order)
     lesson = learn(inventory, order, progress)
     material, fitted = lesson.material, lesson.fitted
     manifest.kind, manifest.beside, manifest.form = "baseline", beside, fitted.form
@@ -142,7 +142,7 @@ def _fitted_baseline(inventory: Inventory, order: Order, beside: str, progress: 
     return name
 
 
-def _manifest(order: Order) -> Manifest:
+def _manifest(workspace: Workspace, order: Order) -> Manifest:
     """Begin the manifest of a training."""
     experiment = order.experiment
     return Manifest(
@@ -153,9 +153,16 @@ def _manifest(order: Order) -> Manifest:
         settings=list(order.settings),
         target_dim=experiment.targets.dim,
         seed=order.seed,
+        code={_recorded(workspace, file.path): file.digest for file in order.code},
         started=now(),
         **surroundings(),
     )
+
+
+def _recorded(workspace: Workspace, path: Path) -> str:
+    """Write the path of code so that it is found again: relative to the root, if it lies there."""
+    root = workspace.root.resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def _beside(inventory: Inventory, order: Order) -> list[Path]:
