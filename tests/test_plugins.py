@@ -143,7 +143,7 @@ def test_neither_a_list_nor_a_check_runs_code_of_experiments(lab: Lab, foreign: 
     lab.experiment("other", network)
     lab.write(NETWORK + BASELINE)
     listed = lab("experiments", "list")
-    assert "The average of the train items (your own) a list does not run its code: mine.py" in (
+    assert "The average of the train items (your own; a list does not run its code, mine.py)" in (
         " ".join(listed.out.split())
     )
     documents = {each["name"]: each for each in lab("experiments", "list", "--json").document}

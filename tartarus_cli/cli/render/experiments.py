@@ -32,8 +32,8 @@ def _row(each: Listed) -> tuple[str, str]:
     """Say which dataset an experiment is for, and what it is."""
     if each.code_not_run is not None:
         known, files = each.code_not_run, ", ".join(each.code_not_run.code)
-        told = f"{plain(known.description)} [cyan](your own)[/]".lstrip()
-        return plain(known.dataset), f"{told} [dim]a list does not run its code: {plain(files)}[/]"
+        own = f"[cyan](your own; a list does not run its code, {plain(files)})[/]"
+        return plain(known.dataset), f"{plain(known.description)} {own}".lstrip()
     if each.experiment is None:
         return "", f"[red]cannot be read:[/] {plain(each.problem)}"
     own = "" if each.preset else " [cyan](your own)[/]"
