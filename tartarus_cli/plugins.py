@@ -16,7 +16,7 @@ from pathlib import Path
 from traceback import walk_tb
 from types import CodeType
 
-from tartarus_cli.errors import DataError, RequestError, TartarusError, shown
+from tartarus_cli.errors import DataError, RequestError, TartarusError, display_path
 from tartarus_cli.progress import warn
 from tartarus_cli.registry import CODE_PREFIX, forget_unloaded, importing
 
@@ -96,7 +96,7 @@ def run_recorded(root: Path, recorded: Mapping[str, str], model: str) -> None:
         if known in {file.digest for file in _RUN.values()}:
             continue
         if not path.is_file():
-            msg = f"{shown(path)} is gone, the code that {model} was trained with"
+            msg = f"{display_path(path)} is gone, the code that {model} was trained with"
             hint = "Put it back, name it where it is now (--code FILE), or train again."
             raise DataError(msg, hint=hint)
         try:
@@ -105,7 +105,7 @@ def run_recorded(root: Path, recorded: Mapping[str, str], model: str) -> None:
             msg = f"{problem}; {model} was trained with this code"
             raise DataError(msg, hint=f"{problem.hint} Or train again.") from None
         if file.digest != known:
-            told = f"{shown(path)} has changed since {model} was trained with it: what the model "
+            told = f"{display_path(path)} has changed since {model} was trained with it: what the model "
             warn(
                 f"{told}predicts may no longer be what it learnt; put the file back or train again"
             )
@@ -113,12 +113,12 @@ def run_recorded(root: Path, recorded: Mapping[str, str], model: str) -> None:
 
 def _read(path: Path) -> bytes:
     if path.suffix != ".py" or path.is_dir():
-        msg = f"{shown(path)} is no file of Python code"
+        msg = f"{display_path(path)} is no file of Python code"
         raise RequestError(msg, hint="Name a file that ends in .py.")
     try:
         return path.read_bytes()
     except OSError as problem:
-        msg = f"{shown(path)} cannot be read: {problem.strerror or problem}"
+        msg = f"{display_path(path)} cannot be read: {problem.strerror or problem}"
         raise RequestError(msg, hint="Name a file of Python code that is there.") from None
 
 
@@ -169,7 +169,7 @@ def _explained(path: Path, problem: BaseException) -> RequestError:
     line, said = (lines[-1] if lines else None), str(problem)
     if isinstance(problem, SyntaxError) and problem.filename == str(path):
         line, said = problem.lineno, problem.msg
-    where = f"{shown(path)}, line {line}" if line else shown(path)
+    where = f"{display_path(path)}, line {line}" if line else display_path(path)
     said = " ".join(f"{type(problem).__name__}: {said}".split())
     return RequestError(f"{where}: {said}", hint="Correct the code.")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from tartarus_cli.errors import PluginError, RequestError, nearest, shown
+from tartarus_cli.errors import PluginError, RequestError, display_path, nearest
 from tartarus_cli.progress import warn
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class Registry(Generic[T]):
         if self._is_of_package(module):
             return BUILT_IN
         if module.startswith(CODE_PREFIX):
-            return shown(Path(sys.modules[module].__file__ or module))
+            return display_path(Path(sys.modules[module].__file__ or module))
         return module
 
     def _registering_module(self) -> str:

@@ -26,10 +26,12 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a network, or fit a baseline; it becomes model_N."""
-    from tartarus_cli.experiments.request import take_order
+    from tartarus_cli.experiments.request import build_request
     from tartarus_cli.training.train import train as fit
     from tartarus_cli.workspace import open_workspace
 
     root, named = open_workspace(workspace), run_code(code)
-    order = take_order(root, experiment, settings or (), dataset, overrides or (), seed, code=named)
+    order = build_request(
+        root, experiment, settings or (), dataset, overrides or (), seed, code=named
+    )
     render.trained(fit(root, order, progress=render.Watching()), json=json)

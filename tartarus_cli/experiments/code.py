@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from tartarus_cli.errors import RequestError, shown
+from tartarus_cli.errors import RequestError, display_path
 from tartarus_cli.plugins import has_run, run_file
 
 Table = dict[str, Any]
@@ -65,12 +65,12 @@ def _code_of(path: Path, table: Table, own: Path | None) -> list[str]:
     """Read which code a file of an experiment names; all of it lies in the workspace."""
     code = table.get("code", [])
     if not isinstance(code, list) or not all(isinstance(file, str) for file in code):
-        msg = f"{shown(path)}: code: Input should be a list of files, not {code!r}"
+        msg = f"{display_path(path)}: code: Input should be a list of files, not {code!r}"
         raise RequestError(msg, hint='For example code = ["my_networks.py"].')
     root = _root(own).resolve()
     for file in code:
         if not (root / file).resolve().is_relative_to(root):
-            msg = f"{shown(path)}: code: {file} is outside of the workspace"
+            msg = f"{display_path(path)}: code: {file} is outside of the workspace"
             hint = "Copy it into the workspace, or name it on the command line: --code FILE."
             raise RequestError(msg, hint=hint)
     return code

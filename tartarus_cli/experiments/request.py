@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tartarus_cli.errors import RequestError, TartarusError
 from tartarus_cli.experiments.code import CodeNotRunError
-from tartarus_cli.experiments.requirements import what_for
+from tartarus_cli.experiments.requirements import infer_task
 from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.plugins import CodeFile, run_files
@@ -16,7 +16,7 @@ from tartarus_cli.workspace import Workspace, open_workspace
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExperimentRequest:
     """An experiment as it was named."""
 
     experiment: str | None
@@ -36,13 +36,13 @@ class Asked:
             own=own,
             dataset=dataset,
             overrides=self.overrides,
-            follow=lambda dataset, baseline: what_for(workspace.scan(), dataset, baseline),
+            follow=lambda dataset, baseline: infer_task(workspace.scan(), dataset, baseline),
             run_code=True,
         )
 
 
 @dataclass(frozen=True)
-class Order:
+class TrainingRequest:
     """What is asked of a training."""
 
     experiment: Experiment
@@ -53,7 +53,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedExperiment:
     """An experiment in the list; ``problem`` says why its file cannot be used."""
 
     name: str
@@ -64,7 +64,7 @@ class Listed:
     """What is known of an experiment that cannot be resolved without running its code."""
 
 
-def take_order(  # noqa: PLR0913 — what the command line says
+def build_request(  # noqa: PLR0913 — what the command line says
     workspace: Workspace,
     experiment: str,
     settings: Sequence[str],
@@ -73,12 +73,12 @@ def take_order(  # noqa: PLR0913 — what the command line says
     seed: int | None,
     *,
     code: Sequence[CodeFile] = (),
-) -> Order:
+) -> TrainingRequest:
     """Return what a training is asked to do; ``code`` are the files named with the command."""
-    found = Asked(experiment, dataset, tuple(overrides)).resolve(workspace)
+    found = ExperimentRequest(experiment, dataset, tuple(overrides)).resolve(workspace)
     own = run_files([workspace.root / file for file in found.code])
     files = tuple(dict.fromkeys([*code, *own]))
-    return Order(found, tuple(settings), seed_of(workspace, seed), files)
+    return TrainingRequest(found, tuple(settings), seed_of(workspace, seed), files)
 
 
 def seed_of(workspace: Workspace, seed: int | None) -> int:
@@ -86,7 +86,7 @@ def seed_of(workspace: Workspace, seed: int | None) -> int:
     return seed if seed is not None else int(workspace.defaults.get("seed", 0))
 
 
-def list_experiments(named: Path | None) -> list[Listed]:
+def list_experiments(named: Path | None) -> list[ListedExperiment]:
     """List all presets and, where there is a workspace, its own experiments; no code is run."""
     workspace = _workspace(named)
     own = workspace.experiments if workspace else None
@@ -94,11 +94,11 @@ def list_experiments(named: Path | None) -> list[Listed]:
     for name in experiment_names(own):
         preset = name in preset_paths()
         try:
-            listed.append(Listed(name, preset, resolve(name, own=own)))
+            listed.append(ListedExperiment(name, preset, resolve(name, own=own)))
         except CodeNotRunError as problem:
-            listed.append(Listed(name, preset, None, str(problem), problem))
+            listed.append(ListedExperiment(name, preset, None, str(problem), problem))
         except TartarusError as problem:
-            listed.append(Listed(name, preset, None, str(problem)))
+            listed.append(ListedExperiment(name, preset, None, str(problem)))
     return listed
 
 
@@ -109,7 +109,7 @@ def show_experiment(
     workspace = _workspace(named)
     if workspace is None:
         return resolve(name, dataset=dataset, overrides=overrides)
-    return Asked(name, dataset, tuple(overrides)).resolve(workspace)
+    return ExperimentRequest(name, dataset, tuple(overrides)).resolve(workspace)
 
 
 def _workspace(named: Path | None) -> Workspace | None:
