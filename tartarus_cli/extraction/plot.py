@@ -15,8 +15,9 @@ from tartarus_cli.data.patches import reading
 from tartarus_cli.errors import DataError, FileError, RequestError, nearest, shown
 from tartarus_cli.extraction.patches import PatchesOrder, listed_recordings
 from tartarus_cli.extraction.workers import Studio, spectrogram
+from tartarus_cli.files import write_bytes
 from tartarus_cli.models.preprocessing import recipe_of
-from tartarus_cli.pictures import draw_spectrogram
+from tartarus_cli.pictures import draw_spectrogram, picture_format
 from tartarus_cli.workspace import Inventory, Kind, Workspace
 
 LONGEST_NAME = 100
@@ -68,15 +69,16 @@ def show_patches(workspace: Workspace, order: PatchesOrder, item: str, to: Path 
         raise DataError(msg, hint="Replace the recording.") from None
     picture = to or workspace.picture(f"patches_{order.dataset}_{_file_name(item)}")
     total, frames = magnitude.shape[1], recipe.frames
-    draw_spectrogram(
-        picture,
+    drawn = draw_spectrogram(
         decibels(magnitude),
         starts=patch_starts(total, frames, recipe.per_item, seed=recipe.seed, item=item).tolist(),
         frames=frames,
         seconds_per_frame=recipe.parameters.hop_length / recipe.parameters.sample_rate,
         frequencies=TRANSFORMS.get(recipe.transform).frequencies(recipe.parameters),
         title=f"{item} ({order.dataset}): {recipe.told}",
+        file_format=picture_format(picture),
     )
+    write_bytes(picture, drawn)
     return picture
 
 
