@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tartarus_cli.data.dataset import read_sets
 from tartarus_cli.errors import DataError, RequestError, shown
 from tartarus_cli.experiments.settings import check_setting_name, experiments_reading, misnamed
 from tartarus_cli.extraction.corpus import Documents, find_documents
+from tartarus_cli.extraction.word_vectors import read_vectors
 from tartarus_cli.files import locked, remove_leftovers, replacing
 from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
@@ -114,7 +116,7 @@ def extract_text(
         with progress.task("reading documents", work) as task:
             sets = {split: Documents(items, paths, task) for split, items in ids.items()}
             _read_all(sets[split] for split in ids if split != "train")
-            learnt = extractor.fit(Lesson(sets["train"], asked.seed, asked.vectors), options)
+            learnt = extractor.fit(_lesson(asked, sets["train"]), options)
             task.describe("writing features")
             known = _write(sets, learnt, places)
     if learnt.remark:
@@ -125,6 +127,11 @@ def extract_text(
     words = made.form == "sequence"
     found = experiments_reading(workspace, made.dataset, "sequence" if words else "features")
     return replace(made, experiments=found)
+
+
+def _lesson(asked: TextRequest, train: Documents) -> Lesson:
+    vectors = None if asked.vectors is None else partial(read_vectors, asked.vectors)
+    return Lesson(train, asked.seed, vectors)
 
 
 def _made(
