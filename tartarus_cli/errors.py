@@ -23,7 +23,7 @@ class FileError(DataError):
     """One file is not what it should be: the file, what was found in it, what was expected."""
 
     def __init__(self, path: Path, *, found: str, expected: str, hint: str) -> None:
-        super().__init__(f"{shown(path)}: {found}; expected {expected}", hint=hint)
+        super().__init__(f"{display_path(path)}: {found}; expected {expected}", hint=hint)
         self.path, self.found, self.expected = path, found, expected
 
 
@@ -39,12 +39,12 @@ class RequestError(TartarusError):
 
 def system_error(problem: OSError) -> TartarusError:
     """Explain what the operating system refused: a permission, or room on the disk."""
-    where = f"{shown(Path(problem.filename))}: " if isinstance(problem.filename, str) else ""
+    where = f"{display_path(Path(problem.filename))}: " if isinstance(problem.filename, str) else ""
     hint = "Look at the permissions of the workspace, and at the room on the disk."
     return TartarusError(f"{where}{problem.strerror or problem}", hint=hint)
 
 
-def shown(path: Path) -> str:
+def display_path(path: Path) -> str:
     """Write a path the way the user sees it: relative to where they stand, if it is below."""
     try:
         return str(path.relative_to(Path.cwd()))
@@ -52,12 +52,12 @@ def shown(path: Path) -> str:
         return str(path)
 
 
-def counted(number: int, noun: str, others: str = "") -> str:
+def count_noun(number: int, noun: str, others: str = "") -> str:
     """Write a number of things; ``others`` is what several are called, if not with an s.
 
-    >>> counted(1, "item"), counted(1200, "item"), counted(0, "item")
+    >>> count_noun(1, "item"), count_noun(1200, "item"), count_noun(0, "item")
     ('1 item', '1,200 items', '0 items')
-    >>> counted(2, "row is", "rows are")
+    >>> count_noun(2, "row is", "rows are")
     '2 rows are'
     """
     return f"{number:,} {noun if number == 1 else others or noun + 's'}"

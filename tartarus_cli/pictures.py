@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.errors import RequestError, shown
+from tartarus_cli.errors import RequestError, display_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ def picture_format(path: Path) -> Format:
             return "png"
         case ".svg":
             return "svg"
-    msg = f"{shown(path)}: a picture is written as PNG or SVG, and this name ends otherwise"
+    msg = f"{display_path(path)}: a picture is written as PNG or SVG, and this name ends otherwise"
     raise RequestError(msg, hint="Let the name end in .png or .svg.")
 
 

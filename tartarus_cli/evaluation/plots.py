@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tartarus_cli.evaluation.classification import Judged
+from tartarus_cli.evaluation.classification import ClassificationResult
 from tartarus_cli.files import write_bytes
 from tartarus_cli.metrics.calibration import Reliability
 from tartarus_cli.metrics.classification import precision_by_recall
@@ -23,7 +23,9 @@ from tartarus_cli.workspace import Workspace
 MOST_CURVES = 8  # of classes, the largest
 
 
-def draw_pictures(workspace: Workspace, name: str, title: str, judged: Judged) -> list[Path]:
+def draw_class_pictures(
+    workspace: Workspace, name: str, title: str, judged: ClassificationResult
+) -> list[Path]:
     """Draw what there is to see, remove pictures of an earlier evaluation of the same name.
 
     Parameters
@@ -60,7 +62,7 @@ def draw_pictures(workspace: Workspace, name: str, title: str, judged: Judged) -
     return [Path(workspace.within(path)) for path in pictures]
 
 
-def class_curves(judged: Judged) -> list[Curve]:
+def class_curves(judged: ClassificationResult) -> list[Curve]:
     """Return the curve of all pairs of an item and a class, and those of the largest classes."""
     sizes = judged.truth.sum(axis=0)
     largest = [n for n in np.argsort(-sizes, kind="stable")[:MOST_CURVES] if sizes[n]]
@@ -72,7 +74,7 @@ def class_curves(judged: Judged) -> list[Curve]:
 
 
 def _draw_reliability(
-    judged: Judged, reliability: Reliability, title: str, file_format: Format
+    judged: ClassificationResult, reliability: Reliability, title: str, file_format: Format
 ) -> bytes:
     said = ("predicted probability", "share that have the class", "share of pairs")
     if judged.thresholds is None:

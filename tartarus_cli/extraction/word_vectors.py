@@ -20,7 +20,7 @@ from typing import IO, NoReturn, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.errors import FileError, shown
+from tartarus_cli.errors import FileError, display_path
 from tartarus_cli.files import readable
 from tartarus_cli.text import MOST_DIMENSIONS, WordVectors
 
@@ -58,7 +58,7 @@ def read_vectors(path: Path, places: Mapping[str, int]) -> WordVectors:
             if place is not None and not there[place]:
                 values[place] = _numbers(path, number, vector, text=text)
                 there[place] = True
-    return WordVectors(values, there, shown(path))
+    return WordVectors(values, there, display_path(path))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.errors import DataError, RequestError
 from tartarus_cli.options import parse_options
-from tartarus_cli.text import EXTRACTORS, Learnt, Lesson, WordVectors, restore
+from tartarus_cli.text import EXTRACTORS, FittedVocabulary, TrainingTexts, WordVectors, restore
 from tartarus_cli.text.vsm import VsmOptions
 from tartarus_cli.text.vsm import fit as fit_vsm
 from tartarus_cli.text.w2v import PIECE, W2vOptions
@@ -39,9 +39,11 @@ def dense(rows: csr_array | NDArray[Any]) -> NDArray[Any]:
     return np.asarray(rows.toarray() if isinstance(rows, csr_array) else rows)
 
 
-def learn(name: str, texts: Sequence[str] = TRAIN, *overrides: str, seed: int = 0) -> Learnt:
+def learn(
+    name: str, texts: Sequence[str] = TRAIN, *overrides: str, seed: int = 0
+) -> FittedVocabulary:
     found = EXTRACTORS.get(name)
-    return found.fit(Lesson(texts, seed), parse_options(found.options, overrides, name))
+    return found.fit(TrainingTexts(texts, seed), parse_options(found.options, overrides, name))
 
 
 # ---------------------------------------------------------------------------- every extractor
@@ -105,7 +107,7 @@ def test_train_documents_are_read_as_often_as_the_options_say(name: str) -> None
 
     found = EXTRACTORS.get(name)
     options = found.options()
-    found.fit(Lesson(Texts()), options)
+    found.fit(TrainingTexts(Texts()), options)
     assert read == options.passes * len(TRAIN)
 
 
@@ -253,7 +255,7 @@ def test_tf_idf_is_that_of_scikit_learn(sublinear: bool) -> None:  # noqa: FBT00
 def test_the_most_frequent_terms_are_kept_and_equal_ones_by_the_alphabet() -> None:
     texts = ["ee ee dd cc bb", "aa zz zz zz", "cc xx"]
     options = VsmOptions(terms=4, max_df=1)
-    assert fit_vsm(Lesson(texts), options).vocabulary.model_dump()["terms"] == (
+    assert fit_vsm(TrainingTexts(texts), options).vocabulary.model_dump()["terms"] == (
         *("aa", "cc", "ee", "zz"),
     )
 
@@ -349,7 +351,7 @@ def test_a_document_that_cannot_be_read_again_ends_the_training() -> None:
                 raise OSError(msg)
 
     with pytest.raises(OSError, match="the disk is gone"):
-        fit_w2v(Lesson(Texts()), W2vOptions(dim=4))
+        fit_w2v(TrainingTexts(Texts()), W2vOptions(dim=4))
 
 
 SCRIPT = """
@@ -390,7 +392,7 @@ def test_vectors_of_the_vocabulary_are_looked_up_and_the_rest_drawn() -> None:
         assert [*rows.values()] == [*range(len(rows))]
         return WordVectors(values, there, "vectors")
 
-    learnt = fit_w2v(Lesson(["rock rock jazz polka"], 3, look_up), W2vOptions(dim=300))
+    learnt = fit_w2v(TrainingTexts(["rock rock jazz polka"], 3, look_up), W2vOptions(dim=300))
     rows = learnt.word_vectors
     assert rows is not None
     assert learnt.vocabulary.model_dump()["words"] == ("rock", "jazz", "polka")

@@ -10,7 +10,7 @@ from tartarus_cli.cli.render.console import document, out, plain, table
 
 if TYPE_CHECKING:
     from tartarus_cli.checking.check import CheckResult, DatasetSummary
-    from tartarus_cli.checking.report import Problem
+    from tartarus_cli.checking.report import DataProblem
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -96,7 +96,7 @@ def _settings(summary: DatasetSummary) -> None:
     out().print(shown)
 
 
-def _problems(problems: Sequence[Problem]) -> None:
+def _problems(problems: Sequence[DataProblem]) -> None:
     if not problems:
         return
     shown = table("", "file: found; expected; what to do")
