@@ -93,7 +93,8 @@ class FactorizeResult:
 class FoldIn(Protocol):
     """Gives factors to further items."""
 
-    def __call__(self, counts: csr_array, /) -> Factors: ...
+    def __call__(self, counts: csr_array, /) -> Factors:
+        """Solve for ``(items, users or labels)``; returns ``(items, dim)``."""
 
 
 @dataclass(frozen=True)

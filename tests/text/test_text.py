@@ -356,10 +356,10 @@ def test_a_document_that_cannot_be_read_again_ends_the_training() -> None:
 
 SCRIPT = """
 import hashlib, json
-from tartarus_cli.text import Lesson
+from tartarus_cli.text import TrainingTexts
 from tartarus_cli.text.w2v import W2vOptions, fit
 texts = [f"song {n % 7} has words {n % 3} and {n}" for n in range(200)]
-made = fit(Lesson(texts, 7), W2vOptions(dim=16, epochs=2))
+made = fit(TrainingTexts(texts, 7), W2vOptions(dim=16, epochs=2))
 print(hashlib.sha256(made.word_vectors.tobytes()).hexdigest())
 print(hashlib.sha256(made.vocabulary.model_dump_json().encode()).hexdigest())
 """
