@@ -25,7 +25,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from tartarus_cli.errors import FileError
 from tartarus_cli.files import readable
-from tartarus_cli.progress import Task
+from tartarus_cli.progress import ProgressTask
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MOST_MEMBERS = 1_000_000
@@ -78,7 +78,7 @@ def is_archive_name(name: str) -> bool:
     return name.lower().endswith(ENDINGS)
 
 
-def read_members(path: Path, task: Task) -> list[Member]:
+def read_members(path: Path, task: ProgressTask) -> list[Member]:
     """Read to the end what an archive holds, and unpack nothing; folders are left out.
 
     Parameters
@@ -105,7 +105,7 @@ def read_members(path: Path, task: Task) -> list[Member]:
     return members
 
 
-def unpack(path: Path, place: Place, task: Task) -> None:
+def unpack(path: Path, place: Place, task: ProgressTask) -> None:
     """Write the members of an archive that a caller has a place for.
 
     Parameters
@@ -131,7 +131,7 @@ def unpack(path: Path, place: Place, task: Task) -> None:
 
 
 def _write(
-    path: Path, member: Member, content: Callable[[], IO[bytes]], target: Path, task: Task
+    path: Path, member: Member, content: Callable[[], IO[bytes]], target: Path, task: ProgressTask
 ) -> None:
     left = member.size
     with content() as packed, _opened_to_write(target) as file:
