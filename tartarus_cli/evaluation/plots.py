@@ -8,6 +8,7 @@ import numpy as np
 
 from tartarus_cli.evaluation.classification import ClassificationResult
 from tartarus_cli.files import write_bytes
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.metrics.calibration import Reliability
 from tartarus_cli.metrics.classification import precision_by_recall
 from tartarus_cli.pictures import (
@@ -18,13 +19,12 @@ from tartarus_cli.pictures import (
     draw_reliability,
     picture_format,
 )
-from tartarus_cli.workspace import Workspace
 
 MOST_CURVES = 8  # of classes, the largest
 
 
 def draw_class_pictures(
-    workspace: Workspace, name: str, title: str, judged: ClassificationResult
+    workspace: WorkspacePaths, name: str, title: str, judged: ClassificationResult
 ) -> list[Path]:
     """Draw what there is to see, remove pictures of an earlier evaluation of the same name.
 

@@ -25,7 +25,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from tartarus_cli.errors import FileError
 from tartarus_cli.files import readable
-from tartarus_cli.progress import Task
+from tartarus_cli.progress import ProgressTask
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MOST_MEMBERS = 1_000_000
@@ -79,7 +79,7 @@ def is_archive_name(name: str) -> bool:
     return name.lower().endswith(ENDINGS)
 
 
-def read_members(path: Path, task: Task) -> list[Member]:
+def read_members(path: Path, task: ProgressTask) -> list[Member]:
     """Read to the end what an archive holds, and unpack nothing; folders are left out.
 
     Parameters
@@ -98,7 +98,7 @@ def read_members(path: Path, task: Task) -> list[Member]:
         return [member for member, _ in entries]
 
 
-def unpack(path: Path, place: Place, task: Task) -> None:
+def unpack(path: Path, place: Place, task: ProgressTask) -> None:
     """Write the members of an archive that a caller has a place for.
 
     Parameters
@@ -127,7 +127,7 @@ def unpack(path: Path, place: Place, task: Task) -> None:
             _write(blocks, target, task)
 
 
-def _write(blocks: Iterator[bytes], target: Path, task: Task) -> None:
+def _write(blocks: Iterator[bytes], target: Path, task: ProgressTask) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("xb") as file:
