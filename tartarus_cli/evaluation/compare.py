@@ -296,7 +296,8 @@ def _tell_of_changes(workspace: Workspace, names: Sequence[str], progress: Progr
     for model in Store(workspace).finished():
         file = changed_since_training(model) if model.name in names else None
         if file is not None:
-            told = f"{display_path(file.path)} has changed since {model.name} was trained: its figures "
+            path = display_path(file.path)
+            told = f"{path} has changed since {model.name} was trained: its figures "
             progress.warn(f"{told}are of an evaluation before that, and cannot be computed again")
 
 

@@ -32,7 +32,8 @@ def require_unchanged_inputs(model: Model) -> None:
     file = changed_since_training(model)
     if file is None:
         return
-    msg = f"{display_path(file.path)} is not what it was when {model.name} was trained: what the model "
+    path = display_path(file.path)
+    msg = f"{path} is not what it was when {model.name} was trained: what the model "
     msg += "predicts no longer fits"
     raise DataError(msg, hint=_remedy(model, file))
 

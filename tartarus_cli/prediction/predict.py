@@ -214,7 +214,8 @@ def _check_inputs(model: Model, items: ItemSet) -> None:
             raise DataError(msg, hint=_as_trained(model))
     check_word_numbers(model.experiment, items)
     if items.patches and items.patches.fingerprint != model.manifest.patches:
-        msg = f"{display_path(items.patches.path)} was made otherwise than the patches that {model.name} "
+        path = display_path(items.patches.path)
+        msg = f"{path} was made otherwise than the patches that {model.name} "
         msg += "was trained on: with another transform, scaler or seed"
         raise DataError(msg, hint=_as_trained(model))
 

@@ -80,7 +80,8 @@ def check_dataset_name(workspace: WorkspacePaths, dataset: str, *, force: bool) 
     inventory = workspace.scan()
     for file in there:
         if _is_ours(file) and not inventory.is_canonical(file):
-            msg = f"{display_path(file.path)} has an old name or place, and would stay beside the new one"
+            path = display_path(file.path)
+            msg = f"{path} has an old name or place, and would stay beside the new one"
             raise RequestError(msg, hint="Move it away, or choose another name.")
 
 
