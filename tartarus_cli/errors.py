@@ -1,4 +1,9 @@
-"""Errors that Tartarus explains to the user; anything else is a bug and keeps its traceback."""
+"""Errors that Tartarus explains to the user; anything else is a bug and keeps its traceback.
+
+Messages name parameters and functions as Python does, in backquotes: `` `force=True` ``,
+`` `split('mine', plays=FILE)` ``. :func:`parameter` and :func:`call` write them; the command line
+shows them as its own options and commands.
+"""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -13,6 +18,8 @@ class TartarusError(Exception):
     def __init__(self, message: str, *, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
+        """What to do next."""
+        self.add_note(hint)
 
 
 class DataError(TartarusError):
@@ -39,6 +46,39 @@ class RequestError(TartarusError):
     """The command asked for something that does not exist."""
 
     exit_code = 2
+
+
+class Placeholder(str):
+    """A word in a call that the user replaces by their own, such as FILE."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def parameter(name: str, value: object = None) -> str:
+    """Write a parameter, with a value if there is one to give, for a message.
+
+    >>> parameter("min_plays"), parameter("by", "artist"), parameter("plays", Placeholder("FILE"))
+    ('`min_plays`', "`by='artist'`", '`plays=FILE`')
+    """
+    return f"`{name}`" if value is None else f"`{name}={_literal(value)}`"
+
+
+def call(function: str, *arguments: object, **options: object) -> str:
+    """Write a call of a function of the package, for a message; options that are None are left out.
+
+    >>> call("split", "mine", plays=Placeholder("FILE"), force=True)
+    "`split('mine', plays=FILE, force=True)`"
+    """
+    words = [_literal(argument) for argument in arguments]
+    words += [f"{name}={_literal(v)}" for name, v in options.items() if v is not None]
+    return f"`{function}({', '.join(words)})`"
+
+
+def _literal(value: object) -> str:
+    return repr(value).replace("`", "\\x60")  # a backquote ends what is quoted
 
 
 def system_error(problem: OSError) -> TartarusError:

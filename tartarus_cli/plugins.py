@@ -97,7 +97,7 @@ def run_recorded(root: Path, recorded: Mapping[str, str], model: str) -> None:
             continue
         if not path.is_file():
             msg = f"{display_path(path)} is gone, the code that {model} was trained with"
-            hint = "Put it back, name it where it is now (--code FILE), or train again."
+            hint = "Put it back, name it where it is now (`code=FILE`), or train again."
             raise DataError(msg, hint=hint)
         try:
             file = run_file(path)
@@ -105,10 +105,9 @@ def run_recorded(root: Path, recorded: Mapping[str, str], model: str) -> None:
             msg = f"{problem}; {model} was trained with this code"
             raise DataError(msg, hint=f"{problem.hint} Or train again.") from None
         if file.digest != known:
-            told = f"{display_path(path)} has changed since {model} was trained with it: what the model "
-            warn(
-                f"{told}predicts may no longer be what it learnt; put the file back or train again"
-            )
+            change = f"{display_path(path)} has changed since {model} was trained with it"
+            effect = "what the model predicts may no longer be what it learnt"
+            warn(f"{change}: {effect}; put the file back or train again")
 
 
 def _read(path: Path) -> bytes:

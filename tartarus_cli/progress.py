@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import Protocol
 
 
-class Task(Protocol):
+class ProgressTask(Protocol):
     """A piece of work under way."""
 
     def advance(self, amount: int = 1) -> None:
@@ -25,7 +25,7 @@ class Progress(Protocol):
     def warn(self, message: str) -> None:
         """Tell something that may be a mistake of the user's."""
 
-    def task(self, description: str, total: int) -> AbstractContextManager[Task]:
+    def task(self, description: str, total: int) -> AbstractContextManager[ProgressTask]:
         """Begin a piece of work of ``total`` units."""
 
 
@@ -39,7 +39,7 @@ class Unwatched:
         """Drop the message."""
 
     @contextmanager
-    def task(self, description: str, total: int) -> Iterator[Task]:  # noqa: ARG002
+    def task(self, description: str, total: int) -> Iterator[ProgressTask]:  # noqa: ARG002
         """Begin a piece of work that nobody counts."""
         yield _Uncounted()
 

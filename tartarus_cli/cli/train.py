@@ -27,11 +27,12 @@ def train(
 ) -> None:
     """Train a network, or fit a baseline; it becomes model_N."""
     from tartarus_cli.experiments.request import build_request
+    from tartarus_cli.models.store import Store
     from tartarus_cli.training.train import train as fit
     from tartarus_cli.workspace import open_workspace
 
     root, named = open_workspace(workspace), run_code(code)
-    order = build_request(
+    request = build_request(
         root, experiment, settings or (), dataset, overrides or (), seed, code=named
     )
-    render.trained(fit(root, order, progress=render.Watching()), json=json)
+    render.trained(fit(Store(root), request, progress=render.Watching()), json=json)

@@ -194,7 +194,8 @@ def _warn_of_ids(table: Table, names: Sequence[Ids | list[str]], progress: Progr
         return
     quoted = everyone.filter(everyone.str.contains(r'^".*"".*"$'))
     if len(quoted):
-        told = f"ids of {display_path(table.path)} that look quoted, such as {quoted[0]}: {len(quoted):,}"
+        path = display_path(table.path)
+        told = f"ids of {path} that look quoted, such as {quoted[0]}: {len(quoted):,}"
         progress.warn(f"{told} (in a TSV quotes are letters; write the table as CSV otherwise)")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -17,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array
 
 from tartarus_cli.registry import Registry
+
+MOST_DIMENSIONS = 10_000  # of a word vector
 
 Unit = Literal["word", "character"]  # what a token is; characters serve scripts without blanks
 RowForm = Literal[
@@ -77,12 +78,28 @@ class Vocabulary(BaseModel):
 
 
 @dataclass(frozen=True)
+class WordVectors:
+    """Vectors of the words that were looked up."""
+
+    values: NDArray[np.float32]
+    """``(words, dimensions)``; zero where there is none of the word."""
+    there: NDArray[np.bool_]
+    """``(words,)``, whether there is a vector of the word."""
+    source: str
+    """Where they come from, as a user calls it."""
+
+
+# Finds the vectors of words that were learnt elsewhere; takes the row of each word.
+LookUp = Callable[[Mapping[str, int]], WordVectors]
+
+
+@dataclass(frozen=True)
 class TrainingTexts:
     """What there is to learn from."""
 
     texts: Iterable[str]  # train documents; may be gone through any number of times
     seed: int = 0
-    vectors: Path | None = None  # word vectors learnt elsewhere
+    vectors: LookUp | None = None  # word vectors learnt elsewhere
 
 
 @dataclass(frozen=True)

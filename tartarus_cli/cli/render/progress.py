@@ -6,28 +6,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tartarus_cli.cli.render.console import aside, plain
+from tartarus_cli.cli.render.console import aside, message, plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from tartarus_cli.progress import Task
+    from tartarus_cli.progress import ProgressTask
 
 
 class Watching:
     """Shows on standard error what a step does; bars only on a terminal."""
 
-    def say(self, message: str) -> None:
+    def say(self, text: str) -> None:
         """Print something worth knowing."""
-        aside().print(f"[dim]{plain(message)}[/]")
+        aside().print(f"[dim]{message(text)}[/]")
 
-    def warn(self, message: str) -> None:
+    def warn(self, text: str) -> None:
         """Print something that may be a mistake."""
-        aside().print(f"[yellow]warning:[/] {plain(message)}")
+        aside().print(f"[yellow]warning:[/] {message(text)}")
 
     @contextmanager
-    def task(self, description: str, total: int) -> Iterator[Task]:
+    def task(self, description: str, total: int) -> Iterator[ProgressTask]:
         """Draw a bar for the time of the block."""
         from rich.progress import (
             BarColumn,
