@@ -31,7 +31,7 @@ from __future__ import annotations
 import keras
 
 from tartarus_cli.architectures import NetworkOptions, architecture
-from tartarus_cli.layers import Workshop
+from tartarus_cli.layers import LayerFactory
 
 
 @keras.saving.register_keras_serializable(package="foreign")
@@ -46,7 +46,7 @@ class TwinOptions(NetworkOptions):
 
 @architecture("twin", options=TwinOptions, most_inputs=1)
 def twin(shapes, options, width, seed):
-    make = Workshop(seed)
+    make = LayerFactory(seed)
     start = make.input(shapes[0])
     x = Doubled(name="doubled")(make.dense(start, 4 * options.twins, "relu"))
     return keras.Model(start, make.output(x, width, options.output))
@@ -102,7 +102,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from tartarus_cli.text import ExtractorOptions, Learnt, Transformed, Vocabulary, extractor
+from tartarus_cli.text import ExtractorOptions, FittedVocabulary, Transformed, Vocabulary, extractor
 
 
 class Lengths(Vocabulary):
@@ -118,7 +118,7 @@ class Lengths(Vocabulary):
 
 @extractor("lengths", options=ExtractorOptions, vocabulary=Lengths)
 def fit(lesson, options):
-    return Learnt(Lengths(options=options, documents=len([*lesson.texts])))
+    return FittedVocabulary(Lengths(options=options, documents=len([*lesson.texts])))
 """
 CODE = {  # group → what a plug-in registers, and the code that does so
     "tartarus.architectures": ("twin", NETWORK),
