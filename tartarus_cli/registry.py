@@ -16,6 +16,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str, *, package: str) -> None:
         self._kind, self._package = kind, package
         self._variants: dict[str, T] = {}
+        self._searched: tuple[str, ...] = ()
 
     def register(self, name: str) -> Callable[[T], T]:
         """Add a variant under ``name`` and hand it back unchanged."""
@@ -31,9 +32,11 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """Every name, in alphabetical order."""
-        package = import_module(self._package)
-        for module in iter_modules(package.__path__):
-            import_module(f"{self._package}.{module.name}")
+        folders = tuple(import_module(self._package).__path__)
+        if folders != self._searched:
+            for module in iter_modules(folders):
+                import_module(f"{self._package}.{module.name}")
+            self._searched = folders
         return sorted(self._variants)
 
     def get(self, name: str) -> T:

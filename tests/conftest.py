@@ -3,11 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from shutil import copytree
 from typing import Any
 
 import pytest
+import typer.main
+import typer.testing
 from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
@@ -29,6 +32,9 @@ class Outcome:
 
 
 Command = Callable[..., Outcome]
+
+# It would read the signatures of all commands for each command that is run.
+vars(typer.testing)["_get_command"] = cache(typer.main.get_command)
 
 
 @pytest.fixture(autouse=True)
