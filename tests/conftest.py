@@ -1,7 +1,8 @@
 """What several tests share."""
 
 import json
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer.testing
 from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
+from tests.compiling import share_compiled
 from tests.worlds import World
 
 
@@ -35,6 +37,19 @@ Command = Callable[..., Outcome]
 
 # It would read the signatures of all commands for each command that is run.
 vars(typer.testing)["_get_command"] = cache(typer.main.get_command)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Share what is compiled, before anything compiles."""
+    share_compiled(config)
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heeded() -> Iterator[None]:
+    """Heed Ctrl-C in a test and in what it starts; a job in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

@@ -1,24 +1,29 @@
 """From tables of plays and tags to recommendations: the example script, end to end."""
 
 import json
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.processes import run_script, run_script_here
+from tests.sharing import made_once
 
 SCRIPT = Path(__file__).parent.parent / "examples" / "from_a_table_of_plays.sh"
 
 
 @pytest.fixture(scope="module")
 def way(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("tables") / "workspace"
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    subprocess.run(  # noqa: S603 — our own script
-        [str(SCRIPT), str(root)], check=True, env={"PATH": path}, capture_output=True
-    )
-    return root
+    return made_once(tmp_path_factory, "tables", partial(run_script_here, SCRIPT))
+
+
+@pytest.mark.slow
+def test_the_script_runs_with_the_installed_command(way: Path, tmp_path: Path) -> None:
+    root = tmp_path / "workspace"
+    run_script(SCRIPT, root)
+    lists = [each / "data" / "playlists" for each in (root, way)]
+    assert {path.name for path in lists[0].iterdir()} == {path.name for path in lists[1].iterdir()}
 
 
 def results(root: Path, model: str) -> Any:
