@@ -207,6 +207,26 @@ def test_scaled_columns_are_those_of_scikit_learn_fitted_on_train_items(
     assert kept["deviation"] == pytest.approx(scaler.scale_)
 
 
+def test_train_rows_of_many_blocks_are_scaled_by_the_moments_of_all(
+    tartarus: Command, tmp_path: Path
+) -> None:
+    count, width = 3000, 200  # 2.4 MB of 32-bit numbers, where 1 MiB is a block
+    world = World(tmp_path / "large")
+    world.ids("rec", {"train": count, "test": 1})
+    rows = np.random.default_rng(0).normal(3, 2, (count + 1, width)).astype(np.float32)
+    rows += np.linspace(0, 5, count + 1, dtype=np.float32)[:, None]  # so that blocks differ
+    np.save("rows.npy", rows)
+    Path("ids.txt").write_text("".join(f"train-{n}\n" for n in range(count)) + "test-0\n")
+    words = ("features", "rec", "emb", "--from", "rows.npy", "--ids", "ids.txt", "--scale")
+    assert tartarus(*words, "-w", world.root).status == 0
+    scaler = StandardScaler().fit(rows[:-1].astype(np.float64))
+    kept = json.loads((world.features / "emb_rec.features.json").read_text())["scale"]
+    assert kept["mean"] == pytest.approx(scaler.mean_)
+    assert kept["deviation"] == pytest.approx(scaler.scale_)
+    scaled = np.load(world.features / "X_train_emb_rec.npy")
+    assert scaled == pytest.approx(scaler.transform(rows[:-1].astype(np.float64)), abs=1e-5)
+
+
 def test_a_file_of_many_blocks_gives_the_same_bytes(
     run: Run, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

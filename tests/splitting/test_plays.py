@@ -343,6 +343,12 @@ def test_a_group_is_in_one_set_and_no_small_set_too_large(groups: list[int], see
     assert (sets == 2).sum() <= max(round(0.2 * len(groups)), 1)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_that_fits_exactly_fills_its_set(seed: int) -> None:
+    sets = by_group(np.repeat(np.arange(10), 2), Shares(0.1, 0.2), seed=seed)
+    assert np.bincount(sets, minlength=3).tolist() == [14, 2, 4]
+
+
 @QUICK
 @given(classes=st.lists(st.integers(0, 4), min_size=10), seed=st.integers(0, 99))
 def test_each_class_is_in_proportion_within_one_item(classes: list[int], seed: int) -> None:

@@ -153,6 +153,21 @@ def test_no_artist_is_in_two_sets(tartarus: Command, root: Path, tmp_path: Path)
     assert sum(map(len, found)) == len({*artist.values()})
 
 
+def test_listed_items_that_nobody_plays_are_of_no_artist_in_two_sets(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    artist = {str(song): name for _, song, _, name, _ in plays_of()}
+    lists: list[str | Path] = []
+    for split, of_split in (("train", lambda n: n < 9), ("test", lambda n: n >= 9)):
+        ids = [song for song, name in artist.items() if of_split(int(name.split()[1]))]
+        path = tmp_path / f"{split}.txt"
+        path.write_text("".join(f"{each}\n" for each in [*ids, f"new in {split}"]))
+        lists += [f"--{split}-ids", path]
+    words = ("split", "mine", "--plays", table(tmp_path), "--artist", "artist", *lists)
+    leakage = good(tartarus(*words, "-w", root, "--json"))["leakage"]
+    assert (leakage["items_without_users"], leakage["artists_in_two_sets"]) == (2, 0)
+
+
 def test_the_newest_items_are_test(tartarus: Command, root: Path, tmp_path: Path) -> None:
     good(
         tartarus("split", "mine", "--plays", table(tmp_path), "--by", "time", "-w", root, "--json")
