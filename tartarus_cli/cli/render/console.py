@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.errors import RequestError, TartarusError
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ def printable(value: object) -> str:
 def plain(value: object) -> str:
     """Make text of the user's harmless: no markup, no control characters."""
     return escape(printable(value))
+
+
+def message(text: str) -> str:
+    """Write what the package says, parameters as options, and harmless."""
+    return plain(in_shell(text))
 
 
 def out() -> Console:
@@ -45,8 +51,8 @@ def document(value: Any) -> None:
 
 def error(problem: TartarusError) -> None:
     """Print what is wrong and what to do next."""
-    aside().print(f"[red]error:[/] {plain(problem)}")
-    aside().print(f"[cyan]hint:[/]  {plain(problem.hint)}")
+    aside().print(f"[red]error:[/] {message(str(problem))}")
+    aside().print(f"[cyan]hint:[/]  {message(problem.hint)}")
 
 
 def interrupted() -> None:

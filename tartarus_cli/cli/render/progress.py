@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tartarus_cli.cli.render.console import aside, plain
+from tartarus_cli.cli.render.console import aside, message, plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 class Watching:
     """Shows on standard error what a step does; bars only on a terminal."""
 
-    def say(self, message: str) -> None:
+    def say(self, text: str) -> None:
         """Print something worth knowing."""
-        aside().print(f"[dim]{plain(message)}[/]")
+        aside().print(f"[dim]{message(text)}[/]")
 
-    def warn(self, message: str) -> None:
+    def warn(self, text: str) -> None:
         """Print something that may be a mistake."""
-        aside().print(f"[yellow]warning:[/] {plain(message)}")
+        aside().print(f"[yellow]warning:[/] {message(text)}")
 
     @contextmanager
     def task(self, description: str, total: int) -> Iterator[Task]:
