@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
 from tests.compiling import share_compiled
+from tests.slowness import SlowTests
 from tests.worlds import World
 
 
@@ -40,8 +41,9 @@ vars(typer.testing)["_get_command"] = cache(typer.main.get_command)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Share what is compiled, before anything compiles."""
+    """Share what is compiled, before anything compiles; count the slow tests left out."""
     share_compiled(config)
+    config.pluginmanager.register(SlowTests(config))
 
 
 @pytest.fixture(autouse=True)
