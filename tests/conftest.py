@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import copytree
 from typing import Any
 
+import hypothesis
 import pytest
 import typer.main
 import typer.testing
@@ -35,6 +36,12 @@ class Outcome:
 
 
 Command = Callable[..., Outcome]
+
+# How long an example takes says something of the machine alone.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 # It would read the signatures of all commands for each command that is run.
 vars(typer.testing)["_get_command"] = cache(typer.main.get_command)

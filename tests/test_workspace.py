@@ -27,7 +27,7 @@ from tartarus_cli.workspace import (
 from tests.conftest import Command
 from tests.worlds import World
 
-QUICK = settings(deadline=None, max_examples=50)
+QUICK = settings(max_examples=50)
 
 # ------------------------------------------------------------------------------- names of files
 

@@ -19,7 +19,7 @@ from tartarus_cli.splitting.labels import LabelColumns, read_labels
 from tartarus_cli.splitting.plays import PlayColumns, Plays, read_plays
 from tartarus_cli.splitting.strategies import Shares, by_group, by_item, by_label, by_time
 
-QUICK = settings(deadline=None, max_examples=40)
+QUICK = settings(max_examples=40)
 COLUMNS = PlayColumns("user", "item", "count")
 
 
