@@ -4,7 +4,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
 from tests.compiling import share_compiled
+from tests.sharing import made_once
 from tests.slowness import SlowTests
 from tests.worlds import World
 
@@ -96,9 +97,7 @@ def world(tmp_path: Path) -> World:
 def _made_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tartarus_cli.example.init import init
 
-    root = tmp_path_factory.mktemp("example") / "workspace"
-    init(root, example=True)
-    return root
+    return made_once(tmp_path_factory, "example", partial(init, example=True))
 
 
 @pytest.fixture

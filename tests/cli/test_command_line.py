@@ -1,9 +1,11 @@
 """The command as a whole: help, laziness, exit statuses, messages, completion, the README."""
 
+import json
 import re
 import shlex
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,12 @@ import typer
 
 from tartarus_cli.cli.app import app
 from tests.conftest import Command
+from tests.processes import run_script, run_script_here
+from tests.sharing import made_once
 from tests.worlds import World
 
 README = Path(__file__).parents[2] / "README.md"
+VIEWS = README.parent / "examples" / "one_view_or_two.sh"
 HEAVY = {"keras", "jax", "librosa", "sklearn", "matplotlib", "implicit", "gensim", "polars"}
 
 
@@ -306,17 +311,15 @@ def test_the_commands_of_the_readme_work_in_a_row(
             assert done.status == 0, f"{line}: {done.err}"
 
 
-def test_two_views_are_better_than_one_and_all_stand_between_random_and_oracle(
-    tmp_path: Path,
-) -> None:
-    script = README.parent / "examples" / "one_view_or_two.sh"
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    subprocess.run(  # noqa: S603 — our own script
-        [str(script), str(tmp_path / "world")], check=True, env={"PATH": path}, capture_output=True
-    )
-    import json
+@pytest.fixture(scope="module")
+def views(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_once(tmp_path_factory, "views", partial(run_script_here, VIEWS))
 
-    results = tmp_path / "world" / "data" / "results"
+
+def test_two_views_are_better_than_one_and_all_stand_between_random_and_oracle(
+    views: Path,
+) -> None:
+    results = views / "data" / "results"
     text, audio, both = (
         json.loads((results / f"model_{number}.json").read_text()) for number in (1, 2, 3)
     )
@@ -325,3 +328,14 @@ def test_two_views_are_better_than_one_and_all_stand_between_random_and_oracle(
         assert one["metrics"]["MAP@500"] < 0.95 * both["metrics"]["MAP@500"]
         assert one["metrics"]["MAP@500"] > 2 * one["rows"]["random"]["MAP@500"]
     assert both["metrics"]["MAP@500"] < 0.7 * both["rows"]["oracle"]["MAP@500"]
+
+
+@pytest.mark.slow
+def test_the_script_of_the_views_runs_with_the_installed_command(
+    views: Path, tmp_path: Path
+) -> None:
+    run_script(VIEWS, tmp_path / "world")
+    files = ("data/results/model_3.json", "experiments/one_view.toml")
+    for name in files:
+        assert (tmp_path / "world" / name).is_file()
+        assert (views / name).is_file()
