@@ -7,23 +7,16 @@ from typing import Any
 
 import pytest
 
-from tests.processes import run_script, run_script_here
+from tests.processes import run_script_here
 from tests.sharing import made_once
 
+pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).parent.parent / "examples" / "from_a_table_of_plays.sh"
 
 
 @pytest.fixture(scope="module")
 def way(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "tables", partial(run_script_here, SCRIPT))
-
-
-@pytest.mark.slow
-def test_the_script_runs_with_the_installed_command(way: Path, tmp_path: Path) -> None:
-    root = tmp_path / "workspace"
-    run_script(SCRIPT, root)
-    lists = [each / "data" / "playlists" for each in (root, way)]
-    assert {path.name for path in lists[0].iterdir()} == {path.name for path in lists[1].iterdir()}
 
 
 def results(root: Path, model: str) -> Any:

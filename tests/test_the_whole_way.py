@@ -14,7 +14,7 @@ import soundfile
 
 from tartarus_cli.models.predictors import open_predictor
 from tests.conftest import Command
-from tests.processes import run_script, run_script_here
+from tests.processes import run_script_here
 from tests.sharing import made_once
 
 SCRIPT = Path(__file__).parent.parent / "examples" / "audio_text_and_both.sh"
@@ -25,22 +25,10 @@ def made_way(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "way", partial(run_script_here, SCRIPT))
 
 
-@pytest.mark.slow
-def test_the_script_runs_with_the_installed_command(made_way: Path, tmp_path: Path) -> None:
-    root = tmp_path / "workspace"
-    run_script(SCRIPT, root)
-    assert files_in(root) == files_in(made_way)
-
-
 @pytest.fixture
 def way(made_way: Path, tmp_path: Path) -> Path:
     """Return a copy of the workspace that the example script leaves."""
     return Path(copytree(made_way, tmp_path / "workspace"))
-
-
-def files_in(root: Path) -> set[str]:
-    """Name every file that lasts."""
-    return {str(path.relative_to(root)) for path in root.rglob("*") if path.name[0] != "."}
 
 
 def results(root: Path, model: str) -> Any:

@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ import typer
 
 from tartarus_cli.cli.app import app
 from tests.conftest import Command
-from tests.processes import run_script, run_script_here
-from tests.sharing import made_once
+from tests.processes import run_script
 from tests.worlds import World
 
 README = Path(__file__).parents[2] / "README.md"
@@ -296,6 +294,7 @@ def test_the_readme_names_every_command_and_no_option_that_does_not_exist() -> N
     assert options <= {o for each in known.values() for o in each} | {"--install-completion"}
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_readme_work_in_a_row(
     tartarus: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,15 +310,12 @@ def test_the_commands_of_the_readme_work_in_a_row(
             assert done.status == 0, f"{line}: {done.err}"
 
 
-@pytest.fixture(scope="module")
-def views(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_once(tmp_path_factory, "views", partial(run_script_here, VIEWS))
-
-
+@pytest.mark.slow
 def test_two_views_are_better_than_one_and_all_stand_between_random_and_oracle(
-    views: Path,
+    tmp_path: Path,
 ) -> None:
-    results = views / "data" / "results"
+    run_script(VIEWS, tmp_path / "world")
+    results = tmp_path / "world" / "data" / "results"
     text, audio, both = (
         json.loads((results / f"model_{number}.json").read_text()) for number in (1, 2, 3)
     )
@@ -328,14 +324,3 @@ def test_two_views_are_better_than_one_and_all_stand_between_random_and_oracle(
         assert one["metrics"]["MAP@500"] < 0.95 * both["metrics"]["MAP@500"]
         assert one["metrics"]["MAP@500"] > 2 * one["rows"]["random"]["MAP@500"]
     assert both["metrics"]["MAP@500"] < 0.7 * both["rows"]["oracle"]["MAP@500"]
-
-
-@pytest.mark.slow
-def test_the_script_of_the_views_runs_with_the_installed_command(
-    views: Path, tmp_path: Path
-) -> None:
-    run_script(VIEWS, tmp_path / "world")
-    files = ("data/results/model_3.json", "experiments/one_view.toml")
-    for name in files:
-        assert (tmp_path / "world" / name).is_file()
-        assert (views / name).is_file()
