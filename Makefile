@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := workspace
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test test-all check format bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tartarus init $(DEMO) --example
@@ -12,7 +12,10 @@ demo: $(VENV)/.installed
 	@echo "To go on: . $(BIN)/activate && cd $(DEMO)"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+
+test-all: $(VENV)/.installed-dev
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check

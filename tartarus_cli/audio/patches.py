@@ -81,7 +81,7 @@ def decibels(magnitude: Magnitude) -> NDArray[np.float32]:
 
     ``librosa.power_to_db(magnitude ** 2, ref=np.max)``, but that a silent recording is all floor.
 
-    >>> decibels(np.array([[1, 0.1, 0]], np.float32)).tolist()
+    >>> decibels(np.array([[1, 0.1, 0]], np.float32)).round(3).tolist()
     [[0.0, -20.0, -80.0]]
     >>> decibels(np.zeros((1, 2), np.float32)).tolist()
     [[-80.0, -80.0]]

@@ -32,7 +32,10 @@ from tartarus_cli.plugins import files_run, run_files
 AHEAD = 4  # recordings handed to each process before their turn
 TIMEOUT_S = 300  # for a recording, unless the user says otherwise
 GLANCE_S = 0.2  # how often an interruption is looked for
-LOADED = ("librosa.core", "librosa.filters", "soundfile", "soxr", "threadpoolctl")  # once for all
+LOADED = (  # once for all processes; librosa loads its parts at their first use otherwise
+    *("librosa.core.audio", "librosa.core.spectrum", "librosa.filters", "librosa.util.utils"),
+    *("soundfile", "soxr", "threadpoolctl"),
+)
 
 
 @dataclass(frozen=True)
