@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from tartarus_cli.errors import DataError, shown
+from tartarus_cli.extras import require
 from tartarus_cli.text import (
     ExtractorOptions,
     Learnt,
@@ -108,7 +109,11 @@ def fit(lesson: Lesson, options: W2vOptions) -> Learnt:
     ------
     DataError
         If there is no word, or the file of vectors is not what it should be.
+    TartarusError
+        If vectors are to be learnt, and gensim is not installed.
     """
+    if lesson.vectors is None:
+        require("gensim")
     times: Counter[str] = Counter()
     documents = pieces = 0
     for text in lesson.texts:

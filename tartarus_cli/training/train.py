@@ -17,6 +17,7 @@ from tartarus_cli.data.targets import Wanted
 from tartarus_cli.errors import TrainingError
 from tartarus_cli.experiments.inputs import check_words, samples_at_once, sources_of, start_words
 from tartarus_cli.experiments.request import Order
+from tartarus_cli.extras import require_backend
 from tartarus_cli.files import digest, replacing
 from tartarus_cli.machine import now, peak_memory_mib, surroundings
 from tartarus_cli.models.manifest import LayerInfo, Manifest, write_manifest
@@ -66,6 +67,8 @@ def train(
         If a file is missing, damaged or out of step.
     TrainingError
         If the training diverges. The model then stays unfinished, as it does when interrupted.
+    TartarusError
+        If the backend of Keras is not installed.
     """
     inventory = workspace.scan()
     experiment = check_experiment(
@@ -74,6 +77,7 @@ def train(
     order = replace(order, experiment=experiment)
     if experiment.baseline is not None:
         return Store(workspace).get(_fitted_baseline(inventory, order, beside, progress))
+    require_backend()
     wanted = Wanted(experiment.dataset.name, experiment.targets.kind, experiment.targets.dim)
     sources = sources_of(experiment, order.settings)
     share = experiment.fitting.validation
