@@ -7,6 +7,7 @@ import pytest
 
 from tartarus_cli.errors import TartarusError
 from tartarus_cli.extras import OPTIONAL_LIBRARIES, require, require_backend
+from tartarus_cli.text import w2v
 from tests.conftest import Command
 from tests.worlds import World
 
@@ -33,6 +34,7 @@ def test_word_vectors_are_not_learnt_without_gensim_but_read_from_a_file(
     tartarus: Command, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hide("gensim", monkeypatch)
+    monkeypatch.setattr(w2v, "require", require)
     folder = world.root / "text"
     folder.mkdir()
     ids = (world.datasets / f"items_index_{s}_one.tsv" for s in ("train", "val", "test"))

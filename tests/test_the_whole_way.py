@@ -21,6 +21,7 @@ SCRIPT = Path(__file__).parent.parent / "examples" / "audio_text_and_both.sh"
 
 @pytest.fixture(scope="module")
 def made_way(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("gensim")
     root = tmp_path_factory.mktemp("way") / "workspace"
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
     subprocess.run(  # noqa: S603 — our own script

@@ -368,6 +368,7 @@ print(hashlib.sha256(made.vocabulary.model_dump_json().encode()).hexdigest())
 
 
 def test_word2vec_gives_the_same_bytes_in_every_process() -> None:
+    pytest.importorskip("gensim")
     told = {
         subprocess.run(  # noqa: S603
             [sys.executable, "-c", SCRIPT],
@@ -416,6 +417,7 @@ def test_what_gensim_writes_is_read(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    pytest.importorskip("gensim")
     from gensim.models import KeyedVectors
 
     keyed = KeyedVectors(table.shape[1])
