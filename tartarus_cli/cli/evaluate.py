@@ -20,6 +20,7 @@ from tartarus_cli.cli.options import (
     Seed,
     Users,
 )
+from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
 
 Subject = Annotated[
@@ -51,6 +52,12 @@ Explain = Annotated[
 ]
 
 
+@panels(
+    {
+        "Predictions made elsewhere": ("experiment", "dataset", "ids", "overrides"),
+        "Many users": ("users", "memory", "resume", "merge"),
+    }
+)
 def evaluate(
     subject: Subject = None,
     *,

@@ -7,6 +7,7 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import Dataset, Jobs, Json, Root, Seed, Timeout, parameter_option
+from tartarus_cli.cli.signatures import panels
 
 Audio = Annotated[
     Path | None,
@@ -64,6 +65,16 @@ To = Annotated[
 ]
 
 
+@panels(
+    {
+        "Transform": ("transform", "parameters"),
+        "Patches": ("per_item", "seconds", "scaler_patches", "seed"),
+        "Work": ("jobs", "timeout"),
+        # By itself, or its two long names leave no room for the help of others.
+        "Spectrograms": ("keep",),
+        "Pictures": ("show", "to"),
+    }
+)
 def patches(
     dataset: Dataset,
     *,

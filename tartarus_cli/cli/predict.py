@@ -16,6 +16,7 @@ from tartarus_cli.cli.options import (
     Split,
     Timeout,
 )
+from tartarus_cli.cli.signatures import panels
 
 Layer = Annotated[
     str | None,
@@ -53,6 +54,7 @@ NewText = Annotated[
 ]
 
 
+@panels({"New recordings or documents": ("audio", "text", "jobs", "timeout")})
 def predict(
     model: NewestModel = None,
     *,

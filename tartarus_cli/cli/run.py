@@ -16,8 +16,10 @@ from tartarus_cli.cli.options import (
     Settings,
     Users,
 )
+from tartarus_cli.cli.signatures import panels
 
 
+@panels({"Evaluation": ("k", "users", "published", "baselines", "pool")})
 def run(
     experiment: ExperimentName,
     settings: Settings = None,
