@@ -1,4 +1,9 @@
-"""Errors that Tartarus explains to the user; anything else is a bug and keeps its traceback."""
+"""Errors that Tartarus explains to the user; anything else is a bug and keeps its traceback.
+
+Messages name parameters and functions as Python does, in backquotes: `` `force=True` ``,
+`` `split('mine', plays=FILE)` ``. :func:`parameter` and :func:`call` write them; the command line
+shows them as its own options and commands.
+"""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -13,6 +18,8 @@ class TartarusError(Exception):
     def __init__(self, message: str, *, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
+        """What to do next."""
+        self.add_note(hint)
 
 
 class DataError(TartarusError):
@@ -23,7 +30,7 @@ class FileError(DataError):
     """One file is not what it should be: the file, what was found in it, what was expected."""
 
     def __init__(self, path: Path, *, found: str, expected: str, hint: str) -> None:
-        super().__init__(f"{shown(path)}: {found}; expected {expected}", hint=hint)
+        super().__init__(f"{display_path(path)}: {found}; expected {expected}", hint=hint)
         self.path, self.found, self.expected = path, found, expected
 
 
@@ -37,14 +44,47 @@ class RequestError(TartarusError):
     exit_code = 2
 
 
+class Placeholder(str):
+    """A word in a call that the user replaces by their own, such as FILE."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def parameter(name: str, value: object = None) -> str:
+    """Write a parameter, with a value if there is one to give, for a message.
+
+    >>> parameter("min_plays"), parameter("by", "artist"), parameter("plays", Placeholder("FILE"))
+    ('`min_plays`', "`by='artist'`", '`plays=FILE`')
+    """
+    return f"`{name}`" if value is None else f"`{name}={_literal(value)}`"
+
+
+def call(function: str, *arguments: object, **options: object) -> str:
+    """Write a call of a function of the package, for a message; options that are None are left out.
+
+    >>> call("split", "mine", plays=Placeholder("FILE"), force=True)
+    "`split('mine', plays=FILE, force=True)`"
+    """
+    words = [_literal(argument) for argument in arguments]
+    words += [f"{name}={_literal(v)}" for name, v in options.items() if v is not None]
+    return f"`{function}({', '.join(words)})`"
+
+
+def _literal(value: object) -> str:
+    return repr(value).replace("`", "\\x60")  # a backquote ends what is quoted
+
+
 def system_error(problem: OSError) -> TartarusError:
     """Explain what the operating system refused: a permission, or room on the disk."""
-    where = f"{shown(Path(problem.filename))}: " if isinstance(problem.filename, str) else ""
+    where = f"{display_path(Path(problem.filename))}: " if isinstance(problem.filename, str) else ""
     hint = "Look at the permissions of the workspace, and at the room on the disk."
     return TartarusError(f"{where}{problem.strerror or problem}", hint=hint)
 
 
-def shown(path: Path) -> str:
+def display_path(path: Path) -> str:
     """Write a path the way the user sees it: relative to where they stand, if it is below."""
     try:
         return str(path.relative_to(Path.cwd()))
@@ -52,12 +92,12 @@ def shown(path: Path) -> str:
         return str(path)
 
 
-def counted(number: int, noun: str, others: str = "") -> str:
+def count_noun(number: int, noun: str, others: str = "") -> str:
     """Write a number of things; ``others`` is what several are called, if not with an s.
 
-    >>> counted(1, "item"), counted(1200, "item"), counted(0, "item")
+    >>> count_noun(1, "item"), count_noun(1200, "item"), count_noun(0, "item")
     ('1 item', '1,200 items', '0 items')
-    >>> counted(2, "row is", "rows are")
+    >>> count_noun(2, "row is", "rows are")
     '2 rows are'
     """
     return f"{number:,} {noun if number == 1 else others or noun + 's'}"

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from tartarus_cli.errors import TartarusError
+from tartarus_cli.errors import Placeholder, TartarusError, parameter
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ def _backend(name: str) -> OptionalLibrary:
 OPTIONAL_LIBRARIES = {
     "gensim": OptionalLibrary(
         "learning word vectors",
-        "Give word vectors with --vectors FILE, or use Python 3.13 or older: "
-        "gensim does not build on newer ones yet.",
+        f"Give word vectors with {parameter('vectors', Placeholder('FILE'))}, or use Python 3.13 "
+        "or older: gensim does not build on newer ones yet.",
     ),
     "tensorflow": _backend("tensorflow"),
     "torch": _backend("torch"),

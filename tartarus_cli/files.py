@@ -14,7 +14,7 @@ from pathlib import Path
 from shlex import quote
 from threading import Event
 
-from tartarus_cli.errors import FileError, RequestError, counted, shown
+from tartarus_cli.errors import FileError, RequestError, count_noun, display_path
 
 LOGGER = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def read_text(path: Path) -> str:
         return read.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = problem.object.count(b"\n", 0, problem.start) + 1
-        command = f"iconv -f LATIN1 -t UTF-8 {quote(shown(path))}"
+        command = f"iconv -f LATIN1 -t UTF-8 {quote(display_path(path))}"
         raise FileError(
             path,
             found=f"bytes that are not UTF-8 in line {line}",
@@ -57,7 +57,7 @@ def read_text(path: Path) -> str:
         ) from None
 
 
-def same_bytes(one: Path, other: Path) -> bool:
+def same_content(one: Path, other: Path) -> bool:
     """Whether two files hold the same bytes."""
     if one.stat().st_size != other.stat().st_size:
         return False
@@ -73,14 +73,14 @@ def digest(path: Path, stopped: Callable[[], bool] = lambda: False) -> str:
     return hashed.hexdigest()
 
 
-def version_of(path: Path) -> tuple[int, ...]:
+def stat_signature(path: Path) -> tuple[int, ...]:
     """Return what tells whether a file has been written to."""
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 @contextmanager
-def digesting(path: Path) -> Iterator[Callable[[], str]]:
+def digest_in_background(path: Path) -> Iterator[Callable[[], str]]:
     """Hash a file beside other work; what is yielded waits for the hash."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -94,7 +94,7 @@ def digesting(path: Path) -> Iterator[Callable[[], str]]:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a path to write to; only when the block succeeds does it become ``path``.
 
     The file written lies beside ``path``, so that it can take its place in one step, and nobody
@@ -149,7 +149,7 @@ def shared_folder(path: Path) -> Iterator[None]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file in one step, in UTF-8 and with the same line ends on every system."""
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -187,13 +187,13 @@ def remove_folder(path: Path) -> None:
     shutil.rmtree(away)
 
 
-def shown_bytes(count: int) -> str:
+def format_bytes(count: int) -> str:
     """Write a number of bytes shortly.
 
-    >>> shown_bytes(999), shown_bytes(1_500_000), shown_bytes(12_000_000_000)
+    >>> format_bytes(999), format_bytes(1_500_000), format_bytes(12_000_000_000)
     ('999 bytes', '1.5 MB', '12.0 GB')
     """
     for power, unit in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "kB")):
         if count >= 1000**power:
             return f"{count / 1000**power:.1f} {unit}"
-    return counted(count, "byte")
+    return count_noun(count, "byte")

@@ -211,7 +211,7 @@ class Spread(keras.initializers.Initializer):  # type: ignore[misc]
         return {"most": self.most, "seed": self.seed}
 
 
-class Workshop:
+class LayerFactory:
     """Makes the layers of one network: names them by kind and number, and seeds each of them."""
 
     def __init__(self, seed: int) -> None:

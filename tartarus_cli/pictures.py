@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.errors import RequestError, shown
-from tartarus_cli.files import replacing
+from tartarus_cli.errors import RequestError, display_path
+from tartarus_cli.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -348,7 +348,7 @@ def _figure(path: Path, inches: tuple[float, float]) -> Iterator[Figure]:
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a box stands for it
         figure = Figure(figsize=inches, dpi=100)
         yield figure
-        with replacing(path) as beside:
+        with atomic_write(path) as beside:
             figure.savefig(beside, format=kind, bbox_inches="tight", metadata=METADATA[kind])
 
 
@@ -358,7 +358,7 @@ def _format(path: Path) -> Format:
             return "png"
         case ".svg":
             return "svg"
-    msg = f"{shown(path)}: a picture is written as PNG or SVG, and this name ends otherwise"
+    msg = f"{display_path(path)}: a picture is written as PNG or SVG, and this name ends otherwise"
     raise RequestError(msg, hint="Let the name end in .png or .svg.")
 
 

@@ -1,7 +1,7 @@
 """Stopping between two steps of a computation, and not in the middle of one.
 
 A signal may reach Python while JAX runs Python code of its own, and the exception is then lost or
-ends in a crash. Inside of :func:`between_steps`, signals are only noted; ``check`` acts on them.
+ends in a crash. Inside of :func:`defer_interrupts`, signals are only noted; ``check`` acts on them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _noted: list[int] | None = None  # signals not yet acted on; None outside of the
 
 
 @contextmanager
-def between_steps() -> Iterator[Callable[[], None]]:
+def defer_interrupts() -> Iterator[Callable[[], None]]:
     """Note Ctrl-C and a polite kill; the yielded function then does what they do otherwise.
 
     So does the end of the outermost context, where contexts are nested. A second signal of the

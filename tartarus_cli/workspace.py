@@ -13,8 +13,8 @@ from pathlib import Path
 from shlex import quote
 from string import Formatter
 
-from tartarus_cli.errors import DataError, FileError, RequestError, nearest, shown
-from tartarus_cli.files import same_bytes
+from tartarus_cli.errors import DataError, FileError, RequestError, display_path, nearest
+from tartarus_cli.files import same_content
 
 MARK = "tartarus.toml"
 FOLDERS = (
@@ -165,7 +165,7 @@ class DataFile:
 
 
 @dataclass(frozen=True)
-class Inventory:
+class WorkspaceFiles:
     """Every file under the data folder, as its name explains it."""
 
     workspace: Workspace
@@ -195,14 +195,14 @@ class Inventory:
         """
         found = self.select(kind, **fields)
         if len({file.key for file in found}) > 1:
-            msg = f"{kind} of {fields} may be any of {[shown(f.path) for f in found]}"
+            msg = f"{kind} of {fields} may be any of {[display_path(f.path) for f in found]}"
             raise ValueError(msg)
         for other in found[1:]:
-            if not same_bytes(found[0].path, other.path):
+            if not same_content(found[0].path, other.path):
                 raise FileError(
                     other.path,
-                    found=f"another content than in {shown(found[0].path)}",
-                    expected=f"one file, {shown(self.workspace.data / found[0].canonical)}",
+                    found=f"another content than in {display_path(found[0].path)}",
+                    expected=f"one file, {display_path(self.workspace.data / found[0].canonical)}",
                     hint="Keep the right one of the two and move the other away.",
                 )
         return min(found, key=lambda file: not self.is_canonical(file)) if found else None
@@ -217,7 +217,7 @@ class Inventory:
         if file is None:
             path = self.workspace.place(kind, **{"ext": "npy", **fields})
             dataset = fields.get("dataset", "")
-            msg = f"{shown(path)} is missing ({kind} of {dataset})"
+            msg = f"{display_path(path)} is missing ({kind} of {dataset})"
             see = f"To see what the dataset needs: tartarus check-data {quote(dataset)}"
             raise DataError(msg, hint=hint or see)
         return file
@@ -230,19 +230,19 @@ class Workspace:
     root: Path
     data: Path
 
-    def scan(self) -> Inventory:
+    def scan(self) -> WorkspaceFiles:
         """Read the names of all files under the data folder (and open none)."""
         files: list[DataFile] = []
         unknown: list[Path] = []
         folders = dict.fromkeys([layout.folder for layout in LAYOUTS] + list(OLD_FOLDERS))
         for folder in folders:
             for path in sorted(_visible_files(self.data / folder)):
-                file = explain(path, OLD_FOLDERS.get(folder, folder))
+                file = parse_path(path, OLD_FOLDERS.get(folder, folder))
                 if file is None:
                     unknown.append(path)
                 else:
                     files.append(file)
-        return Inventory(self, tuple(files), tuple(unknown))
+        return WorkspaceFiles(self, tuple(files), tuple(unknown))
 
     def place(self, kind: Kind, **fields: str) -> Path:
         """Where a file of this kind is written."""
@@ -382,17 +382,17 @@ class Workspace:
         try:
             said = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-            msg = f"{shown(path)} is not valid TOML: {problem}"
+            msg = f"{display_path(path)} is not valid TOML: {problem}"
             raise RequestError(msg, hint="Correct that line.") from None
         example = said.pop("example", {})
         below = [name for name in example if name != "seed"] if isinstance(example, dict) else []
         if below:
-            msg = f"{shown(path)}: {below[0]} stands below [example], where it means nothing"
+            msg = f"{display_path(path)}: {below[0]} stands below [example], where it means nothing"
             raise RequestError(msg, hint="Move it above that line.")
         types = {"dataset": str, "seed": int}
         for name, value in said.items():
             if name not in types or type(value) is not types[name] or _negative(value):
-                msg = f"{shown(path)}: {name} = {value!r} is no setting of a workspace"
+                msg = f"{display_path(path)}: {name} = {value!r} is no setting of a workspace"
                 hint = 'It may hold dataset = "NAME" and seed = NUMBER. '
                 raise RequestError(msg, hint=hint + nearest(name, types))
         return said
@@ -467,7 +467,7 @@ def _named_workspace(named: Path) -> Workspace:
     return Workspace(folder.parent if inside else folder, folder)
 
 
-def explain(path: Path, folder: str) -> DataFile | None:
+def parse_path(path: Path, folder: str) -> DataFile | None:
     """Read from a file's name what it holds; None if the name means nothing in this folder."""
     for layout in LAYOUTS:
         if layout.folder != folder:

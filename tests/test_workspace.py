@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tartarus_cli.data.ids import id_problems, read_ids, read_lines, write_ids
 from tartarus_cli.errors import DataError, FileError, RequestError
-from tartarus_cli.files import digest, remove_folder, replacing, same_bytes, write_text
+from tartarus_cli.files import atomic_write, digest, remove_folder, same_content, write_text
 from tartarus_cli.workspace import (
     FOLDERS,
     LAYOUTS,
@@ -20,9 +20,9 @@ from tartarus_cli.workspace import (
     Kind,
     Layout,
     Workspace,
-    explain,
     is_workspace,
     open_workspace,
+    parse_path,
 )
 from tests.conftest import Command
 from tests.worlds import World
@@ -64,7 +64,7 @@ def test_every_name_is_explained_by_what_it_was_made_of(kind: Kind, tmp_path: Pa
     for layout, name, fields in _names():
         if layout.kind is kind:
             path = workspace.data / layout.folder / name.format(**fields)
-            file = explain(path, layout.folder)
+            file = parse_path(path, layout.folder)
             assert file is not None, path.name
             assert (file.kind, file.path, dict(file.fields)) == (kind, path, fields)
             assert workspace.place(kind, **fields) == workspace.data / file.canonical
@@ -76,7 +76,7 @@ def test_every_name_is_explained_by_what_it_was_made_of(kind: Kind, tmp_path: Pa
 def test_no_two_files_have_the_same_canonical_name() -> None:
     places: dict[str, tuple[str, ...]] = {}
     for layout, name, fields in _names():
-        file = explain(Path(name.format(**fields)), layout.folder)
+        file = parse_path(Path(name.format(**fields)), layout.folder)
         assert file is not None
         key = (*file.key, fields.get("ext", ""))
         assert places.setdefault(file.canonical, key) == key
@@ -98,7 +98,7 @@ def test_no_two_files_have_the_same_canonical_name() -> None:
     ],
 )
 def test_an_old_name_stands_for_a_canonical_one(name: str, kind: Kind, canonical: str) -> None:
-    file = explain(Path(name), "datasets")
+    file = parse_path(Path(name), "datasets")
     assert file is not None
     assert (file.kind, file.canonical) == (kind, f"datasets/{canonical}")
 
@@ -112,7 +112,7 @@ def test_an_old_name_stands_for_a_canonical_one(name: str, kind: Kind, canonical
 def test_the_set_is_the_first_part_of_a_name_and_the_dataset_the_last(
     setting: str, dataset: str, split: str
 ) -> None:
-    file = explain(Path(f"X_{split}_{setting}_{dataset}.npz"), "datasets/train_data")
+    file = parse_path(Path(f"X_{split}_{setting}_{dataset}.npz"), "datasets/train_data")
     assert file is not None
     expected = {"split": split, "setting": setting, "dataset": dataset, "ext": "npz"}
     assert dict(file.fields) == expected
@@ -140,7 +140,7 @@ def test_the_set_is_the_first_part_of_a_name_and_the_dataset_the_last(
     ],
 )
 def test_other_names_mean_nothing(name: str, folder: str) -> None:
-    assert explain(Path(name), folder) is None
+    assert parse_path(Path(name), folder) is None
 
 
 def test_a_kind_without_a_name_for_a_set_is_a_bug(tmp_path: Path) -> None:
@@ -380,13 +380,13 @@ def test_a_workspace_without_a_file_of_its_own_has_no_defaults(tmp_path: Path) -
 
 def test_a_file_is_replaced_only_when_the_writing_succeeds(tmp_path: Path) -> None:
     path = tmp_path / "new/er/a.txt"
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text("one")
         assert beside.parent == path.parent
         assert beside.name.startswith(".")
         assert beside.suffix == path.suffix
         assert not path.exists()
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text("two")
         assert path.read_text() == "one"
     assert path.read_text() == "two"
@@ -403,7 +403,7 @@ def test_a_write_that_fails_keeps_what_was_there_and_leaves_nothing_beside(
         path.write_text(before)
 
     def write() -> None:
-        with replacing(path) as beside:
+        with atomic_write(path) as beside:
             beside.write_text("half")
             raise problem(*words)
 
@@ -414,7 +414,7 @@ def test_a_write_that_fails_keeps_what_was_there_and_leaves_nothing_beside(
 
 def test_two_writers_of_one_file_do_not_share_what_they_write(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    with replacing(path) as one, replacing(path) as other:
+    with atomic_write(path) as one, atomic_write(path) as other:
         assert one != other
         one.write_text("one")
         other.write_text("other")
@@ -440,7 +440,7 @@ def test_files_are_the_same_when_every_byte_is(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         (tmp_path / f"{name}2").write_bytes(content)
     for one, other in product(contents, contents):
-        assert same_bytes(tmp_path / one, tmp_path / f"{other}2") == (one == other)
+        assert same_content(tmp_path / one, tmp_path / f"{other}2") == (one == other)
 
 
 def test_a_folder_is_removed_with_all_that_is_in_it(tmp_path: Path) -> None:

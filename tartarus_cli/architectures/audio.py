@@ -14,7 +14,7 @@ from tartarus_cli.errors import RequestError
 if TYPE_CHECKING:
     import keras
 
-    from tartarus_cli.layers import Workshop
+    from tartarus_cli.layers import LayerFactory
 
 Window = tuple[Length, Length]  # frames, bins
 Windows = Annotated[tuple[Window, ...], Field(min_length=1)]
@@ -49,17 +49,17 @@ def audio_cnn(
     """
     import keras
 
-    from tartarus_cli.layers import Workshop
+    from tartarus_cli.layers import LayerFactory
 
-    check_fit(shapes[0], steps_of(options))
-    make = Workshop(seed)
+    check_fit(shapes[0], window_steps(options))
+    make = LayerFactory(seed)
     start = make.input(shapes[0])
     x = make.flatten(stages(make, start, options))
     x = make.hidden(x, options.hidden, options.dropout)
     return keras.Model(start, make.output(x, width, options.output))
 
 
-def stages(make: Workshop, x: Any, options: AudioCnnOptions) -> Any:
+def stages(make: LayerFactory, x: Any, options: AudioCnnOptions) -> Any:
     """Lay the stages of convolution (valid padding), relu, max pooling and dropout over ``x``."""
     for kernel, filters, pool in zip(options.kernels, options.filters, options.pools, strict=True):
         x = make.pool(make.conv(x, filters, kernel), pool)
@@ -68,7 +68,7 @@ def stages(make: Workshop, x: Any, options: AudioCnnOptions) -> Any:
 
 
 @dataclass(frozen=True)
-class Step:
+class WindowStep:
     """A window that goes over frames and bins."""
 
     option: str  # which sets it
@@ -84,19 +84,21 @@ class Step:
         return max(frames - high + 1, 0), max(bins - wide + 1, 0)
 
 
-def steps_of(options: AudioCnnOptions, *, first: int = 1, padded: bool = False) -> list[Step]:
+def window_steps(
+    options: AudioCnnOptions, *, first: int = 1, padded: bool = False
+) -> list[WindowStep]:
     """List what makes patches smaller, from the ``first`` stage on.
 
     Convolutions do not where they are ``padded``.
     """
     steps = []
     for stage, (kernel, pool) in enumerate(zip(options.kernels, options.pools, strict=True), first):
-        steps += [] if padded else [Step("kernels", stage, kernel)]
-        steps.append(Step("pools", stage, pool, pools=True))
+        steps += [] if padded else [WindowStep("kernels", stage, kernel)]
+        steps.append(WindowStep("pools", stage, pool, pools=True))
     return steps
 
 
-def check_fit(shape: Shape, steps: Sequence[Step]) -> None:
+def check_fit(shape: Shape, steps: Sequence[WindowStep]) -> None:
     """Make sure that each step over a patch of this shape leaves something.
 
     Raises

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tartarus_cli.architectures import Shape, Widths, architecture
-from tartarus_cli.architectures.audio import AudioCnnOptions, Windows, check_fit, steps_of
+from tartarus_cli.architectures.audio import AudioCnnOptions, Windows, check_fit, window_steps
 
 if TYPE_CHECKING:
     import keras
@@ -33,10 +33,10 @@ def audio_crnn(
     """
     import keras
 
-    from tartarus_cli.layers import Workshop
+    from tartarus_cli.layers import LayerFactory
 
-    check_fit(shapes[0], steps_of(options, padded=True))
-    make = Workshop(seed)
+    check_fit(shapes[0], window_steps(options, padded=True))
+    make = LayerFactory(seed)
     x = start = make.input(shapes[0])
     for kernel, filters, pool in zip(options.kernels, options.filters, options.pools, strict=True):
         x = make.conv(x, filters, kernel, padding="same", activation=None)

@@ -10,12 +10,12 @@ from pydantic import model_validator
 from tartarus_cli.architectures import Shape, Widths, architecture
 from tartarus_cli.architectures.audio import (
     AudioCnnOptions,
-    Step,
     Window,
     Windows,
+    WindowStep,
     check_fit,
     stages,
-    steps_of,
+    window_steps,
 )
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ def audio_multi_filter_cnn(
     """
     import keras
 
-    from tartarus_cli.layers import Workshop
+    from tartarus_cli.layers import LayerFactory
 
     pool = options.parallel_pool
-    first = Step("parallel_pool", 1, pool, pools=True)
-    check_fit(shapes[0], [first, *steps_of(options, first=2)])
-    make = Workshop(seed)
+    first = WindowStep("parallel_pool", 1, pool, pools=True)
+    check_fit(shapes[0], [first, *window_steps(options, first=2)])
+    make = LayerFactory(seed)
     start = make.input(shapes[0])
     seen = [
         make.pool(make.conv(start, filters, kernel, padding="same"), pool)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tartarus_cli.architectures import Shape, Widths, architecture
-from tartarus_cli.architectures.audio import AudioCnnOptions, check_fit, stages, steps_of
+from tartarus_cli.architectures.audio import AudioCnnOptions, check_fit, stages, window_steps
 
 if TYPE_CHECKING:
     import keras
@@ -25,10 +25,10 @@ def audio_with_vector(
     """``audio_cnn``, flattened, joined with dense relu layers on the vector; then the output."""
     import keras
 
-    from tartarus_cli.layers import Workshop
+    from tartarus_cli.layers import LayerFactory
 
-    check_fit(shapes[0], steps_of(options))
-    make = Workshop(seed)
+    check_fit(shapes[0], window_steps(options))
+    make = LayerFactory(seed)
     patch, vector = (make.input(shape) for shape in shapes)
     seen = make.flatten(stages(make, patch, options))
     x = make.joined([seen, make.hidden(vector, options.vector, options.dropout)])

@@ -25,9 +25,9 @@ def fusion(shapes: Sequence[Shape], options: NetworkOptions, width: int, seed: i
     """
     import keras
 
-    from tartarus_cli.layers import Workshop
+    from tartarus_cli.layers import LayerFactory
 
-    make = Workshop(seed)
+    make = LayerFactory(seed)
     starts = [make.input(shape) for shape in shapes]
     x = make.joined([make.input_norm(start) for start in starts])
     x = make.hidden(make.dropout(x, options.dropout), options.hidden)
@@ -41,9 +41,9 @@ def branches(
     """Each input: batch norm, dropout, dense relu, dropout; then joined, then the output."""
     import keras
 
-    from tartarus_cli.layers import Workshop
+    from tartarus_cli.layers import LayerFactory
 
-    make = Workshop(seed)
+    make = LayerFactory(seed)
     starts = [make.input(shape) for shape in shapes]
     normed = [make.dropout(make.batch_norm(start), options.dropout) for start in starts]
     x = make.joined([make.hidden(x, options.hidden, options.dropout) for x in normed])

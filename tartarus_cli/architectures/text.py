@@ -56,13 +56,13 @@ def text_cnn(
     """
     import keras
 
-    from tartarus_cli.layers import Workshop
+    from tartarus_cli.layers import LayerFactory
 
     (words,) = shapes[0]
     if words < max(options.widths):
         msg = f"a filter of {max(options.widths)} words does not fit into sequences of {words}"
         raise RequestError(msg, hint="Name smaller ones: --set network.widths=…")
-    make = Workshop(seed)
+    make = LayerFactory(seed)
     start = make.input(shapes[0])
     vectors = make.embedding(start, options.rows, options.embedding)
     found = [make.word_conv(vectors, options.filters, each) for each in options.widths]

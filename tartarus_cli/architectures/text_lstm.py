@@ -25,9 +25,9 @@ def text_lstm(
     """Word vectors, an LSTM that stops at the end of the document, dropout, dense layers."""
     import keras
 
-    from tartarus_cli.layers import Workshop
+    from tartarus_cli.layers import LayerFactory
 
-    make = Workshop(seed)
+    make = LayerFactory(seed)
     start = make.input(shapes[0])
     x = make.embedding(start, options.rows, options.embedding, masked=True)
     x = make.dropout(make.lstm(x, options.units), options.dropout)

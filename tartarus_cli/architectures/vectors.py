@@ -30,9 +30,9 @@ def vector(shapes: Sequence[Shape], options: NetworkOptions, width: int, seed: i
     """Input, dropout, then dense relu layers each with dropout, then the output."""
     import keras
 
-    from tartarus_cli.layers import Workshop
+    from tartarus_cli.layers import LayerFactory
 
-    make = Workshop(seed)
+    make = LayerFactory(seed)
     start = make.input(shapes[0])
     x = make.dropout(start, options.dropout)
     x = make.hidden(x, options.hidden, options.dropout)
@@ -44,9 +44,9 @@ def mixed(shapes: Sequence[Shape], options: MixedOptions, width: int, seed: int)
     """Parallel dense layers of several activations, joined, dropout, then as ``vector``."""
     import keras
 
-    from tartarus_cli.layers import Workshop
+    from tartarus_cli.layers import LayerFactory
 
-    make = Workshop(seed)
+    make = LayerFactory(seed)
     start = make.input(shapes[0])
     x = make.joined([make.dense(start, options.width, each) for each in options.activations])
     x = make.hidden(make.dropout(x, options.dropout), options.hidden, options.dropout)

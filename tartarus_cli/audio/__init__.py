@@ -82,7 +82,7 @@ def transform(
 
 
 @cache
-def planned(name: str, options: TransformOptions) -> Compute:
+def cached_transform(name: str, options: TransformOptions) -> Compute:
     """Return what computes spectrograms; its filters are made once a process."""
     compute: Compute = TRANSFORMS.get(name).plan(options)
     return compute

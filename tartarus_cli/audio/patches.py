@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
-from tartarus_cli.audio import TRANSFORMS, Magnitude, Samples, TransformOptions, planned
+from tartarus_cli.audio import TRANSFORMS, Magnitude, Samples, TransformOptions, cached_transform
 
 FLOOR_DB = -80.0  # below the loudest value of the recording nothing is told apart
 TINY_POWER = 1e-10  # a recording that is nowhere louder is silent
@@ -69,7 +69,7 @@ class PatchRecipe(BaseModel):
 
     def spectrogram(self, samples: Samples) -> Magnitude:
         """Compute the magnitude of a recording, ``(bins, frames)``."""
-        return planned(self.transform, self.parameters)(samples)
+        return cached_transform(self.transform, self.parameters)(samples)
 
     def cut(self, magnitude: Magnitude, item: str) -> NDArray[np.float32]:
         """Cut an item's patches, ``(per_item, frames, bins)`` in decibels."""

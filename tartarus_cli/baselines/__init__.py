@@ -17,7 +17,7 @@ from tartarus_cli.registry import Registry
 # Rows of one setting; dense ones may lie in a file and are read in blocks.
 Features: TypeAlias = NDArray[Any] | csr_array
 Arrays = dict[str, NDArray[Any]]
-Form = Literal["factors", "neighbours", "scores"]
+PredictionForm = Literal["factors", "neighbours", "scores"]
 
 
 class BaselineOptions(BaseModel):
@@ -37,7 +37,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Train(Examples):
+class TrainingExamples(Examples):
     """What a baseline may learn from; nothing of a test item is in it."""
 
     normalize: bool = False  # divide each target by its L2 norm
@@ -70,24 +70,24 @@ class Fitted:
     """What a baseline learnt."""
 
     arrays: Arrays
-    form: Form = "factors"
+    form: PredictionForm = "factors"
     trials: tuple[Trial, ...] = ()
     best: Trial | None = None
     held_out_loss: float | None = None
 
 
 @dataclass(frozen=True)
-class Known:
+class FittedBaseline:
     """What a fitted baseline has at hand when it predicts."""
 
     options: Any
     arrays: Arrays
-    form: Form
+    form: PredictionForm
     dim: int  # of the targets
     seed: int
     classes: bool  # whether the targets are classes, not factors
     single: bool = False  # whether an item has one class, and scores are its probabilities
-    train: Train | None = None  # only for those that remember the train items
+    train: TrainingExamples | None = None  # only for those that remember the train items
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,9 @@ class Items:
     truth: NDArray[Any] | None = None  # their true factors, only for the oracle
 
 
-Fit = Callable[[Train, Any], Fitted]  # train items, options
+Fit = Callable[[TrainingExamples, Any], Fitted]  # train items, options
 # (items, dim); of the form "neighbours" sparse (items, train items), of "scores" (items, 1)
-Predict = Callable[[Known, Items], NDArray[Any] | csr_array]
+Predict = Callable[[FittedBaseline, Items], NDArray[Any] | csr_array]
 Shapes = Callable[[int, int], dict[str, tuple[int, ...]]]  # width of all settings, dim → arrays
 
 

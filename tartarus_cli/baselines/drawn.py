@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.baselines import BASELINES, Baseline, Fitted, Items, Known, Train, directions
+from tartarus_cli.baselines import (
+    BASELINES,
+    Baseline,
+    Fitted,
+    FittedBaseline,
+    Items,
+    TrainingExamples,
+    directions,
+)
 
 
 def draw(ids: Sequence[str], dim: int, seed: int, *, scores: bool = False) -> NDArray[np.float32]:
@@ -38,11 +46,11 @@ def _number(item: str) -> int:
     return int.from_bytes(blake2b(item.encode(), digest_size=16).digest(), "little")
 
 
-def _fit(_train: Train, _options: Any) -> Fitted:
+def _fit(_train: TrainingExamples, _options: Any) -> Fitted:
     return Fitted({})
 
 
-def _predict(known: Known, items: Items) -> NDArray[np.float32]:
+def _predict(known: FittedBaseline, items: Items) -> NDArray[np.float32]:
     rows = draw(items.ids, known.dim, known.seed, scores=known.classes)
     return rows / rows.sum(axis=1, keepdims=True) if known.single else rows
 

@@ -16,9 +16,9 @@ from tartarus_cli.baselines import (
     BaselineOptions,
     Features,
     Fitted,
+    FittedBaseline,
     Items,
-    Known,
-    Train,
+    TrainingExamples,
     directions,
 )
 
@@ -141,12 +141,12 @@ def _packed(
     return packed, where
 
 
-def _fit(train: Train, _options: NeighbourOptions) -> Fitted:
+def _fit(train: TrainingExamples, _options: NeighbourOptions) -> Fitted:
     mean = train.wanted.mean(axis=0)
     return Fitted({"mean": mean}, "factors" if train.plays is None else "neighbours")
 
 
-def _predict(known: Known, items: Items) -> Any:
+def _predict(known: FittedBaseline, items: Items) -> Any:
     train = known.train
     if train is None:
         msg = "neighbours are found among the train items, which are not given"

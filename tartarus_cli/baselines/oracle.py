@@ -7,14 +7,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.baselines import BASELINES, Baseline, Fitted, Items, Known, Train
+from tartarus_cli.baselines import (
+    BASELINES,
+    Baseline,
+    Fitted,
+    FittedBaseline,
+    Items,
+    TrainingExamples,
+)
 
 
-def _fit(_train: Train, _options: Any) -> Fitted:
+def _fit(_train: TrainingExamples, _options: Any) -> Fitted:
     return Fitted({})
 
 
-def _predict(_known: Known, items: Items) -> NDArray[np.float32]:
+def _predict(_known: FittedBaseline, items: Items) -> NDArray[np.float32]:
     return np.asarray(items.truth, np.float32)
 
 

@@ -13,9 +13,9 @@ from tartarus_cli.baselines import (
     Baseline,
     Features,
     Fitted,
+    FittedBaseline,
     Items,
-    Known,
-    Train,
+    TrainingExamples,
     blocks,
 )
 
@@ -64,7 +64,7 @@ def _weights(tags: Features) -> Any:
     return np.maximum(tags, 0) if isinstance(tags, np.ndarray) else tags.maximum(0)
 
 
-def _fit(train: Train, _options: Any) -> Fitted:
+def _fit(train: TrainingExamples, _options: Any) -> Fitted:
     if train.plays is not None:
         popularity = np.asarray((train.plays > 0).sum(axis=1), np.float64)
     else:
@@ -72,7 +72,7 @@ def _fit(train: Train, _options: Any) -> Fitted:
     return Fitted(tag_popularity(train.inputs[0], popularity), "scores")
 
 
-def _predict(known: Known, items: Items) -> NDArray[np.float32]:
+def _predict(known: FittedBaseline, items: Items) -> NDArray[np.float32]:
     return tagged_scores(items.inputs[0], known.arrays).astype(np.float32)[:, None]
 
 

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.baselines import BASELINES, Baseline, Fitted, Items, Known, Train
+from tartarus_cli.baselines import (
+    BASELINES,
+    Baseline,
+    Fitted,
+    FittedBaseline,
+    Items,
+    TrainingExamples,
+)
 
 
 def shares(classes: NDArray[Any]) -> NDArray[np.float64]:
@@ -19,11 +26,11 @@ def shares(classes: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray((classes > 0).mean(axis=0))
 
 
-def _fit(train: Train, _options: Any) -> Fitted:
+def _fit(train: TrainingExamples, _options: Any) -> Fitted:
     return Fitted({"shares": shares(train.targets)})
 
 
-def _predict(known: Known, items: Items) -> NDArray[np.float32]:
+def _predict(known: FittedBaseline, items: Items) -> NDArray[np.float32]:
     row = known.arrays["shares"].astype(np.float32)
     return np.broadcast_to(row, (len(items.ids), len(row)))
 

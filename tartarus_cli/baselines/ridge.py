@@ -21,9 +21,9 @@ from tartarus_cli.baselines import (
     Examples,
     Features,
     Fitted,
+    FittedBaseline,
     Items,
-    Known,
-    Train,
+    TrainingExamples,
     Trial,
     blocks,
     directions,
@@ -65,7 +65,7 @@ class Shifted:
         return np.asarray(self.values[rows], np.float64) - self.mean
 
 
-class Problem:
+class RidgeSystem:
     """The normal equations of a ridge regression, made once and solved for any strength.
 
     Of two forms the smaller one is taken: ``(XᵀX + λI) W = XᵀY``, which is as large as the
@@ -244,9 +244,9 @@ def squared_loss(targets: Float, outputs: Float) -> float:
     return float(np.square(targets - outputs).mean())
 
 
-def _fit(train: Train, _options: Any) -> Fitted:
+def _fit(train: TrainingExamples, _options: Any) -> Fitted:
     """Choose the strength whose map has the lowest loss on the validation items."""
-    problem = Problem(train.inputs, train.wanted)
+    problem = RidgeSystem(train.inputs, train.wanted)
     judge = _judge(train)
     trials: list[Trial] = []
     best: tuple[Trial, Linear] | None = None
@@ -264,7 +264,7 @@ def _fit(train: Train, _options: Any) -> Fitted:
     return Fitted(arrays, trials=tuple(trials), best=chosen, held_out_loss=held_out)
 
 
-def _judge(train: Train) -> Callable[[Linear, Examples | None], float]:
+def _judge(train: TrainingExamples) -> Callable[[Linear, Examples | None], float]:
     loss = squared_loss if train.classes else cosine_loss
 
     def judge(found: Linear, part: Examples | None) -> float:
@@ -276,7 +276,7 @@ def _judge(train: Train) -> Callable[[Linear, Examples | None], float]:
     return judge
 
 
-def _predict(known: Known, items: Items) -> NDArray[np.float32]:
+def _predict(known: FittedBaseline, items: Items) -> NDArray[np.float32]:
     found = Linear(known.arrays["coefficients"], known.arrays["intercept"])
     return found(items.inputs).astype(np.float32)
 

@@ -13,9 +13,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from tartarus_cli.checking.items import check_lists, check_overlap
-from tartarus_cli.checking.manifests import Present, check_manifests
+from tartarus_cli.checking.manifests import PresentMatrices, check_manifests
 from tartarus_cli.checking.matrices import (
-    Checked,
+    CheckedMatrix,
     check_labels,
     check_matrix,
     check_one_hot,
@@ -24,20 +24,25 @@ from tartarus_cli.checking.matrices import (
 )
 from tartarus_cli.checking.patches import PatchKind, check_patches, check_scaler
 from tartarus_cli.checking.presence import check_names, check_presence, check_unknown
-from tartarus_cli.checking.report import Problem, Report
+from tartarus_cli.checking.report import DataProblem, Report
 from tartarus_cli.checking.truth import LISTENING, check_listening
 from tartarus_cli.checking.vocabulary import check_vocabulary
-from tartarus_cli.data.dataset import no_dataset
+from tartarus_cli.data.dataset import unknown_dataset_error
 from tartarus_cli.data.patches import AGAIN
 from tartarus_cli.data.tasks import is_recommendation
-from tartarus_cli.errors import DataError, TartarusError, shown
-from tartarus_cli.experiments.inputs import settle
-from tartarus_cli.experiments.requirements import Lack, check_request, concerned, missing
+from tartarus_cli.errors import DataError, TartarusError, display_path
+from tartarus_cli.experiments.inputs import infer_dimensions
+from tartarus_cli.experiments.requirements import (
+    MissingInput,
+    check_request,
+    missing_inputs,
+    required_files,
+)
 from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.models.preprocessing import check_scaler_fits, recipe_of
+from tartarus_cli.models.preprocessing import check_scaler_fits, read_patch_recipe
 from tartarus_cli.progress import UNWATCHED, Progress, Task
-from tartarus_cli.workspace import SPLITS, DataFile, Inventory, Kind, Workspace
+from tartarus_cli.workspace import SPLITS, DataFile, Kind, Workspace, WorkspaceFiles
 
 MATRICES = (Kind.FEATURES, Kind.TARGETS, Kind.USER_FACTORS, Kind.CLASS_FACTORS, Kind.WORD_VECTORS)
 
@@ -82,7 +87,7 @@ class CheckResult:
     """All that was found."""
 
     datasets: dict[str, DatasetSummary]
-    problems: list[Problem]
+    problems: list[DataProblem]
 
     @property
     def ok(self) -> bool:
@@ -103,7 +108,7 @@ def check_data(
     inventory = workspace.scan()
     known = inventory.datasets()
     if dataset is not None and dataset not in known:
-        raise no_dataset(inventory, dataset, known)
+        raise unknown_dataset_error(inventory, dataset, known)
     chosen = known if dataset is None else [dataset]
     files = [file for file in inventory.files if file.dataset in chosen]
     experiments = _all_experiments(inventory)
@@ -128,7 +133,7 @@ def check_data(
 
 
 def _check_dataset(
-    inventory: Inventory, report: Report, task: Task, *, single: bool
+    inventory: WorkspaceFiles, report: Report, task: Task, *, single: bool
 ) -> DatasetSummary:
     dataset = report.dataset
     files = [file for file in inventory.files if file.dataset == dataset]
@@ -145,7 +150,7 @@ def _is_of(path: Path, dataset: str) -> bool:
 
 
 def check_experiment(
-    inventory: Inventory,
+    inventory: WorkspaceFiles,
     experiment: Experiment,
     settings: Sequence[str],
     *,
@@ -179,11 +184,11 @@ def check_experiment(
     experiment = experiment.with_settings(len(settings))
     check_request(inventory, experiment, settings)
     dataset = experiment.dataset.name
-    experiment = settle(inventory, experiment, settings, progress)
+    experiment = infer_dimensions(inventory, experiment, settings, progress)
     if evaluated:
-        _raise_lacks(missing(inventory, experiment, settings), experiment)
+        _raise_lacks(missing_inputs(inventory, experiment, settings), experiment)
     report = Report(inventory.workspace, dataset)
-    files = concerned(inventory, experiment, settings)
+    files = required_files(inventory, experiment, settings)
     with progress.task("checking", _size(files)) as task:
         facts = _check_files(inventory, dataset, files, report, task)
     if experiment.dataset.task == "multiclass":
@@ -192,10 +197,10 @@ def check_experiment(
     return experiment
 
 
-def _raise_lacks(lacks: Sequence[Lack], experiment: Experiment) -> None:
+def _raise_lacks(lacks: Sequence[MissingInput], experiment: Experiment) -> None:
     if lacks:
         dataset, first = experiment.dataset.name, lacks[0]
-        subject = f"{shown(first.path)} is missing: " if first.path else ""
+        subject = f"{display_path(first.path)} is missing: " if first.path else ""
         msg = f"{subject}{experiment.name} needs {', '.join(lack.what for lack in lacks)}"
         raise DataError(msg, hint=f"To see each file: tartarus check-data {quote(dataset)}")
 
@@ -219,7 +224,7 @@ class _Facts:
     """What was learnt from the files on the way."""
 
     sets: dict[str, list[str]]
-    checked: list[Checked] = field(default_factory=list)
+    checked: list[CheckedMatrix] = field(default_factory=list)
     labels: int | None = None
     truth: csr_array | None = None
     pairs: dict[str, int] = field(default_factory=dict)  # split → plays above 0
@@ -231,7 +236,7 @@ def _size(files: Iterable[DataFile]) -> int:
 
 
 def _check_files(
-    inventory: Inventory, dataset: str, files: Iterable[DataFile], report: Report, task: Task
+    inventory: WorkspaceFiles, dataset: str, files: Iterable[DataFile], report: Report, task: Task
 ) -> _Facts:
     one_each = check_names(inventory, files, report)
     lists = check_lists(one_each, report)
@@ -262,7 +267,7 @@ def _check_files(
             if matrix is not None:
                 facts.pairs[LISTENING[file.kind]] = int(np.count_nonzero(matrix.data > 0))
     users, classes = counts.users(facts.checked), facts.labels or counts.classes
-    present = Present(inventory, facts.sets, users, classes, facts.pairs, facts.checked)
+    present = PresentMatrices(inventory, facts.sets, users, classes, facts.pairs, facts.checked)
     check_manifests(one_each, present, report)
     return facts
 
@@ -303,7 +308,7 @@ def _check_scalers(files: Iterable[DataFile], facts: _Facts, report: Report) -> 
             )
     for file in files:
         found = made.get((file.fields.get("count", ""), file.fields.get("seconds", "")))
-        recipe = recipe_of(found[1].attributes) if found else None
+        recipe = read_patch_recipe(found[1].attributes) if found else None
         if file.kind is Kind.SCALER and found and recipe:
             with report.catching():
                 check_scaler_fits(file.path, recipe, found[1].attributes)
@@ -317,7 +322,7 @@ def _advance(task: Task, size: int, share: float) -> None:
 class _Counts:
     """How many rows each matrix should have."""
 
-    inventory: Inventory
+    inventory: WorkspaceFiles
     dataset: str
     items: dict[str, int]
     named_users: int | None
@@ -326,7 +331,7 @@ class _Counts:
     @classmethod
     def of(
         cls,
-        inventory: Inventory,
+        inventory: WorkspaceFiles,
         dataset: str,
         files: Sequence[DataFile],
         lists: Mapping[Path, Sequence[str]],
@@ -350,12 +355,12 @@ class _Counts:
             return self.named_users if people else self.classes
         return self.items.get(LISTENING.get(file.kind, ""))
 
-    def users(self, checked: Sequence[Checked]) -> int | None:
+    def users(self, checked: Sequence[CheckedMatrix]) -> int | None:
         rows = [c.matrix.shape[0] for c in checked if c.file.kind is Kind.USER_FACTORS]
         return self.named_users or (rows[0] if rows else None)
 
 
-def _summary(inventory: Inventory, dataset: str, facts: _Facts) -> DatasetSummary:
+def _summary(inventory: WorkspaceFiles, dataset: str, facts: _Facts) -> DatasetSummary:
     summary = DatasetSummary({s: len(facts.sets[s]) for s in SPLITS if s in facts.sets})
     for file, found in facts.patches.values():
         name = f"{file.fields['count']} × {file.fields['seconds']} s"
@@ -378,11 +383,11 @@ def _summary(inventory: Inventory, dataset: str, facts: _Facts) -> DatasetSummar
 
 
 def _add_experiments(
-    inventory: Inventory, experiments: Iterable[Experiment], summary: DatasetSummary
+    inventory: WorkspaceFiles, experiments: Iterable[Experiment], summary: DatasetSummary
 ) -> None:
     for experiment in experiments:
         try:
-            lacks = [lack.what for lack in missing(inventory, experiment)]
+            lacks = [lack.what for lack in missing_inputs(inventory, experiment)]
         except TartarusError as problem:
             lacks = [f"files that agree ({problem})"]
         if lacks:
@@ -392,7 +397,7 @@ def _add_experiments(
 
 
 def _add_borrowed(
-    inventory: Inventory, experiments: Iterable[Experiment], name: str, summary: DatasetSummary
+    inventory: WorkspaceFiles, experiments: Iterable[Experiment], name: str, summary: DatasetSummary
 ) -> None:
     """Find what can be run on a dataset that no experiment names: those of other datasets."""
     own, copies = dict(summary.waiting), []
@@ -404,7 +409,7 @@ def _add_borrowed(
     summary.borrowed = [each.name for each in copies if each.name in summary.ready]
 
 
-def _all_experiments(inventory: Inventory) -> list[Experiment]:
+def _all_experiments(inventory: WorkspaceFiles) -> list[Experiment]:
     """Every network that can be read; 'experiments list' tells of the others, and of baselines."""
     own = inventory.workspace.experiments
     found = []

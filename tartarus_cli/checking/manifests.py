@@ -10,28 +10,33 @@ from shlex import join
 
 from pydantic import BaseModel, ConfigDict
 
-from tartarus_cli.checking.matrices import Checked
+from tartarus_cli.checking.matrices import CheckedMatrix
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.ids import ids_digest
-from tartarus_cli.data.provenance import Recipe, name_of, read_kept, read_manifest
+from tartarus_cli.data.provenance import (
+    FactorRecipe,
+    data_path,
+    read_factor_manifest,
+    read_json_model,
+)
 from tartarus_cli.errors import FileError
 from tartarus_cli.factorization.als import AlsOptions
 from tartarus_cli.factorization.pmi import PmiOptions
-from tartarus_cli.features.alignment import Form
+from tartarus_cli.features.alignment import MatrixForm
 from tartarus_cli.files import digest
-from tartarus_cli.workspace import SPLITS, DataFile, Inventory, Kind
+from tartarus_cli.workspace import SPLITS, DataFile, Kind, WorkspaceFiles
 
 
 @dataclass(frozen=True)
-class Present:
+class PresentMatrices:
     """What was found in the other files of a dataset."""
 
-    inventory: Inventory
+    inventory: WorkspaceFiles
     ids: Mapping[str, Sequence[str]]  # split → ids
     users: int | None
     labels: int | None
     pairs: Mapping[str, int]  # split → entries above 0 in its matrix of plays
-    checked: Sequence[Checked]
+    checked: Sequence[CheckedMatrix]
     hashes: dict[Path, str] = field(default_factory=dict)  # of files that were read as a whole
 
     def digest(self, path: Path) -> str:
@@ -86,7 +91,7 @@ class _Origin(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    form: Form
+    form: MatrixForm
     width: int
     tags: list[str] | None = None
     idf: list[float] | None = None
@@ -98,7 +103,7 @@ class _Comparison:
     """Compares what a manifest says with what is there."""
 
     file: DataFile
-    present: Present
+    present: PresentMatrices
     report: Report
     again: str  # how to make all of it anew
 
@@ -133,7 +138,7 @@ class _Comparison:
                 self.warn(f"it speaks of {name} {value}", f"{self.file.fields[name]}, its name")
 
 
-def check_manifests(files: Iterable[DataFile], present: Present, report: Report) -> None:
+def check_manifests(files: Iterable[DataFile], present: PresentMatrices, report: Report) -> None:
     """Check what is kept of how factors, features and sets were made.
 
     Parameters
@@ -156,8 +161,8 @@ def check_manifests(files: Iterable[DataFile], present: Present, report: Report)
                 _check_split(file, present, report)
 
 
-def _check_factors(file: DataFile, present: Present, report: Report) -> None:
-    said = read_manifest(file.path)
+def _check_factors(file: DataFile, present: PresentMatrices, report: Report) -> None:
+    said = read_factor_manifest(file.path)
     recipe = said.recipe
     compared = _Comparison(file, present, report, f"Factorize again: {_command(file, recipe)}")
     dim = recipe.options.get("dim", file.dim)
@@ -194,12 +199,12 @@ def _check_contents(
             compared.warn("changed since it was made", says, there[name])
 
 
-def _paths(inventory: Inventory) -> dict[str, Path]:
+def _paths(inventory: WorkspaceFiles) -> dict[str, Path]:
     """Return the files that may be read, by name: a manifest could name any file of a machine."""
-    return {name_of(inventory.workspace, each.path): each.path for each in inventory.files}
+    return {data_path(inventory.workspace, each.path): each.path for each in inventory.files}
 
 
-def _command(file: DataFile, recipe: Recipe) -> str:
+def _command(file: DataFile, recipe: FactorRecipe) -> str:
     """Return the command that makes such factors; what is as usual is left out."""
     options = AlsOptions if recipe.method == "als" else PmiOptions
     words = ["tartarus", "factorize", file.dataset, file.fields["fact"], "--dim", str(file.dim)]
@@ -211,9 +216,11 @@ def _command(file: DataFile, recipe: Recipe) -> str:
     return join([*words, *labels, "--force"])
 
 
-def _check_features(file: DataFile, present: Present, report: Report) -> None:
+def _check_features(file: DataFile, present: PresentMatrices, report: Report) -> None:
     again = "Give 'tartarus features' again, with --force."
-    said = read_kept(file.path, _Origin, expected="what 'tartarus features' writes", hint=again)
+    said = read_json_model(
+        file.path, _Origin, expected="what 'tartarus features' writes", hint=again
+    )
     if said.tags is not None and not len(said.tags) == len(said.idf or ()) == said.width:
         found = f"{len(said.tags):,} tags and {len(said.idf or ()):,} weights"
         raise FileError(file.path, found=found, expected=f"{said.width:,} of each", hint=again)
@@ -232,13 +239,13 @@ def _check_features(file: DataFile, present: Present, report: Report) -> None:
         compared.warn(found, "those that are listed now")
 
 
-def _lists_others(present: Present, split: str, listed: _Listed) -> bool:
+def _lists_others(present: PresentMatrices, split: str, listed: _Listed) -> bool:
     """Whether a set has as many items as before, but not the same, or not in this order."""
     ids = present.ids.get(split, ())
     return len(ids) == listed.items and ids_digest(ids) != listed.digest
 
 
-def _compare_rows(compared: _Comparison, said: _Origin, rows: Checked) -> None:
+def _compare_rows(compared: _Comparison, said: _Origin, rows: CheckedMatrix) -> None:
     says = f"as {compared.file.path.name} says"
     if rows.matrix.shape[1] != said.width:
         found = f"{rows.matrix.shape[1]:,} columns"
@@ -248,9 +255,9 @@ def _compare_rows(compared: _Comparison, said: _Origin, rows: Checked) -> None:
         compared.warn(f"a {form} matrix", f"a {said.form} one, {says}", rows.file.path)
 
 
-def _check_split(file: DataFile, present: Present, report: Report) -> None:
+def _check_split(file: DataFile, present: PresentMatrices, report: Report) -> None:
     again = "Split again, with --force; or delete it, if the files are right."
-    said = read_kept(file.path, _Split, expected="what 'tartarus split' writes", hint=again)
+    said = read_json_model(file.path, _Split, expected="what 'tartarus split' writes", hint=again)
     compared = _Comparison(file, present, report, again)
     compared.name({"dataset": said.dataset})
     compared.sets({split: sizes.items for split, sizes in said.sets.items()})

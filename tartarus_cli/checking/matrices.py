@@ -13,7 +13,7 @@ from tartarus_cli.workspace import SPLITS, DataFile, Kind
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedMatrix:
     """A matrix that could be read."""
 
     file: DataFile
@@ -23,7 +23,7 @@ class Checked:
 
 def check_matrix(
     file: DataFile, rows: int | None, report: Report, seen: Callable[[float], None]
-) -> Checked | None:
+) -> CheckedMatrix | None:
     """Check one matrix: can it be read, has it a row for each id, what are its values like.
 
     Parameters
@@ -50,7 +50,7 @@ def check_matrix(
         _check_classes(file, statistics, report)
     elif not _may_stand_still(file, matrix):
         _check_columns(file, statistics, report)
-    return Checked(file, matrix, statistics)
+    return CheckedMatrix(file, matrix, statistics)
 
 
 def _may_stand_still(file: DataFile, matrix: Matrix) -> bool:
@@ -154,7 +154,7 @@ def _some(which: np.ndarray) -> str:
 
 
 def check_labels(
-    labels: tuple[Path, list[str]] | None, checked: list[Checked], report: Report
+    labels: tuple[Path, list[str]] | None, checked: list[CheckedMatrix], report: Report
 ) -> None:
     """Check that there are as many label names as classes, and as many classes in each set."""
     classes = [c for c in checked if is_classes(c.file, c.statistics)]
@@ -171,7 +171,7 @@ def check_labels(
         _check_same_classes(classes, report)
 
 
-def _check_same_classes(classes: list[Checked], report: Report) -> None:
+def _check_same_classes(classes: list[CheckedMatrix], report: Report) -> None:
     train = {c.matrix.shape[1] for c in classes if c.file.split == "train"}
     for each in classes:
         if train and each.matrix.shape[1] not in train:
@@ -183,7 +183,7 @@ def _check_same_classes(classes: list[Checked], report: Report) -> None:
             )
 
 
-def check_users(checked: list[Checked], report: Report) -> None:
+def check_users(checked: list[CheckedMatrix], report: Report) -> None:
     """Check that all factors of users are those of as many users."""
     factors = [c for c in checked if c.file.kind is Kind.USER_FACTORS]
     for each in factors[1:]:
@@ -196,7 +196,7 @@ def check_users(checked: list[Checked], report: Report) -> None:
             )
 
 
-def check_one_hot(checked: list[Checked], report: Report, *, required: bool) -> None:
+def check_one_hot(checked: list[CheckedMatrix], report: Report, *, required: bool) -> None:
     """Check that items have one class each, where they should or where the train items do."""
     classes = [c for c in checked if is_classes(c.file, c.statistics)]
     single = required or any(c.statistics.one_hot for c in classes if c.file.split == "train")
@@ -211,9 +211,9 @@ def check_one_hot(checked: list[Checked], report: Report, *, required: bool) -> 
             )
 
 
-def check_widths(checked: list[Checked], report: Report) -> None:
+def check_widths(checked: list[CheckedMatrix], report: Report) -> None:
     """Check that a setting is as wide in each set as in the first, which is train."""
-    first: dict[str, Checked] = {}
+    first: dict[str, CheckedMatrix] = {}
     for each in sorted(checked, key=lambda c: SPLITS.index(c.file.split)):
         one = first.setdefault(each.file.fields["setting"], each)
         if each.matrix.shape[1] != one.matrix.shape[1]:

@@ -4,14 +4,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tartarus_cli.checking.report import Report
-from tartarus_cli.data.targets import Wanted, factorizing, truth_file, truth_place
+from tartarus_cli.data.targets import TargetSpec, factorize_command, truth_file, truth_path
 from tartarus_cli.data.tasks import is_classification, is_recommendation
 from tartarus_cli.errors import DataError
-from tartarus_cli.files import same_bytes
-from tartarus_cli.workspace import PICKLES, SPLITS, DataFile, Inventory, Kind
+from tartarus_cli.files import same_content
+from tartarus_cli.workspace import PICKLES, SPLITS, DataFile, Kind, WorkspaceFiles
 
 
-def check_names(inventory: Inventory, files: Iterable[DataFile], report: Report) -> list[DataFile]:
+def check_names(
+    inventory: WorkspaceFiles, files: Iterable[DataFile], report: Report
+) -> list[DataFile]:
     """Report old names, old places and doubles; return one file for each thing."""
     kept: dict[tuple[str, ...], DataFile] = {}
     for file in files:
@@ -57,7 +59,7 @@ def check_unknown(paths: Iterable[Path], report: Report) -> None:
             )
 
 
-def check_presence(inventory: Inventory, dataset: str, report: Report) -> None:
+def check_presence(inventory: WorkspaceFiles, dataset: str, report: Report) -> None:
     """Report what is missing for what the dataset is used for, and what is not used."""
     _check_sets(inventory, dataset, report)
     if is_recommendation(inventory, dataset):
@@ -67,11 +69,13 @@ def check_presence(inventory: Inventory, dataset: str, report: Report) -> None:
     _check_settings(inventory, dataset, report)
 
 
-def _missing(inventory: Inventory, report: Report, why: str, kind: Kind, **fields: str) -> None:
+def _missing(
+    inventory: WorkspaceFiles, report: Report, why: str, kind: Kind, **fields: str
+) -> None:
     report.error(inventory.workspace.place(kind, **fields), "missing", expected=str(kind), hint=why)
 
 
-def _check_sets(inventory: Inventory, dataset: str, report: Report) -> None:
+def _check_sets(inventory: WorkspaceFiles, dataset: str, report: Report) -> None:
     splits = {file.split for file in inventory.select(Kind.ITEMS, dataset=dataset)}
     for split in ("train", "test"):
         if split not in splits:
@@ -99,7 +103,7 @@ def _is_val(file: DataFile) -> bool:
     return file.split == "val" or file.kind is Kind.VAL_MATRIX
 
 
-def _check_recommendation(inventory: Inventory, dataset: str, report: Report) -> None:
+def _check_recommendation(inventory: WorkspaceFiles, dataset: str, report: Report) -> None:
     factors = inventory.select(Kind.USER_FACTORS, dataset=dataset)
     users = {(f.fields["fact"], f.fields["dim"]) for f in factors}
     targets = inventory.select(Kind.TARGETS, dataset=dataset, split="train")
@@ -110,7 +114,7 @@ def _check_recommendation(inventory: Inventory, dataset: str, report: Report) ->
     for fact, dim in sorted(users | items or {("als", "200")}):
         fields = {"fact": fact, "dim": dim, "dataset": dataset}
         if (fact, dim) not in items:
-            make = factorizing(inventory, Wanted(dataset, fact, int(dim)))
+            make = factorize_command(inventory, TargetSpec(dataset, fact, int(dim)))
             why = "The networks learn these: the factors of the train items."
             why += f" Make them: {make}" if make else ""
             _missing(inventory, report, why, Kind.TARGETS, split="train", **fields)
@@ -119,7 +123,7 @@ def _check_recommendation(inventory: Inventory, dataset: str, report: Report) ->
             _missing(inventory, report, why, Kind.USER_FACTORS, **fields)
 
 
-def _check_classification(inventory: Inventory, dataset: str, report: Report) -> None:
+def _check_classification(inventory: WorkspaceFiles, dataset: str, report: Report) -> None:
     targets = inventory.select(Kind.TARGETS, dataset=dataset)
     classes = {file.fields["dim"] for file in targets if file.fields["fact"] == "class"}
     labels = inventory.select(Kind.LABELS, dataset=dataset)
@@ -135,7 +139,7 @@ def _check_classification(inventory: Inventory, dataset: str, report: Report) ->
         _missing(inventory, report, why, Kind.TARGETS, split="train", **fields)
     if not has_truth:
         report.error(
-            truth_place(inventory, dataset),
+            truth_path(inventory, dataset),
             "missing",
             expected="classes of the test items",
             hint="Without it nothing can be evaluated.",
@@ -151,7 +155,7 @@ def _check_classification(inventory: Inventory, dataset: str, report: Report) ->
         _check_label_factors(inventory, dataset, report)
 
 
-def _check_label_factors(inventory: Inventory, dataset: str, report: Report) -> None:
+def _check_label_factors(inventory: WorkspaceFiles, dataset: str, report: Report) -> None:
     for file in inventory.select(Kind.TARGETS, dataset=dataset, split="train", fact="pmi"):
         fields = {"fact": "pmi", "dim": file.fields["dim"], "dataset": dataset}
         found = inventory.select(Kind.CLASS_FACTORS, **fields)
@@ -162,7 +166,7 @@ def _check_label_factors(inventory: Inventory, dataset: str, report: Report) -> 
         if not found and not old:
             why = "Scores of classes are the cosine of predicted factors and these."
             _missing(inventory, report, why, Kind.CLASS_FACTORS, **fields)
-        if found and old and not same_bytes(found[0].path, old[0].path):
+        if found and old and not same_content(found[0].path, old[0].path):
             report.error(
                 old[0].path,
                 f"another content than in {found[0].path.name}",
@@ -171,7 +175,7 @@ def _check_label_factors(inventory: Inventory, dataset: str, report: Report) -> 
             )
 
 
-def _check_settings(inventory: Inventory, dataset: str, report: Report) -> None:
+def _check_settings(inventory: WorkspaceFiles, dataset: str, report: Report) -> None:
     splits = [s for s in SPLITS if inventory.select(Kind.ITEMS, split=s, dataset=dataset)]
     for setting in inventory.settings(dataset):
         files = inventory.select(Kind.FEATURES, setting=setting, dataset=dataset)

@@ -15,7 +15,7 @@ Severity = Literal["error", "warning", "note"]
 
 
 @dataclass(frozen=True)
-class Problem:
+class DataProblem:
     """One thing that is wrong, or worth knowing, about one file."""
 
     severity: Severity
@@ -32,7 +32,7 @@ class Report:
 
     workspace: Workspace
     dataset: str
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[DataProblem] = field(default_factory=list)
 
     def error(self, path: Path, found: str, *, expected: str, hint: str) -> None:
         """Add what must be mended."""
@@ -56,4 +56,4 @@ class Report:
 
     def _add(self, severity: Severity, path: Path, found: str, expected: str, hint: str) -> None:
         file = self.workspace.within(path)
-        self.problems.append(Problem(severity, self.dataset, file, found, expected, hint))
+        self.problems.append(DataProblem(severity, self.dataset, file, found, expected, hint))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tartarus_cli.checking.matrices import Checked
+from tartarus_cli.checking.matrices import CheckedMatrix
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.vocabulary import _AGAIN, read_vocabulary
 from tartarus_cli.errors import FileError
@@ -12,7 +12,7 @@ from tartarus_cli.text import Vocabulary
 from tartarus_cli.workspace import DataFile, Kind
 
 
-def check_vocabulary(file: DataFile, checked: Iterable[Checked], report: Report) -> None:
+def check_vocabulary(file: DataFile, checked: Iterable[CheckedMatrix], report: Report) -> None:
     """Check a vocabulary, and that the matrices of its setting were made with it."""
     with report.catching():
         vocabulary = read_vocabulary(file.path)
@@ -28,7 +28,7 @@ def check_vocabulary(file: DataFile, checked: Iterable[Checked], report: Report)
                 _check_numbers(each, vocabulary, file)
 
 
-def _check_numbers(features: Checked, vocabulary: Vocabulary, file: DataFile) -> None:
+def _check_numbers(features: CheckedMatrix, vocabulary: Vocabulary, file: DataFile) -> None:
     matrix = features.matrix
     ends = [(block.min(), block.max()) for block in map(matrix.rows, matrix.blocks())]
     low = min((each for each, _ in ends), default=0)
@@ -38,6 +38,6 @@ def _check_numbers(features: Checked, vocabulary: Vocabulary, file: DataFile) ->
         _refuse(features, f"numbers of words from {low:g} to {high:g}", expected, file)
 
 
-def _refuse(matrix: Checked, found: str, expected: str, file: DataFile) -> None:
+def _refuse(matrix: CheckedMatrix, found: str, expected: str, file: DataFile) -> None:
     expected = f"{expected}, as {file.path.name} says"
     raise FileError(matrix.file.path, found=found, expected=expected, hint=_AGAIN)

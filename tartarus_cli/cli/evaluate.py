@@ -82,7 +82,7 @@ def evaluate(
     from tartarus_cli.evaluation.evaluate import evaluate as compute
     from tartarus_cli.evaluation.evaluate import evaluation_options
     from tartarus_cli.evaluation.slices import evaluate_slices
-    from tartarus_cli.experiments.request import Asked
+    from tartarus_cli.experiments.request import ExperimentRequest
     from tartarus_cli.workspace import open_workspace
 
     _check_one(by, explain)
@@ -96,7 +96,7 @@ def evaluate(
         resume=resume,
         merge=merge,
     )
-    asked = Asked(experiment, dataset, tuple(overrides or ()))
+    asked = ExperimentRequest(experiment, dataset, tuple(overrides or ()))
     watching = render.Watching()
     if by is not None:
         cut = evaluate_slices(root, subject, asked, options, by.value, ids=ids, progress=watching)

@@ -140,8 +140,8 @@ def features(
     json: Json = False,
 ) -> None:
     """Bring features or tags of your own: align them with the items, as a new setting."""
-    from tartarus_cli.features.alignment import Leniency
-    from tartarus_cli.features.importing import FeaturesRequest, bring_features
+    from tartarus_cli.features.alignment import MissingRowPolicy
+    from tartarus_cli.features.importing import FeaturesRequest, import_features
     from tartarus_cli.features.tables import Selection
     from tartarus_cli.features.tags import TagChoice
     from tartarus_cli.workspace import open_workspace
@@ -154,10 +154,10 @@ def features(
         ids=ids,
         selection=Selection(id_column, tuple(without or ()), tags),
         tags=TagChoice.of(min_items, max_tags),
-        leniency=Leniency.of(zero=missing is Missing.zero, tolerate=tolerate),
+        leniency=MissingRowPolicy.of(zero=missing is Missing.zero, tolerate=tolerate),
         form=None if sparse is None else ("sparse" if sparse else "dense"),
         scale=scale,
         force=force,
     )
-    made = bring_features(root, asked, progress=render.Watching())
+    made = import_features(root, asked, progress=render.Watching())
     render.features_made(root, made, json=json)

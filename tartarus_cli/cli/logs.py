@@ -14,7 +14,7 @@ from typer import Abort, Context, Exit
 from typer.core import TyperGroup
 
 from tartarus_cli.cli import render
-from tartarus_cli.errors import RequestError, TartarusError, shown
+from tartarus_cli.errors import RequestError, TartarusError, display_path
 
 INTERRUPTED = 130
 LOGGER = logging.getLogger("tartarus_cli")
@@ -65,7 +65,7 @@ class CommandLog:
         try:
             self._handlers = render.open_handlers(path, verbose=verbose or self.verbose)
         except OSError as problem:
-            msg = f"the log {shown(path or Path())} cannot be written: {problem.strerror}"
+            msg = f"the log {display_path(path or Path())} cannot be written: {problem.strerror}"
             raise RequestError(msg, hint="Name a file in a folder that exists.") from None
         LOGGER.info("start: tartarus %s", shlex.join(self._words))
 

@@ -95,20 +95,20 @@ def patches(
 ) -> None:
     """Turn recordings into spectrogram patches; interrupted, it goes on where it was."""
     from tartarus_cli.experiments.request import seed_of
-    from tartarus_cli.extraction.patches import make_patches, take_patches_order
+    from tartarus_cli.extraction.patches import extract_patches, patches_request
     from tartarus_cli.extraction.plot import show_patches
-    from tartarus_cli.extraction.workers import effort
+    from tartarus_cli.extraction.workers import worker_options
     from tartarus_cli.workspace import open_workspace
 
     if to is not None and show is None:
         msg = "it goes with --show"
         raise typer.BadParameter(msg, param_hint="'--to'")
     root = open_workspace(workspace)
-    order = take_patches_order(
+    order = patches_request(
         dataset,
         transform,
         parameters or (),
-        effort(jobs, timeout),
+        worker_options(jobs, timeout),
         per_item=per_item,
         seconds=seconds,
         seed=seed_of(root, seed),
@@ -119,4 +119,6 @@ def patches(
     if show is not None:
         render.drawn(root, show_patches(root, order, show, to), json=json)
     else:
-        render.patches_made(root, make_patches(root, order, progress=render.Watching()), json=json)
+        render.patches_made(
+            root, extract_patches(root, order, progress=render.Watching()), json=json
+        )

@@ -69,15 +69,15 @@ def predict(
     json: Json = False,
 ) -> None:
     """Predict for the items of a dataset or for new files, or read out a layer as a setting."""
-    from tartarus_cli.prediction.new_files import newcomers, predict_new
+    from tartarus_cli.prediction.new_files import new_files_request, predict_files
     from tartarus_cli.prediction.predict import PredictOptions
     from tartarus_cli.prediction.predict import predict as run
     from tartarus_cli.workspace import open_workspace
 
     root, watching = open_workspace(workspace), render.Watching()
     options = PredictOptions(layer, split, pool.value)
-    new = newcomers(audio, text, options, jobs=jobs, timeout=timeout)
+    new = new_files_request(audio, text, options, jobs=jobs, timeout=timeout)
     if new is not None:
-        render.predicted_new(root, predict_new(root, model, new, progress=watching), json=json)
+        render.predicted_new(root, predict_files(root, model, new, progress=watching), json=json)
     else:
         render.predicted(root, run(root, model, options, progress=watching), json=json)

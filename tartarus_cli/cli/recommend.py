@@ -58,13 +58,13 @@ def recommend(
     """
     form = _form(tsv=tsv, json=json, one=user is not None or item is not None)
     from tartarus_cli.options import parse_bytes
-    from tartarus_cli.recommendation.lists import Wish
+    from tartarus_cli.recommendation.lists import RecommendRequest
     from tartarus_cli.recommendation.lists import recommend as run
     from tartarus_cli.recommendation.recommender import ListOptions
     from tartarus_cli.workspace import open_workspace
 
     root, options = open_workspace(workspace), ListOptions(top, min_score, known=known)
-    wish, watching = Wish(user, item), render.Watching()
+    wish, watching = RecommendRequest(user, item), render.Watching()
     result = run(root, model, wish, options, memory=parse_bytes(memory), progress=watching)
     render.recommended(root, result, form)
 

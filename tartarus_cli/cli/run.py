@@ -37,12 +37,12 @@ def run(
 ) -> None:
     """Check, train, predict and evaluate: one table at the end."""
     from tartarus_cli.evaluation.evaluate import evaluation_options
-    from tartarus_cli.experiments.request import take_order
+    from tartarus_cli.experiments.request import build_request
     from tartarus_cli.run import run as run_all
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
-    order = take_order(root, experiment, settings or (), dataset, overrides or (), seed)
+    order = build_request(root, experiment, settings or (), dataset, overrides or (), seed)
     options = evaluation_options(
         k or (), users, published=published, seed=seed, baselines=baselines
     )

@@ -153,7 +153,7 @@ def split(
     """Make a dataset from a table of plays or labels: ids, matrices, and sets of cold items."""
     from tartarus_cli.experiments.request import seed_of
     from tartarus_cli.splitting import split as step
-    from tartarus_cli.splitting.columns import Names
+    from tartarus_cli.splitting.columns import ColumnNames
     from tartarus_cli.splitting.interactions import Filters
     from tartarus_cli.workspace import open_workspace
 
@@ -163,14 +163,14 @@ def split(
         dataset=dataset,
         plays=plays,
         labels=labels,
-        names=Names(
+        names=ColumnNames(
             *(user, item, count, time, artist, label, label_item),
             wide=wide,
             header=not no_header,
             skip_empty=skip_empty,
         ),
         filters=Filters(min_items_per_label, min_plays, min_users, min_items, core),
-        by=step.By(by) if by else None,
+        by=step.SplitBy(by) if by else None,
         val=val,
         test=test,
         lists={name: path for name, path in lists.items() if path},

@@ -23,10 +23,10 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a network, or fit a baseline; it becomes model_N."""
-    from tartarus_cli.experiments.request import take_order
+    from tartarus_cli.experiments.request import build_request
     from tartarus_cli.training.train import train as fit
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
-    order = take_order(root, experiment, settings or (), dataset, overrides or (), seed)
+    order = build_request(root, experiment, settings or (), dataset, overrides or (), seed)
     render.trained(fit(root, order, progress=render.Watching()), json=json)

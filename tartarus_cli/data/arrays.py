@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.errors import FileError
-from tartarus_cli.files import readable, replacing
+from tartarus_cli.files import atomic_write, readable
 
 NUMBERS = "fiub"  # kinds of dtype that count as numbers: float, int, unsigned, bool
 CSR_PARTS = ("data", "indices", "indptr", "shape")
@@ -229,13 +229,13 @@ _SAVE_CSR = "Write it with scipy.sparse.save_npz(path, matrix.tocsr())."
 
 def save_dense(path: Path, array: NDArray[Any]) -> None:
     """Write a dense array in one step."""
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         np.save(beside, array, allow_pickle=False)
 
 
 def save_arrays(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
     """Write named arrays in one step, each let go before the next; equal ones give equal bytes."""
-    with replacing(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+    with atomic_write(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
         for name, values in arrays:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 npy.write_array(file, values, allow_pickle=False)
@@ -245,7 +245,7 @@ def save_csr(path: Path, matrix: csr_array) -> None:
     """Write a sparse matrix in one step, as ``scipy.sparse.save_npz`` does."""
     from scipy.sparse import save_npz
 
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         save_npz(beside, matrix)
 
 

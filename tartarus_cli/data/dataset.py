@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.patches import Patches, open_patches
-from tartarus_cli.data.targets import Wanted, target_file
-from tartarus_cli.errors import DataError, FileError, RequestError, nearest, shown
-from tartarus_cli.workspace import SPLITS, Inventory, Kind, patch_fields
+from tartarus_cli.data.targets import TargetSpec, target_file
+from tartarus_cli.errors import DataError, FileError, RequestError, display_path, nearest
+from tartarus_cli.workspace import SPLITS, Kind, WorkspaceFiles, patch_fields
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class PatchSource:
     seconds: float
 
 
-Source = str | PatchSource  # of one input: the name of a setting, or patches
+InputSource = str | PatchSource  # of one input: the name of a setting, or patches
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ItemSet:
 
 
 @dataclass(frozen=True)
-class Part:
+class TrainingSubset:
     """Some samples of a set, and the targets of its items."""
 
     set: ItemSet
@@ -69,13 +69,15 @@ class Part:
 class TrainingData:
     """What a network is fitted on; no test item is in it."""
 
-    fit: Part
-    validation: Part
-    held_out: Part | None  # judged once, after the training; None where the dataset has val items
+    fit: TrainingSubset
+    validation: TrainingSubset
+    held_out: (
+        TrainingSubset | None
+    )  # judged once, after the training; None where the dataset has val items
     remark: str  # what had to be decided
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[TrainingSubset]:
         """All that there are."""
         return [part for part in (self.fit, self.validation, self.held_out) if part]
 
@@ -86,7 +88,7 @@ class TrainingData:
         return list(dict.fromkeys(matrix.path for matrix in matrices))
 
 
-def check_settings(inventory: Inventory, dataset: str, settings: Sequence[str]) -> None:
+def check_settings(inventory: WorkspaceFiles, dataset: str, settings: Sequence[str]) -> None:
     """Make sure that each setting exists for the dataset.
 
     Raises
@@ -103,13 +105,13 @@ def check_settings(inventory: Inventory, dataset: str, settings: Sequence[str]) 
             raise RequestError(msg, hint=hint)
 
 
-def splits_of(inventory: Inventory, dataset: str) -> list[str]:
+def splits_of(inventory: WorkspaceFiles, dataset: str) -> list[str]:
     """Which of train, val and test the dataset has ids for."""
     return [s for s in SPLITS if inventory.find(Kind.ITEMS, split=s, dataset=dataset)]
 
 
-def no_dataset(
-    inventory: Inventory, dataset: str, known: Sequence[str], other: str = ""
+def unknown_dataset_error(
+    inventory: WorkspaceFiles, dataset: str, known: Sequence[str], other: str = ""
 ) -> RequestError:
     """Return the error of a dataset that does not exist.
 
@@ -128,7 +130,7 @@ def no_dataset(
     return RequestError(msg, hint=f"{hint}   (or --labels FILE; published ones: tartarus fetch)")
 
 
-def read_sets(inventory: Inventory, dataset: str) -> dict[str, list[str]]:
+def read_split_ids(inventory: WorkspaceFiles, dataset: str) -> dict[str, list[str]]:
     """Return the ids of each set of a dataset; there are train items at least.
 
     Raises
@@ -141,13 +143,17 @@ def read_sets(inventory: Inventory, dataset: str) -> dict[str, list[str]]:
     known = sorted({file.dataset for file in inventory.select(Kind.ITEMS)})
     if dataset not in known:
         place = inventory.workspace.place(Kind.ITEMS, split="train", dataset=dataset)
-        raise no_dataset(inventory, dataset, known, f"List its ids in {shown(place)}")
+        raise unknown_dataset_error(
+            inventory, dataset, known, f"List its ids in {display_path(place)}"
+        )
     splits = dict.fromkeys(["train", *splits_of(inventory, dataset)])
     files = {s: inventory.require(Kind.ITEMS, split=s, dataset=dataset) for s in splits}
     return {split: read_ids(file.path) for split, file in files.items()}
 
 
-def open_set(inventory: Inventory, dataset: str, sources: Sequence[Source], split: str) -> ItemSet:
+def open_items(
+    inventory: WorkspaceFiles, dataset: str, sources: Sequence[InputSource], split: str
+) -> ItemSet:
     """Open the ids and the inputs of one split.
 
     Raises
@@ -177,14 +183,14 @@ def open_set(inventory: Inventory, dataset: str, sources: Sequence[Source], spli
     return replace(found, items=found.patches.items)
 
 
-def _patch_file(inventory: Inventory, dataset: str, source: PatchSource, split: str) -> Path:
+def _patch_file(inventory: WorkspaceFiles, dataset: str, source: PatchSource, split: str) -> Path:
     fields = patch_fields(dataset, source.per_item, source.seconds)
     hint = f"Make it: tartarus patches {quote(dataset)} --patches {fields['count']} "
     hint += f"--seconds {fields['seconds']}"
     return inventory.require(Kind.PATCHES, split=split, hint=hint, **fields).path
 
 
-def settle_patches(inventory: Inventory, dataset: str, wanted: PatchSource) -> PatchSource:
+def infer_patches(inventory: WorkspaceFiles, dataset: str, wanted: PatchSource) -> PatchSource:
     """Take the patches that the dataset has, where they are of one kind only.
 
     Raises
@@ -200,8 +206,12 @@ def settle_patches(inventory: Inventory, dataset: str, wanted: PatchSource) -> P
     return wanted
 
 
-def open_training(
-    inventory: Inventory, wanted: Wanted, sources: Sequence[Source], *, validation: float
+def open_training_data(
+    inventory: WorkspaceFiles,
+    wanted: TargetSpec,
+    sources: Sequence[InputSource],
+    *,
+    validation: float,
 ) -> TrainingData:
     """Open what a network is fitted on.
 
@@ -214,19 +224,24 @@ def open_training(
     DataError
         If a file is missing, or has not one row for each id, or there are too few items.
     """
-    train = open_set(inventory, wanted.dataset, sources, "train")
+    train = open_items(inventory, wanted.dataset, sources, "train")
     file = inventory.require(Kind.TARGETS, split="train", **wanted.fields)
     targets = _aligned(file.path, len(train.ids))
     has_val = "val" in splits_of(inventory, wanted.dataset)
     val_file = target_file(inventory, wanted, "val")
     if has_val and val_file is not None:
-        val = open_set(inventory, wanted.dataset, sources, "val")
-        judged = Part(val, _aligned(val_file.path, len(val.ids)), np.arange(len(val.items)))
-        return TrainingData(Part(train, targets, np.arange(len(train.items))), judged, None, "")
+        val = open_items(inventory, wanted.dataset, sources, "val")
+        judged = TrainingSubset(
+            val, _aligned(val_file.path, len(val.ids)), np.arange(len(val.items))
+        )
+        return TrainingData(
+            TrainingSubset(train, targets, np.arange(len(train.items))), judged, None, ""
+        )
     present = np.unique(train.items)  # an item may have no patch
-    cuts = held_out_rows(len(present), validation)
+    cuts = hold_out_rows(len(present), validation)
     fit, judged, rest = (
-        Part(train, targets, np.flatnonzero(np.isin(train.items, present[rows]))) for rows in cuts
+        TrainingSubset(train, targets, np.flatnonzero(np.isin(train.items, present[rows])))
+        for rows in cuts
     )
     remark = "the val items have no targets" if has_val else "there are no val items"
     return TrainingData(
@@ -238,10 +253,10 @@ def open_training(
     )
 
 
-def held_out_rows(items: int, share: float) -> tuple[NDArray[np.int64], ...]:
+def hold_out_rows(items: int, share: float) -> tuple[NDArray[np.int64], ...]:
     """Cut the rows of the train items into those to fit, to validate and to hold out.
 
-    >>> [rows.tolist() for rows in held_out_rows(10, 0.2)]
+    >>> [rows.tolist() for rows in hold_out_rows(10, 0.2)]
     [[0, 1, 2, 3, 4, 5, 6, 7], [8], [9]]
     """
     away = int(items * share)
@@ -259,6 +274,6 @@ def _aligned(path: Path, rows: int) -> Matrix:
             path,
             found=f"{matrix.shape[0]:,} rows",
             expected=f"{rows:,} rows, one for each id",
-            hint=f"Compare {shown(path)} with the list of ids of its set.",
+            hint=f"Compare {display_path(path)} with the list of ids of its set.",
         )
     return matrix

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tartarus_cli.data.ids import read_lines
-from tartarus_cli.errors import DataError, FileError, RequestError, shown
+from tartarus_cli.errors import DataError, FileError, RequestError, display_path
 from tartarus_cli.files import write_text
-from tartarus_cli.workspace import Inventory, Kind
+from tartarus_cli.workspace import Kind, WorkspaceFiles
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedFile:
     """A recording or a document of an item."""
 
     id: str
@@ -22,7 +22,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Source:
+class FileSource:
     """Where to learn which file each item of a dataset has."""
 
     kind: Kind  # of the list
@@ -33,8 +33,8 @@ class Source:
 
 
 def find_listed(
-    inventory: Inventory, dataset: str, ids: Collection[str], source: Source
-) -> list[Listed]:
+    inventory: WorkspaceFiles, dataset: str, ids: Collection[str], source: FileSource
+) -> list[ListedFile]:
     """Return all files on the list of a dataset, or in a folder; some are of its items.
 
     Parameters
@@ -55,18 +55,20 @@ def find_listed(
     """
     if source.folder is not None:
         place = source.folder.expanduser()
-        listed = list_folder(place, source.endings, ids, source.base)
+        listed = list_files(place, source.endings, ids, source.base)
     else:
         place = inventory.require(source.kind, dataset=dataset, hint=source.hint).path
         listed = read_list(place, source.base)
     known = {*ids}
     if not any(each.id in known for each in listed):
-        msg = f"{shown(place)}: none of its ids ({listed[0].id!r}, …) is an item of {dataset}"
+        msg = (
+            f"{display_path(place)}: none of its ids ({listed[0].id!r}, …) is an item of {dataset}"
+        )
         raise DataError(msg, hint=f"Items of {dataset} have ids such as {next(iter(ids))!r}.")
     return listed
 
 
-def read_list(path: Path, folder: Path) -> list[Listed]:
+def read_list(path: Path, folder: Path) -> list[ListedFile]:
     """Read a list, ``id <tab> path`` a line; whether the files exist is not looked at.
 
     Parameters
@@ -81,7 +83,7 @@ def read_list(path: Path, folder: Path) -> list[Listed]:
     FileError
         If a line is of another form, or an id comes twice.
     """
-    listed: list[Listed] = []
+    listed: list[ListedFile] = []
     first: dict[str, int] = {}
     for number, line in enumerate(read_lines(path), 1):
         item, tab, name = line.partition("\t")
@@ -90,7 +92,7 @@ def read_list(path: Path, folder: Path) -> list[Listed]:
         if item in first:
             _refuse(path, f"{item!r} in lines {first[item]} and {number}", "one file for each id")
         first[item] = number
-        listed.append(Listed(item, name, folder / name))
+        listed.append(ListedFile(item, name, folder / name))
     if not listed:
         _refuse(path, "an empty list", "an id, a tab and a path in each line")
     return listed
@@ -122,7 +124,7 @@ def files_below(folder: Path, endings: Collection[str]) -> dict[str, Path]:
     files = (p for p in folder.rglob("*") if p.suffix.lower() in endings and p.is_file())
     named = {str(path.relative_to(folder)): path for path in files}
     if not named:
-        msg = f"{shown(folder)} holds no file that ends in {', '.join(sorted(endings))}"
+        msg = f"{display_path(folder)} holds no file that ends in {', '.join(sorted(endings))}"
         raise RequestError(msg, hint="Name another folder.")
     for name in named:
         check_name(name)
@@ -143,9 +145,9 @@ def check_name(name: str) -> None:
         raise RequestError(msg, hint="Rename the file.")
 
 
-def list_folder(
+def list_files(
     folder: Path, endings: Collection[str], known: Collection[str], base: Path
-) -> list[Listed]:
+) -> list[ListedFile]:
     """List the files of a folder and of those below it, in the order of their names.
 
     The id of a file is whatever of its name is the id of an item: the path within the folder or
@@ -173,7 +175,7 @@ def list_folder(
         path = start / name  # not resolved: a link stays where it is, wherever it leads
         told = str(path.relative_to(root) if path.is_relative_to(root) else path)
         check_name(told)
-        listed.append(Listed(_id_of(Path(name), wanted), told, path))
+        listed.append(ListedFile(_id_of(Path(name), wanted), told, path))
     _refuse_doubles(listed, start)
     return listed
 
@@ -183,18 +185,18 @@ def _id_of(within: Path, known: set[str]) -> str:
     return next((name for name in names if name in known), str(within))
 
 
-def _refuse_doubles(listed: Iterable[Listed], folder: Path) -> None:
+def _refuse_doubles(listed: Iterable[ListedFile], folder: Path) -> None:
     first: dict[str, Path] = {}
     for each in listed:
         if each.id in first:
             one, other = first[each.id], each.path
-            msg = f"{shown(one)} and {shown(other)} would both be {each.id!r}"
-            hint = f"Rename one of them, or write the list of {shown(folder)} by hand."
+            msg = f"{display_path(one)} and {display_path(other)} would both be {each.id!r}"
+            hint = f"Rename one of them, or write the list of {display_path(folder)} by hand."
             raise RequestError(msg, hint=hint)
         first[each.id] = each.path
 
 
-def keep_list(path: Path, listed: Iterable[Listed]) -> None:
+def save_list(path: Path, listed: Iterable[ListedFile]) -> None:
     """Write a list; of one that is already there nothing is lost.
 
     A list that was made from the same folder grows as files and ids join.
@@ -209,7 +211,7 @@ def keep_list(path: Path, listed: Iterable[Listed]) -> None:
         ids = {each.name: each.id for each in listed}
         old = (line.partition("\t") for line in read_lines(path))
         if any(name not in ids or not _may_become(item, ids[name], name) for item, _, name in old):
-            msg = f"{shown(path)} is there already, and says something else than the folder"
+            msg = f"{display_path(path)} is there already, and says something else than the folder"
             hint = "Leave the option out to use it; or move it away, to make it anew."
             raise RequestError(msg, hint=hint)
     text = "".join(f"{each.id}\t{each.name}\n" for each in listed)

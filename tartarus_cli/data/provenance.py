@@ -11,10 +11,10 @@ from tartarus_cli.errors import FileError
 from tartarus_cli.files import read_text
 from tartarus_cli.workspace import Workspace
 
-Said = TypeVar("Said", bound=BaseModel)
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def read_kept(path: Path, model: type[Said], *, expected: str, hint: str) -> Said:
+def read_json_model(path: Path, model: type[ModelT], *, expected: str, hint: str) -> ModelT:
     """Read a JSON document that a command kept.
 
     Parameters
@@ -42,27 +42,27 @@ def read_kept(path: Path, model: type[Said], *, expected: str, hint: str) -> Sai
     raise FileError(path, found=found[:200], expected=expected, hint=hint)
 
 
-Source = Literal["plays", "labels"]
+InteractionKind = Literal["plays", "labels"]
 
 
-class Recipe(BaseModel):
+class FactorRecipe(BaseModel):
     """All that factors depend on."""
 
     model_config = ConfigDict(frozen=True)
 
     dataset: str
     method: str
-    source: Source
+    source: InteractionKind
     options: dict[str, int | float]
     inputs: dict[str, str]  # file below data → BLAKE2b hash
 
 
-class Manifest(BaseModel):
+class FactorManifest(BaseModel):
     """Where factors come from, and what they are like."""
 
     model_config = ConfigDict(frozen=True)
 
-    recipe: Recipe
+    recipe: FactorRecipe
     threads: int
     versions: dict[str, str]
     outputs: dict[str, str]  # file below data → BLAKE2b hash
@@ -74,7 +74,7 @@ class Manifest(BaseModel):
     popularity_and_norm: float | None  # Spearman correlation
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_factor_manifest(path: Path) -> FactorManifest:
     """Read what is known of factors.
 
     Raises
@@ -84,9 +84,9 @@ def read_manifest(path: Path) -> Manifest:
     """
     expected = "a manifest as 'tartarus factorize' writes it"
     hint = "Delete it, and factorize with --force."
-    return read_kept(path, Manifest, expected=expected, hint=hint)
+    return read_json_model(path, FactorManifest, expected=expected, hint=hint)
 
 
-def name_of(workspace: Workspace, path: Path) -> str:
+def data_path(workspace: Workspace, path: Path) -> str:
     """Return how a manifest calls a file: its place below ``data``."""
     return path.relative_to(workspace.data).as_posix()

@@ -9,13 +9,13 @@ from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.ids import read_lines
 from tartarus_cli.data.scan import scan
 from tartarus_cli.errors import DataError
-from tartarus_cli.workspace import DataFile, Inventory, Kind
+from tartarus_cli.workspace import DataFile, Kind, WorkspaceFiles
 
 USUAL_DIM = 200  # factors that are made unless another number is said
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TargetSpec:
     """The factors that an experiment speaks of: als 200, pmi 50, class 15."""
 
     dataset: str
@@ -28,7 +28,7 @@ class Wanted:
         return {"dataset": self.dataset, "fact": self.fact, "dim": str(self.dim)}
 
 
-def settle_dim(inventory: Inventory, wanted: Wanted) -> Wanted:
+def infer_dim(inventory: WorkspaceFiles, wanted: TargetSpec) -> TargetSpec:
     """Take the number of factors that the dataset has, where there is just one to take.
 
     Raises
@@ -39,32 +39,34 @@ def settle_dim(inventory: Inventory, wanted: Wanted) -> Wanted:
     fields = {"split": "train", "fact": wanted.fact, "dataset": wanted.dataset}
     dims = target_dims(inventory, wanted)
     if wanted.dim in dims or len(dims) == 1:
-        return Wanted(wanted.dataset, wanted.fact, wanted.dim if wanted.dim in dims else dims[0])
+        return TargetSpec(
+            wanted.dataset, wanted.fact, wanted.dim if wanted.dim in dims else dims[0]
+        )
     if not dims:
-        make = factorizing(inventory, wanted)
+        make = factorize_command(inventory, wanted)
         hint = f"Make them: {make}" if make else ""
         inventory.require(Kind.TARGETS, hint=hint, dim=str(wanted.dim), **fields)  # says it lacks
     msg = f"{wanted.dataset} has {wanted.fact} targets of {dims} dimensions, not {wanted.dim}"
-    nearest = nearest_dim(dims, wanted.dim)
+    nearest = closest_dim(dims, wanted.dim)
     raise DataError(msg, hint=f"Choose one of them: --set targets.dim={nearest}.")
 
 
-def target_dims(inventory: Inventory, wanted: Wanted) -> list[int]:
+def target_dims(inventory: WorkspaceFiles, wanted: TargetSpec) -> list[int]:
     """Return of how many numbers there are train targets of this kind, in order."""
     fields = {"split": "train", "fact": wanted.fact, "dataset": wanted.dataset}
     return sorted({file.dim for file in inventory.select(Kind.TARGETS, **fields)})
 
 
-def nearest_dim(dims: Sequence[int], wanted: int) -> int:
+def closest_dim(dims: Sequence[int], wanted: int) -> int:
     """Return the number that is nearest to the wanted one.
 
-    >>> nearest_dim([20, 100, 500], 200)
+    >>> closest_dim([20, 100, 500], 200)
     100
     """
     return min(dims, key=lambda dim: abs(dim - wanted))
 
 
-def factorizing(inventory: Inventory, wanted: Wanted) -> str:
+def factorize_command(inventory: WorkspaceFiles, wanted: TargetSpec) -> str:
     """Return the command that makes these factors of what the dataset has; else nothing."""
     fields = {"split": "train", "fact": "class", "dataset": wanted.dataset}
     plays = bool(inventory.select(Kind.TRAIN_MATRIX, dataset=wanted.dataset))
@@ -75,24 +77,24 @@ def factorizing(inventory: Inventory, wanted: Wanted) -> str:
     return f"tartarus factorize {quote(wanted.dataset)} {wanted.fact}{dim}"
 
 
-def target_file(inventory: Inventory, wanted: Wanted, split: str) -> DataFile | None:
+def target_file(inventory: WorkspaceFiles, wanted: TargetSpec, split: str) -> DataFile | None:
     """Return the targets of one split, if it has them."""
     return inventory.find(Kind.TARGETS, split=split, **wanted.fields)
 
 
-def label_factors_file(inventory: Inventory, wanted: Wanted) -> DataFile | None:
+def label_factors_file(inventory: WorkspaceFiles, wanted: TargetSpec) -> DataFile | None:
     """Return the factors of the labels, ``(classes, dim)``; old datasets call them users."""
     found = inventory.find(Kind.CLASS_FACTORS, **wanted.fields)
     return found or inventory.find(Kind.USER_FACTORS, **wanted.fields)
 
 
-def label_names(inventory: Inventory, dataset: str) -> list[str] | None:
+def label_names(inventory: WorkspaceFiles, dataset: str) -> list[str] | None:
     """Return the names of the classes, if the dataset has them."""
     file = inventory.find(Kind.LABELS, dataset=dataset)
     return read_lines(file.path) if file else None
 
 
-def truth_place(inventory: Inventory, dataset: str) -> Path:
+def truth_path(inventory: WorkspaceFiles, dataset: str) -> Path:
     """Where the classes of the test items would be written."""
     known = inventory.select(Kind.TARGETS, fact="class", dataset=dataset)
     names = label_names(inventory, dataset)
@@ -101,7 +103,7 @@ def truth_place(inventory: Inventory, dataset: str) -> Path:
     return inventory.workspace.place(Kind.TARGETS, **fields)
 
 
-def truth_file(inventory: Inventory, dataset: str) -> DataFile | None:
+def truth_file(inventory: WorkspaceFiles, dataset: str) -> DataFile | None:
     """Return the classes of the test items, ``(test items, classes)``, 0 or 1.
 
     The file of as many classes as there are label names, or the only one; a file of PMI targets

@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 
 from tartarus_cli.baselines import BASELINES
 from tartarus_cli.errors import TartarusError
-from tartarus_cli.evaluation.class_scores import splits_to_judge
-from tartarus_cli.evaluation.evaluator import judge_model
+from tartarus_cli.evaluation.class_scores import required_splits
+from tartarus_cli.evaluation.evaluator import evaluate_predictions
 from tartarus_cli.evaluation.report import EvaluationOptions
-from tartarus_cli.experiments.request import Order
-from tartarus_cli.experiments.requirements import complete_settings, settings_of_words
+from tartarus_cli.experiments.request import TrainingRequest
+from tartarus_cli.experiments.requirements import complete_settings, word_settings
 from tartarus_cli.experiments.resolve import resolve, to_table
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.models.staleness import is_as_trained
+from tartarus_cli.models.staleness import matches_training_input
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.prediction.predict import PredictOptions, predict
 from tartarus_cli.progress import UNWATCHED, Progress, Task
 from tartarus_cli.training.train import train
-from tartarus_cli.workspace import Inventory, Kind, Workspace
+from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles
 
 BESIDE = {  # task → what is trained beside a model; random and oracle rows are there anyway
     "recommendation": ("popularity", "knn", "ridge"),
@@ -31,7 +31,7 @@ TAGS = ("tags", "labels", "genres")  # what a setting is called whose columns ma
 
 
 @dataclass(frozen=True)
-class _Quiet:
+class QuietProgress:
     """Passes on what is under way and what is wrong; the rest was told of the model already."""
 
     progress: Progress
@@ -56,7 +56,7 @@ class _Wanted:
     settings: tuple[str, ...]
 
 
-def baseline_rows(
+def evaluate_baselines(
     workspace: Workspace,
     model: Model,
     options: EvaluationOptions,
@@ -79,15 +79,15 @@ def baseline_rows(
         Told of each baseline.
     """
     alone = replace(options, baselines=False, resume=False, merge=False)
-    quiet = _Quiet(progress)
+    quiet = QuietProgress(progress)
     rows: dict[str, dict[str, float]] = {}
     for wanted in _fitting(workspace.scan(), model, progress):
         try:
-            found = _made(workspace, model, wanted, progress)
-            for split in splits_to_judge(workspace, found):
+            found = train_or_reuse(workspace, model, wanted, progress)
+            for split in required_splits(workspace, found):
                 predict(workspace, found.name, PredictOptions(split=split), progress=quiet)
             how = replace(alone, references=not found.manifest.beside)
-            judged = judge_model(workspace, found.name, how, progress=quiet)
+            judged = evaluate_predictions(workspace, found.name, how, progress=quiet)
         except TartarusError as problem:
             progress.warn(f"the baseline {wanted.name} is left out: {problem}")
             continue
@@ -95,7 +95,7 @@ def baseline_rows(
     return rows
 
 
-def _fitting(inventory: Inventory, model: Model, progress: Progress) -> Iterator[_Wanted]:
+def _fitting(inventory: WorkspaceFiles, model: Model, progress: Progress) -> Iterator[_Wanted]:
     """Choose the baselines that a model of this task, and on these inputs, can have."""
     for name in BESIDE[model.experiment.dataset.task]:
         if name == model.experiment.network.name:
@@ -106,7 +106,7 @@ def _fitting(inventory: Inventory, model: Model, progress: Progress) -> Iterator
 
 
 def _settings_for(
-    name: str, inventory: Inventory, model: Model, progress: Progress
+    name: str, inventory: WorkspaceFiles, model: Model, progress: Progress
 ) -> tuple[str, ...] | None:
     """Return the settings for a baseline; None if there is nothing that it could read."""
     if name == "prior":
@@ -121,9 +121,9 @@ def _settings_for(
     return tuple(model.manifest.settings)
 
 
-def _tags(inventory: Inventory, model: Model, progress: Progress) -> tuple[str, ...] | None:
+def _tags(inventory: WorkspaceFiles, model: Model, progress: Progress) -> tuple[str, ...] | None:
     """Return the setting whose columns are tags: one of the model's, else one of the dataset."""
-    words = settings_of_words(inventory, model.manifest.dataset)
+    words = word_settings(inventory, model.manifest.dataset)
     complete = complete_settings(inventory, model.manifest.dataset)
     for setting in (*model.manifest.settings, *(each for each in TAGS if each in complete)):
         if setting in TAGS and setting not in words:
@@ -134,16 +134,20 @@ def _tags(inventory: Inventory, model: Model, progress: Progress) -> tuple[str, 
     return None
 
 
-def _made(workspace: Workspace, model: Model, wanted: _Wanted, progress: Progress) -> Model:
+def train_or_reuse(
+    workspace: Workspace, model: Model, wanted: _Wanted, progress: Progress
+) -> Model:
     """Return a baseline beside a model: one that is there already, or a new one."""
     inventory = workspace.scan()
     experiment = _experiment(model, wanted.name)
-    order = Order(experiment, wanted.settings, model.manifest.seed)
+    order = TrainingRequest(experiment, wanted.settings, model.manifest.seed)
     for each in reversed(Store(workspace).finished()):
         if _is_the_same(inventory, each, order):
             progress.say(f"{wanted.name}: {each.name} is taken")
             return each
-    found = train(workspace, order, evaluated=True, beside=model.name, progress=_Quiet(progress))
+    found = train(
+        workspace, order, evaluated=True, beside=model.name, progress=QuietProgress(progress)
+    )
     progress.say(f"{wanted.name}: {found.name} is trained")
     return found
 
@@ -164,17 +168,17 @@ def _experiment(model: Model, name: str) -> Experiment:
     return resolve(name, dataset=own.dataset.name, overrides=said)
 
 
-def _is_the_same(inventory: Inventory, found: Model, order: Order) -> bool:
+def _is_the_same(inventory: WorkspaceFiles, found: Model, order: TrainingRequest) -> bool:
     """Whether a model is this baseline, of these settings and seed, and of files as they are."""
     manifest = found.manifest
     if manifest.kind != "baseline" or manifest.experiment != order.experiment.name:
         return False
     if (manifest.settings, manifest.seed) != (list(order.settings), order.seed):
         return False
-    return _says_the_same(found, order.experiment) and not _changed(inventory, found)
+    return same_parameters(found, order.experiment) and not _changed(inventory, found)
 
 
-def _says_the_same(found: Model, experiment: Experiment) -> bool:
+def same_parameters(found: Model, experiment: Experiment) -> bool:
     """Compare parameters, but for the number of classes, which is that of the dataset."""
     try:
         tables = [to_table(found.experiment), to_table(experiment)]
@@ -189,7 +193,7 @@ def _says_the_same(found: Model, experiment: Experiment) -> bool:
     return tables[0] == tables[1]
 
 
-def _changed(inventory: Inventory, found: Model) -> bool:
+def _changed(inventory: WorkspaceFiles, found: Model) -> bool:
     """Whether a file is not what it was, or there are plays now that there were not."""
     root, recorded = inventory.workspace.root, found.manifest.inputs
     paths = [root / name for name in recorded]
@@ -200,4 +204,4 @@ def _changed(inventory: Inventory, found: Model) -> bool:
     recommends = found.manifest.task == "recommendation"
     if plays and reads_plays and recommends and plays.path not in paths:
         return True
-    return not all(is_as_trained(found, path) for path in paths)
+    return not all(matches_training_input(found, path) for path in paths)

@@ -21,7 +21,7 @@ KEY = "key"
 
 
 @dataclass(frozen=True)
-class Tally:
+class RankSummary:
     """How one system ranks all items for some users in a row."""
 
     ranks: NDArray[np.int32]  # (relevant,), in the order of the truth
@@ -36,10 +36,10 @@ class Tally:
         return named | {f"novelty@{k}": each for k, each in self.novelty.items()}
 
 
-def joined(tallies: Sequence[Tally]) -> Tally:
+def join_summaries(tallies: Sequence[RankSummary]) -> RankSummary:
     """Join what was ranked for users that follow each other."""
     ks = tallies[0].shown
-    return Tally(
+    return RankSummary(
         np.concatenate([each.ranks for each in tallies]),
         {k: sum((t.shown[k] for t in tallies[1:]), tallies[0].shown[k]) for k in ks},
         {k: np.concatenate([each.novelty[k] for each in tallies]) for k in ks},
@@ -47,15 +47,15 @@ def joined(tallies: Sequence[Tally]) -> Tally:
 
 
 @dataclass(frozen=True)
-class Part:
+class RankingShard:
     """All systems, for some users in a row."""
 
     users: slice
-    tallies: dict[str, Tally]
+    tallies: dict[str, RankSummary]
 
 
 @dataclass(frozen=True)
-class Shelf:
+class CheckpointStore:
     """Where the parts of one evaluation are kept."""
 
     folder: Path
@@ -63,7 +63,7 @@ class Shelf:
     systems: tuple[str, ...]
     ks: tuple[int, ...]
 
-    def keep(self, part: Part) -> Path:
+    def keep(self, part: RankingShard) -> Path:
         """Write a part."""
         arrays = [(KEY, np.frombuffer(self._key_of(part.users), np.uint8))]
         for system, tally in part.tallies.items():
@@ -72,7 +72,7 @@ class Shelf:
         write_unit_values(path, arrays)
         return path
 
-    def replace(self, part: Part) -> Path:
+    def replace(self, part: RankingShard) -> Path:
         """Write a part in place of those that it covers, damaged ones among them."""
         path = self.keep(part)
         for users in self._named(part.users):
@@ -80,9 +80,9 @@ class Shelf:
                 self.path(users).unlink(missing_ok=True)
         return path
 
-    def parts(self, within: slice) -> list[Part]:
+    def parts(self, within: slice) -> list[RankingShard]:
         """Return parts that lie within some users and do not overlap, in their order."""
-        return [self._read(users) for users in apart(self._there(within))]
+        return [self._read(users) for users in non_overlapping(self._there(within))]
 
     def forget(self) -> None:
         """Delete the parts of this evaluation; those of other predictions or options stay."""
@@ -118,25 +118,25 @@ class Shelf:
     def _key_of(self, users: slice) -> bytes:
         return self.key() + f" {users.start}:{users.stop}".encode()
 
-    def _read(self, users: slice) -> Part:
-        return Part(users, {system: self._tally(users, system) for system in self.systems})
+    def _read(self, users: slice) -> RankingShard:
+        return RankingShard(users, {system: self._tally(users, system) for system in self.systems})
 
-    def _tally(self, users: slice, system: str) -> Tally:
+    def _tally(self, users: slice, system: str) -> RankSummary:
         kinds = ("shown", "novelty")
         names = [f"{system}.ranks", *(f"{system}.{kind}@{k}" for kind in kinds for k in self.ks)]
         ranks, *rest = read_arrays(self.path(users), tuple(names))
         half = len(self.ks)
-        return Tally(
+        return RankSummary(
             ranks,
             dict(zip(self.ks, rest[:half], strict=True)),
             dict(zip(self.ks, rest[half:], strict=True)),
         )
 
 
-def apart(parts: Sequence[slice]) -> list[slice]:
+def non_overlapping(parts: Sequence[slice]) -> list[slice]:
     """Choose parts that do not overlap, the larger ones first, and put them into order.
 
-    >>> apart([slice(0, 9), slice(2, 4), slice(8, 12), slice(9, 11)])
+    >>> non_overlapping([slice(0, 9), slice(2, 4), slice(8, 12), slice(9, 11)])
     [slice(0, 9, None), slice(9, 11, None)]
     """
     chosen: list[slice] = []
@@ -146,10 +146,10 @@ def apart(parts: Sequence[slice]) -> list[slice]:
     return sorted(chosen, key=lambda users: users.start)
 
 
-def gaps(users: slice, parts: Sequence[Part]) -> list[slice]:
+def missing_users(users: slice, parts: Sequence[RankingShard]) -> list[slice]:
     """Return which of the users no part covers; parts are in order.
 
-    >>> gaps(slice(0, 9), [Part(slice(2, 4), {}), Part(slice(4, 7), {})])
+    >>> missing_users(slice(0, 9), [RankingShard(slice(2, 4), {}), RankingShard(slice(4, 7), {})])
     [slice(0, 2, None), slice(7, 9, None)]
     """
     edges = [users.start, *(n for p in parts for n in (p.users.start, p.users.stop)), users.stop]
@@ -157,7 +157,7 @@ def gaps(users: slice, parts: Sequence[Part]) -> list[slice]:
     return [slice(first, last) for first, last in pairs if first < last]
 
 
-def require_all(users: slice, parts: Sequence[Part]) -> None:
+def require_all_users(users: slice, parts: Sequence[RankingShard]) -> None:
     """Make sure that parts cover all users.
 
     Raises
@@ -165,7 +165,7 @@ def require_all(users: slice, parts: Sequence[Part]) -> None:
     RequestError
         If some are missing; the hint says how they are made.
     """
-    missing = [f"{gap.start}:{gap.stop}" for gap in gaps(users, parts)]
+    missing = [f"{gap.start}:{gap.stop}" for gap in missing_users(users, parts)]
     if missing:
         msg = f"users {', '.join(missing)} were not evaluated yet, or with other files or options"
         raise RequestError(

@@ -13,19 +13,19 @@ from tartarus_cli.data.targets import (
     label_factors_file,
     label_names,
     truth_file,
-    truth_place,
+    truth_path,
 )
-from tartarus_cli.errors import DataError, FileError, shown
+from tartarus_cli.errors import DataError, FileError, display_path
 from tartarus_cli.models.store import Model
-from tartarus_cli.prediction.aligned import Predictions, aligned
+from tartarus_cli.prediction.aligned import Predictions, align_predictions
 from tartarus_cli.progress import Progress
-from tartarus_cli.workspace import DataFile, Inventory, Kind, Workspace
+from tartarus_cli.workspace import DataFile, Kind, Workspace, WorkspaceFiles
 
 _CHECK = "Run 'tartarus check-data' to see which file is out of step."
 
 
 @dataclass(frozen=True)
-class Truth:
+class ClassTruth:
     """The classes of the items of a set."""
 
     matrix: Matrix
@@ -34,14 +34,14 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Validation:
+class ValidationScores:
     """Val items that have classes and a prediction."""
 
     scores: NDArray[np.float32]  # (items, classes)
     truth: NDArray[np.bool_]  # (items, classes)
 
 
-def read_truth(inventory: Inventory, dataset: str) -> Truth:
+def read_truth(inventory: WorkspaceFiles, dataset: str) -> ClassTruth:
     """Read the classes of the test items.
 
     Raises
@@ -51,7 +51,7 @@ def read_truth(inventory: Inventory, dataset: str) -> Truth:
     """
     file = truth_file(inventory, dataset)
     if file is None:
-        msg = f"{shown(truth_place(inventory, dataset))} is missing"
+        msg = f"{display_path(truth_path(inventory, dataset))} is missing"
         raise DataError(msg, hint=f"Run: tartarus check-data {quote(dataset)}")
     matrix = open_matrix(file.path)
     classes = matrix.rows(slice(None)) > 0
@@ -70,11 +70,11 @@ def read_truth(inventory: Inventory, dataset: str) -> Truth:
             expected=f"{len(names)}, as in genre_labels_{dataset}.tsv",
             hint=f"Run: tartarus check-data {quote(dataset)}",
         )
-    return Truth(matrix, classes, names)
+    return ClassTruth(matrix, classes, names)
 
 
 def class_scores(
-    inventory: Inventory, predictions: Predictions, values: NDArray[np.float32], truth: Matrix
+    inventory: WorkspaceFiles, predictions: Predictions, values: NDArray[np.float32], truth: Matrix
 ) -> NDArray[np.float32]:
     """Return a score for each class: as predicted, or the cosine with the labels' factors.
 
@@ -98,7 +98,7 @@ def class_scores(
     return scores
 
 
-def single_classes(truth: Truth) -> NDArray[np.int64]:
+def single_classes(truth: ClassTruth) -> NDArray[np.int64]:
     """Return the number of the one class of each item.
 
     Raises
@@ -118,8 +118,8 @@ def single_classes(truth: Truth) -> NDArray[np.int64]:
 
 
 def read_validation(
-    inventory: Inventory, predictions: Predictions, progress: Progress
-) -> Validation | None:
+    inventory: WorkspaceFiles, predictions: Predictions, progress: Progress
+) -> ValidationScores | None:
     """Read what a model predicted for the val items, and their classes; None if there is none.
 
     Raises
@@ -140,14 +140,14 @@ def read_validation(
         told = f"{name} has not predicted the val items, which choose the threshold of each class"
         progress.say(f"{told}: run 'tartarus predict {name} --split val' and evaluate again")
         return None
-    values, absent = aligned(inventory, dataset, *paths, "val")
+    values, absent = align_predictions(inventory, dataset, *paths, "val")
     matrix = open_matrix(file.path)
     truth = matrix.rows(slice(None)) > 0
     scores = class_scores(inventory, predictions, values, matrix)
-    return Validation(scores[~absent], truth[~absent]) if truth[~absent].any() else None
+    return ValidationScores(scores[~absent], truth[~absent]) if truth[~absent].any() else None
 
 
-def splits_to_judge(workspace: Workspace, model: Model) -> list[str]:
+def required_splits(workspace: Workspace, model: Model) -> list[str]:
     """Return the sets that an evaluation of a model reads, the val items where they can choose."""
     inventory, dataset = workspace.scan(), model.manifest.dataset
     several = model.experiment.dataset.task == "multilabel"
@@ -156,7 +156,7 @@ def splits_to_judge(workspace: Workspace, model: Model) -> list[str]:
     return ["test"]
 
 
-def val_truth_file(inventory: Inventory, dataset: str) -> DataFile | None:
+def val_truth_file(inventory: WorkspaceFiles, dataset: str) -> DataFile | None:
     """Return the classes of the val items, if it has val items and these classes are known."""
     test = truth_file(inventory, dataset)
     if test is None or inventory.find(Kind.ITEMS, split="val", dataset=dataset) is None:
@@ -164,7 +164,7 @@ def val_truth_file(inventory: Inventory, dataset: str) -> DataFile | None:
     return inventory.find(Kind.TARGETS, **{**test.fields, "split": "val"})
 
 
-def _label_factors(inventory: Inventory, predictions: Predictions) -> Matrix:
+def _label_factors(inventory: WorkspaceFiles, predictions: Predictions) -> Matrix:
     wanted = predictions.wanted
     file = label_factors_file(inventory, wanted)
     factors = open_matrix((file or inventory.require(Kind.CLASS_FACTORS, **wanted.fields)).path)

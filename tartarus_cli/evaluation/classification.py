@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.evaluation.class_scores import (
-    Truth,
-    Validation,
+    ClassTruth,
+    ValidationScores,
     class_scores,
     read_truth,
     read_validation,
@@ -23,7 +23,7 @@ from tartarus_cli.metrics.classification import THRESHOLD, ClassReport, Figures
 from tartarus_cli.metrics.thresholds import FEWEST, choose_thresholds
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.workspace import Inventory
+from tartarus_cli.workspace import WorkspaceFiles
 
 Scores = NDArray[np.floating[Any]]  # (items, classes)
 Classes = NDArray[np.bool_]  # (items, classes)
@@ -48,7 +48,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
-class Judged:
+class ClassificationResult:
     """All that is found out about predicted classes."""
 
     names: list[str]  # of the classes
@@ -68,7 +68,7 @@ class Judged:
 class _How:
     """How scores are judged; all systems in the same way."""
 
-    truth: Truth
+    truth: ClassTruth
     single: NDArray[np.int64] | None  # the class of each item, if it has one
     k: tuple[int, ...]
     published: bool
@@ -89,15 +89,15 @@ class _How:
         )
 
 
-def classify(
-    inventory: Inventory,
+def evaluate_classes(
+    inventory: WorkspaceFiles,
     predictions: Predictions,
     *,
     k: Sequence[int] = (),
     published: bool = False,
     seed: int = 0,
     progress: Progress = UNWATCHED,
-) -> Judged:
+) -> ClassificationResult:
     """Judge the predicted classes of the test items.
 
     Where items may have several classes, the val items choose from which score on each class is
@@ -137,7 +137,7 @@ def classify(
     scores[~present] = _worst(truth.classes[~present], min(scores.min(), at.min()))
     found = how.figures(scores, at, present)
     chosen = scores >= at if single is None else _highest(scores)
-    return Judged(
+    return ClassificationResult(
         names=truth.names,
         scores=scores,
         truth=truth.classes,
@@ -154,7 +154,7 @@ def classify(
     )
 
 
-def _thresholds(validation: Validation | None, names: Sequence[str]) -> Thresholds:
+def _thresholds(validation: ValidationScores | None, names: Sequence[str]) -> Thresholds:
     if validation is None:
         return Thresholds(None, names, np.full(len(names), THRESHOLD))
     chosen = choose_thresholds(validation.scores, validation.truth)
@@ -162,7 +162,7 @@ def _thresholds(validation: Validation | None, names: Sequence[str]) -> Threshol
     return Thresholds("val", names, chosen, len(validation.scores), sharing)
 
 
-def _random(how: _How, validation: Validation | None, seed: int) -> dict[str, float]:
+def _random(how: _How, validation: ValidationScores | None, seed: int) -> dict[str, float]:
     """Judge random scores, whose thresholds are chosen as those of the model are."""
     rng = np.random.default_rng(seed)
     scores = rng.random(how.truth.classes.shape, np.float32)

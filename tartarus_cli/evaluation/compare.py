@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
-from tartarus_cli.errors import DataError, FileError, RequestError, nearest, shown
-from tartarus_cli.evaluation.results import read_results, read_unit_values, unit_value_names
+from tartarus_cli.errors import DataError, FileError, RequestError, display_path, nearest
+from tartarus_cli.evaluation.results import read_results, read_unit_values, unit_metric_names
 from tartarus_cli.experiments.request import seed_of
 from tartarus_cli.experiments.schema import Task
 from tartarus_cli.metrics.classification import LOWER_IS_BETTER
@@ -208,13 +208,13 @@ class _Kept:
     def path(self, name: str) -> Path:
         path = self.workspace.unit_values(name, self.unit)
         if not path.is_file():
-            msg = f"{shown(path)} is missing: what {name} scores for each of the {self.unit}"
+            msg = f"{display_path(path)} is missing: what {name} scores for each of the {self.unit}"
             raise DataError(msg, hint=_again(name))
         return path
 
     def metrics(self) -> list[str]:
         """Names of the metrics of which every model has values."""
-        first, *others = (set(unit_value_names(self.path(name))) for name in self.documents)
+        first, *others = (set(unit_metric_names(self.path(name))) for name in self.documents)
         common = first.intersection(*others)
         document = next(iter(self.documents.values()))
         return [metric for metric in document.metrics if metric in common]
@@ -297,7 +297,8 @@ def _tell_of_changes(workspace: Workspace, names: Sequence[str], progress: Progr
     for model in Store(workspace).finished():
         file = changed_since_training(inventory, model) if model.name in names else None
         if file is not None:
-            told = f"{shown(file.path)} has changed since {model.name} was trained: its figures "
+            path = display_path(file.path)
+            told = f"{path} has changed since {model.name} was trained: its figures "
             progress.warn(f"{told}are of an evaluation before that, and cannot be computed again")
 
 
@@ -312,7 +313,7 @@ def _tested(kept: _Kept, task: Task, asked: Sequence[str]) -> tuple[str, ...]:
     usual = [m for m in TESTED[task] if m in testable and _has_value(kept, m)]
     if not usual:
         name = next(iter(kept.documents))
-        msg = f"{shown(kept.path(name))} has none of {', '.join(TESTED[task])}"
+        msg = f"{display_path(kept.path(name))} has none of {', '.join(TESTED[task])}"
         raise DataError(msg, hint=_again(name))
     return tuple(usual)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tartarus_cli.errors import RequestError
-from tartarus_cli.evaluation.baseline_rows import baseline_rows
-from tartarus_cli.evaluation.evaluator import judge_file, judge_model
+from tartarus_cli.evaluation.baseline_rows import evaluate_baselines
+from tartarus_cli.evaluation.evaluator import evaluate_file, evaluate_predictions
 from tartarus_cli.evaluation.report import Evaluation, EvaluationOptions
-from tartarus_cli.experiments.request import Asked
-from tartarus_cli.models.staleness import require_as_trained
+from tartarus_cli.experiments.request import ExperimentRequest
+from tartarus_cli.models.staleness import require_unchanged_inputs
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.options import parse_bytes
 from tartarus_cli.progress import UNWATCHED, Progress
@@ -43,7 +43,7 @@ def parse_users(text: str | None) -> slice:
 def evaluate(
     workspace: Workspace,
     subject: str | None,
-    asked: Asked,
+    asked: ExperimentRequest,
     options: EvaluationOptions,
     *,
     ids: Path | None = None,
@@ -64,7 +64,7 @@ def evaluate(
             raise RequestError(msg, hint="Leave it out, or name a model.")
         experiment = asked.resolve(workspace)
         path = Path(str(subject))
-        return judge_file(workspace, path, experiment, options, ids=ids, progress=progress)
+        return evaluate_file(workspace, path, experiment, options, ids=ids, progress=progress)
     model = find_model(workspace, subject, asked, ids)
     return evaluate_model(workspace, model.name, options, progress=progress)
 
@@ -74,7 +74,9 @@ def is_file_of_predictions(subject: str | None) -> bool:
     return subject is not None and subject.endswith(".npy")
 
 
-def find_model(workspace: Workspace, subject: str | None, asked: Asked, ids: Path | None) -> Model:
+def find_model(
+    workspace: Workspace, subject: str | None, asked: ExperimentRequest, ids: Path | None
+) -> Model:
     """Return the model that is to be evaluated; what only files need must not be said of it."""
     if subject is not None and Path(subject).is_file():
         msg = f"{subject} is no .npy file"
@@ -105,8 +107,8 @@ def evaluate_model(
         If it has not predicted yet, or a file is missing, damaged or out of step.
     """
     if not options.baselines:
-        return judge_model(workspace, name, options, progress=progress)
+        return evaluate_predictions(workspace, name, options, progress=progress)
     model = Store(workspace).get(name)
-    require_as_trained(workspace.scan(), model)  # before baselines are trained for nothing
-    rows = baseline_rows(workspace, model, options, progress)
-    return judge_model(workspace, model.name, options, others=rows, progress=progress)
+    require_unchanged_inputs(workspace.scan(), model)  # before baselines are trained for nothing
+    rows = evaluate_baselines(workspace, model, options, progress)
+    return evaluate_predictions(workspace, model.name, options, others=rows, progress=progress)

@@ -11,37 +11,37 @@ from typing import Any
 import numpy as np
 
 from tartarus_cli.data.ids import read_ids
-from tartarus_cli.evaluation.checkpoints import Shelf
-from tartarus_cli.evaluation.classification import Judged, classify
-from tartarus_cli.evaluation.plots import draw_pictures
-from tartarus_cli.evaluation.protocol import basis, protocol
-from tartarus_cli.evaluation.ranking import RankingOptions, fingerprint
+from tartarus_cli.evaluation.checkpoints import CheckpointStore
+from tartarus_cli.evaluation.classification import ClassificationResult, evaluate_classes
+from tartarus_cli.evaluation.plots import draw_class_pictures
+from tartarus_cli.evaluation.protocol import comparison_basis, describe_protocol
+from tartarus_cli.evaluation.ranking import RankingOptions, ranking_fingerprint
 from tartarus_cli.evaluation.report import (
     OF_CLASSES,
     OF_RANKINGS,
     Evaluation,
     EvaluationOptions,
-    check_options,
+    check_evaluation_options,
 )
 from tartarus_cli.evaluation.results import write_results, write_unit_values
 from tartarus_cli.evaluation.upper_bound import worse_than_chance
-from tartarus_cli.evaluation.user_metrics import plain, recommend
+from tartarus_cli.evaluation.user_metrics import evaluate_ranking, json_metrics
 from tartarus_cli.experiments.request import seed_of
 from tartarus_cli.experiments.schema import Experiment, Task
 from tartarus_cli.files import digest
 from tartarus_cli.metrics import family
 from tartarus_cli.metrics.lists import LISTS
-from tartarus_cli.models.manifest import write_manifest
+from tartarus_cli.models.manifest import write_model_manifest
 from tartarus_cli.models.store import Store
-from tartarus_cli.prediction.aligned import Predictions, of_file, of_model
+from tartarus_cli.prediction.aligned import Predictions, file_predictions, model_predictions
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.workspace import Inventory, Kind, Workspace
+from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles
 
 NO_QUALITY = (*LISTS, "calibration")  # families of figures that a better order does not raise
 WEAKEST_FIRST = ("random", "popularity", "prior", "knn", "ridge", "oracle")  # rows beside a model
 
 
-def judge_model(
+def evaluate_predictions(
     workspace: Workspace,
     name: str | None,
     options: EvaluationOptions,
@@ -72,7 +72,7 @@ def judge_model(
         If it has not predicted yet, or a file is missing, damaged or out of step.
     """
     inventory = workspace.scan()
-    predictions = of_model(workspace, name, inventory)
+    predictions = model_predictions(workspace, name, inventory)
     evaluation = _judge(inventory, predictions, options, progress, others)
     model = Store(workspace).get(predictions.model)
     dense = [layer.name for layer in model.manifest.layers if layer.kind == "Dense"]
@@ -80,12 +80,12 @@ def judge_model(
     hidden = dense[:-1] or flat
     model.manifest.test_evaluations += 1
     if evaluation.results is not None:
-        model.manifest.scores = plain(evaluation.metrics)
-    write_manifest(model.folder, model.manifest)
+        model.manifest.scores = json_metrics(evaluation.metrics)
+    write_model_manifest(model.folder, model.manifest)
     return replace(evaluation, embedding=hidden[-1] if hidden else None)
 
 
-def judge_file(
+def evaluate_file(
     workspace: Workspace,
     path: Path,
     experiment: Experiment,
@@ -96,7 +96,7 @@ def judge_file(
 ) -> Evaluation:
     """Compute the figures of predictions that were made elsewhere, in the same way."""
     inventory = workspace.scan()
-    predictions = of_file(path, experiment, inventory, ids, progress)
+    predictions = file_predictions(path, experiment, inventory, ids, progress)
     return _judge(inventory, predictions, options, progress)
 
 
@@ -107,21 +107,21 @@ def _in_order(rows: Mapping[str, dict[str, float]]) -> dict[str, dict[str, float
 
 
 def _judge(
-    inventory: Inventory,
+    inventory: WorkspaceFiles,
     predictions: Predictions,
     options: EvaluationOptions,
     progress: Progress,
     others: Mapping[str, dict[str, float]] | None = None,
 ) -> Evaluation:
     task = predictions.experiment.dataset.task
-    check_options(options, task)
+    check_evaluation_options(options, task)
     trained = seed_of(inventory.workspace, predictions.seed)  # a file's training is unknown
     seed = trained if options.seed is None else options.seed
     judge = _judge_ranking if task == "recommendation" else _judge_classes
     found = judge(inventory, predictions, options, seed, progress)
     _tell_of_oracle(predictions, found.fields["rows"], progress)
     found.fields["rows"] = _in_order({**found.fields["rows"], **(others or {})})
-    common = basis(inventory, predictions, found.users, _cuts(task, options))
+    common = comparison_basis(inventory, predictions, found.users, _cuts(task, options))
     thresholds = found.fields.get("thresholds")
     if thresholds is not None:
         common["thresholds"] = f"of {thresholds.source}" if thresholds.source else "of 0.5"
@@ -138,7 +138,7 @@ def _judge(
         items=predictions.values.shape[0],
         items_without_prediction=int(predictions.absent.sum()),
         basis=common,
-        protocol=protocol(inventory, predictions, common, figures),
+        protocol=describe_protocol(inventory, predictions, common, figures),
         gap_closed=gaps_closed({"model": figures} | found.fields["rows"], found.perfect),
         fingerprint=fingerprint_of(inventory, predictions),
         results=inventory.workspace.results(predictions.name) if whole else None,
@@ -163,15 +163,18 @@ def _tell_of_oracle(
             progress.warn(told)
 
 
-def fingerprint_of(inventory: Inventory, predictions: Predictions) -> str:
+def fingerprint_of(inventory: WorkspaceFiles, predictions: Predictions) -> str:
     """Hash the predictions and, where items are ranked for users, all else that ranks depend on."""
     if predictions.experiment.dataset.task == "recommendation":
-        return fingerprint(inventory, predictions).hex()
+        return ranking_fingerprint(inventory, predictions).hex()
     return digest(predictions.path)
 
 
 def _kept(
-    inventory: Inventory, predictions: Predictions, evaluation: Evaluation, judged: Judged | None
+    inventory: WorkspaceFiles,
+    predictions: Predictions,
+    evaluation: Evaluation,
+    judged: ClassificationResult | None,
 ) -> Evaluation:
     """Write the results, with their pictures and the figures of each item."""
     workspace, name = inventory.workspace, predictions.name
@@ -182,13 +185,13 @@ def _kept(
 
 
 @dataclass(frozen=True)
-class _Found:
+class TaskResult:
     """What came of judging predictions."""
 
     fields: dict[str, Any]  # of the evaluation
     users: slice | None = None  # that were ranked for
-    judged: Judged | None = None
-    shelf: Shelf | None = None  # of parts that whole results make superfluous
+    judged: ClassificationResult | None = None
+    shelf: CheckpointStore | None = None  # of parts that whole results make superfluous
 
     @property
     def perfect(self) -> dict[str, float] | None:
@@ -197,12 +200,12 @@ class _Found:
 
 
 def _judge_ranking(
-    inventory: Inventory,
+    inventory: WorkspaceFiles,
     predictions: Predictions,
     options: EvaluationOptions,
     seed: int,
     progress: Progress,
-) -> _Found:
+) -> TaskResult:
     how = RankingOptions(
         k=options.k,
         users=options.users,
@@ -213,23 +216,23 @@ def _judge_ranking(
         merge=options.merge,
     )
     published = options.published
-    ranked = recommend(inventory, predictions, how, published=published, progress=progress)
+    ranked = evaluate_ranking(inventory, predictions, how, published=published, progress=progress)
     fields = {name: getattr(ranked, name) for name in OF_RANKINGS}
     fields |= {"users": ranked.users.stop - ranked.users.start, "classes": [], "confusion": []}
-    return _Found(fields, users=ranked.users, shelf=ranked.shelf)
+    return TaskResult(fields, users=ranked.users, shelf=ranked.shelf)
 
 
 def _judge_classes(
-    inventory: Inventory,
+    inventory: WorkspaceFiles,
     predictions: Predictions,
     options: EvaluationOptions,
     seed: int,
     progress: Progress,
-) -> _Found:
+) -> TaskResult:
     cuts: dict[str, Any] = {"k": options.k, "published": options.published}
-    judged = classify(inventory, predictions, **cuts, seed=seed, progress=progress)
+    judged = evaluate_classes(inventory, predictions, **cuts, seed=seed, progress=progress)
     fields = {name: getattr(judged, name) for name in OF_CLASSES}
-    return _Found(fields | {"users": None, "users_without_relevant": None}, judged=judged)
+    return TaskResult(fields | {"users": None, "users_without_relevant": None}, judged=judged)
 
 
 def _cuts(task: Task, options: EvaluationOptions) -> tuple[int, ...]:
@@ -265,18 +268,20 @@ def _share(value: float, random: float, best: float) -> float:
 
 
 def _draw(
-    workspace: Workspace, predictions: Predictions, judged: Judged | None
+    workspace: Workspace, predictions: Predictions, judged: ClassificationResult | None
 ) -> tuple[Path, ...]:
     """Draw what is known of classes, and remove the pictures of an earlier task of that name."""
     if judged is not None:
         about = (predictions.name, predictions.experiment.name, predictions.wanted.dataset)
-        return tuple(draw_pictures(workspace, predictions.name, " · ".join(about), judged))
+        return tuple(draw_class_pictures(workspace, predictions.name, " · ".join(about), judged))
     for path in workspace.pictures_of(predictions.name):
         path.unlink(missing_ok=True)
     return ()
 
 
-def _keep_values(inventory: Inventory, predictions: Predictions, judged: Judged | None) -> None:
+def _keep_values(
+    inventory: WorkspaceFiles, predictions: Predictions, judged: ClassificationResult | None
+) -> None:
     """Keep the figures of each item, where items are what is judged."""
     path = inventory.workspace.unit_values(predictions.name, "items")
     if judged is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tartarus_cli.evaluation.classification import Judged
+from tartarus_cli.evaluation.classification import ClassificationResult
 from tartarus_cli.metrics.calibration import Reliability
 from tartarus_cli.metrics.classification import precision_by_recall
 from tartarus_cli.pictures import Curve, draw_confusion, draw_precision_recall, draw_reliability
@@ -15,7 +15,9 @@ from tartarus_cli.workspace import Workspace
 MOST_CURVES = 8  # of classes, the largest
 
 
-def draw_pictures(workspace: Workspace, name: str, title: str, judged: Judged) -> list[Path]:
+def draw_class_pictures(
+    workspace: Workspace, name: str, title: str, judged: ClassificationResult
+) -> list[Path]:
     """Draw what there is to see, remove pictures of an earlier evaluation of the same name.
 
     Parameters
@@ -50,7 +52,7 @@ def draw_pictures(workspace: Workspace, name: str, title: str, judged: Judged) -
     return [Path(workspace.within(path)) for path in drawn]
 
 
-def class_curves(judged: Judged) -> list[Curve]:
+def class_curves(judged: ClassificationResult) -> list[Curve]:
     """Return the curve of all pairs of an item and a class, and those of the largest classes."""
     sizes = judged.truth.sum(axis=0)
     largest = [n for n in np.argsort(-sizes, kind="stable")[:MOST_CURVES] if sizes[n]]
@@ -61,7 +63,9 @@ def class_curves(judged: Judged) -> list[Curve]:
     ]
 
 
-def _draw_reliability(path: Path, judged: Judged, found: Reliability, title: str) -> None:
+def _draw_reliability(
+    path: Path, judged: ClassificationResult, found: Reliability, title: str
+) -> None:
     said = ("predicted probability", "share that have the class", "share of pairs")
     if judged.thresholds is None:
         said = ("confidence in the predicted class", "accuracy", "share of items")

@@ -11,19 +11,19 @@ from tartarus_cli.data.targets import truth_file
 from tartarus_cli.files import digest
 from tartarus_cli.metrics.explained import explain
 from tartarus_cli.prediction.aligned import Predictions
-from tartarus_cli.workspace import DataFile, Inventory, Kind
+from tartarus_cli.workspace import DataFile, Kind, WorkspaceFiles
 
-Basis = dict[str, str | int]
+ComparisonBasis = dict[str, str | int]
 
 
-def basis(
-    inventory: Inventory, predictions: Predictions, users: slice | None, ks: Iterable[int]
-) -> Basis:
+def comparison_basis(
+    inventory: WorkspaceFiles, predictions: Predictions, users: slice | None, ks: Iterable[int]
+) -> ComparisonBasis:
     """Return all that two evaluations must have in common for their figures to be compared."""
     dataset = predictions.wanted.dataset
     test = read_ids(inventory.require(Kind.ITEMS, split="test", dataset=dataset).path)
     truth = _truth(inventory, predictions)
-    common: Basis = {
+    common: ComparisonBasis = {
         "task": predictions.experiment.dataset.task,
         "dataset": dataset,
         "truth": digest(truth.path) if truth else "",
@@ -33,15 +33,18 @@ def basis(
     return common | ({"users": f"{users.start}:{users.stop}"} if users else {})
 
 
-def _truth(inventory: Inventory, predictions: Predictions) -> DataFile | None:
+def _truth(inventory: WorkspaceFiles, predictions: Predictions) -> DataFile | None:
     dataset = predictions.wanted.dataset
     if predictions.experiment.dataset.task == "recommendation":
         return inventory.find(Kind.TEST_MATRIX, dataset=dataset)
     return truth_file(inventory, dataset)
 
 
-def protocol(
-    inventory: Inventory, predictions: Predictions, common: Basis, figures: Iterable[str]
+def describe_protocol(
+    inventory: WorkspaceFiles,
+    predictions: Predictions,
+    common: ComparisonBasis,
+    figures: Iterable[str],
 ) -> dict[str, Any]:
     """Say what was done: candidates, users or items, scores, ties, k, and each figure's formula."""
     recommends = predictions.experiment.dataset.task == "recommendation"
@@ -68,7 +71,7 @@ def _who_reads_it(predictions: Predictions) -> str:
     return f"read by nothing but this evaluation: {alone}"
 
 
-def _of_users(predictions: Predictions, common: Basis) -> dict[str, str]:
+def _of_users(predictions: Predictions, common: ComparisonBasis) -> dict[str, str]:
     items, absent = predictions.values.shape[0], int(predictions.absent.sum())
     return {
         "candidates": f"all {items:,} test items of {predictions.wanted.dataset}, for every user; "

@@ -16,29 +16,41 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.features import Matrix, open_matrix, require_finite
 from tartarus_cli.data.targets import target_file
-from tartarus_cli.errors import DataError, FileError, RequestError, shown
-from tartarus_cli.evaluation.checkpoints import Part, Shelf, Tally, gaps, joined, require_all
-from tartarus_cli.evaluation.relevance import _CHECK, Truth, read_truth, scorer_of
+from tartarus_cli.errors import DataError, FileError, RequestError, display_path
+from tartarus_cli.evaluation.checkpoints import (
+    CheckpointStore,
+    RankingShard,
+    RankSummary,
+    join_summaries,
+    missing_users,
+    require_all_users,
+)
+from tartarus_cli.evaluation.relevance import (
+    _CHECK,
+    RelevantItems,
+    build_scorer,
+    read_relevant_items,
+)
 from tartarus_cli.evaluation.scorers import (
     FactorScorer,
-    Room,
+    MemoryBudget,
     Scorer,
-    in_blocks,
+    map_user_blocks,
 )
 from tartarus_cli.files import digest
 from tartarus_cli.metrics import METRICS
 from tartarus_cli.metrics.lists import self_information
-from tartarus_cli.metrics.ranks import Order, order_by_scores, random_ranks
+from tartarus_cli.metrics.ranks import RankedItems, order_by_scores, random_ranks
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import Progress
-from tartarus_cli.signals import between_steps
-from tartarus_cli.workspace import Inventory, Kind
+from tartarus_cli.signals import defer_interrupts
+from tartarus_cli.workspace import Kind, WorkspaceFiles
 
 MEMORY = 1 << 30
 KEPT_EVERY_S = 60  # what was ranked is written, so that a crash loses no more
 JOINED_EVERY = 8  # blocks, since each counts all items
 
-System = Callable[[slice], Order]  # of users
+Ranker = Callable[[slice], RankedItems]  # of users
 
 
 @dataclass(frozen=True)
@@ -68,8 +80,8 @@ class Ranking:
     starts: NDArray[np.int64]  # (users + 1,): where each user's relevant items start
     items: NDArray[np.int32]  # (relevant,): the relevant items
     count: int  # of all items
-    tallies: dict[str, Tally]
-    shelf: Shelf
+    tallies: dict[str, RankSummary]
+    shelf: CheckpointStore
 
     @property
     def idle(self) -> int:
@@ -77,8 +89,8 @@ class Ranking:
         return int((np.diff(self.starts) == 0).sum())
 
 
-def rank(
-    inventory: Inventory, predictions: Predictions, options: RankingOptions, progress: Progress
+def rank_items(
+    inventory: WorkspaceFiles, predictions: Predictions, options: RankingOptions, progress: Progress
 ) -> Ranking:
     """Rank all test items for every user by the model, at random, and by the true factors.
 
@@ -106,25 +118,25 @@ def rank(
     """
     path = inventory.require(Kind.USER_FACTORS, **predictions.wanted.fields).path
     factors = open_matrix(path)
-    truth = read_truth(inventory, predictions, factors.shape[0])
+    truth = read_relevant_items(inventory, predictions, factors.shape[0])
     users = _existing(options.users, factors.shape[0])
     systems = _systems(inventory, predictions, factors, truth, options)
     key = cache(lambda: _key(inventory, predictions, options, tuple(systems)))
     folder = inventory.workspace.result_parts(predictions.name)
-    shelf = Shelf(folder, key, tuple(systems), options.ks)
+    shelf = CheckpointStore(folder, key, tuple(systems), options.ks)
     parts = shelf.parts(users) if options.resume or options.merge else []
     for part in parts:
         _check_part(part, truth, folder)
     if options.merge:
-        require_all(users, parts)
+        require_all_users(users, parts)
     ranker = _Ranker(truth, systems, options, shelf, progress)
     parts += ranker.rank(users, parts)
     parts.sort(key=lambda part: part.users.start)
-    tallies = {name: joined([part.tallies[name] for part in parts]) for name in systems}
+    tallies = {name: join_summaries([part.tallies[name] for part in parts]) for name in systems}
     return Ranking(users, *truth.of(users), truth.relevant.shape[1], tallies, shelf)
 
 
-def _check_part(part: Part, truth: Truth, folder: Path) -> None:
+def _check_part(part: RankingShard, truth: RelevantItems, folder: Path) -> None:
     """Make sure that a part holds as many values as its users have."""
     _, items = truth.of(part.users)
     users, count = part.users.stop - part.users.start, truth.relevant.shape[1]
@@ -133,7 +145,7 @@ def _check_part(part: Part, truth: Truth, folder: Path) -> None:
         counts = {len(each) for each in tally.shown.values()}
         if (len(tally.ranks), lengths, counts) != (len(items), {users}, {count}):
             which = f"the part of users {part.users.start}:{part.users.stop}"
-            msg = f"{shown(folder)}: {which} is damaged"
+            msg = f"{display_path(folder)}: {which} is damaged"
             raise DataError(msg, hint="Delete it, and evaluate these users again.")
 
 
@@ -150,27 +162,27 @@ def _existing(users: slice, count: int) -> slice:
 class _Ranker:
     """Ranks block after block of users, and keeps now and then what it has."""
 
-    truth: Truth
-    systems: dict[str, System]
+    truth: RelevantItems
+    systems: dict[str, Ranker]
     options: RankingOptions
-    shelf: Shelf
+    shelf: CheckpointStore
     progress: Progress
 
-    def rank(self, users: slice, there: Sequence[Part]) -> list[Part]:
+    def rank(self, users: slice, there: Sequence[RankingShard]) -> list[RankingShard]:
         """Rank for the users that no part covers."""
-        missing = gaps(users, there)
+        missing = missing_users(users, there)
         information = self_information(self.truth.popularity, self.truth.relevant.shape[0])
         total, room = users.stop - users.start, self._room
 
-        def tallied(block: slice) -> dict[str, Tally]:
+        def tallied(block: slice) -> dict[str, RankSummary]:
             return self._tallies(block, information)
 
-        with between_steps() as check, self.progress.task("ranking", total) as task:
+        with defer_interrupts() as check, self.progress.task("ranking", total) as task:
             task.advance(total - sum(gap.stop - gap.start for gap in missing))
             shelf = self.shelf if self.options.keep else None
-            with _Keeping(shelf, self.progress) as kept:
+            with CheckpointWriter(shelf, self.progress) as kept:
                 for gap in missing:
-                    with in_blocks(room, gap, tallied) as blocks:
+                    with map_user_blocks(room, gap, tallied) as blocks:
                         for block, tallies in blocks:
                             kept.add(block, tallies)
                             task.advance(block.stop - block.start)
@@ -178,20 +190,20 @@ class _Ranker:
             return kept.parts
 
     @property
-    def _room(self) -> Room:
-        return Room(self.truth.relevant.shape[1], self.options.memory)
+    def _room(self) -> MemoryBudget:
+        return MemoryBudget(self.truth.relevant.shape[1], self.options.memory)
 
-    def _tallies(self, block: slice, information: NDArray[np.float64]) -> dict[str, Tally]:
+    def _tallies(self, block: slice, information: NDArray[np.float64]) -> dict[str, RankSummary]:
         return {
             name: _tally(order(block), self.options.ks, information)
             for name, order in self.systems.items()
         }
 
 
-def _tally(order: Order, ks: Sequence[int], information: NDArray[np.float64]) -> Tally:
+def _tally(order: RankedItems, ks: Sequence[int], information: NDArray[np.float64]) -> RankSummary:
     ranks, first = order
     heads = {k: first[:, :k] for k in ks}
-    return Tally(
+    return RankSummary(
         ranks,
         {k: np.bincount(head.ravel(), minlength=len(information)) for k, head in heads.items()},
         {k: _mean_of_each(information, head) for k, head in heads.items()},
@@ -205,17 +217,17 @@ def _mean_of_each(information: NDArray[np.float64], head: NDArray[np.int32]) -> 
     return np.concatenate([information[head[n : n + step]].mean(axis=1) for n in cuts])
 
 
-class _Keeping:
+class CheckpointWriter:
     """Collects tallies, and writes them as parts every minute and when the work is stopped."""
 
-    def __init__(self, shelf: Shelf | None, progress: Progress) -> None:
-        self.parts: list[Part] = []
+    def __init__(self, shelf: CheckpointStore | None, progress: Progress) -> None:
+        self.parts: list[RankingShard] = []
         self._shelf, self._progress = shelf, progress
-        self._tallies: list[dict[str, Tally]] = []  # of users in a row
+        self._tallies: list[dict[str, RankSummary]] = []  # of users in a row
         self._first = self._last = 0
         self._written, self._at = 0, time.monotonic()
 
-    def add(self, users: slice, tallies: dict[str, Tally]) -> None:
+    def add(self, users: slice, tallies: dict[str, RankSummary]) -> None:
         """Take in a block of users."""
         if users.start != self._last:
             self._close()
@@ -228,16 +240,16 @@ class _Keeping:
         if self._shelf is not None and time.monotonic() - self._at > KEPT_EVERY_S:
             self._write(self._shelf)
 
-    def _joined(self) -> dict[str, Tally]:
+    def _joined(self) -> dict[str, RankSummary]:
         names = self._tallies[0]
-        return {name: joined([each[name] for each in self._tallies]) for name in names}
+        return {name: join_summaries([each[name] for each in self._tallies]) for name in names}
 
     def _close(self) -> None:
         if self._tallies:
-            self.parts.append(Part(slice(self._first, self._last), self._joined()))
+            self.parts.append(RankingShard(slice(self._first, self._last), self._joined()))
         self._tallies = []
 
-    def _write(self, shelf: Shelf) -> None:
+    def _write(self, shelf: CheckpointStore) -> None:
         self._close()
         for part in self.parts[self._written :]:
             shelf.keep(part)
@@ -259,23 +271,23 @@ class _Keeping:
 
 
 def _systems(
-    inventory: Inventory,
+    inventory: WorkspaceFiles,
     predictions: Predictions,
     factors: Matrix,
-    truth: Truth,
+    truth: RelevantItems,
     options: RankingOptions,
-) -> dict[str, System]:
-    room = Room(truth.relevant.shape[1], options.memory)
+) -> dict[str, Ranker]:
+    room = MemoryBudget(truth.relevant.shape[1], options.memory)
     most = options.ks[-1]
 
-    def scored(scorer: Scorer) -> System:
+    def scored(scorer: Scorer) -> Ranker:
         return lambda users: order_by_scores(scorer(users), *truth.of(users), k=most)
 
-    def at_random(users: slice) -> Order:
+    def at_random(users: slice) -> RankedItems:
         starts, items = truth.of(users)
         return random_ranks(options.seed, users, starts, items, count=room.items, k=most)
 
-    systems = {"model": scored(scorer_of(inventory, predictions, factors, room))}
+    systems = {"model": scored(build_scorer(inventory, predictions, factors, room))}
     if options.references:
         systems["random"] = at_random
         true = _true_factors(inventory, predictions, room.items, factors.shape[1])
@@ -288,7 +300,7 @@ def _systems(
 
 
 def _true_factors(
-    inventory: Inventory, predictions: Predictions, items: int, dim: int
+    inventory: WorkspaceFiles, predictions: Predictions, items: int, dim: int
 ) -> Matrix | None:
     file = target_file(inventory, predictions.wanted, "test")
     if file is None:
@@ -307,22 +319,22 @@ def _true_factors(
 
 
 def _key(
-    inventory: Inventory,
+    inventory: WorkspaceFiles,
     predictions: Predictions,
     options: RankingOptions,
     systems: tuple[str, ...],
 ) -> bytes:
     """Hash all that the ranks of all systems depend on."""
-    room = Room(len(predictions.absent), options.memory)
+    room = MemoryBudget(len(predictions.absent), options.memory)
     blocks = (room.users, room.items_at_once(predictions.wanted.dim))
     how = repr((systems, options.ks, options.seed, blocks))
-    hashed = blake2b(how.encode() + fingerprint(inventory, predictions), digest_size=16)
+    hashed = blake2b(how.encode() + ranking_fingerprint(inventory, predictions), digest_size=16)
     true = target_file(inventory, predictions.wanted, "test") if "oracle" in systems else None
     hashed.update(digest(true.path).encode() if true else b"")
     return hashed.digest()
 
 
-def fingerprint(inventory: Inventory, predictions: Predictions) -> bytes:
+def ranking_fingerprint(inventory: WorkspaceFiles, predictions: Predictions) -> bytes:
     """Hash all that the ranks of the model depend on: predictions, truth, users, their plays."""
     wanted = predictions.wanted
     what = repr((predictions.form, wanted.fact, wanted.dim))

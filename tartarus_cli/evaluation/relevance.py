@@ -12,18 +12,18 @@ from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.errors import FileError
 from tartarus_cli.evaluation.scorers import (
+    ConstantScorer,
     FactorScorer,
+    MemoryBudget,
     NeighbourScorer,
-    Room,
-    SameScorer,
     Scorer,
 )
 from tartarus_cli.prediction.aligned import Predictions
-from tartarus_cli.workspace import Inventory, Kind
+from tartarus_cli.workspace import Kind, WorkspaceFiles
 
 
 @dataclass(frozen=True)
-class Truth:
+class RelevantItems:
     """Which test items each user has."""
 
     relevant: csr_array  # (users, items), items in ascending order
@@ -39,7 +39,9 @@ class Truth:
         return np.bincount(self.relevant.indices, minlength=self.relevant.shape[1])
 
 
-def read_truth(inventory: Inventory, predictions: Predictions, users: int) -> Truth:
+def read_relevant_items(
+    inventory: WorkspaceFiles, predictions: Predictions, users: int
+) -> RelevantItems:
     """Read which test items are relevant to each user.
 
     Raises
@@ -64,7 +66,7 @@ def read_truth(inventory: Inventory, predictions: Predictions, users: int) -> Tr
             expected="finite numbers, over 0 where the user has the item",
             hint="Write it again without them.",
         )
-    return Truth(binary(truth).T.tocsr())
+    return RelevantItems(binary(truth).T.tocsr())
 
 
 def binary(plays: csr_array) -> csr_array:
@@ -82,8 +84,8 @@ def binary(plays: csr_array) -> csr_array:
 _CHECK = "Run 'tartarus check-data' to see which file is out of step."
 
 
-def scorer_of(
-    inventory: Inventory, predictions: Predictions, factors: Matrix, room: Room
+def build_scorer(
+    inventory: WorkspaceFiles, predictions: Predictions, factors: Matrix, room: MemoryBudget
 ) -> Scorer:
     """Return what scores all test items for a block of users, as every ranking does.
 
@@ -98,7 +100,7 @@ def scorer_of(
         return NeighbourScorer(room, plays, values, predictions.absent).ready()
     if predictions.form == "scores":
         scores = np.where(predictions.absent, -np.inf, values[:, 0])
-        return SameScorer(room, scores.astype(np.float32))
+        return ConstantScorer(room, scores.astype(np.float32))
     if values.shape[1] != factors.shape[1]:
         raise FileError(
             predictions.path,
@@ -110,7 +112,7 @@ def scorer_of(
     return FactorScorer(room, factors, values, cosine, predictions.absent).ready()
 
 
-def _train_plays(inventory: Inventory, predictions: Predictions, users: int) -> csr_array:
+def _train_plays(inventory: WorkspaceFiles, predictions: Predictions, users: int) -> csr_array:
     path = inventory.require(Kind.TRAIN_MATRIX, dataset=predictions.wanted.dataset).path
     plays = open_csr(path)
     expected = (predictions.values.shape[1], users)

@@ -8,9 +8,9 @@ from typing import Any
 
 from tartarus_cli.errors import RequestError
 from tartarus_cli.evaluation.classification import Thresholds
-from tartarus_cli.evaluation.protocol import Basis
+from tartarus_cli.evaluation.protocol import ComparisonBasis
 from tartarus_cli.evaluation.ranking import MEMORY
-from tartarus_cli.evaluation.user_metrics import plain
+from tartarus_cli.evaluation.user_metrics import json_metrics
 from tartarus_cli.experiments.schema import Task
 from tartarus_cli.metrics.classification import ClassReport
 
@@ -60,7 +60,7 @@ class Evaluation:
     embedding: str | None = None  # the last hidden layer of the model, worth reading out
     part: Path | None = None  # where the ranks for a part of the users are kept
     gap_closed: dict[str, dict[str, float]] = field(default_factory=dict)  # of each row
-    basis: Basis = field(default_factory=dict)  # what others must share to be compared
+    basis: ComparisonBasis = field(default_factory=dict)  # what others must share to be compared
     protocol: dict[str, Any] = field(default_factory=dict)  # what was done, in words
     fingerprint: str = ""  # hash of the predictions and of all else that the figures depend on
 
@@ -82,13 +82,13 @@ class Evaluation:
             values["confusion_picture"] = next(confusion, None)
         if self.task == "recommendation":
             del values["classes"], values["confusion"], values["pictures"]
-        values["metrics"] = plain(self.metrics)
+        values["metrics"] = json_metrics(self.metrics)
         for rows in ("rows", "gap_closed"):
-            values[rows] = {name: plain(row) for name, row in getattr(self, rows).items()}
+            values[rows] = {name: json_metrics(row) for name, row in getattr(self, rows).items()}
         return values
 
 
-def check_options(options: EvaluationOptions, task: Task) -> None:
+def check_evaluation_options(options: EvaluationOptions, task: Task) -> None:
     """Make sure that nothing is asked of an evaluation that its task does not have.
 
     Raises

@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tartarus_cli.data.arrays import array_names, read_arrays, save_arrays
-from tartarus_cli.errors import RequestError, nearest, shown
+from tartarus_cli.errors import RequestError, display_path, nearest
 from tartarus_cli.files import write_text
 from tartarus_cli.workspace import Workspace
 
@@ -37,7 +37,7 @@ def read_results(workspace: Workspace, name: str) -> dict[str, Any]:
     path = workspace.results(name)
     document = _read(path)
     if document is None:
-        msg = f"{name} has no results: {shown(path)} is missing or damaged"
+        msg = f"{name} has no results: {display_path(path)} is missing or damaged"
         known = sorted((each.stem for each in path.parent.glob("*.json")), key=_by_number)
         trained = (workspace.models / name).is_dir()
         hint = f"Run 'tartarus evaluate {name}'." if trained else nearest(name, known)
@@ -61,7 +61,7 @@ def read_unit_values(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]
     return dict(zip(names, read_arrays(path, tuple(names)), strict=True))
 
 
-def unit_value_names(path: Path) -> list[str]:
+def unit_metric_names(path: Path) -> list[str]:
     """List what :func:`write_unit_values` kept, metrics and others.
 
     Raises

@@ -35,7 +35,7 @@ class Scorer(Protocol):
     def __call__(self, users: slice) -> Floats:
         """Score all items for some users, ``(users, items)``; overwritten by the next call."""
 
-    def about(self, item: int, users: int) -> About:
+    def about(self, item: int, users: int) -> ItemScores:
         """Score one item for all of so many users, up to a margin."""
 
     def unknown(self, users: slice) -> NDArray[np.bool_]:
@@ -43,7 +43,7 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True)
-class About:
+class ItemScores:
     """Scores of one item for all users, and how far those of a block may be from them."""
 
     scores: NDArray[np.float64]  # (users,)
@@ -51,7 +51,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Room:
+class MemoryBudget:
     """How much memory there is for scores and factors.
 
     The last bits of a product may depend on where a block begins and how long it is. Blocks
@@ -105,8 +105,8 @@ class Room:
 
 
 @contextmanager
-def in_blocks(
-    room: Room, users: slice, work: Callable[[slice], T]
+def map_user_blocks(
+    room: MemoryBudget, users: slice, work: Callable[[slice], T]
 ) -> Iterator[Iterator[tuple[slice, T]]]:
     """Do some work for block after block of users, as many at a time as there is room for.
 
@@ -139,7 +139,7 @@ def in_blocks(
 class FactorScorer:
     """The product of a user's factors and an item's, these divided by their L2 norm."""
 
-    room: Room
+    room: MemoryBudget
     users: Matrix
     items: NDArray[Any]  # (items, dim)
     cosine: bool  # divide the user's factors too
@@ -159,7 +159,7 @@ class FactorScorer:
             scores[:, self.absent] = -np.inf
         return scores[users.start - block.start : users.stop - block.start]
 
-    def about(self, item: int, users: int) -> About:
+    def about(self, item: int, users: int) -> ItemScores:
         """Score one item for all users, without the product with all the others.
 
         The last bits of a float32 product of n terms depend on the order of the sums; it is never
@@ -167,7 +167,7 @@ class FactorScorer:
         of Numerical Algorithms, 2002, equation 3.5).
         """
         direction = unit_rows(self.items[[item]])[0].astype(np.float64)
-        found = About(np.empty(users), np.empty(users))
+        found = ItemScores(np.empty(users), np.empty(users))
         for some in self.users.blocks():
             factors = self._factors(some).astype(np.float64)
             found.scores[some] = factors @ direction
@@ -206,7 +206,7 @@ class FactorScorer:
 
     @cached_property
     def _twins(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        return twins(self._directions(some).T for some in self._item_blocks)
+        return duplicate_rows(self._directions(some).T for some in self._item_blocks)
 
     def _directions(self, some: slice) -> Floats:
         return self._kept if len(self._item_blocks) == 1 else unit_rows(self.items[some]).T
@@ -220,7 +220,7 @@ class FactorScorer:
 class NeighbourScorer:
     """The summed similarity of an item to those of its neighbours that the user has."""
 
-    room: Room
+    room: MemoryBudget
     plays: csr_array  # (users, train items), 1 where the user has the item
     similar: csr_array  # (items, train items)
     absent: NDArray[np.bool_]  # to rank last
@@ -237,10 +237,10 @@ class NeighbourScorer:
             scores[:, self.absent] = -np.inf
         return scores
 
-    def about(self, item: int, users: int) -> About:
+    def about(self, item: int, users: int) -> ItemScores:
         """Score one item for all users; a sparse product has no other last bits than in blocks."""
         scores = self.plays @ self.similar[[item]].T.tocsr()
-        return About(scores.toarray()[:, 0].astype(np.float64), np.zeros(users))
+        return ItemScores(scores.toarray()[:, 0].astype(np.float64), np.zeros(users))
 
     def unknown(self, users: slice) -> NDArray[np.bool_]:
         """Tell which users have no train item."""
@@ -252,10 +252,10 @@ class NeighbourScorer:
 
 
 @dataclass(frozen=True)
-class SameScorer:
+class ConstantScorer:
     """The same scores for everybody."""
 
-    room: Room
+    room: MemoryBudget
     items: Floats  # (items,)
 
     def __call__(self, users: slice) -> Floats:
@@ -264,21 +264,21 @@ class SameScorer:
         scores[:] = self.items
         return scores
 
-    def about(self, item: int, users: int) -> About:
+    def about(self, item: int, users: int) -> ItemScores:
         """Score one item for all users."""
-        return About(np.full(users, self.items[item], np.float64), np.zeros(users))
+        return ItemScores(np.full(users, self.items[item], np.float64), np.zeros(users))
 
     def unknown(self, users: slice) -> NDArray[np.bool_]:
         """Tell that nobody is unknown: nothing of them matters."""
         return np.zeros(users.stop - users.start, bool)
 
 
-def twins(blocks: Iterable[Floats]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def duplicate_rows(blocks: Iterable[Floats]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the rows that equal an earlier one, and the first such row of each.
 
     A product may give equal rows scores that differ in the last bit, and so an order of its own.
 
-    >>> twins([np.array([[1, 2], [0, 1]]), np.array([[1, 2]])])
+    >>> duplicate_rows([np.array([[1, 2], [0, 1]]), np.array([[1, 2]])])
     (array([2]), array([0]))
     """
     seen: dict[bytes, int] = {}

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.errors import FileError, RequestError
 from tartarus_cli.evaluation.evaluate import evaluate, find_model, is_file_of_predictions
-from tartarus_cli.evaluation.evaluator import fingerprint_of, judge_model
+from tartarus_cli.evaluation.evaluator import evaluate_predictions, fingerprint_of
 from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.evaluation.results import read_results, read_unit_values
-from tartarus_cli.evaluation.user_metrics import mean, measured, plain
-from tartarus_cli.experiments.request import Asked
+from tartarus_cli.evaluation.user_metrics import apply_metrics, json_metrics, mean_of_defined
+from tartarus_cli.experiments.request import ExperimentRequest
 from tartarus_cli.metrics.ranks import RelevantRanks
-from tartarus_cli.prediction.aligned import of_model
+from tartarus_cli.prediction.aligned import model_predictions
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.workspace import Inventory, Kind, Workspace
+from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles
 
-By = Literal["user-activity", "item-popularity"]
+SliceBy = Literal["user-activity", "item-popularity"]
 
 QUANTILES = 4
 SHOWN = ("MAP@500 (users with relevant items)", "ROC-AUC", "MRR", "nDCG@5", "R@5")
@@ -43,7 +43,7 @@ class Slice:
 class Slices:
     """The figures of each quantile."""
 
-    by: By
+    by: SliceBy
     counted: str  # what was counted of each user or item
     slices: list[Slice]
 
@@ -87,7 +87,9 @@ class _Ranks:
         return RelevantRanks(ranks, starts, self.count - (np.diff(self.starts) - many))
 
 
-def slice_up(inventory: Inventory, name: str, dataset: str, by: By, items: int) -> Slices:
+def slice_evaluation(
+    inventory: WorkspaceFiles, name: str, dataset: str, by: SliceBy, items: int
+) -> Slices:
     """Cut the kept ranks of an evaluation into quantiles, and compute the figures of each.
 
     Users are cut by the number of train items they have, where the train plays are known, else of
@@ -140,12 +142,18 @@ def slice_up(inventory: Inventory, name: str, dataset: str, by: By, items: int) 
 
 def _slice(ranks: RelevantRanks, lowest: int, highest: int, size: int) -> Slice:
     there = ranks.relevant > 0
-    metrics = {name: mean(each[there]) for name, each in measured(ranks).items() if name in SHOWN}
+    metrics = {
+        name: mean_of_defined(each[there])
+        for name, each in apply_metrics(ranks).items()
+        if name in SHOWN
+    }
     in_order = {name: metrics[name] for name in SHOWN}
     return Slice(lowest, highest, size, int(there.sum()), in_order)
 
 
-def _activity(inventory: Inventory, dataset: str, ranks: _Ranks) -> tuple[NDArray[np.int64], str]:
+def _activity(
+    inventory: WorkspaceFiles, dataset: str, ranks: _Ranks
+) -> tuple[NDArray[np.int64], str]:
     users = len(ranks.starts) - 1
     file = inventory.find(Kind.TRAIN_MATRIX, dataset=dataset)
     if file is not None:
@@ -192,16 +200,16 @@ class EvaluatedSlices:
         """Everything as plain values for JSON; a figure that has no value is null."""
         values = asdict(self)
         for each in values["found"]["slices"]:
-            each["metrics"] = plain(each["metrics"])
+            each["metrics"] = json_metrics(each["metrics"])
         return values
 
 
 def evaluate_slices(  # noqa: PLR0913 — as evaluate, and what to cut by
     workspace: Workspace,
     subject: str | None,
-    asked: Asked,
+    asked: ExperimentRequest,
     options: EvaluationOptions,
-    by: By,
+    by: SliceBy,
     *,
     ids: Path | None = None,
     progress: Progress = UNWATCHED,
@@ -226,10 +234,12 @@ def evaluate_slices(  # noqa: PLR0913 — as evaluate, and what to cut by
         _check_has_users(model.manifest.task, model.name)
         name = model.name
         document = _kept_results(workspace, name) or (
-            judge_model(workspace, name, options, progress=progress).document()
+            evaluate_predictions(workspace, name, options, progress=progress).document()
         )
     dataset, items = document["dataset"], document["items"]
-    return EvaluatedSlices(name, dataset, slice_up(workspace.scan(), name, dataset, by, items))
+    return EvaluatedSlices(
+        name, dataset, slice_evaluation(workspace.scan(), name, dataset, by, items)
+    )
 
 
 def _check_whole(options: EvaluationOptions) -> None:
@@ -254,7 +264,7 @@ def _kept_results(workspace: Workspace, name: str) -> dict[str, Any] | None:
     except RequestError:
         return None
     inventory = workspace.scan()
-    predictions = of_model(workspace, name, inventory)
+    predictions = model_predictions(workspace, name, inventory)
     same = document.get("fingerprint") == fingerprint_of(inventory, predictions)
     same &= document.get("items") == len(predictions.absent)
     return document if same and workspace.unit_values(name, "users").is_file() else None

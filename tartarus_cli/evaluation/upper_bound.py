@@ -10,39 +10,42 @@ from pathlib import Path
 import numpy as np
 
 from tartarus_cli.data.features import open_matrix
-from tartarus_cli.data.provenance import Source
-from tartarus_cli.data.targets import Wanted
-from tartarus_cli.evaluation.classification import classify
-from tartarus_cli.evaluation.ranking import RankingOptions, rank
-from tartarus_cli.evaluation.user_metrics import figures, user_values
+from tartarus_cli.data.provenance import InteractionKind
+from tartarus_cli.data.targets import TargetSpec
+from tartarus_cli.evaluation.classification import evaluate_classes
+from tartarus_cli.evaluation.ranking import RankingOptions, rank_items
+from tartarus_cli.evaluation.user_metrics import mean_metrics, user_values
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import Progress
-from tartarus_cli.workspace import Inventory
+from tartarus_cli.workspace import WorkspaceFiles
 
 Figures = dict[str, float | None]
-EXPERIMENTS: Mapping[Source, str] = {"plays": "rec_dense", "labels": "cosine_multilabel_vector"}
+EXPERIMENTS: Mapping[InteractionKind, str] = {
+    "plays": "rec_dense",
+    "labels": "cosine_multilabel_vector",
+}
 
-JUDGED_BY: Mapping[Source, str] = {"plays": "MAP@500", "labels": "ROC-AUC"}
+JUDGED_BY: Mapping[InteractionKind, str] = {"plays": "MAP@500", "labels": "ROC-AUC"}
 
 
 @dataclass(frozen=True)
-class AtBest:
+class UpperBound:
     """All metrics of the true factors, and of a random order; empty where there is no truth."""
 
     oracle: Figures = field(default_factory=dict)
     random: Figures = field(default_factory=dict)
 
 
-def at_best(
-    inventory: Inventory,
-    wanted: Wanted,
-    source: Source,
+def upper_bound(
+    inventory: WorkspaceFiles,
+    wanted: TargetSpec,
+    source: InteractionKind,
     *,
     true: Path,
     seed: int,
     progress: Progress,
-) -> AtBest:
+) -> UpperBound:
     """Judge the test items' true factors as if a model had predicted them.
 
     Parameters
@@ -78,18 +81,21 @@ def at_best(
         absent=np.zeros(len(values), np.bool_),
     )
     if source == "labels":
-        judged = classify(inventory, predictions, seed=seed, progress=progress)
-        return AtBest(_plain(judged.metrics), _plain(judged.rows["random"]))
-    ranking = rank(inventory, predictions, RankingOptions(seed=seed, keep=False), progress)
+        judged = evaluate_classes(inventory, predictions, seed=seed, progress=progress)
+        return UpperBound(_plain(judged.metrics), _plain(judged.rows["random"]))
+    ranking = rank_items(inventory, predictions, RankingOptions(seed=seed, keep=False), progress)
     found = {
-        system: _plain(figures(user_values(ranking, system), tally))
+        system: _plain(mean_metrics(user_values(ranking, system), tally))
         for system, tally in ranking.tallies.items()
     }
-    return AtBest(found["model"], found["random"])
+    return UpperBound(found["model"], found["random"])
 
 
 def worse_than_chance(
-    oracle: Mapping[str, float | None], random: Mapping[str, float | None], source: Source, dim: int
+    oracle: Mapping[str, float | None],
+    random: Mapping[str, float | None],
+    source: InteractionKind,
+    dim: int,
 ) -> str:
     """Say that true factors do worse than a random order, and what that means; else nothing.
 

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.ids import read_ids
-from tartarus_cli.evaluation.checkpoints import Part, Shelf, Tally
-from tartarus_cli.evaluation.ranking import Ranking, RankingOptions, rank
+from tartarus_cli.evaluation.checkpoints import CheckpointStore, RankingShard, RankSummary
+from tartarus_cli.evaluation.ranking import Ranking, RankingOptions, rank_items
 from tartarus_cli.evaluation.results import write_unit_values
 from tartarus_cli.metrics import METRICS, Values, in_order
 from tartarus_cli.metrics.lists import coverage, gini
 from tartarus_cli.metrics.ranks import RelevantRanks, best_first
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import Progress
-from tartarus_cli.workspace import Inventory, Kind
+from tartarus_cli.workspace import Kind, WorkspaceFiles
 
 USERS_AT_ONCE = 1 << 16
 
@@ -46,13 +46,13 @@ def user_values(
     for first in range(0, users, USERS_AT_ONCE):
         starts = ranking.starts[first : min(first + USERS_AT_ONCE, users) + 1]
         ranks = best_first(tally.ranks[starts[0] : starts[-1]], starts - starts[0], ranking.count)
-        for name, found in measured(ranks, k=k, published=published).items():
+        for name, found in apply_metrics(ranks, k=k, published=published).items():
             whole = values.setdefault(name, np.empty(users))
             whole[first : first + len(found)] = found
     return values | {f"novelty@{k}": each for k, each in tally.novelty.items()}
 
 
-def measured(
+def apply_metrics(
     ranks: RelevantRanks, *, k: Sequence[int] = (), published: bool = False
 ) -> dict[str, Values]:
     """Apply all metrics to the ranks of some users."""
@@ -65,23 +65,23 @@ def measured(
     return found
 
 
-def figures(values: Mapping[str, Values], tally: Tally) -> dict[str, float]:
+def mean_metrics(values: Mapping[str, Values], tally: RankSummary) -> dict[str, float]:
     """Return the mean of each metric over the users that have a value, and what lists show."""
-    found = {name: mean(each) for name, each in values.items()}
+    found = {name: mean_of_defined(each) for name, each in values.items()}
     found |= {f"C@{k}": coverage(shown) for k, shown in tally.shown.items()}
     found |= {f"Gini@{k}": gini(shown) for k, shown in tally.shown.items()}
     return in_order(found)
 
 
-def plain(found: Mapping[str, float]) -> dict[str, float | None]:
+def json_metrics(found: Mapping[str, float]) -> dict[str, float | None]:
     """Return figures for JSON, which knows no NaN: one that has no value is None."""
     return {name: None if math.isnan(value) else value for name, value in found.items()}
 
 
-def mean(values: Values) -> float:
+def mean_of_defined(values: Values) -> float:
     """Return the mean over the users that have a value; NaN if none has.
 
-    >>> mean(np.array([1, np.nan, 0]))
+    >>> mean_of_defined(np.array([1, np.nan, 0]))
     0.5
     """
     there = values[~np.isnan(values)]
@@ -89,7 +89,7 @@ def mean(values: Values) -> float:
 
 
 @dataclass(frozen=True)
-class Recommended:
+class RankingResult:
     """What came of ranking all test items for some users."""
 
     metrics: dict[str, float]
@@ -97,17 +97,17 @@ class Recommended:
     users: slice
     users_without_relevant: int
     part: Path | None  # where the ranks are kept, if these are not all users
-    shelf: Shelf  # of the parts, to be forgotten once the results are written
+    shelf: CheckpointStore  # of the parts, to be forgotten once the results are written
 
 
-def recommend(
-    inventory: Inventory,
+def evaluate_ranking(
+    inventory: WorkspaceFiles,
     predictions: Predictions,
     options: RankingOptions,
     *,
     published: bool = False,
     progress: Progress,
-) -> Recommended:
+) -> RankingResult:
     """Compute the figures of predicted factors, or of whatever else orders items for users.
 
     The figures of each user are kept beside the results, with the ranks of the relevant items, so
@@ -119,24 +119,24 @@ def recommend(
     DataError
         If a file is missing, damaged, or out of step with the others.
     """
-    ranking = rank(inventory, predictions, options, progress)
+    ranking = rank_items(inventory, predictions, options, progress)
     part = None
     if options.users != slice(None):
-        part = ranking.shelf.replace(Part(ranking.users, ranking.tallies))
+        part = ranking.shelf.replace(RankingShard(ranking.users, ranking.tallies))
     found: dict[str, dict[str, float]] = {}
     for system, tally in ranking.tallies.items():
         values = user_values(ranking, system, k=options.k, published=published)
-        found[system] = figures(values, tally)
+        found[system] = mean_metrics(values, tally)
         if system == "model" and part is None:
             path = inventory.workspace.unit_values(predictions.name, "users")
             ids = _user_ids(inventory, predictions.wanted.dataset, len(ranking.starts) - 1)
             write_unit_values(path, _kept(values, ranking, ids))
         del values
     model = found.pop("model")
-    return Recommended(model, found, ranking.users, ranking.idle, part, ranking.shelf)
+    return RankingResult(model, found, ranking.users, ranking.idle, part, ranking.shelf)
 
 
-def _user_ids(inventory: Inventory, dataset: str, users: int) -> Sequence[str] | None:
+def _user_ids(inventory: WorkspaceFiles, dataset: str, users: int) -> Sequence[str] | None:
     file = inventory.find(Kind.USERS, dataset=dataset)
     ids = read_ids(file.path) if file else []
     return ids if len(ids) == users else None

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from tartarus_cli.errors import DataError, RequestError, shown
+from tartarus_cli.errors import DataError, RequestError, display_path
 from tartarus_cli.example.world import DATASETS, write_example
-from tartarus_cli.files import replacing, write_text
+from tartarus_cli.files import atomic_write, write_text
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.workspace import FOLDERS, MARK, Workspace, is_data_folder, is_workspace
 
@@ -34,7 +34,7 @@ seed = {seed}
 
 
 @dataclass(frozen=True)
-class Made:
+class InitResult:
     """What ``init`` did."""
 
     root: Path
@@ -45,7 +45,7 @@ class Made:
 
 def init(
     path: Path, *, example: bool = False, seed: int = 0, progress: Progress = UNWATCHED
-) -> Made:
+) -> InitResult:
     """Make the layout of a workspace; what is already there stays as it is.
 
     Parameters
@@ -76,15 +76,15 @@ def init(
     if not (root / MARK).exists():
         write_text(root / MARK, EMPTY)
     if not example:
-        return Made(root, fresh, made_by, 0)
+        return InitResult(root, fresh, made_by, 0)
     if made_by is not None and made_by != seed:
-        progress.warn(f"{shown(root)} holds the example world of seed {made_by}; it is kept")
+        progress.warn(f"{display_path(root)} holds the example world of seed {made_by}; it is kept")
         seed = made_by
     if made_by is None:
         said = (root / MARK).read_text(encoding="utf-8")
         added = EXAMPLE.format(datasets=", ".join(DATASETS), seed=seed)
         write_text(root / MARK, said + added)
-    return Made(root, fresh, seed, _add_example(workspace, seed, progress))
+    return InitResult(root, fresh, seed, _add_example(workspace, seed, progress))
 
 
 def _refuse_foreign(path: Path, root: Path) -> None:
@@ -110,7 +110,7 @@ def example_seed(root: Path) -> int | None:
     except FileNotFoundError:
         return None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        msg = f"{shown(root / MARK)} is not valid TOML: {problem}"
+        msg = f"{display_path(root / MARK)} is not valid TOML: {problem}"
         raise DataError(msg, hint="Correct that line.") from None
     seed = said.get("example", {}).get("seed")
     return seed if isinstance(seed, int) else None
@@ -119,7 +119,7 @@ def example_seed(root: Path) -> int | None:
 def _refuse_taken(workspace: Workspace) -> None:
     taken = sorted({*workspace.scan().datasets()} & {*DATASETS})
     if taken:
-        msg = f"{shown(workspace.root)} has data of its own for {', '.join(taken)}"
+        msg = f"{display_path(workspace.root)} has data of its own for {', '.join(taken)}"
         raise RequestError(
             msg, hint="Make the example in another folder: tartarus init OTHER --example"
         )
@@ -141,7 +141,7 @@ def _move_missing(files: Iterable[Path], stage: Path, root: Path) -> int:
     for file in files:
         place = root / file.relative_to(stage)
         if file.is_file() and not place.exists():
-            with replacing(place) as beside:  # the folders of the root may lie on several disks
+            with atomic_write(place) as beside:  # the folders of the root may lie on several disks
                 shutil.move(file, beside)
             moved += 1
     return moved

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tartarus_cli.data.lists import Listed, keep_list
+from tartarus_cli.data.lists import ListedFile, save_list
 from tartarus_cli.example import lyrics as example_lyrics
 from tartarus_cli.example import synthesis as example_sounds
-from tartarus_cli.files import replacing, write_text
+from tartarus_cli.files import atomic_write, write_text
 from tartarus_cli.workspace import Kind, Workspace
 
 STYLES = tuple(example_sounds.STYLES)
@@ -34,16 +34,16 @@ def write_songs(
     """
     recordings, texts = [], []
     for item, style in styles.items():
-        recordings.append(Listed(item, f"{item}.flac", workspace.audio / f"{item}.flac"))
-        texts.append(Listed(item, f"{item}.txt", workspace.text / f"{item}.txt"))
+        recordings.append(ListedFile(item, f"{item}.flac", workspace.audio / f"{item}.flac"))
+        texts.append(ListedFile(item, f"{item}.txt", workspace.text / f"{item}.txt"))
         _record(recordings[-1].path, example_sounds.perform(style, rng))
         write_text(texts[-1].path, example_lyrics.write_lyrics(style, rng))
-    keep_list(workspace.place(Kind.AUDIO_LIST, dataset=dataset), recordings)
-    keep_list(workspace.place(Kind.TEXT_LIST, dataset=dataset), texts)
+    save_list(workspace.place(Kind.AUDIO_LIST, dataset=dataset), recordings)
+    save_list(workspace.place(Kind.TEXT_LIST, dataset=dataset), texts)
 
 
 def _record(path: Path, samples: example_sounds.Samples) -> None:
     import soundfile
 
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         soundfile.write(beside, samples, example_sounds.RATE, format="FLAC", subtype="PCM_16")

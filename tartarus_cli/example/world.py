@@ -102,7 +102,7 @@ class World:
 
 
 @dataclass
-class Dataset:
+class ExampleDataset:
     """Writes the files of one dataset; rows are cut into sets by item."""
 
     world: World
@@ -206,7 +206,7 @@ def _songs(
     artists: Floats,
 ) -> None:
     ids = [f"song-{number:05d}" for number in range(len(songs))]
-    dataset = Dataset(world, "MSD-A-songs", ids, sets)
+    dataset = ExampleDataset(world, "MSD-A-songs", ids, sets)
     _write_plays(dataset, plays)
     dataset.setting("a-sem-emb", world.view(artists, TEXT))
     dataset.setting("audio-emb", world.view(songs, AUDIO))
@@ -217,14 +217,14 @@ def _artists(
     world: World, sets: dict[str, NDArray[np.int64]], plays: csr_array, artists: Floats
 ) -> None:
     ids = [f"artist-{number:04d}" for number in range(len(artists))]
-    dataset = Dataset(world, "MSD-A-artists", ids, sets)
+    dataset = ExampleDataset(world, "MSD-A-artists", ids, sets)
     _write_plays(dataset, plays)
     dataset.tfidf("sem-bio", world.words(artists, TEXT, vocabulary=WORDS, length=120))
     dataset.setting("bio-emb", world.view(artists, TEXT))
     dataset.setting("tags", world.words(artists, VISUAL, vocabulary=TAGS, length=12))
 
 
-def _write_plays(dataset: Dataset, plays: csr_array) -> None:
+def _write_plays(dataset: ExampleDataset, plays: csr_array) -> None:
     """Write who played what, and factors that know the train items alone."""
     dataset.write_ids()
     dataset.users()
@@ -251,7 +251,7 @@ def _albums(world: World) -> None:
     has = place < many[:, None]
 
     ids = [f"album-{number:04d}" for number in range(ALBUMS)]
-    dataset = Dataset(world, "MuMu-albums", ids, _three_sets(world, ALBUMS))
+    dataset = ExampleDataset(world, "MuMu-albums", ids, _three_sets(world, ALBUMS))
     dataset.write_ids()
     dataset.labels(f"label-{number:03d}" for number in range(LABELS))
     dataset.classes(has)
@@ -262,7 +262,7 @@ def _albums(world: World) -> None:
     dataset.tfidf("VSM", world.words(albums, TEXT, vocabulary=WORDS, length=150))
 
 
-def _write_pmi(dataset: Dataset, has: csr_array) -> None:
+def _write_pmi(dataset: ExampleDataset, has: csr_array) -> None:
     factors = pmi(csr_array(has[dataset.sets["train"]]), dim=50, seed=dataset.world.seed)
     dataset.targets(factors.items, "pmi", "train")
     dataset.targets(factors.fold_in(csr_array(has[dataset.sets["val"]])), "pmi", "val")
@@ -273,7 +273,7 @@ def _tracks(world: World) -> None:
     """Tracks: one genre each."""
     tracks, genre = world.places(TRACKS)
     ids = [f"track-{number:04d}" for number in range(TRACKS)]
-    dataset = Dataset(world, "MSD-I", ids, _three_sets(world, TRACKS))
+    dataset = ExampleDataset(world, "MSD-I", ids, _three_sets(world, TRACKS))
     dataset.write_ids()
     dataset.labels(f"genre-{number:02d}" for number in range(GENRES))
     dataset.classes(genre[:, None] == np.arange(GENRES))
@@ -296,7 +296,7 @@ def _recorded(world: World) -> None:
     style = np.concatenate([rng.permutation(many) % len(STYLES) for many in RECORDED.values()])
     ids = [f"S{number:02d}" for number in range(1, 1 + len(style))]
     rows = np.split(np.arange(len(style)), np.cumsum([*RECORDED.values()])[:-1])
-    dataset = Dataset(world, "SUPER", ids, dict(zip(RECORDED, rows, strict=True)))
+    dataset = ExampleDataset(world, "SUPER", ids, dict(zip(RECORDED, rows, strict=True)))
     dataset.write_ids()
     dataset.labels(STYLES)
     dataset.classes(style[:, None] == np.arange(len(STYLES)))

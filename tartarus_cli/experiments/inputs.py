@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tartarus_cli.data.dataset import ItemSet, PatchSource, Source, settle_patches
+from tartarus_cli.data.dataset import InputSource, ItemSet, PatchSource, infer_patches
 from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.patches import Patches
-from tartarus_cli.data.targets import Wanted, settle_dim
+from tartarus_cli.data.targets import TargetSpec, infer_dim
 from tartarus_cli.errors import FileError
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.progress import Progress
-from tartarus_cli.workspace import Inventory, Kind
+from tartarus_cli.workspace import Kind, WorkspaceFiles
 
-JUDGED_BYTES = 4 << 20  # of a batch where nothing is learnt; many of them may be under way
-FEWEST, MOST = 32, 512  # samples of such a batch
+INFERENCE_BATCH_BYTES = 4 << 20  # of a batch where nothing is learnt; many of them may be under way
+MIN_BATCH, MAX_BATCH = 32, 512  # samples of such a batch
 
 
-def sources_of(experiment: Experiment, settings: Sequence[str]) -> tuple[Source, ...]:
+def input_sources(experiment: Experiment, settings: Sequence[str]) -> tuple[InputSource, ...]:
     """Return where each input of an experiment comes from, in order."""
     rest = iter(settings)
     return tuple(
@@ -36,8 +36,8 @@ def patch_source(experiment: Experiment) -> PatchSource:
     return PatchSource(patches.per_item, patches.seconds)
 
 
-def settle(
-    inventory: Inventory, experiment: Experiment, settings: Sequence[str], progress: Progress
+def infer_dimensions(
+    inventory: WorkspaceFiles, experiment: Experiment, settings: Sequence[str], progress: Progress
 ) -> Experiment:
     """Take the sizes that the dataset has, where it leaves no choice, and say so.
 
@@ -61,14 +61,14 @@ def settle(
         If a file is missing or damaged, or there is a choice.
     """
     dataset, targets = experiment.dataset.name, experiment.targets
-    wanted = settle_dim(inventory, Wanted(dataset, targets.kind, targets.dim))
+    wanted = infer_dim(inventory, TargetSpec(dataset, targets.kind, targets.dim))
     if wanted.dim != targets.dim:
         told = f"{dataset} has {targets.kind} targets of {wanted.dim}, not {targets.dim}: taken"
         progress.say(told)
     changes: dict[str, Any] = {"targets": targets.model_copy(update={"dim": wanted.dim})}
     if experiment.patches is not None:
         asked = patch_source(experiment)
-        found = settle_patches(inventory, dataset, asked)
+        found = infer_patches(inventory, dataset, asked)
         if found != asked:
             progress.say(
                 f"{dataset} has {found.per_item} patches an item of {found.seconds:g} s, not "
@@ -82,10 +82,10 @@ def settle(
 
 
 def _settle_words(
-    inventory: Inventory, experiment: Experiment, settings: Sequence[str], progress: Progress
+    inventory: WorkspaceFiles, experiment: Experiment, settings: Sequence[str], progress: Progress
 ) -> Any:
     network: Any = experiment.network
-    sources = sources_of(experiment, settings)
+    sources = input_sources(experiment, settings)
     setting = str(sources[experiment.inputs.kinds.index("sequence")])
     fields = {"setting": setting, "dataset": experiment.dataset.name}
     words = open_matrix(inventory.require(Kind.FEATURES, split="train", **fields).path)
@@ -98,7 +98,7 @@ def _settle_words(
     return network.model_copy(update=update | {"vocabulary": vectors.shape[0]})
 
 
-def check_words(experiment: Experiment, items: ItemSet) -> None:
+def check_word_numbers(experiment: Experiment, items: ItemSet) -> None:
     """Make sure that sequences hold numbers of words that there are.
 
     Raises
@@ -121,23 +121,25 @@ def check_words(experiment: Experiment, items: ItemSet) -> None:
                 )
 
 
-def start_words(
-    network: Any, inventory: Inventory, experiment: Experiment, settings: Sequence[str]
+def load_word_vectors(
+    network: Any, inventory: WorkspaceFiles, experiment: Experiment, settings: Sequence[str]
 ) -> None:
     """Start the word vectors of a network from those of its setting."""
-    for kind, source in zip(experiment.inputs.kinds, sources_of(experiment, settings), strict=True):
+    for kind, source in zip(
+        experiment.inputs.kinds, input_sources(experiment, settings), strict=True
+    ):
         if kind == "sequence":
             fields = {"setting": str(source), "dataset": experiment.dataset.name}
             vectors = open_matrix(inventory.require(Kind.WORD_VECTORS, **fields).path)
             network.get_layer("embedding").set_weights([vectors.rows(slice(None))])
 
 
-def samples_at_once(experiment: Experiment, items: ItemSet) -> int:
+def inference_batch_size(experiment: Experiment, items: ItemSet) -> int:
     """Return how many samples make a batch where nothing is learnt.
 
     What lies between the layers of a network along time is far larger than its input.
     """
     if set(experiment.inputs.kinds) != {"features"}:
-        return FEWEST
+        return MIN_BATCH
     width = sum(each.shape[1] for each in items.inputs)
-    return min(max(FEWEST, JUDGED_BYTES // (4 * width)), MOST)
+    return min(max(MIN_BATCH, INFERENCE_BATCH_BYTES // (4 * width)), MAX_BATCH)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tartarus_cli.errors import RequestError
-from tartarus_cli.experiments.requirements import what_for
+from tartarus_cli.experiments.requirements import infer_task
 from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.workspace import Workspace, open_workspace
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExperimentRequest:
     """An experiment as it was named."""
 
     experiment: str | None
@@ -34,12 +34,12 @@ class Asked:
             own=own,
             dataset=dataset,
             overrides=self.overrides,
-            follow=lambda dataset, baseline: what_for(workspace.scan(), dataset, baseline),
+            follow=lambda dataset, baseline: infer_task(workspace.scan(), dataset, baseline),
         )
 
 
 @dataclass(frozen=True)
-class Order:
+class TrainingRequest:
     """What is asked of a training."""
 
     experiment: Experiment
@@ -48,7 +48,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedExperiment:
     """An experiment in the list; ``problem`` says why its file cannot be used."""
 
     name: str
@@ -57,17 +57,17 @@ class Listed:
     problem: str = ""
 
 
-def take_order(
+def build_request(
     workspace: Workspace,
     experiment: str,
     settings: Sequence[str],
     dataset: str | None,
     overrides: Sequence[str],
     seed: int | None,
-) -> Order:
+) -> TrainingRequest:
     """Return what a training is asked to do."""
-    asked = Asked(experiment, dataset, tuple(overrides))
-    return Order(asked.resolve(workspace), tuple(settings), seed_of(workspace, seed))
+    asked = ExperimentRequest(experiment, dataset, tuple(overrides))
+    return TrainingRequest(asked.resolve(workspace), tuple(settings), seed_of(workspace, seed))
 
 
 def seed_of(workspace: Workspace, seed: int | None) -> int:
@@ -75,7 +75,7 @@ def seed_of(workspace: Workspace, seed: int | None) -> int:
     return seed if seed is not None else int(workspace.defaults.get("seed", 0))
 
 
-def list_experiments(named: Path | None) -> list[Listed]:
+def list_experiments(named: Path | None) -> list[ListedExperiment]:
     """List all presets and, where there is a workspace, its own experiments."""
     workspace = _workspace(named)
     own = workspace.experiments if workspace else None
@@ -83,9 +83,9 @@ def list_experiments(named: Path | None) -> list[Listed]:
     for name in experiment_names(own):
         preset = name in preset_paths()
         try:
-            listed.append(Listed(name, preset, resolve(name, own=own)))
+            listed.append(ListedExperiment(name, preset, resolve(name, own=own)))
         except RequestError as problem:
-            listed.append(Listed(name, preset, None, str(problem)))
+            listed.append(ListedExperiment(name, preset, None, str(problem)))
     return listed
 
 
@@ -96,7 +96,7 @@ def show_experiment(
     workspace = _workspace(named)
     if workspace is None:
         return resolve(name, dataset=dataset, overrides=overrides)
-    return Asked(name, dataset, tuple(overrides)).resolve(workspace)
+    return ExperimentRequest(name, dataset, tuple(overrides)).resolve(workspace)
 
 
 def _workspace(named: Path | None) -> Workspace | None:

@@ -8,28 +8,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tartarus_cli.baselines import BASELINES, Baseline
-from tartarus_cli.data.dataset import check_settings, no_dataset, settle_patches, splits_of
+from tartarus_cli.data.dataset import (
+    check_settings,
+    infer_patches,
+    splits_of,
+    unknown_dataset_error,
+)
 from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.scan import scan
 from tartarus_cli.data.targets import (
-    Wanted,
+    TargetSpec,
+    infer_dim,
     label_factors_file,
-    settle_dim,
     truth_file,
-    truth_place,
+    truth_path,
 )
 from tartarus_cli.data.tasks import is_classification, is_recommendation
 from tartarus_cli.errors import DataError, RequestError
 from tartarus_cli.experiments.inputs import patch_source
-from tartarus_cli.experiments.resolve import Table, targets_for
+from tartarus_cli.experiments.resolve import Table, default_targets
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.workspace import DataFile, Inventory, Kind, patch_fields
+from tartarus_cli.workspace import DataFile, Kind, WorkspaceFiles, patch_fields
 
 CUT = (Kind.PATCHES, Kind.SCALER)
 FED = (Kind.FEATURES, Kind.WORD_VECTORS, Kind.ORIGIN)  # what a setting is, for a network
 
 
-def check_request(inventory: Inventory, experiment: Experiment, settings: Sequence[str]) -> None:
+def check_request(
+    inventory: WorkspaceFiles, experiment: Experiment, settings: Sequence[str]
+) -> None:
     """Make sure that an experiment can be applied to these settings.
 
     Raises
@@ -40,7 +47,7 @@ def check_request(inventory: Inventory, experiment: Experiment, settings: Sequen
     dataset, name = experiment.dataset.name, experiment.name
     known = inventory.datasets()
     if dataset not in known:
-        raise no_dataset(inventory, dataset, known, "Name one with --dataset")
+        raise unknown_dataset_error(inventory, dataset, known, "Name one with --dataset")
     if experiment.baseline is not None:
         _check_count(inventory, experiment, settings)
         _check_truth(inventory, experiment)
@@ -54,7 +61,9 @@ def check_request(inventory: Inventory, experiment: Experiment, settings: Sequen
     _check_kinds(inventory, experiment, settings)
 
 
-def _check_count(inventory: Inventory, experiment: Experiment, settings: Sequence[str]) -> None:
+def _check_count(
+    inventory: WorkspaceFiles, experiment: Experiment, settings: Sequence[str]
+) -> None:
     """Make sure that a baseline can read so many settings."""
     if experiment.baseline is None or experiment.baseline.takes(len(settings)):
         return
@@ -68,7 +77,7 @@ def _check_count(inventory: Inventory, experiment: Experiment, settings: Sequenc
     raise RequestError(msg, hint=f"tartarus run {usage}; {experiment.dataset.name} has {there}.")
 
 
-def _check_truth(inventory: Inventory, experiment: Experiment) -> None:
+def _check_truth(inventory: WorkspaceFiles, experiment: Experiment) -> None:
     """Make sure that there is what a baseline sees that sees the truth."""
     dataset, fact = experiment.dataset.name, experiment.targets.kind
     fields = {"dataset": dataset, "fact": fact}
@@ -84,10 +93,12 @@ def _check_truth(inventory: Inventory, experiment: Experiment) -> None:
     raise RequestError(msg, hint=hint)
 
 
-def _check_kinds(inventory: Inventory, experiment: Experiment, settings: Sequence[str]) -> None:
+def _check_kinds(
+    inventory: WorkspaceFiles, experiment: Experiment, settings: Sequence[str]
+) -> None:
     """Make sure that word numbers are read as such, and nothing else is."""
     kinds = [kind for kind in experiment.inputs.kinds if kind != "patches"]
-    words = settings_of_words(inventory, experiment.dataset.name)
+    words = word_settings(inventory, experiment.dataset.name)
     for kind, setting in zip(kinds, settings, strict=True):
         if (kind == "sequence") == (setting in words):
             continue
@@ -101,7 +112,7 @@ def _check_kinds(inventory: Inventory, experiment: Experiment, settings: Sequenc
         raise RequestError(msg, hint=hint)
 
 
-def settings_of_words(inventory: Inventory, dataset: str) -> set[str]:
+def word_settings(inventory: WorkspaceFiles, dataset: str) -> set[str]:
     """Return the settings whose rows are numbers of words: those with word vectors."""
     files = inventory.select(Kind.WORD_VECTORS, dataset=dataset)
     return {file.fields["setting"] for file in files}
@@ -112,16 +123,16 @@ def _count(settings: int) -> str:
 
 
 @dataclass(frozen=True)
-class Lack:
+class MissingInput:
     """Something that an experiment needs and that is not there."""
 
     what: str
     path: Path | None = None  # the file that would hold it
 
 
-def missing(
-    inventory: Inventory, experiment: Experiment, settings: Sequence[str] | None = None
-) -> list[Lack]:
+def missing_inputs(
+    inventory: WorkspaceFiles, experiment: Experiment, settings: Sequence[str] | None = None
+) -> list[MissingInput]:
     """Say what an experiment lacks; where no settings are named, any complete ones will do."""
     dataset, place = experiment.dataset.name, inventory.workspace.place
     lacks = []
@@ -129,7 +140,7 @@ def missing(
     for split in ("train", "test"):
         if split not in there:
             path = place(Kind.ITEMS, split=split, dataset=dataset)
-            lacks.append(Lack(f"ids of {split}", path))
+            lacks.append(MissingInput(f"ids of {split}", path))
     lacks += _missing_targets(inventory, experiment)
     if experiment.patches is not None:
         lacks += _missing_patches(inventory, experiment, there)
@@ -141,30 +152,30 @@ def missing(
 
 
 def _missing_patches(
-    inventory: Inventory, experiment: Experiment, splits: Sequence[str]
-) -> list[Lack]:
+    inventory: WorkspaceFiles, experiment: Experiment, splits: Sequence[str]
+) -> list[MissingInput]:
     dataset, place = experiment.dataset.name, inventory.workspace.place
     source = patch_source(experiment)
     with suppress(DataError):
-        source = settle_patches(inventory, dataset, source)
+        source = infer_patches(inventory, dataset, source)
     fields = patch_fields(dataset, source.per_item, source.seconds)
     return [
-        Lack(f"patches of {split}", place(Kind.PATCHES, split=split, **fields))
+        MissingInput(f"patches of {split}", place(Kind.PATCHES, split=split, **fields))
         for split in splits
         if not inventory.select(Kind.PATCHES, split=split, **fields)
     ]
 
 
-def _too_few_settings(inventory: Inventory, experiment: Experiment) -> list[Lack]:
+def _too_few_settings(inventory: WorkspaceFiles, experiment: Experiment) -> list[MissingInput]:
     complete = complete_settings(inventory, experiment.dataset.name)
-    words = settings_of_words(inventory, experiment.dataset.name)
+    words = word_settings(inventory, experiment.dataset.name)
     lacks = []
     for kind, what in (("features", "setting"), ("sequence", "setting of words")):
         needed = experiment.inputs.kinds.count(kind)
         found = sum((each in words) == (kind == "sequence") for each in complete)
         if found < needed:
             plural = "s" * (needed > 1)
-            lacks.append(Lack(f"{needed} {what}{plural} (there {_are(found)})"))
+            lacks.append(MissingInput(f"{needed} {what}{plural} (there {_are(found)})"))
     return lacks
 
 
@@ -172,7 +183,9 @@ def _are(count: int) -> str:
     return f"{'is' if count == 1 else 'are'} {count}"
 
 
-def _missing_features(inventory: Inventory, dataset: str, settings: Sequence[str]) -> list[Lack]:
+def _missing_features(
+    inventory: WorkspaceFiles, dataset: str, settings: Sequence[str]
+) -> list[MissingInput]:
     lacks = []
     for setting in settings:
         files = inventory.select(Kind.FEATURES, setting=setting, dataset=dataset)
@@ -181,34 +194,34 @@ def _missing_features(inventory: Inventory, dataset: str, settings: Sequence[str
                 fields = {"setting": setting, "split": split, "dataset": dataset}
                 ext = files[0].fields["ext"]
                 path = inventory.workspace.place(Kind.FEATURES, ext=ext, **fields)
-                lacks.append(Lack(f"the {split} rows of {setting}", path))
+                lacks.append(MissingInput(f"the {split} rows of {setting}", path))
     return lacks
 
 
-def _missing_targets(inventory: Inventory, experiment: Experiment) -> list[Lack]:
+def _missing_targets(inventory: WorkspaceFiles, experiment: Experiment) -> list[MissingInput]:
     dataset, fact = experiment.dataset.name, experiment.targets.kind
     place = inventory.workspace.place
     try:
-        wanted = settle_dim(inventory, Wanted(dataset, fact, experiment.targets.dim))
+        wanted = infer_dim(inventory, TargetSpec(dataset, fact, experiment.targets.dim))
     except DataError:
-        fields = Wanted(dataset, fact, experiment.targets.dim).fields
-        return [Lack(f"{fact} targets", place(Kind.TARGETS, split="train", **fields))]
+        fields = TargetSpec(dataset, fact, experiment.targets.dim).fields
+        return [MissingInput(f"{fact} targets", place(Kind.TARGETS, split="train", **fields))]
     fields = wanted.fields
     lacks = []
     if experiment.dataset.task == "recommendation":
         if not inventory.select(Kind.USER_FACTORS, **fields):
-            lacks.append(Lack("user factors", place(Kind.USER_FACTORS, **fields)))
+            lacks.append(MissingInput("user factors", place(Kind.USER_FACTORS, **fields)))
         if not inventory.select(Kind.TEST_MATRIX, dataset=dataset):
-            lacks.append(Lack("truth", place(Kind.TEST_MATRIX, dataset=dataset)))
+            lacks.append(MissingInput("truth", place(Kind.TEST_MATRIX, dataset=dataset)))
         return lacks
     if fact == "pmi" and label_factors_file(inventory, wanted) is None:
-        lacks.append(Lack("label factors", place(Kind.CLASS_FACTORS, **fields)))
+        lacks.append(MissingInput("label factors", place(Kind.CLASS_FACTORS, **fields)))
     if truth_file(inventory, dataset) is None:
-        lacks.append(Lack("classes of the test items", truth_place(inventory, dataset)))
+        lacks.append(MissingInput("classes of the test items", truth_path(inventory, dataset)))
     return lacks
 
 
-def complete_settings(inventory: Inventory, dataset: str) -> list[str]:
+def complete_settings(inventory: WorkspaceFiles, dataset: str) -> list[str]:
     """Return the settings that have a matrix for each set of the dataset."""
     splits = set(splits_of(inventory, dataset))
     complete = []
@@ -219,12 +232,12 @@ def complete_settings(inventory: Inventory, dataset: str) -> list[str]:
     return complete
 
 
-def concerned(
-    inventory: Inventory, experiment: Experiment, settings: Sequence[str]
+def required_files(
+    inventory: WorkspaceFiles, experiment: Experiment, settings: Sequence[str]
 ) -> list[DataFile]:
     """Return the files of the dataset that the experiment, settled, reads."""
     targets = experiment.targets
-    wanted = Wanted(experiment.dataset.name, targets.kind, targets.dim)
+    wanted = TargetSpec(experiment.dataset.name, targets.kind, targets.dim)
     source = patch_source(experiment) if experiment.patches else None
     patches = patch_fields(wanted.dataset, source.per_item, source.seconds) if source else None
     recommendation = experiment.dataset.task == "recommendation"
@@ -244,7 +257,7 @@ def concerned(
     ]
 
 
-def what_for(inventory: Inventory, dataset: str, baseline: Baseline) -> Table:
+def infer_task(inventory: WorkspaceFiles, dataset: str, baseline: Baseline) -> Table:
     """Tell what a dataset is for, by its files: the task and the targets for a baseline.
 
     A dataset with listeners is for recommendation; one with classes is multiclass where each
@@ -266,11 +279,11 @@ def what_for(inventory: Inventory, dataset: str, baseline: Baseline) -> Table:
         kind = fit[0] if fit else "class"
         task = "multiclass" if one_class_each(inventory, dataset) else "multilabel"
     several = sum(file.fields["fact"] == kind for file in files) > 1
-    return targets_for(kind, task, None if several else dims.get(kind))
+    return default_targets(kind, task, None if several else dims.get(kind))
 
 
 def _check_purpose(
-    inventory: Inventory, dataset: str, baseline: Baseline, facts: Collection[str]
+    inventory: WorkspaceFiles, dataset: str, baseline: Baseline, facts: Collection[str]
 ) -> None:
     """Make sure that a baseline is for what a dataset is for, if its files tell."""
     tasks = [*_tasks_of(inventory, dataset)]
@@ -284,7 +297,7 @@ def _check_purpose(
     raise RequestError(msg, hint=f"Baselines for {dataset} are {_others(tasks[0])}.")
 
 
-def _tasks_of(inventory: Inventory, dataset: str) -> Iterator[str]:
+def _tasks_of(inventory: WorkspaceFiles, dataset: str) -> Iterator[str]:
     if is_recommendation(inventory, dataset):
         yield "recommendation"
     if is_classification(inventory, dataset):
@@ -297,7 +310,7 @@ def _others(task: str) -> str:
     return ", ".join(n for n, each in every.items() if task in each.tasks and not each.sees_truth)
 
 
-def one_class_each(inventory: Inventory, dataset: str) -> bool:
+def one_class_each(inventory: WorkspaceFiles, dataset: str) -> bool:
     """Whether each train item has exactly one class."""
     files = inventory.select(Kind.TARGETS, dataset=dataset, fact="class", split="train")
     with suppress(DataError):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import BASELINES, Baseline
-from tartarus_cli.errors import RequestError, nearest, shown
+from tartarus_cli.errors import RequestError, display_path, nearest
 from tartarus_cli.experiments.schema import (
     Experiment,
     ValidationSection,
@@ -25,7 +25,7 @@ from tartarus_cli.experiments.schema import (
 from tartarus_cli.options import parse_value
 
 Table = dict[str, Any]
-Follow = Callable[[str, Baseline], Table]  # the task and the targets that a dataset is for
+TaskInference = Callable[[str, Baseline], Table]  # the task and the targets that a dataset is for
 
 
 @cache
@@ -52,7 +52,7 @@ def resolve(
     own: Path | None = None,
     dataset: str | None = None,
     overrides: Sequence[str] = (),
-    follow: Follow | None = None,
+    follow: TaskInference | None = None,
 ) -> Experiment:
     """Return an experiment with every parameter filled in.
 
@@ -80,17 +80,21 @@ def resolve(
     path = own_paths(own).get(name)
     if path is not None and (overrides or dataset):
         its_own = _followed(table, follow)
-        _validated(name, its_own, shown(path))  # so that its faults are not blamed on the command
+        _validated(
+            name, its_own, display_path(path)
+        )  # so that its faults are not blamed on the command
     if dataset is not None:
         table = _merged(table, {"dataset": {"name": dataset}})
     for override in overrides:
         table = _merged(table, _override(override))
     table = _followed(table, follow)
     asked = "--set" if overrides else "--dataset"
-    return _validated(name, table, asked if overrides or dataset else shown(path) if path else name)
+    return _validated(
+        name, table, asked if overrides or dataset else display_path(path) if path else name
+    )
 
 
-def _followed(table: Table, follow: Follow | None) -> Table:
+def _followed(table: Table, follow: TaskInference | None) -> Table:
     """Fill in the task and the targets of a baseline from its dataset."""
     baseline = baseline_of(table.get("network"))
     dataset = table.get("dataset")
@@ -108,15 +112,15 @@ PUBLISHED_DIMS = {"als": 200, "pmi": 50, "class": 15}
 
 
 def _published(_dataset: str, baseline: Baseline) -> Table:
-    return targets_for("als" if "recommendation" in baseline.tasks else "class", "multiclass")
+    return default_targets("als" if "recommendation" in baseline.tasks else "class", "multiclass")
 
 
-def targets_for(kind: str, task: str, dim: int | None = None) -> Table:
+def default_targets(kind: str, task: str, dim: int | None = None) -> Table:
     """Return a task and its targets as sections of an experiment; als is for recommendation.
 
     Their number is that of the published datasets if None.
 
-    >>> targets_for("class", "multilabel")
+    >>> default_targets("class", "multilabel")
     {'dataset': {'task': 'multilabel'}, 'targets': {'kind': 'class', 'dim': 15}}
     """
     task = "recommendation" if kind == "als" else task
@@ -131,10 +135,10 @@ def _inherited(name: str, own: Path | None, heirs: tuple[str, ...]) -> Table:
     if parent is None:
         return table
     if parent not in experiment_names(own):
-        msg = f"{shown(path)} extends {parent!r}, and there is no such experiment"
+        msg = f"{display_path(path)} extends {parent!r}, and there is no such experiment"
         raise RequestError(msg, hint=nearest(str(parent), experiment_names(own)))
     if parent in (*heirs, name):
-        msg = f"{shown(path)} extends itself: {' → '.join((*heirs, name, str(parent)))}"
+        msg = f"{display_path(path)} extends itself: {' → '.join((*heirs, name, str(parent)))}"
         raise RequestError(msg, hint="Let one of them extend a preset instead.")
     inherited = _inherited(str(parent), own, (*heirs, name))
     inherited = {k: v for k, v in inherited.items() if k not in ("note", "description")}
@@ -144,7 +148,7 @@ def _inherited(name: str, own: Path | None, heirs: tuple[str, ...]) -> Table:
 def _path_of(name: str, own: Path | None) -> Path:
     presets, mine = preset_paths(), own_paths(own)
     if name in presets and name in mine:
-        msg = f"{shown(mine[name])} has the name of a preset"
+        msg = f"{display_path(mine[name])} has the name of a preset"
         raise RequestError(msg, hint=f'Rename it; it may say extends = "{name}".')
     if name not in presets and name not in mine:
         msg = f"there is no experiment called {name!r}"
@@ -156,7 +160,7 @@ def _read(path: Path) -> Table:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
-        msg = f"{shown(path)} is not valid TOML: {problem}"
+        msg = f"{display_path(path)} is not valid TOML: {problem}"
         raise RequestError(msg, hint="Correct that line.") from None
 
 

@@ -25,10 +25,10 @@ def check_setting_name(name: str, *, option: str = "") -> None:
         msg = f"{option}{name}: this is what a layer of a model is called"
         raise RequestError(msg, hint="Take another name.")
     if not fits or not name or name[0] in ".-" or len(name.encode()) > LONGEST_SETTING:
-        raise misnamed(name, option=option)
+        raise setting_name_error(name, option=option)
 
 
-def misnamed(name: str, *, option: str = "") -> RequestError:
+def setting_name_error(name: str, *, option: str = "") -> RequestError:
     """Return the error of a name that no setting can have."""
     msg = f"{option}{name!r}: a setting cannot be called so"
     hint = "Take a short name without / and \\, that begins with a letter or a number."

@@ -8,10 +8,10 @@ from pathlib import Path
 from shlex import quote
 
 from tartarus_cli.data.tables.writing import TableForm, writing_table
-from tartarus_cli.errors import RequestError, shown
-from tartarus_cli.exporting.items import Tables, embeddings, predictions
+from tartarus_cli.errors import RequestError, display_path
+from tartarus_cli.exporting.items import TableBlocks, embedding_tables, prediction_tables
 from tartarus_cli.exporting.request import ExportRequest, What
-from tartarus_cli.exporting.users import BLANK, TREC, lists_of_users
+from tartarus_cli.exporting.users import BLANK, TREC, user_tables
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.workspace import Workspace
@@ -21,7 +21,7 @@ NO_TREC = (*ENDINGS, ".npy", ".npz", ".json", ".gz", ".zip", ".bz2", ".xz", ".zs
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportResult:
     """What was written."""
 
     model: str
@@ -39,7 +39,7 @@ def export(
     asked: ExportRequest,
     *,
     progress: Progress = UNWATCHED,
-) -> Exported:
+) -> ExportResult:
     """Write predictions, embeddings or rankings, block by block.
 
     Parameters
@@ -78,7 +78,7 @@ def export(
             lines, columns = lines + len(table), table.columns
     dataset = model.manifest.dataset
     told = model.name, dataset, asked.what, asked.path, lines, tuple(columns)
-    return Exported(*told, blanks=asked.blanks)
+    return ExportResult(*told, blanks=asked.blanks)
 
 
 def _form(asked: ExportRequest) -> TableForm:
@@ -103,7 +103,7 @@ def _check_place(asked: ExportRequest) -> None:
         msg = f"there is no folder {path.parent}"
         raise RequestError(msg, hint=f"Make it: mkdir -p {quote(str(path.parent))}")
     if path.exists() and not asked.force:
-        msg = f"{shown(path)} is there already"
+        msg = f"{display_path(path)} is there already"
         raise RequestError(msg, hint="Name another file, or say --force to write over it.")
 
 
@@ -122,9 +122,11 @@ def _check_options(asked: ExportRequest) -> None:
         raise RequestError(msg, hint="Name a sign that is no blank: --blanks _")
 
 
-def _tables(workspace: Workspace, model: Model, asked: ExportRequest, progress: Progress) -> Tables:
+def _tables(
+    workspace: Workspace, model: Model, asked: ExportRequest, progress: Progress
+) -> TableBlocks:
     if asked.what == "embeddings":
-        return embeddings(workspace, model, asked, progress)
+        return embedding_tables(workspace, model, asked, progress)
     if asked.what == "predictions":
-        return predictions(workspace, model, asked, progress)
-    return lists_of_users(workspace, model, asked, progress)
+        return prediction_tables(workspace, model, asked, progress)
+    return user_tables(workspace, model, asked, progress)

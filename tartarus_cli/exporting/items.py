@@ -16,18 +16,18 @@ from tartarus_cli.data.dataset import splits_of
 from tartarus_cli.data.features import Matrix, open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.targets import label_names
-from tartarus_cli.errors import DataError, FileError, RequestError, counted, shown
+from tartarus_cli.errors import DataError, FileError, RequestError, count_noun, display_path
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
-from tartarus_cli.signals import between_steps
-from tartarus_cli.workspace import SPLITS, Inventory, Kind, Workspace
+from tartarus_cli.signals import defer_interrupts
+from tartarus_cli.workspace import SPLITS, Kind, Workspace, WorkspaceFiles
 
 if TYPE_CHECKING:
     import polars as pl
 
     from tartarus_cli.exporting.request import ExportRequest
 
-Tables = Generator["pl.DataFrame", None, None]
+TableBlocks = Generator["pl.DataFrame", None, None]
 
 TABLE_BYTES = 4 << 20  # of rows at a time
 
@@ -48,9 +48,9 @@ class _Rows:
         return pl.Series(self.ids, dtype=pl.String)
 
 
-def embeddings(
+def embedding_tables(
     workspace: Workspace, model: Model, asked: ExportRequest, progress: Progress
-) -> Tables:
+) -> TableBlocks:
     """List items with the values of a layer."""
     inventory, dataset = workspace.scan(), model.manifest.dataset
     if asked.layer is None:
@@ -73,7 +73,7 @@ def embeddings(
     return _dense(sets, names, progress)
 
 
-def _embedded(inventory: Inventory, split: str, fields: dict[str, str]) -> _Rows:
+def _embedded(inventory: WorkspaceFiles, split: str, fields: dict[str, str]) -> _Rows:
     file = inventory.require(Kind.FEATURES, split=split, **fields)
     ids = inventory.require(Kind.ITEMS, split=split, dataset=fields["dataset"]).path
     return _rows(split, file.path, ids)
@@ -84,14 +84,14 @@ def _rows(split: str, path: Path, ids: Path) -> _Rows:
     if found.matrix.shape[0] != len(found.ids):
         raise FileError(
             path,
-            found=counted(found.matrix.shape[0], "row"),
+            found=count_noun(found.matrix.shape[0], "row"),
             expected=f"{len(found.ids):,}, one for each id in {ids.name}",
             hint="Predict again.",
         )
     return found
 
 
-def _splits(inventory: Inventory, model: Model, asked: str) -> list[str]:
+def _splits(inventory: WorkspaceFiles, model: Model, asked: str) -> list[str]:
     there = splits_of(inventory, model.manifest.dataset)
     if asked != "all" and asked not in there:
         msg = f"{model.manifest.dataset} has no {asked} items"
@@ -99,9 +99,9 @@ def _splits(inventory: Inventory, model: Model, asked: str) -> list[str]:
     return there if asked == "all" else [asked]
 
 
-def predictions(
+def prediction_tables(
     workspace: Workspace, model: Model, asked: ExportRequest, progress: Progress
-) -> Tables:
+) -> TableBlocks:
     """List items with their factors or class scores, or with their neighbours."""
     inventory = workspace.scan()
     near = model.manifest.form == "neighbours"
@@ -111,7 +111,8 @@ def predictions(
         paths = place(model.name, split), workspace.predicted_ids(model.name, split)
         for path in paths:
             if not path.is_file():
-                msg = f"{shown(path)} is missing: {model.name} has not predicted the {split} items"
+                place_of = display_path(path)
+                msg = f"{place_of} is missing: {model.name} has not predicted the {split} items"
                 command = f"tartarus predict {model.name} --split {split}"
                 raise DataError(msg, hint=f"Run '{command}' first.")
         sets.append(_rows(split, *paths))
@@ -121,7 +122,7 @@ def predictions(
     return _dense(sets, _columns(inventory, model, sets[0].matrix.shape[1]), progress)
 
 
-def _columns(inventory: Inventory, model: Model, width: int) -> list[str]:
+def _columns(inventory: WorkspaceFiles, model: Model, width: int) -> list[str]:
     if model.manifest.form == "scores":
         return ["score"]
     if model.experiment.targets.kind != "class":
@@ -133,7 +134,7 @@ def _columns(inventory: Inventory, model: Model, width: int) -> list[str]:
     if len(names) != width:
         raise FileError(
             path,
-            found=counted(len(names), "name"),
+            found=count_noun(len(names), "name"),
             expected=f"{width:,}, one for each class that {model.name} predicts",
             hint="Correct the list.",
         )
@@ -148,7 +149,7 @@ def _columns(inventory: Inventory, model: Model, width: int) -> list[str]:
     return names
 
 
-def _dense(sets: Sequence[_Rows], names: list[str], progress: Progress) -> Tables:
+def _dense(sets: Sequence[_Rows], names: list[str], progress: Progress) -> TableBlocks:
     """List the items: id, set, and the numbers of each by name."""
     import polars as pl
 
@@ -162,14 +163,14 @@ def _dense(sets: Sequence[_Rows], names: list[str], progress: Progress) -> Table
         if each.matrix.shape[1] != len(names):
             raise FileError(
                 each.matrix.path,
-                found=counted(each.matrix.shape[1], "column"),
+                found=count_noun(each.matrix.shape[1], "column"),
                 expected=f"{len(names):,}, as in {sets[0].matrix.path.name}",
                 hint="Predict again.",
             )
     return _blockwise(sets, table, progress)
 
 
-def _neighbours(sets: Sequence[_Rows], train: Sequence[str], progress: Progress) -> Tables:
+def _neighbours(sets: Sequence[_Rows], train: Sequence[str], progress: Progress) -> TableBlocks:
     """List the neighbours of the items: id, set, train item, similarity."""
     import polars as pl
 
@@ -184,7 +185,7 @@ def _neighbours(sets: Sequence[_Rows], train: Sequence[str], progress: Progress)
         if each.matrix.shape[1] != len(train):
             raise FileError(
                 each.matrix.path,
-                found=counted(each.matrix.shape[1], "column"),
+                found=count_noun(each.matrix.shape[1], "column"),
                 expected=f"{len(train):,}, one for each train item",
                 hint="Predict again.",
             )
@@ -200,9 +201,9 @@ def _whose(rows: _Rows, numbers: NDArray[np.integer]) -> pl.DataFrame:
 
 def _blockwise(
     sets: Sequence[_Rows], table: Callable[[_Rows, slice], pl.DataFrame], progress: Progress
-) -> Tables:
+) -> TableBlocks:
     total = sum(len(each.ids) for each in sets)
-    with between_steps() as check, progress.task("exporting", total) as task:
+    with defer_interrupts() as check, progress.task("exporting", total) as task:
         for each in sets:
             for block in each.matrix.blocks(TABLE_BYTES):
                 yield table(each, block)

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 from tartarus_cli.errors import FileError, RequestError
 from tartarus_cli.evaluation.ranking import MEMORY
-from tartarus_cli.exporting.items import Tables
+from tartarus_cli.exporting.items import TableBlocks
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
 from tartarus_cli.recommendation.recommender import (
+    IdIndex,
     ListOptions,
-    Names,
     Recommender,
     open_recommender,
-    tell_of_unknown,
+    warn_unknown_users,
 )
-from tartarus_cli.signals import between_steps
+from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ DEEP = 1000  # items of a user in a run, as TREC has it
 SHORT = 10  # in rankings
 
 
-def lists_of_users(
+def user_tables(
     workspace: Workspace, model: Model, asked: ExportRequest, progress: Progress
-) -> Tables:
+) -> TableBlocks:
     """List the first items of each user, or those that each user has."""
     judged = asked.what == "qrels"
     memory = MEMORY if asked.memory is None else asked.memory
@@ -48,7 +48,7 @@ def lists_of_users(
         return _qrels(recommender, progress)
     in_run = asked.what == "run"
     options = ListOptions(asked.top or (DEEP if in_run else SHORT), apart=in_run, unknown=in_run)
-    tell_of_unknown(recommender, options, progress)
+    warn_unknown_users(recommender, options, progress)
     tables = recommender.tables(options, progress)
     return _run(tables, model.name) if in_run else tables
 
@@ -71,7 +71,7 @@ def _without_blanks(recommender: Recommender, asked: ExportRequest) -> Recommend
     return replace(recommender, users=_signed(users, sign), items=_signed(items, sign))
 
 
-def _signed(names: Names, sign: str) -> Names:
+def _signed(names: IdIndex, sign: str) -> IdIndex:
     """Put a sign in the place of all blanks.
 
     Raises
@@ -108,7 +108,7 @@ def _with_a_sign(recommender: Recommender, asked: ExportRequest) -> str:
     return join([*words, "--blanks", next(apart, "SIGN")])
 
 
-def _run(tables: Tables, model: str) -> Tables:
+def _run(tables: TableBlocks, model: str) -> TableBlocks:
     """Order the columns as trec_eval reads them."""
     import polars as pl
 
@@ -117,12 +117,12 @@ def _run(tables: Tables, model: str) -> Tables:
         yield table.select("user", q0, "item", "rank", "score", name)
 
 
-def _qrels(recommender: Recommender, progress: Progress) -> Tables:
+def _qrels(recommender: Recommender, progress: Progress) -> TableBlocks:
     """List what each user has: user, 0, item, 1."""
     import polars as pl
 
     users, items = recommender.users.column, recommender.items.column
-    with between_steps() as check, progress.task("exporting", len(users)) as task:
+    with defer_interrupts() as check, progress.task("exporting", len(users)) as task:
         for some in recommender.room.blocks(recommender.everybody):
             whose, which = recommender.owned(some)
             pairs = pl.DataFrame({"user": users.gather(whose), "item": items.gather(which)})

@@ -10,18 +10,18 @@ from stat import S_ISREG
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.lists import Source, find_listed, keep_list
-from tartarus_cli.errors import DataError, FileError, shown
+from tartarus_cli.data.lists import FileSource, find_listed, save_list
+from tartarus_cli.errors import DataError, FileError, display_path
 from tartarus_cli.files import read_text
 from tartarus_cli.progress import Task
-from tartarus_cli.workspace import Inventory, Kind
+from tartarus_cli.workspace import Kind, WorkspaceFiles
 
 ENDINGS = (".txt", ".md")
 MOST_BYTES = 64 << 20  # of one document
 
 
-def find_documents(
-    inventory: Inventory, dataset: str, ids: Collection[str], folder: Path | None
+def find_corpus(
+    inventory: WorkspaceFiles, dataset: str, ids: Collection[str], folder: Path | None
 ) -> dict[str, Path]:
     """Return the document of each item that has one.
 
@@ -44,29 +44,31 @@ def find_documents(
     workspace, place = inventory.workspace, inventory.workspace.place
     path = place(Kind.TEXT_LIST, dataset=dataset)
     hint = "List the documents in it (id, tab, path), or name their folder: --text FOLDER. "
-    hint += f"Paths start from {shown(workspace.text)}."
-    source = Source(Kind.TEXT_LIST, workspace.text, folder, ENDINGS, hint)
+    hint += f"Paths start from {display_path(workspace.text)}."
+    source = FileSource(Kind.TEXT_LIST, workspace.text, folder, ENDINGS, hint)
     listed = find_listed(inventory, dataset, ids, source)
     known = {*ids}
     documents = {each.id: each.path for each in listed if each.id in known}
     _check_files(documents, folder or path, workspace.text)
     if folder is not None:
-        keep_list(path, listed)
+        save_list(path, listed)
     return documents
 
 
 def _check_files(documents: Mapping[str, Path], source: Path, base: Path) -> None:
-    hint = f"Paths in the list start from {shown(base)}; correct them."
+    hint = f"Paths in the list start from {display_path(base)}; correct them."
     missing = []
     for item, path in documents.items():
         try:
             missing += [] if _is_file(path) else [path]
         except OSError as problem:
-            msg = f"{shown(source)}: the path of {item!r} cannot be used ({problem.strerror})"
+            msg = (
+                f"{display_path(source)}: the path of {item!r} cannot be used ({problem.strerror})"
+            )
             raise DataError(msg, hint=hint) from None
     if missing:
         more = f", as are {len(missing) - 1:,} more" if len(missing) > 1 else ""
-        msg = f"{shown(missing[0])} is missing{more}, though {shown(source)} lists it"
+        msg = f"{display_path(missing[0])} is missing{more}, though {display_path(source)} lists it"
         raise DataError(msg, hint=hint)
     for path in documents.values():
         _check_size(path)
@@ -104,7 +106,7 @@ def read_document(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Documents:
+class Corpus:
     """Documents of some items, read anew each time that they are gone through."""
 
     ids: Sequence[str]

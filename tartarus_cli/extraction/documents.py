@@ -15,24 +15,28 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import save_npz, vstack
 
-from tartarus_cli.data.dataset import read_sets
-from tartarus_cli.errors import DataError, RequestError, shown
-from tartarus_cli.experiments.settings import check_setting_name, experiments_reading, misnamed
-from tartarus_cli.extraction.corpus import Documents, find_documents
-from tartarus_cli.files import locked, remove_leftovers, replacing
+from tartarus_cli.data.dataset import read_split_ids
+from tartarus_cli.errors import DataError, RequestError, display_path
+from tartarus_cli.experiments.settings import (
+    check_setting_name,
+    experiments_reading,
+    setting_name_error,
+)
+from tartarus_cli.extraction.corpus import Corpus, find_corpus
+from tartarus_cli.files import atomic_write, locked, remove_leftovers
 from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.signals import between_steps
+from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.text import (
     EXTRACTORS,
     Extractor,
     ExtractorOptions,
-    Form,
-    Learnt,
-    Lesson,
+    FittedVocabulary,
+    RowForm,
+    TrainingTexts,
     Vocabulary,
 )
-from tartarus_cli.workspace import Inventory, Kind, Workspace, explain
+from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles, parse_path
 
 BLOCK = 256  # documents transformed at once
 
@@ -56,7 +60,7 @@ class TextRequest:
 
 
 @dataclass(frozen=True)
-class TextFeatures:
+class TextResult:
     """What was written."""
 
     dataset: str
@@ -64,7 +68,7 @@ class TextFeatures:
     extractor: str
     seed: int
     options: dict[str, Any]
-    form: Form  # of the rows
+    form: RowForm  # of the rows
     splits: dict[str, int]  # split → items
     width: int
     vocabulary: int  # words or terms
@@ -77,7 +81,7 @@ class TextFeatures:
 
 def extract_text(
     workspace: Workspace, asked: TextRequest, *, progress: Progress = UNWATCHED
-) -> TextFeatures:
+) -> TextResult:
     """Learn a vocabulary from the train documents and write the features of every set.
 
     All files are written before any of them takes the place of an older one, the vocabulary first:
@@ -103,18 +107,18 @@ def extract_text(
     extractor = EXTRACTORS.get(asked.extractor)
     options = parse_options(extractor.options, asked.overrides, asked.extractor)
     _check_vectors(asked, extractor)
-    ids = read_sets(workspace.scan(), asked.dataset)
+    ids = read_split_ids(workspace.scan(), asked.dataset)
     places = _places(workspace, asked, extractor, tuple(ids))
     with _alone(places):
         inventory = workspace.scan()
         _refuse_others(inventory, asked, places)
         everyone = dict.fromkeys(item for items in ids.values() for item in items)
-        paths = find_documents(inventory, asked.dataset, everyone, asked.folder)
+        paths = find_corpus(inventory, asked.dataset, everyone, asked.folder)
         work = _amount(asked, options, ids, paths)
         with progress.task("reading documents", work) as task:
-            sets = {split: Documents(items, paths, task) for split, items in ids.items()}
+            sets = {split: Corpus(items, paths, task) for split, items in ids.items()}
             _read_all(sets[split] for split in ids if split != "train")
-            learnt = extractor.fit(Lesson(sets["train"], asked.seed, asked.vectors), options)
+            learnt = extractor.fit(TrainingTexts(sets["train"], asked.seed, asked.vectors), options)
             task.describe("writing features")
             known = _write(sets, learnt, places)
     if learnt.remark:
@@ -129,13 +133,13 @@ def extract_text(
 
 def _made(
     asked: TextRequest,
-    sets: Mapping[str, Documents],
-    learnt: Learnt,
+    sets: Mapping[str, Corpus],
+    learnt: FittedVocabulary,
     known: Mapping[str, NDArray[np.float64]],
     places: _Places,
-) -> TextFeatures:
+) -> TextResult:
     vocabulary = learnt.vocabulary
-    return TextFeatures(
+    return TextResult(
         dataset=asked.dataset,
         setting=asked.name,
         extractor=asked.extractor,
@@ -167,7 +171,7 @@ def _amount(
     return 2 * sum(counts.values()) + (passes - 1) * counts["train"]
 
 
-def _read_all(sets: Iterable[Documents]) -> None:
+def _read_all(sets: Iterable[Corpus]) -> None:
     """Read documents in vain, so that one that cannot be read is told before the work begins."""
     for documents in sets:
         deque(documents, maxlen=0)
@@ -198,7 +202,7 @@ class _Places:
         return [*self.features.values(), self.vocabulary, *last]
 
 
-_ENDINGS: Mapping[Form, str] = {"sparse": "npz", "dense": "npy", "sequence": "npy"}
+_ENDINGS: Mapping[RowForm, str] = {"sparse": "npz", "dense": "npy", "sequence": "npy"}
 
 
 def _places(
@@ -213,9 +217,9 @@ def _places(
         place(Kind.VOCABULARY, **fields),
         place(Kind.WORD_VECTORS, **fields),
     )
-    read = explain(places.vocabulary, "datasets/train_data")
+    read = parse_path(places.vocabulary, "datasets/train_data")
     if read is None or read.fields != fields:
-        raise misnamed(asked.name, option="--setting ")
+        raise setting_name_error(asked.name, option="--setting ")
     return places
 
 
@@ -228,7 +232,7 @@ def _alone(places: _Places) -> Iterator[None]:
         yield
 
 
-def _refuse_others(inventory: Inventory, asked: TextRequest, places: _Places) -> None:
+def _refuse_others(inventory: WorkspaceFiles, asked: TextRequest, places: _Places) -> None:
     """Make sure that nothing else is called as the setting will be."""
     fields = {"setting": asked.name, "dataset": asked.dataset}
     ours = {*places.files(with_vectors=True)} if places.vocabulary.exists() else set()
@@ -236,23 +240,23 @@ def _refuse_others(inventory: Inventory, asked: TextRequest, places: _Places) ->
         if fields.items() <= file.fields.items() and file.path not in ours:
             msg = f"{asked.dataset} has a setting {asked.name} already, made in another way: "
             hint = "Choose another name with --setting NAME, or move its files away."
-            raise RequestError(msg + shown(file.path), hint=hint)
+            raise RequestError(msg + display_path(file.path), hint=hint)
 
 
 def _write(
-    sets: Mapping[str, Documents], learnt: Learnt, places: _Places
+    sets: Mapping[str, Corpus], learnt: FittedVocabulary, places: _Places
 ) -> dict[str, NDArray[np.float64]]:
     """Write everything; return the share of known words in each document of each set."""
     known = {}
-    with between_steps() as check, ExitStack() as stack:
+    with defer_interrupts() as check, ExitStack() as stack:
         for split, documents in sets.items():
-            beside = stack.enter_context(replacing(places.features[split]))
+            beside = stack.enter_context(atomic_write(places.features[split]))
             known[split] = _write_rows(beside, documents, learnt.vocabulary, check)
         if learnt.word_vectors is not None:
-            beside = stack.enter_context(replacing(places.word_vectors))
+            beside = stack.enter_context(atomic_write(places.word_vectors))
             np.save(beside, learnt.word_vectors, allow_pickle=False)
         # the last to be written is the first to take its place: the others are then known as ours
-        beside = stack.enter_context(replacing(places.vocabulary))
+        beside = stack.enter_context(atomic_write(places.vocabulary))
         document = learnt.vocabulary.model_dump(mode="json")
         text = json.dumps(document, ensure_ascii=False, indent=1)
         beside.write_text(text + "\n", encoding="utf-8", newline="\n")
@@ -260,7 +264,7 @@ def _write(
 
 
 def _write_rows(
-    path: Path, documents: Documents, vocabulary: Vocabulary, check: Callable[[], None]
+    path: Path, documents: Corpus, vocabulary: Vocabulary, check: Callable[[], None]
 ) -> NDArray[np.float64]:
     """Write the rows of one set, some documents at a time."""
     known: list[NDArray[np.float64]] = []

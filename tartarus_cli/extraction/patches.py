@@ -15,28 +15,28 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from tartarus_cli.audio import TRANSFORMS, planned
+from tartarus_cli.audio import TRANSFORMS, cached_transform
 from tartarus_cli.audio.decoding import ENDINGS
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.audio.scaler import Scaler, fingerprint, fit_scaler
 from tartarus_cli.data.arrays import open_dense
-from tartarus_cli.data.dataset import read_sets
-from tartarus_cli.data.lists import Listed, Source, find_listed, keep_list
+from tartarus_cli.data.dataset import read_split_ids
+from tartarus_cli.data.lists import FileSource, ListedFile, find_listed, save_list
 from tartarus_cli.data.patches import FINGERPRINT, SCALER_PATCHES, write_patches, write_scaler
-from tartarus_cli.errors import DataError, RequestError, shown
+from tartarus_cli.errors import DataError, RequestError, display_path
 from tartarus_cli.extraction.workers import (
-    Effort,
-    Failed,
-    Prepared,
+    ExtractionJob,
+    FailedRecording,
+    PreparedRecording,
     Recording,
-    Studio,
+    WorkerOptions,
     prepare_all,
 )
-from tartarus_cli.files import locked, remove_leftovers, replacing, shared_folder, write_text
+from tartarus_cli.files import atomic_write, locked, remove_leftovers, shared_folder, write_text
 from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.signals import between_steps
-from tartarus_cli.workspace import SPLITS, Inventory, Kind, Workspace, patch_fields
+from tartarus_cli.signals import defer_interrupts
+from tartarus_cli.workspace import SPLITS, Kind, Workspace, WorkspaceFiles, patch_fields
 
 BLOCK_BYTES = 1 << 25  # of patches that are scaled at once
 MOST_SCALER_PATCHES = 300_000
@@ -44,19 +44,19 @@ LISTS = (Kind.AUDIO_LIST, Kind.AUDIO_ERRORS)
 
 
 @dataclass(frozen=True)
-class PatchesOrder:
+class PatchesRequest:
     """What is asked of the preparation of a dataset's recordings."""
 
     dataset: str
     recipe: PatchRecipe
-    effort: Effort
+    effort: WorkerOptions
     folder: Path | None = None  # of recordings, to make the list from
     keep: bool = True  # the spectrograms
     scaler_patches: int = MOST_SCALER_PATCHES  # train patches that the scaler is fitted on
 
 
 @dataclass(frozen=True)
-class PatchesMade:
+class PatchesResult:
     """What was made of a dataset's recordings."""
 
     dataset: str
@@ -71,9 +71,9 @@ class PatchesMade:
     seconds: float
 
 
-def take_patches_order(
-    dataset: str, transform: str, overrides: Sequence[str], effort: Effort, **rest: Any
-) -> PatchesOrder:
+def patches_request(
+    dataset: str, transform: str, overrides: Sequence[str], effort: WorkerOptions, **rest: Any
+) -> PatchesRequest:
     """Return what is asked, its parameters checked.
 
     Parameters
@@ -101,14 +101,14 @@ def take_patches_order(
         msg = f"{first['loc'][0]}: {first['msg']}, not {first['input']!r}"
         raise RequestError(msg, hint="Ask for another value.") from None
     check_recipe(recipe)
-    return PatchesOrder(dataset, recipe, effort, **rest)
+    return PatchesRequest(dataset, recipe, effort, **rest)
 
 
 def check_recipe(recipe: PatchRecipe) -> None:
     """Make sure that patches can be made so, before anything is read."""
     try:
-        with between_steps():  # an interruption while a library compiles may be lost
-            planned(recipe.transform, recipe.parameters)
+        with defer_interrupts():  # an interruption while a library compiles may be lost
+            cached_transform(recipe.transform, recipe.parameters)
     except ValueError as problem:
         msg = f"{recipe.transform}: {problem}"
         raise RequestError(msg, hint="Change the parameters of the transform (--set).") from None
@@ -117,9 +117,9 @@ def check_recipe(recipe: PatchRecipe) -> None:
         raise RequestError(msg, hint="Ask for more --seconds, or a shorter --set hop_length=…")
 
 
-def make_patches(
-    workspace: Workspace, order: PatchesOrder, *, progress: Progress = UNWATCHED
-) -> PatchesMade:
+def extract_patches(
+    workspace: Workspace, order: PatchesRequest, *, progress: Progress = UNWATCHED
+) -> PatchesResult:
     """Make the patches of every item of a dataset that has a recording.
 
     A recording that cannot be used is left out and listed. Interrupted at any moment and started
@@ -143,14 +143,14 @@ def make_patches(
     """
     began = time.monotonic()
     inventory = workspace.scan()
-    sets = read_sets(inventory, order.dataset)
+    sets = read_split_ids(inventory, order.dataset)
     wanted = [each for ids in sets.values() for each in ids]
-    with _alone(workspace, order), between_steps() as check:
+    with _alone(workspace, order), defer_interrupts() as check:
         _refuse_old_names(inventory, order, sets)
         listed = listed_recordings(inventory, order, wanted)
         _tell_of_gaps(sets, listed, progress)
         staging = _staging(workspace, order)
-        studio = Studio(order.recipe, staging, workspace.spectrograms, order.keep)
+        studio = ExtractionJob(order.recipe, staging, workspace.spectrograms, order.keep)
         recordings = [Recording(item, listed[item].path) for item in wanted if item in listed]
         prepared, failed = _prepare(studio, recordings, order.effort, progress, check)
         reasons = {each.recording.item: each.reason for each in failed}
@@ -161,7 +161,7 @@ def make_patches(
         if not rows["train"]:
             _refuse_all(order, reasons, errors)
         files, shape = _write(workspace, order, rows, progress, check)
-    return PatchesMade(
+    return PatchesResult(
         dataset=order.dataset,
         recipe=order.recipe,
         shape=shape,
@@ -176,30 +176,33 @@ def make_patches(
 
 
 def listed_recordings(
-    inventory: Inventory, order: PatchesOrder, ids: Collection[str], *, keep: bool = True
-) -> dict[str, Listed]:
+    inventory: WorkspaceFiles, order: PatchesRequest, ids: Collection[str], *, keep: bool = True
+) -> dict[str, ListedFile]:
     """Return the recordings of a dataset by id; a list made from a folder is kept, if so wanted."""
     workspace = inventory.workspace
     hint = "List the recordings in it (id, tab, path), or name their folder: --audio FOLDER. "
-    hint += f"Paths start from {shown(workspace.audio)}."
-    source = Source(Kind.AUDIO_LIST, workspace.audio, order.folder, ENDINGS, hint)
+    hint += f"Paths start from {display_path(workspace.audio)}."
+    source = FileSource(Kind.AUDIO_LIST, workspace.audio, order.folder, ENDINGS, hint)
     listed = find_listed(inventory, order.dataset, ids, source)
     if keep and order.folder is not None:
-        keep_list(workspace.place(Kind.AUDIO_LIST, dataset=order.dataset), listed)
+        save_list(workspace.place(Kind.AUDIO_LIST, dataset=order.dataset), listed)
     return {each.id: each for each in listed}
 
 
-def _refuse_old_names(inventory: Inventory, order: PatchesOrder, sets: Iterable[str]) -> None:
+def _refuse_old_names(
+    inventory: WorkspaceFiles, order: PatchesRequest, sets: Iterable[str]
+) -> None:
     """Never make patches that would then contradict those of an older name."""
     for split in sets:
         for found in inventory.select(Kind.PATCHES, split=split, **_fields(order)):
             if not inventory.is_canonical(found):
-                msg = f"{shown(found.path)} is there already, the same patches under an older name"
+                path = display_path(found.path)
+                msg = f"{path} is there already, the same patches under an older name"
                 raise DataError(msg, hint="Use it as it is, or move it away to make others.")
 
 
 def _tell_of_gaps(
-    sets: dict[str, list[str]], listed: dict[str, Listed], progress: Progress
+    sets: dict[str, list[str]], listed: dict[str, ListedFile], progress: Progress
 ) -> None:
     known = {item for ids in sets.values() for item in ids}
     strangers = [item for item in listed if item not in known]
@@ -218,7 +221,7 @@ def _tell_of_gaps(
 
 
 @contextmanager
-def _alone(workspace: Workspace, order: PatchesOrder) -> Iterator[None]:
+def _alone(workspace: Workspace, order: PatchesRequest) -> Iterator[None]:
     """Let nobody else work at this dataset, and remove what killed commands left.
 
     What they wrote half goes at once, the patches of other kinds that they had prepared when this
@@ -236,11 +239,11 @@ def _alone(workspace: Workspace, order: PatchesOrder) -> Iterator[None]:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def _fields(order: PatchesOrder) -> dict[str, str]:
+def _fields(order: PatchesRequest) -> dict[str, str]:
     return patch_fields(order.dataset, order.recipe.per_item, order.recipe.seconds)
 
 
-def _staging(workspace: Workspace, order: PatchesOrder) -> Path:
+def _staging(workspace: Workspace, order: PatchesRequest) -> Path:
     """Where the patches of each recording wait; what another recipe left there is not used."""
     return (
         workspace.data / "patches" / ".making_{dataset}_{count}_{seconds}".format(**_fields(order))
@@ -248,20 +251,20 @@ def _staging(workspace: Workspace, order: PatchesOrder) -> Path:
 
 
 def _prepare(
-    studio: Studio,
+    studio: ExtractionJob,
     recordings: Sequence[Recording],
-    effort: Effort,
+    effort: WorkerOptions,
     progress: Progress,
     check: Callable[[], None],
-) -> tuple[dict[str, Prepared], list[Failed]]:
+) -> tuple[dict[str, PreparedRecording], list[FailedRecording]]:
     """Prepare all recordings; what has been prepared before takes no time."""
-    prepared, failed = dict[str, Prepared](), list[Failed]()
+    prepared, failed = dict[str, PreparedRecording](), list[FailedRecording]()
     studio.staging.mkdir(parents=True, exist_ok=True)
     kept = shared_folder(studio.kept) if studio.keep else nullcontext()
     with kept, progress.task("preparing recordings", len(recordings)) as task:
         began = time.monotonic()
         for number, each in enumerate(prepare_all(studio, recordings, effort, check), 1):
-            if isinstance(each, Failed):
+            if isinstance(each, FailedRecording):
                 failed.append(each)
             else:
                 prepared[each.recording.item] = each
@@ -272,7 +275,7 @@ def _prepare(
 
 
 def _keep_failures(
-    workspace: Workspace, dataset: str, reasons: dict[str, str], listed: dict[str, Listed]
+    workspace: Workspace, dataset: str, reasons: dict[str, str], listed: dict[str, ListedFile]
 ) -> Path | None:
     place = workspace.place(Kind.AUDIO_ERRORS, dataset=dataset)
     if not reasons:
@@ -284,16 +287,16 @@ def _keep_failures(
     return place
 
 
-def _refuse_all(order: PatchesOrder, reasons: dict[str, str], errors: Path | None) -> None:
+def _refuse_all(order: PatchesRequest, reasons: dict[str, str], errors: Path | None) -> None:
     item, reason = next(iter(reasons.items()))
     msg = f"no train recording of {order.dataset} can be used; {item!r}: {reason}"
-    raise DataError(msg, hint=f"{shown(errors) if errors else 'The list'} names them all.")
+    raise DataError(msg, hint=f"{display_path(errors) if errors else 'The list'} names them all.")
 
 
 def _write(
     workspace: Workspace,
-    order: PatchesOrder,
-    rows: dict[str, list[Prepared]],
+    order: PatchesRequest,
+    rows: dict[str, list[PreparedRecording]],
     progress: Progress,
     check: Callable[[], None],
 ) -> tuple[list[Path], tuple[int, int]]:
@@ -304,7 +307,7 @@ def _write(
     total = len(rows["train"]) + sum(map(len, rows.values()))
     with ExitStack() as stack, progress.task("scaling and writing patches", total) as task:
 
-        def blocks(prepared: Sequence[Prepared]) -> Iterator[NDArray[np.float32]]:
+        def blocks(prepared: Sequence[PreparedRecording]) -> Iterator[NDArray[np.float32]]:
             for first in range(0, len(prepared), at_once):
                 some = prepared[first : first + at_once]
                 check()
@@ -314,12 +317,12 @@ def _write(
         chosen = _chosen(len(rows["train"]) * recipe.per_item, order.scaler_patches, recipe.seed)
         scaler = fit_scaler(_some_of(blocks(rows["train"]), chosen))
         files = [workspace.place(Kind.SCALER, **fields)]
-        write_scaler(stack.enter_context(replacing(files[0])), scaler.mean, scaler.scale)
+        write_scaler(stack.enter_context(atomic_write(files[0])), scaler.mean, scaler.scale)
         told = _attributes(order, scaler)
         for split, prepared in rows.items():
             files.append(workspace.place(Kind.PATCHES, split=split, **fields))
             ids = [each.recording.item for each in prepared for _ in range(recipe.per_item)]
-            beside = stack.enter_context(replacing(files[-1]))
+            beside = stack.enter_context(atomic_write(files[-1]))
             write_patches(beside, ids, map(scaler, blocks(prepared)), (frames, bins), told)
     return files, (frames, bins)
 
@@ -344,7 +347,7 @@ def _some_of(
             yield block[wanted]
 
 
-def _attributes(order: PatchesOrder, scaler: Scaler) -> dict[str, Any]:
+def _attributes(order: PatchesRequest, scaler: Scaler) -> dict[str, Any]:
     """Return what a file of patches says of how it was made."""
     recipe = order.recipe
     told = recipe.model_dump(exclude={"parameters"}) | recipe.parameters.model_dump()

@@ -10,20 +10,20 @@ from urllib.parse import quote
 from tartarus_cli.audio import TRANSFORMS
 from tartarus_cli.audio.decoding import RecordingError
 from tartarus_cli.audio.patches import PatchRecipe, decibels, patch_starts
-from tartarus_cli.data.dataset import read_sets
+from tartarus_cli.data.dataset import read_split_ids
 from tartarus_cli.data.patches import reading
-from tartarus_cli.errors import DataError, FileError, RequestError, nearest, shown
-from tartarus_cli.extraction.patches import PatchesOrder, listed_recordings
-from tartarus_cli.extraction.workers import Studio, spectrogram
-from tartarus_cli.models.preprocessing import recipe_of
+from tartarus_cli.errors import DataError, FileError, RequestError, display_path, nearest
+from tartarus_cli.extraction.patches import PatchesRequest, listed_recordings
+from tartarus_cli.extraction.workers import ExtractionJob, spectrogram
+from tartarus_cli.models.preprocessing import read_patch_recipe
 from tartarus_cli.pictures import draw_spectrogram
-from tartarus_cli.workspace import Inventory, Kind, Workspace
+from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles
 
 LONGEST_NAME = 100
 USUAL = "cqt"  # the transform that is meant if none is named
 
 
-def show_patches(workspace: Workspace, order: PatchesOrder, item: str, to: Path | None) -> Path:
+def show_patches(workspace: Workspace, order: PatchesRequest, item: str, to: Path | None) -> Path:
     """Draw the patches of one item; return the picture's path.
 
     They are those that ``patches`` would cut with these parameters; but where they are the usual
@@ -48,7 +48,7 @@ def show_patches(workspace: Workspace, order: PatchesOrder, item: str, to: Path 
         If the recording cannot be used.
     """
     inventory = workspace.scan()
-    ids = [each for ids in read_sets(inventory, order.dataset).values() for each in ids]
+    ids = [each for ids in read_split_ids(inventory, order.dataset).values() for each in ids]
     if to is not None and to.is_dir():
         msg = f"{to} is a folder"
         raise RequestError(msg, hint="Name a file that ends in .png or .svg.")
@@ -60,11 +60,11 @@ def show_patches(workspace: Workspace, order: PatchesOrder, item: str, to: Path 
         msg = f"the list of recordings does not name {item!r}"
         raise DataError(msg, hint="Add it to the list.")
     recipe, path = _recipe(inventory, order), listed[item].path
-    studio = Studio(recipe, workspace.spectrograms, workspace.spectrograms, keep=False)
+    studio = ExtractionJob(recipe, workspace.spectrograms, workspace.spectrograms, keep=False)
     try:
         magnitude = spectrogram(studio, path)
     except RecordingError as problem:
-        msg = f"{shown(path)}: {problem}"
+        msg = f"{display_path(path)}: {problem}"
         raise DataError(msg, hint="Replace the recording.") from None
     picture = to or workspace.picture(f"patches_{order.dataset}_{_file_name(item)}")
     total, frames = magnitude.shape[1], recipe.frames
@@ -80,12 +80,12 @@ def show_patches(workspace: Workspace, order: PatchesOrder, item: str, to: Path 
     return picture
 
 
-def _recipe(inventory: Inventory, order: PatchesOrder) -> PatchRecipe:
+def _recipe(inventory: WorkspaceFiles, order: PatchesRequest) -> PatchRecipe:
     usual = PatchRecipe.model_validate({"transform": USUAL, "parameters": {}})
     made = []
     for file in inventory.select(Kind.PATCHES, dataset=order.dataset, split="train"):
         with suppress(FileError), reading(file.path) as store:
-            made.append(recipe_of(store.attrs))
+            made.append(read_patch_recipe(store.attrs))
     asked = order.recipe.model_copy(update={"seed": usual.seed})
     only = made[0] if len(made) == 1 else None
     return only if asked == usual and only is not None else order.recipe

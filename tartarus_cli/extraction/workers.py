@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pebble import ProcessExpired, ProcessPool
 
-from tartarus_cli.audio import Magnitude, planned
+from tartarus_cli.audio import Magnitude, cached_transform
 from tartarus_cli.audio.decoding import RecordingError, decode
 from tartarus_cli.audio.patches import FLOOR_DB, PatchRecipe
 from tartarus_cli.data.arrays import open_dense, save_dense
@@ -43,7 +43,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRecording:
     """The patches of a recording, lying in a file."""
 
     recording: Recording
@@ -53,7 +53,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedRecording:
     """A recording that could not be prepared."""
 
     recording: Recording
@@ -61,7 +61,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Studio:
+class ExtractionJob:
     """What the preparation of all recordings has in common."""
 
     recipe: PatchRecipe
@@ -76,23 +76,26 @@ class Studio:
 
 
 @dataclass(frozen=True)
-class Effort:
+class WorkerOptions:
     """How the work is spread."""
 
     jobs: int  # processes
     timeout: float  # seconds for each recording
 
 
-def effort(jobs: int | None, timeout: float | None) -> Effort:
+def worker_options(jobs: int | None, timeout: float | None) -> WorkerOptions:
     """Return how the work is spread; by default over all cores that this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)
     cores = len(allowed(0)) if allowed else os.cpu_count() or 1
-    return Effort(jobs or cores, timeout or TIMEOUT_S)
+    return WorkerOptions(jobs or cores, timeout or TIMEOUT_S)
 
 
 def prepare_all(
-    studio: Studio, recordings: Sequence[Recording], spread: Effort, check: Callable[[], None]
-) -> Iterator[Prepared | Failed]:
+    studio: ExtractionJob,
+    recordings: Sequence[Recording],
+    spread: WorkerOptions,
+    check: Callable[[], None],
+) -> Iterator[PreparedRecording | FailedRecording]:
     """Prepare recordings side by side; they come in the order in which they are done.
 
     Parameters
@@ -117,7 +120,10 @@ def prepare_all(
     pool = ProcessPool(
         jobs, initializer=_begin, initargs=(studio.recipe,), context=_fresh_processes()
     )
-    todo, under_way = iter(recordings), dict[Future[Prepared | Failed], Recording]()
+    todo, under_way = (
+        iter(recordings),
+        dict[Future[PreparedRecording | FailedRecording], Recording](),
+    )
     try:
         while True:
             for each in islice(todo, AHEAD * jobs - len(under_way)):
@@ -166,18 +172,18 @@ def _quiet() -> Iterator[None]:
 
 
 def _outcome(
-    task: Future[Prepared | Failed], recording: Recording, spread: Effort
-) -> Prepared | Failed:
+    task: Future[PreparedRecording | FailedRecording], recording: Recording, spread: WorkerOptions
+) -> PreparedRecording | FailedRecording:
     try:
         return task.result()
     except TimeoutError:
         reason = f"it took longer than {spread.timeout:g} s"
     except ProcessExpired:
         reason = "it makes the decoder crash, or needs more memory than there is"
-    return Failed(recording, reason)
+    return FailedRecording(recording, reason)
 
 
-def _attempt(studio: Studio, recording: Recording) -> Prepared | Failed:
+def _attempt(studio: ExtractionJob, recording: Recording) -> PreparedRecording | FailedRecording:
     """Prepare a recording; no error but the system's leaves this process, not all can."""
     try:
         return prepare(studio, recording)
@@ -189,10 +195,10 @@ def _attempt(studio: Studio, recording: Recording) -> Prepared | Failed:
         reason = "it needs more memory than there is"
     except Exception as problem:  # noqa: BLE001 — whatever a strange recording makes a library do
         reason = f"{type(problem).__name__}: {problem}"
-    return Failed(recording, " ".join(reason.split())[:200])
+    return FailedRecording(recording, " ".join(reason.split())[:200])
 
 
-def prepare(studio: Studio, recording: Recording) -> Prepared:
+def prepare(studio: ExtractionJob, recording: Recording) -> PreparedRecording:
     """Decode a recording, compute its spectrogram and cut its patches; what is there is used.
 
     Raises
@@ -209,10 +215,12 @@ def prepare(studio: Studio, recording: Recording) -> Prepared:
         patches = recipe.cut(_spectrogram(studio, recording.path, content), recording.item)
         save_dense(place, patches)
     silent = bool((patches <= FLOOR_DB).all())
-    return Prepared(recording, place, silent, bool((patches[:, -1] <= FLOOR_DB).all(axis=1).any()))
+    return PreparedRecording(
+        recording, place, silent, bool((patches[:, -1] <= FLOOR_DB).all(axis=1).any())
+    )
 
 
-def spectrogram(studio: Studio, path: Path) -> Magnitude:
+def spectrogram(studio: ExtractionJob, path: Path) -> Magnitude:
     """Compute the magnitude of a recording, or read it where it is kept.
 
     Raises
@@ -223,7 +231,7 @@ def spectrogram(studio: Studio, path: Path) -> Magnitude:
     return _spectrogram(studio, path, _digest(path))
 
 
-def _spectrogram(studio: Studio, path: Path, content: str) -> Magnitude:
+def _spectrogram(studio: ExtractionJob, path: Path, content: str) -> Magnitude:
     recipe = studio.recipe
     kept = studio.kept / f"{content}.npy"
     found = _kept(kept, (recipe.bins, -1), 0)
@@ -266,7 +274,7 @@ def _begin(recipe: PatchRecipe) -> None:
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     threadpool_limits(1)
-    planned(recipe.transform, recipe.parameters)
+    cached_transform(recipe.transform, recipe.parameters)
 
 
 def _end_with(parent: int) -> None:

@@ -14,31 +14,31 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.dataset import read_sets
-from tartarus_cli.data.provenance import Manifest, Recipe, Source, name_of
-from tartarus_cli.data.targets import USUAL_DIM, Wanted
+from tartarus_cli.data.dataset import read_split_ids
+from tartarus_cli.data.provenance import FactorManifest, FactorRecipe, InteractionKind, data_path
+from tartarus_cli.data.targets import USUAL_DIM, TargetSpec
 from tartarus_cli.errors import DataError, RequestError
-from tartarus_cli.evaluation.upper_bound import AtBest, at_best, worse_than_chance
-from tartarus_cli.experiments.requirements import complete_settings, settings_of_words
+from tartarus_cli.evaluation.upper_bound import UpperBound, upper_bound, worse_than_chance
+from tartarus_cli.experiments.requirements import complete_settings, word_settings
 from tartarus_cli.factorization.als import AlsOptions, als
 from tartarus_cli.factorization.pmi import PmiOptions, pmi
 from tartarus_cli.factorization.popularity import spearman
 from tartarus_cli.factors.files import (
-    Places,
-    as_json,
-    made_before,
-    models_trained_on,
-    places_of,
-    recipe_of,
-    with_new,
+    FactorFiles,
+    factor_files,
+    factor_recipe,
+    manifest_json,
+    models_that_learnt,
+    reusable_factors,
+    with_new_factors,
 )
-from tartarus_cli.factors.interactions import Counts, find_counts
-from tartarus_cli.files import digest, locked, remove_leftovers, replacing
+from tartarus_cli.factors.interactions import InteractionMatrices, load_interactions
+from tartarus_cli.files import atomic_write, digest, locked, remove_leftovers
 from tartarus_cli.machine import cores, versions
 from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.signals import between_steps
-from tartarus_cli.workspace import Inventory, Workspace
+from tartarus_cli.signals import defer_interrupts
+from tartarus_cli.workspace import Workspace, WorkspaceFiles
 
 Method = Literal["als", "pmi"]
 Factors = NDArray[np.float32]  # (rows, dim)
@@ -53,15 +53,15 @@ class FactorizeRequest:
     method: Method
     dim: int = USUAL_DIM
     seed: int = 0
-    source: Source | None = None  # whichever there is
+    source: InteractionKind | None = None  # whichever there is
     threads: int | None = None  # all cores
     given: Mapping[str, float] = field(default_factory=dict)  # parameters of the method
     force: bool = False  # replace other factors of the same name
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> TargetSpec:
         """What the factors are called."""
-        return Wanted(self.dataset, self.method, self.dim)
+        return TargetSpec(self.dataset, self.method, self.dim)
 
     @property
     def options(self) -> AlsOptions | PmiOptions:
@@ -80,36 +80,37 @@ class FactorizeRequest:
 
 
 @dataclass(frozen=True)
-class Factorized:
+class FactorizeResult:
     """What was written, or was there already."""
 
-    manifest: Manifest
+    manifest: FactorManifest
     files: list[Path]
     made: bool
     replaced_under: list[str]  # models that were trained on what was replaced
     settings: list[str]  # of feature vectors, that a network could learn the factors from
 
 
-class _FoldsIn(Protocol):
+class FoldIn(Protocol):
     """Gives factors to further items."""
 
-    def __call__(self, counts: csr_array, /) -> Factors: ...
+    def __call__(self, counts: csr_array, /) -> Factors:
+        """Solve for ``(items, users or labels)``; returns ``(items, dim)``."""
 
 
 @dataclass(frozen=True)
-class _Learnt:
+class LearntFactors:
     """What was learnt from the train items alone."""
 
     items: Factors
     columns: Factors
-    fold_in: _FoldsIn
+    fold_in: FoldIn
     correlation: float | None  # of popularity and norm
     idle: dict[str, int]  # train, and users or labels → those without any
 
 
 def factorize(
     workspace: Workspace, asked: FactorizeRequest, *, progress: Progress = UNWATCHED
-) -> Factorized:
+) -> FactorizeResult:
     """Factorize the train matrix of a dataset, and fold in the val and test items.
 
     Factors of train items and of users, or labels, know nothing of val and test items. All files
@@ -138,27 +139,27 @@ def factorize(
     options = asked.options
     _check(asked)
     inventory = workspace.scan()
-    ids = read_sets(inventory, asked.dataset)
-    source: Source | None = "plays" if asked.method == "als" else asked.source
-    counts = find_counts(
+    ids = read_split_ids(inventory, asked.dataset)
+    source: InteractionKind | None = "plays" if asked.method == "als" else asked.source
+    counts = load_interactions(
         inventory, asked.dataset, source, {split: len(each) for split, each in ids.items()}
     )
-    places = places_of(workspace, asked.wanted, counts)
+    places = factor_files(workspace, asked.wanted, counts)
     with locked(places.lock):
         inventory = workspace.scan()
         named = [each.name for each in (*places.factors, places.manifest)]
         remove_leftovers(places.manifest.parent, named)
-        recipe = recipe_of(
+        recipe = factor_recipe(
             workspace, asked.dataset, asked.method, counts, options.model_dump(mode="json")
         )
-        known = made_before(inventory, places, recipe, force=asked.force)
+        known = reusable_factors(inventory, places, recipe, force=asked.force)
         if known is not None:
             _tell_of_best(known, progress)
             return _result(inventory, places, known)
         _check_rank(asked, counts)
         _tell_before(asked, counts, progress)
         learnt = _learn(asked, options, counts, progress)
-        work = _Work(inventory, places, recipe, counts, asked, progress)
+        work = FactorWriter(inventory, places, recipe, counts, asked, progress)
         old = [path for path in places.factors if path.exists()]
         manifest = work.write(learnt)
     _tell_of_best(manifest, progress)
@@ -178,14 +179,14 @@ def _threads(asked: FactorizeRequest) -> int:
     return 1 if asked.method == "pmi" else asked.threads or cores()
 
 
-def _fewest(counts: Counts) -> tuple[int, str]:
+def _fewest(counts: InteractionMatrices) -> tuple[int, str]:
     """Return the smaller side of the train matrix, and what its two sides are."""
     items = counts.items["train"]
     there = f"{items:,} train items and {counts.columns:,} {counts.what}"
     return min(items, counts.columns), there
 
 
-def _check_rank(asked: FactorizeRequest, counts: Counts) -> None:
+def _check_rank(asked: FactorizeRequest, counts: InteractionMatrices) -> None:
     """Make sure that a decomposition has so many factors."""
     fewest, there = _fewest(counts)
     if asked.method == "pmi" and asked.dim >= fewest:
@@ -194,7 +195,7 @@ def _check_rank(asked: FactorizeRequest, counts: Counts) -> None:
         raise DataError(msg, hint=most if fewest > 1 else "There is nothing to factorize.")
 
 
-def _tell_before(asked: FactorizeRequest, counts: Counts, progress: Progress) -> None:
+def _tell_before(asked: FactorizeRequest, counts: InteractionMatrices, progress: Progress) -> None:
     fewest, there = _fewest(counts)
     if asked.dim > fewest:
         progress.warn(f"{asked.dim} factors of {there} say no more than {fewest:,} do")
@@ -204,7 +205,7 @@ def _tell_before(asked: FactorizeRequest, counts: Counts, progress: Progress) ->
             progress.say(f"the {split} items have no {counts.source}: no {what} of theirs")
 
 
-def _tell_of_best(manifest: Manifest, progress: Progress) -> None:
+def _tell_of_best(manifest: FactorManifest, progress: Progress) -> None:
     dim = int(manifest.recipe.options["dim"])
     told = worse_than_chance(manifest.oracle, manifest.random, manifest.recipe.source, dim)
     if told:
@@ -212,22 +213,28 @@ def _tell_of_best(manifest: Manifest, progress: Progress) -> None:
 
 
 def _result(
-    inventory: Inventory, places: Places, manifest: Manifest, replaced: list[Path] | None = None
-) -> Factorized:
+    inventory: WorkspaceFiles,
+    places: FactorFiles,
+    manifest: FactorManifest,
+    replaced: list[Path] | None = None,
+) -> FactorizeResult:
     dataset = manifest.recipe.dataset
-    words = settings_of_words(inventory, dataset)
-    return Factorized(
+    words = word_settings(inventory, dataset)
+    return FactorizeResult(
         manifest,
         [*places.factors, places.manifest],
         made=replaced is not None,
-        replaced_under=models_trained_on(inventory.workspace, replaced or []),
+        replaced_under=models_that_learnt(inventory.workspace, replaced or []),
         settings=[each for each in complete_settings(inventory, dataset) if each not in words],
     )
 
 
 def _learn(
-    asked: FactorizeRequest, options: AlsOptions | PmiOptions, counts: Counts, progress: Progress
-) -> _Learnt:
+    asked: FactorizeRequest,
+    options: AlsOptions | PmiOptions,
+    counts: InteractionMatrices,
+    progress: Progress,
+) -> LearntFactors:
     """Factorize the train matrix."""
     train = counts.read("train")
     popularity = np.bincount(train.indices, minlength=counts.columns)
@@ -243,12 +250,14 @@ def _learn(
     }
     judged = (of_items, items) if counts.source == "plays" else (popularity, columns)
     correlation = spearman(judged[0], np.linalg.norm(judged[1], axis=1))
-    return _Learnt(items, columns, fold_in, None if math.isnan(correlation) else correlation, idle)
+    return LearntFactors(
+        items, columns, fold_in, None if math.isnan(correlation) else correlation, idle
+    )
 
 
 def _als(
     train: csr_array, options: AlsOptions, threads: int, progress: Progress
-) -> tuple[Factors, Factors, _FoldsIn]:
+) -> tuple[Factors, Factors, FoldIn]:
     with progress.task("factorizing", options.iterations) as task:
         found = als(train, options, threads=threads, after=task.advance)
     return found.items, found.users, lambda counts: found.fold_in(counts, options)
@@ -256,7 +265,7 @@ def _als(
 
 def _pmi(
     train: csr_array, options: PmiOptions, progress: Progress
-) -> tuple[Factors, Factors, _FoldsIn]:
+) -> tuple[Factors, Factors, FoldIn]:
     expected = 6 * options.dim  # of products; how many it takes shows only in the end
     with progress.task("factorizing", expected) as task:
         found = pmi(
@@ -266,7 +275,11 @@ def _pmi(
 
 
 def _count_idle(
-    progress: Progress, counts: Counts, which: str, has: NDArray[np.integer], factors: Factors
+    progress: Progress,
+    counts: InteractionMatrices,
+    which: str,
+    has: NDArray[np.integer],
+    factors: Factors,
 ) -> int:
     """Count those that have nothing, and tell of all whose factors are zero.
 
@@ -294,33 +307,35 @@ def _count_idle(
 
 
 @dataclass(frozen=True)
-class _Work:
+class FactorWriter:
     """Writes what was learnt, with the further items folded in, and judges it."""
 
-    inventory: Inventory
-    places: Places
-    recipe: Recipe
-    counts: Counts
+    inventory: WorkspaceFiles
+    places: FactorFiles
+    recipe: FactorRecipe
+    counts: InteractionMatrices
     asked: FactorizeRequest
     progress: Progress
 
-    def write(self, learnt: _Learnt) -> Manifest:
+    def write(self, learnt: LearntFactors) -> FactorManifest:
         """Write everything beside its place, and put it there in the end."""
-        with between_steps() as check, ExitStack() as stack:
+        with defer_interrupts() as check, ExitStack() as stack:
             # the last to be written is the first to take its place
-            written = {path: stack.enter_context(replacing(path)) for path in self.places.factors}
-            last = stack.enter_context(replacing(self.places.manifest))
+            written = {
+                path: stack.enter_context(atomic_write(path)) for path in self.places.factors
+            }
+            last = stack.enter_context(atomic_write(self.places.manifest))
             idle = self._write_factors(learnt, written, check)
             best = self._judge(written)
             manifest = self._manifest(learnt, written, idle, best)
-            last.write_text(as_json(manifest), encoding="utf-8", newline="\n")
+            last.write_text(manifest_json(manifest), encoding="utf-8", newline="\n")
             check()
             for path in (*self.places.factors, self.places.manifest):
                 path.unlink(missing_ok=True)  # so that old and new ones are never side by side
         return manifest
 
     def _write_factors(
-        self, learnt: _Learnt, written: Mapping[Path, Path], check: Callable[[], None]
+        self, learnt: LearntFactors, written: Mapping[Path, Path], check: Callable[[], None]
     ) -> dict[str, int]:
         np.save(written[self.places.columns], learnt.columns, allow_pickle=False)
         np.save(written[self.places.items["train"]], learnt.items, allow_pickle=False)
@@ -330,7 +345,7 @@ class _Work:
                 idle[split] = self._fold_in(split, written[place], learnt.fold_in, check)
         return idle
 
-    def _fold_in(self, split: str, path: Path, fold_in: _FoldsIn, check: Callable[[], None]) -> int:
+    def _fold_in(self, split: str, path: Path, fold_in: FoldIn, check: Callable[[], None]) -> int:
         """Write the factors of the items of one split; return how many have nothing."""
         further = self.counts.read(split)
         shape = (further.shape[0], self.asked.dim)
@@ -343,11 +358,11 @@ class _Work:
         rows.flush()
         return _count_idle(self.progress, self.counts, split, np.diff(further.indptr), rows)
 
-    def _judge(self, written: Mapping[Path, Path]) -> AtBest:
+    def _judge(self, written: Mapping[Path, Path]) -> UpperBound:
         if "test" not in self.places.items:
-            return AtBest()
-        return at_best(
-            with_new(self.inventory, self.asked.wanted, written),
+            return UpperBound()
+        return upper_bound(
+            with_new_factors(self.inventory, self.asked.wanted, written),
             self.asked.wanted,
             self.counts.source,
             true=written[self.places.items["test"]],
@@ -356,14 +371,20 @@ class _Work:
         )
 
     def _manifest(
-        self, learnt: _Learnt, written: Mapping[Path, Path], idle: dict[str, int], best: AtBest
-    ) -> Manifest:
+        self,
+        learnt: LearntFactors,
+        written: Mapping[Path, Path],
+        idle: dict[str, int],
+        best: UpperBound,
+    ) -> FactorManifest:
         workspace = self.inventory.workspace
-        return Manifest(
+        return FactorManifest(
             recipe=self.recipe,
             threads=_threads(self.asked),
             versions=versions(),
-            outputs={name_of(workspace, path): digest(beside) for path, beside in written.items()},
+            outputs={
+                data_path(workspace, path): digest(beside) for path, beside in written.items()
+            },
             items=dict(self.counts.items),
             columns=self.counts.columns,
             without=idle,

@@ -7,22 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tartarus_cli.data.provenance import Manifest, Recipe, name_of, read_manifest
-from tartarus_cli.data.targets import Wanted
-from tartarus_cli.errors import RequestError, shown
-from tartarus_cli.factors.interactions import Counts
+from tartarus_cli.data.provenance import (
+    FactorManifest,
+    FactorRecipe,
+    data_path,
+    read_factor_manifest,
+)
+from tartarus_cli.data.targets import TargetSpec
+from tartarus_cli.errors import RequestError, display_path
+from tartarus_cli.factors.interactions import InteractionMatrices
 from tartarus_cli.files import digest
 from tartarus_cli.models.store import Store
-from tartarus_cli.workspace import DataFile, Inventory, Kind, Workspace, explain
+from tartarus_cli.workspace import DataFile, Kind, Workspace, WorkspaceFiles, parse_path
 
 FACTORS = (Kind.TARGETS, Kind.USER_FACTORS, Kind.CLASS_FACTORS)
 
 
 @dataclass(frozen=True)
-class Places:
+class FactorFiles:
     """Where everything is written."""
 
-    wanted: Wanted
+    wanted: TargetSpec
     items: Mapping[str, Path]  # split → path
     columns: Path  # of users or of labels
     manifest: Path
@@ -38,11 +43,13 @@ class Places:
         return self.manifest.with_name(f".making_{self.manifest.name}.lock")
 
 
-def places_of(workspace: Workspace, wanted: Wanted, counts: Counts) -> Places:
+def factor_files(
+    workspace: Workspace, wanted: TargetSpec, counts: InteractionMatrices
+) -> FactorFiles:
     """Return where the factors of some counts are written."""
     kind = Kind.USER_FACTORS if counts.source == "plays" else Kind.CLASS_FACTORS
     place, fields = workspace.place, wanted.fields
-    return Places(
+    return FactorFiles(
         wanted,
         {split: place(Kind.TARGETS, split=split, **fields) for split in counts.paths},
         place(kind, **fields),
@@ -50,9 +57,9 @@ def places_of(workspace: Workspace, wanted: Wanted, counts: Counts) -> Places:
     )
 
 
-def made_before(
-    inventory: Inventory, places: Places, recipe: Recipe, *, force: bool
-) -> Manifest | None:
+def reusable_factors(
+    inventory: WorkspaceFiles, places: FactorFiles, recipe: FactorRecipe, *, force: bool
+) -> FactorManifest | None:
     """Return the manifest of the same factors if they are there, and let others not be lost.
 
     Raises
@@ -65,29 +72,36 @@ def made_before(
     ours = [path for path in there if path in places.factors]
     strangers = [path for path in there if path not in places.factors]
     if strangers:
-        msg = f"{shown(strangers[0])} is there, of another factorization or under an old name"
+        msg = (
+            f"{display_path(strangers[0])} is there, of another factorization or under an old name"
+        )
         hint = "It would not fit the new factors: move it away, or take another --dim."
         raise RequestError(msg, hint=hint)
-    known = None if force or not places.manifest.is_file() else read_manifest(places.manifest)
+    known = (
+        None if force or not places.manifest.is_file() else read_factor_manifest(places.manifest)
+    )
     if ours and not force:
         known = _same(inventory, ours, recipe, known)
     return known if {*ours} == {*places.factors} else None
 
 
 def _same(
-    inventory: Inventory, there: Iterable[Path], recipe: Recipe, known: Manifest | None
-) -> Manifest:
+    inventory: WorkspaceFiles,
+    there: Iterable[Path],
+    recipe: FactorRecipe,
+    known: FactorManifest | None,
+) -> FactorManifest:
     """Return the manifest if the factors that are there come from the same recipe."""
     for path in there:
         if known is None:
             why = "and nothing says how it was made"
         elif known.recipe != recipe:
             why = f"made in another way ({_difference(known.recipe, recipe)})"
-        elif known.outputs.get(name_of(inventory.workspace, path)) != digest(path):
+        elif known.outputs.get(data_path(inventory.workspace, path)) != digest(path):
             why = "and was changed since it was made"
         else:
             continue
-        msg = f"{shown(path)} is there already, {why}; models that were trained on it "
+        msg = f"{display_path(path)} is there already, {why}; models that were trained on it "
         msg += "would silently mean something else"
         hint = "Take another --dim, move the factors away, or replace them with --force."
         raise RequestError(msg, hint=hint)
@@ -95,7 +109,7 @@ def _same(
     return known
 
 
-def _difference(old: Recipe, new: Recipe) -> str:
+def _difference(old: FactorRecipe, new: FactorRecipe) -> str:
     """Say what the first difference is."""
     if old.source != new.source:
         return f"from {old.source}"
@@ -105,11 +119,13 @@ def _difference(old: Recipe, new: Recipe) -> str:
     return "from other matrices"
 
 
-def _of_this_name(inventory: Inventory, wanted: Wanted) -> list[DataFile]:
+def _of_this_name(inventory: WorkspaceFiles, wanted: TargetSpec) -> list[DataFile]:
     return [file for kind in FACTORS for file in inventory.select(kind, **wanted.fields)]
 
 
-def with_new(inventory: Inventory, wanted: Wanted, written: Mapping[Path, Path]) -> Inventory:
+def with_new_factors(
+    inventory: WorkspaceFiles, wanted: TargetSpec, written: Mapping[Path, Path]
+) -> WorkspaceFiles:
     """Return the inventory as if factors had taken their places; the test items' stay hidden.
 
     Parameters
@@ -127,34 +143,38 @@ def with_new(inventory: Inventory, wanted: Wanted, written: Mapping[Path, Path])
         kind, fields = _meaning(inventory.workspace, place, wanted)
         if fields.get("split") != "test":
             new.append(DataFile(kind, beside, f"datasets/{place.name}", fields))
-    return Inventory(inventory.workspace, (*others, *new), inventory.unknown)
+    return WorkspaceFiles(inventory.workspace, (*others, *new), inventory.unknown)
 
 
-def _meaning(workspace: Workspace, place: Path, wanted: Wanted) -> tuple[Kind, dict[str, str]]:
-    read = explain(place, place.parent.relative_to(workspace.data).as_posix())
+def _meaning(workspace: Workspace, place: Path, wanted: TargetSpec) -> tuple[Kind, dict[str, str]]:
+    read = parse_path(place, place.parent.relative_to(workspace.data).as_posix())
     assert read is not None  # noqa: S101 — the workspace named it
     return read.kind, {**wanted.fields, **read.fields}
 
 
-def models_trained_on(workspace: Workspace, paths: Iterable[Path]) -> list[str]:
+def models_that_learnt(workspace: Workspace, paths: Iterable[Path]) -> list[str]:
     """Name the models that learnt from some files as they are now, or as they were."""
     names = {workspace.within(path) for path in paths}
     return [model.name for model in Store(workspace).all() if names & {*model.manifest.inputs}]
 
 
-def as_json(manifest: Manifest) -> str:
+def manifest_json(manifest: FactorManifest) -> str:
     """Write a manifest as text."""
     return manifest.model_dump_json(indent=1) + "\n"
 
 
-def recipe_of(
-    workspace: Workspace, dataset: str, method: str, counts: Counts, options: Mapping[str, Any]
-) -> Recipe:
+def factor_recipe(
+    workspace: Workspace,
+    dataset: str,
+    method: str,
+    counts: InteractionMatrices,
+    options: Mapping[str, Any],
+) -> FactorRecipe:
     """Return all that the factors of some counts depend on."""
-    return Recipe(
+    return FactorRecipe(
         dataset=dataset,
         method=method,
         source=counts.source,
         options=dict(options),
-        inputs={name_of(workspace, path): digest(path) for path in counts.paths.values()},
+        inputs={data_path(workspace, path): digest(path) for path in counts.paths.values()},
     )

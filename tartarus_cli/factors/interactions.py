@@ -12,17 +12,17 @@ from scipy.sparse import csr_array, vstack
 from tartarus_cli.data.arrays import MOST_PLAYS, open_csr
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
-from tartarus_cli.data.provenance import Source
+from tartarus_cli.data.provenance import InteractionKind
 from tartarus_cli.data.targets import label_names
-from tartarus_cli.errors import DataError, FileError, RequestError, counted
-from tartarus_cli.workspace import PLAYS, DataFile, Inventory, Kind
+from tartarus_cli.errors import DataError, FileError, RequestError, count_noun
+from tartarus_cli.workspace import PLAYS, DataFile, Kind, WorkspaceFiles
 
 
 @dataclass(frozen=True)
-class Counts:
+class InteractionMatrices:
     """The matrices of a dataset, ``(items, users)`` or ``(items, labels)``; read one at a time."""
 
-    source: Source
+    source: InteractionKind
     paths: Mapping[str, Path]  # split → file; train is there, val and test may be
     items: Mapping[str, int]  # split → number of its ids
     columns: int  # users or labels
@@ -58,9 +58,12 @@ class Counts:
 _CHECK = "Run 'tartarus check-data' to see which file is out of step."
 
 
-def find_counts(
-    inventory: Inventory, dataset: str, source: Source | None, items: Mapping[str, int]
-) -> Counts:
+def load_interactions(
+    inventory: WorkspaceFiles,
+    dataset: str,
+    source: InteractionKind | None,
+    items: Mapping[str, int],
+) -> InteractionMatrices:
     """Find the plays or the labels of a dataset, and look at each matrix once.
 
     Parameters
@@ -84,7 +87,7 @@ def find_counts(
     if "train" not in paths:
         _require_train(inventory, dataset, source)
     columns = _columns(inventory, dataset, source, paths["train"])
-    counts = Counts(source, paths, items, columns)
+    counts = InteractionMatrices(source, paths, items, columns)
     for split, path in paths.items():
         if not counts.read(split).nnz and split == "train":
             raise FileError(
@@ -102,7 +105,7 @@ _NO_PLAYS = (
 _NO_LABELS = "Labels are needed: train items × labels, 1 where the item has the label, else 0."
 
 
-def _require_train(inventory: Inventory, dataset: str, source: Source) -> None:
+def _require_train(inventory: WorkspaceFiles, dataset: str, source: InteractionKind) -> None:
     """Say that the matrix of the train items is missing."""
     if source == "plays":
         inventory.require(Kind.TRAIN_MATRIX, dataset=dataset, hint=_NO_PLAYS)
@@ -111,7 +114,7 @@ def _require_train(inventory: Inventory, dataset: str, source: Source) -> None:
     inventory.require(Kind.TARGETS, hint=_NO_LABELS, **fields)
 
 
-def _only_source(inventory: Inventory, dataset: str) -> Source:
+def _only_source(inventory: WorkspaceFiles, dataset: str) -> InteractionKind:
     plays = inventory.find(Kind.TRAIN_MATRIX, dataset=dataset) is not None
     labels = bool(inventory.select(Kind.TARGETS, split="train", fact="class", dataset=dataset))
     if plays and labels:
@@ -120,7 +123,9 @@ def _only_source(inventory: Inventory, dataset: str) -> Source:
     return "labels" if labels else "plays"
 
 
-def _file(inventory: Inventory, dataset: str, source: Source, split: str) -> DataFile | None:
+def _file(
+    inventory: WorkspaceFiles, dataset: str, source: InteractionKind, split: str
+) -> DataFile | None:
     if source == "plays":
         return inventory.find(PLAYS[split], dataset=dataset)
     fields = {"fact": "class", "dataset": dataset}
@@ -134,7 +139,7 @@ def _file(inventory: Inventory, dataset: str, source: Source, split: str) -> Dat
     return inventory.find(Kind.TARGETS, split=split, dim=str(*dims), **fields) if dims else None
 
 
-def _columns(inventory: Inventory, dataset: str, source: Source, train: Path) -> int:
+def _columns(inventory: WorkspaceFiles, dataset: str, source: InteractionKind, train: Path) -> int:
     """Return how many users or labels there are: as many as names, if they are named."""
     if source == "labels":
         names = label_names(inventory, dataset)
@@ -148,7 +153,7 @@ def _read_plays(path: Path) -> csr_array:
     plain = np.isfinite(plays.data) & (plays.data <= MOST_PLAYS)
     if not plain.all():
         many = int(np.count_nonzero(~plain))
-        wrong = counted(many, "value that is", "values that are")
+        wrong = count_noun(many, "value that is", "values that are")
         raise FileError(
             path,
             found=f"{wrong} NaN, infinite or over {MOST_PLAYS:g}",
@@ -159,7 +164,7 @@ def _read_plays(path: Path) -> csr_array:
     if negative:
         raise FileError(
             path,
-            found=f"{counted(negative, 'value')} below 0",
+            found=f"{count_noun(negative, 'value')} below 0",
             expected="numbers of plays",
             hint="Nobody plays an item less than never: leave these entries out.",
         )

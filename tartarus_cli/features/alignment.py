@@ -13,24 +13,24 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, save_npz, vstack
 
-from tartarus_cli.errors import DataError, FileError, RequestError, shown
+from tartarus_cli.errors import DataError, FileError, RequestError, display_path
 from tartarus_cli.features.tables import FeatureBlock, FeatureSource
 from tartarus_cli.progress import Task
 
-Form = Literal["sparse", "dense"]
+MatrixForm = Literal["sparse", "dense"]
 Sets = Mapping[str, Sequence[str]]  # split → ids
 Paths = Mapping[str, Path]  # split → where its rows are written
 Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Leniency:
+class MissingRowPolicy:
     """How many items a table may lack, which then get rows of zeros."""
 
     share: float = 0.0  # of each set
 
     @classmethod
-    def of(cls, *, zero: bool, tolerate: float | None) -> Leniency:
+    def of(cls, *, zero: bool, tolerate: float | None) -> MissingRowPolicy:
         """Return what ``--missing zero`` and ``--tolerate`` ask for.
 
         Raises
@@ -61,10 +61,10 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedFeatures:
     """Features that are ready to be written."""
 
-    form: Form
+    form: MatrixForm
     width: int
     write: Callable[[Paths], Sequence[str]]  # returns what may be a mistake of the user's
     origin: Mapping[str, Any]  # how they came about, to be kept beside them
@@ -72,7 +72,7 @@ class Prepared:
 
 
 @dataclass
-class Roll:
+class ItemAlignment:
     """Which items of a dataset a table has rows of."""
 
     sets: Sets
@@ -110,7 +110,7 @@ class Roll:
             for split, ids in self.sets.items()
         }
 
-    def require(self, path: Path, dataset: str, leniency: Leniency) -> None:
+    def require(self, path: Path, dataset: str, leniency: MissingRowPolicy) -> None:
         """Make sure that the table has rows of the items, or of enough of them.
 
         Raises
@@ -119,13 +119,13 @@ class Roll:
             If it lacks too many of a set, or has no train item.
         """
         if not self.found["train"].any():
-            msg = f"{shown(path)} has no train item of {dataset}"
+            msg = f"{display_path(path)} has no train item of {dataset}"
             msg += f"; its ids are such as {self.stranger!r}" if self.stranger else ""
             hint = f"Ids of {dataset} are such as {self.sets['train'][0]!r}; name their column "
             raise DataError(msg, hint=hint + "with --id, or write them so.")
         shares = [1 - float(found.mean()) for found in self.found.values() if len(found)]
         if max(shares) > leniency.share:
-            msg = f"{shown(path)} lacks {self.told_missing()} of {dataset}"
+            msg = f"{display_path(path)} lacks {self.told_missing()} of {dataset}"
             hint = "Add their rows, or let them be rows of zeros: --missing zero"
             few = f"; --tolerate {_rounded_up(max(shares))} does so only while they are few"
             raise DataError(msg, hint=hint + few * (max(shares) < 0.5) + ".")
@@ -140,7 +140,10 @@ class Roll:
 
 
 def write_dense(
-    paths: Paths, roll: Roll, width: int, rows: Callable[[], Iterator[tuple[FeatureBlock, Any]]]
+    paths: Paths,
+    roll: ItemAlignment,
+    width: int,
+    rows: Callable[[], Iterator[tuple[FeatureBlock, Any]]],
 ) -> None:
     """Write dense float32 matrices through a memory map, so that none of them is held.
 
@@ -177,7 +180,7 @@ def _memmap(path: Path, shape: tuple[int, int]) -> np.memmap[Any, Any]:
 
 def write_sparse(
     paths: Paths,
-    roll: Roll,
+    roll: ItemAlignment,
     width: int,
     rows: Callable[[], Iterator[tuple[FeatureBlock, csr_array]]],
 ) -> None:
@@ -198,7 +201,7 @@ def write_sparse(
         save_npz(path, csr_array(vstack([*parts.pop(split), nothing], format="csr")[order]))
 
 
-def _require_same(roll: Roll, split: str, rows: int) -> None:
+def _require_same(roll: ItemAlignment, split: str, rows: int) -> None:
     if rows != int(roll.found[split].sum()):
         raise changed_meanwhile()
 
@@ -210,7 +213,7 @@ def changed_meanwhile() -> DataError:
 
 
 @dataclass
-class Doubles:
+class DuplicateRows:
     """Looks for items that have more than one row."""
 
     table: FeatureSource

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.features import MOST_COLUMNS
-from tartarus_cli.errors import FileError, counted
+from tartarus_cli.errors import FileError, count_noun
 from tartarus_cli.features.alignment import (
-    Doubles,
-    Form,
+    DuplicateRows,
+    ItemAlignment,
+    MatrixForm,
     Paths,
-    Prepared,
+    PreparedFeatures,
     Reader,
-    Roll,
     write_dense,
     write_sparse,
 )
@@ -88,14 +88,14 @@ class _Survey:
     """What one reading of a table tells."""
 
     reader: Reader
-    roll: Roll
+    roll: ItemAlignment
     scaled: bool
     width: int | None = None
     filled: int = 0  # values of train rows that are not zero
     moments: Moments | None = None
 
     def read(self) -> None:
-        doubles = Doubles(self.reader.table)
+        doubles = DuplicateRows(self.reader.table)
         for block in self.reader.blocks():
             self.width = self._checked_width(block)
             for split in self.roll.sets:
@@ -128,7 +128,7 @@ class _Survey:
         return self.filled / max(cells, 1)
 
 
-def survey_numbers(reader: Reader, roll: Roll, *, scaled: bool) -> _Survey:
+def survey_numbers(reader: Reader, roll: ItemAlignment, *, scaled: bool) -> _Survey:
     """Read a table once, to know its width, its items and how full its train rows are.
 
     Raises
@@ -141,7 +141,7 @@ def survey_numbers(reader: Reader, roll: Roll, *, scaled: bool) -> _Survey:
     return survey
 
 
-def prepare_numbers(survey: _Survey, wanted: Form | None) -> Prepared:
+def prepare_numbers(survey: _Survey, wanted: MatrixForm | None) -> PreparedFeatures:
     """Decide on the form of the matrices; nothing is written yet.
 
     Parameters
@@ -153,7 +153,7 @@ def prepare_numbers(survey: _Survey, wanted: Form | None) -> Prepared:
         other than zero, and nothing is scaled.
     """
     width, moments = survey.width or 0, survey.moments
-    fits: Form = "sparse" if survey.density < DENSE_FROM and moments is None else "dense"
+    fits: MatrixForm = "sparse" if survey.density < DENSE_FROM and moments is None else "dense"
     form = wanted or fits
 
     def dense() -> Iterator[tuple[FeatureBlock, Any]]:
@@ -172,7 +172,7 @@ def prepare_numbers(survey: _Survey, wanted: Form | None) -> Prepared:
             write_dense(paths, survey.roll, width, dense)
         return []
 
-    return Prepared(form, width, write, _origin(survey), _remarks(survey, form, wanted))
+    return PreparedFeatures(form, width, write, _origin(survey), _remarks(survey, form, wanted))
 
 
 def _origin(survey: _Survey) -> dict[str, Any]:
@@ -182,11 +182,11 @@ def _origin(survey: _Survey) -> dict[str, Any]:
     return {"kind": "numbers", "columns": named, "scale": scale}
 
 
-def _remarks(survey: _Survey, form: Form, wanted: Form | None) -> list[str]:
+def _remarks(survey: _Survey, form: MatrixForm, wanted: MatrixForm | None) -> list[str]:
     other = {"sparse": "dense", "dense": "sparse"}[form]
     told = f"{survey.density:.1%} of the train values are other than zero: written {form}"
     if survey.moments is not None:
-        tell = counted(survey.moments.rows, "train item tells", "train items tell")
+        tell = count_noun(survey.moments.rows, "train item tells", "train items tell")
         return [f"scaled to mean 0 and variance 1, as {tell}"]
     unlike = form == "sparse" or survey.density < DENSE_FROM
     return [f"{told} (--{other} writes the other form)"] if wanted is None and unlike else []

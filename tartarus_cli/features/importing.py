@@ -9,21 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tartarus_cli.data.dataset import read_sets
+from tartarus_cli.data.dataset import read_split_ids
 from tartarus_cli.data.ids import ids_digest
-from tartarus_cli.errors import RequestError, counted, shown
-from tartarus_cli.experiments.settings import check_setting_name, misnamed
+from tartarus_cli.errors import RequestError, count_noun, display_path
+from tartarus_cli.experiments.settings import check_setting_name, setting_name_error
 from tartarus_cli.features.alignment import (
-    Form,
-    Leniency,
-    Prepared,
+    ItemAlignment,
+    MatrixForm,
+    MissingRowPolicy,
+    PreparedFeatures,
     Reader,
-    Roll,
     Sets,
     changed_meanwhile,
 )
 from tartarus_cli.features.dense import prepare_numbers, survey_numbers
-from tartarus_cli.features.suggest import fitting
+from tartarus_cli.features.suggest import suggest_experiments
 from tartarus_cli.features.tables import (
     FeatureSource,
     Selection,
@@ -32,12 +32,19 @@ from tartarus_cli.features.tables import (
     open_rows,
 )
 from tartarus_cli.features.tags import TagChoice, prepare_tags, survey_tags
-from tartarus_cli.files import digest, locked, remove_leftovers, replacing, same_bytes, version_of
+from tartarus_cli.files import (
+    atomic_write,
+    digest,
+    locked,
+    remove_leftovers,
+    same_content,
+    stat_signature,
+)
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.signals import between_steps
-from tartarus_cli.workspace import SPLITS, Inventory, Kind, Workspace, explain
+from tartarus_cli.signals import defer_interrupts
+from tartarus_cli.workspace import SPLITS, Kind, Workspace, WorkspaceFiles, parse_path
 
-ENDINGS: Mapping[Form, str] = {"sparse": "npz", "dense": "npy"}
+ENDINGS: Mapping[MatrixForm, str] = {"sparse": "npz", "dense": "npy"}
 
 
 @dataclass(frozen=True)
@@ -50,8 +57,8 @@ class FeaturesRequest:
     ids: Path | None = None  # of the rows of a matrix
     selection: Selection = field(default_factory=Selection)
     tags: TagChoice | None = None  # of a table of tags; None: nothing is said of it
-    leniency: Leniency = field(default_factory=Leniency)
-    form: Form | None = None  # None: by how many values are zero
+    leniency: MissingRowPolicy = field(default_factory=MissingRowPolicy)
+    form: MatrixForm | None = None  # None: by how many values are zero
     scale: bool = False
     force: bool = False  # write over a setting of the same name
 
@@ -62,14 +69,14 @@ class FeaturesRequest:
 
 
 @dataclass(frozen=True)
-class FeaturesMade:
+class ImportedFeatures:
     """What was written."""
 
     dataset: str
     setting: str
     source: Path
     kind: str  # numbers or tags
-    form: Form
+    form: MatrixForm
     splits: dict[str, int]  # split → items
     width: int
     missing: dict[str, list[str]]  # split → ids that got rows of zeros
@@ -82,9 +89,9 @@ class FeaturesMade:
     before: str  # the command to give first, if there is nothing to learn yet
 
 
-def bring_features(
+def import_features(
     workspace: Workspace, asked: FeaturesRequest, *, progress: Progress = UNWATCHED
-) -> FeaturesMade:
+) -> ImportedFeatures:
     """Align rows of one's own with the items of each set, and write them as a setting.
 
     The source is read twice, block by block: once to know what is in it, once to write. All files
@@ -110,15 +117,15 @@ def bring_features(
     """
     _check_options(asked)
     inventory = workspace.scan()
-    sets = read_sets(inventory, asked.dataset)
+    sets = read_split_ids(inventory, asked.dataset)
     before = _versions(asked)
     table = _open(asked)
     if table.columns is not None:
         progress.say(_told_columns(table))
-    with _alone(workspace, asked), between_steps() as check:
+    with _alone(workspace, asked), defer_interrupts() as check:
         _refuse_texts(workspace.scan(), asked)
         with progress.task(f"reading {asked.source.name}", 2 * table.size) as task:
-            roll = Roll(sets)
+            roll = ItemAlignment(sets)
             prepared = _prepare(asked, Reader(table, task, check), roll)
             task.describe("writing features")
             for remark in prepared.remarks:
@@ -126,8 +133,8 @@ def bring_features(
             files, warnings = _write(workspace, asked, prepared, sets, before)
     for warning in (*_warnings(roll), *warnings):
         progress.warn(warning)
-    fit = fitting(workspace, asked.dataset, prepared.form)
-    return FeaturesMade(
+    fit = suggest_experiments(workspace, asked.dataset, prepared.form)
+    return ImportedFeatures(
         dataset=asked.dataset,
         setting=asked.setting,
         source=asked.source,
@@ -182,7 +189,7 @@ def _misformed(asked: FeaturesRequest) -> Iterator[tuple[bool, str, str]]:
 def _versions(asked: FeaturesRequest) -> list[tuple[int, ...]]:
     """Return what tells whether a file of the source was written to."""
     paths = (path for path in (asked.source, asked.ids) if path is not None and path.exists())
-    return [version_of(path) for path in paths]
+    return [stat_signature(path) for path in paths]
 
 
 def _open(asked: FeaturesRequest) -> FeatureSource:
@@ -204,7 +211,7 @@ def _told_columns(table: FeatureSource) -> str:
     return f"ids in column {columns.id!r}{first}, features in {some}{more}"
 
 
-def _prepare(asked: FeaturesRequest, reader: Reader, roll: Roll) -> Prepared:
+def _prepare(asked: FeaturesRequest, reader: Reader, roll: ItemAlignment) -> PreparedFeatures:
     path = reader.table.ids_path
     if asked.selection.tags:
         tags = survey_tags(reader, roll)
@@ -215,10 +222,10 @@ def _prepare(asked: FeaturesRequest, reader: Reader, roll: Roll) -> Prepared:
     return prepare_numbers(numbers, asked.form)
 
 
-def _warnings(roll: Roll) -> list[str]:
+def _warnings(roll: ItemAlignment) -> list[str]:
     lacking = roll.told_missing()
     told = [f"no row for {lacking}: rows of zeros"] if lacking else []
-    rows = counted(roll.strange, "row is", "rows are")
+    rows = count_noun(roll.strange, "row is", "rows are")
     strange = f"{rows} of no item ({roll.stranger!r} for one): not used"
     return told + [strange] * bool(roll.strange)
 
@@ -227,9 +234,9 @@ def _warnings(roll: Roll) -> list[str]:
 def _alone(workspace: Workspace, asked: FeaturesRequest) -> Iterator[None]:
     """Let nobody else make this setting, and remove what a killed command left half written."""
     origin = workspace.place(Kind.ORIGIN, **asked.fields)
-    read = explain(origin, "datasets/train_data")
+    read = parse_path(origin, "datasets/train_data")
     if read is None or read.fields != asked.fields:
-        raise misnamed(asked.setting)
+        raise setting_name_error(asked.setting)
     vocabulary = workspace.place(Kind.VOCABULARY, **asked.fields)  # 'text' locks the same
     made = {f"X_{s}_{asked.setting}_{asked.dataset}.{e}" for s in SPLITS for e in ("npy", "npz")}
     with locked(origin.parent / f".making_{vocabulary.name}.lock"):
@@ -237,19 +244,19 @@ def _alone(workspace: Workspace, asked: FeaturesRequest) -> Iterator[None]:
         yield
 
 
-def _refuse_texts(inventory: Inventory, asked: FeaturesRequest) -> None:
+def _refuse_texts(inventory: WorkspaceFiles, asked: FeaturesRequest) -> None:
     """Leave alone what has a vocabulary, which other rows would not fit."""
     for kind in (Kind.VOCABULARY, Kind.WORD_VECTORS):
         for file in inventory.select(kind, **asked.fields):
             msg = f"{asked.dataset} has a setting {asked.setting} already, which 'tartarus text' "
-            msg += f"made: {shown(file.path)}"
+            msg += f"made: {display_path(file.path)}"
             raise RequestError(msg, hint="Choose another name, or move its files away.")
 
 
 def _write(
     workspace: Workspace,
     asked: FeaturesRequest,
-    prepared: Prepared,
+    prepared: PreparedFeatures,
     sets: Sets,
     before: Sequence[tuple[int, ...]],
 ) -> tuple[list[Path], Sequence[str]]:
@@ -266,32 +273,32 @@ def _write(
     origin = workspace.place(Kind.ORIGIN, **asked.fields)
     with ExitStack() as stack:
         # what is entered last takes its place first
-        beside = {split: stack.enter_context(replacing(path)) for split, path in places.items()}
+        beside = {split: stack.enter_context(atomic_write(path)) for split, path in places.items()}
         warnings = prepared.write(beside)
         document = _origin(asked, prepared, sets)
         if _versions(asked) != before:
             raise changed_meanwhile()
         text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
-        stack.enter_context(replacing(origin)).write_text(text, encoding="utf-8", newline="\n")
+        stack.enter_context(atomic_write(origin)).write_text(text, encoding="utf-8", newline="\n")
         _make_way(workspace.scan(), asked, {places[split]: beside[split] for split in places})
     return [*places.values(), origin], warnings
 
 
-def _make_way(inventory: Inventory, asked: FeaturesRequest, new: Mapping[Path, Path]) -> None:
+def _make_way(inventory: WorkspaceFiles, asked: FeaturesRequest, new: Mapping[Path, Path]) -> None:
     """Delete the rows that the setting had, if they differ and that is asked for."""
     old = [file.path for file in inventory.select(Kind.FEATURES, **asked.fields)]
-    others = [path for path in old if path not in new or not same_bytes(path, new[path])]
+    others = [path for path in old if path not in new or not same_content(path, new[path])]
     if not others:
         return
     if not asked.force:
         msg = f"{asked.dataset} has a setting {asked.setting} already, with another content: "
         hint = "Choose another name, or write over it with --force."
-        raise RequestError(msg + shown(others[0]), hint=hint)
+        raise RequestError(msg + display_path(others[0]), hint=hint)
     for path in old:
         path.unlink()
 
 
-def _origin(asked: FeaturesRequest, prepared: Prepared, sets: Sets) -> dict[str, Any]:
+def _origin(asked: FeaturesRequest, prepared: PreparedFeatures, sets: Sets) -> dict[str, Any]:
     """Tell how the setting came about, in what is kept beside it."""
     lists = {} if asked.ids is None else {"ids": asked.ids.name, "ids_digest": digest(asked.ids)}
     source = {"source": asked.source.name, "digest": digest(asked.source)}

@@ -18,9 +18,9 @@ from scipy.sparse import csr_array
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.ids import read_lines
 from tartarus_cli.data.tables.blocks import Block, Columns, no_number, no_text
-from tartarus_cli.data.tables.names import naming_items
+from tartarus_cli.data.tables.names import item_columns
 from tartarus_cli.data.tables.reading import Table, check_exists, open_table, require_column
-from tartarus_cli.errors import FileError, RequestError, counted, shown
+from tartarus_cli.errors import FileError, RequestError, count_noun, display_path
 
 if TYPE_CHECKING:
     import polars as pl
@@ -176,8 +176,8 @@ def open_rows(path: Path, ids: Path) -> FeatureSource:
     if len(names) != matrix.shape[0]:
         raise FileError(
             ids,
-            found=counted(len(names), "id"),
-            expected=f"{matrix.shape[0]:,}, one for each row of {shown(path)}",
+            found=count_noun(len(names), "id"),
+            expected=f"{matrix.shape[0]:,}, one for each row of {display_path(path)}",
             hint="Name the list of ids that was written with the matrix.",
         )
     return FeatureSource(path, ids, None, "line", len(names), lambda: _matrix_blocks(matrix, names))
@@ -235,9 +235,9 @@ def _id_column(table: Table, left: Sequence[str], named: str | None) -> tuple[st
     """Return the column of ids, and whether it is only the first."""
     if named is not None:
         return named, False
-    found = naming_items(left)
+    found = item_columns(left)
     if len(found) > 1 and found[0] != left[0]:
-        msg = f"the ids of {shown(table.path)} may be in the columns {', '.join(found)}"
+        msg = f"the ids of {display_path(table.path)} may be in the columns {', '.join(found)}"
         raise RequestError(msg, hint=f"Say which: --id {quote(found[0])}")
     return (found[0], False) if found else (left[0], True)
 

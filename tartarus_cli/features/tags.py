@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, save_npz
 
-from tartarus_cli.errors import DataError, FileError, counted, shown
-from tartarus_cli.features.alignment import Numbers, Paths, Prepared, Reader, Roll
+from tartarus_cli.errors import DataError, FileError, count_noun, display_path
+from tartarus_cli.features.alignment import ItemAlignment, Numbers, Paths, PreparedFeatures, Reader
 from tartarus_cli.features.tables import FeatureBlock
 from tartarus_cli.text.tags import TagWeights, choose_tags, fit_tags
 
@@ -57,12 +57,12 @@ class TagSurvey:
     """What one reading of a table of tags tells."""
 
     reader: Reader
-    roll: Roll
+    roll: ItemAlignment
     tags: list[str]  # that train items have, in the order of the table
     train: csr_array  # (train items, tags) how often each was given
 
 
-def survey_tags(reader: Reader, roll: Roll) -> TagSurvey:
+def survey_tags(reader: Reader, roll: ItemAlignment) -> TagSurvey:
     """Read a table once, to know its items, and the tags of its train items.
 
     Raises
@@ -96,7 +96,7 @@ def _weights(reader: Reader, block: FeatureBlock) -> NDArray[np.float64]:
     return weights
 
 
-def prepare_tags(survey: TagSurvey, choice: TagChoice) -> Prepared:
+def prepare_tags(survey: TagSurvey, choice: TagChoice) -> PreparedFeatures:
     """Choose the tags and weigh them, by the train items alone; nothing is written yet.
 
     Raises
@@ -106,8 +106,8 @@ def prepare_tags(survey: TagSurvey, choice: TagChoice) -> Prepared:
     """
     chosen = choose_tags(survey.train, survey.tags, fewest=choice.fewest, most=choice.most)
     if not len(chosen):
-        path = shown(survey.reader.table.path)
-        tags = counted(len(survey.tags), "tag")
+        path = display_path(survey.reader.table.path)
+        tags = count_noun(len(survey.tags), "tag")
         msg = f"{path}: of its {tags} of train items, none is given to {choice.fewest:,} of these"
         raise DataError(msg, hint="Allow rarer ones: --min-items 1.")
     train = csr_array(survey.train[:, chosen])
@@ -124,7 +124,9 @@ def prepare_tags(survey: TagSurvey, choice: TagChoice) -> Prepared:
         "tags": weighed.tags,
         "idf": weighed.idf,
     }
-    return Prepared("sparse", len(chosen), write, origin, _remarks(survey, len(chosen), choice))
+    return PreparedFeatures(
+        "sparse", len(chosen), write, origin, _remarks(survey, len(chosen), choice)
+    )
 
 
 def _remarks(survey: TagSurvey, kept: int, choice: TagChoice) -> list[str]:
@@ -155,7 +157,7 @@ def _write(survey: TagSurvey, weighed: TagWeights, train: csr_array, paths: Path
 
 
 def _told_empty(empty: dict[str, int]) -> list[str]:
-    told = " and ".join(counted(n, f"{split} item") for split, n in empty.items() if n)
+    told = " and ".join(count_noun(n, f"{split} item") for split, n in empty.items() if n)
     alone = sum(empty.values()) == 1
     have, rows = ("has", "a row") if alone else ("have", "rows")
     return [f"{told} {have} no tag that is a column: {rows} of zeros"] * bool(told)

@@ -10,7 +10,7 @@ ZENODO = "https://zenodo.org"
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedArchive:
     """A published archive of data."""
 
     name: str
@@ -39,7 +39,7 @@ class Published:
 
 
 PUBLISHED = (
-    Published(
+    PublishedArchive(
         "dlrs",
         "10.5281/zenodo.831348",
         "MSD-A: cold-start recommendation of artists and songs (DLRS 2017)",
@@ -47,7 +47,7 @@ PUBLISHED = (
         "dlrs-data",
         ("rec_sparse", "sem-bio"),
     ),
-    Published(
+    PublishedArchive(
         "mumu",
         "10.5281/zenodo.831189",
         "MuMu: genres of albums, several each (ISMIR 2017)",
@@ -55,7 +55,7 @@ PUBLISHED = (
         "ismir-data",
         ("logistic_multilabel_bi", "model_audio", "model_text"),
     ),
-    Published(
+    PublishedArchive(
         "msdi",
         "10.5281/zenodo.1240485",
         "MSD-I: genres of songs, one each (TISMIR 2018)",
@@ -67,7 +67,7 @@ PUBLISHED = (
 )
 
 
-def published(name: str) -> Published:
+def published(name: str) -> PublishedArchive:
     """Return a published archive by its name.
 
     Raises

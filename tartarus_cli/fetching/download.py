@@ -11,10 +11,10 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.error import HTTPError
 
-from tartarus_cli.errors import DataError, FileError, shown
-from tartarus_cli.fetching.catalogue import Published
+from tartarus_cli.errors import DataError, FileError, display_path
+from tartarus_cli.fetching.catalogue import PublishedArchive
 from tartarus_cli.fetching.zenodo import RemoteFile, opened, reason
-from tartarus_cli.files import shown_bytes
+from tartarus_cli.files import format_bytes
 from tartarus_cli.progress import Progress, Task
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each further try without a byte of success
@@ -35,7 +35,7 @@ def missing_bytes(file: RemoteFile, folder: Path) -> int:
     return max(file.size - _size(part), 0)
 
 
-def download(file: RemoteFile, archive: Published, folder: Path, progress: Progress) -> Path:
+def download(file: RemoteFile, archive: PublishedArchive, folder: Path, progress: Progress) -> Path:
     """Download a file, unless it is there; what an earlier try left is gone on with.
 
     Parameters
@@ -64,9 +64,11 @@ def download(file: RemoteFile, archive: Published, folder: Path, progress: Progr
     done, part = folder / file.name, part_of(file, folder)
     if done.exists():
         if _is_sound(done, file, progress):
-            progress.say(f"{shown(done)} is there already")
+            progress.say(f"{display_path(done)} is there already")
             return done
-        progress.warn(f"{shown(done)} is not what {archive.page} has; it is downloaded again")
+        progress.warn(
+            f"{display_path(done)} is not what {archive.page} has; it is downloaded again"
+        )
     if _size(part) > file.size:
         part.unlink()
     try:
@@ -75,7 +77,7 @@ def download(file: RemoteFile, archive: Published, folder: Path, progress: Progr
             _receive(file, archive, part, task)
     except (KeyboardInterrupt, SystemExit):
         progress.say(
-            f"{shown_bytes(_size(part))} of {shown_bytes(file.size)} are kept: "
+            f"{format_bytes(_size(part))} of {format_bytes(file.size)} are kept: "
             f"'tartarus fetch {archive.name}' goes on from there"
         )
         raise
@@ -114,7 +116,7 @@ class _BrokenError(Exception):
         self.pause = pause
 
 
-def _receive(file: RemoteFile, archive: Published, part: Path, task: Task) -> None:
+def _receive(file: RemoteFile, archive: PublishedArchive, part: Path, task: Task) -> None:
     part.touch()
     failures = 0
     while (have := _size(part)) < file.size:
@@ -127,16 +129,18 @@ def _receive(file: RemoteFile, archive: Published, part: Path, task: Task) -> No
             time.sleep(max(problem.pause, PAUSES[failures - 1]))
 
 
-def _given_up(file: RemoteFile, archive: Published, part: Path, problem: _BrokenError) -> DataError:
+def _given_up(
+    file: RemoteFile, archive: PublishedArchive, part: Path, problem: _BrokenError
+) -> DataError:
     msg = (
-        f"{file.name}: the connection broke after {shown_bytes(_size(part))} of "
-        f"{shown_bytes(file.size)} ({problem})"
+        f"{file.name}: the connection broke after {format_bytes(_size(part))} of "
+        f"{format_bytes(file.size)} ({problem})"
     )
     again = f"Run 'tartarus fetch {archive.name}' again: it goes on from there."
     return DataError(msg, hint=f"{again} {archive.by_hand}")
 
 
-def _go_on(file: RemoteFile, archive: Published, part: Path, task: Task) -> None:
+def _go_on(file: RemoteFile, archive: PublishedArchive, part: Path, task: Task) -> None:
     """Append to a part what the server sends from there on, until it is whole or breaks."""
     have = _size(part)
     with _answer(file, archive, part) as reply:
@@ -154,7 +158,7 @@ def _go_on(file: RemoteFile, archive: Published, part: Path, task: Task) -> None
 
 
 @contextmanager
-def _answer(file: RemoteFile, archive: Published, part: Path) -> Iterator[HTTPResponse]:
+def _answer(file: RemoteFile, archive: PublishedArchive, part: Path) -> Iterator[HTTPResponse]:
     with ExitStack() as stack:
         try:
             reply = stack.enter_context(opened(file.url, start=_size(part)))
@@ -179,7 +183,7 @@ def _blocks(reply: HTTPResponse, left: int) -> Iterator[bytes]:
         yield block
 
 
-def _start(reply: HTTPResponse, file: RemoteFile, archive: Published, have: int) -> int:
+def _start(reply: HTTPResponse, file: RemoteFile, archive: PublishedArchive, have: int) -> int:
     """Return the byte that an answer begins with, and make sure that it is of this file."""
     told = re.match(r"bytes (\d+)-", reply.headers.get("Content-Range", ""))
     start = int(told[1]) if reply.status == 206 and told else 0
@@ -193,7 +197,9 @@ def _start(reply: HTTPResponse, file: RemoteFile, archive: Published, have: int)
     return start
 
 
-def _refused(problem: HTTPError, file: RemoteFile, archive: Published, part: Path) -> Exception:
+def _refused(
+    problem: HTTPError, file: RemoteFile, archive: PublishedArchive, part: Path
+) -> Exception:
     if problem.code == 416:  # there is less than what we have: begin anew
         part.write_bytes(b"")
     if problem.code in (416, 429) or problem.code >= 500:

@@ -8,25 +8,25 @@ from pathlib import Path
 from shlex import quote
 
 from tartarus_cli.checking.check import CheckResult, check_data
-from tartarus_cli.errors import DataError, RequestError, nearest, shown
+from tartarus_cli.errors import DataError, RequestError, display_path, nearest
 from tartarus_cli.example.init import example_seed
 from tartarus_cli.example.world import DATASETS
-from tartarus_cli.fetching.catalogue import PUBLISHED, Published
+from tartarus_cli.fetching.catalogue import PUBLISHED, PublishedArchive
 from tartarus_cli.fetching.download import download, missing_bytes
-from tartarus_cli.fetching.install import Placed, bring, check_room, read_contents
+from tartarus_cli.fetching.install import InstallResult, check_room, install_files, read_contents
 from tartarus_cli.fetching.zenodo import Record, RemoteFile, read_record
-from tartarus_cli.files import locked, readable, shown_bytes
+from tartarus_cli.files import format_bytes, locked, readable
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchResult:
     """What was fetched, and what the check says of it."""
 
     sources: list[Path]  # the archives
     kept: bool  # whether they are still there
-    placed: Placed
+    placed: InstallResult
     left_out: list[str]  # members of the archives that mean nothing here
     check: CheckResult
     example: list[str]  # what can be given to 'run' now: an experiment and settings; or empty
@@ -36,13 +36,15 @@ class Fetched:
 class FetchRequest:
     """What is asked for."""
 
-    archive: Published
+    archive: PublishedArchive
     server: str
     files: tuple[str, ...] = ()  # of the record; all its archives if none is named
     keep: bool = True  # what was downloaded
 
 
-def fetch(workspace: Workspace, asked: FetchRequest, *, progress: Progress = UNWATCHED) -> Fetched:
+def fetch(
+    workspace: Workspace, asked: FetchRequest, *, progress: Progress = UNWATCHED
+) -> FetchResult:
     """Download a published archive and bring its files into the workspace.
 
     What an interrupted try has downloaded is gone on with.
@@ -67,8 +69,10 @@ def fetch(workspace: Workspace, asked: FetchRequest, *, progress: Progress = UNW
     folder = workspace.downloads / archive.name
     with locked(workspace.downloads / ".lock"):
         missing = sum(missing_bytes(file, folder) for file in chosen)
-        told = ", ".join(f"{file.name} ({shown_bytes(file.size)})" for file in chosen)
-        progress.say(f"{record.called or archive.page}: {told}; {shown_bytes(missing)} to download")
+        told = ", ".join(f"{file.name} ({format_bytes(file.size)})" for file in chosen)
+        progress.say(
+            f"{record.called or archive.page}: {told}; {format_bytes(missing)} to download"
+        )
         check_room(workspace.data, missing, "to download")
         paths = [download(file, archive, folder, progress) for file in chosen]
         fetched = _arrive(workspace, paths, kept=asked.keep, progress=progress)
@@ -80,7 +84,7 @@ def fetch(workspace: Workspace, asked: FetchRequest, *, progress: Progress = UNW
 
 def fetch_archives(
     workspace: Workspace, paths: Sequence[Path], *, progress: Progress = UNWATCHED
-) -> Fetched:
+) -> FetchResult:
     """Bring the files of archives that were downloaded by hand into the workspace.
 
     Raises
@@ -98,17 +102,19 @@ def fetch_archives(
 
 def _check_named(path: Path) -> None:
     if path.is_dir():
-        msg = f"{shown(path)} is a folder, not an archive"
+        msg = f"{display_path(path)} is a folder, not an archive"
         use = f"tartarus check-data -w {quote(str(path))}"
         raise RequestError(msg, hint=f"If it is an archive unpacked, use it as it is: {use}")
     if not path.exists():
-        msg = f"there is no file {shown(path)}"
+        msg = f"there is no file {display_path(path)}"
         raise RequestError(msg, hint="Name the archive that was downloaded.")
     with readable(path), path.open("rb"):
         pass
 
 
-def choose(record: Record, archive: Published, names: Sequence[str] = ()) -> list[RemoteFile]:
+def choose(
+    record: Record, archive: PublishedArchive, names: Sequence[str] = ()
+) -> list[RemoteFile]:
     """Return the files of a record that are downloaded: those named, or all its archives.
 
     Raises
@@ -140,20 +146,20 @@ def _refuse_example(workspace: Workspace, datasets: Iterable[str]) -> None:
     """Refuse before anything is done what would end in a contradiction."""
     same = sorted({*datasets} & {*DATASETS} & {*workspace.scan().datasets()})
     if same and example_seed(workspace.root) is not None:
-        msg = f"{shown(workspace.root)} holds the synthetic example of {', '.join(same)}"
+        msg = f"{display_path(workspace.root)} holds the synthetic example of {', '.join(same)}"
         raise RequestError(msg, hint="Fetch into a workspace of its own: tartarus init OTHER")
 
 
 def _arrive(
     workspace: Workspace, paths: Sequence[Path], *, kept: bool, progress: Progress
-) -> Fetched:
+) -> FetchResult:
     contents = [read_contents(path, progress) for path in paths]
     datasets = sorted({name for each in contents for name in each.datasets})
     _refuse_example(workspace, datasets)
-    placed = bring(workspace, contents, progress)
+    placed = install_files(workspace, contents, progress)
     check = _check(workspace, datasets, progress)
     left_out = [name for each in contents for name in each.left_out]
-    return Fetched([*paths], kept, placed, left_out, check, _example(check))
+    return FetchResult([*paths], kept, placed, left_out, check, _example(check))
 
 
 def _check(workspace: Workspace, datasets: Sequence[str], progress: Progress) -> CheckResult:

@@ -11,15 +11,15 @@ from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 from tartarus_cli.data.tasks import is_classification, is_recommendation
-from tartarus_cli.errors import DataError, FileError, shown
+from tartarus_cli.errors import DataError, FileError, display_path
 from tartarus_cli.fetching.archives import Member, is_archive_name, read_members, unpack
-from tartarus_cli.files import replacing, same_bytes, shown_bytes
+from tartarus_cli.files import atomic_write, format_bytes, same_content
 from tartarus_cli.progress import Progress
-from tartarus_cli.signals import between_steps
-from tartarus_cli.workspace import LAYOUTS, DataFile, Kind, Workspace, explain
+from tartarus_cli.signals import defer_interrupts
+from tartarus_cli.workspace import LAYOUTS, DataFile, Kind, Workspace, parse_path
 
 STAGE = ".fetch"  # where archives are unpacked before the files take their places
-DOUBLES = ".doubles"  # in it, folders of what an archive holds for the second time, the third, …
+DUPLICATES = ".doubles"  # in it, folders of what an archive holds for the second time, the third, …
 LONGEST_NAME = 245  # bytes; most systems take 255, and a file bears ten more while it is written
 ELSEWHERE = {"__MACOSX", "factors", "models", "results", "spectrograms"}  # hold no data to learn of
 FOLDERS = tuple(dict.fromkeys(layout.folder for layout in LAYOUTS))
@@ -36,24 +36,24 @@ class Contents:
 
 
 @dataclass(frozen=True)
-class Placed:
+class InstallResult:
     """What became of the files of an archive."""
 
     files: list[Path]  # new in the workspace
     present: list[Path]  # there already, with the same content
 
 
-def understood(name: str) -> DataFile | None:
+def parse_member_name(name: str) -> DataFile | None:
     """Read from the name of a member what it holds, wherever in the archive it lies.
 
-    >>> understood("dlrs-data/splits/y_test_als_200_MSD-A-songs.npy").canonical
+    >>> parse_member_name("dlrs-data/splits/y_test_als_200_MSD-A-songs.npy").canonical
     'datasets/item_factors_test_als_200_MSD-A-songs.npy'
-    >>> understood("dlrs-data/README.md")
+    >>> parse_member_name("dlrs-data/README.md")
     """
     path = PurePosixPath(name.replace("\\", "/"))
     if path.name[:1] == "." or not path.name.isprintable() or ELSEWHERE & {*path.parts}:
         return None
-    found = (explain(Path(path.name), folder) for folder in FOLDERS)
+    found = (parse_path(Path(path.name), folder) for folder in FOLDERS)
     return next((file for file in found if file is not None), None)
 
 
@@ -67,7 +67,7 @@ def read_contents(path: Path, progress: Progress) -> Contents:
     """
     with progress.task(f"reading {path.name}", path.stat().st_size) as task:
         members = read_members(path, task)
-    found = [(member, understood(member.name)) for member in members]
+    found = [(member, parse_member_name(member.name)) for member in members]
     taken = [(member, file) for member, file in found if file is not None]
     for member, file in taken:
         if not member.plain:
@@ -106,7 +106,9 @@ def _check_length(path: Path, file: DataFile) -> None:
         )
 
 
-def bring(workspace: Workspace, archives: Sequence[Contents], progress: Progress) -> Placed:
+def install_files(
+    workspace: Workspace, archives: Sequence[Contents], progress: Progress
+) -> InstallResult:
     """Unpack archives aside, then give their files their places: all of them or none.
 
     Raises
@@ -117,7 +119,7 @@ def bring(workspace: Workspace, archives: Sequence[Contents], progress: Progress
     """
     size = sum(each.size for each in archives)
     check_room(workspace.data, size, "to unpack")
-    progress.say(f"{shown_bytes(size)} to unpack")
+    progress.say(f"{format_bytes(size)} to unpack")
     with _stage(workspace) as stage:
         with progress.task("unpacking", size) as task:
             for each in archives:
@@ -137,8 +139,10 @@ def check_room(folder: Path, size: int, what: str) -> None:
     """
     free = shutil.disk_usage(folder).free
     if size > free:
-        msg = f"{shown_bytes(size)} are needed {what}, and {shown_bytes(free)} are free"
-        hint = f"Make room on the disk of {shown(folder)}, or use a workspace on another one."
+        msg = f"{format_bytes(size)} are needed {what}, and {format_bytes(free)} are free"
+        hint = (
+            f"Make room on the disk of {display_path(folder)}, or use a workspace on another one."
+        )
         raise DataError(msg, hint=hint)
 
 
@@ -160,20 +164,20 @@ class _Places:
         self.stage = stage
 
     def __call__(self, member: Member) -> Path | None:
-        file = understood(member.name)
+        file = parse_member_name(member.name)
         if file is None:
             return None
-        folders = (self.stage.data / DOUBLES / str(number) for number in count(1))
+        folders = (self.stage.data / DUPLICATES / str(number) for number in count(1))
         places = (folder / file.canonical for folder in chain([self.stage.data], folders))
         return next(place for place in places if not place.exists())
 
 
 def _join_doubles(stage: Workspace, archive: Path) -> None:
     """Delete what an archive holds twice."""
-    doubles = stage.data / DOUBLES
+    doubles = stage.data / DUPLICATES
     for double in sorted(path for path in doubles.glob("*/**/*") if path.is_file()):
         canonical = Path(*double.relative_to(doubles).parts[1:])
-        if not same_bytes(double, stage.data / canonical):
+        if not same_content(double, stage.data / canonical):
             raise FileError(
                 archive,
                 found=f"{canonical.name} under two names or in two places, with different contents",
@@ -194,18 +198,18 @@ def _name_label_factors(stage: Workspace) -> None:
                 file.path.replace(place)
 
 
-def _place(stage: Workspace, workspace: Workspace) -> Placed:
+def _place(stage: Workspace, workspace: Workspace) -> InstallResult:
     there = {file.key: file.path for file in workspace.scan().files}
     arrived = stage.scan().files
     for file in arrived:
-        if file.key in there and not same_bytes(file.path, there[file.key]):
+        if file.key in there and not same_content(file.path, there[file.key]):
             raise _taken(there[file.key])
     new = [file for file in arrived if file.key not in there]
     new.sort(key=lambda file: file.kind is Kind.ITEMS)  # without ids, nothing is taken for whole
     places = [workspace.data / file.canonical for file in new]
-    with between_steps():
+    with defer_interrupts():
         _link_all([file.path for file in new], places)
-    return Placed(places, [there[file.key] for file in arrived if file.key in there])
+    return InstallResult(places, [there[file.key] for file in arrived if file.key in there])
 
 
 def _link_all(files: Sequence[Path], places: Sequence[Path]) -> None:
@@ -227,7 +231,7 @@ def _link(file: Path, place: Path) -> None:
     except FileExistsError:
         raise _taken(place) from None
     except OSError:  # another disk, or a file system without hard links
-        with replacing(place) as beside:
+        with atomic_write(place) as beside:
             shutil.copyfile(file, beside)
         file.unlink()  # or all of it would need room twice
 

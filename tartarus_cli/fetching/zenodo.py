@@ -22,7 +22,7 @@ from pydantic import (
 
 from tartarus_cli.errors import DataError, RequestError, TartarusError
 from tartarus_cli.fetching.archives import is_archive_name
-from tartarus_cli.fetching.catalogue import ZENODO, Published
+from tartarus_cli.fetching.catalogue import ZENODO, PublishedArchive
 
 if TYPE_CHECKING:
     from urllib.request import OpenerDirector
@@ -63,7 +63,7 @@ class RemoteFile(BaseModel):
             raise ValueError(msg)
         return f"{kind}:{digits.lower()}"
 
-    def offered_by(self, server: str, archive: Published) -> RemoteFile:
+    def offered_by(self, server: str, archive: PublishedArchive) -> RemoteFile:
         """Return it with the address where the server offers it."""
         usual = f"{server}/api/records/{archive.record}/files/{quote(self.name)}/content"
         said = self.links.get("self")
@@ -92,7 +92,7 @@ class Record(BaseModel):
         return self.title or str(self.metadata.get("title", ""))
 
 
-def read_record(server: str, archive: Published) -> Record:
+def read_record(server: str, archive: PublishedArchive) -> Record:
     """Ask the server which files a published archive has.
 
     Parameters
@@ -137,7 +137,7 @@ def _check_address(file: RemoteFile, url: str) -> None:
         raise DataError(msg, hint="Do not trust this server.")
 
 
-def _unreachable(url: str, archive: Published, problem: Exception) -> TartarusError:
+def _unreachable(url: str, archive: PublishedArchive, problem: Exception) -> TartarusError:
     if isinstance(problem, HTTPError):
         problem.close()
     if isinstance(problem, HTTPError) and problem.code in (404, 410):

@@ -16,8 +16,8 @@ from tartarus_cli.metrics.calibration import Reliability, reliability
 from tartarus_cli.metrics.ranks import first_items, relevant_ranks
 
 Scores = NDArray[np.floating[Any]]  # (items, classes)
-Truth = NDArray[np.bool_]  # (items, classes)
-Known = NDArray[np.bool_]  # (items,): those whose scores are probabilities
+ClassMembership = NDArray[np.bool_]  # (items, classes)
+KnownItems = NDArray[np.bool_]  # (items,): those whose scores are probabilities
 
 THRESHOLD = 0.5  # where nothing else has been chosen
 NOT_PER_ITEM = ("MAP", "MAP (users with relevant items)", "ROC-AUC", "PR-AUC")
@@ -51,12 +51,12 @@ class ClassReport:
 
 def multilabel(
     scores: Scores,
-    truth: Truth,
+    truth: ClassMembership,
     *,
     thresholds: Values | float = THRESHOLD,
     k: Sequence[int] = (),
     published: bool = False,
-    known: Known | None = None,
+    known: KnownItems | None = None,
 ) -> Figures:
     """Return the figures of a task where an item may have many classes.
 
@@ -90,7 +90,7 @@ def multilabel(
 
 
 def multiclass(
-    scores: Scores, classes: NDArray[np.integer], *, known: Known | None = None
+    scores: Scores, classes: NDArray[np.integer], *, known: KnownItems | None = None
 ) -> Figures:
     """Return the figures of a task where an item has one class: that of the highest score.
 
@@ -116,7 +116,7 @@ def multiclass(
     return Figures(in_order(overall), by_item, areas, kept)
 
 
-def class_areas(scores: Scores, truth: Truth) -> dict[str, Values]:
+def class_areas(scores: Scores, truth: ClassMembership) -> dict[str, Values]:
     """Return ROC-AUC and PR-AUC of each class, ``(classes,)``.
 
     A class that no item has, has neither; one that every item has, no ROC-AUC: they are NaN.
@@ -135,8 +135,8 @@ def class_areas(scores: Scores, truth: Truth) -> dict[str, Values]:
 
 
 def class_reports(
-    truth: Truth,
-    chosen: Truth,
+    truth: ClassMembership,
+    chosen: ClassMembership,
     areas: dict[str, Values],
     names: Sequence[str],
     thresholds: Values | None = None,
@@ -182,7 +182,7 @@ def confusion(classes: NDArray[np.integer], scores: Scores) -> NDArray[np.int64]
     return np.asarray(confusion_matrix(classes, scores.argmax(axis=1), labels=labels))
 
 
-def precision_by_recall(scores: Scores, truth: Truth) -> tuple[float, Values, Values]:
+def precision_by_recall(scores: Scores, truth: ClassMembership) -> tuple[float, Values, Values]:
     """Return the average precision, and recall and precision wherever the recall rises.
 
     Parameters
@@ -206,7 +206,7 @@ def precision_by_recall(scores: Scores, truth: Truth) -> tuple[float, Values, Va
 
 
 def _by_item(
-    scores: Scores, truth: Truth, k: tuple[int, ...], *, published: bool
+    scores: Scores, truth: ClassMembership, k: tuple[int, ...], *, published: bool
 ) -> dict[str, Values]:
     ranks = relevant_ranks(scores, csr_array(truth))
     values = {}
@@ -222,7 +222,7 @@ def _by_item(
     return values
 
 
-def _ranking_precision(scores: Scores, ordered: Scores, truth: Truth) -> float:
+def _ranking_precision(scores: Scores, ordered: Scores, truth: ClassMembership) -> float:
     """Label-ranking average precision of an item; equal scores all stand at their worst rank."""
     own = np.sort(scores[truth])
     if not 0 < len(own) < len(scores):
@@ -231,7 +231,7 @@ def _ranking_precision(scores: Scores, ordered: Scores, truth: Truth) -> float:
     return float(((len(own) - np.searchsorted(own, own)) / above).mean())
 
 
-def _classes_needed(scores: Scores, truth: Truth) -> Values:
+def _classes_needed(scores: Scores, truth: ClassMembership) -> Values:
     """Count, for each item, the classes down to the last true one, equal scores included."""
     lowest = np.where(truth, scores, np.inf).min(axis=1, keepdims=True)
     return np.asarray((scores >= lowest).sum(axis=1), np.float64)

@@ -17,7 +17,9 @@ from tartarus_cli.errors import DataError
 
 Scores = NDArray[np.floating[Any]]  # (users, items)
 Ranks = NDArray[np.integer[Any]]
-Order = tuple[NDArray[np.int32], NDArray[np.int32]]  # ranks of the relevant items; first items
+RankedItems = tuple[
+    NDArray[np.int32], NDArray[np.int32]
+]  # ranks of the relevant items; first items
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def first_items(scores: Scores, k: int) -> NDArray[np.int32]:
 
 def order_by_scores(
     scores: Scores, starts: NDArray[np.int64], items: NDArray[np.integer[Any]], *, k: int
-) -> Order:
+) -> RankedItems:
     """Rank all items for each user by their scores, as far as anybody looks at it.
 
     Parameters
@@ -136,7 +138,7 @@ def random_ranks(
     *,
     count: int,
     k: int,
-) -> Order:
+) -> RankedItems:
     """Rank all items in a random order for each user.
 
     Parameters

@@ -38,7 +38,7 @@ class Piece(NamedTuple):
 
 
 @dataclass
-class Room:
+class SampleBuffer:
     """Memory used again and again: new memory would cost several times what the drawing does."""
 
     places: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
@@ -96,7 +96,7 @@ def bootstrap_interval(
     advance
         Told of the work done, ``users × resamples`` in all.
     """
-    pieces, room = list(_pieces(differences)), Room()
+    pieces, room = list(_pieces(differences)), SampleBuffer()
     batches = _batches(resamples, DRAWN_AT_ONCE)
     sums = [_resampled_sums(pieces, size, rng, room, advance) for size in batches]
     means = np.concatenate(sums) / len(differences)
@@ -182,7 +182,7 @@ def _pieces(values: Values) -> Iterator[Piece]:
 
 
 def _resampled_sums(
-    pieces: Sequence[Piece], resamples: int, rng: Generator, room: Room, advance: Advance
+    pieces: Sequence[Piece], resamples: int, rng: Generator, room: SampleBuffer, advance: Advance
 ) -> Values:
     """Draw from all pieces, with replacement, as many values as they hold; add them up.
 
@@ -200,7 +200,9 @@ def _resampled_sums(
     return sums
 
 
-def _sums_of_draws(values: Values, draws: NDArray[Any], rng: Generator, room: Room) -> Values:
+def _sums_of_draws(
+    values: Values, draws: NDArray[Any], rng: Generator, room: SampleBuffer
+) -> Values:
     """Draw so many of at most 256 values, for each resample, and add them up."""
     total = int(draws.sum())
     if len(values) == BLOCK:

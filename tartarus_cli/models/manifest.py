@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tartarus_cli.baselines import Form
+from tartarus_cli.baselines import PredictionForm
 from tartarus_cli.files import write_text
 
 Status = Literal["training", "interrupted", "failed", "finished"]
@@ -22,7 +22,7 @@ class LayerInfo(BaseModel):
     parameters: int
 
 
-class Manifest(BaseModel):
+class ModelManifest(BaseModel):
     """Where a model comes from and what became of it."""
 
     model_config = ConfigDict(extra="ignore")
@@ -51,7 +51,7 @@ class Manifest(BaseModel):
     validation_loss: float | None = None
     held_out_loss: float | None = None
     layers: list[LayerInfo] = []
-    form: Form = "factors"  # of what it predicts
+    form: PredictionForm = "factors"  # of what it predicts
     widths: list[int] = []  # of the settings that a baseline read
     strength: float | None = None  # of a ridge regression
     trials: dict[str, float] = {}  # strength → validation loss
@@ -59,7 +59,7 @@ class Manifest(BaseModel):
     scores: dict[str, float | None] = {}
 
 
-UNREADABLE = Manifest(
+UNREADABLE = ModelManifest(
     status="failed",
     experiment="?",
     dataset="?",
@@ -72,6 +72,6 @@ UNREADABLE = Manifest(
 )
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
+def write_model_manifest(folder: Path, manifest: ModelManifest) -> None:
     """Write a manifest in one step: a model is finished when this says so, not before."""
     write_text(folder / "manifest.json", manifest.model_dump_json(indent=2) + "\n")

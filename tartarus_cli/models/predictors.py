@@ -10,9 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.baselines import Arrays, Baseline, Fitted, Items, Known, Train
+from tartarus_cli.baselines import Arrays, Baseline, Fitted, FittedBaseline, Items, TrainingExamples
 from tartarus_cli.data.arrays import read_arrays, save_arrays
-from tartarus_cli.errors import DataError, FileError, RequestError, shown
+from tartarus_cli.errors import DataError, FileError, RequestError, display_path
 from tartarus_cli.extras import require_backend
 from tartarus_cli.files import write_text
 from tartarus_cli.models.manifest import LayerInfo
@@ -54,7 +54,9 @@ def write_fitted(folder: Path, fitted: Fitted) -> None:
         write_text(folder / HISTORY, "strength,val_loss\n" + "".join(lines))
 
 
-def read_known(model: Model, baseline: Baseline, train: Train | None = None) -> Known:
+def read_known(
+    model: Model, baseline: Baseline, train: TrainingExamples | None = None
+) -> FittedBaseline:
     """Read what a baseline learnt.
 
     Raises
@@ -63,7 +65,7 @@ def read_known(model: Model, baseline: Baseline, train: Train | None = None) -> 
         If its file is missing or damaged.
     """
     experiment, manifest = model.experiment, model.manifest
-    return Known(
+    return FittedBaseline(
         options=experiment.network,
         arrays=_read_fitted(model, baseline),
         form=manifest.form,
@@ -80,7 +82,7 @@ def _read_fitted(model: Model, baseline: Baseline) -> Arrays:
     try:
         arrays = dict(zip(shapes, read_arrays(model.arrays, tuple(shapes)), strict=True))
     except FileError as problem:
-        msg = f"{shown(model.arrays)}: {problem.found}"
+        msg = f"{display_path(model.arrays)}: {problem.found}"
         raise DataError(msg, hint=f"Train {model.name} again.") from None
     for name, array in arrays.items():
         if array.shape != shapes[name] or not np.isfinite(array).all():
@@ -118,7 +120,7 @@ class _NetworkPredictor:
             network = keras.saving.load_model(model.network, compile=False, safe_mode=True)
         except Exception as problem:  # noqa: BLE001 — a damaged file makes Keras raise anything
             said = (str(problem) or type(problem).__name__).splitlines()[0]
-            msg = f"{shown(model.network)} cannot be loaded: {said}"
+            msg = f"{display_path(model.network)} cannot be loaded: {said}"
             raise DataError(msg, hint=f"Train {model.name} again.") from None
         if layer is not None:
             several = len(network.inputs) > 1  # as it is fed

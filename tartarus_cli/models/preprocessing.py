@@ -14,20 +14,20 @@ from tartarus_cli.audio.scaler import Scaler, fingerprint
 from tartarus_cli.data.dataset import ItemSet
 from tartarus_cli.data.patches import AGAIN, COMPLETE, FINGERPRINT, SCALER_PATCHES, read_scaler
 from tartarus_cli.data.vocabulary import read_vocabulary
-from tartarus_cli.errors import FileError, RequestError, TartarusError, shown
+from tartarus_cli.errors import FileError, RequestError, TartarusError, display_path
 from tartarus_cli.experiments.inputs import patch_source
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.files import read_text, replacing, same_bytes, write_text
+from tartarus_cli.files import atomic_write, read_text, same_content, write_text
 from tartarus_cli.models.store import Model
 from tartarus_cli.text import Vocabulary
-from tartarus_cli.workspace import Inventory, Kind, patch_fields
+from tartarus_cli.workspace import Kind, WorkspaceFiles, patch_fields
 
 RECIPE, SCALER, VOCABULARY = "patches.json", "scaler.npz", "vocabulary.json"
 
 
-def keep_preparation(
+def save_preprocessing(
     folder: Path,
-    inventory: Inventory,
+    inventory: WorkspaceFiles,
     experiment: Experiment,
     settings: Sequence[str],
     items: ItemSet,
@@ -38,7 +38,7 @@ def keep_preparation(
         source = patch_source(experiment)
         fields = patch_fields(dataset, source.per_item, source.seconds)
         scaler = inventory.find(Kind.SCALER, **fields)
-        recipe = recipe_of(items.patches.attributes)
+        recipe = read_patch_recipe(items.patches.attributes)
         if recipe is not None and scaler is not None:
             check_scaler_fits(scaler.path, recipe, items.patches.attributes)
             write_text(folder / RECIPE, recipe.model_dump_json(indent=2) + "\n")
@@ -68,7 +68,7 @@ def check_scaler_fits(path: Path, recipe: PatchRecipe, attributes: Mapping[str, 
         )
 
 
-def check_vocabulary_kept(model: Model, inventory: Inventory) -> None:
+def check_vocabulary_unchanged(model: Model, inventory: WorkspaceFiles) -> None:
     """Make sure that a setting is still made with the vocabulary that a model learnt with.
 
     Raises
@@ -81,21 +81,21 @@ def check_vocabulary_kept(model: Model, inventory: Inventory) -> None:
         return
     (setting,) = model.manifest.settings
     now = inventory.find(Kind.VOCABULARY, setting=setting, dataset=model.manifest.dataset)
-    if now is not None and not same_bytes(kept, now.path):
+    if now is not None and not same_content(kept, now.path):
         raise FileError(
             now.path,
             found=f"another vocabulary than {model.name} was trained with",
-            expected=f"that of {shown(kept)}",
+            expected=f"that of {display_path(kept)}",
             hint="Train again, or make the setting again as it was.",
         )
 
 
 def _copy(path: Path, to: Path) -> None:
-    with replacing(to) as beside:
+    with atomic_write(to) as beside:
         copyfile(path, beside)
 
 
-def recipe_of(attributes: Mapping[str, Any]) -> PatchRecipe | None:
+def read_patch_recipe(attributes: Mapping[str, Any]) -> PatchRecipe | None:
     """Read from the attributes of a file of patches how they were made, if they tell."""
     plain = {name: _plain(value) for name, value in attributes.items()}
     own = {name: plain.get(name) for name in ("transform", "per_item", "seconds", "seed")}
@@ -112,7 +112,7 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
 
 
-def kept_recipe(model: Model) -> PatchRecipe | None:
+def stored_recipe(model: Model) -> PatchRecipe | None:
     """Return how the patches of a model were made, if it knows.
 
     Raises
@@ -142,7 +142,7 @@ def open_recipe(model: Model) -> tuple[PatchRecipe, Scaler]:
     experiment = model.experiment
     if set(experiment.inputs.kinds) != {"patches"}:
         _refuse(model, "recordings")
-    recipe = kept_recipe(model)
+    recipe = stored_recipe(model)
     if recipe is None:
         msg = f"{model.name} was trained on patches that do not tell how they were made"
         raise RequestError(msg, hint="Make them with 'tartarus patches', and train again.")

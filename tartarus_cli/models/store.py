@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tartarus_cli.baselines import Baseline
-from tartarus_cli.errors import DataError, RequestError, nearest, shown
+from tartarus_cli.errors import DataError, RequestError, display_path, nearest
 from tartarus_cli.experiments.resolve import from_toml, to_toml
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.files import remove_folder, write_text
-from tartarus_cli.models.manifest import UNREADABLE, LayerInfo, Manifest
+from tartarus_cli.models.manifest import UNREADABLE, LayerInfo, ModelManifest
 from tartarus_cli.workspace import Workspace
 
 NETWORK, HISTORY, BASELINE = "model.keras", "history.csv", "model.npz"
@@ -24,7 +24,7 @@ class Model:
 
     name: str
     folder: Path
-    manifest: Manifest
+    manifest: ModelManifest
 
     @property
     def experiment(self) -> Experiment:
@@ -34,7 +34,7 @@ class Model:
             found = from_toml(path.read_text(encoding="utf-8"))
             return found.with_settings(len(self.manifest.settings))
         except (OSError, ValueError) as problem:
-            msg = f"{shown(path)} cannot be read: {problem}"
+            msg = f"{display_path(path)} cannot be read: {problem}"
             raise DataError(msg, hint=f"Train {self.name} again.") from None
 
     @property
@@ -114,7 +114,7 @@ class Store:
         """Return the finished model of the highest number that is not beside another one."""
         finished = [model for model in self.finished() if not model.manifest.beside]
         if not finished:
-            msg = f"there is no trained model in {shown(self._folder)}"
+            msg = f"there is no trained model in {display_path(self._folder)}"
             raise RequestError(msg, hint="Train one: 'tartarus train EXPERIMENT SETTING…'.")
         return finished[-1]
 
@@ -135,7 +135,7 @@ class Store:
             said = model.manifest.reason or model.manifest.status
             hint = "Train it again; 'tartarus models list' shows the others."
             if model.manifest is UNREADABLE:
-                msg = f"{shown(model.folder / 'manifest.json')} is missing or damaged"
+                msg = f"{display_path(model.folder / 'manifest.json')} is missing or damaged"
                 raise DataError(msg, hint=hint)
             msg = f"{name} was never finished ({said})"
             raise RequestError(msg, hint=hint)
@@ -159,7 +159,7 @@ class Store:
         folder = self._folder / name
         try:
             text = (folder / "manifest.json").read_text(encoding="utf-8")
-            return Model(name, folder, Manifest.model_validate_json(text))
+            return Model(name, folder, ModelManifest.model_validate_json(text))
         except (OSError, ValueError):
             return Model(name, folder, UNREADABLE)
 

@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from tartarus_cli.baselines import BASELINES, Form
+from tartarus_cli.baselines import BASELINES, PredictionForm
 from tartarus_cli.data.arrays import open_csr
-from tartarus_cli.data.dataset import no_dataset
+from tartarus_cli.data.dataset import unknown_dataset_error
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
-from tartarus_cli.data.targets import Wanted, settle_dim
-from tartarus_cli.errors import DataError, FileError, shown
+from tartarus_cli.data.targets import TargetSpec, infer_dim
+from tartarus_cli.errors import DataError, FileError, display_path
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.models.staleness import require_as_trained
+from tartarus_cli.models.staleness import require_unchanged_inputs
 from tartarus_cli.models.store import Store
 from tartarus_cli.progress import Progress
-from tartarus_cli.workspace import Inventory, Kind, Workspace
+from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,18 @@ class Predictions:
     path: Path
     experiment: Experiment
     settings: tuple[str, ...]
-    wanted: Wanted
+    wanted: TargetSpec
     seed: int | None  # of the training
     values: Any  # NDArray (test items, dim), zero where there is none; csr_array of neighbours
     absent: NDArray[np.bool_]  # (test items,): those without a prediction
-    form: Form = "factors"  # or similarities (test items, train items), or scores (test items, 1)
+    form: PredictionForm = (
+        "factors"  # or similarities (test items, train items), or scores (test items, 1)
+    )
 
 
-def of_model(workspace: Workspace, name: str | None, inventory: Inventory) -> Predictions:
+def model_predictions(
+    workspace: Workspace, name: str | None, inventory: WorkspaceFiles
+) -> Predictions:
     """Read what a model predicted for the test items.
 
     Raises
@@ -52,15 +56,15 @@ def of_model(workspace: Workspace, name: str | None, inventory: Inventory) -> Pr
     """
     model = Store(workspace).get(name)
     manifest = model.manifest
-    require_as_trained(inventory, model)
+    require_unchanged_inputs(inventory, model)
     near = manifest.form == "neighbours"
     place = workspace.predicted_neighbours if near else workspace.predicted_factors
     path, ids = place(model.name), workspace.predicted_ids(model.name)
     for each in (path, ids):
         if not each.is_file():
-            msg = f"{shown(each)} is missing: {model.name} has not predicted the test items"
+            msg = f"{display_path(each)} is missing: {model.name} has not predicted the test items"
             raise DataError(msg, hint=f"Run 'tartarus predict {model.name}' first.")
-    align = _aligned_neighbours if near else aligned
+    align = _aligned_neighbours if near else align_predictions
     with _predicted_for_others(model.name):
         values, absent = align(inventory, manifest.dataset, path, ids)
     return Predictions(
@@ -69,7 +73,7 @@ def of_model(workspace: Workspace, name: str | None, inventory: Inventory) -> Pr
         path=path,
         experiment=model.experiment,
         settings=tuple(manifest.settings),
-        wanted=Wanted(manifest.dataset, model.experiment.targets.kind, manifest.target_dim),
+        wanted=TargetSpec(manifest.dataset, model.experiment.targets.kind, manifest.target_dim),
         seed=manifest.seed,
         values=values,
         absent=absent,
@@ -77,8 +81,12 @@ def of_model(workspace: Workspace, name: str | None, inventory: Inventory) -> Pr
     )
 
 
-def of_file(
-    path: Path, experiment: Experiment, inventory: Inventory, ids: Path | None, progress: Progress
+def file_predictions(
+    path: Path,
+    experiment: Experiment,
+    inventory: WorkspaceFiles,
+    ids: Path | None,
+    progress: Progress,
 ) -> Predictions:
     """Read predictions that were made elsewhere.
 
@@ -101,20 +109,20 @@ def of_file(
             msg = f"there is no file {each}"
             hint = "Name a .npy file of predicted factors, or a model."
             raise DataError(msg, hint=hint if each is path else "Name the file of its ids.")
-    asked = Wanted(experiment.dataset.name, experiment.targets.kind, experiment.targets.dim)
+    asked = TargetSpec(experiment.dataset.name, experiment.targets.kind, experiment.targets.dim)
     known = inventory.datasets()
     if asked.dataset not in known:
-        raise no_dataset(inventory, asked.dataset, known, "Name one with --dataset")
-    wanted = settle_dim(inventory, asked)
+        raise unknown_dataset_error(inventory, asked.dataset, known, "Name one with --dataset")
+    wanted = infer_dim(inventory, asked)
     if wanted != asked:
         progress.say(
             f"{wanted.dataset} has {wanted.fact} targets of {wanted.dim}, not {asked.dim}: taken"
         )
     beside = path.with_name(f"index_{path.stem}.tsv")
     if ids is None and beside.is_file():
-        progress.say(f"the rows are those of {shown(beside)}")
+        progress.say(f"the rows are those of {display_path(beside)}")
         ids = beside
-    values, absent = aligned(inventory, wanted.dataset, path, ids)
+    values, absent = align_predictions(inventory, wanted.dataset, path, ids)
     if ids is not None:
         _tell_of_strangers(inventory, wanted.dataset, ids, progress)
     return Predictions(
@@ -140,17 +148,21 @@ def result_name(path: Path) -> str:
     return f"file_{path.stem}" if taken else path.stem
 
 
-def _tell_of_strangers(inventory: Inventory, dataset: str, ids: Path, progress: Progress) -> None:
+def _tell_of_strangers(
+    inventory: WorkspaceFiles, dataset: str, ids: Path, progress: Progress
+) -> None:
     test = inventory.require(Kind.ITEMS, split="test", dataset=dataset).path
     strangers = sorted({*read_ids(ids)} - {*read_ids(test)})
     if strangers:
         some = ", ".join(map(repr, strangers[:3])) + (", …" if len(strangers) > 3 else "")
-        told = f"{len(strangers):,} ids of {shown(ids)} are no test items of {dataset}: {some}"
+        told = (
+            f"{len(strangers):,} ids of {display_path(ids)} are no test items of {dataset}: {some}"
+        )
         progress.warn(f"{told}; their rows are not used")
 
 
-def aligned(
-    inventory: Inventory, dataset: str, path: Path, ids: Path | None, split: str = "test"
+def align_predictions(
+    inventory: WorkspaceFiles, dataset: str, path: Path, ids: Path | None, split: str = "test"
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Bring predictions into the order of the ids of a set; tell which items have none.
 
@@ -175,7 +187,7 @@ def aligned(
 
 
 def _aligned_neighbours(
-    inventory: Inventory, dataset: str, path: Path, ids: Path
+    inventory: WorkspaceFiles, dataset: str, path: Path, ids: Path
 ) -> tuple[csr_array, NDArray[np.bool_]]:
     """Bring similarities to train items into the order of the test ids."""
     similar = open_csr(path)
@@ -208,7 +220,7 @@ def _predicted_for_others(model: str) -> Iterator[None]:
 
 
 def _rows_of(
-    inventory: Inventory, fields: dict[str, str], path: Path, count: int, ids: Path | None
+    inventory: WorkspaceFiles, fields: dict[str, str], path: Path, count: int, ids: Path | None
 ) -> NDArray[np.int64]:
     """Return in which row the prediction of each item of a set stands; -1 if it has none."""
     split, dataset = fields["split"], fields["dataset"]

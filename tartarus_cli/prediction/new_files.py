@@ -18,31 +18,38 @@ from tartarus_cli.data.ids import write_ids
 from tartarus_cli.data.lists import check_name, files_below
 from tartarus_cli.data.targets import label_names
 from tartarus_cli.errors import DataError, FileError, RequestError
-from tartarus_cli.experiments.inputs import FEWEST
+from tartarus_cli.experiments.inputs import MIN_BATCH
 from tartarus_cli.extraction.corpus import ENDINGS as DOCUMENTS
 from tartarus_cli.extraction.corpus import read_document
-from tartarus_cli.extraction.workers import Effort, Failed, Recording, Studio, effort, prepare_all
-from tartarus_cli.files import replacing
+from tartarus_cli.extraction.workers import (
+    ExtractionJob,
+    FailedRecording,
+    Recording,
+    WorkerOptions,
+    prepare_all,
+    worker_options,
+)
+from tartarus_cli.files import atomic_write
 from tartarus_cli.models.manifest import LayerInfo
 from tartarus_cli.models.predictors import Predictor, open_predictor
 from tartarus_cli.models.preprocessing import open_recipe, open_vocabulary
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.prediction.predict import Pool, PredictOptions
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.signals import between_steps
+from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.workspace import Workspace
 
 Rows = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Newcomers:
+class NewFilesRequest:
     """New recordings or documents, and what to predict for them."""
 
     path: Path  # a file, or a folder of files
     layer: str | None  # None: the factors or class scores
     pool: Pool  # of the patches of a recording
-    effort: Effort | None  # None: these are documents
+    effort: WorkerOptions | None  # None: these are documents
 
 
 @dataclass(frozen=True)
@@ -68,14 +75,14 @@ class _Outcome:
     remark: str = ""  # why there are no rows, or what may be wrong with them
 
 
-def newcomers(
+def new_files_request(
     audio: Path | None,
     text: Path | None,
     options: PredictOptions,
     *,
     jobs: int | None,
     timeout: float | None,
-) -> Newcomers | None:
+) -> NewFilesRequest | None:
     """Return what is asked for new files; None if the items of a dataset are meant.
 
     Raises
@@ -96,12 +103,16 @@ def newcomers(
     if text and options.pool != "mean":
         msg = f"--pool {options.pool}: a document has one row anyway"
         raise RequestError(msg, hint="Leave it out.")
-    spread = effort(jobs, timeout) if audio else None
-    return Newcomers(path.expanduser(), options.layer, options.pool, spread)
+    spread = worker_options(jobs, timeout) if audio else None
+    return NewFilesRequest(path.expanduser(), options.layer, options.pool, spread)
 
 
-def predict_new(
-    workspace: Workspace, name: str | None, asked: Newcomers, *, progress: Progress = UNWATCHED
+def predict_files(
+    workspace: Workspace,
+    name: str | None,
+    asked: NewFilesRequest,
+    *,
+    progress: Progress = UNWATCHED,
 ) -> NewPrediction:
     """Predict for new recordings or documents; those that cannot be read are left out and told.
 
@@ -131,7 +142,7 @@ def predict_new(
     with (
         tempfile.TemporaryDirectory() as folder,
         progress.task("predicting", len(files)) as task,
-        between_steps() as check,
+        defer_interrupts() as check,
     ):
         for outcome in listen(workspace, model, layer, files, asked):
             check()
@@ -162,7 +173,7 @@ def predict_new(
     )
 
 
-def _files(asked: Newcomers) -> dict[str, Path]:
+def _files(asked: NewFilesRequest) -> dict[str, Path]:
     """Return the files to predict for, by their names within the folder."""
     if asked.path.is_file():
         check_name(asked.path.name)
@@ -180,7 +191,7 @@ def _row_file(folder: str, number: int) -> Path:
 def _keep(paths: tuple[Path, Path], names: Sequence[str], parts: Collection[Rows]) -> None:
     """Write all rows and their names; the two files take their places together."""
     width = next(iter(parts)).shape[1]
-    with replacing(paths[0]) as beside, replacing(paths[1]) as ids:
+    with atomic_write(paths[0]) as beside, atomic_write(paths[1]) as ids:
         rows = open_memmap(beside, "w+", np.float32, (len(names), width))
         first = 0
         for part in parts:
@@ -195,22 +206,24 @@ def _recordings(
     model: Model,
     layer: LayerInfo | None,
     files: dict[str, Path],
-    asked: Newcomers,
+    asked: NewFilesRequest,
 ) -> Iterator[_Outcome]:
     recipe, scaler = open_recipe(model)
     predictor = open_predictor(model, layer)
     names = {path: name for name, path in files.items()}
     recordings = [Recording(str(Path(name).with_suffix("")), path) for path, name in names.items()]
-    with tempfile.TemporaryDirectory() as folder, between_steps() as check:
-        studio = Studio(recipe, Path(folder), workspace.spectrograms, keep=False)
-        for each in prepare_all(studio, recordings, asked.effort or effort(None, None), check):
+    with tempfile.TemporaryDirectory() as folder, defer_interrupts() as check:
+        studio = ExtractionJob(recipe, Path(folder), workspace.spectrograms, keep=False)
+        for each in prepare_all(
+            studio, recordings, asked.effort or worker_options(None, None), check
+        ):
             name = names[each.recording.path]
-            if isinstance(each, Failed):
+            if isinstance(each, FailedRecording):
                 yield _Outcome(name, remark=each.reason)
                 continue
             patches = open_dense(each.patches)
-            starts = range(0, len(patches), FEWEST)
-            rows = [_rows(predictor, scaler(patches[n : n + FEWEST])[..., None]) for n in starts]
+            starts = range(0, len(patches), MIN_BATCH)
+            rows = [_rows(predictor, scaler(patches[n : n + MIN_BATCH])[..., None]) for n in starts]
             each.patches.unlink()
             remark = "it is silent where its patches lie" if each.silent else ""
             yield _Outcome(name, _pooled(np.concatenate(rows), asked.pool), remark)
@@ -228,7 +241,7 @@ def _documents(
     model: Model,
     layer: LayerInfo | None,
     files: dict[str, Path],
-    _asked: Newcomers,
+    _asked: NewFilesRequest,
 ) -> Iterator[_Outcome]:
     vocabulary = open_vocabulary(model)
     predictor = open_predictor(model, layer)

@@ -14,22 +14,22 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import vstack
 
-from tartarus_cli.baselines import Form
+from tartarus_cli.baselines import PredictionForm
 from tartarus_cli.data.arrays import save_csr, save_dense
-from tartarus_cli.data.dataset import ItemSet, open_set, splits_of
+from tartarus_cli.data.dataset import ItemSet, open_items, splits_of
 from tartarus_cli.data.ids import write_ids
-from tartarus_cli.errors import DataError, RequestError, shown
-from tartarus_cli.experiments.inputs import check_words, samples_at_once, sources_of
-from tartarus_cli.files import replacing
+from tartarus_cli.errors import DataError, RequestError, display_path
+from tartarus_cli.experiments.inputs import check_word_numbers, inference_batch_size, input_sources
+from tartarus_cli.files import atomic_write
 from tartarus_cli.models.manifest import LayerInfo
 from tartarus_cli.models.predictors import Predictor, open_predictor
-from tartarus_cli.models.preprocessing import check_vocabulary_kept, kept_recipe
+from tartarus_cli.models.preprocessing import check_vocabulary_unchanged, stored_recipe
 from tartarus_cli.models.staleness import changed_since_training
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.signals import between_steps
-from tartarus_cli.training.baseline import open_known, predicted_blocks
-from tartarus_cli.workspace import Inventory, Kind, Workspace
+from tartarus_cli.signals import defer_interrupts
+from tartarus_cli.training.baseline import open_fitted, predicted_blocks
+from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles
 
 Pool = Literal["mean", "max", "none"]
 
@@ -53,7 +53,7 @@ class Prediction:
     width: int
     files: list[Path]
     layer: str | None = None
-    form: Form = "factors"
+    form: PredictionForm = "factors"
     setting: str | None = None  # the new setting that a layer becomes
     absent: tuple[str, ...] = ()  # splits that the dataset has and that were not predicted
     by_patch: bool = False  # whether each patch has a row of its own
@@ -100,7 +100,7 @@ def predict(
         return _predict_baseline(inventory, model, sets, progress)
     outputs = [_output(workspace, model, layer, items, asked.pool) for items in sets]
     with ExitStack() as stack:
-        check = stack.enter_context(between_steps())
+        check = stack.enter_context(defer_interrupts())
         predictor = open_predictor(model, layer)
         total = sum(len(items.items) for items in sets)
         task = stack.enter_context(progress.task("predicting", total))
@@ -130,11 +130,11 @@ def predict(
 
 
 def _predict_baseline(
-    inventory: Inventory, model: Model, sets: Sequence[ItemSet], progress: Progress
+    inventory: WorkspaceFiles, model: Model, sets: Sequence[ItemSet], progress: Progress
 ) -> Prediction:
     """Predict with a baseline, which has rows of another form than a network, or needs the ids."""
     workspace, splits = inventory.workspace, splits_of(inventory, model.manifest.dataset)
-    known = open_known(inventory, model, progress)
+    known = open_fitted(inventory, model, progress)
     files: list[Path] = []
     width = 0
     with progress.task("predicting", sum(len(items.ids) for items in sets)) as task:
@@ -167,15 +167,15 @@ def _save(workspace: Workspace, model: Model, split: str, rows: Sequence[Any]) -
     return path
 
 
-def _tell_of_changes(inventory: Inventory, model: Model, progress: Progress) -> None:
+def _tell_of_changes(inventory: WorkspaceFiles, model: Model, progress: Progress) -> None:
     file = changed_since_training(inventory, model)
     if file is not None:
-        told = f"{shown(file.path)} has changed since {model.name} was trained: train again"
+        told = f"{display_path(file.path)} has changed since {model.name} was trained: train again"
         items = " (what is a test item now may have been a train item)"
         progress.warn(told + items * (file.kind is Kind.ITEMS))
 
 
-def _splits(inventory: Inventory, model: Model, asked: str) -> list[str]:
+def _splits(inventory: WorkspaceFiles, model: Model, asked: str) -> list[str]:
     there = splits_of(inventory, model.manifest.dataset)
     if asked == "all":
         return there
@@ -186,14 +186,14 @@ def _splits(inventory: Inventory, model: Model, asked: str) -> list[str]:
 
 
 def _open_sets(
-    inventory: Inventory, model: Model, splits: Sequence[str], pool: Pool
+    inventory: WorkspaceFiles, model: Model, splits: Sequence[str], pool: Pool
 ) -> list[ItemSet]:
     """Open sets of items, and make sure that they are like those that the model was trained on."""
-    sources = sources_of(model.experiment, model.manifest.settings)
-    sets = [open_set(inventory, model.manifest.dataset, sources, each) for each in splits]
+    sources = input_sources(model.experiment, model.manifest.settings)
+    sets = [open_items(inventory, model.manifest.dataset, sources, each) for each in splits]
     for items in sets:
         _check_inputs(model, items)
-    check_vocabulary_kept(model, inventory)
+    check_vocabulary_unchanged(model, inventory)
     if pool != "mean" and not any(items.patches for items in sets):
         msg = f"--pool {pool}: {model.name} reads no patches, an item has one row anyway"
         raise RequestError(msg, hint="Leave it out.")
@@ -210,16 +210,17 @@ def _check_inputs(model: Model, items: ItemSet) -> None:
             wide, was = (" × ".join(f"{n:,}" for n in one) for one in (each.shape[1:], shape))
             msg = f"{each.path.name} is {wide} wide, but {model.name} was trained on {was}"
             raise DataError(msg, hint=_as_trained(model))
-    check_words(model.experiment, items)
+    check_word_numbers(model.experiment, items)
     if items.patches and items.patches.fingerprint != model.manifest.patches:
-        msg = f"{shown(items.patches.path)} was made otherwise than the patches that {model.name} "
+        path = display_path(items.patches.path)
+        msg = f"{path} was made otherwise than the patches that {model.name} "
         msg += "was trained on: with another transform, scaler or seed"
         raise DataError(msg, hint=_as_trained(model))
 
 
 def _as_trained(model: Model) -> str:
     """Say how the inputs become again what the model was trained on."""
-    recipe = kept_recipe(model)
+    recipe = stored_recipe(model)
     if recipe is None:
         return "Compute it as for the training, or train again."
     return f"Make them again as they were, or train again: {recipe.command(model.manifest.dataset)}"
@@ -284,7 +285,7 @@ def _setting(model: Model, layer: str) -> str:
 @contextmanager
 def _writing(path: Path, shape: tuple[int, int]) -> Iterator[NDArray[np.float32]]:
     """Yield an array of zeros on disk; it gets its name when the block succeeds."""
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         rows = open_memmap(beside, "w+", np.float32, shape)
         yield rows
         rows.flush()
@@ -294,7 +295,7 @@ def _predicted(
     model: Model, items: ItemSet, predictor: Predictor
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Predict all samples of a set, some at a time and in the order of the files."""
-    size = samples_at_once(model.experiment, items)
+    size = inference_batch_size(model.experiment, items)
     for first in range(0, len(items.items), size):
         samples = slice(first, min(first + size, len(items.items)))
         rows = predictor(items.read(samples))

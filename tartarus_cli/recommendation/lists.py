@@ -22,13 +22,13 @@ from tartarus_cli.recommendation.recommender import (
     Recommender,
     Unit,
     open_recommender,
-    tell_of_unknown,
+    warn_unknown_users,
 )
 from tartarus_cli.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Wish:
+class RecommendRequest:
     """Whom, or what, to recommend for; all users if neither is named."""
 
     user: str | None = None
@@ -80,7 +80,7 @@ class Playlists:
 def recommend(
     workspace: Workspace,
     name: str | None,
-    wish: Wish,
+    wish: RecommendRequest,
     options: ListOptions,
     *,
     memory: int = MEMORY,
@@ -203,7 +203,7 @@ def _for_all(
 ) -> Playlists:
     asked = options.top, options.min_score
     path = workspace.recommendations(recommender.model, *asked, known=options.known)
-    unknown, lines = tell_of_unknown(recommender, options, progress), 0
+    unknown, lines = warn_unknown_users(recommender, options, progress), 0
     with writing_table(path, "tsv") as put, closing(recommender.tables(options, progress)) as all_:
         for table in all_:
             put(table)

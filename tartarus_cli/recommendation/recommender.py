@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.ids import near_ids, read_ids
-from tartarus_cli.errors import FileError, RequestError, counted, shown
-from tartarus_cli.evaluation.relevance import Truth, read_truth, scorer_of
-from tartarus_cli.evaluation.scorers import Floats, Room, Scorer, in_blocks
+from tartarus_cli.errors import FileError, RequestError, count_noun, display_path
+from tartarus_cli.evaluation.relevance import RelevantItems, build_scorer, read_relevant_items
+from tartarus_cli.evaluation.scorers import Floats, MemoryBudget, Scorer, map_user_blocks
 from tartarus_cli.metrics.ranks import first_items
 from tartarus_cli.models.store import Store
-from tartarus_cli.prediction.aligned import Predictions, of_model
+from tartarus_cli.prediction.aligned import Predictions, model_predictions
 from tartarus_cli.progress import Progress
-from tartarus_cli.signals import between_steps
-from tartarus_cli.workspace import Inventory, Kind, Workspace
+from tartarus_cli.signals import defer_interrupts
+from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,7 +37,7 @@ Unit = Literal["user", "item"]
 
 
 @dataclass(frozen=True)
-class Names:
+class IdIndex:
     """Ids of users or items, in the order of their rows."""
 
     unit: Unit
@@ -61,7 +61,7 @@ class Names:
             msg = f"{self.dataset} has no {which} {wanted!r}"
         for split, path in self.old.items():
             if wanted in read_ids(path):
-                hint = f"Name a test item, one of those in {shown(self.path or path)}."
+                hint = f"Name a test item, one of those in {display_path(self.path or path)}."
                 msg += f": it is a {split} item, and a model ranks new ones"
                 raise RequestError(msg, hint=hint)
         raise RequestError(msg, hint=self._hint(wanted))
@@ -99,7 +99,7 @@ class ListOptions:
 
 
 @dataclass(frozen=True)
-class First:
+class TopItems:
     """The items that stand first for the users of a block."""
 
     users: slice
@@ -108,7 +108,7 @@ class First:
 
 
 @dataclass(frozen=True)
-class Likely:
+class TopUsers:
     """The users who would like an item most, best first."""
 
     users: NDArray[np.int64]
@@ -120,11 +120,11 @@ class Recommender:
     """Scores of all test items for all users, a block at a time."""
 
     predictions: Predictions
-    users: Names
-    items: Names
+    users: IdIndex
+    items: IdIndex
     scorer: Scorer
-    room: Room
-    truth: Truth | None
+    room: MemoryBudget
+    truth: RelevantItems | None
 
     @property
     def model(self) -> str:
@@ -136,13 +136,13 @@ class Recommender:
         """All users."""
         return slice(0, len(self.users.ids))
 
-    def first(self, users: slice, top: int) -> First:
+    def first(self, users: slice, top: int) -> TopItems:
         """Return the first items of some users of one block; equal scores keep the order of ids."""
         scores = self.scorer(users)
         items = first_items(scores, top)
-        return First(users, items, np.take_along_axis(scores, items, axis=1))
+        return TopItems(users, items, np.take_along_axis(scores, items, axis=1))
 
-    def likely(self, item: int, options: ListOptions, progress: Progress) -> Likely:
+    def likely(self, item: int, options: ListOptions, progress: Progress) -> TopUsers:
         """Return the users with the highest scores of an item; equal ones in the order of ids.
 
         Only those blocks of users are scored in whole that can hold one of them. Users of whom
@@ -159,7 +159,7 @@ class Recommender:
         scores = about.scores[chosen].astype(np.float32)
         unsure = np.flatnonzero(about.margins[chosen] > 0)
         blocks = np.split(unsure, np.flatnonzero(np.diff(chosen[unsure] // self.room.users)) + 1)
-        with between_steps() as check, progress.task("scoring", len(blocks)) as task:
+        with defer_interrupts() as check, progress.task("scoring", len(blocks)) as task:
             for some in blocks if unsure.size else ():
                 block = self.room.whole(slice(int(chosen[some[0]]), 0), count)
                 scores[some] = self.scorer(block)[chosen[some] - block.start, item]
@@ -167,7 +167,7 @@ class Recommender:
                 check()
         order = np.argsort(-scores, kind="stable")[:top]
         order = order[scores[order] >= options.least]
-        return Likely(chosen[order], scores[order])
+        return TopUsers(chosen[order], scores[order])
 
     def unknown(self) -> int:
         """Count the users of whom nothing is known."""
@@ -183,7 +183,7 @@ class Recommender:
     ) -> Generator[pl.DataFrame, None, None]:
         """List the first items of all users: user, rank, item, score, and known if asked for."""
 
-        def first(users: slice) -> First:
+        def first(users: slice) -> TopItems:
             found = self.first(users, options.top)
             if not options.unknown:
                 found.scores[self.scorer.unknown(users)] = -np.inf  # below whatever is listed
@@ -191,23 +191,23 @@ class Recommender:
 
         total = len(self.users.ids)
         with (
-            between_steps() as check,
+            defer_interrupts() as check,
             progress.task("ranking", total) as task,
-            in_blocks(self.room, self.everybody, first) as blocks,
+            map_user_blocks(self.room, self.everybody, first) as blocks,
         ):
             for users, found in blocks:
                 yield from self._tables(found, options)
                 task.advance(users.stop - users.start)
                 check()
 
-    def _tables(self, found: First, options: ListOptions) -> Iterator[pl.DataFrame]:
+    def _tables(self, found: TopItems, options: ListOptions) -> Iterator[pl.DataFrame]:
         step = max(1, MOST_ROWS // max(found.items.shape[1], 1))
         for start in range(0, len(found.items), step):
             some = slice(start, min(start + step, len(found.items)))
             users = slice(found.users.start + some.start, found.users.start + some.stop)
-            yield self._table(First(users, found.items[some], found.scores[some]), options)
+            yield self._table(TopItems(users, found.items[some], found.scores[some]), options)
 
-    def _table(self, found: First, options: ListOptions) -> pl.DataFrame:
+    def _table(self, found: TopItems, options: ListOptions) -> pl.DataFrame:
         import polars as pl
 
         row, place = np.nonzero(found.scores >= options.least)
@@ -246,14 +246,14 @@ class Recommender:
         return np.asarray(np.searchsorted(relevant.indptr, entries, "right") - 1)
 
     @property
-    def _truth(self) -> Truth:
+    def _truth(self) -> RelevantItems:
         if self.truth is None:
             msg = "the truth was not read"
             raise ValueError(msg)
         return self.truth
 
 
-def tell_of_unknown(recommender: Recommender, options: ListOptions, progress: Progress) -> int:
+def warn_unknown_users(recommender: Recommender, options: ListOptions, progress: Progress) -> int:
     """Count the users of whom nothing is known, and tell what becomes of them."""
     count, total = recommender.unknown(), len(recommender.users.ids)
     if count:
@@ -307,21 +307,21 @@ def open_recommender(
         export = f"tartarus export {model.name} --what predictions --to scores.csv"
         raise RequestError(msg, hint=f"Its class scores by item: {export}")
     inventory = workspace.scan()
-    predictions = of_model(workspace, model.name, inventory)
+    predictions = model_predictions(workspace, model.name, inventory)
     factors = open_matrix(inventory.require(Kind.USER_FACTORS, **predictions.wanted.fields).path)
     dataset, count = predictions.wanted.dataset, factors.shape[0]
     if not count:
         hint = f"Run: tartarus check-data {quote(dataset)}"
         raise FileError(factors.path, found="no rows", expected="one for each user", hint=hint)
-    room = Room(len(predictions.absent), memory)
+    room = MemoryBudget(len(predictions.absent), memory)
     _tell_of_gaps(predictions, progress)
     return Recommender(
         predictions=predictions,
         users=_users(inventory, dataset, count, progress),
         items=_items(inventory, dataset),
-        scorer=scorer_of(inventory, predictions, factors, room),
+        scorer=build_scorer(inventory, predictions, factors, room),
         room=room,
-        truth=read_truth(inventory, predictions, count) if truth else None,
+        truth=read_relevant_items(inventory, predictions, count) if truth else None,
     )
 
 
@@ -334,26 +334,26 @@ def _tell_of_gaps(predictions: Predictions, progress: Progress) -> None:
         progress.warn(f"{told}no list has them ({more})")
 
 
-def _items(inventory: Inventory, dataset: str) -> Names:
+def _items(inventory: WorkspaceFiles, dataset: str) -> IdIndex:
     paths = {file.split: file.path for file in inventory.select(Kind.ITEMS, dataset=dataset)}
     path = inventory.require(Kind.ITEMS, split="test", dataset=dataset).path
     old = {split: path for split, path in paths.items() if split != "test"}
-    return Names("item", dataset, read_ids(path), path, old)
+    return IdIndex("item", dataset, read_ids(path), path, old)
 
 
-def _users(inventory: Inventory, dataset: str, count: int, progress: Progress) -> Names:
+def _users(inventory: WorkspaceFiles, dataset: str, count: int, progress: Progress) -> IdIndex:
     file = inventory.find(Kind.USERS, dataset=dataset)
     if file is None:
         place = inventory.workspace.place(Kind.USERS, dataset=dataset)
         told = f"{dataset} has no ids of users: they are numbered from 0 (a list could stand in "
         progress.say(f"{told}{inventory.workspace.within(place)}, one id a line)")
-        return Names("user", dataset, [*map(str, range(count))], None)
+        return IdIndex("user", dataset, [*map(str, range(count))], None)
     ids = read_ids(file.path)
     if len(ids) != count:
         raise FileError(
             file.path,
-            found=counted(len(ids), "id"),
+            found=count_noun(len(ids), "id"),
             expected=f"{count:,}, one for each row of the users' factors",
             hint="Correct the list, or move it away: users are then numbered from 0.",
         )
-    return Names("user", dataset, ids, file.path)
+    return IdIndex("user", dataset, ids, file.path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tartarus_cli.data.tables.numbering import Codes, Ids, Ordered, grown
-from tartarus_cli.errors import DataError, shown
+from tartarus_cli.errors import DataError, display_path
 
 
 class Artists:
@@ -38,7 +38,7 @@ class Artists:
             item, two = next(iter(self._several.items()))
             names = " and ".join(sorted(repr(artists.ids[artists.place[each]]) for each in two))
             msg = (
-                f"{shown(path)}: items with several artists, {len(self._several):,} in all "
+                f"{display_path(path)}: items with several artists, {len(self._several):,} in all "
                 f"({items.ids[items.place[item]]!r} has {names})"
             )
             hint = "Write one artist for each item, or split in another way (--by)."

@@ -10,7 +10,7 @@ from pathlib import Path
 FOLDER = "set_aside"  # beside the file, since another folder may be on another disk
 
 
-def set_aside(paths: Sequence[Path], name: str) -> dict[Path, Path]:
+def back_up_files(paths: Sequence[Path], name: str) -> dict[Path, Path]:
     """Move files away, in this order; if one cannot be moved, all are back in their places.
 
     Parameters
@@ -35,13 +35,13 @@ def set_aside(paths: Sequence[Path], name: str) -> dict[Path, Path]:
             _move(path, away)
             moved[path] = away
     except OSError:
-        put_back(moved)
+        restore_files(moved)
         _remove_empty(folder / free for folder in folders)
         raise
     return moved
 
 
-def put_back(moved: Mapping[Path, Path]) -> None:
+def restore_files(moved: Mapping[Path, Path]) -> None:
     """Move files back, those that went last first."""
     for path, away in reversed([*moved.items()]):
         _move(away, path)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from shlex import quote
 from typing import TypeVar
 
-from tartarus_cli.data.tables.names import ITEM, bare
+from tartarus_cli.data.tables.names import ITEM, normalize_column
 from tartarus_cli.data.tables.reading import Table, require_column
-from tartarus_cli.errors import RequestError, shown
+from tartarus_cli.errors import RequestError, display_path
 from tartarus_cli.splitting.labels import LabelColumns
 from tartarus_cli.splitting.plays import PlayColumns
 
@@ -21,7 +21,7 @@ LABEL = ("label", "genre", "tag", "class")
 
 
 @dataclass(frozen=True)
-class Names:
+class ColumnNames:
     """Columns that the user named; the others are guessed."""
 
     user: str | None = None
@@ -36,7 +36,7 @@ class Names:
     skip_empty: bool = False  # whether rows without an id are left out
     needed: frozenset[str] = frozenset()  # of artist and time
 
-    def needing(self, *, artist: bool, time: bool) -> Names:
+    def needing(self, *, artist: bool, time: bool) -> ColumnNames:
         """Ask for columns that may otherwise be missing."""
         asked = {"artist": artist, "time": time}
         return replace(self, needed=frozenset(name for name, is_ in asked.items() if is_))
@@ -105,7 +105,7 @@ class Names:
 def _required(table: Table, role: str, named: str | None, known: Sequence[str]) -> str:
     found = _optional(table, role, named, known)
     if found is None:
-        msg = f"{shown(table.path)}: no column is called as that of the {role}"
+        msg = f"{display_path(table.path)}: no column is called as that of the {role}"
         hint = f"Say which it is: --{role} NAME. There are {', '.join(table.names[:20])}."
         if table.noun == "line":
             hint += " If the first line holds no names: --no-header."
@@ -118,9 +118,9 @@ def _optional(table: Table, role: str, named: str | None, known: Sequence[str]) 
     if named is not None:
         require_column(table, named, f"Name the {role} with --{role}.")
         return named
-    found = [name for name in table.names if bare(name) in known]
+    found = [name for name in table.names if normalize_column(name) in known]
     if len(found) > 1:
-        msg = f"the {role} of {shown(table.path)} may be in the columns {', '.join(found)}"
+        msg = f"the {role} of {display_path(table.path)} may be in the columns {', '.join(found)}"
         raise RequestError(msg, hint=f"Say which: --{role} {found[0]}")
     return found[0] if found else None
 
@@ -132,12 +132,12 @@ def _distinct(table: Table, columns: Columns) -> Columns:
     names = [name for name in vars(columns).values() if isinstance(name, str)]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        msg = f"{shown(table.path)}: the column {twice} cannot be two things at once"
+        msg = f"{display_path(table.path)}: the column {twice} cannot be two things at once"
         raise RequestError(msg, hint="Name another column (see --help).")
     return columns
 
 
-def told_columns(table: Table, columns: PlayColumns | LabelColumns) -> str:
+def report_columns(table: Table, columns: PlayColumns | LabelColumns) -> str:
     """Say which column holds what, so that a wrong guess is seen, and what could be known too."""
     roles = {role: name for role, name in vars(columns).items() if isinstance(name, str)}
     of = ", ".join(f"{role} from {name!r}" for role, name in roles.items())
@@ -148,12 +148,14 @@ def told_columns(table: Table, columns: PlayColumns | LabelColumns) -> str:
     unread = [name for name in table.names if name not in roles.values()]
     if unread and not wide:
         rest += f"; not read: {', '.join(map(repr, unread[:5]))}" + ", …" * (len(unread) > 5)
-    return f"{shown(table.path)}: {of}{rest}"
+    return f"{display_path(table.path)}: {of}{rest}"
 
 
-def told_artists(table: Table, columns: PlayColumns | LabelColumns) -> str | None:
+def report_artists(table: Table, columns: PlayColumns | LabelColumns) -> str | None:
     """Say how to learn of artists in two sets, where a column that nobody asked for has them."""
-    names = [name for name in table.names if bare(name) in ARTIST and name != columns.item]
+    names = [
+        name for name in table.names if normalize_column(name) in ARTIST and name != columns.item
+    ]
     if not names or columns.artist is not None:
         return None
     return f"--artist {quote(names[0])} counts artists in two sets, --by artist keeps each in one"

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.tables.numbering import Codes, Ids, places_of
+from tartarus_cli.data.tables.numbering import Codes, Ids, positions_of
 from tartarus_cli.data.tables.reading import Table, ending, open_table
-from tartarus_cli.errors import DataError, shown
+from tartarus_cli.errors import DataError, display_path
 from tartarus_cli.progress import Progress
-from tartarus_cli.splitting.columns import Names, told_artists, told_columns
+from tartarus_cli.splitting.columns import ColumnNames, report_artists, report_columns
 from tartarus_cli.splitting.filters import Pairs, Size, core, least_items, least_plays, least_users
 from tartarus_cli.splitting.labels import LabelColumns, Labels, read_labels
 from tartarus_cli.splitting.plays import PlayColumns, Plays, read_plays
@@ -50,7 +50,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Material:
+class InteractionTable:
     """Items in the order of their ids, with what is known of them."""
 
     items: Ids
@@ -64,7 +64,7 @@ class Material:
 
     def places(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Return where items stand; -1 where they do not."""
-        return places_of(ids, self.items).astype(np.int64)
+        return positions_of(ids, self.items).astype(np.int64)
 
     def stage(self, after: str) -> Stage:
         """Count what there is."""
@@ -74,7 +74,7 @@ class Material:
             return Stage(after, len(self.items), labels=labels)
         return Stage(after, size.items, size.users, size.pairs, size.plays, labels)
 
-    def keeping(self, kept: NDArray[np.bool_]) -> Material:
+    def keeping(self, kept: NDArray[np.bool_]) -> InteractionTable:
         """Return some of the items, and the users that have one of them."""
         pairs, users = self.pairs, self.users
         if pairs is not None:
@@ -102,21 +102,21 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Gathered:
+class SplitTables:
     """What was read."""
 
-    material: Material
+    material: InteractionTable
     stages: list[Stage]
     columns: dict[str, PlayColumns | LabelColumns]
 
 
-def gather(
+def read_split_tables(
     plays: Path | None,
     labels: Path | None,
-    names: Names,
+    names: ColumnNames,
     listed: Sequence[str] | None,
     progress: Progress,
-) -> Gathered:
+) -> SplitTables:
     """Read the tables, and say of which items the dataset will be.
 
     These are the listed ones, else all that have plays, or labels, or (of two tables) both.
@@ -147,14 +147,14 @@ def gather(
             labelled = read_labels(tables[name], chosen, progress=progress)
             _warn_of_ids(tables[name], (labelled.items, labelled.names), progress)
     material = _joined(played, labelled, listed)
-    return Gathered(material, _stages(played, labelled, listed, material), columns)
+    return SplitTables(material, _stages(played, labelled, listed, material), columns)
 
 
 def _tell(
     table: Table, columns: PlayColumns | LabelColumns, progress: Progress, *, artists: bool
 ) -> None:
-    progress.say(told_columns(table, columns))
-    told = told_artists(table, columns) if artists else None
+    progress.say(report_columns(table, columns))
+    told = report_artists(table, columns) if artists else None
     if told:
         progress.say(told)
 
@@ -163,7 +163,7 @@ def _stages(
     played: Plays | None,
     labelled: Labels | None,
     listed: Sequence[str] | None,
-    material: Material,
+    material: InteractionTable,
 ) -> list[Stage]:
     """Count what was read, and what of it the dataset is of."""
     stages = []
@@ -188,13 +188,14 @@ def _warn_of_ids(table: Table, names: Sequence[Ids | list[str]], progress: Progr
     everyone = pl.concat([pl.Series([*ids], dtype=pl.String) for ids in names])
     padded = everyone.filter(everyone != everyone.str.strip_chars())
     if len(padded):
-        told = f"ids of {shown(table.path)} with blanks around them, such as {padded[0]!r}"
+        told = f"ids of {display_path(table.path)} with blanks around them, such as {padded[0]!r}"
         progress.warn(f"{told}: {len(padded):,} (they are kept, and are others than without)")
     if ending(table.path) not in (".tsv", ".tab"):
         return
     quoted = everyone.filter(everyone.str.contains(r'^".*"".*"$'))
     if len(quoted):
-        told = f"ids of {shown(table.path)} that look quoted, such as {quoted[0]}: {len(quoted):,}"
+        path = display_path(table.path)
+        told = f"ids of {path} that look quoted, such as {quoted[0]}: {len(quoted):,}"
         progress.warn(f"{told} (in a TSV quotes are letters; write the table as CSV otherwise)")
 
 
@@ -204,7 +205,7 @@ def _named(plays: Path | None, labels: Path | None) -> dict[str, Path]:
 
 def _joined(
     played: Plays | None, labelled: Labels | None, listed: Sequence[str] | None
-) -> Material:
+) -> InteractionTable:
     """Put plays and labels side by side, for the items that the dataset is of."""
     if listed is not None:
         items = np.array(sorted(listed), object)
@@ -212,7 +213,7 @@ def _joined(
         items = np.array(sorted({*played.items} & {*labelled.items}), object)
     else:
         return _all_of(played, labelled)
-    made = Material(items, np.array([], object), None, [], None)
+    made = InteractionTable(items, np.array([], object), None, [], None)
     if played is not None:
         alone = _all_of(played, None)
         made = replace(made, users=alone.users, pairs=_onto(played, items))
@@ -232,25 +233,25 @@ def _joined(
     return made.keeping(np.ones(len(items), np.bool_))
 
 
-def _all_of(played: Plays | None, labelled: Labels | None) -> Material:
+def _all_of(played: Plays | None, labelled: Labels | None) -> InteractionTable:
     nobody = np.array([], object)
     if played is not None:
         pairs = Pairs(
             played.user, played.item, played.count, users=len(played.users), items=len(played.items)
         )
         times = (played.first, played.last)
-        return Material(played.items, played.users, pairs, [], None, *times, played.artists)
+        return InteractionTable(played.items, played.users, pairs, [], None, *times, played.artists)
     if labelled is None:
         msg = "neither plays nor labels"
         raise ValueError(msg)
-    return Material(
+    return InteractionTable(
         labelled.items, nobody, None, labelled.names, labelled.has, artists=labelled.artists
     )
 
 
 def _onto(played: Plays, items: Ids) -> Pairs:
     """Renumber the items of plays; plays of others are left out."""
-    place = places_of(played.items, items)
+    place = positions_of(played.items, items)
     kept = place[played.item] >= 0
     return Pairs(
         played.user[kept],
@@ -263,7 +264,7 @@ def _onto(played: Plays, items: Ids) -> Pairs:
 
 def _labels_onto(labelled: Labels, items: Ids) -> csr_array:
     """Take the labels of some items; no label where nothing is known."""
-    place = places_of(items, labelled.items)
+    place = positions_of(items, labelled.items)
     empty = csr_array((1, len(labelled.names)), dtype=labelled.has.dtype)
     from scipy.sparse import vstack
 
@@ -272,7 +273,7 @@ def _labels_onto(labelled: Labels, items: Ids) -> csr_array:
 
 
 def _spread(values: NDArray[Any], known: Ids, items: Ids, otherwise: float | str) -> NDArray[Any]:
-    place = places_of(items, known)
+    place = positions_of(items, known)
     found = values[np.maximum(place, 0)]
     found[place < 0] = otherwise
     return found
@@ -282,7 +283,9 @@ def _renumbered(kept: NDArray[np.bool_]) -> Codes:
     return (np.cumsum(kept) - 1).astype(np.int32)
 
 
-def filtered(material: Material, filters: Filters, *, listed: bool) -> tuple[Material, list[Stage]]:
+def apply_filters(
+    material: InteractionTable, filters: Filters, *, listed: bool
+) -> tuple[InteractionTable, list[Stage]]:
     """Leave out what is rare, and whatever has nothing left.
 
     Listed items without plays, or without labels, stay, unless a filter asks for some.
@@ -309,7 +312,9 @@ def filtered(material: Material, filters: Filters, *, listed: bool) -> tuple[Mat
     return material, stages
 
 
-def _without_rare_labels(material: Material, least: int, *, listed: bool) -> Material:
+def _without_rare_labels(
+    material: InteractionTable, least: int, *, listed: bool
+) -> InteractionTable:
     if material.has is None:
         return material
     common = np.flatnonzero(
@@ -321,8 +326,8 @@ def _without_rare_labels(material: Material, least: int, *, listed: bool) -> Mat
 
 
 def _without_rare_plays(
-    material: Material, filters: Filters, *, listed: bool
-) -> tuple[Material, list[Stage]]:
+    material: InteractionTable, filters: Filters, *, listed: bool
+) -> tuple[InteractionTable, list[Stage]]:
     """Filter the pairs; what has none left goes."""
     pairs, stages = material.pairs, []
     asked = (

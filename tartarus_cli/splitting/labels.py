@@ -10,7 +10,7 @@ from scipy.sparse import coo_array, csr_array, vstack
 from tartarus_cli.data.tables.blocks import Block, Columns
 from tartarus_cli.data.tables.numbering import Codes, Ids, NumberedTable
 from tartarus_cli.data.tables.reading import Table
-from tartarus_cli.errors import DataError, FileError, shown
+from tartarus_cli.errors import DataError, FileError, display_path
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.splitting.artists import Artists
 
@@ -38,7 +38,7 @@ class LabelColumns:
             told = (
                 f"a label cannot be called {bad[0]!r}" if bad else "there is no column of a label"
             )
-            msg = f"{shown(table.path)}: {told}"
+            msg = f"{display_path(table.path)}: {told}"
             raise DataError(msg, hint="Name each column of the first line.")
         return names
 
@@ -72,7 +72,7 @@ def read_labels(table: Table, columns: LabelColumns, *, progress: Progress = UNW
         labels = _read_long(table, columns, columns.label, progress)
     kept = np.flatnonzero(np.diff(labels.has.indptr))
     if not kept.size:
-        msg = f"{shown(table.path)}: no item has a label"
+        msg = f"{display_path(table.path)}: no item has a label"
         raise DataError(msg, hint="Name another table, or other columns (see --help).")
     artists = None if labels.artists is None else labels.artists[kept]
     return replace(
@@ -150,6 +150,6 @@ def _check_once(table: Table, codes: Codes, block: Block, before: int) -> None:
     strange = codes != before + np.arange(len(codes))
     if strange.any():
         row = int(strange.argmax())
-        msg = f"{shown(table.path)}: {block.texts[0][row]!r} has several rows"
+        msg = f"{display_path(table.path)}: {block.texts[0][row]!r} has several rows"
         msg += f" (one is {table.noun} {block.lines[row]})"
         raise DataError(msg, hint="Write one row for each item, or leave --wide out.")

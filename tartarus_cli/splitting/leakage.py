@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.tables.numbering import Ids
 from tartarus_cli.progress import Progress
-from tartarus_cli.splitting.interactions import Material, SetRows
+from tartarus_cli.splitting.interactions import InteractionTable, SetRows
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Leakage:
     labels_without_test_items: list[str] | None
 
 
-def size_of(material: Material, rows: SetRows) -> SetSize:
+def set_size(material: InteractionTable, rows: SetRows) -> SetSize:
     """Count what one of the sets holds."""
     items, plays, has = rows.items, rows.plays, material.has
     labels = None if has is None else int(np.count_nonzero(_with_label(has, items)))
@@ -65,8 +65,8 @@ def _with_label(has: csr_array, items: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(np.bincount(has[items].indices, minlength=has.shape[1]))
 
 
-def leakage_of(
-    material: Material, rows: Mapping[str, SetRows], sizes: Mapping[str, SetSize]
+def measure_leakage(
+    material: InteractionTable, rows: Mapping[str, SetRows], sizes: Mapping[str, SetSize]
 ) -> Leakage:
     """Look for what is in two sets, and for what is in none."""
     sets = {name: each.items for name, each in rows.items()}
@@ -95,7 +95,7 @@ def leakage_of(
     )
 
 
-def _played_later(material: Material, sets: Mapping[str, NDArray[np.int64]]) -> int | None:
+def _played_later(material: InteractionTable, sets: Mapping[str, NDArray[np.int64]]) -> int | None:
     """Return how many train items still had plays when the first test item appeared."""
     if material.first is None or material.last is None:
         return None

@@ -12,7 +12,7 @@ from tartarus_cli.data.arrays import MOST_PLAYS
 from tartarus_cli.data.tables.blocks import Block, Columns
 from tartarus_cli.data.tables.numbering import Codes, Ids, NumberedTable, grown
 from tartarus_cli.data.tables.reading import Table
-from tartarus_cli.errors import DataError, FileError, shown
+from tartarus_cli.errors import DataError, FileError, display_path
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.splitting.artists import Artists
 
@@ -77,7 +77,7 @@ def read_plays(table: Table, columns: PlayColumns, *, progress: Progress = UNWAT
         _check(table, columns, block)
         rows.add(codes, block)
     if not sum(map(len, rows.users)):
-        msg = f"{shown(table.path)} holds no play"
+        msg = f"{display_path(table.path)} holds no play"
         raise DataError(msg, hint="Name another table.")
     users, items, *artists = read.in_order()
     user, item, count = rows.joined()

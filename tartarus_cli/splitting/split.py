@@ -15,27 +15,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.ids import read_ids
-from tartarus_cli.errors import DataError, FileError, RequestError, shown
-from tartarus_cli.files import digesting, read_text, version_of
+from tartarus_cli.errors import DataError, FileError, RequestError, display_path
+from tartarus_cli.files import digest_in_background, read_text, stat_signature
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.signals import between_steps
-from tartarus_cli.splitting.columns import Names
+from tartarus_cli.signals import defer_interrupts
+from tartarus_cli.splitting.columns import ColumnNames
 from tartarus_cli.splitting.interactions import (
     Filters,
-    Gathered,
-    Material,
+    InteractionTable,
     SetRows,
+    SplitTables,
     Stage,
-    filtered,
-    gather,
+    apply_filters,
+    read_split_tables,
 )
-from tartarus_cli.splitting.leakage import Leakage, SetSize, leakage_of, size_of, warn_of_leakage
+from tartarus_cli.splitting.leakage import (
+    Leakage,
+    SetSize,
+    measure_leakage,
+    set_size,
+    warn_of_leakage,
+)
 from tartarus_cli.splitting.strategies import Shares, by_group, by_item, by_label, by_time
-from tartarus_cli.splitting.writing import SplitFiles, check_place, write_split
+from tartarus_cli.splitting.writing import SplitFiles, check_dataset_name, write_split
 from tartarus_cli.workspace import SPLITS, Kind, Workspace
 
 
-class By(StrEnum):
+class SplitBy(StrEnum):
     """How items are divided."""
 
     ITEM = "item"
@@ -51,9 +57,9 @@ class SplitRequest:
     dataset: str
     plays: Path | None = None
     labels: Path | None = None
-    names: Names = field(default_factory=Names)
+    names: ColumnNames = field(default_factory=ColumnNames)
     filters: Filters = field(default_factory=Filters)
-    by: By | None = None  # label for labels alone, else item
+    by: SplitBy | None = None  # label for labels alone, else item
     val: float | None = None
     test: float | None = None
     lists: Mapping[str, Path] = field(default_factory=dict)  # set → ids, instead of drawing them
@@ -61,9 +67,9 @@ class SplitRequest:
     force: bool = False  # take the place of a dataset that is there
 
     @property
-    def way(self) -> By:
+    def way(self) -> SplitBy:
         """How items are divided, if not by lists."""
-        return self.by or (By.ITEM if self.plays else By.LABEL)
+        return self.by or (SplitBy.ITEM if self.plays else SplitBy.LABEL)
 
     @property
     def shares(self) -> Shares:
@@ -117,11 +123,11 @@ def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNW
     """
     _check(asked)
     again = not asked.force and _asked_before(workspace, asked)
-    check_place(workspace, asked.dataset, force=asked.force or again)
+    check_dataset_name(workspace, asked.dataset, force=asked.force or again)
     lists = _lists(asked)
     listed = None if lists is None else [item for ids in lists.values() for item in ids]
     gathered, read = _gathered(asked, listed, progress)
-    material, stages = filtered(gathered.material, asked.filters, listed=listed is not None)
+    material, stages = apply_filters(gathered.material, asked.filters, listed=listed is not None)
     stages = [*gathered.stages, *stages]
     with progress.task("dividing and writing", 2) as task:
         pairs = material.pairs
@@ -141,16 +147,16 @@ def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNW
 
 def _gathered(
     asked: SplitRequest, listed: Sequence[str] | None, progress: Progress
-) -> tuple[Gathered, list[dict[str, Any]]]:
+) -> tuple[SplitTables, list[dict[str, Any]]]:
     """Read the tables; return what is in them, and what is kept of them."""
     asked_of = (("plays", asked.plays), ("labels", asked.labels))
     tables = {name: path for name, path in asked_of if path}
-    before = {path: version_of(path) for path in tables.values() if path.is_file()}
+    before = {path: stat_signature(path) for path in tables.values() if path.is_file()}
     with ExitStack() as stack:
-        hashing = {n: stack.enter_context(digesting(path)) for n, path in tables.items()}
-        gathered = gather(asked.plays, asked.labels, _names(asked), listed, progress)
+        hashing = {n: stack.enter_context(digest_in_background(path)) for n, path in tables.items()}
+        gathered = read_split_tables(asked.plays, asked.labels, _names(asked), listed, progress)
         hashes = {name: found() for name, found in hashing.items()}
-    if any(version_of(path) != version for path, version in before.items()):
+    if any(stat_signature(path) != version for path, version in before.items()):
         msg = "a table was changed while it was read"
         raise DataError(msg, hint="Give the command again.")
     read = [
@@ -162,9 +168,9 @@ def _gathered(
     return gathered, read
 
 
-def _names(asked: SplitRequest) -> Names:
+def _names(asked: SplitRequest) -> ColumnNames:
     """Ask for the columns of artists and times where they are needed."""
-    return asked.names.needing(artist=asked.way is By.ARTIST, time=asked.way is By.TIME)
+    return asked.names.needing(artist=asked.way is SplitBy.ARTIST, time=asked.way is SplitBy.TIME)
 
 
 def _check(asked: SplitRequest) -> None:
@@ -172,8 +178,8 @@ def _check(asked: SplitRequest) -> None:
     drawn = asked.by is not None or asked.val is not None or asked.test is not None
     faults = {
         "there is neither --plays nor --labels": not (asked.plays or asked.labels),
-        "--by label needs --labels": way is By.LABEL and not asked.labels,
-        "--by time needs --plays": way is By.TIME and not asked.plays,
+        "--by label needs --labels": way is SplitBy.LABEL and not asked.labels,
+        "--by time needs --plays": way is SplitBy.TIME and not asked.plays,
         "--wide and --min-items-per-label need --labels": not asked.labels
         and (names.wide or asked.filters.items_per_label is not None),
         "--label and --label-item need --labels": not asked.labels
@@ -208,7 +214,7 @@ def _lists(asked: SplitRequest) -> dict[str, list[str]] | None:
         if twice is not None:
             raise FileError(
                 asked.lists[name],
-                found=f"{twice!r}, which is in {shown(asked.lists[where[twice]])} too",
+                found=f"{twice!r}, which is in {display_path(asked.lists[where[twice]])} too",
                 expected="each id in one list alone",
                 hint="Take it out of one of the lists.",
             )
@@ -217,7 +223,7 @@ def _lists(asked: SplitRequest) -> dict[str, list[str]] | None:
 
 
 def _divided(
-    material: Material, asked: SplitRequest, lists: Mapping[str, list[str]] | None
+    material: InteractionTable, asked: SplitRequest, lists: Mapping[str, list[str]] | None
 ) -> dict[str, NDArray[np.int64]]:
     """Return which items each set has, in the order of its rows."""
     if lists is not None:
@@ -237,17 +243,17 @@ def _divided(
     return sets
 
 
-def _drawn(material: Material, asked: SplitRequest) -> NDArray[np.int8]:
+def _drawn(material: InteractionTable, asked: SplitRequest) -> NDArray[np.int8]:
     shares, seed, items = asked.shares, asked.seed, len(material.items)
     if shares.sizes(items)[0] < 1:
         msg = f"there is too little to be divided: items {items:,}"
         raise DataError(msg, hint="Ask for fewer filters, or name a larger table.")
-    if asked.way is By.ARTIST and material.artists is not None:
+    if asked.way is SplitBy.ARTIST and material.artists is not None:
         return by_group(material.artists, shares, seed=seed)
-    if asked.way is By.TIME and material.first is not None:
+    if asked.way is SplitBy.TIME and material.first is not None:
         return by_time(material.first, shares, seed=seed)
-    if asked.way is By.LABEL and material.has is not None:
-        with between_steps() as check:
+    if asked.way is SplitBy.LABEL and material.has is not None:
+        with defer_interrupts() as check:
             return by_label(material.has, shares, seed=seed, check=check)
     return by_item(items, shares, seed=seed)
 
@@ -255,14 +261,14 @@ def _drawn(material: Material, asked: SplitRequest) -> NDArray[np.int8]:
 def _made(
     workspace: Workspace,
     asked: SplitRequest,
-    material: Material,
+    material: InteractionTable,
     sets: Mapping[str, SetRows],
     before: tuple[list[dict[str, Any]], list[Stage]],
 ) -> Split:
     pairs, has = material.pairs, material.has
     files = SplitFiles(workspace, asked.dataset)
     paths = files.all(tuple(sets), plays=pairs is not None, labels=material.labels)
-    sizes = {name: size_of(material, rows) for name, rows in sets.items()}
+    sizes = {name: set_size(material, rows) for name, rows in sets.items()}
     return Split(
         dataset=asked.dataset,
         seed=asked.seed,
@@ -274,7 +280,7 @@ def _made(
         users=None if pairs is None else pairs.users,
         labels=None if has is None else len(material.labels),
         sets=sizes,
-        leakage=leakage_of(material, sets, sizes),
+        leakage=measure_leakage(material, sets, sizes),
         version=version("tartarus-cli"),
         files=paths,
         set_aside=[],

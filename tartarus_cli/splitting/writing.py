@@ -14,12 +14,12 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.errors import RequestError, shown
-from tartarus_cli.files import locked, remove_leftovers, replacing, same_bytes
-from tartarus_cli.signals import between_steps
-from tartarus_cli.splitting.backup import put_back, set_aside
-from tartarus_cli.splitting.interactions import Material, SetRows, Sets
-from tartarus_cli.workspace import PLAYS, DataFile, Kind, Workspace, explain
+from tartarus_cli.errors import RequestError, display_path
+from tartarus_cli.files import atomic_write, locked, remove_leftovers, same_content
+from tartarus_cli.signals import defer_interrupts
+from tartarus_cli.splitting.backup import back_up_files, restore_files
+from tartarus_cli.splitting.interactions import InteractionTable, SetRows, Sets
+from tartarus_cli.workspace import PLAYS, DataFile, Kind, Workspace, parse_path
 
 BLOCK = 4096  # items whose classes are written at once
 LINES = 1 << 16  # ids that are
@@ -58,7 +58,7 @@ class SplitFiles:
         return files
 
 
-def check_place(workspace: Workspace, dataset: str, *, force: bool) -> None:
+def check_dataset_name(workspace: Workspace, dataset: str, *, force: bool) -> None:
     """Make sure that a dataset can be written under a name.
 
     Raises
@@ -67,7 +67,7 @@ def check_place(workspace: Workspace, dataset: str, *, force: bool) -> None:
         If it cannot be called so, or is there already.
     """
     place = workspace.place(Kind.ITEMS, split="train", dataset=dataset)
-    read = explain(place, "datasets") if place.parent == workspace.data / "datasets" else None
+    read = parse_path(place, "datasets") if place.parent == workspace.data / "datasets" else None
     fits = dataset.strip() == dataset and dataset.isprintable() and len(dataset.encode()) < 100
     if read is None or read.dataset != dataset or not fits or dataset[0] in ".-":
         msg = f"a dataset cannot be called {dataset!r}"
@@ -79,12 +79,18 @@ def check_place(workspace: Workspace, dataset: str, *, force: bool) -> None:
     inventory = workspace.scan()
     for file in there:
         if _is_ours(file) and not inventory.is_canonical(file):
-            msg = f"{shown(file.path)} has an old name or place, and would stay beside the new one"
+            path = display_path(file.path)
+            msg = f"{path} has an old name or place, and would stay beside the new one"
             raise RequestError(msg, hint="Move it away, or choose another name.")
 
 
 def write_split(
-    files: SplitFiles, material: Material, sets: Sets, manifest: dict[str, Any], *, force: bool
+    files: SplitFiles,
+    material: InteractionTable,
+    sets: Sets,
+    manifest: dict[str, Any],
+    *,
+    force: bool,
 ) -> list[Path]:
     """Write everything, then let all files take their places, the ids of train items last.
 
@@ -97,13 +103,13 @@ def write_split(
     """
     place = files.place(Kind.SPLIT)
     written = files.all(tuple(sets), plays=material.pairs is not None, labels=material.labels)
-    with locked(place.with_name(f".making_{place.name}.lock")), between_steps() as check:
+    with locked(place.with_name(f".making_{place.name}.lock")), defer_interrupts() as check:
         remove_leftovers(place.parent, {path.name for path in written})
         before = [file.path for file in _files(files.workspace, files.dataset)]
         moved: dict[Path, Path] = {}
         try:
             with ExitStack() as stack:  # the first that is entered takes its place last
-                beside = {path: stack.enter_context(replacing(path)) for path in written}
+                beside = {path: stack.enter_context(atomic_write(path)) for path in written}
                 text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
                 beside[place].write_text(text, "utf-8", newline="\n")
                 for name, rows in sets.items():
@@ -119,12 +125,14 @@ def write_split(
             for path in written:
                 if path in moved or path not in before:
                     path.unlink(missing_ok=True)
-            put_back(moved)
+            restore_files(moved)
             raise
         return [*moved.values()]
 
 
-def _write_names(files: SplitFiles, beside: Mapping[Path, Path], material: Material) -> None:
+def _write_names(
+    files: SplitFiles, beside: Mapping[Path, Path], material: InteractionTable
+) -> None:
     if material.pairs is not None:
         _write_lines(beside[files.place(Kind.USERS)], material.users)
     if material.labels:
@@ -136,13 +144,13 @@ def _require_same(files: SplitFiles, beside: Mapping[Path, Path]) -> None:
     train = files.ids("train")
     for file in _files(files.workspace, files.dataset):
         new = beside.get(file.path)
-        known = train.is_file() if new is None else same_bytes(file.path, new)
+        known = train.is_file() if new is None else same_content(file.path, new)
         if not known and file.kind is not Kind.SPLIT:
             raise _is_there_already(file.path, files.dataset)
 
 
 def _is_there_already(path: Path, dataset: str) -> RequestError:
-    msg = f"there is a dataset {dataset} already: {shown(path)}"
+    msg = f"there is a dataset {dataset} already: {display_path(path)}"
     return RequestError(msg, hint="Choose another name; or say --force, to make it anew.")
 
 
@@ -153,11 +161,11 @@ def _make_way(
     there = _files(files.workspace, files.dataset)
     ids = {files.ids(name): beside[files.ids(name)] for name in sets}
     old = {file.path for file in there if file.kind is Kind.ITEMS}
-    if old == {*ids} and all(same_bytes(path, new) for path, new in ids.items()):
+    if old == {*ids} and all(same_content(path, new) for path, new in ids.items()):
         there = [file for file in there if _is_ours(file) and file.path not in beside]
     train = files.ids("train")
     first = sorted((file.path for file in there), key=lambda each: each != train)
-    moved = set_aside(first, files.dataset)
+    moved = back_up_files(first, files.dataset)
     train.unlink(missing_ok=True)
     return moved
 
@@ -165,7 +173,7 @@ def _make_way(
 def _write_set(
     files: SplitFiles,
     beside: Mapping[Path, Path],
-    material: Material,
+    material: InteractionTable,
     name: str,
     rows: SetRows,
 ) -> None:

@@ -19,7 +19,9 @@ from scipy.sparse import csr_array
 from tartarus_cli.registry import Registry
 
 Unit = Literal["word", "character"]  # what a token is; characters serve scripts without blanks
-Form = Literal["sparse", "dense", "sequence"]  # of rows: CSR float32, float32, int32 word numbers
+RowForm = Literal[
+    "sparse", "dense", "sequence"
+]  # of rows: CSR float32, float32, int32 word numbers
 
 
 class ExtractorOptions(BaseModel):
@@ -48,7 +50,7 @@ class Vocabulary(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    form: ClassVar[Form]  # what its rows are
+    form: ClassVar[RowForm]  # what its rows are
 
     extractor: str
     options: ExtractorOptions  # its extractor's own
@@ -75,7 +77,7 @@ class Vocabulary(BaseModel):
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingTexts:
     """What there is to learn from."""
 
     texts: Iterable[str]  # train documents; may be gone through any number of times
@@ -84,7 +86,7 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Learnt:
+class FittedVocabulary:
     """What came of it."""
 
     vocabulary: Vocabulary
@@ -92,7 +94,9 @@ class Learnt:
     remark: str = ""  # worth telling the user
 
 
-Fit = Callable[[Lesson, Any], Learnt]  # the second argument is the extractor's own options
+Fit = Callable[
+    [TrainingTexts, Any], FittedVocabulary
+]  # the second argument is the extractor's own options
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from scipy.sparse import csr_array
 from tartarus_cli.errors import DataError
 from tartarus_cli.text import (
     ExtractorOptions,
-    Learnt,
-    Lesson,
+    FittedVocabulary,
+    TrainingTexts,
     Transformed,
     Vocabulary,
     extractor,
@@ -105,7 +105,7 @@ def _vectorizer(options: VsmOptions, **more: Any) -> TfidfVectorizer:
 
 
 @extractor("vsm", options=VsmOptions, vocabulary=Terms)
-def fit(lesson: Lesson, options: VsmOptions) -> Learnt:
+def fit(lesson: TrainingTexts, options: VsmOptions) -> FittedVocabulary:
     """Choose the terms and weigh them by the number of train documents that have them.
 
     Raises
@@ -129,7 +129,7 @@ def fit(lesson: Lesson, options: VsmOptions) -> Learnt:
         raise _none_left(options, documents, wordy=wordy) from None
     terms = tuple(map(str, vectorizer.get_feature_names_out()))
     idf = tuple(map(float, vectorizer.idf_))
-    return Learnt(Terms(options=options, documents=documents, terms=terms, idf=idf))
+    return FittedVocabulary(Terms(options=options, documents=documents, terms=terms, idf=idf))
 
 
 def _none_left(options: VsmOptions, documents: int, *, wordy: bool) -> DataError:

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from tartarus_cli.errors import DataError, shown
+from tartarus_cli.errors import DataError, display_path
 from tartarus_cli.extras import require
 from tartarus_cli.text import (
     ExtractorOptions,
-    Learnt,
-    Lesson,
+    FittedVocabulary,
+    TrainingTexts,
     Transformed,
     Vocabulary,
     extractor,
@@ -102,7 +102,7 @@ class Words(Vocabulary):
 
 
 @extractor("w2v", options=W2vOptions, vocabulary=Words, takes_vectors=True)
-def fit(lesson: Lesson, options: W2vOptions) -> Learnt:
+def fit(lesson: TrainingTexts, options: W2vOptions) -> FittedVocabulary:
     """Count the words of the train documents, and find a vector for each.
 
     Raises
@@ -128,13 +128,13 @@ def fit(lesson: Lesson, options: W2vOptions) -> Learnt:
     if lesson.vectors is None:
         counts = {word: times[word] for word in words}
         table = _with_special_rows(_trained(lesson, options, counts, pieces), lesson.seed)
-        return Learnt(Words(options=options, documents=documents, words=words), table)
+        return FittedVocabulary(Words(options=options, documents=documents, words=words), table)
     found = read_vectors(lesson.vectors, {word: n for n, word in enumerate(words)})
     table = _with_special_rows(found.values, lesson.seed, found.there)
     remark = f"{found.there.sum():,} of {len(words):,} words have a vector in "
-    remark += f"{shown(lesson.vectors)} ({found.values.shape[1]} dimensions)"
+    remark += f"{display_path(lesson.vectors)} ({found.values.shape[1]} dimensions)"
     options = options.model_copy(update={"dim": found.values.shape[1]})
-    return Learnt(Words(options=options, documents=documents, words=words), table, remark)
+    return FittedVocabulary(Words(options=options, documents=documents, words=words), table, remark)
 
 
 def _no_words(options: W2vOptions, documents: int, words: int) -> DataError:
@@ -158,7 +158,7 @@ def _with_special_rows(
 
 
 def _trained(
-    lesson: Lesson, options: W2vOptions, counts: dict[str, int], pieces: int
+    lesson: TrainingTexts, options: W2vOptions, counts: dict[str, int], pieces: int
 ) -> NDArray[np.float32]:
     """Learn a vector for each of the counted words, in their order, ``(words, dim)``."""
     from gensim.models import Word2Vec

@@ -12,43 +12,59 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.baselines import Baseline, Examples, Features, Fitted, Items, Known, Train
+from tartarus_cli.baselines import (
+    Baseline,
+    Examples,
+    Features,
+    Fitted,
+    FittedBaseline,
+    Items,
+    TrainingExamples,
+)
 from tartarus_cli.data.arrays import open_csr
-from tartarus_cli.data.dataset import ItemSet, Part, TrainingData, open_set, open_training
+from tartarus_cli.data.dataset import (
+    ItemSet,
+    TrainingData,
+    TrainingSubset,
+    open_items,
+    open_training_data,
+)
 from tartarus_cli.data.features import Matrix, open_matrix, require_finite
 from tartarus_cli.data.patches import Patches
-from tartarus_cli.data.targets import Wanted
-from tartarus_cli.errors import DataError, FileError, TrainingError, shown
-from tartarus_cli.experiments.request import Order
+from tartarus_cli.data.targets import TargetSpec
+from tartarus_cli.errors import DataError, FileError, TrainingError, display_path
+from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.schema import Experiment, ValidationSection
 from tartarus_cli.models.predictors import read_known
-from tartarus_cli.models.staleness import is_as_trained
+from tartarus_cli.models.staleness import matches_training_input
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
-from tartarus_cli.workspace import Inventory, Kind
+from tartarus_cli.workspace import Kind, WorkspaceFiles
 
 BLOCK = 1024  # items that are predicted at a time
 
 
 @dataclass(frozen=True)
-class Material:
+class BaselineData:
     """What a baseline learns from."""
 
     items: ItemSet  # of train
-    train: Train
+    train: TrainingExamples
     files: list[Path]  # that were read
     counts: dict[str, int]  # fit, validation, held out
 
 
 @dataclass(frozen=True)
-class Lesson:
+class BaselineInputs:
     """What came of a training."""
 
-    material: Material
+    material: BaselineData
     fitted: Fitted
 
 
-def learn(inventory: Inventory, order: Order, progress: Progress) -> Lesson:
+def fit_baseline(
+    inventory: WorkspaceFiles, order: TrainingRequest, progress: Progress
+) -> BaselineInputs:
     """Fit a baseline to the train items.
 
     Raises
@@ -60,7 +76,7 @@ def learn(inventory: Inventory, order: Order, progress: Progress) -> Lesson:
     """
     experiment = order.experiment
     baseline = _baseline(experiment)
-    material = material_of(inventory, order, progress)
+    material = baseline_data(inventory, order, progress)
     try:
         with progress.task("training", 1) as task:
             fitted = baseline.fit(material.train, experiment.network)
@@ -68,7 +84,7 @@ def learn(inventory: Inventory, order: Order, progress: Progress) -> Lesson:
     except MemoryError:
         msg = f"there is not enough memory to fit {experiment.name}"
         raise TrainingError(msg, hint="Name settings that are narrower.") from None
-    return Lesson(material, fitted)
+    return BaselineInputs(material, fitted)
 
 
 def _baseline(experiment: Experiment) -> Baseline:
@@ -78,20 +94,22 @@ def _baseline(experiment: Experiment) -> Baseline:
     return experiment.baseline
 
 
-def material_of(inventory: Inventory, order: Order, progress: Progress) -> Material:
+def baseline_data(
+    inventory: WorkspaceFiles, order: TrainingRequest, progress: Progress
+) -> BaselineData:
     """Open what a baseline learns from; no test item is in it."""
     experiment = order.experiment
-    wanted = Wanted(experiment.dataset.name, experiment.targets.kind, experiment.targets.dim)
+    wanted = TargetSpec(experiment.dataset.name, experiment.targets.kind, experiment.targets.dim)
     if isinstance(experiment.training, ValidationSection):
         share = experiment.training.validation
-        data = open_training(inventory, wanted, order.settings, validation=share)
+        data = open_training_data(inventory, wanted, order.settings, validation=share)
         if data.remark:
             progress.say(data.remark)
         return _chosen(experiment, data)
-    items = open_set(inventory, wanted.dataset, order.settings, "train")
+    items = open_items(inventory, wanted.dataset, order.settings, "train")
     targets = open_matrix(inventory.require(Kind.TARGETS, split="train", **wanted.fields).path)
     plays = _plays(inventory, experiment, len(items.ids))
-    train = Train(
+    train = TrainingExamples(
         inputs=_values(items),
         targets=targets.values,
         normalize=experiment.targets.normalize,
@@ -99,13 +117,13 @@ def material_of(inventory: Inventory, order: Order, progress: Progress) -> Mater
         plays=plays[1] if plays else None,
     )
     files = [*(each.path for each in items.inputs), targets.path, *([plays[0]] if plays else [])]
-    return Material(items, train, files, {"fit": len(items.ids)})
+    return BaselineData(items, train, files, {"fit": len(items.ids)})
 
 
-def _chosen(experiment: Experiment, data: TrainingData) -> Material:
+def _chosen(experiment: Experiment, data: TrainingData) -> BaselineData:
     """Return what a baseline learns from that chooses something by validation items."""
     fit = _examples(data.fit)
-    train = Train(
+    train = TrainingExamples(
         inputs=fit.inputs,
         targets=fit.targets,
         normalize=experiment.targets.normalize,
@@ -115,10 +133,10 @@ def _chosen(experiment: Experiment, data: TrainingData) -> Material:
     )
     parts = {"fit": data.fit, "validation": data.validation, "held out": data.held_out}
     counts = {name: len(part) if part else 0 for name, part in parts.items()}
-    return Material(data.fit.set, train, data.files, counts)
+    return BaselineData(data.fit.set, train, data.files, counts)
 
 
-def _examples(part: Part) -> Examples:
+def _examples(part: TrainingSubset) -> Examples:
     rows = slice(int(part.samples[0]), int(part.samples[-1]) + 1)  # they lie side by side
     return Examples(tuple(each[rows] for each in _values(part.set)), part.targets.values[rows])
 
@@ -135,7 +153,7 @@ def _rows(matrix: Matrix | Patches) -> Features:
 
 
 def _plays(
-    inventory: Inventory, experiment: Experiment, items: int
+    inventory: WorkspaceFiles, experiment: Experiment, items: int
 ) -> tuple[Path, csr_array] | None:
     """Read who played the train items, if the baseline asks for it and the dataset knows it."""
     if experiment.dataset.task != "recommendation" or not _baseline(experiment).plays:
@@ -154,7 +172,7 @@ def _plays(
     return file.path, plays
 
 
-def open_known(inventory: Inventory, model: Model, progress: Progress) -> Known:
+def open_fitted(inventory: WorkspaceFiles, model: Model, progress: Progress) -> FittedBaseline:
     """Return all that a baseline predicts with.
 
     Raises
@@ -166,11 +184,13 @@ def open_known(inventory: Inventory, model: Model, progress: Progress) -> Known:
     baseline = _baseline(experiment)
     if not baseline.remembers:
         return read_known(model, baseline)
-    material = material_of(inventory, Order(experiment, settings, model.manifest.seed), progress)
+    material = baseline_data(
+        inventory, TrainingRequest(experiment, settings, model.manifest.seed), progress
+    )
     ids = inventory.require(Kind.ITEMS, split="train", dataset=model.manifest.dataset).path
     for path in (ids, *material.files):
-        if not is_as_trained(model, path):
-            msg = f"{shown(path)} is not what {model.name} was trained on"
+        if not matches_training_input(model, path):
+            msg = f"{display_path(path)} is not what {model.name} was trained on"
             again = join(["tartarus", "train", model.manifest.experiment, *settings])
             hint = f"Train it again: {again} --dataset {quote(model.manifest.dataset)}"
             raise DataError(msg, hint=hint)
@@ -178,7 +198,7 @@ def open_known(inventory: Inventory, model: Model, progress: Progress) -> Known:
 
 
 def predicted_blocks(
-    inventory: Inventory, model: Model, items: ItemSet, known: Known
+    inventory: WorkspaceFiles, model: Model, items: ItemSet, known: FittedBaseline
 ) -> Iterator[Any]:
     """Predict all items of a set, a block at a time and in order.
 
@@ -229,10 +249,10 @@ def _check_rows(model: Model, items: ItemSet, rows: Any, first: int) -> None:
         raise DataError(msg, hint="Look for NaN or very large values in its features.")
 
 
-def _truth(inventory: Inventory, model: Model, items: ItemSet) -> NDArray[Any]:
+def _truth(inventory: WorkspaceFiles, model: Model, items: ItemSet) -> NDArray[Any]:
     """Return the true factors of the items of a set."""
     targets = model.experiment.targets
-    fields = Wanted(model.manifest.dataset, targets.kind, targets.dim).fields
+    fields = TargetSpec(model.manifest.dataset, targets.kind, targets.dim).fields
     matrix = open_matrix(inventory.require(Kind.TARGETS, split=items.split, **fields).path)
     if matrix.shape[0] != len(items.ids):
         raise FileError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.dataset import ItemSet, Part
+from tartarus_cli.data.dataset import ItemSet, TrainingSubset
 from tartarus_cli.data.features import unit_rows
 
 Arrays = tuple[NDArray[np.float32], ...]
@@ -38,7 +38,7 @@ class Batches:
 
     def __init__(
         self,
-        part: Part,
+        part: TrainingSubset,
         *,
         size: int,
         normalize: bool = False,
@@ -72,16 +72,16 @@ class Batches:
             self._order = self._rng.permutation(self._part.samples)
             return
         block = _samples_in(self._part, BLOCK_BYTES)
-        self._order = mixed(self._part.samples, block, self._ahead.window, self._rng)
+        self._order = shuffled_batches(self._part.samples, block, self._ahead.window, self._rng)
         self._ahead.start(self._order)
 
 
-def mixed(
+def shuffled_batches(
     samples: NDArray[np.int64], block: int, window: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Put blocks of neighbours into a random order, and then the samples within each window.
 
-    >>> order = mixed(np.arange(12), 2, 6, np.random.default_rng(0))
+    >>> order = shuffled_batches(np.arange(12), 2, 6, np.random.default_rng(0))
     >>> sorted(order.tolist()) == list(range(12))
     True
     """
@@ -91,13 +91,13 @@ def mixed(
     return np.concatenate([rng.permutation(each) for each in windows])
 
 
-def _samples_in(part: Part, size: int) -> int:
+def _samples_in(part: TrainingSubset, size: int) -> int:
     """Return how many samples take so many bytes."""
     bytes_each = sum(4 * int(np.prod(each.shape[1:])) for each in part.set.inputs)
     return max(1, size // bytes_each)
 
 
-def _window_of(part: Part, batch: int) -> int:
+def _window_of(part: TrainingSubset, batch: int) -> int:
     """Return the samples of a window: whole batches."""
     return max(1, _samples_in(part, WINDOW_BYTES) // batch) * batch
 

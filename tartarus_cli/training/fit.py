@@ -15,7 +15,7 @@ import numpy as np
 from tartarus_cli.errors import TrainingError
 from tartarus_cli.experiments.schema import TrainingSection
 from tartarus_cli.progress import Progress, Task
-from tartarus_cli.signals import between_steps
+from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.training.batches import Batches
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ GLANCE_S = 0.5  # how often the running loss is read, which makes the device wai
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FitResult:
     """What a training came to."""
 
     epochs: int
@@ -64,7 +64,7 @@ def fit(
     options: TrainingSection,
     history: Path,
     progress: Progress,
-) -> Fitted:
+) -> FitResult:
     """Fit a network with early stopping, and leave the best weights in it.
 
     Parameters
@@ -103,7 +103,7 @@ def fit(
         restore_best_weights=True,
     )
     total = options.epochs * len(batches)
-    with progress.task("training", total) as task, between_steps() as check:
+    with progress.task("training", total) as task, defer_interrupts() as check:
         trained.fit(
             _feed(batches, check),
             validation_data=_feed(validation, check),
@@ -113,7 +113,7 @@ def fit(
             callbacks=_callbacks(trained, stopping, _Watch(task, kept, options)),
         )
     best = kept.best(options.monitor)
-    return Fitted(len(kept.rows), best + 1, kept.rows[best]["val_loss"])
+    return FitResult(len(kept.rows), best + 1, kept.rows[best]["val_loss"])
 
 
 def mean_loss(network: keras.Model, batches: Batches, loss: str) -> float:
@@ -124,7 +124,7 @@ def mean_loss(network: keras.Model, batches: Batches, loss: str) -> float:
 
     measure = keras.losses.get(LOSSES[loss])
     total, rows = 0.0, 0
-    with between_steps() as check:
+    with defer_interrupts() as check:
         for index in range(len(batches)):
             check()
             inputs, targets = batches[index]

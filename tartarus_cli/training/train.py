@@ -12,25 +12,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tartarus_cli.checking.check import check_experiment
-from tartarus_cli.data.dataset import TrainingData, open_training
-from tartarus_cli.data.targets import Wanted
+from tartarus_cli.data.dataset import TrainingData, open_training_data
+from tartarus_cli.data.targets import TargetSpec
 from tartarus_cli.errors import TrainingError
-from tartarus_cli.experiments.inputs import check_words, samples_at_once, sources_of, start_words
-from tartarus_cli.experiments.request import Order
+from tartarus_cli.experiments.inputs import (
+    check_word_numbers,
+    inference_batch_size,
+    input_sources,
+    load_word_vectors,
+)
+from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.extras import require_backend
-from tartarus_cli.files import digest, replacing
+from tartarus_cli.files import atomic_write, digest
 from tartarus_cli.machine import now, peak_memory_mib, surroundings
-from tartarus_cli.models.manifest import LayerInfo, Manifest, write_manifest
+from tartarus_cli.models.manifest import LayerInfo, ModelManifest, write_model_manifest
 from tartarus_cli.models.predictors import write_fitted
-from tartarus_cli.models.preprocessing import keep_preparation
-from tartarus_cli.models.staleness import factors_beside, train_ids
+from tartarus_cli.models.preprocessing import save_preprocessing
+from tartarus_cli.models.staleness import companion_factors, train_ids_digest
 from tartarus_cli.models.store import HISTORY, NETWORK, Model, Store, write_experiment
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.signals import between_steps
-from tartarus_cli.training.baseline import learn
+from tartarus_cli.signals import defer_interrupts
+from tartarus_cli.training.baseline import fit_baseline
 from tartarus_cli.training.batches import Batches
 from tartarus_cli.training.fit import fit, mean_loss
-from tartarus_cli.workspace import Inventory, Kind, Workspace
+from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles
 
 if TYPE_CHECKING:
     import keras
@@ -38,7 +43,7 @@ if TYPE_CHECKING:
 
 def train(
     workspace: Workspace,
-    order: Order,
+    order: TrainingRequest,
     *,
     evaluated: bool = False,
     beside: str = "",
@@ -78,22 +83,22 @@ def train(
     if experiment.baseline is not None:
         return Store(workspace).get(_fitted_baseline(inventory, order, beside, progress))
     require_backend()
-    wanted = Wanted(experiment.dataset.name, experiment.targets.kind, experiment.targets.dim)
-    sources = sources_of(experiment, order.settings)
+    wanted = TargetSpec(experiment.dataset.name, experiment.targets.kind, experiment.targets.dim)
+    sources = input_sources(experiment, order.settings)
     share = experiment.fitting.validation
-    data = open_training(inventory, wanted, sources, validation=share)
+    data = open_training_data(inventory, wanted, sources, validation=share)
     for part in data.parts:
-        check_words(experiment, part.set)
+        check_word_numbers(experiment, part.set)
     if data.remark:
         progress.say(data.remark)
-    with between_steps() as check:
+    with defer_interrupts() as check:
         name = _trained(inventory, order, data, progress, check)
     return Store(workspace).get(name)
 
 
 def _trained(
-    inventory: Inventory,
-    order: Order,
+    inventory: WorkspaceFiles,
+    order: TrainingRequest,
     data: TrainingData,
     progress: Progress,
     check: Callable[[], None],
@@ -102,31 +107,33 @@ def _trained(
     workspace, experiment = inventory.workspace, order.experiment
     with _enough_memory():
         network = build_network(order, data)
-    start_words(network, inventory, experiment, order.settings)
+    load_word_vectors(network, inventory, experiment, order.settings)
     name, folder = Store(workspace).claim()
     manifest = _manifest(order)
     manifest.items = _items(data)
     manifest.patches = data.fit.set.patches.fingerprint if data.fit.set.patches else ""
     with _accounted(name, folder, manifest, progress):
-        write_manifest(folder, manifest)
+        write_model_manifest(folder, manifest)
         write_experiment(folder, experiment)
-        manifest.train_ids = train_ids(inventory, manifest.dataset)
+        manifest.train_ids = train_ids_digest(inventory, manifest.dataset)
         manifest.inputs = {
             workspace.within(path): _content(path, data)
             for path in [*_beside(inventory, order), *data.files]
         }
-        keep_preparation(folder, inventory, experiment, order.settings, data.fit.set)
+        save_preprocessing(folder, inventory, experiment, order.settings, data.fit.set)
         with _enough_memory():
             _fit(network, order, data, folder, manifest, progress)
         check()
     return name
 
 
-def _fitted_baseline(inventory: Inventory, order: Order, beside: str, progress: Progress) -> str:
+def _fitted_baseline(
+    inventory: WorkspaceFiles, order: TrainingRequest, beside: str, progress: Progress
+) -> str:
     """Fit a baseline, and keep it as a model of a new number; return its name."""
     began, workspace = time.monotonic(), inventory.workspace
     manifest = _manifest(order)
-    lesson = learn(inventory, order, progress)
+    lesson = fit_baseline(inventory, order, progress)
     material, fitted = lesson.material, lesson.fitted
     manifest.kind, manifest.beside, manifest.form = "baseline", beside, fitted.form
     manifest.items = material.counts
@@ -137,19 +144,19 @@ def _fitted_baseline(inventory: Inventory, order: Order, beside: str, progress: 
     manifest.held_out_loss = fitted.held_out_loss
     files = [*_beside(inventory, order), *material.files]
     manifest.inputs = {workspace.within(path): digest(path) for path in files}
-    manifest.train_ids = train_ids(inventory, manifest.dataset)
+    manifest.train_ids = train_ids_digest(inventory, manifest.dataset)
     name, folder = Store(workspace).claim()
     with _accounted(name, folder, manifest, progress, began=began):
         write_experiment(folder, order.experiment)
-        keep_preparation(folder, inventory, order.experiment, order.settings, material.items)
+        save_preprocessing(folder, inventory, order.experiment, order.settings, material.items)
         write_fitted(folder, fitted)
     return name
 
 
-def _manifest(order: Order) -> Manifest:
+def _manifest(order: TrainingRequest) -> ModelManifest:
     """Begin the manifest of a training."""
     experiment = order.experiment
-    return Manifest(
+    return ModelManifest(
         status="training",
         experiment=experiment.name,
         dataset=experiment.dataset.name,
@@ -162,18 +169,18 @@ def _manifest(order: Order) -> Manifest:
     )
 
 
-def _beside(inventory: Inventory, order: Order) -> list[Path]:
+def _beside(inventory: WorkspaceFiles, order: TrainingRequest) -> list[Path]:
     """Return what is not learnt from, but says what is meant: ids, factors of users or labels."""
     dataset, targets = order.experiment.dataset.name, order.experiment.targets
     lists = [file.path for file in inventory.select(Kind.ITEMS, dataset=dataset)]
-    return [*lists, *factors_beside(inventory, Wanted(dataset, targets.kind, targets.dim))]
+    return [*lists, *companion_factors(inventory, TargetSpec(dataset, targets.kind, targets.dim))]
 
 
 @contextmanager
 def _accounted(
     name: str,
     folder: Path,
-    manifest: Manifest,
+    manifest: ModelManifest,
     progress: Progress,
     *,
     began: float | None = None,
@@ -193,7 +200,7 @@ def _accounted(
         manifest.duration_s = round(time.monotonic() - began, 3)
         manifest.peak_memory_mib = peak_memory_mib()
         if folder.is_dir():  # else it was deleted meanwhile
-            write_manifest(folder, manifest)
+            write_model_manifest(folder, manifest)
 
 
 @contextmanager
@@ -226,16 +233,16 @@ def _content(path: Path, data: TrainingData) -> str:
 
 def _fit(
     network: keras.Model,
-    order: Order,
+    order: TrainingRequest,
     data: TrainingData,
     folder: Path,
-    manifest: Manifest,
+    manifest: ModelManifest,
     progress: Progress,
 ) -> None:
     experiment, training = order.experiment, order.experiment.fitting
     normalize = experiment.targets.normalize
     rng = np.random.default_rng(order.seed)
-    judged = samples_at_once(experiment, data.validation.set)
+    judged = inference_batch_size(experiment, data.validation.set)
     fitted = fit(
         network,
         Batches(data.fit, size=training.batch_size, normalize=normalize, rng=rng),
@@ -250,11 +257,11 @@ def _fit(
         rest = Batches(data.held_out, size=judged, normalize=normalize)
         manifest.held_out_loss = mean_loss(network, rest, training.loss)
     manifest.layers = layers_of(network)
-    with replacing(folder / NETWORK) as beside:
+    with atomic_write(folder / NETWORK) as beside:
         network.save(beside)
 
 
-def build_network(order: Order, data: TrainingData) -> keras.Model:
+def build_network(order: TrainingRequest, data: TrainingData) -> keras.Model:
     """Build the network of an experiment for the shapes of its data, not trained yet."""
     build = order.experiment.architecture.build
     shapes = [each.shape[1:] for each in data.fit.set.inputs]

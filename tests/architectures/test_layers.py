@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from tartarus_cli.layers import (
     Convolution,
+    LayerFactory,
     MaxPool,
     UnitNorm,
     WordConvolution,
-    Workshop,
     convolve,
     cosine_loss,
     positions_of,
@@ -74,7 +74,7 @@ def test_unit_norm_leaves_zero_rows_zero() -> None:
 
 
 def weights(seed: int) -> list[Any]:
-    make = Workshop(seed)
+    make = LayerFactory(seed)
     start = make.input((5,))
     network = keras.Model(start, make.dense(make.dense(start, 4, "relu"), 3))
     return list(network.get_weights())
@@ -86,7 +86,7 @@ def test_first_weights_are_uniform_seeded_and_differ_between_layers() -> None:
         assert np.array_equal(a, b)
     assert not np.array_equal(one[0], other[0])
     assert not np.array_equal(one[0].ravel()[:12], one[2].ravel())
-    wide = Workshop(0)
+    wide = LayerFactory(0)
     start = wide.input((100,))
     kernel = keras.Model(start, wide.dense(start, 100)).get_weights()[0]
     assert np.abs(kernel).max() <= 0.05
@@ -185,7 +185,7 @@ def test_a_convolution_may_have_more_patches_than_memory_allows() -> None:
 
 
 def test_our_layers_read_batches_of_any_size() -> None:
-    make = Workshop(0)
+    make = LayerFactory(0)
     start = make.input((13, 96, 1))
     network = keras.Model(start, make.pool(make.conv(start, 64, (4, 70)), (4, 4)))
     assert network.output.shape == (None, 2, 6, 64)
@@ -195,7 +195,7 @@ def test_our_layers_read_batches_of_any_size() -> None:
 
 
 def test_first_kernels_of_convolutions_are_uniform_and_those_of_word_vectors_wider() -> None:
-    make = Workshop(0)
+    make = LayerFactory(0)
     start, ids = make.input((10, 30, 1)), make.input((7,))
     wide = make.conv(start, 200, (5, 30))
     words = make.embedding(ids, 100, 50)

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from tartarus_cli.audio import TRANSFORMS, decoding, planned
+from tartarus_cli.audio import TRANSFORMS, cached_transform, decoding
 from tartarus_cli.audio.decoding import RecordingError, decode
 from tartarus_cli.audio.patches import (
     FLOOR_DB,
@@ -180,7 +180,7 @@ def test_a_transform_of_any_length_is_a_magnitude_of_known_frequencies(
 ) -> None:
     options = TRANSFORMS.get(name).options()
     with warnings.catch_warnings(action="error"):
-        magnitude = planned(name, options)(tone(440, 10)[:length, 0])
+        magnitude = cached_transform(name, options)(tone(440, 10)[:length, 0])
     frequencies = TRANSFORMS.get(name).frequencies(options)
     assert magnitude.dtype == np.float32
     assert magnitude.shape == (len(frequencies), 1 + length // options.hop_length)
@@ -193,7 +193,7 @@ def test_a_transform_of_any_length_is_a_magnitude_of_known_frequencies(
 def test_a_tone_of_440_hz_is_loudest_in_its_bin(name: str) -> None:
     options = TRANSFORMS.get(name).options()
     time = np.arange(2 * options.sample_rate) / options.sample_rate
-    magnitude = planned(name, options)(np.sin(2 * np.pi * 440 * time).astype(np.float32))
+    magnitude = cached_transform(name, options)(np.sin(2 * np.pi * 440 * time).astype(np.float32))
     frequencies = TRANSFORMS.get(name).frequencies(options)
     loudest = magnitude.mean(axis=1).argmax()
     assert loudest == np.abs(frequencies - 440).argmin()
@@ -237,7 +237,7 @@ def test_cqt_is_librosas(which: str, length: int) -> None:
             bins_per_octave=given.bins_per_octave,
         )
     )
-    found = planned("cqt", options)(samples)
+    found = cached_transform("cqt", options)(samples)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * expected.max())
 
 
@@ -256,11 +256,11 @@ def test_stft_and_mel_are_librosas(which: str, length: int) -> None:
     given: Any = TRANSFORMS.get("stft").options(**SHORT_TIME[which])
     sizes = {"n_fft": given.n_fft, "hop_length": given.hop_length}
     linear = np.abs(librosa.stft(samples, **sizes))
-    found = planned("stft", given)(samples)
+    found = cached_transform("stft", given)(samples)
     np.testing.assert_allclose(found, linear, rtol=0, atol=2e-6 * linear.max())
     bands = TRANSFORMS.get("mel").options(**SHORT_TIME[which])
     power = librosa.feature.melspectrogram(y=samples, sr=given.sample_rate, n_mels=96, **sizes)
-    found = planned("mel", bands)(samples)
+    found = cached_transform("mel", bands)(samples)
     np.testing.assert_allclose(found, np.sqrt(power), rtol=0, atol=3e-6 * np.sqrt(power.max()))
 
 
@@ -277,7 +277,7 @@ def test_parameters_that_do_not_go_together_are_refused(
     name: str, given: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(ValueError, match=reason):
-        planned(name, TRANSFORMS.get(name).options(**given))
+        cached_transform(name, TRANSFORMS.get(name).options(**given))
 
 
 @settings(max_examples=60, deadline=None)

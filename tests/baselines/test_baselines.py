@@ -15,19 +15,19 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
 from tartarus_cli.architectures import ARCHITECTURES
-from tartarus_cli.baselines import BASELINES, Examples, Features, Train
+from tartarus_cli.baselines import BASELINES, Examples, Features, TrainingExamples
 from tartarus_cli.baselines import knn as knn_module
 from tartarus_cli.baselines import ridge as ridge_module
 from tartarus_cli.baselines.drawn import draw
 from tartarus_cli.baselines.knn import averaged, nearest
 from tartarus_cli.baselines.popularity import tag_popularity, tagged_scores
-from tartarus_cli.baselines.ridge import GRID, Problem, cosine_loss
+from tartarus_cli.baselines.ridge import GRID, RidgeSystem, cosine_loss
 from tartarus_cli.errors import TrainingError
-from tartarus_cli.evaluation.baseline_rows import baseline_rows
+from tartarus_cli.evaluation.baseline_rows import evaluate_baselines
 from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.layers import cosine_loss as network_loss
-from tartarus_cli.models.manifest import Manifest
+from tartarus_cli.models.manifest import ModelManifest
 from tartarus_cli.models.store import Model, Store, write_experiment
 from tartarus_cli.progress import Unwatched
 from tartarus_cli.workspace import open_workspace
@@ -110,7 +110,7 @@ def test_a_ridge_is_that_of_scikit_learn(kind: str, items: int) -> None:
     }[kind]
     targets = dense(items, 4, seed=2) + 1
     whole = np.hstack([each if isinstance(each, np.ndarray) else each.toarray() for each in inputs])
-    problem = Problem(inputs, targets)
+    problem = RidgeSystem(inputs, targets)
     for strength in (0.01, 1.0, 300.0):
         found, expected = problem.solve(strength), Ridge(strength).fit(whole, targets)
         assert found.coefficients == pytest.approx(expected.coef_.T, abs=1e-8)
@@ -120,22 +120,25 @@ def test_a_ridge_is_that_of_scikit_learn(kind: str, items: int) -> None:
 
 def test_rows_of_a_ridge_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = [dense(50, 6), sparse(50, 70), dense(50, 3, seed=1)]
-    whole, wide = Problem(inputs[::2], dense(50, 2)).solve(2.0), Problem(inputs, dense(50, 2))
+    whole, wide = (
+        RidgeSystem(inputs[::2], dense(50, 2)).solve(2.0),
+        RidgeSystem(inputs, dense(50, 2)),
+    )
     at_once = wide.solve(2.0)
     monkeypatch.setattr(
         ridge_module, "blocks", lambda n, _: [slice(i, i + 7) for i in range(0, n, 7)]
     )
     monkeypatch.setattr(ridge_module, "CHUNK", 4)
-    again = Problem(inputs, dense(50, 2)).solve(2.0)
+    again = RidgeSystem(inputs, dense(50, 2)).solve(2.0)
     assert again.coefficients == pytest.approx(at_once.coefficients)
-    primal = Problem(inputs[::2], dense(50, 2)).solve(2.0)
+    primal = RidgeSystem(inputs[::2], dense(50, 2)).solve(2.0)
     assert primal.coefficients == pytest.approx(whole.coefficients)
 
 
 def test_sparse_features_of_a_ridge_are_never_dense_as_a_whole() -> None:
     inputs = [sparse(300, 100_000, density=0.0002)]
     tracemalloc.start()
-    Problem(inputs, dense(300, 2)).solve(1.0)(inputs)
+    RidgeSystem(inputs, dense(300, 2)).solve(1.0)(inputs)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 300 * 100_000 * 8 / 5
@@ -144,15 +147,15 @@ def test_sparse_features_of_a_ridge_are_never_dense_as_a_whole() -> None:
 def test_a_ridge_that_is_too_large_is_refused_before_it_is_begun(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ridge_module, "MOST", 10)
-    Problem([dense(11, 10)], dense(11, 2))
-    Problem([dense(10, 11)], dense(10, 2))
+    monkeypatch.setattr(ridge_module, "MAX_BATCH", 10)
+    RidgeSystem([dense(11, 10)], dense(11, 2))
+    RidgeSystem([dense(10, 11)], dense(10, 2))
     with pytest.raises(TrainingError, match=r"11 unknowns \(12 items, 11 features\); 10 are"):
-        Problem([dense(12, 11)], dense(12, 2))
+        RidgeSystem([dense(12, 11)], dense(12, 2))
 
 
 def test_features_that_are_all_alike_are_refused_where_nothing_is_added() -> None:
-    problem = Problem([np.ones((32, 2))], np.arange(32.0)[:, None])  # powers of 2: no rounding
+    problem = RidgeSystem([np.ones((32, 2))], np.arange(32.0)[:, None])  # powers of 2: no rounding
     with pytest.raises(TrainingError, match="vary too little"):
         problem.solve(0.0)
 
@@ -161,7 +164,9 @@ def test_a_ridge_takes_the_strength_of_the_lowest_validation_loss() -> None:
     train, val, noise = dense(30, 8), dense(9, 8, seed=1), dense(39, 2, seed=2)
     targets = np.vstack([train, val]) @ dense(8, 2, seed=3) + 2 * noise
     judged = Examples((val,), targets[30:])
-    given = Train((train,), targets[:30], classes=True, validation=judged, held_out=judged)
+    given = TrainingExamples(
+        (train,), targets[:30], classes=True, validation=judged, held_out=judged
+    )
     fitted = BASELINES.get("ridge").fit(given, None)
     scale = np.mean(np.diag((train - train.mean(0)).T @ (train - train.mean(0))))
     strengths = [step * scale for step in GRID]
@@ -565,13 +570,13 @@ def test_patches_are_read_by_no_baseline(world: World, tmp_path: Path) -> None:
     folder = tmp_path / "model_1"
     folder.mkdir()
     write_experiment(folder, resolve("rec_audio", dataset="rec"))
-    manifest = Manifest(
+    manifest = ModelManifest(
         status="finished", experiment="rec_audio", dataset="rec", task="recommendation",
         settings=[], target_dim=DIM, seed=0, started="",
     )  # fmt: skip
     listening = _Listening()
     model = Model("model_1", folder, manifest)
-    rows = baseline_rows(open_workspace(world.root), model, EvaluationOptions(), listening)
+    rows = evaluate_baselines(open_workspace(world.root), model, EvaluationOptions(), listening)
     assert rows == {}
     assert listening.said == [
         "popularity is left out: no setting of rec is called tags, labels, genres",
@@ -606,7 +611,7 @@ def test_what_was_ranked_for_some_users_goes_too(tartarus: Command, world: World
 def test_a_manifest_from_before_there_were_baselines_is_read() -> None:
     old = '{"status": "finished", "kind": "network", "experiment": "rec_dense", "dataset": "rec",'
     old += '"task": "recommendation", "settings": ["text"], "target_dim": 4, "seed": 0,'
-    found = Manifest.model_validate_json(old + '"started": "2026"}')
+    found = ModelManifest.model_validate_json(old + '"started": "2026"}')
     assert (found.kind, found.beside, found.form) == ("network", "", "factors")
 
 

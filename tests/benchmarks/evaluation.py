@@ -18,11 +18,11 @@ from scipy.sparse import csr_array, csr_matrix, load_npz
 from threadpoolctl import threadpool_limits
 
 from tartarus_cli.data.features import unit_rows
-from tartarus_cli.evaluation.ranking import RankingOptions, rank
+from tartarus_cli.evaluation.ranking import RankingOptions, rank_items
 from tartarus_cli.evaluation.scorers import MOST_USERS
-from tartarus_cli.evaluation.user_metrics import figures, user_values
+from tartarus_cli.evaluation.user_metrics import mean_metrics, user_values
 from tartarus_cli.experiments.resolve import resolve
-from tartarus_cli.prediction.aligned import of_file
+from tartarus_cli.prediction.aligned import file_predictions
 from tartarus_cli.progress import UNWATCHED
 from tartarus_cli.workspace import open_workspace
 from tests.benchmarks.listeners import DIM, ITEMS, make_listeners
@@ -47,7 +47,7 @@ class Job:
         self.users, self.items = users, items
         self.inventory = open_workspace(root).scan()
         experiment = resolve("rec_multi", dataset="big")
-        self.predictions = of_file(predicted, experiment, self.inventory, None, UNWATCHED)
+        self.predictions = file_predictions(predicted, experiment, self.inventory, None, UNWATCHED)
         datasets = root / "data" / "datasets"
         self.factors = np.load(datasets / f"user_factors_als_{DIM}_big.npy", mmap_mode="r")
         self.truth = csr_array(load_npz(datasets / "matrix_test_big.npz").T.tocsr())
@@ -64,8 +64,8 @@ class Job:
     def evaluate(self) -> dict[str, float]:
         """Rank, and compute all metrics."""
         options = RankingOptions(references=False)
-        ranking = rank(self.inventory, self.predictions, options, UNWATCHED)
-        return figures(user_values(ranking, "model"), ranking.tallies["model"])
+        ranking = rank_items(self.inventory, self.predictions, options, UNWATCHED)
+        return mean_metrics(user_values(ranking, "model"), ranking.tallies["model"])
 
     def implicit(self, threads: int | None) -> object:
         """Find the first 500 items of each user, and compute the metrics that implicit has.

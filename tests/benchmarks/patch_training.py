@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.dataset import ItemSet, Part
+from tartarus_cli.data.dataset import ItemSet, TrainingSubset
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.patches import Patches, open_patches, write_patches
 from tartarus_cli.experiments.resolve import resolve
@@ -76,8 +76,8 @@ def epoch_s(preset: str, patches: Patches | InMemory) -> float:
     targets = np.eye(experiment.targets.dim, dtype=np.float32)[
         np.arange(rows) % experiment.targets.dim
     ]
-    part = Part(items, Matrix(Path(), targets), np.arange(rows))
-    few = Part(items, Matrix(Path(), targets), np.arange(BATCH))
+    part = TrainingSubset(items, Matrix(Path(), targets), np.arange(rows))
+    few = TrainingSubset(items, Matrix(Path(), targets), np.arange(BATCH))
     network = experiment.architecture.build(
         [patches.shape[1:]], experiment.network, experiment.targets.dim, 0
     )

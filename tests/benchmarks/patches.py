@@ -17,10 +17,10 @@ import soundfile
 from tartarus_cli.audio.decoding import decode
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.extraction.workers import (
-    Effort,
-    Prepared,
+    ExtractionJob,
+    PreparedRecording,
     Recording,
-    Studio,
+    WorkerOptions,
     prepare,
     prepare_all,
 )
@@ -49,7 +49,9 @@ def per_core(recordings: list[Recording], folder: Path, rounds: int) -> None:
     few = recordings[:12]
     ratios, bare_ms, ours_ms = [], [], []
     for number in range(rounds + 1):
-        studio = Studio(recipe, folder / f"staging{number}", folder / f"kept{number}", keep=True)
+        studio = ExtractionJob(
+            recipe, folder / f"staging{number}", folder / f"kept{number}", keep=True
+        )
         began = time.perf_counter()
         for each in few:
             recipe.spectrogram(decode(each.path, 22_050))
@@ -71,10 +73,10 @@ def throughput(recordings: list[Recording], folder: Path, jobs: int) -> float:
     """Return recordings a second, from the time that each process has done its first."""
     recipe = PatchRecipe.model_validate({"transform": "cqt", "parameters": {}})
     with tempfile.TemporaryDirectory(dir=folder) as staging:
-        studio = Studio(recipe, Path(staging), Path(staging) / "kept", keep=False)
+        studio = ExtractionJob(recipe, Path(staging), Path(staging) / "kept", keep=False)
         done, began = 0, 0.0
-        for outcome in prepare_all(studio, recordings, Effort(jobs, 300), lambda: None):
-            assert isinstance(outcome, Prepared), outcome
+        for outcome in prepare_all(studio, recordings, WorkerOptions(jobs, 300), lambda: None):
+            assert isinstance(outcome, PreparedRecording), outcome
             done += 1
             if done == 2 * jobs:
                 began = time.perf_counter()

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, random_array
 
-from tartarus_cli.data.dataset import ItemSet, Part
+from tartarus_cli.data.dataset import ItemSet, TrainingSubset
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.progress import UNWATCHED
@@ -33,11 +33,13 @@ Rows = NDArray[np.float32]
 DIM = 200
 
 
-def part_of(inputs: tuple[Rows | csr_array, ...], targets: Rows) -> Part:
+def part_of(inputs: tuple[Rows | csr_array, ...], targets: Rows) -> TrainingSubset:
     """Make a part of arrays in memory."""
     matrices = tuple(Matrix(Path(), each) for each in inputs)
     everything = np.arange(len(targets))
-    return Part(ItemSet("train", [], matrices, everything), Matrix(Path(), targets), everything)
+    return TrainingSubset(
+        ItemSet("train", [], matrices, everything), Matrix(Path(), targets), everything
+    )
 
 
 def network_of(name: str, shapes: list[tuple[int, ...]]) -> Any:
@@ -47,7 +49,7 @@ def network_of(name: str, shapes: list[tuple[int, ...]]) -> Any:
     return build(shapes, experiment.network, DIM, 0)
 
 
-def fit_of(name: str, part: Part, epochs: int) -> Callable[[], float]:
+def fit_of(name: str, part: TrainingSubset, epochs: int) -> Callable[[], float]:
     """Return what trains the network of a preset, and tells the seconds of all but the first epoch.
 
     The first epoch compiles. The seconds are those of the history; they contain the validation, of
@@ -55,7 +57,7 @@ def fit_of(name: str, part: Part, epochs: int) -> Callable[[], float]:
     """
     training = resolve(name).fitting
     network = network_of(name, [matrix.shape[1:] for matrix in part.set.inputs])
-    rows = Part(part.set, part.targets, part.samples[:2])
+    rows = TrainingSubset(part.set, part.targets, part.samples[:2])
     options = training.model_copy(update={"epochs": epochs + 1, "patience": epochs + 1})
     batches = Batches(part, size=training.batch_size, normalize=True, rng=np.random.default_rng(0))
 
@@ -76,7 +78,7 @@ def fit_of(name: str, part: Part, epochs: int) -> Callable[[], float]:
     return train
 
 
-def bare_loop(part: Part, epochs: int) -> Callable[[], float]:
+def bare_loop(part: TrainingSubset, epochs: int) -> Callable[[], float]:
     """Return a loop over one jitted step of the network of rec_multi; it tells its seconds."""
     import jax
     import jax.numpy as jnp
@@ -171,7 +173,7 @@ def memory(items: int, width: int, density: float, batches: int) -> None:
     targets = np.asarray(rng.standard_normal((items, DIM)), np.float32)
     whole = part_of((features,), targets)
     rows = rng.permutation(items)[: 32 * batches]
-    took = fit_of("rec_sparse", Part(whole.set, whole.targets, rows), epochs=1)()
+    took = fit_of("rec_sparse", TrainingSubset(whole.set, whole.targets, rows), epochs=1)()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
     dense = 4 * items * width / (1 << 30)
     print(

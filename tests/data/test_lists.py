@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tartarus_cli.data.lists import check_name, files_below, keep_list, list_folder, read_list
+from tartarus_cli.data.lists import check_name, files_below, list_files, read_list, save_list
 from tartarus_cli.errors import FileError, RequestError
 
 ENDINGS = (".wav", ".mp3")
@@ -26,7 +26,7 @@ def folder_of(tmp_path: Path, *names: str) -> Path:
 
 
 def ids_of(folder: Path, *known: str) -> dict[str, str]:
-    return {e.id: e.name for e in list_folder(folder, ENDINGS, known, folder.parent / "audio")}
+    return {e.id: e.name for e in list_files(folder, ENDINGS, known, folder.parent / "audio")}
 
 
 def test_paths_start_from_the_folder_or_are_absolute(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_the_id_is_whatever_of_a_name_is_an_item(tmp_path: Path) -> None:
 
 def test_files_elsewhere_are_named_by_their_absolute_path(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "a.wav")
-    (found,) = list_folder(folder, ENDINGS, (), tmp_path / "other")
+    (found,) = list_files(folder, ENDINGS, (), tmp_path / "other")
     assert found.name == str(folder / "a.wav")
     assert found.path == folder / "a.wav"
 
@@ -104,7 +104,7 @@ def test_a_link_is_listed_where_it_stands(tmp_path: Path) -> None:
     (folder / "b.wav").symlink_to(tmp_path / "far.wav")
     (tmp_path / "way").symlink_to(folder)
     assert ids_of(folder, "a", "b") == {"a": "a.wav", "b": "b.wav"}
-    (_, found) = list_folder(tmp_path / "way", ENDINGS, ("a", "b"), folder)
+    (_, found) = list_files(tmp_path / "way", ENDINGS, ("a", "b"), folder)
     assert (found.name, found.path) == ("b.wav", folder / "b.wav")
 
 
@@ -140,7 +140,7 @@ def test_names_that_no_list_can_hold_are_refused(name: bytes, tmp_path: Path) ->
 def test_a_folder_whose_own_name_no_list_can_hold_is_refused(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "x\ty/a.wav") / "x\ty"
     with pytest.raises(RequestError, match=r"x\\ty/a\.wav' is no UTF-8, or holds a tab"):
-        list_folder(folder, ENDINGS, ("a",), tmp_path / "other")
+        list_files(folder, ENDINGS, ("a",), tmp_path / "other")
 
 
 def test_missing_folders_and_folders_without_recordings_are_refused(tmp_path: Path) -> None:
@@ -152,8 +152,8 @@ def test_missing_folders_and_folders_without_recordings_are_refused(tmp_path: Pa
 
 def test_a_kept_list_is_read_as_it_was_made(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "x/a\u2028.wav", "..b.wav", "c d.mp3")
-    made = list_folder(folder, ENDINGS, (), folder)
-    keep_list(tmp_path / "list.tsv", made)
+    made = list_files(folder, ENDINGS, (), folder)
+    save_list(tmp_path / "list.tsv", made)
     assert read_list(tmp_path / "list.tsv", folder) == made
 
 
@@ -161,11 +161,11 @@ def test_another_list_is_never_overwritten(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "a.wav")
     path = tmp_path / "list.tsv"
     path.write_bytes(b"a\ta.wav\r\n")
-    keep_list(path, list_folder(folder, ENDINGS, ("a",), folder))
+    save_list(path, list_files(folder, ENDINGS, ("a",), folder))
     assert path.read_bytes() == b"a\ta.wav\r\n"
     path.write_bytes(b"a\telsewhere.wav\r\n")
     with pytest.raises(RequestError, match=r"list\.tsv is there already"):
-        keep_list(path, list_folder(folder, ENDINGS, (), folder))
+        save_list(path, list_files(folder, ENDINGS, (), folder))
     assert path.read_bytes() == b"a\telsewhere.wav\r\n"
 
 
@@ -174,11 +174,11 @@ def test_a_list_made_from_a_folder_grows_but_one_written_by_hand_stays(tmp_path:
     folder.mkdir()
     for name in ("one.wav", "two.wav"):
         (folder / name).touch()
-    keep_list(place, list_folder(folder, {".wav"}, {"one"}, folder))
+    save_list(place, list_files(folder, {".wav"}, {"one"}, folder))
     (folder / "three.wav").touch()
-    keep_list(place, list_folder(folder, {".wav"}, {"one", "two", "three"}, folder))
+    save_list(place, list_files(folder, {".wav"}, {"one", "two", "three"}, folder))
     assert place.read_text() == "one\tone.wav\nthree\tthree.wav\ntwo\ttwo.wav\n"
     place.write_text("S1\tone.wav\n")
     with pytest.raises(RequestError, match="says something else"):
-        keep_list(place, list_folder(folder, {".wav"}, {"one"}, folder))
+        save_list(place, list_files(folder, {".wav"}, {"one"}, folder))
     assert place.read_text() == "S1\tone.wav\n"

@@ -12,9 +12,9 @@ from sklearn.metrics import f1_score, precision_recall_curve
 from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
-from tartarus_cli.evaluation.classification import Judged, classify
+from tartarus_cli.evaluation.classification import ClassificationResult, evaluate_classes
 from tartarus_cli.evaluation.plots import class_curves
-from tartarus_cli.prediction.aligned import of_model
+from tartarus_cli.prediction.aligned import model_predictions
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command
 from tests.worlds import World
@@ -82,9 +82,9 @@ def evaluated(tartarus: Command, world: World, model: str, *words: object) -> An
     return tartarus("evaluate", model, "-w", world.root, "--json", *words).document
 
 
-def judged(world: World, model: str) -> Judged:
+def judged(world: World, model: str) -> ClassificationResult:
     inventory = open_workspace(world.root).scan()
-    return classify(inventory, of_model(inventory.workspace, model, inventory))
+    return evaluate_classes(inventory, model_predictions(inventory.workspace, model, inventory))
 
 
 # ----------------------------------------------------------------------------------- thresholds

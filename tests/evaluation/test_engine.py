@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, save_npz
 
-from tartarus_cli.baselines import Form
-from tartarus_cli.data.targets import Wanted
-from tartarus_cli.evaluation.checkpoints import Tally
-from tartarus_cli.evaluation.ranking import RankingOptions, rank
-from tartarus_cli.evaluation.scorers import Room
-from tartarus_cli.experiments.request import Asked
+from tartarus_cli.baselines import PredictionForm
+from tartarus_cli.data.targets import TargetSpec
+from tartarus_cli.evaluation.checkpoints import RankSummary
+from tartarus_cli.evaluation.ranking import RankingOptions, rank_items
+from tartarus_cli.evaluation.scorers import MemoryBudget
+from tartarus_cli.experiments.request import ExperimentRequest
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import UNWATCHED
 from tartarus_cli.workspace import open_workspace
@@ -346,7 +346,7 @@ def test_figures_do_not_depend_on_the_cores(
 def test_scores_of_all_blocks_at_a_time_take_at_most_a_third_of_the_memory(
     items: int, memory: int
 ) -> None:
-    room = Room(items, memory)
+    room = MemoryBudget(items, memory)
     assert 1 <= room.users <= 512
     assert room.workers >= 1
     assert room.workers == room.users == 1 or 4 * items * room.users * room.workers <= memory / 3
@@ -360,7 +360,7 @@ def test_scores_of_all_blocks_at_a_time_take_at_most_a_third_of_the_memory(
 def test_blocks_of_users_are_the_same_whichever_users_are_asked_for(
     items: int, memory: int, edges: list[int]
 ) -> None:
-    room, count = Room(items, memory), 700
+    room, count = MemoryBudget(items, memory), 700
     whole = {(each.start, each.stop) for each in room.blocks(slice(0, count))}
     edges.sort()
     for first, last in pairwise(edges):
@@ -380,15 +380,15 @@ def test_the_command_refuses_what_is_no_amount_of_memory(tartarus: Command, worl
 # Other forms than factors.
 
 
-def predicted(world: World, form: Form, values: Any, absent: Bools) -> Predictions:
-    experiment = Asked("rec_dense", "rec", ()).resolve(open_workspace(world.root))
+def predicted(world: World, form: PredictionForm, values: Any, absent: Bools) -> Predictions:
+    experiment = ExperimentRequest("rec_dense", "rec", ()).resolve(open_workspace(world.root))
     return Predictions(
         model=None,
         name="predicted",
         path=world.root / "predicted.npy",
         experiment=experiment,
         settings=(),
-        wanted=Wanted("rec", "als", DIM),
+        wanted=TargetSpec("rec", "als", DIM),
         seed=None,
         values=values,
         absent=absent,
@@ -396,10 +396,10 @@ def predicted(world: World, form: Form, values: Any, absent: Bools) -> Predictio
     )
 
 
-def tally(world: World, predictions: Predictions, memory: int) -> Tally:
+def tally(world: World, predictions: Predictions, memory: int) -> RankSummary:
     options = RankingOptions(memory=memory)
     inventory = open_workspace(world.root).scan()
-    return rank(inventory, predictions, options, UNWATCHED).tallies["model"]
+    return rank_items(inventory, predictions, options, UNWATCHED).tallies["model"]
 
 
 def expected_ranks(world: World, scores: Floats) -> NDArray[np.int64]:

@@ -18,14 +18,14 @@ from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.errors import FileError, TartarusError
 from tartarus_cli.extraction import workers as recordings
 from tartarus_cli.extraction.workers import (
-    Effort,
-    Failed,
-    Prepared,
+    ExtractionJob,
+    FailedRecording,
+    PreparedRecording,
     Recording,
-    Studio,
-    effort,
+    WorkerOptions,
     prepare,
     prepare_all,
+    worker_options,
 )
 from tests.sounds import tone
 
@@ -54,8 +54,8 @@ class Strange(PosixPath):
 
 
 @pytest.fixture
-def studio(tmp_path: Path) -> Studio:
-    return Studio(RECIPE, tmp_path / "staging", tmp_path / "spectrograms", keep=True)
+def studio(tmp_path: Path) -> ExtractionJob:
+    return ExtractionJob(RECIPE, tmp_path / "staging", tmp_path / "spectrograms", keep=True)
 
 
 @pytest.fixture
@@ -65,13 +65,13 @@ def sound(tmp_path: Path) -> Path:
 
 
 def all_of(
-    studio: Studio, some: Sequence[Recording], spread: Effort
-) -> dict[str, Prepared | Failed]:
+    studio: ExtractionJob, some: Sequence[Recording], spread: WorkerOptions
+) -> dict[str, PreparedRecording | FailedRecording]:
     found = prepare_all(studio, some, spread, lambda: None)
     return {each.recording.item: each for each in found}
 
 
-def test_patches_are_those_of_librosa(studio: Studio, sound: Path) -> None:
+def test_patches_are_those_of_librosa(studio: ExtractionJob, sound: Path) -> None:
     prepared = prepare(studio, Recording("a", sound))
     samples, rate = soundfile.read(sound, dtype="float32")
     whole = np.abs(librosa.cqt(samples, sr=rate, hop_length=256, n_bins=24, fmin=110.0))
@@ -82,7 +82,7 @@ def test_patches_are_those_of_librosa(studio: Studio, sound: Path) -> None:
     assert not prepared.silent
 
 
-def test_a_kept_spectrogram_is_used_again(studio: Studio, sound: Path) -> None:
+def test_a_kept_spectrogram_is_used_again(studio: ExtractionJob, sound: Path) -> None:
     first = np.load(prepare(studio, Recording("a", sound)).patches)
     (kept,) = studio.kept.iterdir()
     magnitude = np.load(kept)
@@ -91,12 +91,14 @@ def test_a_kept_spectrogram_is_used_again(studio: Studio, sound: Path) -> None:
     np.testing.assert_array_equal(again, first[..., ::-1])
 
 
-def replace_staging(studio: Studio) -> Studio:
+def replace_staging(studio: ExtractionJob) -> ExtractionJob:
     return replace(studio, staging=studio.staging / "other")
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "bins", "nan", "negative", "flat", "a folder"])
-def test_a_damaged_spectrogram_is_computed_again(damage: str, studio: Studio, sound: Path) -> None:
+def test_a_damaged_spectrogram_is_computed_again(
+    damage: str, studio: ExtractionJob, sound: Path
+) -> None:
     first = prepare(studio, Recording("a", sound)).patches.read_bytes()
     (kept,) = studio.kept.iterdir()
     good = kept.read_bytes()
@@ -121,7 +123,7 @@ def test_a_damaged_spectrogram_is_computed_again(damage: str, studio: Studio, so
     assert kept.read_bytes() == good
 
 
-def test_damaged_patches_that_wait_are_cut_again(studio: Studio, sound: Path) -> None:
+def test_damaged_patches_that_wait_are_cut_again(studio: ExtractionJob, sound: Path) -> None:
     prepared = prepare(studio, Recording("a", sound))
     good = prepared.patches.read_bytes()
     for bad in (b"", good[:100], good[:-1]):
@@ -130,7 +132,9 @@ def test_damaged_patches_that_wait_are_cut_again(studio: Studio, sound: Path) ->
         assert prepared.patches.read_bytes() == good
 
 
-def test_a_changed_recording_is_not_taken_for_the_old_one(studio: Studio, sound: Path) -> None:
+def test_a_changed_recording_is_not_taken_for_the_old_one(
+    studio: ExtractionJob, sound: Path
+) -> None:
     before = prepare(studio, Recording("a", sound))
     soundfile.write(sound, tone(200, 1), 8000)
     after = prepare(studio, Recording("a", sound))
@@ -138,19 +142,21 @@ def test_a_changed_recording_is_not_taken_for_the_old_one(studio: Studio, sound:
     assert len(list(studio.kept.iterdir())) == 2
 
 
-def test_spectrograms_are_not_kept_where_they_are_not_wanted(studio: Studio, sound: Path) -> None:
+def test_spectrograms_are_not_kept_where_they_are_not_wanted(
+    studio: ExtractionJob, sound: Path
+) -> None:
     prepare(replace(studio, keep=False), Recording("a", sound))
     assert not studio.spectrograms.exists()
 
 
-def test_ids_are_no_part_of_a_file_name(studio: Studio, sound: Path) -> None:
+def test_ids_are_no_part_of_a_file_name(studio: ExtractionJob, sound: Path) -> None:
     for item in ("../../../x", "/etc/x", "é\u2028 b", "x" * 5000, "a\0b", "..", "~"):
         place = prepare(studio, Recording(item, sound)).patches
         assert place.parent == studio.staging
         assert place.stem.isalnum()
 
 
-def test_silence_is_told(studio: Studio, tmp_path: Path) -> None:
+def test_silence_is_told(studio: ExtractionJob, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "silent.wav", np.zeros(8000), 8000)
     prepared = prepare(studio, Recording("a", tmp_path / "silent.wav"))
     assert prepared.silent
@@ -158,7 +164,7 @@ def test_silence_is_told(studio: Studio, tmp_path: Path) -> None:
 
 
 def test_a_file_that_may_not_be_read_is_told(
-    studio: Studio, sound: Path, monkeypatch: pytest.MonkeyPatch
+    studio: ExtractionJob, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(path: Path) -> NoReturn:
         raise PermissionError(13, "Permission denied", str(path))
@@ -169,7 +175,7 @@ def test_a_file_that_may_not_be_read_is_told(
 
 
 def test_what_fails_crashes_or_hangs_is_told_and_harms_nothing_else(
-    studio: Studio, sound: Path, tmp_path: Path
+    studio: ExtractionJob, sound: Path, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "endless.wav")
     (tmp_path / "text.wav").write_text("no sound")
@@ -184,8 +190,8 @@ def test_what_fails_crashes_or_hangs_is_told_and_harms_nothing_else(
     }
     good = {f"good-{n}": sound for n in range(6)}
     some = [Recording(item, path) for item, path in (bad | good).items()]
-    found = all_of(studio, some, Effort(2, timeout=2))
-    reasons = {i: each.reason for i, each in found.items() if isinstance(each, Failed)}
+    found = all_of(studio, some, WorkerOptions(2, timeout=2))
+    reasons = {i: each.reason for i, each in found.items() if isinstance(each, FailedRecording)}
     assert found.keys() == bad.keys() | good.keys()
     assert reasons == {
         "missing": "no such file or directory",
@@ -199,21 +205,21 @@ def test_what_fails_crashes_or_hangs_is_told_and_harms_nothing_else(
 
 
 def test_processes_that_cannot_begin_are_told_and_not_taken_for_bad_recordings(
-    studio: Studio, sound: Path
+    studio: ExtractionJob, sound: Path
 ) -> None:
     above = CqtOptions(bins=500)
     impossible = replace(studio, recipe=PatchRecipe(transform="cqt", parameters=above))
     with pytest.raises(TartarusError, match="cannot go on"):
-        all_of(impossible, [Recording("a", sound)], Effort(1, 60))
+        all_of(impossible, [Recording("a", sound)], WorkerOptions(1, 60))
 
 
-def test_a_full_disk_stops_the_work(studio: Studio, sound: Path, tmp_path: Path) -> None:
+def test_a_full_disk_stops_the_work(studio: ExtractionJob, sound: Path, tmp_path: Path) -> None:
     (tmp_path / "staging").write_text("no folder")
     with pytest.raises(OSError, match=r"File exists|Not a directory"):
-        all_of(studio, [Recording("a", sound)], Effort(1, 60))
+        all_of(studio, [Recording("a", sound)], WorkerOptions(1, 60))
 
 
-def test_an_interruption_stops_all_processes(studio: Studio, tmp_path: Path) -> None:
+def test_an_interruption_stops_all_processes(studio: ExtractionJob, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "endless.wav")
     before = set(multiprocessing.active_children())
 
@@ -222,14 +228,14 @@ def test_an_interruption_stops_all_processes(studio: Studio, tmp_path: Path) -> 
 
     some = [Recording(str(n), tmp_path / "endless.wav") for n in range(3)]
     with pytest.raises(KeyboardInterrupt):
-        list(prepare_all(studio, some, Effort(2, 60), interrupted))
+        list(prepare_all(studio, some, WorkerOptions(2, 60), interrupted))
     assert not set(multiprocessing.active_children()) - before
 
 
-def test_no_recordings_take_no_time(studio: Studio) -> None:
-    assert all_of(studio, [], Effort(2, 60)) == {}
+def test_no_recordings_take_no_time(studio: ExtractionJob) -> None:
+    assert all_of(studio, [], WorkerOptions(2, 60)) == {}
 
 
 def test_no_more_processes_than_cores_are_used_unless_asked_for() -> None:
-    assert effort(None, 5).jobs <= (os.cpu_count() or 1)
-    assert effort(3, 5) == Effort(3, 5)
+    assert worker_options(None, 5).jobs <= (os.cpu_count() or 1)
+    assert worker_options(3, 5) == WorkerOptions(3, 5)

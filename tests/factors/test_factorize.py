@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix, load_npz, save_npz
 
-from tartarus_cli.evaluation.upper_bound import at_best
+from tartarus_cli.evaluation.upper_bound import upper_bound
 from tartarus_cli.factors import factorize as step
 from tests.conftest import Command, Outcome
 from tests.worlds import CLASSES, SPLITS, USERS, World
@@ -454,9 +454,9 @@ def test_interrupted_it_leaves_everything_as_it_was(
 
     def interrupted_late(*args: Any, **kwargs: Any) -> Any:
         signal.raise_signal(signal.SIGINT)
-        return at_best(*args, **kwargs)
+        return upper_bound(*args, **kwargs)
 
-    monkeypatch.setattr(step, "at_best", interrupted_late)
+    monkeypatch.setattr(step, "upper_bound", interrupted_late)
     stopped = run("als", *words)
     assert stopped.status == 130
     assert "--resume" not in stopped.err

@@ -24,7 +24,7 @@ from tartarus_cli.errors import DataError
 from tartarus_cli.fetching import download
 from tartarus_cli.fetching import install as arrivals
 from tartarus_cli.fetching.archives import Member
-from tartarus_cli.fetching.install import understood
+from tartarus_cli.fetching.install import parse_member_name
 from tartarus_cli.files import digest
 from tests.conftest import Command
 from tests.fetching.test_archives import tar, zipped
@@ -717,8 +717,8 @@ def test_data_that_does_not_fit_together_is_told_and_exits_1(
     "name", ["splits/.hidden", "__MACOSX/splits/genre_labels_a.tsv", "results/genre_labels_a.tsv"]
 )
 def test_hidden_files_and_results_are_no_data(name: str) -> None:
-    assert understood(name) is None
-    assert understood("anywhere/genre_labels_a.tsv")
+    assert parse_member_name(name) is None
+    assert parse_member_name("anywhere/genre_labels_a.tsv")
 
 
 def test_ctrl_c_keeps_what_has_arrived_and_the_next_try_goes_on(

@@ -19,7 +19,7 @@ from scipy.stats import chisquare
 
 from tartarus_cli.metrics.counting import LONG, MANY, _count_each, _search
 from tartarus_cli.metrics.ranks import (
-    Order,
+    RankedItems,
     first_items,
     random_ranks,
     relevant_ranks,
@@ -134,7 +134,7 @@ class Drawn:
     k: int
     seed: int = 0
 
-    def order(self, users: slice | None = None, k: int | None = None) -> Order:
+    def order(self, users: slice | None = None, k: int | None = None) -> RankedItems:
         """Return the ranks and the first items of some users."""
         users = users or slice(0, len(self.owned))
         owned = self.owned[users]

@@ -167,6 +167,6 @@ def test_predictions_do_not_depend_on_the_size_of_the_blocks(
     path = trained.root / "data" / "factors" / "factors_model_1.npy"
     tartarus("predict", "model_1", "-w", trained.root)
     whole = np.load(path)
-    monkeypatch.setattr("tartarus_cli.prediction.predict.samples_at_once", lambda *_: 5)
+    monkeypatch.setattr("tartarus_cli.prediction.predict.inference_batch_size", lambda *_: 5)
     tartarus("predict", "model_1", "-w", trained.root)
     assert np.load(path) == pytest.approx(whole, abs=1e-6)

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from scipy.sparse import load_npz
 
-from tartarus_cli.splitting.interactions import gather
+from tartarus_cli.splitting.interactions import read_split_tables
 from tests.conftest import Command, Outcome
 from tests.kills import killed_after
 
@@ -433,11 +433,11 @@ def test_a_table_that_is_written_to_meanwhile_is_told(
     path = table(tmp_path)
 
     def slowly(*words: Any) -> Any:
-        read = gather(*words)
+        read = read_split_tables(*words)
         path.write_text(path.read_text() + "v,w,1,a,2\n")
         return read
 
-    monkeypatch.setattr("tartarus_cli.splitting.split.gather", slowly)
+    monkeypatch.setattr("tartarus_cli.splitting.split.read_split_tables", slowly)
     outcome = tartarus("split", "mine", "--plays", path, "-w", root)
     assert (outcome.status, "was changed while it was read" in outcome.err) == (1, True)
     assert hashes(root) == {}

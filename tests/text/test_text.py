@@ -21,7 +21,7 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.errors import DataError, FileError, RequestError
 from tartarus_cli.options import parse_options
-from tartarus_cli.text import EXTRACTORS, Learnt, Lesson, restore, vectors
+from tartarus_cli.text import EXTRACTORS, FittedVocabulary, TrainingTexts, restore, vectors
 from tartarus_cli.text.vectors import read_vectors
 from tartarus_cli.text.vsm import VsmOptions
 from tartarus_cli.text.vsm import fit as fit_vsm
@@ -43,9 +43,11 @@ def dense(rows: csr_array | NDArray[Any]) -> NDArray[Any]:
     return np.asarray(rows.toarray() if isinstance(rows, csr_array) else rows)
 
 
-def learn(name: str, texts: Sequence[str] = TRAIN, *overrides: str, seed: int = 0) -> Learnt:
+def learn(
+    name: str, texts: Sequence[str] = TRAIN, *overrides: str, seed: int = 0
+) -> FittedVocabulary:
     found = EXTRACTORS.get(name)
-    return found.fit(Lesson(texts, seed), parse_options(found.options, overrides, name))
+    return found.fit(TrainingTexts(texts, seed), parse_options(found.options, overrides, name))
 
 
 # ---------------------------------------------------------------------------- every extractor
@@ -109,7 +111,7 @@ def test_train_documents_are_read_as_often_as_the_options_say(name: str) -> None
 
     found = EXTRACTORS.get(name)
     options = found.options()
-    found.fit(Lesson(Texts()), options)
+    found.fit(TrainingTexts(Texts()), options)
     assert read == options.passes * len(TRAIN)
 
 
@@ -257,7 +259,7 @@ def test_tf_idf_is_that_of_scikit_learn(sublinear: bool) -> None:  # noqa: FBT00
 def test_the_most_frequent_terms_are_kept_and_equal_ones_by_the_alphabet() -> None:
     texts = ["ee ee dd cc bb", "aa zz zz zz", "cc xx"]
     options = VsmOptions(terms=4, max_df=1)
-    assert fit_vsm(Lesson(texts), options).vocabulary.model_dump()["terms"] == (
+    assert fit_vsm(TrainingTexts(texts), options).vocabulary.model_dump()["terms"] == (
         *("aa", "cc", "ee", "zz"),
     )
 
@@ -353,15 +355,15 @@ def test_a_document_that_cannot_be_read_again_ends_the_training() -> None:
                 raise OSError(msg)
 
     with pytest.raises(OSError, match="the disk is gone"):
-        fit_w2v(Lesson(Texts()), W2vOptions(dim=4))
+        fit_w2v(TrainingTexts(Texts()), W2vOptions(dim=4))
 
 
 SCRIPT = """
 import hashlib, json
-from tartarus_cli.text import Lesson
+from tartarus_cli.text import TrainingTexts
 from tartarus_cli.text.w2v import W2vOptions, fit
 texts = [f"song {n % 7} has words {n % 3} and {n}" for n in range(200)]
-made = fit(Lesson(texts, 7), W2vOptions(dim=16, epochs=2))
+made = fit(TrainingTexts(texts, 7), W2vOptions(dim=16, epochs=2))
 print(hashlib.sha256(made.word_vectors.tobytes()).hexdigest())
 print(hashlib.sha256(made.vocabulary.model_dump_json().encode()).hexdigest())
 """
@@ -505,7 +507,7 @@ def test_vectors_of_the_vocabulary_are_taken_from_a_file_and_the_rest_drawn(
 ) -> None:
     path = tmp_path / "vectors"
     path.write_bytes(as_binary(table))
-    learnt = fit_w2v(Lesson(["rock rock jazz polka"], 3, path), W2vOptions(dim=300))
+    learnt = fit_w2v(TrainingTexts(["rock rock jazz polka"], 3, path), W2vOptions(dim=300))
     rows = learnt.word_vectors
     assert rows is not None
     assert learnt.vocabulary.model_dump()["words"] == ("rock", "jazz", "polka")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
-from tartarus_cli.data.dataset import ItemSet, Part
+from tartarus_cli.data.dataset import ItemSet, TrainingSubset
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.patches import open_patches, write_patches
 from tartarus_cli.training.batches import Batches
@@ -76,7 +76,7 @@ def batches_of(
     targets = Matrix(Path(), np.arange(rows, dtype=np.float32)[:, None])
     items = ItemSet("train", [], (patches,), patches.items)
     rng = None if seed is None else np.random.default_rng(seed)
-    return Batches(Part(items, targets, np.arange(rows)), size=size, rng=rng)
+    return Batches(TrainingSubset(items, targets, np.arange(rows)), size=size, rng=rng)
 
 
 def epoch(batches: Batches) -> list[int]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.dataset import ItemSet, Part, held_out_rows
+from tartarus_cli.data.dataset import ItemSet, TrainingSubset, hold_out_rows
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.errors import DataError
 from tartarus_cli.models.store import Store
@@ -203,7 +203,7 @@ def test_a_number_is_never_given_twice(world: World) -> None:
 
 
 def test_the_tail_of_train_is_cut_in_two() -> None:
-    fit, validation, rest = held_out_rows(101, 0.2)
+    fit, validation, rest = hold_out_rows(101, 0.2)
     assert fit.tolist() == list(range(81))
     assert validation.tolist() == list(range(81, 91))
     assert rest.tolist() == list(range(91, 101))
@@ -211,14 +211,14 @@ def test_the_tail_of_train_is_cut_in_two() -> None:
 
 def test_too_few_items_to_hold_out_are_an_error() -> None:
     with pytest.raises(DataError, match="3 train items are too few"):
-        held_out_rows(3, 0.2)
+        hold_out_rows(3, 0.2)
 
 
-def part(rows: int) -> Part:
+def part(rows: int) -> TrainingSubset:
     values = np.arange(rows * 3, dtype=np.float64).reshape(rows, 3)
     dense, sparse = Matrix(Path(), values), Matrix(Path(), csr_array(values))
     items = ItemSet("train", [], (dense, sparse), np.arange(rows))
-    return Part(items, dense, np.arange(rows))
+    return TrainingSubset(items, dense, np.arange(rows))
 
 
 def test_an_epoch_sees_every_row_once_in_an_order_of_its_own() -> None:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from tartarus_cli.cli.render.console import document, out, plain, table
+from tartarus_cli.cli.flags import in_shell
+from tartarus_cli.cli.render.console import document, message, out, plain, table
 
 if TYPE_CHECKING:
     from tartarus_cli.checking.check import CheckResult, DatasetSummary
-    from tartarus_cli.checking.report import Problem
+    from tartarus_cli.checking.report import DataProblem
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -32,7 +33,10 @@ def checked_document(result: CheckResult) -> dict[str, object]:
     """Return what ``check-data`` found, as JSON has it."""
     from dataclasses import asdict
 
-    told = [asdict(problem) for problem in result.problems]
+    told = [
+        {name: in_shell(text) for name, text in asdict(problem).items()}
+        for problem in result.problems
+    ]
     datasets = {name: asdict(each) for name, each in result.datasets.items()}
     return {"datasets": datasets, "problems": told, "ok": result.ok}
 
@@ -96,14 +100,16 @@ def _settings(summary: DatasetSummary) -> None:
     out().print(shown)
 
 
-def _problems(problems: Sequence[Problem]) -> None:
+def _problems(problems: Sequence[DataProblem]) -> None:
     if not problems:
         return
     shown = table("", "file: found; expected; what to do")
     for problem in sorted(problems, key=lambda each: list(COLOURS).index(each.severity)):
         colour = COLOURS[problem.severity]
-        told = f"{plain(problem.file)}\n{plain(problem.found)}; expected {plain(problem.expected)}"
+        told = (
+            f"{plain(problem.file)}\n{message(problem.found)}; expected {message(problem.expected)}"
+        )
         if problem.severity != "note":
-            told += f"\n[dim]{plain(problem.hint)}[/]"
+            told += f"\n[dim]{message(problem.hint)}[/]"
         shown.add_row(f"[{colour}]{problem.severity}[/]", told)
     out().print(shown)

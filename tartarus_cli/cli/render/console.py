@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.errors import RequestError
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ def printable(value: object) -> str:
 def plain(value: object) -> str:
     """Make text of the user's harmless: no markup, no control characters."""
     return escape(printable(value))
+
+
+def message(text: str) -> str:
+    """Write what the package says, parameters as options, and harmless."""
+    return plain(in_shell(text))
 
 
 def out() -> Console:

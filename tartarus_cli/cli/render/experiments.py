@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from tartarus_cli.cli.render.console import document, out, plain, table
 
 if TYPE_CHECKING:
-    from tartarus_cli.experiments.request import Listed
+    from tartarus_cli.experiments.request import ListedExperiment
     from tartarus_cli.experiments.schema import Experiment
 
 
-def experiments(listed: Iterable[Listed], *, json: bool) -> None:
+def experiments(listed: Iterable[ListedExperiment], *, json: bool) -> None:
     """Print the list of experiments."""
     shown = table("experiment", "dataset", "what for")
     shown.columns[0].no_wrap = True
@@ -33,7 +33,7 @@ def experiments(listed: Iterable[Listed], *, json: bool) -> None:
     out().print("Every parameter of one: tartarus experiments show NAME")
 
 
-def _listed(each: Listed) -> dict[str, Any]:
+def _listed(each: ListedExperiment) -> dict[str, Any]:
     from tartarus_cli.experiments.resolve import to_table
 
     known = {"name": each.name, "preset": each.preset}

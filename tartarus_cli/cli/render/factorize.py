@@ -6,17 +6,17 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.console import document, figure, out, plain
-from tartarus_cli.errors import counted
+from tartarus_cli.errors import count_noun
 
 if TYPE_CHECKING:
-    from tartarus_cli.data.provenance import Manifest
-    from tartarus_cli.factors.factorize import Factorized
+    from tartarus_cli.data.provenance import FactorManifest
+    from tartarus_cli.factors.factorize import FactorizeResult
     from tartarus_cli.workspace import Workspace
 
 PLAIN = 0.3  # of a rank correlation; less is hardly any
 
 
-def factorized(workspace: Workspace, made: Factorized, *, json: bool) -> None:
+def factorized(workspace: Workspace, made: FactorizeResult, *, json: bool) -> None:
     """Say what was written, how good it can at best be, and what can be done with it."""
     files = [workspace.within(path) for path in made.files]
     if json:
@@ -30,17 +30,17 @@ def factorized(workspace: Workspace, made: Factorized, *, json: bool) -> None:
     console.print(f"Next: {plain(_next(made))}", soft_wrap=True)
 
 
-def _document(made: Factorized, files: list[str]) -> dict[str, Any]:
+def _document(made: FactorizeResult, files: list[str]) -> dict[str, Any]:
     manifest: dict[str, Any] = made.manifest.model_dump(mode="json")
     recipe: dict[str, Any] = manifest.pop("recipe")
     made_now = {"made": made.made, "models_of_replaced": made.replaced_under, "files": files}
     return recipe | manifest | made_now
 
 
-def _made(made: Factorized) -> str:
+def _made(made: FactorizeResult) -> str:
     manifest, recipe = made.manifest, made.manifest.recipe
     items = ", ".join(f"{split} {count:,}" for split, count in manifest.items.items())
-    columns = counted(manifest.columns, "user" if recipe.source == "plays" else "label")
+    columns = count_noun(manifest.columns, "user" if recipe.source == "plays" else "label")
     said = f"[bold]{recipe.options['dim']} {recipe.method} factors[/] of {plain(recipe.dataset)} "
     said += f"from {recipe.source} ({items} items; {columns})"
     if not made.made:
@@ -48,7 +48,7 @@ def _made(made: Factorized) -> str:
     return said
 
 
-def _best(manifest: Manifest) -> str:
+def _best(manifest: FactorManifest) -> str:
     from tartarus_cli.evaluation.upper_bound import JUDGED_BY
 
     name = JUDGED_BY[manifest.recipe.source]
@@ -59,7 +59,7 @@ def _best(manifest: Manifest) -> str:
     return f"{told}factors; at random it is {random}."
 
 
-def _norms(manifest: Manifest) -> str:
+def _norms(manifest: FactorManifest) -> str:
     rho, of = manifest.popularity_and_norm, "items"
     if manifest.recipe.source == "labels":
         of = "labels"
@@ -78,14 +78,14 @@ def _explained(rho: float, of: str) -> str:
     return f"popular {of} have the longer factors; {blind}"
 
 
-def _replaced(made: Factorized) -> list[str]:
+def _replaced(made: FactorizeResult) -> list[str]:
     if not made.replaced_under:
         return []
     models = plain(", ".join(made.replaced_under))
     return [f"[yellow]Trained on the factors that were replaced:[/] {models}. Train them again."]
 
 
-def _next(made: Factorized) -> str:
+def _next(made: FactorizeResult) -> str:
     recipe = made.manifest.recipe
     if not made.settings:
         way = "what a model could learn them from; other ways: patches, text, predict"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from tartarus_cli.cli.render.console import document, out, plain
 
 if TYPE_CHECKING:
-    from tartarus_cli.features.importing import FeaturesMade
+    from tartarus_cli.features.importing import ImportedFeatures
     from tartarus_cli.workspace import Workspace
 
 
-def features_made(workspace: Workspace, made: FeaturesMade, *, json: bool) -> None:
+def features_made(workspace: Workspace, made: ImportedFeatures, *, json: bool) -> None:
     """Say what was written, and what can be done with it."""
     files = [workspace.within(path) for path in made.files]
     if json:
@@ -30,7 +30,7 @@ def features_made(workspace: Workspace, made: FeaturesMade, *, json: bool) -> No
     console.print(f"Next: {plain(_next(made))}", soft_wrap=True)
 
 
-def _next(made: FeaturesMade) -> str:
+def _next(made: ImportedFeatures) -> str:
     name = quote(made.experiments[0]) if len(made.experiments) == 1 else "EXPERIMENT"
     dataset = "" if made.default else f" --dataset {quote(made.dataset)}"
     such = f"   (such as {', '.join(made.experiments)})" if len(made.experiments) > 1 else ""

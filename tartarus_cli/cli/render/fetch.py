@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.check import checked, checked_document
 from tartarus_cli.cli.render.console import document, out, plain, table
-from tartarus_cli.errors import counted
+from tartarus_cli.errors import count_noun
 from tartarus_cli.fetching.catalogue import PUBLISHED
-from tartarus_cli.files import shown_bytes
+from tartarus_cli.files import format_bytes
 
 if TYPE_CHECKING:
-    from tartarus_cli.fetching.catalogue import Published
-    from tartarus_cli.fetching.fetch import Fetched
+    from tartarus_cli.fetching.catalogue import PublishedArchive
+    from tartarus_cli.fetching.fetch import FetchResult
     from tartarus_cli.fetching.zenodo import Record
     from tartarus_cli.workspace import Workspace
 
@@ -38,7 +38,7 @@ def archives(*, json: bool) -> None:
     out().print("Next: tartarus fetch dlrs --list   (files and sizes), then without --list")
 
 
-def _described(archive: Published) -> dict[str, object]:
+def _described(archive: PublishedArchive) -> dict[str, object]:
     return {
         "name": archive.name,
         "doi": archive.doi,
@@ -49,7 +49,7 @@ def _described(archive: Published) -> dict[str, object]:
     }
 
 
-def record(archive: Published, found: Record, *, json: bool) -> None:
+def record(archive: PublishedArchive, found: Record, *, json: bool) -> None:
     """List the files of a published archive, and which are fetched."""
     if json:
         files = [
@@ -65,9 +65,9 @@ def record(archive: Published, found: Record, *, json: bool) -> None:
     shown = table("file", ">size", "")
     for file in found.files:
         fetched = "fetched" if file.is_archive else "no archive"
-        shown.add_row(plain(file.name), shown_bytes(file.size), fetched)
+        shown.add_row(plain(file.name), format_bytes(file.size), fetched)
     console.print(shown)
-    size = shown_bytes(sum(file.size for file in found.files if file.is_archive))
+    size = format_bytes(sum(file.size for file in found.files if file.is_archive))
     console.print(
         f"Room on the disk: {size} to download, and what it unpacks to, which is looked at before"
         " anything is unpacked.",
@@ -76,7 +76,7 @@ def record(archive: Published, found: Record, *, json: bool) -> None:
     console.print(f"Next: tartarus fetch {archive.name}")
 
 
-def fetched(workspace: Workspace, result: Fetched, *, json: bool) -> None:
+def fetched(workspace: Workspace, result: FetchResult, *, json: bool) -> None:
     """Say what was brought into place, what was left out, and what the check says."""
     new = [workspace.within(path) for path in result.placed.files]
     if json:
@@ -88,9 +88,9 @@ def fetched(workspace: Workspace, result: Fetched, *, json: bool) -> None:
     console = out()
     checked(result.check, json=False)
     there = len(result.placed.present)
-    already = f"; {counted(there, 'file was', 'files were')} there already" if there else ""
+    already = f"; {count_noun(there, 'file was', 'files were')} there already" if there else ""
     console.print(
-        f"{counted(len(new), 'new file')} in {plain(workspace.data)}{already}", soft_wrap=True
+        f"{count_noun(len(new), 'new file')} in {plain(workspace.data)}{already}", soft_wrap=True
     )
     if result.left_out:
         some = ", ".join(result.left_out[:SOME]) + (", …" if len(result.left_out) > SOME else "")

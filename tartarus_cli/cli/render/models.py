@@ -14,8 +14,8 @@ from tartarus_cli.cli.render.evaluation import HEADLINES, figures
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tartarus_cli.example.init import Made
-    from tartarus_cli.models.manifest import Manifest
+    from tartarus_cli.example.init import InitResult
+    from tartarus_cli.models.manifest import ModelManifest
     from tartarus_cli.models.store import Model
     from tartarus_cli.prediction.new_files import NewPrediction
     from tartarus_cli.prediction.predict import Prediction
@@ -25,7 +25,7 @@ MOST_BEST = 3  # classes shown of a new file
 MOST_NEW = 50  # new files shown; the files that are written have them all
 
 
-def made(result: Made) -> None:
+def made(result: InitResult) -> None:
     """Say what ``init`` did."""
     path = _relative(result.root)
     root = plain(path)
@@ -85,7 +85,7 @@ def _trained_baseline(found: Model) -> None:
     out().print(f"Next: tartarus predict {found.name} && tartarus evaluate {found.name}")
 
 
-def _strength(manifest: Manifest) -> str:
+def _strength(manifest: ModelManifest) -> str:
     tried = len(manifest.trials)
     loss = f"validation loss {figure(manifest.validation_loss)}"
     return f"{manifest.strength:.3g}, the best of {tried} by {loss}"
@@ -233,7 +233,7 @@ def model(found: Model, *, json: bool) -> None:
         class_figures({found.name: manifest.scores}, single=manifest.task == "multiclass")
 
 
-def _layers(manifest: Manifest) -> None:
+def _layers(manifest: ModelManifest) -> None:
     shown = table(">index", "layer", "kind", ">shape", ">parameters")
     for index, layer in enumerate(manifest.layers):
         shape = " × ".join(map(str, layer.shape))
@@ -245,7 +245,7 @@ def _document(found: Model) -> None:
     document({"model": found.name, **found.manifest.model_dump()})
 
 
-def _origin(manifest: Manifest) -> dict[str, str]:
+def _origin(manifest: ModelManifest) -> dict[str, str]:
     losses = (manifest.validation_loss, manifest.held_out_loss)
     times = "once" if manifest.test_evaluations == 1 else f"{manifest.test_evaluations} times"
     told = {
@@ -261,7 +261,7 @@ def _origin(manifest: Manifest) -> dict[str, str]:
     return told if manifest.kind == "network" else _without_epochs(manifest, told)
 
 
-def _without_epochs(manifest: Manifest, told: dict[str, str]) -> dict[str, str]:
+def _without_epochs(manifest: ModelManifest, told: dict[str, str]) -> dict[str, str]:
     """Tell of a baseline what there is to tell: it has no epochs, and maybe no losses."""
     left = {"epochs"} | ({"loss"} if manifest.validation_loss is None else set())
     kind = "a baseline" + (f" beside {manifest.beside}" if manifest.beside else "")

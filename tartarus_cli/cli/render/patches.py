@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from tartarus_cli.cli.render.console import document, out, plain, table
 
 if TYPE_CHECKING:
-    from tartarus_cli.extraction.patches import PatchesMade
+    from tartarus_cli.extraction.patches import PatchesResult
     from tartarus_cli.workspace import Workspace
 
 MOST_FAILURES = 20  # shown; the file has them all
 
 
-def patches_made(workspace: Workspace, result: PatchesMade, *, json: bool) -> None:
+def patches_made(workspace: Workspace, result: PatchesResult, *, json: bool) -> None:
     """Say what ``patches`` made, and what it had to leave out."""
     files = [workspace.within(path) for path in result.files]
     recipe = result.recipe
@@ -52,7 +52,7 @@ def _warn(what: str, items: Sequence[str]) -> None:
         out().print(told, soft_wrap=True)
 
 
-def _left_out(workspace: Workspace, result: PatchesMade) -> None:
+def _left_out(workspace: Workspace, result: PatchesResult) -> None:
     if not result.failed or result.errors is None:
         return
     shown = table("left out", "why")

@@ -8,10 +8,10 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.console import document, figure, out, plain, table
-from tartarus_cli.errors import counted
+from tartarus_cli.errors import count_noun
 
 if TYPE_CHECKING:
-    from tartarus_cli.exporting.export import Exported
+    from tartarus_cli.exporting.export import ExportResult
     from tartarus_cli.recommendation.lists import Playlist, Playlists
     from tartarus_cli.workspace import Workspace
 
@@ -82,7 +82,7 @@ def _title(result: Playlist) -> str:
 
 
 def _footer(result: Playlist) -> str:
-    of = counted(result.candidates, "test item" if result.of == "user" else "user")
+    of = count_noun(result.candidates, "test item" if result.of == "user" else "user")
     least = result.options.min_score
     if result.unknown:
         return "There is no list: nothing is known of this user."
@@ -116,9 +116,9 @@ def _all(workspace: Workspace, result: Playlists, form: ListForm) -> None:
     console = out()
     console.print(f"  {plain(file)}", soft_wrap=True)
     console.print(
-        f"[bold]{result.model}[/] ranked {counted(result.items, 'test item')} for "
-        f"{counted(result.users - result.unknown, 'user')} of {plain(result.dataset)}: "
-        f"{counted(result.lines, 'line')} of user, rank, item, score",
+        f"[bold]{result.model}[/] ranked {count_noun(result.items, 'test item')} for "
+        f"{count_noun(result.users - result.unknown, 'user')} of {plain(result.dataset)}: "
+        f"{count_noun(result.lines, 'line')} of user, rank, item, score",
         soft_wrap=True,
     )
     console.print(
@@ -126,7 +126,7 @@ def _all(workspace: Workspace, result: Playlists, form: ListForm) -> None:
     )
 
 
-def exported(result: Exported, *, json: bool) -> None:
+def exported(result: ExportResult, *, json: bool) -> None:
     """Say what was written."""
     if json:
         what = {"model": result.model, "dataset": result.dataset, "what": result.what}
@@ -139,7 +139,7 @@ def exported(result: Exported, *, json: bool) -> None:
     console.print(f"  {plain(result.path)}", soft_wrap=True)
     console.print(
         f"{plain(result.what)} of [bold]{result.model}[/] ({plain(result.dataset)}): "
-        f"{counted(result.lines, 'line')} of {plain(named)}",
+        f"{count_noun(result.lines, 'line')} of {plain(named)}",
         soft_wrap=True,
     )
     console.print(f"Next: {plain(_after(result))}", soft_wrap=True)
@@ -152,7 +152,7 @@ READS = {  # as polars has to be told, lest it takes ids for numbers and quotes 
 }
 
 
-def _after(result: Exported) -> str:
+def _after(result: ExportResult) -> str:
     """Say what reads it."""
     file, model = result.path, result.model
     if result.what == "run":

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 class Watching:
     """Shows on standard error what a step does; bars only on a terminal."""
 
-    def say(self, message: str) -> None:
+    def say(self, text: str) -> None:
         """Print something worth knowing."""
-        remark(message)
+        remark(text)
 
-    def warn(self, message: str) -> None:
+    def warn(self, text: str) -> None:
         """Print something that may be a mistake."""
-        warning(message)
+        warning(text)
 
     @contextmanager
     def task(self, description: str, total: int) -> Iterator[Task]:

@@ -8,7 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.console import document, out, plain, table, unbroken
-from tartarus_cli.errors import counted
+from tartarus_cli.errors import count_noun
 
 if TYPE_CHECKING:
     from tartarus_cli.splitting.split import Split
@@ -31,7 +31,7 @@ def split_made(workspace: Workspace, made: Split, *, json: bool) -> None:
         console.print(f"  set aside: {plain(file)}", soft_wrap=True)
     items = sum(size.items for size in made.sets.values())
     have = [
-        counted(count, what)
+        count_noun(count, what)
         for count, what in ((items, "item"), (made.users, "user"), (made.labels, "label"))
         if count is not None
     ]

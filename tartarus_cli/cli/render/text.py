@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from tartarus_cli.cli.render.console import document, out, plain
 
 if TYPE_CHECKING:
-    from tartarus_cli.extraction.documents import TextFeatures
+    from tartarus_cli.extraction.documents import TextResult
     from tartarus_cli.workspace import Workspace
 
 
-def text_features(workspace: Workspace, made: TextFeatures, *, json: bool) -> None:
+def text_features(workspace: Workspace, made: TextResult, *, json: bool) -> None:
     """Say what was written, and what can be done with it."""
     files = [workspace.within(path) for path in made.files]
     if json:
@@ -31,13 +31,13 @@ def text_features(workspace: Workspace, made: TextFeatures, *, json: bool) -> No
     console.print(f"Next: {plain(_next(made))}", soft_wrap=True)
 
 
-def _known(made: TextFeatures) -> str:
+def _known(made: TextResult) -> str:
     shares = {split: share for split, share in made.known.items() if share is not None}
     told = ", ".join(f"{share:.0%} of {split}" for split, share in shares.items())
     return f" knows {told} words" if told else ""
 
 
-def _next(made: TextFeatures) -> str:
+def _next(made: TextResult) -> str:
     setting = quote(made.setting)
     if len(made.experiments) == 1:
         return f"tartarus run {quote(made.experiments[0])} {setting}"

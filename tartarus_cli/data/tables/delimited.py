@@ -33,7 +33,7 @@ from tartarus_cli.files import readable
 if TYPE_CHECKING:
     import polars as pl
 
-    from tartarus_cli.data.tables.rows import Rows
+    from tartarus_cli.data.tables.rows import RowEnds
 
 BLOCK_BYTES = 8 << 20  # of text that is read at once
 LONGEST = 64 << 20  # bytes of a row
@@ -61,7 +61,7 @@ class _Piece:
     line: int  # number of its first line
     ends: int  # of lines
     done: int  # bytes of the file that were read for it
-    quoted: Rows | None = None  # its rows, where there are quotes
+    quoted: RowEnds | None = None  # its rows, where there are quotes
 
     @property
     def head(self) -> bytes:
@@ -280,7 +280,7 @@ class Delimited:
         if rest:
             yield _Piece(rest, line, _count(rest, "\n"), 0, self._quoted_rows(rest + b"\n"))
 
-    def _quoted_rows(self, text: bytes) -> Rows | None:
+    def _quoted_rows(self, text: bytes) -> RowEnds | None:
         if self._quote is None or self._quote.encode() not in text:
             return None
         from tartarus_cli.data.tables.rows import find_rows

@@ -7,19 +7,19 @@ from collections.abc import Iterable
 ITEM = ("item", "itemid", "song", "songid", "track", "trackid", "album", "albumid", "recording")
 
 
-def bare(name: str) -> str:
+def normalize_column(name: str) -> str:
     """Return the letters and digits of a name, in lower case.
 
-    >>> bare("Track_ID")
+    >>> normalize_column("Track_ID")
     'trackid'
     """
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-def naming_items(names: Iterable[str]) -> list[str]:
+def item_columns(names: Iterable[str]) -> list[str]:
     """Return the columns that hold ids of items, as their names say.
 
-    >>> naming_items(["title", "ID", "plays"])
+    >>> item_columns(["title", "ID", "plays"])
     ['ID']
     """
-    return [name for name in names if bare(name) in ("id", *ITEM)]
+    return [name for name in names if normalize_column(name) in ("id", *ITEM)]

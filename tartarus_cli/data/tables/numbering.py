@@ -16,7 +16,7 @@ from tartarus_cli.data.tables.blocks import Block, Columns, no_text
 from tartarus_cli.data.tables.reading import Table
 from tartarus_cli.errors import FileError
 from tartarus_cli.progress import Progress
-from tartarus_cli.signals import between_steps
+from tartarus_cli.signals import defer_interrupts
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,7 +31,7 @@ SEEDS = (1, 2)  # of two hashes, of which 96 bits tell ids apart: no two are the
 LOW, CODE = np.uint64(32), np.uint64(0xFFFFFFFF)  # the low bits, that numbers stand in
 
 
-def places_of(names: Sequence[str] | Ids, ids: Ids) -> Codes:
+def positions_of(names: Sequence[str] | Ids, ids: Ids) -> Codes:
     """Return where each name stands among sorted ids; -1 if it does not."""
     if not len(ids):
         return np.full(len(names), -1, np.int32)
@@ -100,7 +100,7 @@ class NumberedTable:
             If a row is not as it should be, or an id cannot stand in a line of its own.
         """
         task = progress.task(f"reading {self._table.path.name}", self._table.size)
-        with task as counted, between_steps() as check, ExitStack() as stack:
+        with task as counted, defer_interrupts() as check, ExitStack() as stack:
             # a thread for each column, so that its blocks stay in order, while the next one is read
             threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in self._numberings]
             before: _Pending | None = None

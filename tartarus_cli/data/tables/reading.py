@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tartarus_cli.data.tables.blocks import Block, Columns
-from tartarus_cli.errors import FileError, RequestError, nearest, shown
+from tartarus_cli.errors import FileError, RequestError, display_path, nearest
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 PARQUET = (".parquet", ".pq")
@@ -77,13 +77,13 @@ def open_table(path: Path, *, header: bool = True) -> Table:
     table: Table
     if path.suffix.lower() in PARQUET:
         if not header:
-            msg = f"{shown(path)}: the columns of a Parquet file have names"
+            msg = f"{display_path(path)}: the columns of a Parquet file have names"
             raise RequestError(msg, hint="Leave --no-header out.")
         table = Parquet(path)
     elif ending(path) in SEPARATORS:
         table = Delimited(path, SEPARATORS[ending(path)], header)
     else:
-        msg = f"{shown(path)}: its ending does not say what it is"
+        msg = f"{display_path(path)}: its ending does not say what it is"
         hint = "Write a table as .csv (commas), .tsv (tabs), either with .gz, or .parquet."
         raise RequestError(msg, hint=hint)
     _check_names(table)
@@ -112,7 +112,7 @@ def require_column(table: Table, name: str, hint: str = "") -> None:
         If it has none of this name.
     """
     if name not in table.names:
-        msg = f"{shown(table.path)} has no column called {name!r}"
+        msg = f"{display_path(table.path)} has no column called {name!r}"
         raise RequestError(msg, hint=f"{hint} {nearest(name, table.names[:20])}".strip())
 
 

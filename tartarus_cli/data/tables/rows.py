@@ -15,18 +15,18 @@ START, PLAIN, QUOTED, CLOSED = range(4)  # of a field; CLOSED: after what may be
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowEnds:
     """What stands in some text."""
 
     end: int  # where the last whole row ends; a line feed between quotes ends none
     fields: int  # of each row; 0 if rows differ, lines are no rows, or quotes stand within fields
 
 
-def find_rows(text: bytes, separator: str, quote: str | None) -> Rows:
+def find_rows(text: bytes, separator: str, quote: str | None) -> RowEnds:
     """Go through text that begins with a row, and ends with one if it is looked at as a whole."""
     letters = np.frombuffer(text, np.uint8)
     end, fields = _find(letters, ord(separator), NO_QUOTE if quote is None else ord(quote))
-    return Rows(int(end), int(fields))
+    return RowEnds(int(end), int(fields))
 
 
 @compiled

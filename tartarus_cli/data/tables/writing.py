@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from tartarus_cli.files import replacing
+from tartarus_cli.files import atomic_write
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,7 +31,7 @@ def writing_table(path: Path, form: TableForm) -> Iterator[Put]:
         ``csv`` with a heading, and quotes where they are needed; ``tsv`` the same with tabs and
         never a quote; ``trec`` with blanks, without heading and quotes; ``parquet``.
     """
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         if form == "parquet":
             with _parquet(beside) as put:
                 yield put

@@ -1,0 +1,101 @@
+"""How the command line writes what messages name: parameters as options, calls as commands.
+
+The one place that knows which option stands for which parameter of the package's functions.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from shlex import quote
+from typing import Any
+
+FLAGS = {
+    "overrides": "--set",
+    "source": "--from",
+    "id_column": "--id",
+    "per_item": "--patches",
+    "path": "--to",
+    "parameters": "--set",
+    "timeout_s": "--timeout",
+    "replace_whitespace": "--replace-whitespace",
+    "keep_spectrograms": "--keep-spectrograms",
+    "header": "--header",
+}
+"""Parameter → option, where the option is not the parameter's name."""
+
+COMMANDS = {
+    "check": "check-data",
+    "list_experiments": "experiments list",
+    "show_experiment": "experiments show",
+    "list_models": "models list",
+    "show_model": "models show",
+    "delete_model": "models delete",
+}
+"""Function → command, where the command is not the function's name."""
+
+_QUOTED = re.compile(r"`([a-z_]+)(?:(=)([^`]*)|(\([^`]*\)))?`")
+
+
+def flag(parameter: str) -> str:
+    """Return the option that stands for a parameter.
+
+    >>> flag("min_plays"), flag("overrides")
+    ('--min-plays', '--set')
+    """
+    return FLAGS.get(parameter, f"--{parameter.replace('_', '-')}")
+
+
+def in_shell(text: str) -> str:
+    """Write parameters and calls in a message as options and commands.
+
+    >>> in_shell("Give `force=True`, or `split('my songs', plays=FILE, min_plays=2)`.")
+    "Give --force, or tartarus split 'my songs' --plays FILE --min-plays 2."
+    >>> in_shell("`by` and `users='0:9'` exclude each other")
+    '--by and --users 0:9 exclude each other'
+    """
+    return _QUOTED.sub(_written, text)
+
+
+def _written(match: re.Match[str]) -> str:
+    try:
+        if match[4]:
+            return " ".join(_command(match[1] + match[4]))
+        value = ast.parse(match[3], mode="eval").body if match[2] else None
+        return " ".join(_option(match[1], value))
+    except (SyntaxError, ValueError):
+        return match[0]
+
+
+def _command(written: str) -> Iterator[str]:
+    function, _, arguments = written.partition("(")
+    called: Any = ast.parse(f"f({arguments}", mode="eval").body
+    yield "tartarus"
+    yield COMMANDS.get(function, function)
+    for argument in called.args:
+        yield from _words(argument)
+    for keyword in called.keywords:
+        yield from _option(keyword.arg, keyword.value)
+
+
+def _option(name: str, value: ast.expr | None) -> Iterator[str]:
+    if isinstance(value, ast.Constant) and isinstance(value.value, bool):
+        yield flag(name) if value.value else f"--no-{flag(name).removeprefix('--')}"
+    elif isinstance(value, ast.List | ast.Tuple):
+        for element in value.elts:
+            yield from (flag(name), *_words(element))
+    else:
+        yield flag(name)
+        yield from _words(value)
+
+
+def _words(value: ast.expr | None) -> Iterator[str]:
+    """Write a value as words of a shell; a placeholder stays as it is."""
+    if isinstance(value, ast.List | ast.Tuple):
+        for element in value.elts:
+            yield from _words(element)
+    elif isinstance(value, ast.Name):
+        yield value.id
+    elif value is not None:
+        yield quote(str(ast.literal_eval(value)))
