@@ -1,7 +1,9 @@
 """Libraries that may be missing: a command that needs one names what to install, or do instead."""
 
 import os
+import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -77,3 +79,26 @@ def test_a_backend_that_is_not_installed_is_named_before_a_prediction(
 def test_jax_needs_no_extra() -> None:
     assert os.environ["KERAS_BACKEND"] == "jax"
     require_backend()
+
+
+LOSS = """
+import numpy as np
+from tartarus_cli.layers import cosine_loss
+targets, outputs = np.eye(2, dtype="float32"), np.ones((2, 2), "float32")
+print(*np.asarray(cosine_loss(targets, outputs)).round(4))
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch", "tensorflow"])
+def test_a_loss_takes_arrays_with_every_backend(backend: str) -> None:
+    if find_spec(backend) is None:
+        pytest.skip(f"no {backend}")
+    computed = subprocess.run(  # noqa: S603 — our own words
+        [sys.executable, "-c", LOSS],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"KERAS_BACKEND": backend},
+    )
+    # (1 - 1 / √2) / 2
+    assert computed.stdout.split() == ["0.1464", "0.1464"]
