@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -68,6 +69,15 @@ def _wide_terminal_and_no_workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("TARTARUS_WORKSPACE", raising=False)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _word_vectors_where_gensim_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip a test when it comes to learn word vectors on a Python that gensim does not support."""
+    if find_spec("gensim") is None:
+        from tartarus_cli.text import w2v
+
+        monkeypatch.setattr(w2v, "require", lambda library: pytest.skip(f"no {library}"))
 
 
 def run_command(*words: object) -> Outcome:

@@ -22,6 +22,7 @@ from tartarus_cli.cli.options import (
     Users,
     run_code,
 )
+from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
 
 Subject = Annotated[
@@ -53,6 +54,12 @@ Explain = Annotated[
 ]
 
 
+@panels(
+    {
+        "Predictions made elsewhere": ("experiment", "dataset", "ids", "overrides"),
+        "Many users": ("users", "memory", "resume", "merge"),
+    }
+)
 def evaluate(
     subject: Subject = None,
     *,

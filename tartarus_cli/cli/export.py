@@ -9,6 +9,7 @@ import typer
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import Code, Json, NewestModel, Root, Split, run_code
 from tartarus_cli.cli.recommend import MOST
+from tartarus_cli.cli.signatures import panels
 
 
 class Exports(StrEnum):
@@ -87,6 +88,7 @@ Blanks = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 
 
+@panels({"Rankings, and files for trec_eval": ("top", "memory", "blanks")})
 def export(
     model: NewestModel = None,
     *,

@@ -214,6 +214,23 @@ Seed = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log",
+        metavar="FILE",
+        help="Write what happens, with times, to the end of this file.",
+        show_default=False,
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Print on standard error what a log has, and the files read and written.",
+    ),
+]
 CutOffs = Annotated[
     list[int] | None,
     typer.Option(

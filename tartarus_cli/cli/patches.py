@@ -17,6 +17,7 @@ from tartarus_cli.cli.options import (
     parameter_option,
     run_code,
 )
+from tartarus_cli.cli.signatures import panels
 
 Audio = Annotated[
     Path | None,
@@ -74,6 +75,16 @@ To = Annotated[
 ]
 
 
+@panels(
+    {
+        "Transform": ("transform", "parameters"),
+        "Patches": ("per_item", "seconds", "scaler_patches", "seed"),
+        "Work": ("jobs", "timeout"),
+        # By itself, or its two long names leave no room for the help of others.
+        "Spectrograms": ("keep",),
+        "Pictures": ("show", "to"),
+    }
+)
 def patches(
     dataset: Dataset,
     *,

@@ -18,6 +18,7 @@ from tartarus_cli.cli.options import (
     Timeout,
     run_code,
 )
+from tartarus_cli.cli.signatures import panels
 
 Layer = Annotated[
     str | None,
@@ -55,6 +56,7 @@ NewText = Annotated[
 ]
 
 
+@panels({"New recordings or documents": ("audio", "text", "jobs", "timeout")})
 def predict(
     model: NewestModel = None,
     *,

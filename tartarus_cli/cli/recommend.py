@@ -6,6 +6,7 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import Code, Json, Memory, NewestModel, Root, run_code
+from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
 
 MOST = 10_000
@@ -36,6 +37,7 @@ Known = Annotated[
 Tsv = Annotated[bool, typer.Option("--tsv", help="Lines with tabs on standard output.")]
 
 
+@panels({"Lists": ("top", "min_score", "known", "tsv")})
 def recommend(
     model: NewestModel = None,
     *,

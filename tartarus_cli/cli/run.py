@@ -18,8 +18,10 @@ from tartarus_cli.cli.options import (
     Users,
     run_code,
 )
+from tartarus_cli.cli.signatures import panels
 
 
+@panels({"Evaluation": ("k", "users", "published", "baselines", "pool")})
 def run(
     experiment: ExperimentName,
     settings: Settings = None,

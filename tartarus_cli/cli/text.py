@@ -7,6 +7,7 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import Code, Dataset, Json, Root, Seed, parameter_option, run_code
+from tartarus_cli.cli.signatures import panels
 
 
 def _extractors(incomplete: str) -> list[str]:
@@ -54,6 +55,7 @@ Parameters = Annotated[
 ]
 
 
+@panels({"Vocabulary": ("vectors", "overrides", "seed")})
 def text(
     dataset: Dataset,
     extractor: ExtractorName,

@@ -14,6 +14,7 @@ from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import Arrays, Baseline, Fitted, FittedBaseline, Items, TrainingExamples
 from tartarus_cli.data.arrays import read_arrays, save_arrays
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
+from tartarus_cli.extras import require_backend
 from tartarus_cli.files import write_text
 from tartarus_cli.models.manifest import LayerInfo
 from tartarus_cli.models.store import BASELINE, HISTORY, Model
@@ -111,6 +112,7 @@ class _NetworkPredictor:
     """A Keras network, up to one of its layers."""
 
     def __init__(self, model: Model, layer: LayerInfo | None) -> None:
+        require_backend()
         import keras
 
         import tartarus_cli.layers  # noqa: F401 — registers the layers that a saved model names

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from tartarus_cli.errors import DataError
+from tartarus_cli.extras import require
 from tartarus_cli.text import (
     MOST_DIMENSIONS,
     ExtractorOptions,
@@ -108,7 +109,11 @@ def fit(lesson: TrainingTexts, options: W2vOptions) -> FittedVocabulary:
     ------
     DataError
         If there is no word, or the file of vectors is not what it should be.
+    TartarusError
+        If vectors are to be learnt, and gensim is not installed.
     """
+    if lesson.vectors is None:
+        require("gensim")
     times: Counter[str] = Counter()
     documents = pieces = 0
     for text in lesson.texts:

@@ -23,6 +23,7 @@ from tartarus_cli.experiments.inputs import (
 )
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.extras import require_backend
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import atomic_write
 from tartarus_cli.layout import WorkspacePaths
@@ -73,6 +74,8 @@ def train(
         If a file is missing, damaged or out of step.
     TrainingError
         If the training diverges. The model then stays unfinished, as it does when interrupted.
+    TartarusError
+        If the backend of Keras is not installed.
     """
     dataset = store.dataset(request.experiment.dataset.name)
     experiment = check_experiment(
@@ -81,6 +84,7 @@ def train(
     request = replace(request, experiment=experiment)
     if experiment.baseline is not None:
         return _train_baseline(store, request, compared_with, progress)
+    require_backend()
     sources = input_sources(experiment, request.settings)
     share = experiment.fitting.validation
     data = open_training_data(dataset, experiment.target_spec, sources, validation=share)

@@ -365,6 +365,7 @@ print(hashlib.sha256(made.vocabulary.model_dump_json().encode()).hexdigest())
 
 
 def test_word2vec_gives_the_same_bytes_in_every_process() -> None:
+    pytest.importorskip("gensim")
     told = {
         subprocess.run(  # noqa: S603
             [sys.executable, "-c", SCRIPT],
