@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
 from tests.compiling import share_compiled
+from tests.foreign import Foreign, foreign_code
 from tests.sharing import made_once
 from tests.slowness import SlowTests
 from tests.worlds import World
@@ -69,6 +71,15 @@ def _wide_terminal_and_no_workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def _word_vectors_where_gensim_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip a test when it comes to learn word vectors on a Python that gensim does not support."""
+    if find_spec("gensim") is None:
+        from tartarus_cli.text import w2v
+
+        monkeypatch.setattr(w2v, "require", lambda library: pytest.skip(f"no {library}"))
+
+
 def run_command(*words: object) -> Outcome:
     """Run the real command in this process; a traceback fails the test."""
     result = CliRunner().invoke(app, [str(word) for word in words])
@@ -104,3 +115,10 @@ def _made_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def example(_made_example: Path, tmp_path: Path) -> Path:
     """Return a copy of the example world."""
     return Path(copytree(_made_example, tmp_path / "example"))
+
+
+@pytest.fixture
+def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Foreign]:
+    """Return where plug-ins of others can be installed; no plug-in outlives the test."""
+    with foreign_code(tmp_path / "site-packages", monkeypatch) as made:
+        yield made

@@ -22,6 +22,7 @@ SCRIPT = Path(__file__).parent.parent / "examples" / "audio_text_and_both.sh"
 
 @pytest.fixture(scope="module")
 def made_way(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("gensim")
     return made_once(tmp_path_factory, "way", partial(run_script_here, SCRIPT))
 
 

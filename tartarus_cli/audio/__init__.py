@@ -44,7 +44,9 @@ class Transform:
     frequencies: Callable[[Any], NDArray[np.float64]]  # (bins,) Hz
 
 
-TRANSFORMS: Registry[Transform] = Registry("transform", package=__name__)
+TRANSFORMS: Registry[Transform] = Registry(
+    "transform", package=__name__, group="tartarus.transforms"
+)
 
 
 def transform(

@@ -39,7 +39,15 @@ ORDER = (
     *("P", "nDCG", "R", "HR", "C", "Gini", "novelty"),
 )
 
-METRICS: Registry[Metric] = Registry("metric", package=__name__)
+# Figures that are computed otherwise than from the ranks of one user.
+COMPUTED = (
+    *("C", "Gini", "novelty", "accuracy", "LRAP", "coverage_error", "calibration_error"),
+    *(f"{name}_{mean}" for name in ("precision", "recall", "f1") for mean in ("macro", "micro")),
+)
+
+METRICS: Registry[Metric] = Registry(
+    "metric", package=__name__, group="tartarus.metrics", reserved=COMPUTED
+)
 
 
 def metric(
@@ -55,7 +63,15 @@ def metric(
         The k it is shown at by default; empty for a metric of the whole ranking.
     published
         Show it only to compare with the papers.
+
+    Raises
+    ------
+    ValueError
+        If the name holds an ``@``.
     """
+    if "@" in name:
+        msg = f"the name {name!r} holds a k; that is what 'at' is for"
+        raise ValueError(msg)
 
     def keep(measure: Measure) -> Measure:
         METRICS.register(name)(Metric(measure, at, published))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -17,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array
 
 from tartarus_cli.registry import Registry
+
+MOST_DIMENSIONS = 10_000  # of a word vector
 
 Unit = Literal["word", "character"]  # what a token is; characters serve scripts without blanks
 RowForm = Literal[
@@ -77,12 +78,28 @@ class Vocabulary(BaseModel):
 
 
 @dataclass(frozen=True)
+class WordVectors:
+    """Vectors of the words that were looked up."""
+
+    values: NDArray[np.float32]
+    """``(words, dimensions)``; zero where there is none of the word."""
+    there: NDArray[np.bool_]
+    """``(words,)``, whether there is a vector of the word."""
+    source: str
+    """Where they come from, as a user calls it."""
+
+
+# Finds the vectors of words that were learnt elsewhere; takes the row of each word.
+LookUp = Callable[[Mapping[str, int]], WordVectors]
+
+
+@dataclass(frozen=True)
 class TrainingTexts:
     """What there is to learn from."""
 
     texts: Iterable[str]  # train documents; may be gone through any number of times
     seed: int = 0
-    vectors: Path | None = None  # word vectors learnt elsewhere
+    vectors: LookUp | None = None  # word vectors learnt elsewhere
 
 
 @dataclass(frozen=True)
@@ -109,7 +126,9 @@ class Extractor:
     takes_vectors: bool  # whether it can use word vectors learnt elsewhere
 
 
-EXTRACTORS: Registry[Extractor] = Registry("text extractor", package=__name__)
+EXTRACTORS: Registry[Extractor] = Registry(
+    "text extractor", package=__name__, group="tartarus.extractors"
+)
 
 
 def extractor(
@@ -140,6 +159,10 @@ def extractor(
     return keep
 
 
+class UnknownExtractorError(ValueError):
+    """A vocabulary is of no extractor that there is."""
+
+
 def restore(document: Any) -> Vocabulary:
     """Make a vocabulary again from the JSON document that ``model_dump`` gave.
 
@@ -147,9 +170,11 @@ def restore(document: Any) -> Vocabulary:
     ------
     ValueError
         If it is no such document; pydantic's message says where.
+    PluginError
+        If the plug-in of its extractor could not be imported.
     """
     name = document.get("extractor") if isinstance(document, Mapping) else None
-    if name not in EXTRACTORS.names():
+    if name not in EXTRACTORS.names() and not EXTRACTORS.broken(str(name)):
         msg = f"no vocabulary of {' or '.join(EXTRACTORS.names())}"
-        raise ValueError(msg)
+        raise UnknownExtractorError(msg)
     return EXTRACTORS.get(str(name)).vocabulary.model_validate(document)

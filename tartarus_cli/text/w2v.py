@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from tartarus_cli.errors import DataError, display_path
+from tartarus_cli.errors import DataError
+from tartarus_cli.extras import require
 from tartarus_cli.text import (
+    MOST_DIMENSIONS,
     ExtractorOptions,
     FittedVocabulary,
     TrainingTexts,
@@ -26,7 +28,6 @@ from tartarus_cli.text import (
     Vocabulary,
     extractor,
 )
-from tartarus_cli.text.vectors import MOST_DIMENSIONS, read_vectors
 from tartarus_cli.text.words import words_and_signs
 
 UNKNOWN, FIRST = 1, 2  # numbers of an unknown word and of the first word; 0 is padding
@@ -108,7 +109,11 @@ def fit(lesson: TrainingTexts, options: W2vOptions) -> FittedVocabulary:
     ------
     DataError
         If there is no word, or the file of vectors is not what it should be.
+    TartarusError
+        If vectors are to be learnt, and gensim is not installed.
     """
+    if lesson.vectors is None:
+        require("gensim")
     times: Counter[str] = Counter()
     documents = pieces = 0
     for text in lesson.texts:
@@ -124,10 +129,10 @@ def fit(lesson: TrainingTexts, options: W2vOptions) -> FittedVocabulary:
         counts = {word: times[word] for word in words}
         table = _with_special_rows(_trained(lesson, options, counts, pieces), lesson.seed)
         return FittedVocabulary(Words(options=options, documents=documents, words=words), table)
-    found = read_vectors(lesson.vectors, {word: n for n, word in enumerate(words)})
+    found = lesson.vectors({word: n for n, word in enumerate(words)})
     table = _with_special_rows(found.values, lesson.seed, found.there)
     remark = f"{found.there.sum():,} of {len(words):,} words have a vector in "
-    remark += f"{display_path(lesson.vectors)} ({found.values.shape[1]} dimensions)"
+    remark += f"{found.source} ({found.values.shape[1]} dimensions)"
     options = options.model_copy(update={"dim": found.values.shape[1]})
     return FittedVocabulary(Words(options=options, documents=documents, words=words), table, remark)
 

@@ -147,7 +147,7 @@ def test_sparse_features_of_a_ridge_are_never_dense_as_a_whole() -> None:
 def test_a_ridge_that_is_too_large_is_refused_before_it_is_begun(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ridge_module, "MAX_BATCH", 10)
+    monkeypatch.setattr(ridge_module, "MOST", 10)
     RidgeSystem([dense(11, 10)], dense(11, 2))
     RidgeSystem([dense(10, 11)], dense(10, 2))
     with pytest.raises(TrainingError, match=r"11 unknowns \(12 items, 11 features\); 10 are"):
@@ -398,13 +398,13 @@ def test_a_baseline_says_how_many_settings_it_takes(
         ),
         (
             ("oracle", "--dataset", "one"),
-            "oracle reads als or pmi factors, and one has none of them",
+            "oracle reads als or pmi factors, and one has none",
             "Baselines for one are knn, prior, random, ridge.",
         ),
         (
             ("oracle", "--dataset", "many"),
             "oracle scores test items by their true pmi factors, and many has none of them",
-            "'tartarus factorize many pmi --dim 2' makes them",
+            "tartarus factorize many pmi --dim 2 makes them",
         ),
         (
             ("oracle", "--dataset", "rec"),
@@ -575,8 +575,8 @@ def test_patches_are_read_by_no_baseline(world: World, tmp_path: Path) -> None:
         settings=[], target_dim=DIM, seed=0, started="",
     )  # fmt: skip
     listening = _Listening()
-    model = Model("model_1", folder, manifest)
-    rows = evaluate_baselines(open_workspace(world.root), model, EvaluationOptions(), listening)
+    model = Model("model_1", folder, manifest, Store(open_workspace(world.root)))
+    rows = evaluate_baselines(model, EvaluationOptions(), listening)
     assert rows == {}
     assert listening.said == [
         "popularity is left out: no setting of rec is called tags, labels, genres",
