@@ -14,14 +14,14 @@ import keras
 import numpy as np
 from keras import ops
 
-TINY = 1e-12  # a squared norm below this is that of a zero vector
+MIN_SQUARED_NORM = 1e-12  # a squared norm below this is that of a zero vector
 INITIAL_WEIGHTS = 0.05  # dense and convolution kernels start uniform within plus and minus this
-INITIAL_WORDS = 0.25  # and word vectors within this
+INITIAL_WORD_VECTORS = 0.25  # and word vectors within this
 
 # When a convolution is computed as a product of matrices, and how; found by measurement.
-FEWEST_WEIGHTS = 48  # of a filter; with fewer, the time goes into moving the results
-MOST_PATCHES = 5 << 19  # numbers that one item may be unfolded into, 10 MiB
-COST_OF_A_NUMBER = 80  # of unfolding one, in multiplications
+MIN_FILTER_WEIGHTS = 48  # of a filter; with fewer, the time goes into moving the results
+MAX_UNFOLDED = 5 << 19  # numbers that one item may be unfolded into, 10 MiB
+UNFOLDING_COST = 80  # of unfolding one, in multiplications
 
 
 def unit_norm(vectors: Any) -> Any:
@@ -30,8 +30,8 @@ def unit_norm(vectors: Any) -> Any:
     Keras' own ``UnitNormalization`` and ``ops.normalize`` have NaN gradients there.
     """
     squared = ops.sum(vectors * vectors, axis=-1, keepdims=True)
-    inverse = ops.rsqrt(ops.maximum(squared, TINY))
-    return vectors * ops.where(squared > TINY, inverse, ops.zeros_like(inverse))
+    inverse = ops.rsqrt(ops.maximum(squared, MIN_SQUARED_NORM))
+    return vectors * ops.where(squared > MIN_SQUARED_NORM, inverse, ops.zeros_like(inverse))
 
 
 def cosine_loss(targets: Any, outputs: Any) -> Any:
@@ -90,12 +90,14 @@ def convolve(x: Any, kernel: Any, positions: int) -> Any:
         x = ops.stack([x[:, :, start : start + span] for start in starts], 2)
     x = ops.reshape(x, (-1, x.shape[1], windows, span * channels))
     x = ops.concatenate([x[:, first : first + frames] for first in range(high)], -1)
-    matrix = ops.reshape(_placed(kernel, positions), (high * span * channels, positions * filters))
+    matrix = ops.reshape(
+        _shift_kernel(kernel, positions), (high * span * channels, positions * filters)
+    )
     x = ops.reshape(ops.matmul(x, matrix), (-1, frames, windows * positions, filters))
     return x[:, :, :bins]
 
 
-def _placed(kernel: Any, positions: int) -> Any:
+def _shift_kernel(kernel: Any, positions: int) -> Any:
     """Lay a kernel at each position of a window: ``(frames, span, channels, positions, filters)``.
 
     A row of one zero more than the span, written again and again and cut into spans, moves on by
@@ -109,12 +111,14 @@ def _placed(kernel: Any, positions: int) -> Any:
     return ops.transpose(rows, (0, 2, 3, 1, 4))
 
 
-def positions_of(shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:
+def choose_positions(shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:
     """Say how many places a window of :func:`convolve` should have; 0 if it is no gain.
 
-    >>> positions_of((322, 96, 1), (4, 96, 1, 64)), positions_of((322, 96, 1), (4, 70, 1, 64))
-    (1, 9)
-    >>> positions_of((322, 96, 1), (3, 3, 1, 64))  # too few weights
+    >>> choose_positions((322, 96, 1), (4, 96, 1, 64))
+    1
+    >>> choose_positions((322, 96, 1), (4, 70, 1, 64))
+    9
+    >>> choose_positions((322, 96, 1), (3, 3, 1, 64))  # too few weights
     0
     """
     high, wide, channels, filters = kernel
@@ -124,14 +128,14 @@ def positions_of(shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:
         return -(-bins // positions) * (wide + positions - 1)
 
     def cost(positions: int) -> int:
-        return unfolded(positions) * (positions * filters + COST_OF_A_NUMBER)
+        return unfolded(positions) * (positions * filters + UNFOLDING_COST)
 
     best = min(range(1, bins + 1), key=cost)
-    fits = frames * high * channels * unfolded(best) <= MOST_PATCHES
-    return best if fits and prod(kernel[:3]) >= FEWEST_WEIGHTS else 0
+    fits = frames * high * channels * unfolded(best) <= MAX_UNFOLDED
+    return best if fits and prod(kernel[:3]) >= MIN_FILTER_WEIGHTS else 0
 
 
-def _on_jax_cpu() -> bool:
+def _runs_on_jax_cpu() -> bool:
     """Whether XLA's own convolutions, which are slow on a CPU, would compute."""
     if keras.backend.backend() != "jax":
         return False
@@ -149,13 +153,13 @@ class Convolution(keras.layers.Conv2D):  # type: ignore[misc]
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve, before bias and activation."""
-        if not _on_jax_cpu() or None in inputs.shape[1:]:
+        if not _runs_on_jax_cpu() or None in inputs.shape[1:]:
             return super().convolution_op(inputs, kernel)
         x = inputs
         if self.padding == "same":
             around = [((size - 1) // 2, size // 2) for size in kernel.shape[:2]]
             x = ops.pad(x, [(0, 0), *around, (0, 0)])
-        positions = positions_of(x.shape[1:], kernel.shape)
+        positions = choose_positions(x.shape[1:], kernel.shape)
         if not positions:
             return super().convolution_op(inputs, kernel)
         return convolve(x, kernel, positions)
@@ -167,7 +171,7 @@ class WordConvolution(keras.layers.Conv1D):  # type: ignore[misc]
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve, before bias and activation."""
-        if not _on_jax_cpu() or None in inputs.shape[1:]:
+        if not _runs_on_jax_cpu() or None in inputs.shape[1:]:
             return super().convolution_op(inputs, kernel)
         x = convolve(ops.expand_dims(inputs, 2), ops.expand_dims(kernel, 1), 1)
         return ops.squeeze(x, 2)
@@ -279,7 +283,7 @@ class LayerFactory:
 
     def embedding(self, x: Any, words: int, width: int, *, masked: bool = False) -> Any:
         """``embedding``: a vector for each word id; if ``masked``, 0 is no word."""
-        spread = self._spread(INITIAL_WORDS)
+        spread = self._spread(INITIAL_WORD_VECTORS)
         return keras.layers.Embedding(
             words, width, embeddings_initializer=spread, mask_zero=masked, name="embedding"
         )(x)

@@ -1,4 +1,8 @@
-"""How a step tells whoever watches it what is going on; the command line draws it."""
+"""How a long piece of work reports what it does.
+
+Functions take a :class:`Progress`; the command line passes one that draws bars, and
+:data:`UNWATCHED` shows nothing.
+"""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -6,30 +10,30 @@ from typing import Protocol
 
 
 class Task(Protocol):
-    """A piece of work under way."""
+    """A piece of work that has begun, and whose units are counted."""
 
     def advance(self, amount: int = 1) -> None:
         """Count ``amount`` more units as done."""
 
     def describe(self, text: str) -> None:
-        """Say what is being done now."""
+        """Show what is being done now, in a few words."""
 
 
 class Progress(Protocol):
-    """Whoever watches a step."""
+    """What shows the messages and the course of the work."""
 
     def say(self, message: str) -> None:
-        """Tell something worth knowing."""
+        """Show a message that is worth knowing."""
 
     def warn(self, message: str) -> None:
-        """Tell something that may be a mistake of the user's."""
+        """Show a message about what may be a mistake of the user's."""
 
     def task(self, description: str, total: int) -> AbstractContextManager[Task]:
-        """Begin a piece of work of ``total`` units."""
+        """Begin a piece of work of ``total`` units; it ends with the block."""
 
 
 class Unwatched:
-    """Nobody looks: for tests and for use as a library."""
+    """Progress that shows nothing, as for tests and scripts."""
 
     def say(self, message: str) -> None:
         """Drop the message."""
@@ -39,7 +43,7 @@ class Unwatched:
 
     @contextmanager
     def task(self, description: str, total: int) -> Iterator[Task]:  # noqa: ARG002
-        """Begin a piece of work that nobody counts."""
+        """Begin a piece of work whose units are not counted."""
         yield _Uncounted()
 
 

@@ -25,7 +25,7 @@ def _one_is_a_list(value: Any) -> Any:
 Width = Annotated[int, Field(ge=1, le=1 << 20, strict=True)]
 Widths = Annotated[tuple[Width, ...], BeforeValidator(_one_is_a_list)]  # 512 means [512]
 Length = Annotated[int, Field(ge=1, strict=True)]
-Rate = Annotated[float, Field(ge=0, lt=1, strict=True)]
+DropoutRate = Annotated[float, Field(ge=0, lt=1, strict=True)]
 
 
 class NetworkOptions(BaseModel):
@@ -36,11 +36,11 @@ class NetworkOptions(BaseModel):
     name: str
     output: Output
     hidden: Widths = ()  # dense relu layers before the output
-    dropout: Rate = 0.0
+    dropout: DropoutRate = 0.0
 
 
 # Input shapes, options, width of the output, seed of the first weights and of dropout.
-Builder = Callable[[Sequence[Shape], Any, int, int], "keras.Model"]
+NetworkBuilder = Callable[[Sequence[Shape], Any, int, int], "keras.Model"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Architecture:
     options: type[NetworkOptions]
     inputs: InputKind | tuple[InputKind, ...]  # what it reads: one kind, or one for each input
     most_inputs: int | None  # None: any number
-    build: Builder
+    build: NetworkBuilder
 
     def reads(self, kinds: tuple[InputKind, ...]) -> bool:
         """Whether it can be given inputs of these kinds, in this order."""
@@ -66,7 +66,7 @@ def architecture(
     options: type[NetworkOptions],
     inputs: InputKind | tuple[InputKind, ...] = "features",
     most_inputs: int | None = None,
-) -> Callable[[Builder], Builder]:
+) -> Callable[[NetworkBuilder], NetworkBuilder]:
     """Register a function as the network called ``name``.
 
     Parameters
@@ -82,7 +82,7 @@ def architecture(
     """
     most = len(inputs) if isinstance(inputs, tuple) else most_inputs
 
-    def keep(build: Builder) -> Builder:
+    def keep(build: NetworkBuilder) -> NetworkBuilder:
         ARCHITECTURES.register(name)(Architecture(options, inputs, most, build))
         return build
 

@@ -54,12 +54,12 @@ def audio_cnn(
     check_fit(shapes[0], window_steps(options))
     make = LayerFactory(seed)
     start = make.input(shapes[0])
-    x = make.flatten(stages(make, start, options))
+    x = make.flatten(add_stages(make, start, options))
     x = make.hidden(x, options.hidden, options.dropout)
     return keras.Model(start, make.output(x, width, options.output))
 
 
-def stages(make: LayerFactory, x: Any, options: AudioCnnOptions) -> Any:
+def add_stages(make: LayerFactory, x: Any, options: AudioCnnOptions) -> Any:
     """Lay the stages of convolution (valid padding), relu, max pooling and dropout over ``x``."""
     for kernel, filters, pool in zip(options.kernels, options.filters, options.pools, strict=True):
         x = make.pool(make.conv(x, filters, kernel), pool)

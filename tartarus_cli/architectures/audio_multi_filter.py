@@ -13,8 +13,8 @@ from tartarus_cli.architectures.audio import (
     Window,
     Windows,
     WindowStep,
+    add_stages,
     check_fit,
-    stages,
     window_steps,
 )
 
@@ -64,6 +64,6 @@ def audio_multi_filter_cnn(
         for kernel, filters in zip(options.parallel_kernels, options.parallel_filters, strict=True)
     ]
     x = make.dropout(make.joined(seen), options.dropout)
-    x = make.flatten(stages(make, x, options))
+    x = make.flatten(add_stages(make, x, options))
     x = make.hidden(x, options.hidden, options.dropout)
     return keras.Model(start, make.output(x, width, options.output))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tartarus_cli.architectures import Shape, Widths, architecture
-from tartarus_cli.architectures.audio import AudioCnnOptions, check_fit, stages, window_steps
+from tartarus_cli.architectures.audio import AudioCnnOptions, add_stages, check_fit, window_steps
 
 if TYPE_CHECKING:
     import keras
@@ -30,7 +30,7 @@ def audio_with_vector(
     check_fit(shapes[0], window_steps(options))
     make = LayerFactory(seed)
     patch, vector = (make.input(shape) for shape in shapes)
-    seen = make.flatten(stages(make, patch, options))
+    seen = make.flatten(add_stages(make, patch, options))
     x = make.joined([seen, make.hidden(vector, options.vector, options.dropout)])
     x = make.hidden(x, options.hidden, options.dropout)
     return keras.Model([patch, vector], make.output(x, width, options.output))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tartarus_cli.architectures import (
+    DropoutRate,
     Length,
     NetworkOptions,
-    Rate,
     Shape,
     Width,
     Widths,
@@ -43,7 +43,7 @@ class TextCnnOptions(TextOptions):
 
     widths: Annotated[Widths, Field(min_length=1)] = (2, 3)  # words that a filter spans
     filters: Width = 150  # of each width
-    dropout_hidden: Rate = 0.8  # after the hidden layers; ``dropout`` comes before them
+    dropout_hidden: DropoutRate = 0.8  # after the hidden layers; ``dropout`` comes before them
 
 
 @architecture("text_cnn", options=TextCnnOptions, inputs="sequence", most_inputs=1)

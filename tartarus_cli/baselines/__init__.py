@@ -16,7 +16,7 @@ from tartarus_cli.registry import Registry
 
 # Rows of one setting; dense ones may lie in a file and are read in blocks.
 Features: TypeAlias = NDArray[Any] | csr_array
-Arrays = dict[str, NDArray[Any]]
+NamedArrays = dict[str, NDArray[Any]]
 PredictionForm = Literal["factors", "neighbours", "scores"]
 
 
@@ -54,7 +54,7 @@ class TrainingExamples(Examples):
     def wanted_of(self, examples: Examples) -> NDArray[np.float64]:
         """Return the targets of other items as they are to be predicted."""
         targets = np.asarray(examples.targets, np.float64)
-        return directions(targets) if self.normalize else targets
+        return normalize_rows(targets) if self.normalize else targets
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class BaselineFit:
     """What a baseline learnt."""
 
-    arrays: Arrays
+    arrays: NamedArrays
     form: PredictionForm = "factors"
     trials: tuple[Trial, ...] = ()
     best: Trial | None = None
@@ -81,7 +81,7 @@ class FittedBaseline:
     """What a fitted baseline has at hand when it predicts."""
 
     options: Any
-    arrays: Arrays
+    arrays: NamedArrays
     form: PredictionForm
     dim: int  # of the targets
     seed: int
@@ -99,10 +99,12 @@ class Items:
     truth: NDArray[Any] | None = None  # their true factors, only for the oracle
 
 
-Fit = Callable[[TrainingExamples, Any], Fitted]  # train items, options
+FitFunction = Callable[[TrainingExamples, Any], BaselineFit]  # train items, options
 # (items, dim); of the form "neighbours" sparse (items, train items), of "scores" (items, 1)
-Predict = Callable[[FittedBaseline, Items], NDArray[Any] | csr_array]
-Shapes = Callable[[int, int], dict[str, tuple[int, ...]]]  # width of all settings, dim → arrays
+PredictFunction = Callable[[FittedBaseline, Items], NDArray[Any] | csr_array]
+ShapeFunction = Callable[
+    [int, int], dict[str, tuple[int, ...]]
+]  # width of all settings, dim → arrays
 
 
 def _no_arrays(_width: int, _dim: int) -> dict[str, tuple[int, ...]]:
@@ -113,10 +115,10 @@ def _no_arrays(_width: int, _dim: int) -> dict[str, tuple[int, ...]]:
 class Baseline:
     """A baseline that experiments can name."""
 
-    fit: Fit
-    predict: Predict
+    fit: FitFunction
+    predict: PredictFunction
     options: type[BaselineOptions] = BaselineOptions
-    shapes: Shapes = _no_arrays  # of what it keeps
+    shapes: ShapeFunction = _no_arrays  # of what it keeps
     settings: tuple[int, int | None] = (0, 0)  # fewest and most that it reads; None: any number
     tasks: tuple[str, ...] = ("recommendation", "multilabel", "multiclass")
     kinds: tuple[str, ...] = ("als", "pmi", "class")  # of targets
@@ -135,10 +137,10 @@ class Baseline:
 BASELINES: Registry[Baseline] = Registry("baseline", package=__name__)
 
 
-def directions(rows: NDArray[Any]) -> NDArray[np.float64]:
+def normalize_rows(rows: NDArray[Any]) -> NDArray[np.float64]:
     """Divide each row by its L2 norm; zero rows stay zero.
 
-    >>> directions(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    >>> normalize_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
     [[0.6, 0.8], [0.0, 0.0]]
     """
     rows = np.asarray(rows, np.float64)
@@ -146,10 +148,10 @@ def directions(rows: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(rows / np.where(norms > 0, norms, 1))
 
 
-def blocks(rows: int, width: int, block_bytes: int = 64 << 20) -> list[slice]:
+def row_blocks(rows: int, width: int, block_bytes: int = 64 << 20) -> list[slice]:
     """Cut rows into slices whose dense float64 form takes about ``block_bytes``.
 
-    >>> blocks(5, 1, 16)
+    >>> row_blocks(5, 1, 16)
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
     step = max(1, block_bytes // (8 * max(width, 1)))

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
-    Fitted,
+    BaselineFit,
     FittedBaseline,
     Items,
     TrainingExamples,
-    directions,
+    normalize_rows,
 )
 
 
@@ -39,15 +39,15 @@ def draw(ids: Sequence[str], dim: int, seed: int, *, scores: bool = False) -> ND
     if scores:
         return np.array([rng.random(dim) for rng in generators], np.float32).reshape(-1, dim)
     drawn = np.array([rng.standard_normal(dim) for rng in generators]).reshape(-1, dim)
-    return directions(drawn).astype(np.float32)
+    return normalize_rows(drawn).astype(np.float32)
 
 
 def _number(item: str) -> int:
     return int.from_bytes(blake2b(item.encode(), digest_size=16).digest(), "little")
 
 
-def _fit(_train: TrainingExamples, _options: Any) -> Fitted:
-    return Fitted({})
+def _fit(_train: TrainingExamples, _options: Any) -> BaselineFit:
+    return BaselineFit({})
 
 
 def _predict(known: FittedBaseline, items: Items) -> NDArray[np.float32]:

@@ -13,17 +13,17 @@ from scipy.sparse import csr_array
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
+    BaselineFit,
     BaselineOptions,
     Features,
-    Fitted,
     FittedBaseline,
     Items,
     TrainingExamples,
-    directions,
+    normalize_rows,
 )
 
-TILE = 8192  # train items that are compared at a time
-DIGITS = 9  # of a similarity that count, so that equal rows are equally similar
+TILE_ITEMS = 8192  # train items that are compared at a time
+SIMILARITY_DIGITS = 9  # of a similarity that count, so that equal rows are equally similar
 
 
 class NeighbourOptions(BaselineOptions):
@@ -32,7 +32,9 @@ class NeighbourOptions(BaselineOptions):
     neighbours: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 50
 
 
-def nearest(items: Sequence[Features], train: Sequence[Features], neighbours: int) -> csr_array:
+def find_neighbours(
+    items: Sequence[Features], train: Sequence[Features], neighbours: int
+) -> csr_array:
     """Find the train items that are most similar to each item, by the cosine of their features.
 
     The rows of each setting are divided by their L2 norm and joined. Only similarities above 0
@@ -53,23 +55,23 @@ def nearest(items: Sequence[Features], train: Sequence[Features], neighbours: in
     csr_array
         Similarities, ``(items, train items)``, at most ``neighbours`` in a row.
     """
-    here = [_unit(each) for each in items]
+    here = [_normalize(each) for each in items]
     count, rows = int(train[0].shape[0]), int(items[0].shape[0])
     values, columns = np.zeros((rows, 0)), np.zeros((rows, 0), np.int64)
-    for first in range(0, count, TILE):
-        tile = [_unit(each[first : first + TILE]) for each in train]
+    for first in range(0, count, TILE_ITEMS):
+        tile = [_normalize(each[first : first + TILE_ITEMS]) for each in train]
         found = _similarities(here, tile)
         worst = values.min(axis=1) if values.shape[1] == neighbours else np.zeros(rows)
-        more = _packed(found > worst[:, None], found, first)
-        values = np.hstack([values, more[0].round(DIGITS)])
+        more = _pack(found > worst[:, None], found, first)
+        values = np.hstack([values, more[0].round(SIMILARITY_DIGITS)])
         columns = np.hstack([columns, more[1]])
-        values, columns = _packed(_best(values, neighbours), values, columns)
+        values, columns = _pack(_mark_highest(values, neighbours), values, columns)
     kept = values > 0
     starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
     return csr_array((values[kept], columns[kept], starts), shape=(rows, count))
 
 
-def averaged(
+def average_targets(
     similar: csr_array, targets: NDArray[Any], otherwise: NDArray[Any]
 ) -> NDArray[np.float64]:
     """Average the targets of the neighbours, weighted by their similarity.
@@ -89,10 +91,10 @@ def averaged(
     )
 
 
-def _unit(rows: Features) -> tuple[Any, NDArray[np.bool_]]:
+def _normalize(rows: Features) -> tuple[Any, NDArray[np.bool_]]:
     """Divide rows by their L2 norm; return them, and which of them are not zero."""
     if isinstance(rows, np.ndarray):
-        return directions(rows), np.asarray(rows.any(axis=1))
+        return normalize_rows(rows), np.asarray(rows.any(axis=1))
     rows = rows.astype(np.float64)
     norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)))
     lengths = np.diff(rows.indptr)
@@ -114,7 +116,7 @@ def _similarities(
     return np.asarray(found)
 
 
-def _best(values: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+def _mark_highest(values: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
     """Mark the ``count`` highest values above 0 of each row; of equal ones, the first."""
     if values.shape[1] <= count:
         return values > 0
@@ -124,7 +126,7 @@ def _best(values: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
     return np.asarray((above | (equal & (equal.cumsum(axis=1) <= room))) & (values > 0))
 
 
-def _packed(
+def _pack(
     marked: NDArray[np.bool_], values: NDArray[np.float64], columns: NDArray[np.int64] | int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Move the marked values of each row to its front, in order, with their columns.
@@ -141,9 +143,9 @@ def _packed(
     return packed, where
 
 
-def _fit(train: TrainingExamples, _options: NeighbourOptions) -> Fitted:
+def _fit(train: TrainingExamples, _options: NeighbourOptions) -> BaselineFit:
     mean = train.wanted.mean(axis=0)
-    return Fitted({"mean": mean}, "factors" if train.plays is None else "neighbours")
+    return BaselineFit({"mean": mean}, "factors" if train.plays is None else "neighbours")
 
 
 def _predict(known: FittedBaseline, items: Items) -> Any:
@@ -151,10 +153,10 @@ def _predict(known: FittedBaseline, items: Items) -> Any:
     if train is None:
         msg = "neighbours are found among the train items, which are not given"
         raise AssertionError(msg)
-    similar = nearest(items.inputs, train.inputs, known.options.neighbours)
+    similar = find_neighbours(items.inputs, train.inputs, known.options.neighbours)
     if known.form == "neighbours":
         return similar.astype(np.float32)
-    rows = averaged(similar, train.wanted, known.arrays["mean"])
+    rows = average_targets(similar, train.wanted, known.arrays["mean"])
     return rows.astype(np.float32)
 
 

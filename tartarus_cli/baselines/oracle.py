@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
-    Fitted,
+    BaselineFit,
     FittedBaseline,
     Items,
     TrainingExamples,
 )
 
 
-def _fit(_train: TrainingExamples, _options: Any) -> Fitted:
-    return Fitted({})
+def _fit(_train: TrainingExamples, _options: Any) -> BaselineFit:
+    return BaselineFit({})
 
 
 def _predict(_known: FittedBaseline, items: Items) -> NDArray[np.float32]:

@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 from tartarus_cli.baselines import (
     BASELINES,
-    Arrays,
     Baseline,
+    BaselineFit,
     Features,
-    Fitted,
     FittedBaseline,
     Items,
+    NamedArrays,
     TrainingExamples,
-    blocks,
+    row_blocks,
 )
 
 
-def tag_popularity(tags: Features, popularity: NDArray[Any]) -> Arrays:
+def tag_popularity(tags: Features, popularity: NDArray[Any]) -> NamedArrays:
     """Return how popular each tag is: the mean over its items, weighted by the tag's value.
 
     Parameters
@@ -38,7 +38,7 @@ def tag_popularity(tags: Features, popularity: NDArray[Any]) -> Arrays:
     """
     width = int(tags.shape[1])
     total, mass = np.zeros(width), np.zeros(width)
-    for block in blocks(*tags.shape):
+    for block in row_blocks(*tags.shape):
         weights = _weights(tags[block])
         total += weights.T @ popularity[block]
         mass += weights.sum(axis=0)
@@ -47,7 +47,7 @@ def tag_popularity(tags: Features, popularity: NDArray[Any]) -> Arrays:
     return {"popularity": total / np.where(known, mass, 1), "known": known, "mean": mean}
 
 
-def tagged_scores(tags: Features, learnt: Arrays) -> NDArray[np.float64]:
+def score_by_tags(tags: Features, learnt: NamedArrays) -> NDArray[np.float64]:
     """Return the mean popularity of each item's tags, weighted by their values, ``(items,)``.
 
     An item without a tag that is known has the mean popularity of all train items.
@@ -64,16 +64,16 @@ def _weights(tags: Features) -> Any:
     return np.maximum(tags, 0) if isinstance(tags, np.ndarray) else tags.maximum(0)
 
 
-def _fit(train: TrainingExamples, _options: Any) -> Fitted:
+def _fit(train: TrainingExamples, _options: Any) -> BaselineFit:
     if train.plays is not None:
         popularity = np.asarray((train.plays > 0).sum(axis=1), np.float64)
     else:
         popularity = np.linalg.norm(np.asarray(train.targets, np.float64), axis=1)
-    return Fitted(tag_popularity(train.inputs[0], popularity), "scores")
+    return BaselineFit(tag_popularity(train.inputs[0], popularity), "scores")
 
 
 def _predict(known: FittedBaseline, items: Items) -> NDArray[np.float32]:
-    return tagged_scores(items.inputs[0], known.arrays).astype(np.float32)[:, None]
+    return score_by_tags(items.inputs[0], known.arrays).astype(np.float32)[:, None]
 
 
 def _shapes(width: int, _dim: int) -> dict[str, tuple[int, ...]]:

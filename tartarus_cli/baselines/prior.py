@@ -10,24 +10,24 @@ from numpy.typing import NDArray
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
-    Fitted,
+    BaselineFit,
     FittedBaseline,
     Items,
     TrainingExamples,
 )
 
 
-def shares(classes: NDArray[Any]) -> NDArray[np.float64]:
+def class_shares(classes: NDArray[Any]) -> NDArray[np.float64]:
     """Return the share of the items that have each class, ``(items, classes)`` → ``(classes,)``.
 
-    >>> shares(np.array([[1, 0], [1, 1]])).tolist()
+    >>> class_shares(np.array([[1, 0], [1, 1]])).tolist()
     [1.0, 0.5]
     """
     return np.asarray((classes > 0).mean(axis=0))
 
 
-def _fit(train: TrainingExamples, _options: Any) -> Fitted:
-    return Fitted({"shares": shares(train.targets)})
+def _fit(train: TrainingExamples, _options: Any) -> BaselineFit:
+    return BaselineFit({"shares": class_shares(train.targets)})
 
 
 def _predict(known: FittedBaseline, items: Items) -> NDArray[np.float32]:

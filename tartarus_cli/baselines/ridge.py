@@ -18,50 +18,54 @@ from scipy.sparse import csr_array
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
+    BaselineFit,
     Examples,
     Features,
-    Fitted,
     FittedBaseline,
     Items,
     TrainingExamples,
     Trial,
-    blocks,
-    directions,
+    normalize_rows,
+    row_blocks,
 )
 from tartarus_cli.errors import TrainingError
 
-MOST = 20_000  # rows of the matrix that is solved: it takes 3 GiB, and its factor as much again
-GRID = tuple(10.0**power for power in range(-4, 4))  # times the mean of the matrix's diagonal
-CHUNK = 1024  # rows of a product of sparse matrices that are made dense at a time
+MAX_UNKNOWNS = (
+    20_000  # rows of the matrix that is solved: it takes 3 GiB, and its factor as much again
+)
+RELATIVE_STRENGTHS = tuple(
+    10.0**power for power in range(-4, 4)
+)  # times the mean of the matrix's diagonal
+PRODUCT_ROWS = 1024  # rows of a product of sparse matrices that are made dense at a time
 
-Float = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearMap:
     """A linear map: ``rows @ coefficients + intercept``."""
 
-    coefficients: Float  # (width, dim)
-    intercept: Float  # (dim,)
+    coefficients: FloatArray  # (width, dim)
+    intercept: FloatArray  # (dim,)
 
-    def __call__(self, inputs: Sequence[Features]) -> Float:
+    def __call__(self, inputs: Sequence[Features]) -> FloatArray:
         """Apply it to rows of joined settings, ``(items, dim)``."""
-        return times(inputs, self.coefficients) + self.intercept
+        return multiply(inputs, self.coefficients) + self.intercept
 
 
 @dataclass(frozen=True)
-class Shifted:
+class CentredRows:
     """Dense rows less their mean: what is left of it would drown a small spread in rounding."""
 
     values: NDArray[Any]
-    mean: Float  # (width,)
+    mean: FloatArray  # (width,)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Rows and columns."""
         return tuple(self.values.shape)
 
-    def __getitem__(self, rows: slice) -> Float:
+    def __getitem__(self, rows: slice) -> FloatArray:
         return np.asarray(self.values[rows], np.float64) - self.mean
 
 
@@ -84,21 +88,21 @@ class RidgeSystem:
         If the smaller form is larger than memory should be asked to hold.
     """
 
-    def __init__(self, inputs: Sequence[Features], targets: Float) -> None:
+    def __init__(self, inputs: Sequence[Features], targets: FloatArray) -> None:
         ones = np.full((len(targets), 1), 1 / len(targets))
-        self._shift = transposed_times(inputs, ones)[:, 0]  # the mean row
+        self._shift = multiply_transposed(inputs, ones)[:, 0]  # the mean row
         self._inputs = [
-            Shifted(each, self._shift[columns]) if isinstance(each, np.ndarray) else each
-            for each, columns in _columns(inputs)
+            CentredRows(each, self._shift[columns]) if isinstance(each, np.ndarray) else each
+            for each, columns in _with_columns(inputs)
         ]
         self._mean_target = targets.mean(axis=0)
         items, width = len(targets), sum(int(each.shape[1]) for each in inputs)
         self._primal = width <= items
-        if min(items, width) > MOST:
+        if min(items, width) > MAX_UNKNOWNS:
             msg = f"ridge would solve for {min(items, width):,} unknowns ({items:,} items, "
-            msg += f"{width:,} features); {MOST:,} are the most"
+            msg += f"{width:,} features); {MAX_UNKNOWNS:,} are the most"
             raise TrainingError(msg, hint="Name settings that are narrower, or use knn.")
-        self._mean = transposed_times(self._inputs, ones)[:, 0]  # of what was not shifted
+        self._mean = multiply_transposed(self._inputs, ones)[:, 0]  # of what was not shifted
         self._centred = targets - self._mean_target
         self._matrix = self._covariance(items) if self._primal else self._products()
 
@@ -107,7 +111,7 @@ class RidgeSystem:
         """Mean of the diagonal of the matrix that is solved; 1 if the features are constant."""
         return float(self._matrix.diagonal().mean()) or 1.0
 
-    def solve(self, strength: float) -> Linear:
+    def solve(self, strength: float) -> LinearMap:
         """Return the map for a strength λ.
 
         Raises
@@ -128,59 +132,59 @@ class RidgeSystem:
             coefficients = cho_solve(factor, self._right, check_finite=False)
         else:
             coefficients = self._back(cho_solve(factor, self._centred, check_finite=False))
-        return Linear(coefficients, self._mean_target - self._shift @ coefficients)
+        return LinearMap(coefficients, self._mean_target - self._shift @ coefficients)
 
-    def _covariance(self, items: int) -> Float:
+    def _covariance(self, items: int) -> FloatArray:
         self._right = self._back(self._centred)
         matrix = gram(self._inputs)
         matrix -= np.outer(items * self._mean, self._mean)
         return matrix
 
-    def _products(self) -> Float:
+    def _products(self) -> FloatArray:
         matrix = outer_gram(self._inputs)
-        across = times(self._inputs, self._mean[:, None])  # of each row with the mean row
+        across = multiply(self._inputs, self._mean[:, None])  # of each row with the mean row
         matrix -= across
         matrix -= across.T
         matrix += self._mean @ self._mean
         return matrix
 
-    def _back(self, values: Float) -> Float:
+    def _back(self, values: FloatArray) -> FloatArray:
         """Multiply by the transpose of the centred features."""
-        made = transposed_times(self._inputs, values)
+        made = multiply_transposed(self._inputs, values)
         made -= np.outer(self._mean, values.sum(axis=0))
         return made
 
 
-Rows: TypeAlias = Features | Shifted
-R = TypeVar("R", Features, Rows)
+SettingRows: TypeAlias = Features | CentredRows
+R = TypeVar("R", Features, SettingRows)
 
 
-def times(inputs: Sequence[Rows], right: Float) -> Float:
+def multiply(inputs: Sequence[SettingRows], right: FloatArray) -> FloatArray:
     """Multiply joined rows by a matrix ``(width, n)``; what is dense is read in blocks."""
     rows = int(inputs[0].shape[0])
     made = np.zeros((rows, right.shape[1]))
-    for each, columns in _columns(inputs):
-        for block in _cuts(each):
-            made[block] += _plain(each[block]) @ right[columns]
+    for each, columns in _with_columns(inputs):
+        for block in _row_slices(each):
+            made[block] += _as_float64(each[block]) @ right[columns]
     return made
 
 
-def transposed_times(inputs: Sequence[Rows], right: Float) -> Float:
+def multiply_transposed(inputs: Sequence[SettingRows], right: FloatArray) -> FloatArray:
     """Multiply the transpose of joined rows by a matrix ``(items, n)``."""
     made = np.zeros((sum(int(each.shape[1]) for each in inputs), right.shape[1]))
-    for each, columns in _columns(inputs):
-        for block in _cuts(each):
-            made[columns] += _plain(each[block]).T @ right[block]
+    for each, columns in _with_columns(inputs):
+        for block in _row_slices(each):
+            made[columns] += _as_float64(each[block]).T @ right[block]
     return made
 
 
-def gram(inputs: Sequence[Rows]) -> Float:
+def gram(inputs: Sequence[SettingRows]) -> FloatArray:
     """Return the products of all columns of the joined settings, ``(width, width)``."""
-    placed = _columns(inputs)
+    placed = _with_columns(inputs)
     width = placed[-1][1].stop
     made = np.zeros((width, width))
-    for block in blocks(int(inputs[0].shape[0]), _dense_width(inputs)):
-        rows = [(_plain(each[block]), columns) for each, columns in placed]
+    for block in row_blocks(int(inputs[0].shape[0]), _dense_width(inputs)):
+        rows = [(_as_float64(each[block]), columns) for each, columns in placed]
         for number, (left, down) in enumerate(rows):
             for right, across in rows[: number + 1]:
                 _add_product(made[down, across], left.T, right)
@@ -190,29 +194,29 @@ def gram(inputs: Sequence[Rows]) -> Float:
     return made
 
 
-def outer_gram(inputs: Sequence[Rows]) -> Float:
+def outer_gram(inputs: Sequence[SettingRows]) -> FloatArray:
     """Return the products of all joined rows, ``(items, items)``."""
     items = int(inputs[0].shape[0])
     made = np.zeros((items, items))
-    cuts = blocks(items, _dense_width(inputs))
+    cuts = row_blocks(items, _dense_width(inputs))
     for each in inputs:
         for one in cuts:
-            left = _plain(each[one])
+            left = _as_float64(each[one])
             for other in cuts:
-                _add_product(made[one, other], left, _plain(each[other]).T)
+                _add_product(made[one, other], left, _as_float64(each[other]).T)
     return made
 
 
-def _add_product(to: Float, left: Any, right: Any) -> None:
+def _add_product(to: FloatArray, left: Any, right: Any) -> None:
     if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
         to += left @ right
         return
     left, right = left.tocsr(), right.tocsr()
-    for first in range(0, left.shape[0], CHUNK):
-        to[first : first + CHUNK] += (left[first : first + CHUNK] @ right).toarray()
+    for first in range(0, left.shape[0], PRODUCT_ROWS):
+        to[first : first + PRODUCT_ROWS] += (left[first : first + PRODUCT_ROWS] @ right).toarray()
 
 
-def _columns(inputs: Sequence[R]) -> list[tuple[R, slice]]:
+def _with_columns(inputs: Sequence[R]) -> list[tuple[R, slice]]:
     """Return each setting with the columns that it has among all."""
     ends = np.cumsum([int(each.shape[1]) for each in inputs]).tolist()
     return [
@@ -220,37 +224,37 @@ def _columns(inputs: Sequence[R]) -> list[tuple[R, slice]]:
     ]
 
 
-def _cuts(rows: Rows) -> list[slice]:
+def _row_slices(rows: SettingRows) -> list[slice]:
     """Cut rows so that each slice may be read at once; sparse ones are in memory already."""
-    return [slice(None)] if isinstance(rows, csr_array) else blocks(*rows.shape)
+    return [slice(None)] if isinstance(rows, csr_array) else row_blocks(*rows.shape)
 
 
-def _dense_width(inputs: Sequence[Rows]) -> int:
+def _dense_width(inputs: Sequence[SettingRows]) -> int:
     return sum(int(each.shape[1]) for each in inputs if not isinstance(each, csr_array))
 
 
-def _plain(rows: Features) -> Any:
+def _as_float64(rows: Features) -> Any:
     return np.asarray(rows, np.float64) if isinstance(rows, np.ndarray) else rows.astype(np.float64)
 
 
-def cosine_loss(targets: Float, outputs: Float) -> float:
+def cosine_loss(targets: FloatArray, outputs: FloatArray) -> float:
     """Mean over rows of ``(1 - cosine) / 2``; a zero row costs 0.5."""
-    cosines = (directions(targets) * directions(outputs)).sum(axis=1)
+    cosines = (normalize_rows(targets) * normalize_rows(outputs)).sum(axis=1)
     return float(np.clip((1 - cosines) / 2, 0, 1).mean())
 
 
-def squared_loss(targets: Float, outputs: Float) -> float:
+def squared_loss(targets: FloatArray, outputs: FloatArray) -> float:
     """Mean squared error of all values."""
     return float(np.square(targets - outputs).mean())
 
 
-def _fit(train: TrainingExamples, _options: Any) -> Fitted:
+def _fit(train: TrainingExamples, _options: Any) -> BaselineFit:
     """Choose the strength whose map has the lowest loss on the validation items."""
     problem = RidgeSystem(train.inputs, train.wanted)
-    judge = _judge(train)
+    judge = _loss_function(train)
     trials: list[Trial] = []
-    best: tuple[Trial, Linear] | None = None
-    for step in GRID:
+    best: tuple[Trial, LinearMap] | None = None
+    for step in RELATIVE_STRENGTHS:
         found = problem.solve(step * problem.scale)
         trials.append(Trial(step * problem.scale, judge(found, train.validation)))
         if best is None or trials[-1].loss < best[0].loss:
@@ -261,13 +265,13 @@ def _fit(train: TrainingExamples, _options: Any) -> Fitted:
     chosen, found = best
     arrays = {"coefficients": found.coefficients, "intercept": found.intercept}
     held_out = judge(found, train.held_out) if train.held_out else None
-    return Fitted(arrays, trials=tuple(trials), best=chosen, held_out_loss=held_out)
+    return BaselineFit(arrays, trials=tuple(trials), best=chosen, held_out_loss=held_out)
 
 
-def _judge(train: TrainingExamples) -> Callable[[Linear, Examples | None], float]:
+def _loss_function(train: TrainingExamples) -> Callable[[LinearMap, Examples | None], float]:
     loss = squared_loss if train.classes else cosine_loss
 
-    def judge(found: Linear, part: Examples | None) -> float:
+    def judge(found: LinearMap, part: Examples | None) -> float:
         if part is None:
             msg = "a strength is chosen by validation items, which are not given"
             raise AssertionError(msg)
@@ -277,7 +281,7 @@ def _judge(train: TrainingExamples) -> Callable[[Linear, Examples | None], float
 
 
 def _predict(known: FittedBaseline, items: Items) -> NDArray[np.float32]:
-    found = Linear(known.arrays["coefficients"], known.arrays["intercept"])
+    found = LinearMap(known.arrays["coefficients"], known.arrays["intercept"])
     return found(items.inputs).astype(np.float32)
 
 

@@ -75,7 +75,7 @@ def show_patches(workspace: Workspace, order: PatchesRequest, item: str, to: Pat
         frames=frames,
         seconds_per_frame=recipe.parameters.hop_length / recipe.parameters.sample_rate,
         frequencies=TRANSFORMS.get(recipe.transform).frequencies(recipe.parameters),
-        title=f"{item} ({order.dataset}): {recipe.told}",
+        title=f"{item} ({order.dataset}): {recipe.description}",
     )
     return picture
 

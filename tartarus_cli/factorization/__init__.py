@@ -3,7 +3,7 @@
 from typing import Any
 
 
-def one_thread() -> Any:
+def single_blas_thread() -> Any:
     """Keep BLAS on one thread for the time of a block, so that results repeat byte for byte."""
     from threadpoolctl import threadpool_limits
 

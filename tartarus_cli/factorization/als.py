@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, csr_matrix
 
 from tartarus_cli.errors import TrainingError
-from tartarus_cli.factorization import one_thread
+from tartarus_cli.factorization import single_blas_thread
 
 Factors = NDArray[np.float32]  # (rows, dim)
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -63,11 +63,11 @@ class AlsFactors:
         """
         confidence = csr_matrix(_confidence(plays, options))
         rows = np.arange(plays.shape[0])
-        with one_thread():
+        with single_blas_thread():
             try:
                 found = np.asarray(self.model.recalculate_item(rows, confidence), np.float32)
             except ValueError:  # LAPACK's, of a matrix that is not positive definite
-                raise _diverged(options) from None
+                raise _divergence_error(options) from None
         _require_finite(options, found)
         return found
 
@@ -102,7 +102,7 @@ def als(
     from implicit.als import AlternatingLeastSquares
     from implicit.recommender_base import ModelFitError
 
-    with one_thread():
+    with single_blas_thread():
         model = AlternatingLeastSquares(
             factors=options.dim,
             regularization=options.regularization,
@@ -115,7 +115,7 @@ def als(
         try:
             model.fit(confidence, show_progress=False, callback=lambda *_: after and after())
         except ModelFitError:
-            raise _diverged(options) from None
+            raise _divergence_error(options) from None
     items, users = (
         np.asarray(each, np.float32) for each in (model.item_factors, model.user_factors)
     )
@@ -125,10 +125,10 @@ def als(
 
 def _require_finite(options: AlsOptions, *factors: Factors) -> None:
     if not all(np.isfinite(each).all() for each in factors):
-        raise _diverged(options)
+        raise _divergence_error(options)
 
 
-def _diverged(options: AlsOptions) -> TrainingError:
+def _divergence_error(options: AlsOptions) -> TrainingError:
     msg = f"the factors diverged (alpha {options.alpha:g}, eps {options.eps:g}, "
     msg += f"regularization {options.regularization:g})"
     return TrainingError(msg, hint="Take a smaller --alpha, or a larger --regularization or --eps.")

@@ -18,7 +18,7 @@ from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import LinearOperator, svds
 
 from tartarus_cli.errors import DataError
-from tartarus_cli.factorization import one_thread
+from tartarus_cli.factorization import single_blas_thread
 
 Factors = NDArray[np.float32]  # (rows, dim)
 
@@ -52,7 +52,7 @@ class PmiFactors:
             As of the factorization, ``(items, contexts)``.
         """
         inverse = np.divide(1, s := self.singular_values, out=np.zeros_like(s), where=s > 0)
-        ppmi = _ppmi(_positive(counts), self.frequency, self.shift)
+        ppmi = _shifted_ppmi(_keep_positive(counts), self.frequency, self.shift)
         return np.asarray(ppmi @ self.contexts * inverse, np.float32)
 
 
@@ -88,28 +88,28 @@ def pmi(
     if dim >= min(counts.shape):
         msg = f"a matrix of {counts.shape[0]:,} × {counts.shape[1]:,} has no {dim} factors"
         raise DataError(msg, hint=f"Ask for at most {min(counts.shape) - 1}: --dim.")
-    counts = _positive(counts)
+    counts = _keep_positive(counts)
     totals = np.asarray(counts.sum(axis=0), np.float64)
     frequency = totals / (totals.sum() or 1)
-    ppmi = _ppmi(counts, frequency, shift)
+    ppmi = _shifted_ppmi(counts, frequency, shift)
     if not ppmi.nnz:
         msg = f"no PMI is above log {shift:g}: nothing is left to factorize"
         raise DataError(msg, hint="Take a smaller --shift; 1 shifts nothing.")
     start = np.random.default_rng(seed).standard_normal(min(counts.shape))
-    with one_thread():
-        u, s, vt = svds(_told(ppmi, after), k=dim, v0=start, solver="arpack")
+    with single_blas_thread():
+        u, s, vt = svds(_count_products(ppmi, after), k=dim, v0=start, solver="arpack")
     s = np.where(s > 1e-9 * s.max(initial=0), s, 0)  # beyond the rank there is only noise
     turn = np.sign(vt[np.arange(dim), np.abs(vt).argmax(axis=1)])  # fix what SVD leaves open
     order = np.argsort(-s, kind="stable")
-    items = _scaled(u, turn * np.sqrt(s), order)
-    contexts = _scaled(vt.T, turn * np.sqrt(s), order)
+    items = _scale_columns(u, turn * np.sqrt(s), order)
+    contexts = _scale_columns(vt.T, turn * np.sqrt(s), order)
     s = s[order]
     items[np.diff(ppmi.indptr) == 0] = 0
     contexts[np.bincount(ppmi.indices, minlength=ppmi.shape[1]) == 0] = 0
     return PmiFactors(items, contexts, frequency, s, shift)
 
 
-def _scaled(
+def _scale_columns(
     vectors: NDArray[np.float64], by: NDArray[np.float64], order: NDArray[np.int64]
 ) -> Factors:
     """Scale columns, in place, and put them in order."""
@@ -117,7 +117,7 @@ def _scaled(
     return np.ascontiguousarray(vectors.astype(np.float32)[:, order])
 
 
-def _told(matrix: csr_array, after: Callable[[], None] | None) -> Any:
+def _count_products(matrix: csr_array, after: Callable[[], None] | None) -> Any:
     """Call somebody after each product with a matrix."""
     if after is None:
         return matrix
@@ -136,7 +136,7 @@ def _told(matrix: csr_array, after: Callable[[], None] | None) -> Any:
     )
 
 
-def _positive(counts: csr_array) -> csr_array:
+def _keep_positive(counts: csr_array) -> csr_array:
     """Copy counts without what is 0 or less."""
     kept = counts.astype(np.float64)
     kept.data[kept.data < 0] = 0
@@ -144,7 +144,7 @@ def _positive(counts: csr_array) -> csr_array:
     return kept
 
 
-def _ppmi(counts: csr_array, frequency: NDArray[np.float64], shift: float) -> csr_array:
+def _shifted_ppmi(counts: csr_array, frequency: NDArray[np.float64], shift: float) -> csr_array:
     """``max(0, log(p(item, context) / (p(item) p(context))) - log shift)``.
 
     An item weighs the same however much it has, so that it needs no other items.

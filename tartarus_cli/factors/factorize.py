@@ -34,7 +34,7 @@ from tartarus_cli.factors.files import (
 )
 from tartarus_cli.factors.interactions import InteractionMatrices, load_interactions
 from tartarus_cli.files import atomic_write, digest, locked, remove_leftovers
-from tartarus_cli.machine import cores, versions
+from tartarus_cli.machine import cores, factorizer_versions
 from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
@@ -381,7 +381,7 @@ class FactorWriter:
         return FactorManifest(
             recipe=self.recipe,
             threads=_threads(self.asked),
-            versions=versions(),
+            versions=factorizer_versions(),
             outputs={
                 data_path(workspace, path): digest(beside) for path, beside in written.items()
             },

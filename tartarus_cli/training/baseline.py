@@ -14,9 +14,9 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.baselines import (
     Baseline,
+    BaselineFit,
     Examples,
     Features,
-    Fitted,
     FittedBaseline,
     Items,
     TrainingExamples,
@@ -59,7 +59,7 @@ class BaselineInputs:
     """What came of a training."""
 
     material: BaselineData
-    fitted: Fitted
+    fitted: BaselineFit
 
 
 def fit_baseline(

@@ -23,7 +23,7 @@ from tartarus_cli.experiments.inputs import (
 )
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.files import atomic_write, digest
-from tartarus_cli.machine import now, peak_memory_mib, surroundings
+from tartarus_cli.machine import describe_environment, now, peak_memory_mib
 from tartarus_cli.models.manifest import LayerInfo, ModelManifest, write_model_manifest
 from tartarus_cli.models.predictors import write_fitted
 from tartarus_cli.models.preprocessing import save_preprocessing
@@ -161,7 +161,7 @@ def _manifest(order: TrainingRequest) -> ModelManifest:
         target_dim=experiment.targets.dim,
         seed=order.seed,
         started=now(),
-        **surroundings(),
+        **describe_environment(),
     )
 
 

@@ -13,9 +13,9 @@ from tartarus_cli.layers import (
     MaxPool,
     UnitNorm,
     WordConvolution,
+    choose_positions,
     convolve,
     cosine_loss,
-    positions_of,
 )
 
 
@@ -146,7 +146,7 @@ CONVOLUTIONS = {
 def test_our_convolution_is_that_of_keras(what: str) -> None:
     shape, kernel, filters, padding, positions = CONVOLUTIONS[what]
     grown = [size + (k - 1) * (padding == "same") for size, k in zip(shape, kernel, strict=False)]
-    assert positions_of((*grown, shape[2]), (*kernel, shape[2], filters)) == positions
+    assert choose_positions((*grown, shape[2]), (*kernel, shape[2], filters)) == positions
     said = {"padding": padding, "activation": "relu"}
     ours, theirs = (kind(filters, kernel, **said) for kind in (Convolution, keras.layers.Conv2D))
     assert_the_same(ours, theirs, numbers(3, *shape))
@@ -180,8 +180,8 @@ def test_the_largest_numbers_of_a_window_share_the_gradient() -> None:
 
 
 def test_a_convolution_may_have_more_patches_than_memory_allows() -> None:
-    assert positions_of((161, 48, 64), (3, 3, 64, 128)) == 0
-    assert positions_of((331, 165, 1), (10, 70, 1, 32)) == 12
+    assert choose_positions((161, 48, 64), (3, 3, 64, 128)) == 0
+    assert choose_positions((331, 165, 1), (10, 70, 1, 32)) == 12
 
 
 def test_our_layers_read_batches_of_any_size() -> None:

@@ -121,7 +121,7 @@ def test_one_sample_is_a_recording(tmp_path: Path) -> None:
 
 BAD = {
     "damaged": b"RIFF\x24\0\0\0WAVEfmt " + b"\xff" * 40,
-    "no recording": b"a list of songs\n" * 50,
+    "not a recording": b"a list of songs\n" * 50,
     "an empty file": b"",
 }
 
@@ -147,7 +147,7 @@ def test_recordings_without_a_sample_with_nan_or_with_absurd_values_are_told(
     tmp_path: Path,
 ) -> None:
     for values, reason in (
-        ([], "not one sample"),
+        ([], "not hold a single sample"),
         ([0, np.nan, 0], "NaN or infinity"),
         ([np.inf] * 9, "NaN or infinity"),
         ([1e30] * 9, r"reach 1e\+30"),
@@ -168,7 +168,7 @@ def test_missing_files_folders_and_endless_recordings_are_told(
     content = bytearray(path.read_bytes())
     content[24:28] = (1).to_bytes(4, "little")  # one sample a second
     path.write_bytes(content)
-    monkeypatch.setattr(decoding, "LONGEST_S", 3600)
+    monkeypatch.setattr(decoding, "MAX_SECONDS", 3600)
     with pytest.raises(RecordingError, match="longer than 1 hours"):
         decode(path, 8000)
 

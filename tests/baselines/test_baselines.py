@@ -19,9 +19,9 @@ from tartarus_cli.baselines import BASELINES, Examples, Features, TrainingExampl
 from tartarus_cli.baselines import knn as knn_module
 from tartarus_cli.baselines import ridge as ridge_module
 from tartarus_cli.baselines.drawn import draw
-from tartarus_cli.baselines.knn import averaged, nearest
-from tartarus_cli.baselines.popularity import tag_popularity, tagged_scores
-from tartarus_cli.baselines.ridge import GRID, RidgeSystem, cosine_loss
+from tartarus_cli.baselines.knn import average_targets, find_neighbours
+from tartarus_cli.baselines.popularity import score_by_tags, tag_popularity
+from tartarus_cli.baselines.ridge import RELATIVE_STRENGTHS, RidgeSystem, cosine_loss
 from tartarus_cli.errors import TrainingError
 from tartarus_cli.evaluation.baseline_rows import evaluate_baselines
 from tartarus_cli.evaluation.report import EvaluationOptions
@@ -69,9 +69,9 @@ def test_no_name_is_both_a_network_and_a_baseline() -> None:
 def test_the_nearest_are_those_of_scikit_learn(
     kind: str, tile: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(knn_module, "TILE", tile)
+    monkeypatch.setattr(knn_module, "TILE_ITEMS", tile)
     train, items = ([each[rows] for each in KINDS[kind]] for rows in (slice(45), slice(45, 60)))
-    found = nearest(items, train, 5).toarray()
+    found = find_neighbours(items, train, 5).toarray()
     expected = NearestNeighbors(n_neighbors=45, metric="cosine", algorithm="brute")
     far, order = expected.fit(joined(train)).kneighbors(joined(items))
     for row in range(15):
@@ -86,9 +86,9 @@ def test_the_nearest_are_those_of_scikit_learn(
 def test_of_equally_similar_train_items_the_earlier_ones_are_taken(
     form: Any, tile: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(knn_module, "TILE", tile)
+    monkeypatch.setattr(knn_module, "TILE_ITEMS", tile)
     train = form([[0.1, 0.7], [1.0, 0.0], [0.2, 1.4], [0.3, 2.1], [0.1, 0.7]])
-    found = nearest([form([[0.1, 0.7], [0.0, 0.0]])], [train], 3)
+    found = find_neighbours([form([[0.1, 0.7], [0.0, 0.0]])], [train], 3)
     assert found.toarray()[0] == pytest.approx([1, 0, 1, 1, 0])
     assert found.toarray()[1].tolist() == [0] * 5  # a row of zeros is similar to nothing
 
@@ -96,7 +96,7 @@ def test_of_equally_similar_train_items_the_earlier_ones_are_taken(
 def test_neighbours_are_averaged_by_similarity_and_nobody_is_the_mean() -> None:
     similar = csr_array([[0.25, 0.75, 0], [0, 0, 0]])
     targets = np.array([[4.0, 0], [0, 4], [9, 9]])
-    rows = averaged(similar, targets, np.array([7.0, 8]))
+    rows = average_targets(similar, targets, np.array([7.0, 8]))
     assert rows.tolist() == [[1, 3], [7, 8]]
 
 
@@ -126,9 +126,9 @@ def test_rows_of_a_ridge_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     )
     at_once = wide.solve(2.0)
     monkeypatch.setattr(
-        ridge_module, "blocks", lambda n, _: [slice(i, i + 7) for i in range(0, n, 7)]
+        ridge_module, "row_blocks", lambda n, _: [slice(i, i + 7) for i in range(0, n, 7)]
     )
-    monkeypatch.setattr(ridge_module, "CHUNK", 4)
+    monkeypatch.setattr(ridge_module, "PRODUCT_ROWS", 4)
     again = RidgeSystem(inputs, dense(50, 2)).solve(2.0)
     assert again.coefficients == pytest.approx(at_once.coefficients)
     primal = RidgeSystem(inputs[::2], dense(50, 2)).solve(2.0)
@@ -169,7 +169,7 @@ def test_a_ridge_takes_the_strength_of_the_lowest_validation_loss() -> None:
     )
     fitted = BASELINES.get("ridge").fit(given, None)
     scale = np.mean(np.diag((train - train.mean(0)).T @ (train - train.mean(0))))
-    strengths = [step * scale for step in GRID]
+    strengths = [step * scale for step in RELATIVE_STRENGTHS]
     losses = [
         np.square(Ridge(each).fit(train, targets[:30]).predict(val) - targets[30:]).mean()
         for each in strengths
@@ -179,7 +179,7 @@ def test_a_ridge_takes_the_strength_of_the_lowest_validation_loss() -> None:
     assert fitted.best is not None
     assert fitted.best.strength == pytest.approx(strengths[int(np.argmin(losses))])
     assert fitted.held_out_loss == fitted.best.loss
-    assert 0 < np.argmin(losses) < len(GRID) - 1  # else the best might lie outside
+    assert 0 < np.argmin(losses) < len(RELATIVE_STRENGTHS) - 1  # else the best might lie outside
 
 
 def test_the_cosine_loss_of_baselines_is_that_of_networks() -> None:
@@ -196,7 +196,7 @@ def test_the_popularity_of_tags_is_worked_by_hand(form: Any) -> None:
     assert learnt["popularity"].tolist() == [(10 + 3 * 2) / 4, 2, 0, 0]
     assert learnt["known"].tolist() == [True, True, False, False]
     items = form([[1.0, 1, 0, 0], [1, 3, 5, 0], [0, 0, 2, 0], [0, 0, 0, 0]])
-    assert tagged_scores(items, learnt).tolist() == [(4 + 2) / 2, (4 + 6) / 4, 6, 6]
+    assert score_by_tags(items, learnt).tolist() == [(4 + 2) / 2, (4 + 6) / 4, 6, 6]
 
 
 def test_what_is_drawn_for_an_item_depends_on_its_id_and_the_seed_alone() -> None:
@@ -318,7 +318,7 @@ def test_the_strengths_of_a_ridge_are_kept(tartarus: Command, tagged: World) -> 
     lines = found.history.read_text().splitlines()
     assert lines[0] == "strength,val_loss"
     trials = dict(line.split(",") for line in lines[1:])
-    assert len(trials) == len(GRID)
+    assert len(trials) == len(RELATIVE_STRENGTHS)
     assert {name: float(loss) for name, loss in trials.items()} == found.manifest.trials
     best = min(found.manifest.trials, key=lambda name: found.manifest.trials[name])
     assert found.manifest.strength == float(best)

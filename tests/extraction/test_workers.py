@@ -196,7 +196,7 @@ def test_what_fails_crashes_or_hangs_is_told_and_harms_nothing_else(
     assert reasons == {
         "missing": "no such file or directory",
         "folder": "is a directory",
-        "text": "no recording, damaged, or in another format",
+        "text": "not a recording, damaged, or in an unknown format",
         "endless": "it took longer than 2 s",
         "deadly": "it makes the decoder crash, or needs more memory than there is",
         "strange": "FileError: sound.wav: one thing; expected another",

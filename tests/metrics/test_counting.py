@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.stats import chisquare
 
-from tartarus_cli.metrics.counting import LONG, MANY, _count_each, _search
+from tartarus_cli.metrics.counting import SEARCH_FROM, SORT_FROM, _rank_by_counting, _rank_by_search
 from tartarus_cli.metrics.ranks import (
     RankedItems,
-    first_items,
     random_ranks,
     relevant_ranks,
+    top_items,
 )
 from tests.evaluation.test_ranking import Case
 
@@ -96,20 +96,20 @@ def test_ranks_are_the_same_where_one_stretch_of_items_ends(large: Large) -> Non
 @settings(deadline=None, max_examples=60)
 def test_first_items_of_many_are_the_heads_of_stable_sorts(large: Large, k: int) -> None:
     case = large.case
-    first = first_items(case.scores, k)
+    first = top_items(case.scores, k)
     assert first.shape == (large.users, min(k, large.items))
     assert np.array_equal(first, stable_order(case)[:, :k])
 
 
-@pytest.mark.parametrize("relevant", [MANY, MANY + 1])
-@pytest.mark.parametrize("k", [LONG, LONG + 1])
+@pytest.mark.parametrize("relevant", [SEARCH_FROM, SEARCH_FROM + 1])
+@pytest.mark.parametrize("k", [SORT_FROM, SORT_FROM + 1])
 def test_no_way_of_counting_makes_a_difference(relevant: int, k: int) -> None:
     rng = np.random.default_rng(relevant + k)
-    shape = (3, MANY + 600)
+    shape = (3, SEARCH_FROM + 600)
     case = Case(rng.integers(0, 50, shape).astype(np.float32), np.zeros(shape, np.bool_))
     case.owned[:, rng.permutation(shape[1])[:relevant]] = True
     assert_ranks_are_those_of_a_stable_sort(case)
-    assert np.array_equal(first_items(case.scores, k), stable_order(case)[:, :k])
+    assert np.array_equal(top_items(case.scores, k), stable_order(case)[:, :k])
 
 
 @given(large=larges)
@@ -118,8 +118,8 @@ def test_searching_among_relevant_items_counts_what_comparing_with_each_does(lar
     for scores, owned in zip(large.case.scores, large.case.owned, strict=True):
         items = np.flatnonzero(owned)
         compared, searched = np.empty((2, len(items)), np.int32)
-        _count_each(scores, items, compared)
-        _search(scores, items, searched)
+        _rank_by_counting(scores, items, compared)
+        _rank_by_search(scores, items, searched)
         assert np.array_equal(compared, searched)
 
 

@@ -8,9 +8,9 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from tartarus_cli.metrics.significance import (
-    MOST_WORK,
-    OFTEN,
-    affordable,
+    MAX_WORK,
+    MIN_REPEATS,
+    affordable_resamples,
     bootstrap_interval,
     holm,
     randomization_test,
@@ -22,7 +22,9 @@ SAMPLES = {
     "all distinct": RNG.normal(0.05, 1, 700),
     "mostly zeros": RNG.normal(0.1, 1, 900) * (RNG.random(900) < 0.3),
     "few values": RNG.integers(-2, 3, 500) / 3 + 0.0,
-    "one large block and a rest": np.concatenate([RNG.normal(0, 1, 300), np.full(3 * OFTEN, 0.1)]),
+    "one large block and a rest": np.concatenate(
+        [RNG.normal(0, 1, 300), np.full(3 * MIN_REPEATS, 0.1)]
+    ),
     "skewed": RNG.exponential(1, 300) - 0.9,
 }
 
@@ -162,6 +164,6 @@ def test_a_corrected_p_value_is_never_smaller_and_keeps_the_order(raw: list[floa
 
 
 def test_the_work_of_many_users_is_bounded() -> None:
-    assert affordable(100, 10_000) == 10_000
-    assert affordable(2_000_000, 10_000) * 2_000_000 <= MOST_WORK
-    assert affordable(10**9, 10_000) == 1000
+    assert affordable_resamples(100, 10_000) == 10_000
+    assert affordable_resamples(2_000_000, 10_000) * 2_000_000 <= MAX_WORK
+    assert affordable_resamples(10**9, 10_000) == 1000

@@ -25,9 +25,9 @@ from tartarus_cli.text import EXTRACTORS, FittedVocabulary, TrainingTexts, resto
 from tartarus_cli.text.vectors import read_vectors
 from tartarus_cli.text.vsm import VsmOptions
 from tartarus_cli.text.vsm import fit as fit_vsm
-from tartarus_cli.text.w2v import PIECE, W2vOptions
+from tartarus_cli.text.w2v import SENTENCE_WORDS, W2vOptions
 from tartarus_cli.text.w2v import fit as fit_w2v
-from tartarus_cli.text.words import words, words_and_signs
+from tartarus_cli.text.words import split_tokens, split_words
 
 TRAIN = [
     "La voz de la cantante llena el teatro, y el público canta.",
@@ -179,12 +179,12 @@ PERSIAN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
     ],
 )
 def test_words_of_any_script_stay_whole(text: str, expected: list[str]) -> None:
-    assert words(text) == expected
+    assert split_words(text) == expected
 
 
 @given(st.text())
 def test_composed_and_decomposed_text_has_the_same_words(text: str) -> None:
-    for tokens in (words, words_and_signs):
+    for tokens in (split_words, split_tokens):
         assert tokens(normalize("NFC", text)) == tokens(normalize("NFD", text))
 
 
@@ -193,7 +193,7 @@ def test_composed_and_decomposed_text_has_the_same_words(text: str) -> None:
 def test_words_of_latin_text_are_those_of_scikit_learn(text: str) -> None:
     from sklearn.feature_extraction.text import CountVectorizer
 
-    assert words(text) == CountVectorizer().build_analyzer()(text)
+    assert split_words(text) == CountVectorizer().build_analyzer()(text)
 
 
 @pytest.mark.parametrize(
@@ -213,12 +213,12 @@ def test_words_of_latin_text_are_those_of_scikit_learn(text: str) -> None:
     ],
 )
 def test_contractions_and_signs_become_tokens(text: str, expected: str) -> None:
-    assert words_and_signs(text) == expected.split()
+    assert split_tokens(text) == expected.split()
 
 
 def test_characters_keep_their_marks() -> None:
-    assert words("गीत", "character") == ["गी", "त"]
-    assert words_and_signs("啊, 好!", "character") == ["啊", ",", "好", "!"]
+    assert split_words("गीत", "character") == ["गी", "त"]
+    assert split_tokens("啊, 好!", "character") == ["啊", ",", "好", "!"]
 
 
 # -------------------------------------------------------------------------------------- tf-idf
@@ -279,7 +279,7 @@ def test_where_no_term_is_left_the_error_says_which_option_to_change() -> None:
         DataError, match=r"each term .* 0\.5 \(max_df\) of the 1 train doc"
     ) as caught:
         learn("vsm", ["one two"])
-    assert "--set max_df=1" in caught.value.hint
+    assert "`overrides=['max_df=1']`" in caught.value.hint
     assert learn("vsm", ["one two"], "max_df=1").vocabulary.size == 2
 
 
@@ -302,7 +302,7 @@ def test_numbers_of_words_follow_their_frequency() -> None:
 def test_rare_words_are_unknown() -> None:
     vocabulary = learn("w2v", ["a a b"], "min_count=2", "length=3", "dim=3").vocabulary
     assert vocabulary.transform(["b a"]).rows.tolist() == [[1, 2, 0]]
-    with pytest.raises(DataError, match=r"none of the 2 words comes 3 times \(min_count\)"):
+    with pytest.raises(DataError, match=r"none of the 2 words occurs 3 times \(min_count\)"):
         learn("w2v", ["a a b"], "min_count=3")
 
 
@@ -335,9 +335,9 @@ def test_words_that_stand_in_the_same_places_get_vectors_that_point_alike() -> N
 
 
 def test_word2vec_hears_of_all_of_a_long_document() -> None:
-    long = "x " * PIECE + "y z " * 400
+    long = "x " * SENTENCE_WORDS + "y z " * 400
     learnt = learn("w2v", [long], "dim=4", "epochs=1")
-    short = learn("w2v", ["x " * PIECE, "y z " * 400], "dim=4", "epochs=1")
+    short = learn("w2v", ["x " * SENTENCE_WORDS, "y z " * 400], "dim=4", "epochs=1")
     assert learnt.word_vectors is not None
     assert short.word_vectors is not None
     assert np.array_equal(learnt.word_vectors, short.word_vectors)
