@@ -1,4 +1,4 @@
-"""The true factors of the items: the best that factors of this kind can do."""
+"""The true factors of the items: the best that predicted factors of this kind can reach."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _fit(_train: TrainingExamples, _options: Any) -> BaselineFit:
     return BaselineFit({})
 
 
-def _predict(_known: FittedBaseline, items: Items) -> NDArray[np.float32]:
+def _predict(_baseline: FittedBaseline, items: Items) -> NDArray[np.float32]:
     return np.asarray(items.truth, np.float32)
 
 

@@ -259,7 +259,7 @@ def _als(
     train: csr_array, options: AlsOptions, threads: int, progress: Progress
 ) -> tuple[Factors, Factors, FoldIn]:
     with progress.task("factorizing", options.iterations) as task:
-        found = als(train, options, threads=threads, after=task.advance)
+        found = als(train, options, threads=threads, on_iteration=task.advance)
     return found.items, found.users, lambda counts: found.fold_in(counts, options)
 
 
@@ -269,7 +269,7 @@ def _pmi(
     expected = 6 * options.dim  # of products; how many it takes shows only in the end
     with progress.task("factorizing", expected) as task:
         found = pmi(
-            train, dim=options.dim, seed=options.seed, shift=options.shift, after=task.advance
+            train, dim=options.dim, seed=options.seed, shift=options.shift, on_product=task.advance
         )
     return found.items, found.contexts, found.fold_in
 

@@ -18,9 +18,9 @@ from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import BASELINES, Examples, Features, TrainingExamples
 from tartarus_cli.baselines import knn as knn_module
 from tartarus_cli.baselines import ridge as ridge_module
-from tartarus_cli.baselines.drawn import draw
 from tartarus_cli.baselines.knn import average_targets, find_neighbours
 from tartarus_cli.baselines.popularity import score_by_tags, tag_popularity
+from tartarus_cli.baselines.random_predictions import draw_predictions
 from tartarus_cli.baselines.ridge import RELATIVE_STRENGTHS, RidgeSystem, cosine_loss
 from tartarus_cli.errors import TrainingError
 from tartarus_cli.evaluation.baseline_rows import evaluate_baselines
@@ -147,10 +147,10 @@ def test_sparse_features_of_a_ridge_are_never_dense_as_a_whole() -> None:
 def test_a_ridge_that_is_too_large_is_refused_before_it_is_begun(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ridge_module, "MAX_BATCH", 10)
+    monkeypatch.setattr(ridge_module, "MAX_UNKNOWNS", 10)
     RidgeSystem([dense(11, 10)], dense(11, 2))
     RidgeSystem([dense(10, 11)], dense(10, 2))
-    with pytest.raises(TrainingError, match=r"11 unknowns \(12 items, 11 features\); 10 are"):
+    with pytest.raises(TrainingError, match=r"11 unknowns \(12 items, 11 features\), but 10 are"):
         RidgeSystem([dense(12, 11)], dense(12, 2))
 
 
@@ -200,11 +200,13 @@ def test_the_popularity_of_tags_is_worked_by_hand(form: Any) -> None:
 
 
 def test_what_is_drawn_for_an_item_depends_on_its_id_and_the_seed_alone() -> None:
-    alone, among = draw(["b"], 5, 3), draw(["a", "b", "c"], 5, 3)
+    alone, among = draw_predictions(["b"], 5, 3), draw_predictions(["a", "b", "c"], 5, 3)
     assert alone[0].tolist() == among[1].tolist()
     assert np.linalg.norm(among, axis=1) == pytest.approx(1)
-    assert len({tuple(row) for row in [*among.tolist(), *draw(["b"], 5, 4).tolist()]}) == 4
-    scores = draw(["a", "b"], 500, 0, scores=True)
+    assert (
+        len({tuple(row) for row in [*among.tolist(), *draw_predictions(["b"], 5, 4).tolist()]}) == 4
+    )
+    scores = draw_predictions(["a", "b"], 500, 0, scores=True)
     assert (scores.min() >= 0, scores.max() < 1) == (True, True)
     assert scores.mean() == pytest.approx(0.5, abs=0.05)
 

@@ -151,7 +151,11 @@ def test_each_item_is_folded_in_by_itself(factors: AlsFactors) -> None:
 
 def test_each_iteration_is_told() -> None:
     told: list[None] = []
-    als(blocks(), OPTIONS.model_copy(update={"iterations": 4}), after=lambda: told.append(None))
+    als(
+        blocks(),
+        OPTIONS.model_copy(update={"iterations": 4}),
+        on_iteration=lambda: told.append(None),
+    )
     assert len(told) == 4
 
 
@@ -311,7 +315,7 @@ def test_more_factors_than_there_are_is_an_error() -> None:
 
 def test_being_told_of_products_changes_nothing(label_factors: PmiFactors) -> None:
     told: list[None] = []
-    again = pmi(csr_array(labelled()), dim=7, after=lambda: told.append(None))
+    again = pmi(csr_array(labelled()), dim=7, on_product=lambda: told.append(None))
     assert told
     assert again.items.tobytes() == label_factors.items.tobytes()
 
