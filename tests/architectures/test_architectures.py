@@ -258,7 +258,7 @@ def test_a_kernel_that_does_not_fit_shows_what_each_stage_leaves() -> None:
         "stage 2: kernel (4, 6) does not fit into 3 × 6 (frames × bins): "
         "input 15 × 96 → conv 12 × 27 → pool 3 × 6 → …"
     )
-    assert "--set network.kernels=" in caught.value.hint
+    assert "`overrides=['network.kernels=…']`" in caught.value.hint
     assert "patches.seconds" in caught.value.hint
     assert caught.value.exit_code == 2
 

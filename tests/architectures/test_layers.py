@@ -74,9 +74,9 @@ def test_unit_norm_leaves_zero_rows_zero() -> None:
 
 
 def weights(seed: int) -> list[Any]:
-    make = LayerFactory(seed)
-    start = make.input((5,))
-    network = keras.Model(start, make.dense(make.dense(start, 4, "relu"), 3))
+    layers = LayerFactory(seed)
+    start = layers.input((5,))
+    network = keras.Model(start, layers.dense(layers.dense(start, 4, "relu"), 3))
     return list(network.get_weights())
 
 
@@ -185,9 +185,9 @@ def test_a_convolution_may_have_more_patches_than_memory_allows() -> None:
 
 
 def test_our_layers_read_batches_of_any_size() -> None:
-    make = LayerFactory(0)
-    start = make.input((13, 96, 1))
-    network = keras.Model(start, make.pool(make.conv(start, 64, (4, 70)), (4, 4)))
+    layers = LayerFactory(0)
+    start = layers.input((13, 96, 1))
+    network = keras.Model(start, layers.pool(layers.conv(start, 64, (4, 70)), (4, 4)))
     assert network.output.shape == (None, 2, 6, 64)
     x = numbers(5, 13, 96, 1)
     one_by_one = [network.predict_on_batch(row[None])[0] for row in x]
@@ -195,10 +195,10 @@ def test_our_layers_read_batches_of_any_size() -> None:
 
 
 def test_first_kernels_of_convolutions_are_uniform_and_those_of_word_vectors_wider() -> None:
-    make = LayerFactory(0)
-    start, ids = make.input((10, 30, 1)), make.input((7,))
-    wide = make.conv(start, 200, (5, 30))
-    words = make.embedding(ids, 100, 50)
+    layers = LayerFactory(0)
+    start, ids = layers.input((10, 30, 1)), layers.input((7,))
+    wide = layers.conv(start, 200, (5, 30))
+    words = layers.embedding(ids, 100, 50)
     network = keras.Model([start, ids], [wide, words])
     for name, most in (("conv_1", 0.05), ("embedding", 0.25)):
         first = network.get_layer(name).get_weights()[0]
