@@ -92,6 +92,7 @@ def parse_bytes(text: str) -> int:
     RequestError
         If the text is none.
     """
+    # pydantic's ByteSize would read "1k" as 1000 and "1,5G" as 1.
     match = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)\s*(?:([kmgt])(i?b)?|b)?", text.strip().lower())
     if match is None:
         msg = f"{text!r} is no amount of memory"

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
-class Task(Protocol):
+class ProgressTask(Protocol):
     """A piece of work that has begun, and whose units are counted."""
 
     def advance(self, amount: int = 1) -> None:
@@ -28,7 +28,7 @@ class Progress(Protocol):
     def warn(self, message: str) -> None:
         """Show a message about what may be a mistake of the user's."""
 
-    def task(self, description: str, total: int) -> AbstractContextManager[Task]:
+    def task(self, description: str, total: int) -> AbstractContextManager[ProgressTask]:
         """Begin a piece of work of ``total`` units; it ends with the block."""
 
 
@@ -42,7 +42,7 @@ class Unwatched:
         """Drop the message."""
 
     @contextmanager
-    def task(self, description: str, total: int) -> Iterator[Task]:  # noqa: ARG002
+    def task(self, description: str, total: int) -> Iterator[ProgressTask]:  # noqa: ARG002
         """Begin a piece of work whose units are not counted."""
         yield _Uncounted()
 

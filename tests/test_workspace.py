@@ -12,18 +12,10 @@ from hypothesis import strategies as st
 
 from tartarus_cli.data.ids import id_problems, read_ids, read_lines, write_ids
 from tartarus_cli.errors import DataError, FileError, RequestError
+from tartarus_cli.file_names import FILE_PATTERNS, FilePattern, Kind, parse_path
 from tartarus_cli.files import atomic_write, digest, remove_folder, same_content, write_text
-from tartarus_cli.workspace import (
-    FOLDERS,
-    LAYOUTS,
-    OLD_FOLDERS,
-    Kind,
-    Layout,
-    Workspace,
-    is_workspace,
-    open_workspace,
-    parse_path,
-)
+from tartarus_cli.layout import FOLDERS, OLD_FOLDERS
+from tartarus_cli.workspace import Workspace, is_workspace, open_workspace
 from tests.conftest import Command
 from tests.worlds import World
 
@@ -42,9 +34,9 @@ VALUES = {
 }
 
 
-def _names() -> Iterator[tuple[Layout, str, dict[str, str]]]:
+def _names() -> Iterator[tuple[FilePattern, str, dict[str, str]]]:
     """Every name that a file may have, with some values of its fields."""
-    for layout, split in ((each, split) for each in LAYOUTS for split in each.splits):
+    for layout, split in ((each, split) for each in FILE_PATTERNS for split in each.splits):
         for name in layout.names:
             known = {field for _, field, _, _ in Formatter().parse(name) if field}
             values = [VALUES[field] for field in VALUES if field in known]

@@ -1,7 +1,7 @@
 """Baselines by name: what a network has to beat, fitted in closed form or not fitted at all.
 
 ``BASELINES.names()`` lists them. A baseline has a function ``fit``, from
-:class:`TrainingExamples` to :class:`BaselineFit`, and a function ``predict``, from
+:class:`TrainingExamples` to :class:`BaselineResult`, and a function ``predict``, from
 :class:`FittedBaseline` and :class:`Items` to rows. Their arithmetic can be called by itself:
 :func:`~tartarus_cli.baselines.knn.find_neighbours`, and
 :class:`~tartarus_cli.baselines.ridge.RidgeSystem`.
@@ -91,7 +91,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class BaselineFit:
+class BaselineResult:
     """What a baseline learnt."""
 
     arrays: NamedArrays
@@ -150,7 +150,7 @@ class Items:
     """The true factors, ``(items, dim)``; only for a baseline that sees the truth."""
 
 
-FitFunction = Callable[[TrainingExamples, Any], BaselineFit]
+FitFunction = Callable[[TrainingExamples, Any], BaselineResult]
 """Learns from train items, with the options of the baseline."""
 
 PredictFunction = Callable[[FittedBaseline, Items], NDArray[Any] | csr_array]

@@ -14,8 +14,8 @@ from scipy.sparse import csr_array
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
-    BaselineFit,
     BaselineOptions,
+    BaselineResult,
     Features,
     FittedBaseline,
     Items,
@@ -164,9 +164,9 @@ def _pack(
     return front_values, front_columns
 
 
-def _fit(train: TrainingExamples, _options: NeighbourOptions) -> BaselineFit:
+def _fit(train: TrainingExamples, _options: NeighbourOptions) -> BaselineResult:
     mean = train.prepared_targets.mean(axis=0)
-    return BaselineFit({"mean": mean}, "factors" if train.plays is None else "neighbours")
+    return BaselineResult({"mean": mean}, "factors" if train.plays is None else "neighbours")
 
 
 def _predict(baseline: FittedBaseline, items: Items) -> Any:

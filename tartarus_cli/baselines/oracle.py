@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
-    BaselineFit,
+    BaselineResult,
     FittedBaseline,
     Items,
     TrainingExamples,
 )
 
 
-def _fit(_train: TrainingExamples, _options: Any) -> BaselineFit:
-    return BaselineFit({})
+def _fit(_train: TrainingExamples, _options: Any) -> BaselineResult:
+    return BaselineResult({})
 
 
 def _predict(_baseline: FittedBaseline, items: Items) -> NDArray[np.float32]:

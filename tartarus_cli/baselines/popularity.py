@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
-    BaselineFit,
+    BaselineResult,
     Features,
     FittedBaseline,
     Items,
@@ -74,12 +74,12 @@ def _weights(tags: Features) -> Any:
     return np.maximum(tags, 0) if isinstance(tags, np.ndarray) else tags.maximum(0)
 
 
-def _fit(train: TrainingExamples, _options: Any) -> BaselineFit:
+def _fit(train: TrainingExamples, _options: Any) -> BaselineResult:
     if train.plays is not None:
         popularity = np.asarray((train.plays > 0).sum(axis=1), np.float64)
     else:
         popularity = np.linalg.norm(np.asarray(train.targets, np.float64), axis=1)
-    return BaselineFit(tag_popularity(train.inputs[0], popularity), "scores")
+    return BaselineResult(tag_popularity(train.inputs[0], popularity), "scores")
 
 
 def _predict(baseline: FittedBaseline, items: Items) -> NDArray[np.float32]:

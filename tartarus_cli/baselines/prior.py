@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
-    BaselineFit,
+    BaselineResult,
     FittedBaseline,
     Items,
     TrainingExamples,
@@ -28,8 +28,8 @@ def class_shares(classes: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray((classes > 0).mean(axis=0))
 
 
-def _fit(train: TrainingExamples, _options: Any) -> BaselineFit:
-    return BaselineFit({"shares": class_shares(train.targets)})
+def _fit(train: TrainingExamples, _options: Any) -> BaselineResult:
+    return BaselineResult({"shares": class_shares(train.targets)})
 
 
 def _predict(baseline: FittedBaseline, items: Items) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
-    BaselineFit,
+    BaselineResult,
     FittedBaseline,
     Items,
     TrainingExamples,
@@ -48,8 +48,8 @@ def _id_number(item: str) -> int:
     return int.from_bytes(blake2b(item.encode(), digest_size=16).digest(), "little")
 
 
-def _fit(_train: TrainingExamples, _options: Any) -> BaselineFit:
-    return BaselineFit({})
+def _fit(_train: TrainingExamples, _options: Any) -> BaselineResult:
+    return BaselineResult({})
 
 
 def _predict(baseline: FittedBaseline, items: Items) -> NDArray[np.float32]:

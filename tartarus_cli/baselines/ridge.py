@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
-    BaselineFit,
+    BaselineResult,
     Examples,
     Features,
     FittedBaseline,
@@ -269,7 +269,7 @@ def squared_loss(targets: FloatArray, outputs: FloatArray) -> float:
     return float(np.square(targets - outputs).mean())
 
 
-def _fit(train: TrainingExamples, _options: Any) -> BaselineFit:
+def _fit(train: TrainingExamples, _options: Any) -> BaselineResult:
     """Choose the strength whose map has the lowest loss on the validation items."""
     system = RidgeSystem(train.inputs, train.prepared_targets)
     loss_of = _loss_function(train)
@@ -286,7 +286,7 @@ def _fit(train: TrainingExamples, _options: Any) -> BaselineFit:
     trial, linear = best
     arrays = {"coefficients": linear.coefficients, "intercept": linear.intercept}
     held_out = loss_of(linear, train.held_out) if train.held_out else None
-    return BaselineFit(arrays, trials=tuple(trials), best=trial, held_out_loss=held_out)
+    return BaselineResult(arrays, trials=tuple(trials), best=trial, held_out_loss=held_out)
 
 
 def _loss_function(train: TrainingExamples) -> Callable[[LinearMap, Examples | None], float]:

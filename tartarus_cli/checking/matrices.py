@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from tartarus_cli.checking.report import Report
-from tartarus_cli.data.features import Matrix, open_matrix
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.scan import Statistics, scan
-from tartarus_cli.workspace import SPLITS, DataFile, Kind
+from tartarus_cli.file_names import SPLITS, DataFile, Kind
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,18 @@ class CheckedMatrix:
 
 
 def check_matrix(
-    file: DataFile, rows: int | None, report: Report, seen: Callable[[float], None]
+    dataset: Dataset,
+    file: DataFile,
+    rows: int | None,
+    report: Report,
+    seen: Callable[[float], None],
 ) -> CheckedMatrix | None:
     """Check one matrix: can it be read, has it a row for each id, what are its values like.
 
     Parameters
     ----------
+    dataset
+        Whose matrix it is.
     file
         Features, targets, or factors of users or labels.
     rows
@@ -39,7 +46,7 @@ def check_matrix(
     """
     matrix = None
     with report.catching():
-        matrix = open_matrix(file.path)
+        matrix = dataset.matrix(file.path)
     if matrix is None:
         return None
     statistics = scan(matrix, seen)

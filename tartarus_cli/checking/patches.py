@@ -18,7 +18,7 @@ from tartarus_cli.data.patches import (
     reading,
     row_ids,
 )
-from tartarus_cli.workspace import DataFile
+from tartarus_cli.file_names import DataFile
 
 BLOCK_BYTES = 32 << 20  # read at once
 

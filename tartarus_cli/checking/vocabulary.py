@@ -8,8 +8,8 @@ from tartarus_cli.checking.matrices import CheckedMatrix
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.vocabulary import _AGAIN, read_vocabulary
 from tartarus_cli.errors import FileError
+from tartarus_cli.file_names import DataFile, Kind
 from tartarus_cli.text import Vocabulary
-from tartarus_cli.workspace import DataFile, Kind
 
 
 def check_vocabulary(file: DataFile, checked: Iterable[CheckedMatrix], report: Report) -> None:

@@ -67,6 +67,7 @@ def predict(
     json: Json = False,
 ) -> None:
     """Predict for the items of a dataset or for new files, or read out a layer as a setting."""
+    from tartarus_cli.models.store import Store
     from tartarus_cli.prediction.new_files import new_files_request, predict_files
     from tartarus_cli.prediction.predict import PredictOptions
     from tartarus_cli.prediction.predict import predict as run
@@ -75,7 +76,8 @@ def predict(
     root, watching = open_workspace(workspace), render.Watching()
     options = PredictOptions(layer, split, pool.value)
     new = new_files_request(audio, text, options, jobs=jobs, timeout=timeout)
+    trained = Store(root).get(model)
     if new is not None:
-        render.predicted_new(root, predict_files(root, model, new, progress=watching), json=json)
+        render.predicted_new(root, predict_files(trained, new, progress=watching), json=json)
     else:
-        render.predicted(root, run(root, model, options, progress=watching), json=json)
+        render.predicted(root, run(trained, options, progress=watching), json=json)

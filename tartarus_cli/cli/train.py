@@ -24,9 +24,10 @@ def train(
 ) -> None:
     """Train a network, or fit a baseline; it becomes model_N."""
     from tartarus_cli.experiments.request import build_request
+    from tartarus_cli.models.store import Store
     from tartarus_cli.training.train import train as fit
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
-    order = build_request(root, experiment, settings or (), dataset, overrides or (), seed)
-    render.trained(fit(root, order, progress=render.Watching()), json=json)
+    request = build_request(root, experiment, settings or (), dataset, overrides or (), seed)
+    render.trained(fit(Store(root), request, progress=render.Watching()), json=json)

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.ids import read_lines
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
+from tartarus_cli.file_names import Kind
 from tartarus_cli.files import write_text
-from tartarus_cli.workspace import Kind, WorkspaceFiles
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,12 @@ class FileSource:
     hint: str  # what to do if there is no list
 
 
-def find_listed(
-    inventory: WorkspaceFiles, dataset: str, ids: Collection[str], source: FileSource
-) -> list[ListedFile]:
+def find_listed(dataset: Dataset, ids: Collection[str], source: FileSource) -> list[ListedFile]:
     """Return all files on the list of a dataset, or in a folder; some are of its items.
 
     Parameters
     ----------
-    inventory, dataset
+    dataset
         Whose list is read.
     ids
         The items of the dataset.
@@ -57,14 +56,13 @@ def find_listed(
         place = source.folder.expanduser()
         listed = list_files(place, source.endings, ids, source.base)
     else:
-        place = inventory.require(source.kind, dataset=dataset, hint=source.hint).path
+        place = dataset.require(source.kind, hint=source.hint).path
         listed = read_list(place, source.base)
     known = {*ids}
     if not any(each.id in known for each in listed):
-        msg = (
-            f"{display_path(place)}: none of its ids ({listed[0].id!r}, …) is an item of {dataset}"
-        )
-        raise DataError(msg, hint=f"Items of {dataset} have ids such as {next(iter(ids))!r}.")
+        name = dataset.name
+        msg = f"{display_path(place)}: none of its ids ({listed[0].id!r}, …) is an item of {name}"
+        raise DataError(msg, hint=f"Items of {name} have ids such as {next(iter(ids))!r}.")
     return listed
 
 

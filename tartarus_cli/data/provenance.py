@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tartarus_cli.errors import FileError
 from tartarus_cli.files import read_text
-from tartarus_cli.workspace import Workspace
+from tartarus_cli.layout import WorkspacePaths
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -87,6 +87,6 @@ def read_factor_manifest(path: Path) -> FactorManifest:
     return read_json_model(path, FactorManifest, expected=expected, hint=hint)
 
 
-def data_path(workspace: Workspace, path: Path) -> str:
+def data_path(workspace: WorkspacePaths, path: Path) -> str:
     """Return how a manifest calls a file: its place below ``data``."""
     return path.relative_to(workspace.data).as_posix()

@@ -23,7 +23,6 @@ from tartarus_cli.metrics.classification import THRESHOLD, ClassificationMetrics
 from tartarus_cli.metrics.thresholds import MIN_ITEMS, choose_thresholds
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.workspace import WorkspaceFiles
 
 Scores = NDArray[np.floating[Any]]  # (items, classes)
 Classes = NDArray[np.bool_]  # (items, classes)
@@ -92,7 +91,6 @@ class _How:
 
 
 def evaluate_classes(
-    inventory: WorkspaceFiles,
     predictions: Predictions,
     *,
     k: Sequence[int] = (),
@@ -107,8 +105,6 @@ def evaluate_classes(
 
     Parameters
     ----------
-    inventory
-        The workspace's files.
     predictions
         Predicted class scores, or factors, of the test items.
     k
@@ -125,15 +121,15 @@ def evaluate_classes(
     DataError
         If a file is missing, damaged, or out of step with the others.
     """
-    truth = read_truth(inventory, predictions.wanted.dataset)
-    several = predictions.experiment.dataset.task == "multilabel"
-    scores = class_scores(inventory, predictions, predictions.values, truth.matrix)
+    truth = read_truth(predictions.dataset)
+    several = predictions.task == "multilabel"
+    scores = class_scores(predictions, predictions.values, truth.matrix)
     single = None if several else single_classes(truth)
-    validation = read_validation(inventory, predictions, progress) if several else None
+    validation = read_validation(predictions, progress) if several else None
     thresholds = _thresholds(validation, truth.names)
     at = thresholds.values
     present = ~predictions.absent
-    probable = predictions.wanted.fact == "class" and are_probabilities(scores[present])
+    probable = predictions.targets.kind == "class" and are_probabilities(scores[present])
     how = _How(truth, single, tuple(k), published, probable)
     scores = scores.copy()  # what was predicted may be mapped from its file
     scores[~present] = _worst(truth.classes[~present], min(scores.min(), at.min()))

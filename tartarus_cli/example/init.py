@@ -12,8 +12,9 @@ from shlex import quote
 from tartarus_cli.errors import DataError, RequestError, display_path
 from tartarus_cli.example.world import DATASETS, write_example
 from tartarus_cli.files import atomic_write, write_text
+from tartarus_cli.layout import FOLDERS, MARK
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.workspace import FOLDERS, MARK, Workspace, is_data_folder, is_workspace
+from tartarus_cli.workspace import Workspace, is_data_folder, is_workspace
 
 STAGE = ".example"  # where the example is made before its files take their places
 

@@ -10,14 +10,15 @@ import numpy as np
 from tartarus_cli.data.lists import ListedFile, save_list
 from tartarus_cli.example import lyrics as example_lyrics
 from tartarus_cli.example import synthesis as example_sounds
+from tartarus_cli.file_names import Kind
 from tartarus_cli.files import atomic_write, write_text
-from tartarus_cli.workspace import Kind, Workspace
+from tartarus_cli.layout import WorkspacePaths
 
 STYLES = tuple(example_sounds.STYLES)
 
 
 def write_songs(
-    workspace: Workspace, dataset: str, styles: Mapping[str, str], rng: np.random.Generator
+    workspace: WorkspacePaths, dataset: str, styles: Mapping[str, str], rng: np.random.Generator
 ) -> None:
     """Write a recording and a text for each song, and the lists that name them.
 

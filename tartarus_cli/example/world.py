@@ -21,8 +21,9 @@ from tartarus_cli.data.ids import write_ids
 from tartarus_cli.example.songs import STYLES, write_songs
 from tartarus_cli.factorization.als import AlsOptions, als
 from tartarus_cli.factorization.pmi import pmi
+from tartarus_cli.file_names import Kind
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import Progress
-from tartarus_cli.workspace import Kind, Workspace
 
 Floats = NDArray[np.floating[Any]]
 
@@ -42,7 +43,7 @@ DATASETS = ("MSD-A-artists", "MSD-A-songs", "MuMu-albums", "MSD-I", "SUPER")
 class World:
     """Where genres lie in the space of tastes, and the one source of chance."""
 
-    workspace: Workspace
+    workspace: WorkspacePaths
     seed: int
     rng: np.random.Generator = field(init=False)
     genres: Floats = field(init=False)  # (genres, tastes)
@@ -157,7 +158,7 @@ class ExampleDataset:
         write_ids(self.world.workspace.place(kind, dataset=self.name, **fields), lines)
 
 
-def write_example(workspace: Workspace, seed: int, progress: Progress) -> None:
+def write_example(workspace: WorkspacePaths, seed: int, progress: Progress) -> None:
     """Write the whole world into a workspace; the same seed gives the same bytes.
 
     Parameters

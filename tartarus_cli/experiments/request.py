@@ -34,7 +34,7 @@ class ExperimentRequest:
             own=own,
             dataset=dataset,
             overrides=self.overrides,
-            follow=lambda dataset, baseline: infer_task(workspace.scan(), dataset, baseline),
+            follow=lambda name, baseline: infer_task(workspace.dataset(name), baseline),
         )
 
 

@@ -19,6 +19,8 @@ from pydantic import (
 
 from tartarus_cli.architectures import ARCHITECTURES, Architecture, InputKind, NetworkOptions
 from tartarus_cli.baselines import BASELINES, Baseline, BaselineOptions
+from tartarus_cli.data.dataset import TargetSpec
+from tartarus_cli.data.tasks import Task
 from tartarus_cli.errors import RequestError, nearest
 
 
@@ -40,7 +42,7 @@ def _kinds(said: Any) -> Any:
 Name = Annotated[str, AfterValidator(_without_underscore)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-Task = Literal["recommendation", "multilabel", "multiclass"]
+
 TargetKind = Literal["als", "pmi", "class"]
 Loss = Literal["cosine", "binary_crossentropy", "categorical_crossentropy", "mean_squared_error"]
 Optimizer = Literal["adam", "adamw", "nadam", "sgd", "rmsprop", "adagrad"]
@@ -177,6 +179,11 @@ class Experiment(Section):
     patches: PatchesSection | None = None
     network: SerializeAsAny[NetworkOptions | BaselineOptions]
     training: TrainingSection | ValidationSection | None
+
+    @property
+    def target_spec(self) -> TargetSpec:
+        """Which factors or classes it learns."""
+        return TargetSpec(self.targets.kind, self.targets.dim)
 
     @property
     def architecture(self) -> Architecture:

@@ -15,7 +15,7 @@ from tartarus_cli.errors import DataError, FileError, display_path
 from tartarus_cli.fetching.catalogue import PublishedArchive
 from tartarus_cli.fetching.zenodo import RemoteFile, opened, reason
 from tartarus_cli.files import format_bytes
-from tartarus_cli.progress import Progress, Task
+from tartarus_cli.progress import Progress, ProgressTask
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each further try without a byte of success
 LONGEST_PAUSE = 60.0  # seconds that a server may ask for
@@ -116,7 +116,7 @@ class _BrokenError(Exception):
         self.pause = pause
 
 
-def _receive(file: RemoteFile, archive: PublishedArchive, part: Path, task: Task) -> None:
+def _receive(file: RemoteFile, archive: PublishedArchive, part: Path, task: ProgressTask) -> None:
     part.touch()
     failures = 0
     while (have := _size(part)) < file.size:
@@ -140,7 +140,7 @@ def _given_up(
     return DataError(msg, hint=f"{again} {archive.by_hand}")
 
 
-def _go_on(file: RemoteFile, archive: PublishedArchive, part: Path, task: Task) -> None:
+def _go_on(file: RemoteFile, archive: PublishedArchive, part: Path, task: ProgressTask) -> None:
     """Append to a part what the server sends from there on, until it is whole or breaks."""
     have = _size(part)
     with _answer(file, archive, part) as reply:

@@ -16,8 +16,8 @@ from tartarus_cli.fetching.download import download, missing_bytes
 from tartarus_cli.fetching.install import InstallResult, check_room, install_files, read_contents
 from tartarus_cli.fetching.zenodo import Record, RemoteFile, read_record
 from tartarus_cli.files import format_bytes, locked, readable
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class FetchRequest:
 
 
 def fetch(
-    workspace: Workspace, asked: FetchRequest, *, progress: Progress = UNWATCHED
+    workspace: WorkspacePaths, asked: FetchRequest, *, progress: Progress = UNWATCHED
 ) -> FetchResult:
     """Download a published archive and bring its files into the workspace.
 
@@ -83,7 +83,7 @@ def fetch(
 
 
 def fetch_archives(
-    workspace: Workspace, paths: Sequence[Path], *, progress: Progress = UNWATCHED
+    workspace: WorkspacePaths, paths: Sequence[Path], *, progress: Progress = UNWATCHED
 ) -> FetchResult:
     """Bring the files of archives that were downloaded by hand into the workspace.
 
@@ -142,7 +142,7 @@ def choose(
     return chosen
 
 
-def _refuse_example(workspace: Workspace, datasets: Iterable[str]) -> None:
+def _refuse_example(workspace: WorkspacePaths, datasets: Iterable[str]) -> None:
     """Refuse before anything is done what would end in a contradiction."""
     same = sorted({*datasets} & {*DATASETS} & {*workspace.scan().datasets()})
     if same and example_seed(workspace.root) is not None:
@@ -151,7 +151,7 @@ def _refuse_example(workspace: Workspace, datasets: Iterable[str]) -> None:
 
 
 def _arrive(
-    workspace: Workspace, paths: Sequence[Path], *, kept: bool, progress: Progress
+    workspace: WorkspacePaths, paths: Sequence[Path], *, kept: bool, progress: Progress
 ) -> FetchResult:
     contents = [read_contents(path, progress) for path in paths]
     datasets = sorted({name for each in contents for name in each.datasets})
@@ -162,7 +162,7 @@ def _arrive(
     return FetchResult([*paths], kept, placed, left_out, check, _example(check))
 
 
-def _check(workspace: Workspace, datasets: Sequence[str], progress: Progress) -> CheckResult:
+def _check(workspace: WorkspacePaths, datasets: Sequence[str], progress: Progress) -> CheckResult:
     results = [check_data(workspace, name, progress=progress) for name in datasets]
     summaries = {name: summary for each in results for name, summary in each.datasets.items()}
     return CheckResult(summaries, [problem for each in results for problem in each.problems])

@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
-from tartarus_cli.data.tasks import is_classification, is_recommendation
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.errors import DataError, FileError, display_path
 from tartarus_cli.fetching.archives import Member, is_archive_name, read_members, unpack
+from tartarus_cli.file_names import FILE_PATTERNS, DataFile, Kind, parse_path
 from tartarus_cli.files import atomic_write, format_bytes, same_content
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import Progress
 from tartarus_cli.signals import defer_interrupts
-from tartarus_cli.workspace import LAYOUTS, DataFile, Kind, Workspace, parse_path
 
 STAGE = ".fetch"  # where archives are unpacked before the files take their places
 DUPLICATES = ".doubles"  # in it, folders of what an archive holds for the second time, the third, …
 LONGEST_NAME = 245  # bytes; most systems take 255, and a file bears ten more while it is written
 ELSEWHERE = {"__MACOSX", "factors", "models", "results", "spectrograms"}  # hold no data to learn of
-FOLDERS = tuple(dict.fromkeys(layout.folder for layout in LAYOUTS))
+FOLDERS = tuple(dict.fromkeys(layout.folder for layout in FILE_PATTERNS))
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _check_length(path: Path, file: DataFile) -> None:
 
 
 def install_files(
-    workspace: Workspace, archives: Sequence[Contents], progress: Progress
+    workspace: WorkspacePaths, archives: Sequence[Contents], progress: Progress
 ) -> InstallResult:
     """Unpack archives aside, then give their files their places: all of them or none.
 
@@ -147,12 +148,12 @@ def check_room(folder: Path, size: int, what: str) -> None:
 
 
 @contextmanager
-def _stage(workspace: Workspace) -> Iterator[Workspace]:
+def _stage(workspace: WorkspacePaths) -> Iterator[WorkspacePaths]:
     folder = workspace.data / STAGE
     shutil.rmtree(folder, ignore_errors=True)
     try:
         folder.mkdir(parents=True)
-        yield Workspace(folder, folder)
+        yield WorkspacePaths(folder, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -160,7 +161,7 @@ def _stage(workspace: Workspace) -> Iterator[Workspace]:
 class _Places:
     """Where in the stage each member is unpacked; a second one of a name lies apart."""
 
-    def __init__(self, stage: Workspace) -> None:
+    def __init__(self, stage: WorkspacePaths) -> None:
         self.stage = stage
 
     def __call__(self, member: Member) -> Path | None:
@@ -172,7 +173,7 @@ class _Places:
         return next(place for place in places if not place.exists())
 
 
-def _join_doubles(stage: Workspace, archive: Path) -> None:
+def _join_doubles(stage: WorkspacePaths, archive: Path) -> None:
     """Delete what an archive holds twice."""
     doubles = stage.data / DUPLICATES
     for double in sorted(path for path in doubles.glob("*/**/*") if path.is_file()):
@@ -187,18 +188,18 @@ def _join_doubles(stage: Workspace, archive: Path) -> None:
         double.unlink()
 
 
-def _name_label_factors(stage: Workspace) -> None:
+def _name_label_factors(stage: WorkspacePaths) -> None:
     """Give the factors of labels, which used to be called those of users, their own name."""
-    inventory = stage.scan()
-    for file in inventory.select(Kind.USER_FACTORS):
-        of_labels = is_classification(inventory, file.dataset)
-        if of_labels and not is_recommendation(inventory, file.dataset):
+    files = stage.scan()
+    for file in files.select(Kind.USER_FACTORS):
+        dataset = Dataset(files, file.dataset)
+        if dataset.is_classification and not dataset.is_recommendation:
             place = stage.place(Kind.CLASS_FACTORS, **file.fields)
             if not place.exists():
                 file.path.replace(place)
 
 
-def _place(stage: Workspace, workspace: Workspace) -> InstallResult:
+def _place(stage: WorkspacePaths, workspace: WorkspacePaths) -> InstallResult:
     there = {file.key: file.path for file in workspace.scan().files}
     arrived = stage.scan().files
     for file in arrived:

@@ -58,8 +58,8 @@ class Metric:
         """
         if not self.at:
             return {name: 0}
-        stem, space, rest = name.partition(" ")
-        return {f"{stem}@{k}{space}{rest}": k for k in sorted({*self.at, *extra})}
+        stem, space, qualifier = name.partition(" ")
+        return {f"{stem}@{k}{space}{qualifier}": k for k in sorted({*self.at, *extra})}
 
 
 ORDER = (

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tartarus_cli.baselines import (
     Baseline,
-    BaselineFit,
+    BaselineResult,
     FittedBaseline,
     Items,
     NamedArrays,
@@ -52,7 +52,7 @@ def open_predictor(model: Model, layer: LayerInfo | None = None) -> Predictor:
     return _BaselinePredictor(model, model.baseline)
 
 
-def write_fitted(folder: Path, fitted: BaselineFit) -> None:
+def write_fitted(folder: Path, fitted: BaselineResult) -> None:
     """Write what a baseline learnt, and the strengths that it tried."""
     save_arrays(folder / BASELINE, fitted.arrays.items())
     if fitted.trials:

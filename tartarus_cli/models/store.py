@@ -3,36 +3,60 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from tartarus_cli.baselines import Baseline
-from tartarus_cli.errors import DataError, RequestError, display_path, nearest
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.errors import DataError, Placeholder, RequestError, call, display_path, nearest
 from tartarus_cli.experiments.resolve import from_toml, to_toml
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.files import remove_folder, write_text
+from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
 from tartarus_cli.models.manifest import UNREADABLE, LayerInfo, ModelManifest
-from tartarus_cli.workspace import Workspace
 
 NETWORK, HISTORY, BASELINE = "model.keras", "history.csv", "model.npz"
-CLAIMS = ".claimed"  # one empty file for each number ever given, so that none is given twice
+CLAIMS = ".claimed"
+"""Folder of an empty file for each number ever given, so that none is given twice."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A folder of the store."""
+    """A trained model: a folder of the store."""
 
     name: str
+    """Such as ``model_1``."""
     folder: Path
+    """Where its files are."""
     manifest: ModelManifest
+    """Where it comes from and what became of it."""
+    store: Store = field(repr=False, compare=False)
+    """The models of its workspace."""
 
     @property
+    def workspace(self) -> WorkspacePaths:
+        """Where it is."""
+        return self.store.workspace
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset that it was trained on, bound to its files."""
+        return self.store.dataset(self.manifest.dataset)
+
+    @cached_property
     def experiment(self) -> Experiment:
-        """The experiment that made it, every parameter filled in."""
+        """The experiment that made it, every parameter filled in.
+
+        Raises
+        ------
+        DataError
+            If its file is missing or damaged.
+        """
         path = self.folder / "experiment.toml"
         try:
-            found = from_toml(path.read_text(encoding="utf-8"))
-            return found.with_settings(len(self.manifest.settings))
+            experiment = from_toml(path.read_text(encoding="utf-8"))
+            return experiment.with_settings(len(self.manifest.settings))
         except (OSError, ValueError) as problem:
             msg = f"{display_path(path)} cannot be read: {problem}"
             raise DataError(msg, hint=f"Train {self.name} again.") from None
@@ -57,7 +81,7 @@ class Model:
         """Losses by epoch."""
         return self.folder / HISTORY
 
-    def layer(self, wanted: str) -> LayerInfo:
+    def layer(self, name: str) -> LayerInfo:
         """Find a layer by its name, its index, or ``output``.
 
         Raises
@@ -69,23 +93,39 @@ class Model:
             msg = f"{self.name} is a baseline ({self.manifest.experiment}), which has no layers"
             raise RequestError(msg, hint="Read out a layer of a network.")
         layers = self.manifest.layers
-        if wanted == "output":
+        if name == "output":
             return layers[-1]
-        if re.fullmatch(r"-?\d+", wanted) and -len(layers) <= int(wanted) < len(layers):
-            return layers[int(wanted)]
+        if re.fullmatch(r"-?\d+", name) and -len(layers) <= int(name) < len(layers):
+            return layers[int(name)]
         for layer in layers:
-            if layer.name == wanted:
+            if layer.name == name:
                 return layer
         known = ", ".join(f"{i} {layer.name}" for i, layer in enumerate(layers))
-        msg = f"{self.name} has no layer {wanted!r}"
+        msg = f"{self.name} has no layer {name!r}"
         raise RequestError(msg, hint=f"Its layers are: {known}.")
 
 
 class Store:
-    """All models of a workspace."""
+    """All models of a workspace, with the datasets that they were trained on.
 
-    def __init__(self, workspace: Workspace) -> None:
+    The files of the workspace are those of the moment when a dataset is first asked for.
+    """
+
+    def __init__(self, workspace: WorkspacePaths) -> None:
+        self.workspace = workspace
         self._folder = workspace.models
+        self._datasets: dict[str, Dataset] = {}
+
+    @cached_property
+    def files(self) -> WorkspaceFiles:
+        """All files of the workspace that belong to a dataset."""
+        return self.workspace.scan()
+
+    def dataset(self, name: str) -> Dataset:
+        """Return a dataset, bound to its files; always the same one."""
+        if name not in self._datasets:
+            self._datasets[name] = Dataset(self.files, name)
+        return self._datasets[name]
 
     def claim(self) -> tuple[str, Path]:
         """Take the next number and make its folder; no two callers ever get the same one."""
@@ -115,7 +155,8 @@ class Store:
         finished = [model for model in self.finished() if not model.manifest.beside]
         if not finished:
             msg = f"there is no trained model in {display_path(self._folder)}"
-            raise RequestError(msg, hint="Train one: 'tartarus train EXPERIMENT SETTING…'.")
+            command = call("train", Placeholder("EXPERIMENT"), Placeholder("SETTING"))
+            raise RequestError(msg, hint=f"Train one: {command}")
         return finished[-1]
 
     def get(self, name: str | None) -> Model:
@@ -132,12 +173,12 @@ class Store:
             return self.newest()
         model = self.find(name)
         if model.manifest.status != "finished":
-            said = model.manifest.reason or model.manifest.status
-            hint = "Train it again; 'tartarus models list' shows the others."
+            reason = model.manifest.reason or model.manifest.status
+            hint = f"Train it again; {call('list_models')} shows the others."
             if model.manifest is UNREADABLE:
                 msg = f"{display_path(model.folder / 'manifest.json')} is missing or damaged"
                 raise DataError(msg, hint=hint)
-            msg = f"{name} was never finished ({said})"
+            msg = f"{name} was never finished ({reason})"
             raise RequestError(msg, hint=hint)
         return model
 
@@ -159,9 +200,9 @@ class Store:
         folder = self._folder / name
         try:
             text = (folder / "manifest.json").read_text(encoding="utf-8")
-            return Model(name, folder, ModelManifest.model_validate_json(text))
+            return Model(name, folder, ModelManifest.model_validate_json(text), self)
         except (OSError, ValueError):
-            return Model(name, folder, UNREADABLE)
+            return Model(name, folder, UNREADABLE, self)
 
     @staticmethod
     def _numbers(folder: Path) -> list[int]:

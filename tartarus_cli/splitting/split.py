@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
+from tartarus_cli.file_names import SPLITS, Kind
 from tartarus_cli.files import digest_in_background, read_text, stat_signature
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.splitting.columns import ColumnNames
@@ -38,7 +40,6 @@ from tartarus_cli.splitting.leakage import (
 )
 from tartarus_cli.splitting.strategies import Shares, by_group, by_item, by_label, by_time
 from tartarus_cli.splitting.writing import SplitFiles, check_dataset_name, write_split
-from tartarus_cli.workspace import SPLITS, Kind, Workspace
 
 
 class SplitBy(StrEnum):
@@ -98,7 +99,9 @@ class Split:
     set_aside: list[Path]  # where the files are that no longer fit
 
 
-def split(workspace: Workspace, asked: SplitRequest, *, progress: Progress = UNWATCHED) -> Split:
+def split(
+    workspace: WorkspacePaths, asked: SplitRequest, *, progress: Progress = UNWATCHED
+) -> Split:
     """Read tables, leave out what is rare, divide the items, and write the files of a dataset.
 
     The same tables and seed give the same files, in whatever order the rows are.
@@ -259,7 +262,7 @@ def _drawn(material: InteractionTable, asked: SplitRequest) -> NDArray[np.int8]:
 
 
 def _made(
-    workspace: Workspace,
+    workspace: WorkspacePaths,
     asked: SplitRequest,
     material: InteractionTable,
     sets: Mapping[str, SetRows],
@@ -303,7 +306,7 @@ def _kept(asked: SplitRequest) -> Any:
     return json.loads(json.dumps(options, default=str))
 
 
-def _asked_before(workspace: Workspace, asked: SplitRequest) -> bool:
+def _asked_before(workspace: WorkspacePaths, asked: SplitRequest) -> bool:
     """Whether the dataset that is there was asked for in the same words."""
     path = workspace.place(Kind.SPLIT, dataset=asked.dataset)
     try:

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.errors import RequestError, display_path
+from tartarus_cli.file_names import PLAYS, DataFile, Kind, parse_path
 from tartarus_cli.files import atomic_write, locked, remove_leftovers, same_content
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.splitting.backup import back_up_files, restore_files
 from tartarus_cli.splitting.interactions import InteractionTable, SetRows, Sets
-from tartarus_cli.workspace import PLAYS, DataFile, Kind, Workspace, parse_path
 
 BLOCK = 4096  # items whose classes are written at once
 LINES = 1 << 16  # ids that are
@@ -31,7 +32,7 @@ OURS = (Kind.ITEMS, Kind.USERS, Kind.LABELS, Kind.SPLIT, *PLAYS.values())
 class SplitFiles:
     """Where everything is written."""
 
-    workspace: Workspace
+    workspace: WorkspacePaths
     dataset: str
 
     def place(self, kind: Kind, **fields: str) -> Path:
@@ -58,7 +59,7 @@ class SplitFiles:
         return files
 
 
-def check_dataset_name(workspace: Workspace, dataset: str, *, force: bool) -> None:
+def check_dataset_name(workspace: WorkspacePaths, dataset: str, *, force: bool) -> None:
     """Make sure that a dataset can be written under a name.
 
     Raises
@@ -202,9 +203,8 @@ def _write_lines(path: Path, lines: Sequence[str] | NDArray[np.object_]) -> None
             file.write("\n".join([*lines[start : start + LINES], ""]))
 
 
-def _files(workspace: Workspace, dataset: str) -> list[DataFile]:
-    inventory = workspace.scan()
-    found = [file for file in inventory.files if file.dataset == dataset]
+def _files(workspace: WorkspacePaths, dataset: str) -> list[DataFile]:
+    found = [file for file in workspace.scan().files if file.dataset == dataset]
     return [file for file in found if file.kind not in LISTS]
 
 

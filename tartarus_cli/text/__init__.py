@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -33,6 +32,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array
 
 from tartarus_cli.registry import Registry
+
+MAX_DIMENSIONS = 10_000
+"""Length of a word vector at most."""
 
 TokenUnit = Literal["word", "character"]
 """What a token is; characters serve scripts that write no spaces between words."""
@@ -105,6 +107,24 @@ class Vocabulary(BaseModel):
 
 
 @dataclass(frozen=True)
+class WordVectors:
+    """Vectors of the words that were looked up."""
+
+    values: NDArray[np.float32]
+    """``(words, dimensions)``; zero for a word without a vector."""
+
+    present: NDArray[np.bool_]
+    """Whether a word has a vector, ``(words,)``."""
+
+    source: str
+    """Where the vectors come from, as a message names it."""
+
+
+VectorLookup = Callable[[Mapping[str, int]], WordVectors]
+"""Looks up vectors of words; takes the row of each word, 0 to their number - 1."""
+
+
+@dataclass(frozen=True)
 class TrainingTexts:
     """What an extractor learns from."""
 
@@ -114,7 +134,8 @@ class TrainingTexts:
     seed: int = 0
     """Seed of whatever the extractor draws."""
 
-    vectors: Path | None = None  # word vectors learnt elsewhere
+    vectors: VectorLookup | None = None
+    """Looks up word vectors that were learnt elsewhere; None: they are learnt from the texts."""
 
 
 @dataclass(frozen=True)

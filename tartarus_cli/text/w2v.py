@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from tartarus_cli.errors import DataError, display_path, parameter
+from tartarus_cli.errors import DataError, parameter
 from tartarus_cli.text import (
+    MAX_DIMENSIONS,
     DocumentRows,
     ExtractorOptions,
     FittedVocabulary,
@@ -26,7 +27,6 @@ from tartarus_cli.text import (
     Vocabulary,
     extractor,
 )
-from tartarus_cli.text.vectors import MOST_DIMENSIONS, read_vectors
 from tartarus_cli.text.words import split_tokens
 
 UNKNOWN_WORD = 1
@@ -44,7 +44,7 @@ SENTENCE_WORDS = 10_000
 
 Count = Annotated[int, Field(ge=1, le=1 << 26, strict=True)]
 Length = Annotated[int, Field(ge=1, le=1 << 16, strict=True)]
-Dim = Annotated[int, Field(ge=1, le=MOST_DIMENSIONS, strict=True)]
+Dim = Annotated[int, Field(ge=1, le=MAX_DIMENSIONS, strict=True)]
 
 
 class W2vOptions(ExtractorOptions):
@@ -151,11 +151,12 @@ def fit(train: TrainingTexts, options: W2vOptions) -> FittedVocabulary:
         return FittedVocabulary(
             WordVocabulary(options=options, documents=documents, words=words), table
         )
-    found = read_vectors(train.vectors, {word: n for n, word in enumerate(words)})
-    table = _with_special_rows(found.values, train.seed, found.there)
-    remark = f"{found.there.sum():,} of {len(words):,} words have a vector in "
-    remark += f"{display_path(train.vectors)} ({found.values.shape[1]} dimensions)"
-    options = options.model_copy(update={"dim": found.values.shape[1]})
+    vectors = train.vectors({word: row for row, word in enumerate(words)})
+    table = _with_special_rows(vectors.values, train.seed, vectors.present)
+    dim = vectors.values.shape[1]
+    remark = f"{vectors.present.sum():,} of {len(words):,} words have a vector in "
+    remark += f"{vectors.source} ({dim} dimensions)"
+    options = options.model_copy(update={"dim": dim})
     return FittedVocabulary(
         WordVocabulary(options=options, documents=documents, words=words), table, remark
     )

@@ -577,8 +577,8 @@ def test_patches_are_read_by_no_baseline(world: World, tmp_path: Path) -> None:
         settings=[], target_dim=DIM, seed=0, started="",
     )  # fmt: skip
     listening = _Listening()
-    model = Model("model_1", folder, manifest)
-    rows = evaluate_baselines(open_workspace(world.root), model, EvaluationOptions(), listening)
+    model = Model("model_1", folder, manifest, Store(open_workspace(world.root)))
+    rows = evaluate_baselines(model, EvaluationOptions(), listening)
     assert rows == {}
     assert listening.said == [
         "popularity is left out: no setting of rec is called tags, labels, genres",

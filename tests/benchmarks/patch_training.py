@@ -20,9 +20,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.dataset import ItemSet, TrainingSubset
 from tartarus_cli.data.features import Matrix
+from tartarus_cli.data.items import ItemSet
 from tartarus_cli.data.patches import Patches, open_patches, write_patches
+from tartarus_cli.data.training_data import TrainingSubset
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.progress import UNWATCHED
 from tartarus_cli.training.batches import Batches

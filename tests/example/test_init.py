@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import load_npz
 
-from tartarus_cli.workspace import FOLDERS
+from tartarus_cli.layout import FOLDERS
 from tests.conftest import Command
 
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.dataset import ItemSet, TrainingSubset, hold_out_rows
 from tartarus_cli.data.features import Matrix
+from tartarus_cli.data.items import ItemSet
+from tartarus_cli.data.training_data import TrainingSubset, hold_out_rows
 from tartarus_cli.errors import DataError
 from tartarus_cli.models.store import Store
 from tartarus_cli.training.batches import Batches

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from tartarus_cli.progress import Task
+    from tartarus_cli.progress import ProgressTask
 
 
 class Watching:
@@ -27,7 +27,7 @@ class Watching:
         aside().print(f"[yellow]warning:[/] {message(text)}")
 
     @contextmanager
-    def task(self, description: str, total: int) -> Iterator[Task]:
+    def task(self, description: str, total: int) -> Iterator[ProgressTask]:
         """Draw a bar for the time of the block."""
         from rich.progress import (
             BarColumn,
