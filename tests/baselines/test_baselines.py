@@ -400,13 +400,13 @@ def test_a_baseline_says_how_many_settings_it_takes(
         ),
         (
             ("oracle", "--dataset", "one"),
-            "oracle reads als or pmi factors, and one has none of them",
+            "oracle reads als or pmi factors, and one has none",
             "Baselines for one are knn, prior, random, ridge.",
         ),
         (
             ("oracle", "--dataset", "many"),
             "oracle scores test items by their true pmi factors, and many has none of them",
-            "'tartarus factorize many pmi --dim 2' makes them",
+            "tartarus factorize many pmi --dim 2 makes them",
         ),
         (
             ("oracle", "--dataset", "rec"),
