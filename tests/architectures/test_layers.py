@@ -98,12 +98,12 @@ def results(layer: Any, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     import jax
 
     def loss(variables: Any, x: Any) -> Any:
-        made, _ = layer.stateless_call(variables, [], x)
-        return (made * made).mean(), made
+        outputs, _ = layer.stateless_call(variables, [], x)
+        return (outputs * outputs).mean(), outputs
 
     variables = [variable.value for variable in layer.trainable_variables]
-    (_, made), slopes = jax.jit(jax.value_and_grad(loss, (0, 1), has_aux=True))(variables, x)
-    return [np.asarray(each) for each in jax.tree.leaves((made, slopes))]
+    (_, outputs), slopes = jax.jit(jax.value_and_grad(loss, (0, 1), has_aux=True))(variables, x)
+    return [np.asarray(array) for array in jax.tree.leaves((outputs, slopes))]
 
 
 def assert_the_same(ours: Any, theirs: Any, x: NDArray[np.float32]) -> None:
@@ -142,13 +142,13 @@ CONVOLUTIONS = {
 }
 
 
-@pytest.mark.parametrize("what", CONVOLUTIONS)
-def test_our_convolution_is_that_of_keras(what: str) -> None:
-    shape, kernel, filters, padding, positions = CONVOLUTIONS[what]
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_our_convolution_is_that_of_keras(case: str) -> None:
+    shape, kernel, filters, padding, positions = CONVOLUTIONS[case]
     grown = [size + (k - 1) * (padding == "same") for size, k in zip(shape, kernel, strict=False)]
     assert choose_positions((*grown, shape[2]), (*kernel, shape[2], filters)) == positions
-    said = {"padding": padding, "activation": "relu"}
-    ours, theirs = (kind(filters, kernel, **said) for kind in (Convolution, keras.layers.Conv2D))
+    options = {"padding": padding, "activation": "relu"}
+    ours, theirs = (kind(filters, kernel, **options) for kind in (Convolution, keras.layers.Conv2D))
     assert_the_same(ours, theirs, numbers(3, *shape))
 
 

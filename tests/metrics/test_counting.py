@@ -76,9 +76,9 @@ def stable_order(case: Case) -> NDArray[np.int64]:
 
 def assert_ranks_are_those_of_a_stable_sort(case: Case) -> None:
     ranked = np.take_along_axis(case.owned, stable_order(case), axis=1)
-    found = relevant_ranks(case.scores, csr_array(case.owned))
-    assert np.array_equal(found.ranks, np.nonzero(ranked)[1] + 1)
-    assert np.array_equal(found.relevant, case.owned.sum(axis=1))
+    ranks = relevant_ranks(case.scores, csr_array(case.owned))
+    assert np.array_equal(ranks.ranks, np.nonzero(ranked)[1] + 1)
+    assert np.array_equal(ranks.relevant, case.owned.sum(axis=1))
 
 
 @given(large=larges)
@@ -159,41 +159,43 @@ def drawn(users: int, items: int, relevant: float, k: int, seed: int = 0) -> Dra
 def test_a_random_order_gives_every_item_one_rank(
     users: int, items: int, relevant: float, k: int, seed: int
 ) -> None:
-    asked = drawn(users, items, relevant, k, seed)
-    ranks, first = asked.order()
+    case = drawn(users, items, relevant, k, seed)
+    ranks, first = case.order()
     assert first.shape == (users, min(k, items))
-    ends = np.cumsum(asked.owned.sum(axis=1))
-    for user, mine in enumerate(np.split(ranks, ends[:-1])):
-        assert len({*mine.tolist()}) == len(mine)
-        assert all(1 <= rank <= items for rank in mine)
+    ends = np.cumsum(case.owned.sum(axis=1))
+    for user, user_ranks in enumerate(np.split(ranks, ends[:-1])):
+        assert len({*user_ranks.tolist()}) == len(user_ranks)
+        assert all(1 <= rank <= items for rank in user_ranks)
         head = first[user].tolist()
         assert len({*head}) == len(head)
-        rank_of = dict(zip(np.flatnonzero(asked.owned[user]).tolist(), mine.tolist(), strict=True))
+        rank_of = dict(
+            zip(np.flatnonzero(case.owned[user]).tolist(), user_ranks.tolist(), strict=True)
+        )
         placed = {item: rank for rank, item in enumerate(head, 1) if item in rank_of}
         assert placed == {item: rank for item, rank in rank_of.items() if rank <= len(head)}
 
 
 def test_a_random_order_of_one_user_depends_on_no_other() -> None:
-    asked = drawn(40, 30, 0.3, 5)
-    whole_ranks, whole_first = asked.order()
-    pieces = [asked.order(slice(*ends)) for ends in ((0, 1), (1, 17), (17, 40))]
+    case = drawn(40, 30, 0.3, 5)
+    whole_ranks, whole_first = case.order()
+    pieces = [case.order(slice(*ends)) for ends in ((0, 1), (1, 17), (17, 40))]
     assert np.array_equal(np.concatenate([ranks for ranks, _ in pieces]), whole_ranks)
     assert np.array_equal(np.concatenate([first for _, first in pieces]), whole_first)
 
 
 def test_a_random_order_does_not_depend_on_how_much_of_it_is_looked_at() -> None:
-    asked = drawn(40, 30, 0.3, 30)
-    ranks, first = asked.order()
+    case = drawn(40, 30, 0.3, 30)
+    ranks, first = case.order()
     for k in (0, 1, 7, 29):
-        less_ranks, less_first = asked.order(k=k)
+        less_ranks, less_first = case.order(k=k)
         assert np.array_equal(less_ranks, ranks)
         assert np.array_equal(less_first, first[:, :k])
 
 
 def test_random_orders_differ_between_seeds_and_users_and_repeat() -> None:
-    asked = [drawn(2, 50, 1, 50) for _ in range(2)]
-    (_, one), (_, same) = (each.order() for each in asked)
-    (_, other) = Drawn(asked[0].owned, 50, seed=1).order()
+    cases = [drawn(2, 50, 1, 50) for _ in range(2)]
+    (_, one), (_, same) = (case.order() for case in cases)
+    (_, other) = Drawn(cases[0].owned, 50, seed=1).order()
     assert np.array_equal(one, same)
     orders = {tuple(row.tolist()) for row in (*one, *other)}
     assert len(orders) == 4  # the next seed's first user is not this one's second
