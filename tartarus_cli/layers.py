@@ -39,6 +39,8 @@ def unit_norm(vectors: Any) -> Any:
 
     Keras' own ``UnitNormalization`` and ``ops.normalize`` have NaN gradients there.
     """
+    # PyTorch multiplies no arrays of NumPy by its tensors.
+    vectors = ops.convert_to_tensor(vectors)
     squared = ops.sum(vectors * vectors, axis=-1, keepdims=True)
     inverse = ops.rsqrt(ops.maximum(squared, MIN_SQUARED_NORM))
     return vectors * ops.where(squared > MIN_SQUARED_NORM, inverse, ops.zeros_like(inverse))

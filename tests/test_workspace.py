@@ -19,7 +19,7 @@ from tartarus_cli.workspace import Workspace, is_workspace, open_workspace
 from tests.conftest import Command
 from tests.worlds import World
 
-QUICK = settings(deadline=None, max_examples=50)
+QUICK = settings(max_examples=50)
 
 # ------------------------------------------------------------------------------- names of files
 

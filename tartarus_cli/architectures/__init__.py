@@ -78,7 +78,9 @@ class Architecture:
         return kinds == self.inputs if isinstance(self.inputs, tuple) else {*kinds} == {self.inputs}
 
 
-ARCHITECTURES: Registry[Architecture] = Registry("network", package=__name__)
+ARCHITECTURES: Registry[Architecture] = Registry(
+    "network", package=__name__, group="tartarus.architectures"
+)
 
 
 def architecture(

@@ -76,7 +76,9 @@ class Transform:
     """Takes the parameters, and returns the frequency of each bin in Hz, ``(bins,)``."""
 
 
-TRANSFORMS: Registry[Transform] = Registry("transform", package=__name__)
+TRANSFORMS: Registry[Transform] = Registry(
+    "transform", package=__name__, group="tartarus.transforms"
+)
 
 
 def transform(

@@ -106,7 +106,7 @@ def decibels(magnitude: Magnitude) -> NDArray[np.float32]:
     Values lie within -80 and 0. They are those of ``librosa.power_to_db(magnitude ** 2,
     ref=np.max)``, except that all of a silent recording is -80.
 
-    >>> decibels(np.array([[1, 0.1, 0]], np.float32)).tolist()
+    >>> decibels(np.array([[1, 0.1, 0]], np.float32)).round(3).tolist()
     [[0.0, -20.0, -80.0]]
     >>> decibels(np.zeros((1, 2), np.float32)).tolist()
     [[-80.0, -80.0]]

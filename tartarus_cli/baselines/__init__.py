@@ -207,7 +207,7 @@ class Baseline:
         return fewest <= settings and (most is None or settings <= most)
 
 
-BASELINES: Registry[Baseline] = Registry("baseline", package=__name__)
+BASELINES: Registry[Baseline] = Registry("baseline", package=__name__, group="tartarus.baselines")
 
 
 def normalize_rows(rows: NDArray[Any]) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,6 +28,7 @@ from tartarus_cli.checking.vocabulary import check_vocabulary
 from tartarus_cli.data.dataset import Dataset, unknown_dataset_error
 from tartarus_cli.data.patches import AGAIN
 from tartarus_cli.errors import DataError, TartarusError, call, display_path
+from tartarus_cli.experiments.code import CodeNotRunError
 from tartarus_cli.experiments.inputs import infer_dimensions
 from tartarus_cli.experiments.requirements import (
     MissingInput,
@@ -109,7 +109,7 @@ def check_data(
     if dataset is not None and dataset not in known:
         raise unknown_dataset_error(Dataset(files, dataset), known)
     datasets = [Dataset(files, name) for name in (known if dataset is None else [dataset])]
-    experiments = _all_experiments(workspace)
+    experiments = _all_experiments(workspace, progress)
     summaries, problems = {}, []
     with progress.task("checking", _size(f for one in datasets for f in one.own_files)) as task:
         for one in datasets:
@@ -407,11 +407,18 @@ def _add_borrowed(
     summary.borrowed = [copy.name for copy in copies if copy.name in summary.ready]
 
 
-def _all_experiments(workspace: WorkspacePaths) -> list[Experiment]:
-    """Every network that can be read; 'experiments list' tells of the others, and of baselines."""
+def _all_experiments(workspace: WorkspacePaths, progress: Progress) -> list[Experiment]:
+    """Every network that can be read; `list_experiments()` tells of the others, and of baselines.
+
+    Those whose code was not run are not looked at, and that is reported: a check runs no code.
+    """
     own = workspace.experiments
     found = []
     for name in experiment_names(own):
-        with suppress(TartarusError):
+        try:
             found.append(resolve(name, own=own))
+        except CodeNotRunError as problem:
+            progress.say(f"{problem}; it is not looked at")
+        except TartarusError:
+            continue
     return [each for each in found if each.baseline is None]

@@ -8,6 +8,7 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import Json, Root, Seed
+from tartarus_cli.cli.signatures import panels
 
 
 class By(StrEnum):
@@ -99,6 +100,18 @@ Force = Annotated[
 ]
 
 
+@panels(
+    {
+        "Columns of the tables": (
+            *("user", "item", "count", "time", "artist", "label", "label_item"),
+            *("wide", "no_header", "skip_empty"),
+        ),
+        "Filters": ("min_plays", "min_users", "min_items", "core", "min_items_per_label"),
+        "Train, val and test items": (
+            *("by", "test", "val", "train_ids", "val_ids", "test_ids", "seed"),
+        ),
+    }
+)
 def split(
     dataset: Name,
     *,

@@ -67,7 +67,15 @@ ORDER = (
     *("P", "nDCG", "R", "HR", "C", "Gini", "novelty"),
 )
 
-METRICS: Registry[Metric] = Registry("metric", package=__name__)
+# Figures that are computed otherwise than from the ranks of one user.
+COMPUTED = (
+    *("C", "Gini", "novelty", "accuracy", "LRAP", "coverage_error", "calibration_error"),
+    *(f"{name}_{mean}" for name in ("precision", "recall", "f1") for mean in ("macro", "micro")),
+)
+
+METRICS: Registry[Metric] = Registry(
+    "metric", package=__name__, group="tartarus.metrics", reserved=COMPUTED
+)
 
 
 def metric(
@@ -83,7 +91,15 @@ def metric(
         The values of k that it is shown at by default; empty for a metric of the whole ranking.
     published
         Show it only to compare with the papers.
+
+    Raises
+    ------
+    ValueError
+        If the name holds an ``@``.
     """
+    if "@" in name:
+        msg = f"the name {name!r} holds a k; that is what 'at' is for"
+        raise ValueError(msg)
 
     def keep(measure: MetricFunction) -> MetricFunction:
         METRICS.register(name)(Metric(measure, at, published))

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import (
     Baseline,
     BaselineResult,
@@ -20,6 +21,7 @@ from tartarus_cli.baselines import (
 )
 from tartarus_cli.data.arrays import read_arrays, save_arrays
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
+from tartarus_cli.extras import require_backend
 from tartarus_cli.files import write_text
 from tartarus_cli.models.manifest import LayerInfo
 from tartarus_cli.models.store import BASELINE, HISTORY, Model
@@ -117,10 +119,13 @@ class _NetworkPredictor:
     """A Keras network, up to one of its layers."""
 
     def __init__(self, model: Model, layer: LayerInfo | None) -> None:
+        require_backend()
         import keras
 
         import tartarus_cli.layers  # noqa: F401 — registers the layers that a saved model names
 
+        # Looking it up imports the plug-in that it may be of, with layers of its own.
+        ARCHITECTURES.get(model.experiment.network.name)
         try:
             network = keras.saving.load_model(model.network, compile=False, safe_mode=True)
         except Exception as problem:  # noqa: BLE001 — a damaged file makes Keras raise anything

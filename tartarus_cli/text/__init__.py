@@ -170,7 +170,9 @@ class Extractor:
     """Whether it can use word vectors learnt elsewhere."""
 
 
-EXTRACTORS: Registry[Extractor] = Registry("text extractor", package=__name__)
+EXTRACTORS: Registry[Extractor] = Registry(
+    "text extractor", package=__name__, group="tartarus.extractors"
+)
 
 
 def extractor(
@@ -201,6 +203,10 @@ def extractor(
     return keep
 
 
+class UnknownExtractorError(ValueError):
+    """A vocabulary is of no extractor that there is."""
+
+
 def restore(document: Any) -> Vocabulary:
     """Return the vocabulary of a JSON document that ``model_dump`` returned.
 
@@ -213,9 +219,11 @@ def restore(document: Any) -> Vocabulary:
     ------
     ValueError
         If it is no such document; pydantic's message says where.
+    PluginError
+        If the plug-in of its extractor could not be imported.
     """
     name = document.get("extractor") if isinstance(document, Mapping) else None
-    if name not in EXTRACTORS.names():
+    if name not in EXTRACTORS.names() and not EXTRACTORS.broken(str(name)):
         msg = f"no vocabulary of {' or '.join(EXTRACTORS.names())}"
-        raise ValueError(msg)
+        raise UnknownExtractorError(msg)
     return EXTRACTORS.get(str(name)).vocabulary.model_validate(document)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from tartarus_cli.errors import DataError, parameter
+from tartarus_cli.extras import require
 from tartarus_cli.text import (
     MAX_DIMENSIONS,
     DocumentRows,
@@ -133,7 +134,11 @@ def fit(train: TrainingTexts, options: W2vOptions) -> FittedVocabulary:
     ------
     DataError
         If there is no word, or the file of vectors is not what it should be.
+    TartarusError
+        If vectors are to be learnt, and gensim is not installed.
     """
+    if train.vectors is None:
+        require("gensim")
     counts: Counter[str] = Counter()
     documents = sentences = 0
     for text in train.texts:

@@ -280,7 +280,7 @@ def test_parameters_that_do_not_go_together_are_refused(
         cached_transform(name, TRANSFORMS.get(name).options(**given))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays(
         np.float32,
@@ -366,7 +366,7 @@ def test_a_key_changes_with_each_parameter_and_with_nothing_else() -> None:
     assert other.spectrogram_key == keys[0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=6), st.integers(0, 1000))
 def test_a_scaler_fitted_block_by_block_is_scikit_learns(sizes: list[int], seed: int) -> None:
     patches = np.random.default_rng(seed).normal(-40, 20, (sum(sizes), 3, 2)).astype(np.float32)

@@ -22,7 +22,7 @@ from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.scan import Statistics, scan
 from tartarus_cli.errors import FileError
 
-QUICK = settings(deadline=None, max_examples=50)
+QUICK = settings(max_examples=50)
 NUMBERS = np.array([[0, 1, 2], [0, 0, 0], [5, 0, 7], [1, 1, 0]])
 FLOATS = ["float16", "float32", "float64", "longdouble", ">f4", ">f8"]
 INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", ">i4"]
@@ -427,7 +427,7 @@ BINARY = st.sampled_from([0.0, 1.0])
 
 
 @pytest.mark.parametrize("cells", [FEW, ODD, BINARY], ids=["few values", "odd values", "binary"])
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=st.data(), size=st.integers(1, 60))
 def test_a_scan_across_blocks_finds_what_numpy_finds_in_the_whole(
     cells: st.SearchStrategy[float], data: st.DataObject, size: int
@@ -438,7 +438,7 @@ def test_a_scan_across_blocks_finds_what_numpy_finds_in_the_whole(
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, *INTEGERS, "bool"])
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(values=arrays(np.int8, SHAPES, elements=st.integers(0, 3)), size=st.integers(1, 60))
 def test_a_scan_does_not_depend_on_the_kind_of_number(
     dtype: str, values: NDArray[np.int8], size: int

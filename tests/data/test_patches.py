@@ -68,7 +68,7 @@ def test_published_files_of_any_float_and_any_kind_of_text_are_read(
     np.testing.assert_array_equal(read, expected)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.integers(0, len(USED) - 1), max_size=12))
 def test_any_samples_in_any_order_are_those_of_the_file(file: Path, samples: list[int]) -> None:
     patches = open_patches(file, IDS)

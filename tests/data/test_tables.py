@@ -56,7 +56,7 @@ LINES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(lines=LINES, wanted=st.sets(st.sampled_from(NAMES), min_size=1), size=st.integers(1, 60))
 @example(lines=["a,a,a", "b,b", "a,b,a,b"], wanted={"k"}, size=60)  # as many commas as should be
 @example(lines=["a,a,a", "a,b,b,b", "c,c,c"], wanted={"k", "m"}, size=60)

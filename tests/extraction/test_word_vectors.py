@@ -45,6 +45,7 @@ def test_what_gensim_writes_is_read(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    pytest.importorskip("gensim")
     from gensim.models import KeyedVectors
 
     keyed = KeyedVectors(table.shape[1])

@@ -121,7 +121,7 @@ def test_a_quote_within_a_field_is_a_letter(tmp_path: Path) -> None:
     assert ids([*table(tmp_path, text, "t.tsv").blocks()]) == ['12" mix', '"7" edit']
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     cells=st.lists(st.tuples(st.text('ab,"\n ☃', min_size=1), st.floats(width=32)), min_size=1),
     size=st.integers(1, 40),

@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -28,6 +27,7 @@ from tartarus_cli.fetching.install import parse_member_name
 from tartarus_cli.files import digest
 from tests.conftest import Command
 from tests.fetching.test_archives import tar, zipped
+from tests.processes import ENOUGH_S, started, waited
 from tests.worlds import World
 
 DATASET = "MSD-A-artists"
@@ -731,14 +731,15 @@ def test_ctrl_c_keeps_what_has_arrived_and_the_next_try_goes_on(
     zenodo.files, zenodo.slowly = {path.name: path.read_bytes()}, 0.01
     words = [sys.executable, "-m", "tartarus_cli", "fetch", "dlrs", "-w", str(workspace)]
     place = Path(__file__).parents[2]
-    running = subprocess.Popen(words, cwd=place, stderr=subprocess.PIPE, text=True)  # noqa: S603
     folder = workspace / "data" / "downloads" / "dlrs"
-    until = time.monotonic() + 60
-    while not any(part.stat().st_size > 50_000 for part in folder.glob(".*.part")):
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=60)
+
+    def is_under_way() -> bool:
+        return any(part.stat().st_size > 50_000 for part in folder.glob(".*.part"))
+
+    with started(words, cwd=place) as running:
+        assert waited(is_under_way)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=ENOUGH_S)
     assert (running.returncode, "goes on from there" in err) == (130, True), err
     assert not data_of(workspace)
     have = next(folder.glob(".*.part")).stat().st_size

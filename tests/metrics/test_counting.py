@@ -82,7 +82,7 @@ def assert_ranks_are_those_of_a_stable_sort(case: Case) -> None:
 
 
 @given(large=larges)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_ranks_of_many_items_are_those_of_a_stable_sort(large: Large) -> None:
     assert_ranks_are_those_of_a_stable_sort(large.case)
 
@@ -93,7 +93,7 @@ def test_ranks_are_the_same_where_one_stretch_of_items_ends(large: Large) -> Non
 
 
 @given(large=larges, k=st.sampled_from([1, 2, 64, 500, 512, 513, 699, 1500, 2000]))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_first_items_of_many_are_the_heads_of_stable_sorts(large: Large, k: int) -> None:
     case = large.case
     first = top_items(case.scores, k)
@@ -113,7 +113,7 @@ def test_no_way_of_counting_makes_a_difference(relevant: int, k: int) -> None:
 
 
 @given(large=larges)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_searching_among_relevant_items_counts_what_comparing_with_each_does(large: Large) -> None:
     for scores, owned in zip(large.case.scores, large.case.owned, strict=True):
         items = np.flatnonzero(owned)
@@ -155,7 +155,7 @@ def drawn(users: int, items: int, relevant: float, k: int, seed: int = 0) -> Dra
     k=st.integers(0, 50),
     seed=st.integers(0, 1 << 60),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_random_order_gives_every_item_one_rank(
     users: int, items: int, relevant: float, k: int, seed: int
 ) -> None:

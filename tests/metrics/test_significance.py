@@ -114,7 +114,7 @@ def test_identical_systems_have_p_1_and_an_interval_of_zero(count: int) -> None:
 DIFFERENCES = arrays(np.float64, st.integers(1, 400), elements=st.floats(-1, 1, width=16))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DIFFERENCES)
 def test_p_is_the_same_for_either_sign(differences: np.ndarray) -> None:
     one = randomization_test(differences, draw(), resamples=300)
@@ -122,7 +122,7 @@ def test_p_is_the_same_for_either_sign(differences: np.ndarray) -> None:
     assert 0 < one <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DIFFERENCES)
 def test_zeros_change_no_p_value(differences: np.ndarray) -> None:
     more = np.append(differences, np.zeros(100))
@@ -132,7 +132,7 @@ def test_zeros_change_no_p_value(differences: np.ndarray) -> None:
     assert one == other
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DIFFERENCES)
 def test_intervals_lie_within_the_values(differences: np.ndarray) -> None:
     low, high = bootstrap_interval(differences, draw(), resamples=300)

@@ -19,7 +19,7 @@ from tartarus_cli.splitting.labels import LabelColumns, read_labels
 from tartarus_cli.splitting.plays import PlayColumns, Plays, read_plays
 from tartarus_cli.splitting.strategies import Shares, by_group, by_item, by_label, by_time
 
-QUICK = settings(deadline=None, max_examples=40)
+QUICK = settings(max_examples=40)
 COLUMNS = PlayColumns("user", "item", "count")
 
 
@@ -341,6 +341,12 @@ def test_a_group_is_in_one_set_and_no_small_set_too_large(groups: list[int], see
     sets = by_group(np.array(groups), Shares(0.1, 0.2), seed=seed)
     assert all(len({*sets[np.array(groups) == group]}) == 1 for group in groups)
     assert (sets == 2).sum() <= max(round(0.2 * len(groups)), 1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_that_fits_exactly_fills_its_set(seed: int) -> None:
+    sets = by_group(np.repeat(np.arange(10), 2), Shares(0.1, 0.2), seed=seed)
+    assert np.bincount(sets, minlength=3).tolist() == [14, 2, 4]
 
 
 @QUICK

@@ -153,6 +153,22 @@ def test_no_artist_is_in_two_sets(tartarus: Command, root: Path, tmp_path: Path)
     assert sum(map(len, found)) == len({*artist.values()})
 
 
+def test_listed_items_that_nobody_plays_are_of_no_artist_in_two_sets(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    songs = {split: {f"new in {split}"} for split in ("train", "test")}
+    for _, song, _, artist, _ in plays_of():
+        songs["test" if str(artist).endswith(("1", "2")) else "train"].add(str(song))
+    lists: list[str | Path] = []
+    for split, ids in songs.items():
+        path = tmp_path / f"{split}.txt"
+        path.write_text("".join(f"{each}\n" for each in ids))
+        lists += [f"--{split}-ids", path]
+    words = ("split", "mine", "--plays", table(tmp_path), "--artist", "artist", *lists)
+    leakage = good(tartarus(*words, "-w", root, "--json"))["leakage"]
+    assert (leakage["items_without_users"], leakage["artists_in_two_sets"]) == (2, 0)
+
+
 def test_the_newest_items_are_test(tartarus: Command, root: Path, tmp_path: Path) -> None:
     good(
         tartarus("split", "mine", "--plays", table(tmp_path), "--by", "time", "-w", root, "--json")

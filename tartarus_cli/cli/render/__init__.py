@@ -2,12 +2,14 @@
 
 from tartarus_cli.cli.render.check import checked
 from tartarus_cli.cli.render.comparison import Form, comparison
-from tartarus_cli.cli.render.console import confirmed, error, interrupted, version
+from tartarus_cli.cli.render.console import confirmed, version
 from tartarus_cli.cli.render.evaluation import evaluation, slices
 from tartarus_cli.cli.render.experiments import experiment, experiments
 from tartarus_cli.cli.render.factorize import factorized
 from tartarus_cli.cli.render.features import features_made
 from tartarus_cli.cli.render.fetch import archives, fetched, record
+from tartarus_cli.cli.render.log import close_handlers, log_crash, log_shown, open_handlers
+from tartarus_cli.cli.render.messages import error, interrupted
 from tartarus_cli.cli.render.models import (
     deleted,
     made,
@@ -29,6 +31,7 @@ __all__ = [
     "Watching",
     "archives",
     "checked",
+    "close_handlers",
     "comparison",
     "confirmed",
     "deleted",
@@ -42,9 +45,12 @@ __all__ = [
     "features_made",
     "fetched",
     "interrupted",
+    "log_crash",
+    "log_shown",
     "made",
     "model",
     "models",
+    "open_handlers",
     "patches_made",
     "predicted",
     "predicted_new",

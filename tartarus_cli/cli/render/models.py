@@ -62,7 +62,7 @@ def trained(found: Model, *, json: bool) -> None:
     if json:
         _document(found)
         return
-    if found.baseline is not None:
+    if manifest.kind == "baseline":
         _trained_baseline(found)
         return
     loss = f"validation loss {figure(manifest.validation_loss)}"
@@ -225,7 +225,7 @@ def model(found: Model, *, json: bool) -> None:
     out().print(f"[bold]{found.name}[/] · {plain(manifest.experiment)} {settings}")
     for name, told in _origin(manifest).items():
         out().print(f"  [dim]{name:<8}[/] {plain(told)}", soft_wrap=True)
-    if found.baseline is None:
+    if manifest.kind == "network":
         _layers(manifest)
     if manifest.scores and manifest.task == "recommendation":
         figures({found.name: manifest.scores})
@@ -258,6 +258,8 @@ def _origin(manifest: ModelManifest) -> dict[str, str]:
         "loss": "validation {}, held out {}".format(*map(figure, losses)),
         "test": f"figures computed {times}",
     }
+    if manifest.code:
+        told["code"] = ", ".join(manifest.code)
     return told if manifest.kind == "network" else _without_epochs(manifest, told)
 
 
