@@ -102,7 +102,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from tartarus_cli.text import DocumentRows, ExtractorOptions, FittedVocabulary, Vocabulary, extractor
+from tartarus_cli.text import (
+    DocumentRows,
+    ExtractorOptions,
+    FittedVocabulary,
+    Vocabulary,
+    extractor,
+)
 
 
 class Lengths(Vocabulary):
@@ -161,7 +167,12 @@ class Foreign:
         for known in REGISTRIES.values():
             known._import_package()
             kept = {n: v for n, v in known._variants.items() if known._is_of_package(v.module)}
-            nothing = {"_looked": False, "_announced": {}, "_broken": {}, "_warnings": []}
+            nothing = {
+                "_entry_points_loaded": False,
+                "_announced": {},
+                "_broken": {},
+                "_warnings": [],
+            }
             for name, value in ({"_variants": kept} | nothing).items():
                 self._monkeypatch.setattr(known, name, value)
         self._monkeypatch.setattr(plugins, "_RUN", {})

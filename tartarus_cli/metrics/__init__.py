@@ -66,15 +66,16 @@ ORDER = (
     *("MAP", "accuracy", "ROC-AUC", "PR-AUC", "MRR"),
     *("P", "nDCG", "R", "HR", "C", "Gini", "novelty"),
 )
+"""Families of metrics in the order in which tables show them; others follow."""
 
-# Figures that are computed otherwise than from the ranks of one user.
-COMPUTED = (
+RESERVED_NAMES = (
     *("C", "Gini", "novelty", "accuracy", "LRAP", "coverage_error", "calibration_error"),
     *(f"{name}_{mean}" for name in ("precision", "recall", "f1") for mean in ("macro", "micro")),
 )
+"""Names of metrics that are not computed from the ranks of one user."""
 
 METRICS: Registry[Metric] = Registry(
-    "metric", package=__name__, group="tartarus.metrics", reserved=COMPUTED
+    "metric", package=__name__, group="tartarus.metrics", reserved=RESERVED_NAMES
 )
 
 
@@ -98,7 +99,7 @@ def metric(
         If the name holds an ``@``.
     """
     if "@" in name:
-        msg = f"the name {name!r} holds a k; that is what 'at' is for"
+        msg = f"the name of a metric must not hold '@', as {name!r} does; give k as 'at'"
         raise ValueError(msg)
 
     def keep(measure: MetricFunction) -> MetricFunction:

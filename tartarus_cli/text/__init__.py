@@ -204,7 +204,7 @@ def extractor(
 
 
 class UnknownExtractorError(ValueError):
-    """A vocabulary is of no extractor that there is."""
+    """A document is not a vocabulary of any registered extractor."""
 
 
 def restore(document: Any) -> Vocabulary:
@@ -217,13 +217,15 @@ def restore(document: Any) -> Vocabulary:
 
     Raises
     ------
+    UnknownExtractorError
+        If it is not a vocabulary, or that of an extractor that is not registered.
     ValueError
-        If it is no such document; pydantic's message says where.
+        If it is damaged; pydantic's message says where.
     PluginError
         If the plug-in of its extractor could not be imported.
     """
     name = document.get("extractor") if isinstance(document, Mapping) else None
     if name not in EXTRACTORS.names() and not EXTRACTORS.broken(str(name)):
-        msg = f"no vocabulary of {' or '.join(EXTRACTORS.names())}"
+        msg = f"not a vocabulary of {' or '.join(EXTRACTORS.names())}"
         raise UnknownExtractorError(msg)
     return EXTRACTORS.get(str(name)).vocabulary.model_validate(document)

@@ -29,7 +29,7 @@ from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.layers import cosine_loss as network_loss
 from tartarus_cli.models.manifest import ModelManifest
 from tartarus_cli.models.store import Model, Store, write_experiment
-from tartarus_cli.progress import Unwatched
+from tartarus_cli.progress import SilentProgress
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command
 from tests.worlds import DIM, SPLITS, World
@@ -567,7 +567,7 @@ def test_a_baseline_that_cannot_be_made_is_reported_and_left_out(
     assert names_of(tagged) == ["model_1 ridge ", "model_2 knn model_1"]
 
 
-class _Listening(Unwatched):
+class _Listening(SilentProgress):
     """Keeps what is said."""
 
     def __init__(self) -> None:

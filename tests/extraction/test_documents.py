@@ -519,7 +519,7 @@ MISMATCHES: dict[str, tuple[str, Callable[[World], object], str, str]] = {
     "no vocabulary": (
         "vsm_one.vocabulary.json",
         lambda world: (world.features / "vsm_one.vocabulary.json").write_text("[]"),
-        "no vocabulary of",
+        "not a vocabulary of",
         "a vocabulary",
     ),
     "nested without end": (

@@ -148,7 +148,7 @@ def test_a_damaged_vocabulary_is_refused(name: str) -> None:
     damage = DAMAGED[name]
     whole = learn("vsm").vocabulary.model_dump(mode="json")
     document = whole | damage if isinstance(damage, dict) and name != "no extractor" else damage
-    with pytest.raises(ValueError, match=r"no vocabulary of|validation error"):
+    with pytest.raises(ValueError, match=r"not a vocabulary of|validation error"):
         restore(document)
 
 
