@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CODE_PREFIX = "tartarus_code_"
-"""What the names of modules begin with that are files of code."""
+"""Names of modules that are files of code begin with this."""
 
 BUILT_IN = "Tartarus itself"
+"""What messages call this package."""
 
 _REGISTRIES: list[Registry[Any]] = []
 
@@ -46,9 +47,9 @@ class Registry(Generic[T]):
     kind
         What a variant is called in messages, such as ``metric``.
     package
-        Every module of it is imported; what they register is built in.
+        A package of ours; every module of it is imported, and what they register is built in.
     group
-        The entry points of this group are loaded, whichever package they are of.
+        The group of entry points that are loaded, whichever package they are of.
     reserved
         Names that no plug-in may take, though no variant has them.
     """
@@ -60,8 +61,7 @@ class Registry(Generic[T]):
         self._package, self._reserved = package, reserved
         self._variants: dict[str, _Variant[T]] = {}
         self._searched: tuple[str, ...] = ()
-        self._looked = False
-        """Whether entry points were looked for."""
+        self._entry_points_loaded = False
         self._announced: dict[str, str] = {}
         """Entry point → the package that has it."""
         self._broken: dict[str, PluginError] = {}
@@ -70,7 +70,7 @@ class Registry(Generic[T]):
         _REGISTRIES.append(self)
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Add a variant under ``name`` and hand it back unchanged.
+        """Return a decorator that adds a variant under ``name``, and returns it unchanged.
 
         Of two plug-ins with one name the second is left out, with a warning. A module that is
         loaded again, or a cell of a notebook that runs again, replaces what it registered.
@@ -78,7 +78,7 @@ class Registry(Generic[T]):
         Raises
         ------
         RequestError
-            If a file of code, or what runs at the top, takes a name that there is already.
+            If a file of code, or the main script, takes a name that exists already.
         ValueError
             If two modules of this package take the same name.
         """
@@ -91,7 +91,9 @@ class Registry(Generic[T]):
             if _is_strict(module):
                 self._load_entry_points()
             known = self._variants.get(name)
-            again = known is not None and known.module == module and not self._once(module)
+            again = (
+                known is not None and known.module == module and not self._registers_once(module)
+            )
             if again or (known is None and (built_in or name not in self._reserved)):
                 self._variants[name] = _Variant(variant, module)
             else:
@@ -101,7 +103,7 @@ class Registry(Generic[T]):
         return keep
 
     def names(self) -> list[str]:
-        """Every name, in alphabetical order."""
+        """Return all names in alphabetical order, those of plug-ins included."""
         self._import_package()
         self._load_entry_points()
         for message in self._warnings:
@@ -109,12 +111,12 @@ class Registry(Generic[T]):
         return sorted(self._variants)
 
     def get(self, name: str) -> T:
-        """Return the variant called ``name``, or say which names are near.
+        """Return the variant called ``name``.
 
         Raises
         ------
         RequestError
-            If there is none.
+            If there is none; the hint names similar ones.
         PluginError
             If a plug-in of this name could not be imported.
         """
@@ -129,9 +131,9 @@ class Registry(Generic[T]):
         Parameters
         ----------
         name
-            What was asked for.
+            The name that was looked up.
         others
-            Names that would do as well, beside those of this registry.
+            Further names that are valid in the same place.
         """
         known = self.names()
         if name in self._broken:
@@ -152,7 +154,7 @@ class Registry(Generic[T]):
         return name in self.names() and self._is_of_package(self._variants[name].module)
 
     def origin(self, name: str) -> str:
-        """Say who registered the variant called ``name``."""
+        """Return what registered the variant called ``name``: a package, a module or a file."""
         return self._origin(self._variants[name].module)
 
     def drop_unloaded(self) -> None:
@@ -167,9 +169,9 @@ class Registry(Generic[T]):
             self._searched = folders
 
     def _load_entry_points(self) -> None:
-        if self._looked:
+        if self._entry_points_loaded:
             return
-        self._looked = True
+        self._entry_points_loaded = True
         for point in _entry_points(self.group):
             package = f"the package {point.dist.name}" if point.dist else "a package"
             self._announced[point.name] = package
@@ -181,25 +183,25 @@ class Registry(Generic[T]):
                 self._leave_out(point, package, problem)
 
     def _leave_out(self, point: EntryPoint, package: str, problem: BaseException) -> None:
-        why = " ".join(f"{type(problem).__name__}: {problem}".split())
-        what = f"the {self.kind} plug-in {point.name!r} of {package} ({point.value})"
-        self._warnings.append(f"{what} cannot be imported and is left out: {why}")
-        hint = f"Install what it lacks, update or remove {package}, "
+        reason = " ".join(f"{type(problem).__name__}: {problem}".split())
+        plugin = f"the {self.kind} plug-in {point.name!r} of {package} ({point.value})"
+        self._warnings.append(f"{plugin} cannot be imported and is left out: {reason}")
+        hint = f"Install what it needs, update or remove {package}, "
         hint += f"or take another {self.kind}."
-        self._broken[point.name] = PluginError(f"{what} cannot be imported: {why}", hint=hint)
+        self._broken[point.name] = PluginError(f"{plugin} cannot be imported: {reason}", hint=hint)
 
     def _refuse(self, name: str, module: str) -> None:
-        """Tell that a name is taken."""
+        """Raise an error, or add a warning, because a name is taken."""
         if self._is_of_package(module):
             msg = f"two {self.kind}s are called {name!r}"
             raise ValueError(msg)
         first = self.origin(name) if name in self._variants else BUILT_IN
-        told = f"the {self.kind} {name!r} of {self._origin(module)} has the name of one of {first}"
+        msg = f"the {self.kind} {name!r} of {self._origin(module)} has the name of one of {first}"
         if _is_strict(module):
-            raise RequestError(told, hint="Give it another name.")
-        self._warnings.append(f"{told}, and is left out")
+            raise RequestError(msg, hint="Give it another name.")
+        self._warnings.append(f"{msg}, and is left out")
 
-    def _once(self, module: str) -> bool:
+    def _registers_once(self, module: str) -> bool:
         """Whether a module registers each name once: if it does so twice, that is a mistake."""
         return self._is_of_package(module) or module.startswith(CODE_PREFIX)
 
@@ -225,7 +227,7 @@ class Registry(Generic[T]):
 
 
 def _is_strict(module: str) -> bool:
-    """Whether what a module registers is what the user wants: to leave it out would be wrong."""
+    """Whether the user named the module, so that what it registers may not be left out."""
     return module.startswith(CODE_PREFIX) or module == "__main__"
 
 
@@ -233,8 +235,8 @@ def _entry_points(group: str) -> list[EntryPoint]:
     """Return the entry points of a group, always in the same order."""
     from importlib.metadata import entry_points
 
-    found = entry_points(group=group)
-    return sorted(found, key=lambda point: (point.dist.name if point.dist else "", point.name))
+    points = entry_points(group=group)
+    return sorted(points, key=lambda point: (point.dist.name if point.dist else "", point.name))
 
 
 @contextmanager

@@ -46,10 +46,10 @@ class TwinOptions(NetworkOptions):
 
 @architecture("twin", options=TwinOptions, most_inputs=1)
 def twin(shapes, options, width, seed):
-    make = LayerFactory(seed)
-    start = make.input(shapes[0])
-    x = Doubled(name="doubled")(make.dense(start, 4 * options.twins, "relu"))
-    return keras.Model(start, make.output(x, width, options.output))
+    layers = LayerFactory(seed)
+    start = layers.input(shapes[0])
+    x = Doubled(name="doubled")(layers.dense(start, 4 * options.twins, "relu"))
+    return keras.Model(start, layers.output(x, width, options.output))
 """
 METRIC = """
 from tartarus_cli.metrics import metric
@@ -62,11 +62,11 @@ def relevant_items(ranks, _k):
 BASELINE = """
 import numpy as np
 
-from tartarus_cli.baselines import BASELINES, Baseline, Fitted
+from tartarus_cli.baselines import BASELINES, Baseline, BaselineResult
 
 
 def fit(train, options):
-    return Fitted({"mean": np.asarray(train.targets, float).mean(axis=0)})
+    return BaselineResult({"mean": np.asarray(train.targets, float).mean(axis=0)})
 
 
 def predict(known, items):
@@ -102,7 +102,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from tartarus_cli.text import ExtractorOptions, FittedVocabulary, Transformed, Vocabulary, extractor
+from tartarus_cli.text import (
+    DocumentRows,
+    ExtractorOptions,
+    FittedVocabulary,
+    Vocabulary,
+    extractor,
+)
 
 
 class Lengths(Vocabulary):
@@ -113,12 +119,12 @@ class Lengths(Vocabulary):
     width: ClassVar[int] = 1
 
     def transform(self, texts):
-        return Transformed(np.array([[len(t)] for t in texts], np.float32), np.ones(len(texts)))
+        return DocumentRows(np.array([[len(t)] for t in texts], np.float32), np.ones(len(texts)))
 
 
 @extractor("lengths", options=ExtractorOptions, vocabulary=Lengths)
-def fit(lesson, options):
-    return FittedVocabulary(Lengths(options=options, documents=len([*lesson.texts])))
+def fit(train, options):
+    return FittedVocabulary(Lengths(options=options, documents=len([*train.texts])))
 """
 CODE = {  # group → what a plug-in registers, and the code that does so
     "tartarus.architectures": ("twin", NETWORK),
@@ -161,7 +167,12 @@ class Foreign:
         for known in REGISTRIES.values():
             known._import_package()
             kept = {n: v for n, v in known._variants.items() if known._is_of_package(v.module)}
-            nothing = {"_looked": False, "_announced": {}, "_broken": {}, "_warnings": []}
+            nothing = {
+                "_entry_points_loaded": False,
+                "_announced": {},
+                "_broken": {},
+                "_warnings": [],
+            }
             for name, value in ({"_variants": kept} | nothing).items():
                 self._monkeypatch.setattr(known, name, value)
         self._monkeypatch.setattr(plugins, "_RUN", {})

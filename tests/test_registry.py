@@ -12,7 +12,7 @@ import pytest
 from tartarus_cli.errors import PluginError, RequestError
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.experiments.schema import baseline_of
-from tartarus_cli.progress import Unwatched, watching
+from tartarus_cli.progress import SilentProgress, watching
 from tests.conftest import Command
 from tests.foreign import BASELINE, CODE, METRIC, NETWORK, REGISTRIES, Foreign
 from tests.worlds import World
@@ -20,7 +20,7 @@ from tests.worlds import World
 GROUPS = pytest.mark.parametrize("group", REGISTRIES)
 
 
-class Watcher(Unwatched):
+class Watcher(SilentProgress):
     """Keeps what it is warned of."""
 
     def __init__(self) -> None:
@@ -176,7 +176,7 @@ def test_the_k_of_a_metric_stands_not_in_its_name(foreign: Foreign) -> None:
     code = METRIC.replace("relevant items", "P@1")
     foreign.install("shop", {"things": code}, {"tartarus.metrics": {"thing": "shop.things"}})
     (told,) = warnings_of("tartarus.metrics")
-    assert "ValueError: the name 'P@1' holds a k; that is what 'at' is for" in told
+    assert "ValueError: the name of a metric must not hold '@', as 'P@1' does" in told
 
 
 def test_a_network_goes_not_before_a_built_in_baseline_nor_a_baseline_before_a_network(

@@ -102,7 +102,7 @@ def test_new_files_that_cannot_be_read_are_told_and_left_out(
     heard = tartarus("predict", "model_1", "--audio", folder, "-w", way)
     assert heard.status == 0
     assert "below/short.wav" in heard.out
-    assert "broken.mp3 is left out: no recording" in heard.out
+    assert "broken.mp3 is left out: not a recording" in heard.out
     read = tartarus("predict", "model_2", "--text", folder, "-w", way)
     assert read.status == 1
     assert "readme.txt: bytes that are not UTF-8 in line 1" in read.err

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from tartarus_cli.audio import TRANSFORMS, cached_transform
-from tartarus_cli.audio.decoding import ENDINGS
+from tartarus_cli.audio.decoding import RECORDING_EXTENSIONS
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.audio.scaler import Scaler, fingerprint, fit_scaler
 from tartarus_cli.data.arrays import open_dense
@@ -183,7 +183,7 @@ def listed_recordings(
     workspace = dataset.workspace
     hint = "List the recordings in it (id, tab, path), or name their folder: --audio FOLDER. "
     hint += f"Paths start from {display_path(workspace.audio)}."
-    source = FileSource(Kind.AUDIO_LIST, workspace.audio, order.folder, ENDINGS, hint)
+    source = FileSource(Kind.AUDIO_LIST, workspace.audio, order.folder, RECORDING_EXTENSIONS, hint)
     listed = find_listed(dataset, ids, source)
     if keep and order.folder is not None:
         save_list(dataset.path(Kind.AUDIO_LIST), listed)

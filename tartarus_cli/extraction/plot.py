@@ -78,7 +78,7 @@ def show_patches(
         frames=frames,
         seconds_per_frame=recipe.parameters.hop_length / recipe.parameters.sample_rate,
         frequencies=TRANSFORMS.get(recipe.transform).frequencies(recipe.parameters),
-        title=f"{item} ({request.dataset}): {recipe.told}",
+        title=f"{item} ({request.dataset}): {recipe.description}",
         file_format=picture_format(picture),
     )
     write_bytes(picture, drawn)

@@ -35,7 +35,7 @@ from tartarus_cli.factors.files import (
 from tartarus_cli.factors.interactions import InteractionMatrices, load_interactions
 from tartarus_cli.files import atomic_write, digest, locked, remove_leftovers
 from tartarus_cli.layout import WorkspacePaths
-from tartarus_cli.machine import cores, versions
+from tartarus_cli.machine import cores, factorizer_versions
 from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
@@ -254,7 +254,7 @@ def _als(
     train: csr_array, options: AlsOptions, threads: int, progress: Progress
 ) -> tuple[Factors, Factors, FoldIn]:
     with progress.task("factorizing", options.iterations) as task:
-        found = als(train, options, threads=threads, after=task.advance)
+        found = als(train, options, threads=threads, on_iteration=task.advance)
     return found.items, found.users, lambda counts: found.fold_in(counts, options)
 
 
@@ -264,7 +264,7 @@ def _pmi(
     expected = 6 * options.dim  # of products; how many it takes shows only in the end
     with progress.task("factorizing", expected) as task:
         found = pmi(
-            train, dim=options.dim, seed=options.seed, shift=options.shift, after=task.advance
+            train, dim=options.dim, seed=options.seed, shift=options.shift, on_product=task.advance
         )
     return found.items, found.contexts, found.fold_in
 
@@ -376,7 +376,7 @@ class FactorWriter:
         return FactorManifest(
             recipe=self.recipe,
             threads=_threads(self.asked),
-            versions=versions(),
+            versions=factorizer_versions(),
             outputs={
                 data_path(workspace, path): digest(beside) for path, beside in written.items()
             },

@@ -18,7 +18,7 @@ from tartarus_cli.evaluation.relevance import RelevantItems, build_scorer, read_
 from tartarus_cli.evaluation.scorers import Floats, MemoryBudget, Scorer, map_user_blocks
 from tartarus_cli.file_names import Kind
 from tartarus_cli.layout import WorkspacePaths
-from tartarus_cli.metrics.ranks import first_items
+from tartarus_cli.metrics.ranks import top_items
 from tartarus_cli.models.store import Store
 from tartarus_cli.prediction.aligned import Predictions, model_predictions
 from tartarus_cli.progress import Progress
@@ -139,7 +139,7 @@ class Recommender:
     def first(self, users: slice, top: int) -> TopItems:
         """Return the first items of some users of one block; equal scores keep the order of ids."""
         scores = self.scorer(users)
-        items = first_items(scores, top)
+        items = top_items(scores, top)
         return TopItems(users, items, np.take_along_axis(scores, items, axis=1))
 
     def likely(self, item: int, options: ListOptions, progress: Progress) -> TopUsers:

@@ -27,7 +27,7 @@ from tartarus_cli.extras import require_backend
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import atomic_write
 from tartarus_cli.layout import WorkspacePaths
-from tartarus_cli.machine import now, peak_memory_mib, surroundings
+from tartarus_cli.machine import describe_environment, now, peak_memory_mib
 from tartarus_cli.models.manifest import LayerInfo, ModelManifest, write_model_manifest
 from tartarus_cli.models.predictors import write_fitted
 from tartarus_cli.models.preprocessing import save_preprocessing
@@ -168,7 +168,7 @@ def _manifest(workspace: WorkspacePaths, request: TrainingRequest) -> ModelManif
         seed=request.seed,
         code={_recorded(workspace, file.path): file.digest for file in request.code},
         started=now(),
-        **surroundings(),
+        **describe_environment(),
     )
 
 

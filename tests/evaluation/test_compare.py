@@ -426,7 +426,9 @@ def test_a_metric_that_has_no_value_for_any_user_is_not_tested_unasked(
 def test_fewer_resamples_than_asked_for_are_told_of(
     tartarus: Command, results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step, "affordable", lambda users, asked: min(asked, 800_000 // users))
+    monkeypatch.setattr(
+        step, "affordable_resamples", lambda users, asked: min(asked, 800_000 // users)
+    )
     shown = tartarus("compare", "model_1", "model_2", "-w", results.root, "--json")
     assert shown.document["resamples"] == 2000
     assert "400 users: 2,000 resamples of each test will have to do" in shown.err

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.errors import DataError
 from tartarus_cli.metrics import METRICS, Values
-from tartarus_cli.metrics.ranks import RelevantRanks, first_items, relevant_ranks
+from tartarus_cli.metrics.ranks import RelevantRanks, relevant_ranks, top_items
 
 Hits = Sequence[bool]  # of the items from rank 1 on: is it relevant?
 
@@ -190,7 +190,7 @@ def test_shapes_that_differ_are_both_named() -> None:
     expected = r"scores are \(2, 2\) but the truth is \(2, 3\) \(users, items\)"
     with pytest.raises(DataError, match=expected) as caught:
         relevant_ranks(np.zeros((2, 2)), csr_array((2, 3)))
-    assert "tartarus check-data" in caught.value.hint
+    assert "`check()`" in caught.value.hint
 
 
 # Every metric of the registry, also one that is yet to come.
@@ -323,7 +323,7 @@ def test_ranks_are_those_of_a_stable_sort_user_by_user(case: Case) -> None:
 @example(case=ONE_ITEM, k=5)
 @settings(max_examples=100)
 def test_first_items_are_the_heads_of_stable_sorts(case: Case, k: int) -> None:
-    assert first_items(case.scores, k).tolist() == [ranking(row)[:k] for row in case.scores]
+    assert top_items(case.scores, k).tolist() == [ranking(row)[:k] for row in case.scores]
 
 
 # Other libraries. scikit-learn takes equal scores as one group, so it is given minus the rank.
@@ -356,7 +356,7 @@ def test_ndcg_is_that_of_scikit_learn(case: Case, k: int) -> None:
 def test_metrics_are_those_of_ranx(
     dtype: type[np.floating[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first_items(np.zeros((1, 1), dtype), 1)  # ours is compiled before that is forbidden
+    top_items(np.zeros((1, 1), dtype), 1)  # ours is compiled before that is forbidden
     # As plain Python: compiling takes most of a minute, and numba warns about ranx' own casts.
     monkeypatch.setattr("numba.config.DISABLE_JIT", 1)
     from ranx import Qrels, Run, evaluate

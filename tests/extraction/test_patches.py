@@ -236,7 +236,7 @@ def test_what_cannot_be_used_is_listed_and_left_out(sounds: Sounds, tartarus: Co
     reasons = {
         "test-0": ("test-0.wav", "no such file or directory"),
         "test-1": ("test-1.wav", "is a directory"),
-        "train-0": ("train-0.wav", "no recording, damaged, or in another format"),
+        "train-0": ("train-0.wav", "not a recording, damaged, or in an unknown format"),
         "train-1": ("train-1.wav", "an empty file"),
         "val-1": ("", "it is not in the list"),
     }
@@ -401,7 +401,7 @@ def test_an_items_patches_are_drawn(
 def test_a_recording_that_cannot_be_drawn_is_told(sounds: Sounds) -> None:
     (sounds.audio / "train-0.wav").write_text("no sound")
     sounds.write_list({"train-0": "train-0.wav"})
-    assert "train-0.wav: no recording" in run(sounds, "--show", "train-0", status=1)
+    assert "train-0.wav: not a recording" in run(sounds, "--show", "train-0", status=1)
     assert "does not name 'val-0'" in run(sounds, "--show", "val-0", status=1)
 
 

@@ -197,7 +197,7 @@ def test_what_fails_or_crashes_is_told_and_harms_nothing_else(
     assert reasons == {
         "missing": "no such file or directory",
         "folder": "is a directory",
-        "text": "no recording, damaged, or in another format",
+        "text": "not a recording, damaged, or in an unknown format",
         "deadly": "it makes the decoder crash, or needs more memory than there is",
         "strange": "FileError: sound.wav: one thing; expected another",
         "long": "file name too long",
