@@ -416,7 +416,7 @@ def _all_experiments(workspace: WorkspacePaths, progress: Progress) -> list[Expe
     found = []
     for name in experiment_names(own):
         try:
-            found.append(resolve(name, own=own))
+            found.append(resolve(name, folder=own))
         except CodeNotRunError as problem:
             progress.say(f"{problem}; it is not looked at")
         except TartarusError:

@@ -52,7 +52,7 @@ def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write(world, split)
     done = CliRunner().invoke(app, ["train", *RUN, "-w", str(world.root)])
     assert done.exit_code == 0, done.stderr
-    assert "one has 2 patches an item of 1 s, not 1 of 15 s: taken" in done.stderr
+    assert "one has 2 patches an item of 1 s, not 1 of 15 s: its own are used" in done.stderr
     return world.root
 
 

@@ -41,7 +41,7 @@ def test_a_model_holds_what_is_needed_to_know_where_it_comes_from(
     )
     assert trained.status == 0
     assert "model_1 is trained" in trained.out
-    assert "rec has als targets of 4, not 200: taken" in trained.err
+    assert "rec has als targets of 4, not 200: 4 is used" in trained.err
     folder = world.root / "data" / "models" / "model_1"
     assert {path.name for path in folder.iterdir()} == {
         *("model.keras", "experiment.toml", "history.csv", "manifest.json")
