@@ -137,7 +137,7 @@ def _train_baseline(
     manifest = _manifest(store.workspace, request)
     inputs = fit_baseline(dataset, request, progress)
     data, fitted = inputs.data, inputs.fitted
-    manifest.kind, manifest.beside, manifest.form = "baseline", compared_with, fitted.form
+    manifest.kind, manifest.compared_with, manifest.form = "baseline", compared_with, fitted.form
     manifest.items = data.counts
     manifest.widths = [matrix.shape[1] for matrix in data.items.inputs]
     manifest.trials = {repr(trial.strength): trial.loss for trial in fitted.trials}

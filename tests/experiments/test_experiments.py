@@ -73,7 +73,8 @@ def table_row(name: str) -> str:
     target = f"{experiment.targets.kind}-{experiment.targets.dim}"
     return (
         f"{name} {experiment.dataset.name} {experiment.dataset.task} {target} "
-        f"{experiment.inputs.count} {network.name} {hidden} {dropout} {network.output} {loss} {training.batch_size}"
+        f"{experiment.inputs.count} {network.name} "
+        f"{hidden} {dropout} {network.output} {loss} {training.batch_size}"
     )
 
 
