@@ -288,7 +288,7 @@ def _damaged(content: bytes, mask: int, step: int = 1) -> Iterator[bytes]:
 @pytest.mark.parametrize(
     ("save", "mask", "step"), [(np.savez, 0xFF, 5), (np.savez_compressed, 0x01, 1)]
 )
-def test_a_flipped_byte_in_an_npz_is_either_harmless_or_told(
+def test_a_flipped_byte_in_an_npz_is_either_harmless_or_reported(
     save: Callable[..., None], mask: int, step: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.npz"

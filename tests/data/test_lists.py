@@ -51,17 +51,17 @@ def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line", ["a", "a\t", "a\t ", "\ta.wav", "  \ta.wav", "", "a\tb\tc", "a\tb\0c"]
 )
-def test_a_line_of_another_form_is_told_with_its_number(line: str, tmp_path: Path) -> None:
+def test_a_line_of_another_form_is_reported_with_its_number(line: str, tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"index_audio_x\.tsv: line 2: .*expected an id, a tab"):
         listed(tmp_path, f"ok\tok.wav\n{line}\nfine\tfine.wav\n")
 
 
-def test_an_id_that_comes_twice_is_told_with_both_lines(tmp_path: Path) -> None:
+def test_an_id_that_comes_twice_is_reported_with_both_lines(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="'a' in lines 1 and 3"):
         listed(tmp_path, "a\t1.wav\nb\t2.wav\na\t1.wav\n")
 
 
-def test_an_empty_list_and_one_that_is_not_utf_8_are_told(tmp_path: Path) -> None:
+def test_an_empty_list_and_one_that_is_not_utf_8_are_reported(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="an empty list"):
         listed(tmp_path, "")
     with pytest.raises(FileError, match="not UTF-8 in line 2"):

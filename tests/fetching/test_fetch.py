@@ -322,7 +322,7 @@ def test_a_web_page_in_place_of_a_file_is_not_taken_for_it(
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_file_that_the_server_refuses_is_told_at_once(
+def test_a_file_that_the_server_refuses_is_reported_at_once(
     status: int, zenodo: Zenodo, archive: Path, workspace: Path, tartarus: Command
 ) -> None:
     zenodo.files, zenodo.refusals = {archive.name: archive.read_bytes()}, [status]
@@ -619,7 +619,7 @@ def test_what_a_killed_fetch_left_does_not_disturb_the_next(
 
 
 @pytest.mark.parametrize("why", ["to download", "to unpack"])
-def test_a_disk_without_room_is_told_before_anything_is_written(
+def test_a_disk_without_room_is_reported_before_anything_is_written(
     why: str,
     zenodo: Zenodo,
     archive: Path,

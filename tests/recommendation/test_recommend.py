@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
 from tartarus_cli.data.ids import near_ids
-from tartarus_cli.data.tables.writing import writing_table
+from tartarus_cli.data.tables.writing import open_table_writer
 from tartarus_cli.evaluation.scorers import FactorScorer
 from tests.conftest import Command
 from tests.worlds import DIM, SPLITS, USERS, World
@@ -522,7 +522,7 @@ def test_a_table_that_fails_is_not_there(tmp_path: Path) -> None:
     import polars as pl
 
     for form in ("csv", "tsv", "trec", "parquet"):
-        with suppress(KeyboardInterrupt), writing_table(tmp_path / "x", form) as put:
+        with suppress(KeyboardInterrupt), open_table_writer(tmp_path / "x", form) as put:
             put(pl.DataFrame({"a": [1]}))
             raise KeyboardInterrupt
     assert not [*tmp_path.iterdir()]
