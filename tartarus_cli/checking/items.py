@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tartarus_cli.checking.report import Report
-from tartarus_cli.data.ids import id_problems, read_lines
+from tartarus_cli.data.ids import find_id_problems, read_lines
 from tartarus_cli.workspace import DataFile, Kind
 
 
@@ -15,7 +15,7 @@ def check_lists(files: list[DataFile], report: Report) -> dict[Path, list[str]]:
         if file.kind in (Kind.ITEMS, Kind.USERS, Kind.LABELS):
             with report.catching():
                 lists[file.path] = read_lines(file.path)
-                for problem in id_problems(file.path, lists[file.path]):
+                for problem in find_id_problems(file.path, lists[file.path]):
                     severity = report.warn if file.kind is Kind.LABELS else report.error
                     severity(file.path, problem.found, expected=problem.expected, hint=problem.hint)
     return lists

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tartarus_cli.checking.matrices import CheckedMatrix
 from tartarus_cli.checking.report import Report
-from tartarus_cli.data.ids import ids_digest
+from tartarus_cli.data.ids import digest_ids
 from tartarus_cli.data.provenance import (
     SPLIT_AGAIN,
     FactorRecipe,
@@ -214,7 +214,7 @@ def _check_features(file: DataFile, present: PresentMatrices, report: Report) ->
 def _lists_others(present: PresentMatrices, split: str, listed: _Listed) -> bool:
     """Whether a set has as many items as before, but not the same, or not in this order."""
     ids = present.ids.get(split, ())
-    return len(ids) == listed.items and ids_digest(ids) != listed.digest
+    return len(ids) == listed.items and digest_ids(ids) != listed.digest
 
 
 def _compare_rows(compared: _Comparison, said: _Origin, rows: CheckedMatrix) -> None:

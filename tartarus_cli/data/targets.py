@@ -7,7 +7,7 @@ from shlex import quote
 
 from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.ids import read_lines
-from tartarus_cli.data.scan import scan
+from tartarus_cli.data.scan import scan_matrix
 from tartarus_cli.errors import DataError
 from tartarus_cli.workspace import DataFile, Kind, WorkspaceFiles
 
@@ -125,6 +125,6 @@ def truth_file(inventory: WorkspaceFiles, dataset: str) -> DataFile | None:
     if dims:
         return inventory.find(Kind.TARGETS, fact="class", dim=str(dims[0]), **fields)
     for file in inventory.select(Kind.TARGETS, fact="pmi", **fields):
-        if scan(open_matrix(file.path)).binary:
+        if scan_matrix(open_matrix(file.path)).binary:
             return file
     return None

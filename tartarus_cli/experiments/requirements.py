@@ -15,7 +15,7 @@ from tartarus_cli.data.dataset import (
     unknown_dataset_error,
 )
 from tartarus_cli.data.features import open_matrix
-from tartarus_cli.data.scan import scan
+from tartarus_cli.data.scan import scan_matrix
 from tartarus_cli.data.targets import (
     TargetSpec,
     infer_dim,
@@ -314,5 +314,5 @@ def one_class_each(inventory: WorkspaceFiles, dataset: str) -> bool:
     """Whether each train item has exactly one class."""
     files = inventory.select(Kind.TARGETS, dataset=dataset, fact="class", split="train")
     with suppress(DataError):
-        return bool(files) and scan(open_matrix(files[0].path)).one_hot
+        return bool(files) and scan_matrix(open_matrix(files[0].path)).one_hot
     return False

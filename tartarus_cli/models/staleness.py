@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path, PurePath
 
-from tartarus_cli.data.ids import ids_digest, read_ids
+from tartarus_cli.data.ids import digest_ids, read_ids
 from tartarus_cli.data.targets import TargetSpec, label_factors_file, target_file
 from tartarus_cli.errors import DataError, display_path
 from tartarus_cli.files import digest
@@ -74,13 +74,13 @@ def matches_training_input(model: Model, path: Path) -> bool:
     named = parse_path(path, "datasets")
     ids = named is not None and (named.kind, named.split) == (Kind.ITEMS, "train")
     if ids and model.manifest.train_ids:
-        return ids_digest(read_ids(path)) == model.manifest.train_ids
+        return digest_ids(read_ids(path)) == model.manifest.train_ids
     return digest(path) in model.manifest.inputs.values()
 
 
 def train_ids_digest(inventory: WorkspaceFiles, dataset: str) -> str:
     """Return the hash of the train ids, as a model keeps it."""
-    return ids_digest(read_ids(inventory.require(Kind.ITEMS, split="train", dataset=dataset).path))
+    return digest_ids(read_ids(inventory.require(Kind.ITEMS, split="train", dataset=dataset).path))
 
 
 def _meaning(inventory: WorkspaceFiles, model: Model) -> list[DataFile]:

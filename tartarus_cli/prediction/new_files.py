@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from tartarus_cli.audio.decoding import ENDINGS as RECORDINGS
 from tartarus_cli.data.arrays import open_dense, save_dense
 from tartarus_cli.data.ids import write_ids
-from tartarus_cli.data.lists import check_name, files_below
+from tartarus_cli.data.lists import check_file_name, find_files
 from tartarus_cli.data.targets import label_names
 from tartarus_cli.errors import DataError, FileError, RequestError
 from tartarus_cli.experiments.inputs import MIN_BATCH
@@ -176,12 +176,12 @@ def predict_files(
 def _files(asked: NewFilesRequest) -> dict[str, Path]:
     """Return the files to predict for, by their names within the folder."""
     if asked.path.is_file():
-        check_name(asked.path.name)
+        check_file_name(asked.path.name)
         return {asked.path.name: asked.path}
     if not asked.path.exists():
         msg = f"there is no file or folder {asked.path}"
         raise RequestError(msg, hint="Name a recording or a document, or a folder of them.")
-    return files_below(asked.path, DOCUMENTS if asked.effort is None else RECORDINGS)
+    return find_files(asked.path, DOCUMENTS if asked.effort is None else RECORDINGS)
 
 
 def _row_file(folder: str, number: int) -> Path:

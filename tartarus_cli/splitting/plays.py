@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.arrays import MOST_PLAYS
+from tartarus_cli.data.arrays import MAX_PLAYS
 from tartarus_cli.data.tables.blocks import Block, Columns
 from tartarus_cli.data.tables.numbering import Codes, Ids, NumberedTable, grow
 from tartarus_cli.data.tables.reading import Table
@@ -113,14 +113,14 @@ def read_plays(table: Table, columns: PlayColumns, *, progress: Progress = UNWAT
 def _check_counts(table: Table, columns: PlayColumns, block: Block) -> None:
     if columns.count is None:
         return
-    wrong = (block.values[:, 0] < 0) | (block.values[:, 0] > MOST_PLAYS)
+    wrong = (block.values[:, 0] < 0) | (block.values[:, 0] > MAX_PLAYS)
     if wrong.any():
         row = int(wrong.argmax())
         raise FileError(
             table.path,
             found=f"{block.values[row, 0]:g} in {table.noun} {block.lines[row]}, "
             f"column {columns.count!r}",
-            expected=f"a number of plays, 0 to {MOST_PLAYS:g}",
+            expected=f"a number of plays, 0 to {MAX_PLAYS:g}",
             hint="Correct it, or delete that row.",
         )
 
