@@ -22,6 +22,7 @@ FLAGS = {
     "replace_whitespace": "--replace-whitespace",
     "keep_spectrograms": "--keep-spectrograms",
     "header": "--header",
+    "archives": "--archive",
 }
 """Parameter → option, where the option is not the parameter's name."""
 
