@@ -103,12 +103,12 @@ def read_header(path: Path, file: IO[bytes], member: str = "") -> ArrayHeader:
     prefix = f"{member}: " if member else ""
     try:
         major, _ = npy.read_magic(file)
-        read_rest = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
+        read_remainder = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
         with warnings.catch_warnings(action="ignore"):  # of headers that Python 2 wrote
-            shape, fortran, dtype = read_rest(file)
+            shape, fortran, dtype = read_remainder(file)
     except Exception as problem:  # noqa: BLE001 — a damaged header makes NumPy raise anything
         found = prefix + (
-            _describe_pickle(path) or f"damaged, or not an npy file ({_first_line(problem)})"
+            _describe_pickle(path) or f"damaged, or no npy file ({_first_line(problem)})"
         )
         _refuse(path, found=found, expected="an array in npy format", hint=_SAVE_DENSE)
     if dtype.kind not in NUMBER_KINDS:
@@ -178,7 +178,7 @@ def _open_archive(path: Path, expected: str) -> Iterator[zipfile.ZipFile]:
     except PermissionError:
         raise
     except READ_ERRORS as problem:
-        found = _describe_pickle(path) or f"damaged, or not an npz file ({_first_line(problem)})"
+        found = _describe_pickle(path) or f"damaged, or no npz file ({_first_line(problem)})"
         _refuse(path, found=found, expected=expected, hint=_RECREATE)
 
 

@@ -79,9 +79,9 @@ def suggest_ids(name: str, ids: Sequence[str], most: int = 20_000) -> str:
 
     Of more than ``most`` ids, only those are compared that share the longest beginning with it.
 
-    >>> near_ids("song-12", ["song-1", "song-21", "x"])
+    >>> suggest_ids("song-12", ["song-1", "song-21", "x"])
     "Did you mean 'song-1' or 'song-21'?"
-    >>> near_ids("me", ["a", "b", "c", "d"])
+    >>> suggest_ids("me", ["a", "b", "c", "d"])
     "There are 'a', 'b', 'c', …."
     """
     candidates = _ids_with_same_start(name[:64], ids, most) if len(ids) > most else ids

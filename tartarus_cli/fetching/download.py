@@ -79,7 +79,7 @@ def download(file: RemoteFile, archive: PublishedArchive, folder: Path, progress
     try:
         with progress.task(f"downloading {file.name}", file.size) as task:
             task.advance(_size(partial))
-            _download_rest(file, archive, partial, task)
+            _download_remaining(file, archive, partial, task)
     except (KeyboardInterrupt, SystemExit):
         amount = f"{format_bytes(_size(partial))} of {format_bytes(file.size)}"
         progress.say(f"{amount} are downloaded: {again} continues from there")
@@ -120,7 +120,9 @@ class _ConnectionLostError(Exception):
         """Seconds to wait before the next try."""
 
 
-def _download_rest(file: RemoteFile, archive: PublishedArchive, partial: Path, task: Task) -> None:
+def _download_remaining(
+    file: RemoteFile, archive: PublishedArchive, partial: Path, task: Task
+) -> None:
     partial.touch()
     failures = 0
     while (size := _size(partial)) < file.size:

@@ -36,9 +36,7 @@ class FetchResult:
     """Data that was fetched, and what the check says of it."""
 
     archives: list[Path]
-    """The archives."""
-    archives_kept: bool
-    """Whether the archives are still there."""
+    """The archives that are still there."""
     installed: InstallResult
     unknown_members: list[str]
     """Members of the archives that are no data files of a workspace."""
@@ -180,8 +178,8 @@ def choose_files(
     files = [known[name] for name in dict.fromkeys(names)]
     files = files or [file for file in known.values() if file.is_archive]
     if not files:
-        found = ", ".join(known) or "no files that everybody may read"
-        msg = f"{archive.page} has {found}; expected an archive, such as a .tar.gz"
+        listing = ", ".join(known) or "no files that everybody may read"
+        msg = f"{archive.page} has {listing}; expected an archive, such as a .tar.gz"
         raise DataError(msg, hint=f"Look at https://doi.org/{archive.doi}.")
     return files
 
@@ -204,7 +202,8 @@ def _install_archives(
     installed = install_files(workspace, archives, progress)
     check = _check_datasets(workspace, datasets, progress)
     unknown = [name for archive in archives for name in archive.unknown_members]
-    return FetchResult([*paths], keep, installed, unknown, check, _find_example(check))
+    archive_paths = [*paths] if keep else []
+    return FetchResult(archive_paths, installed, unknown, check, _find_example(check))
 
 
 def _check_datasets(

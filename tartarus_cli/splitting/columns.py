@@ -180,5 +180,5 @@ def suggest_artists(table: Table, columns: PlayColumns | LabelColumns) -> str | 
     ]
     if not names or columns.artist is not None:
         return None
-    counted, kept = parameter("artist", names[0]), parameter("by", "artist")
-    return f"{counted} counts artists in two sets, {kept} keeps each in one"
+    count, separate = parameter("artist", names[0]), parameter("by", "artist")
+    return f"{count} counts artists in two sets, {separate} keeps each in one"

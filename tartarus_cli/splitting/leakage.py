@@ -116,7 +116,7 @@ def warn_of_leakage(leakage: Leakage, progress: Progress) -> None:
             leakage.artists_in_two_sets
         ),
     }
-    for subject, found in counts.items():
-        count = len(found) if isinstance(found, list) else found
+    for subject, value in counts.items():
+        count = len(value) if isinstance(value, list) else value
         if count:
             progress.warn(f"{subject}: {count:,}")

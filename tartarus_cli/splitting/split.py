@@ -281,11 +281,11 @@ def _read_id_lists(paths: Mapping[str, Path]) -> dict[str, list[str]] | None:
     lists = {name: read_ids(path) for name, path in paths.items()}
     set_of_id: dict[str, str] = {}
     for name, ids in lists.items():
-        twice = next((item for item in ids if item in set_of_id), None)
-        if twice is not None:
+        duplicate = next((item for item in ids if item in set_of_id), None)
+        if duplicate is not None:
             raise FileError(
                 paths[name],
-                found=f"{twice!r}, which is in {display_path(paths[set_of_id[twice]])} too",
+                found=f"{duplicate!r}, which is in {display_path(paths[set_of_id[duplicate]])} too",
                 expected="each id in one list only",
                 hint="Delete it from one of the lists.",
             )

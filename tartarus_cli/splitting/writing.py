@@ -106,7 +106,7 @@ def write_split(
     *,
     force: bool,
 ) -> list[Path]:
-    """Write all files aside, then put them into their places, the ids of train items last.
+    """Write all files under temporary names, then rename them, the ids of train items last.
 
     Where a set has other items than before, no older file of the dataset fits any longer: neither
     factors nor features, whose rows follow the ids. These are backed up; nothing is deleted.

@@ -125,7 +125,7 @@ def test_a_dense_file_says_how_many_bytes_it_lacks(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"a,b\n", b"PK\x03\x04", b"\x89HDF\r\n"])
 def test_what_is_no_npy_file_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.npy").write_bytes(content)
-    with pytest.raises(FileError, match=r"a\.npy: damaged, or not an npy file"):
+    with pytest.raises(FileError, match=r"a\.npy: damaged, or no npy file"):
         open_dense(tmp_path / "a.npy")
 
 

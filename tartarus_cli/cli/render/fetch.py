@@ -82,7 +82,7 @@ def fetched(workspace: Workspace, result: FetchResult, *, json: bool) -> None:
     new = [workspace.within(path) for path in result.installed.files]
     if json:
         present = [workspace.within(path) for path in result.installed.present]
-        archives = [workspace.within(path) for path in result.archives if result.archives_kept]
+        archives = [workspace.within(path) for path in result.archives]
         files = {"archives": archives, "files": new, "present": present}
         files |= {"left_out": result.unknown_members}
         document(files | checked_document(result.check))

@@ -20,7 +20,7 @@ class Columns:
     """Which columns of a table are read, by name, and as what."""
 
     texts: tuple[str, ...]
-    """Columns of ids or tags, read to the letter."""
+    """Columns of ids or tags, read as they are written."""
     numbers: tuple[str, ...] = ()
     """Columns of finite numbers."""
     times: tuple[str, ...] = ()

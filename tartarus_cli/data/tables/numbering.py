@@ -158,8 +158,8 @@ class NumberedTable:
 class Numbering:
     """Gives ids numbers, in the order in which they come.
 
-    Ids are told apart by their hashes, in a table with open addressing (Knuth: *The Art of Computer
-    Programming* 3, 6.4).
+    Ids are distinguished by their hashes, in a table with open addressing (Knuth: *The Art of
+    Computer Programming* 3, 6.4).
     """
 
     def __init__(self, slots: int = 1 << 16) -> None:

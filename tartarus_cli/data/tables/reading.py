@@ -118,8 +118,8 @@ def require_column(table: Table, name: str, hint: str = "") -> None:
 
 def _check_names(table: Table) -> None:
     counts = Counter(table.names)
-    twice = next((name for name, count in counts.items() if count > 1), None)
-    if twice is not None:
-        found = f"two columns called {twice!r}"
+    duplicate = next((name for name, count in counts.items() if count > 1), None)
+    if duplicate is not None:
+        found = f"two columns called {duplicate!r}"
         hint = "Give each column a name of its own in the first line."
         raise FileError(table.path, found=found, expected="names that differ", hint=hint)
