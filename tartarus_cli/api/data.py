@@ -18,6 +18,7 @@ from tartarus_cli.api.arguments import (
 )
 from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.checking.check import CheckResult, check_data
+from tartarus_cli.data.provenance import Filters
 from tartarus_cli.example import init as example_init
 from tartarus_cli.experiments.request import seed_of
 from tartarus_cli.extraction.documents import TextRequest, TextResult, extract_text
@@ -31,7 +32,6 @@ from tartarus_cli.features.tables import Selection
 from tartarus_cli.features.tags import TagChoice
 from tartarus_cli.splitting import split as splitting
 from tartarus_cli.splitting.columns import ColumnNames
-from tartarus_cli.splitting.interactions import Filters
 from tartarus_cli.workspace import Workspace
 
 
@@ -121,7 +121,7 @@ def split(
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> splitting.Split:
+) -> splitting.SplitResult:
     """Make a dataset from a table of plays or labels: ids, matrices, and sets of cold items.
 
     Parameters
@@ -165,18 +165,25 @@ def split(
         If a table is damaged; the message names the line.
     """
     root = workspace_of(workspace)
-    lists = {"train": path_of(train_ids), "val": path_of(val_ids), "test": path_of(test_ids)}
     columns = (user, item, count, time, artist, label, label_item)
     request = splitting.SplitRequest(
         dataset=dataset,
         plays=path_of(plays),
         labels=path_of(labels),
-        names=ColumnNames(*columns, wide=wide, header=header, skip_empty=skip_empty),
-        filters=Filters(min_items_per_label, min_plays, min_users, min_items, core),
+        columns=ColumnNames(*columns, wide=wide, header=header, skip_empty=skip_empty),
+        filters=Filters(
+            min_items_per_label=min_items_per_label,
+            min_plays=min_plays,
+            min_users=min_users,
+            min_items=min_items,
+            core=core,
+        ),
         by=splitting.SplitBy(by) if by else None,
         val=val,
         test=test,
-        lists={name: path for name, path in lists.items() if path},
+        train_ids=path_of(train_ids),
+        val_ids=path_of(val_ids),
+        test_ids=path_of(test_ids),
         seed=seed_of(root, seed),
         force=force,
     )

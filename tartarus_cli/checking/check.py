@@ -26,7 +26,7 @@ from tartarus_cli.checking.report import DataProblem, Report
 from tartarus_cli.checking.truth import LISTENING, check_listening
 from tartarus_cli.checking.vocabulary import check_vocabulary
 from tartarus_cli.data.dataset import Dataset, unknown_dataset_error
-from tartarus_cli.data.patches import AGAIN
+from tartarus_cli.data.patches import RECREATE_PATCHES
 from tartarus_cli.errors import DataError, TartarusError, call, display_path
 from tartarus_cli.experiments.code import CodeNotRunError
 from tartarus_cli.experiments.inputs import infer_dimensions
@@ -307,7 +307,7 @@ def _check_scalers(files: Iterable[DataFile], facts: _Facts, report: Report) -> 
                 file.path,
                 f"patches that were not made together with {made[name][0].path.name}",
                 expected="the same transform, scaler and seed",
-                hint=AGAIN,
+                hint=RECREATE_PATCHES,
             )
     for file in files:
         found = made.get((file.fields.get("count", ""), file.fields.get("seconds", "")))

@@ -9,7 +9,7 @@ import numpy as np
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix
-from tartarus_cli.data.scan import Statistics, scan
+from tartarus_cli.data.scan import MatrixStatistics, scan_matrix
 from tartarus_cli.file_names import SPLITS, DataFile, Kind
 
 
@@ -19,7 +19,7 @@ class CheckedMatrix:
 
     file: DataFile
     matrix: Matrix
-    statistics: Statistics
+    statistics: MatrixStatistics
 
 
 def check_matrix(
@@ -49,7 +49,7 @@ def check_matrix(
         matrix = dataset.matrix(file.path)
     if matrix is None:
         return None
-    statistics = scan(matrix, seen)
+    statistics = scan_matrix(matrix, seen)
     classes = is_classes(file, statistics)
     _check_shape(file, matrix, rows, report, named=not classes or file.fields["fact"] == "class")
     _check_values(file, statistics, report)
@@ -66,7 +66,7 @@ def _may_stand_still(file: DataFile, matrix: Matrix) -> bool:
     return words or "-pred_" in file.fields.get("setting", "")
 
 
-def is_classes(file: DataFile, statistics: Statistics) -> bool:
+def is_classes(file: DataFile, statistics: MatrixStatistics) -> bool:
     """Whether targets say which classes items have; PMI ones of test do where they are 0 and 1."""
     fact = file.fields.get("fact")
     truth = file.split == "test" and statistics.binary
@@ -94,7 +94,7 @@ def _check_shape(
         )
 
 
-def _check_values(file: DataFile, statistics: Statistics, report: Report) -> None:
+def _check_values(file: DataFile, statistics: MatrixStatistics, report: Report) -> None:
     bad, zero = statistics.bad_rows, int(statistics.zero_rows.sum())
     if bad.size:
         some = ", ".join(str(row) for row in bad[:3])
@@ -126,7 +126,7 @@ _ZERO = {
 }
 
 
-def _check_columns(file: DataFile, statistics: Statistics, report: Report) -> None:
+def _check_columns(file: DataFile, statistics: MatrixStatistics, report: Report) -> None:
     constant = int(statistics.constant_columns.sum())
     if constant and statistics.rows > 1 and file.split in ("", "train"):
         report.warn(
@@ -137,7 +137,7 @@ def _check_columns(file: DataFile, statistics: Statistics, report: Report) -> No
         )
 
 
-def _check_classes(file: DataFile, statistics: Statistics, report: Report) -> None:
+def _check_classes(file: DataFile, statistics: MatrixStatistics, report: Report) -> None:
     if not statistics.binary:
         report.error(
             file.path,

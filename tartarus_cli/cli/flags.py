@@ -23,6 +23,7 @@ FLAGS = {
     "keep_spectrograms": "--keep-spectrograms",
     "metrics": "--metric",
     "header": "--header",
+    "archives": "--archive",
 }
 """Parameter → option, where the option is not the parameter's name."""
 

@@ -13,8 +13,8 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.data.features import Matrix, open_matrix
-from tartarus_cli.data.ids import id_problems, ids_digest, read_lines
-from tartarus_cli.data.scan import scan
+from tartarus_cli.data.ids import digest_ids, find_id_problems, read_lines
+from tartarus_cli.data.scan import scan_matrix
 from tartarus_cli.data.tasks import Task
 from tartarus_cli.errors import (
     DataError,
@@ -132,11 +132,11 @@ class Dataset:
 
     def ids_digest(self, split: str) -> str:
         """BLAKE2b hash of the ids of a set and of their order, whatever ends the lines."""
-        return ids_digest(self.ids(split))
+        return digest_ids(self.ids(split))
 
     def list_digest(self, path: Path) -> str:
         """BLAKE2b hash of a list of ids and of their order, whatever ends the lines."""
-        return ids_digest(self._read_ids(path))
+        return digest_ids(self._read_ids(path))
 
     def split_ids(self) -> dict[str, list[str]]:
         """Return the ids of each set; there are train items at least.
@@ -169,7 +169,7 @@ class Dataset:
     def _read_ids(self, path: Path) -> list[str]:
         ids = self.lines(path)
         if path not in self._sound_lists:
-            for problem in id_problems(path, ids):
+            for problem in find_id_problems(path, ids):
                 raise problem
             self._sound_lists.add(path)
         return ids
@@ -201,7 +201,7 @@ class Dataset:
         """Whether each train item has exactly one class."""
         files = self.select(Kind.TARGETS, fact="class", split="train")
         try:
-            return bool(files) and scan(self.matrix(files[0].path)).one_hot
+            return bool(files) and scan_matrix(self.matrix(files[0].path)).one_hot
         except DataError:
             return False
 
@@ -358,7 +358,7 @@ class Dataset:
         if dims:
             return self.find(Kind.TARGETS, split="test", fact="class", dim=str(dims[0]))
         files = self.select(Kind.TARGETS, fact="pmi", split="test")
-        return next((file for file in files if scan(self.matrix(file.path)).binary), None)
+        return next((file for file in files if scan_matrix(self.matrix(file.path)).binary), None)
 
     @property
     def class_truth_path(self) -> Path:

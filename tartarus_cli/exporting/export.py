@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from tartarus_cli.data.tables.writing import TableForm, writing_table
+from tartarus_cli.data.tables.writing import TableForm, open_table_writer
 from tartarus_cli.errors import RequestError, display_path
 from tartarus_cli.exporting.items import TableBlocks, embedding_tables, prediction_tables
 from tartarus_cli.exporting.request import ExportRequest, What
@@ -72,7 +72,7 @@ def export(
     model = Store(workspace).get(name)
     tables = _tables(workspace, model, asked, progress)
     lines, columns = 0, list[str]()
-    with writing_table(asked.path, form) as put, closing(tables):
+    with open_table_writer(asked.path, form) as put, closing(tables):
         for table in tables:
             put(table)
             lines, columns = lines + len(table), table.columns

@@ -11,7 +11,7 @@ from tartarus_cli.audio import TRANSFORMS
 from tartarus_cli.audio.decoding import RecordingError
 from tartarus_cli.audio.patches import PatchRecipe, decibels, patch_starts
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.patches import reading
+from tartarus_cli.data.patches import open_patch_file
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path, nearest
 from tartarus_cli.extraction.patches import PatchesRequest, listed_recordings
 from tartarus_cli.extraction.workers import ExtractionJob, spectrogram
@@ -89,7 +89,7 @@ def _recipe(dataset: Dataset, request: PatchesRequest) -> PatchRecipe:
     usual = PatchRecipe.model_validate({"transform": USUAL, "parameters": {}})
     made = []
     for file in dataset.select(Kind.PATCHES, split="train"):
-        with suppress(FileError), reading(file.path) as store:
+        with suppress(FileError), open_patch_file(file.path) as store:
             made.append(read_patch_recipe(store.attrs))
     asked = request.recipe.model_copy(update={"seed": usual.seed})
     only = made[0] if len(made) == 1 else None

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from tartarus_cli.data.arrays import MOST_PLAYS, open_csr
+from tartarus_cli.data.arrays import MAX_PLAYS, open_csr
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.provenance import InteractionKind
@@ -145,13 +145,13 @@ def _columns(dataset: Dataset, source: InteractionKind, train: Path) -> int:
 
 def _read_plays(path: Path) -> csr_array:
     plays = open_csr(path)
-    plain = np.isfinite(plays.data) & (plays.data <= MOST_PLAYS)
+    plain = np.isfinite(plays.data) & (plays.data <= MAX_PLAYS)
     if not plain.all():
         many = int(np.count_nonzero(~plain))
         wrong = count_noun(many, "value that is", "values that are")
         raise FileError(
             path,
-            found=f"{wrong} NaN, infinite or over {MOST_PLAYS:g}",
+            found=f"{wrong} NaN, infinite or over {MAX_PLAYS:g}",
             expected="numbers of plays",
             hint="Leave these entries out.",
         )

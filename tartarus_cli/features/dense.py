@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.features import MOST_COLUMNS
+from tartarus_cli.data.features import MAX_COLUMNS
 from tartarus_cli.errors import FileError, count_noun
 from tartarus_cli.features.alignment import (
     DuplicateRows,
@@ -108,11 +108,11 @@ class _Survey:
     def _checked_width(self, block: FeatureBlock) -> int:
         """Return how many columns there are, and make sure that there are not too many."""
         width = int(block.values.shape[1])
-        if width > MOST_COLUMNS:
+        if width > MAX_COLUMNS:
             raise FileError(
                 self.reader.table.path,
                 found=f"{width:,} columns",
-                expected=f"at most {MOST_COLUMNS:,}",
+                expected=f"at most {MAX_COLUMNS:,}",
                 hint="Leave columns out.",
             )
         return width

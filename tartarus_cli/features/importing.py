@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.ids import ids_digest
+from tartarus_cli.data.ids import digest_ids
 from tartarus_cli.errors import RequestError, count_noun, display_path
 from tartarus_cli.experiments.settings import check_setting_name, setting_name_error
 from tartarus_cli.features.alignment import (
@@ -301,8 +301,8 @@ def _make_way(dataset: Dataset, asked: FeaturesRequest, new: Mapping[Path, Path]
 
 def _origin(asked: FeaturesRequest, prepared: PreparedFeatures, sets: Sets) -> dict[str, Any]:
     """Tell how the setting came about, in what is kept beside it."""
-    lists = {} if asked.ids is None else {"ids": asked.ids.name, "ids_digest": digest(asked.ids)}
+    lists = {} if asked.ids is None else {"ids": asked.ids.name, "digest_ids": digest(asked.ids)}
     source = {"source": asked.source.name, "digest": digest(asked.source)}
-    items = {s: {"items": len(ids), "digest": ids_digest(ids)} for s, ids in sets.items()}
+    items = {s: {"items": len(ids), "digest": digest_ids(ids)} for s, ids in sets.items()}
     made = {"sets": items, "form": prepared.form, "width": prepared.width}
     return source | lists | made | {**prepared.origin}

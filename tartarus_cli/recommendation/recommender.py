@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.ids import near_ids, read_ids
+from tartarus_cli.data.ids import read_ids, suggest_ids
 from tartarus_cli.errors import FileError, RequestError, call, count_noun, display_path
 from tartarus_cli.evaluation.relevance import RelevantItems, build_scorer, read_relevant_items
 from tartarus_cli.evaluation.scorers import Floats, MemoryBudget, Scorer, map_user_blocks
@@ -70,7 +70,7 @@ class IdIndex:
         if self.path is None:
             last = f"{len(self.ids) - 1:,}".replace(",", "")
             return f"Its users have no list of ids: name one by its number, from 0 to {last}."
-        return near_ids(wanted, self.ids)
+        return suggest_ids(wanted, self.ids)
 
     @cached_property
     def column(self) -> pl.Series:

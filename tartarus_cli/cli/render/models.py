@@ -30,12 +30,12 @@ def made(result: InitResult) -> None:
     path = _relative(result.root)
     root = plain(path)
     console = out()
-    console.print(f"{'Made' if result.fresh else 'There already:'} the workspace {root}")
-    if result.example is not None:
+    console.print(f"{'Made' if result.is_new else 'There already:'} the workspace {root}")
+    if result.example_seed is not None:
         console.print(
             "It holds an example world, which is [bold]synthetic[/]: its artists, songs, albums, "
             "listeners, recordings and lyrics are invented "
-            f"(seed {result.example}; {result.written} files written)."
+            f"(seed {result.example_seed}; {result.example_files} files written)."
         )
         there = plain(quote(str(path)))
         console.print(f"Next: cd {there} && tartarus run rec_multi a-sem-emb audio-emb")
