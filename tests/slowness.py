@@ -1,16 +1,23 @@
-"""Slow tests that are left out are counted, and that is said at the end."""
+"""Slow tests come first; where they are left out, that is said at the end."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+LONG_FIXTURES = {"made_way", "chains"}  # that take half a minute
+
 
 class SlowTests:
-    """Counts the slow tests that ``-m "not slow"`` leaves out, here or in the workers."""
+    """Orders the tests, and counts those that ``-m "not slow"`` leaves out."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config, self.left_out = config, 0
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Begin with what takes long, so that no worker is alone with it in the end."""
+        items.sort(key=lambda item: not takes_long(item))
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Count them in the process that collects."""
@@ -33,3 +40,9 @@ class SlowTests:
             terminalreporter.write_line(
                 f"slow tests left out: {self.left_out} ('make test-all' runs them too)"
             )
+
+
+def takes_long(item: pytest.Item) -> bool:
+    """Whether a test is slow itself, or has to wait for what is."""
+    fixtures: Sequence[str] = getattr(item, "fixturenames", ())
+    return item.get_closest_marker("slow") is not None or not LONG_FIXTURES.isdisjoint(fixtures)

@@ -3,13 +3,14 @@
 import re
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tartarus_cli import architectures, audio, metrics, text
+from tartarus_cli import architectures, audio, metrics
 from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.audio import TRANSFORMS
 from tartarus_cli.audio.patches import PatchRecipe
@@ -32,7 +33,7 @@ def _recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (architectures, NETWORK, ARCHITECTURES),
         (metrics, METRIC, metrics.METRICS),
         (audio, TRANSFORM, TRANSFORMS),
-        (text, EXTRACTOR, EXTRACTORS),
+        (import_module("tartarus_cli.text"), EXTRACTOR, EXTRACTORS),
     )
     for package, code, registry in recipes:
         folder = tmp_path / package.__name__

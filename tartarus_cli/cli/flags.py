@@ -21,6 +21,7 @@ FLAGS = {
     "timeout_s": "--timeout",
     "replace_whitespace": "--replace-whitespace",
     "keep_spectrograms": "--keep-spectrograms",
+    "metrics": "--metric",
     "header": "--header",
 }
 """Parameter → option, where the option is not the parameter's name."""

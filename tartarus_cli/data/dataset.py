@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.arrays import open_csr
@@ -25,7 +27,11 @@ from tartarus_cli.errors import (
 )
 from tartarus_cli.file_names import PLAYS, SPLITS, DataFile, Kind
 from tartarus_cli.files import digest
+from tartarus_cli.html import html_table
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True)
@@ -361,6 +367,27 @@ class Dataset:
         names = self.label_names
         dim = str(len(names)) if names else files[0].fields["dim"] if files else "N"
         return self.path(Kind.TARGETS, split="test", fact="class", dim=dim)
+
+    # In a notebook.
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return its sets, one in a row: ``split``, ``items``, and ``users`` that have an item."""
+        import polars as pl
+
+        rows = [(split, len(self.ids(split)), self._active_users(split)) for split in self.splits]
+        schema = {"split": pl.String, "items": pl.Int64, "users": pl.Int64}
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def _active_users(self, split: str) -> int | None:
+        if self.find(PLAYS[split]) is None:
+            return None
+        plays = self.plays(split)
+        return len(np.unique(plays.indices[plays.data > 0]))
+
+    def _repr_html_(self) -> str:
+        settings = ", ".join(self.settings) or "no settings"
+        caption = f"{self.name}: {self.task or 'a dataset'} with {settings}"
+        return html_table(caption, ("split", "items", "users"), self.to_frame().rows())
 
 
 def unknown_dataset_error(

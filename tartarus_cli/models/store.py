@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tartarus_cli.baselines import Baseline
 from tartarus_cli.data.dataset import Dataset
@@ -22,9 +23,13 @@ from tartarus_cli.errors import (
 from tartarus_cli.experiments.resolve import from_toml, to_toml
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.files import remove_folder, write_text
+from tartarus_cli.html import html_table
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
 from tartarus_cli.models.manifest import UNREADABLE, LayerInfo, ModelManifest
 from tartarus_cli.plugins import run_recorded
+
+if TYPE_CHECKING:
+    import polars as pl
 
 NETWORK, HISTORY, BASELINE = "model.keras", "history.csv", "model.npz"
 CLAIMS = ".claimed"
@@ -130,6 +135,35 @@ class Model:
         known = ", ".join(f"{i} {layer.name}" for i, layer in enumerate(layers))
         msg = f"{self.name} has no layer {name!r}"
         raise RequestError(msg, hint=f"Its layers are: {known}.")
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return the losses of its training, an epoch in a row; of a ridge, a strength in a row.
+
+        Raises
+        ------
+        DataError
+            If nothing was trained by steps, or the file is missing or damaged.
+        """
+        import polars as pl
+
+        try:
+            return pl.read_csv(self.history)
+        except (OSError, pl.exceptions.PolarsError) as problem:
+            msg = f"{display_path(self.history)} cannot be read: {problem}"
+            raise DataError(msg, hint="Only networks and ridge regressions keep losses.") from None
+
+    def _repr_html_(self) -> str:
+        manifest = self.manifest
+        caption = f"{self.name}: {manifest.experiment} {' '.join(manifest.settings)}".rstrip()
+        rows: list[tuple[str, object]] = [
+            ("dataset", manifest.dataset),
+            ("task", manifest.task),
+            ("seed", manifest.seed),
+            ("epochs", manifest.epochs),
+            ("validation loss", manifest.validation_loss),
+            *manifest.scores.items(),
+        ]
+        return html_table(caption, ("", ""), rows)
 
 
 class Store:
