@@ -374,7 +374,7 @@ def test_blocks_of_users_are_the_same_whichever_users_are_asked_for(
 
 def test_the_command_refuses_what_is_no_amount_of_memory(tartarus: Command, world: World) -> None:
     refused = evaluated(tartarus, world, np.ones((12, DIM)), "--memory", "lots")
-    assert (refused.status, "'lots' is no amount of memory" in refused.err) == (2, True)
+    assert (refused.status, "'lots' is not an amount of memory" in refused.err) == (2, True)
 
 
 # Other forms than factors.
