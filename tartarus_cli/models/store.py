@@ -71,7 +71,7 @@ class Model:
         run_recorded(self.workspace.root, self.manifest.code, self.name)
         path = self.folder / "experiment.toml"
         try:
-            experiment = from_toml(path.read_text(encoding="utf-8"))
+            experiment = from_toml(self._experiment_text)
             return experiment.with_settings(len(self.manifest.settings))
         except RequestError as problem:
             msg = f"{display_path(path)}: {problem}"
@@ -85,9 +85,13 @@ class Model:
         """What it learnt to predict (als, pmi, class); this runs no code."""
         path = self.folder / "experiment.toml"
         try:
-            return str(tomllib.loads(path.read_text(encoding="utf-8"))["targets"]["kind"])
+            return str(tomllib.loads(self._experiment_text)["targets"]["kind"])
         except (OSError, ValueError, LookupError, TypeError) as problem:
             raise self._unreadable(path, problem) from None
+
+    @cached_property
+    def _experiment_text(self) -> str:
+        return (self.folder / "experiment.toml").read_text(encoding="utf-8")
 
     def _unreadable(self, path: Path, problem: Exception) -> DataError:
         msg = f"{display_path(path)} cannot be read: {problem}"
