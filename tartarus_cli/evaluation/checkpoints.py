@@ -84,7 +84,7 @@ class CheckpointStore:
         """Return parts that lie within some users and do not overlap, in their order."""
         return [self._read(users) for users in non_overlapping(self._there(within))]
 
-    def forget(self) -> None:
+    def delete(self) -> None:
         """Delete the parts of this evaluation; those of other predictions or options stay."""
         for users in self._named(slice(0, sys.maxsize)):
             if self._superseded(users):

@@ -38,12 +38,10 @@ class Thresholds:
     items: int = 0  # that chose
     sharing: int = 0  # classes that too few of these items have, and that share one threshold
 
-    def document(self) -> dict[str, Any]:
-        """Return the values for JSON."""
-        return {
-            "from": self.source,
-            "by_class": dict(zip(self.names, self.values.tolist(), strict=True)),
-        }
+    @property
+    def by_class(self) -> dict[str, float]:
+        """Class → threshold."""
+        return dict(zip(self.names, self.values.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class ClassificationResult:
     truth: Classes  # (items, classes)
     metrics: dict[str, float]
     rows: dict[str, dict[str, float]]  # random
-    perfect: dict[str, float]  # the same figures of scores that are the truth
+    perfect_metrics: dict[str, float]  # the same figures of scores that are the truth
     classes: list[ClassReport]
     confusion: list[list[int]]  # empty where an item may have several classes
     thresholds: Thresholds | None  # None where an item has one class
@@ -139,7 +137,7 @@ def evaluate_classes(
         truth=truth.classes,
         metrics=found.overall,
         rows={"random": _random(how, validation, seed)},
-        perfect=how.figures(truth.classes.astype(np.float32), THRESHOLD, present).overall,
+        perfect_metrics=how.figures(truth.classes.astype(np.float32), THRESHOLD, present).overall,
         classes=classification.class_reports(
             truth.classes, chosen, found.areas, truth.names, at if several else None
         ),

@@ -106,4 +106,4 @@ def evaluate_model(
         return evaluate_predictions(model, options, progress=progress)
     require_unchanged_inputs(model)  # before baselines are trained for nothing
     rows = evaluate_baselines(model, options, progress)
-    return evaluate_predictions(model, options, others=rows, progress=progress)
+    return evaluate_predictions(model, options, other_rows=rows, progress=progress)

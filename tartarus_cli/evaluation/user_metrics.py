@@ -95,8 +95,10 @@ class RankingResult:
     rows: dict[str, dict[str, float]]  # random, oracle
     users: slice
     users_without_relevant: int
-    part: Path | None  # where the ranks are kept, if these are not all users
-    shelf: CheckpointStore  # of the parts, to be forgotten once the results are written
+    shard: Path | None
+    """The file of the ranks, if these are not all users."""
+    checkpoints: CheckpointStore
+    """To be deleted once the results are written."""
 
 
 def evaluate_ranking(
@@ -118,21 +120,21 @@ def evaluate_ranking(
         If a file is missing, damaged, or out of step with the others.
     """
     ranking = rank_items(predictions, options, progress)
-    part = None
+    shard = None
     if options.users != slice(None):
-        part = ranking.shelf.replace(RankingShard(ranking.users, ranking.tallies))
+        shard = ranking.shelf.replace(RankingShard(ranking.users, ranking.tallies))
     found: dict[str, dict[str, float]] = {}
     for system, tally in ranking.tallies.items():
         values = user_values(ranking, system, k=options.k, published=published)
         found[system] = mean_metrics(values, tally)
-        if system == "model" and part is None:
+        if system == "model" and shard is None:
             path = predictions.dataset.workspace.unit_values(predictions.name, "users")
             ids = _user_ids(predictions.dataset, len(ranking.starts) - 1)
             write_unit_values(path, _kept(values, ranking, ids))
         del values
     model = found.pop("model")
     return RankingResult(
-        model, found, ranking.users, ranking.users_without_relevant, part, ranking.shelf
+        model, found, ranking.users, ranking.users_without_relevant, shard, ranking.shelf
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tartarus_cli.evaluation import compare as step
+from tartarus_cli.evaluation import differences
 from tartarus_cli.evaluation.results import write_unit_values
 from tartarus_cli.metrics.significance import holm
 from tests.conftest import Command
@@ -341,7 +341,7 @@ def as_a_table(values: np.ndarray) -> np.ndarray:
     ("how", "said"),
     [
         ("no basis", "model_2.json: no 'basis'"),
-        ("words for figures", "metrics.P@1 that means nothing"),
+        ("words for figures", "metrics.P@1: Input should be a valid number"),
         ("no values", "model_2_users.npz is missing"),
         ("cut short", "model_2_users.npz: damaged"),
     ],
@@ -393,10 +393,12 @@ def test_a_metric_that_has_no_value_for_any_user_is_not_tested_unasked(
 def test_fewer_resamples_than_asked_for_are_told_of(
     tartarus: Command, results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step, "affordable", lambda users, asked: min(asked, 800_000 // users))
+    monkeypatch.setattr(
+        differences, "affordable", lambda users, asked: min(asked, 800_000 // users)
+    )
     shown = tartarus("compare", "model_1", "model_2", "-w", results.root, "--json")
     assert shown.document["resamples"] == 2000
-    assert "400 users: 2,000 resamples of each test will have to do" in shown.err
+    assert "400 users: each test is limited to 2,000 resamples" in shown.err
     assert "2,000 bootstrap resamples" in tartarus(*ALL, "-w", results.root).out.replace("\n", " ")
 
 

@@ -9,7 +9,7 @@ from tartarus_cli.cli.render.console import figure, out, plain, table, unbroken
 
 if TYPE_CHECKING:
     from tartarus_cli.evaluation.classification import Thresholds
-    from tartarus_cli.evaluation.report import Evaluation
+    from tartarus_cli.evaluation.report import ClassEvaluation
     from tartarus_cli.metrics.classification import ClassReport
 
 MOST_CLASSES = 20  # shown in a table; the file of results has them all
@@ -100,7 +100,7 @@ def _remarks(metrics: Sequence[str], *, single: bool) -> None:
         out().print(" ".join(told))
 
 
-def class_tables(result: Evaluation) -> None:
+def class_tables(result: ClassEvaluation) -> None:
     """Print the figures of the largest classes, and which of a few are taken for which."""
     if not result.classes:
         return

@@ -13,7 +13,7 @@ from tartarus_cli.cli.render.console import document, figure, out, plain, printa
 from tartarus_cli.cli.render.evaluation import figures
 
 if TYPE_CHECKING:
-    from tartarus_cli.evaluation.compare import Comparison, Difference, Row
+    from tartarus_cli.evaluation.comparison import ComparedModel, Comparison, Difference
 
 MARK = "†"
 MODELS = ("model", "experiment and settings")
@@ -64,7 +64,7 @@ def _on_terminal(result: Comparison) -> None:
     out().print(plain(_caption(result)))
 
 
-def _what(row: Row) -> str:
+def _what(row: ComparedModel) -> str:
     return " ".join([row.experiment, *row.settings])
 
 
