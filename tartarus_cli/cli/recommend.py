@@ -62,9 +62,9 @@ def recommend(
     from tartarus_cli.workspace import open_workspace
 
     root, options = open_workspace(workspace), ListOptions(top, min_score, known=known)
-    wish, watching = RecommendRequest(user, item), render.Watching()
-    result = run(root, model, wish, options, memory=parse_bytes(memory), progress=watching)
-    render.recommended(root, result, form)
+    request, progress = RecommendRequest(user, item), render.Watching()
+    result = run(root, model, request, options, memory=parse_bytes(memory), progress=progress)
+    render.recommended(result, form)
 
 
 def _form(*, tsv: bool, json: bool, one: bool) -> render.ListForm:

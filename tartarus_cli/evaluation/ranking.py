@@ -288,7 +288,7 @@ def _systems(
             cosine = predictions.targets.kind == "pmi"
             nobody = np.zeros(room.items, bool)
             oracle = FactorScorer(room, factors, true.values, cosine, nobody)
-            systems["oracle"] = scored(oracle.ready())
+            systems["oracle"] = scored(oracle.precompute())
     return systems
 
 

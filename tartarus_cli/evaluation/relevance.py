@@ -83,7 +83,7 @@ def binary(plays: csr_array) -> csr_array:
 _CHECK = "See which file is out of step: `check()`"
 
 
-def build_scorer(predictions: Predictions, factors: Matrix, room: MemoryBudget) -> Scorer:
+def build_scorer(predictions: Predictions, factors: Matrix, budget: MemoryBudget) -> Scorer:
     """Return what scores all test items for a block of users, as every ranking does.
 
     Raises
@@ -94,10 +94,10 @@ def build_scorer(predictions: Predictions, factors: Matrix, room: MemoryBudget) 
     values = predictions.values
     if predictions.form == "neighbours":
         plays = _train_plays(predictions, factors.shape[0])
-        return NeighbourScorer(room, plays, values, predictions.absent).ready()
+        return NeighbourScorer(budget, plays, values, predictions.absent).precompute()
     if predictions.form == "scores":
         scores = np.where(predictions.absent, -np.inf, values[:, 0])
-        return ConstantScorer(room, scores.astype(np.float32))
+        return ConstantScorer(budget, scores.astype(np.float32))
     if values.shape[1] != factors.shape[1]:
         raise FileError(
             predictions.path,
@@ -106,7 +106,7 @@ def build_scorer(predictions: Predictions, factors: Matrix, room: MemoryBudget) 
             hint="Predict factors of the same kind and number as the users'.",
         )
     cosine = predictions.targets.kind == "pmi"
-    return FactorScorer(room, factors, values, cosine, predictions.absent).ready()
+    return FactorScorer(budget, factors, values, cosine, predictions.absent).precompute()
 
 
 def _train_plays(predictions: Predictions, users: int) -> csr_array:

@@ -35,7 +35,7 @@ class Scorer(Protocol):
     def __call__(self, users: slice) -> Floats:
         """Score all items for some users, ``(users, items)``; overwritten by the next call."""
 
-    def about(self, item: int, users: int) -> ItemScores:
+    def item_scores(self, item: int, users: int) -> ItemScores:
         """Score one item for all of so many users, up to a margin."""
 
     def unknown(self, users: slice) -> NDArray[np.bool_]:
@@ -87,7 +87,7 @@ class MemoryBudget:
         edges = [users.start, *inner, users.stop]
         return [slice(*pair) for pair in pairwise(edges)]
 
-    def whole(self, users: slice, count: int) -> slice:
+    def block_of(self, users: slice, count: int) -> slice:
         """Return the block that some users of it belong to, of ``count`` users in all."""
         start = users.start // self.users * self.users
         return slice(start, min(start + self.users, count))
@@ -106,27 +106,27 @@ class MemoryBudget:
 
 @contextmanager
 def map_user_blocks(
-    room: MemoryBudget, users: slice, work: Callable[[slice], T]
+    budget: MemoryBudget, users: slice, work: Callable[[slice], T]
 ) -> Iterator[Iterator[tuple[slice, T]]]:
     """Do some work for block after block of users, as many at a time as there is room for.
 
     Each product is computed by one thread where there are as many blocks as cores: threads of
     the product that wait for more of it would only be in the way of the counting.
     """
-    blocks = room.blocks(users)
+    blocks = budget.blocks(users)
     with (
-        threadpool_limits(max(1, cores() // room.workers), "blas"),
-        ThreadPoolExecutor(room.workers) as pool,
+        threadpool_limits(max(1, cores() // budget.workers), "blas"),
+        ThreadPoolExecutor(budget.workers) as pool,
     ):
 
         def begin(block: slice) -> Future[T]:
             return pool.submit(work, block)
 
         def finished() -> Iterator[tuple[slice, T]]:
-            under_way = deque(map(begin, blocks[: 2 * room.workers]))
+            under_way = deque(map(begin, blocks[: 2 * budget.workers]))
             for number, block in enumerate(blocks):
                 done = under_way.popleft().result()
-                under_way.extend(map(begin, blocks[number + 2 * room.workers :][:1]))
+                under_way.extend(map(begin, blocks[number + 2 * budget.workers :][:1]))
                 yield block, done
 
         try:
@@ -139,7 +139,7 @@ def map_user_blocks(
 class FactorScorer:
     """The product of a user's factors and an item's, these divided by their L2 norm."""
 
-    room: MemoryBudget
+    budget: MemoryBudget
     users: Matrix
     items: NDArray[Any]  # (items, dim)
     cosine: bool  # divide the user's factors too
@@ -147,19 +147,19 @@ class FactorScorer:
 
     def __call__(self, users: slice) -> Floats:
         """Score all items for some users of one block."""
-        block = self.room.whole(users, self.users.shape[0])
+        block = self.budget.block_of(users, self.users.shape[0])
         factors = self._factors(block)
-        scores = self.room.scores(len(factors))
+        scores = self.budget.scores(len(factors))
         for some in self._item_blocks:
             np.matmul(factors, self._directions(some), out=scores[:, some])
-        later, first = self._twins
+        later, first = self._duplicates
         for row in scores if later.size else ():
             row[later] = row[first]
         if self.absent.any():
             scores[:, self.absent] = -np.inf
         return scores[users.start - block.start : users.stop - block.start]
 
-    def about(self, item: int, users: int) -> ItemScores:
+    def item_scores(self, item: int, users: int) -> ItemScores:
         """Score one item for all users, without the product with all the others.
 
         The last bits of a float32 product of n terms depend on the order of the sums; it is never
@@ -179,11 +179,11 @@ class FactorScorer:
         """Tell which users have factors of zero."""
         return np.asarray(~self.users.rows(users).any(axis=1))
 
-    def ready(self) -> Self:
+    def precompute(self) -> Self:
         """Compute what all threads share."""
         if len(self._item_blocks) == 1:
             self._directions(self._item_blocks[0])
-        _ = self._twins
+        _ = self._duplicates
         return self
 
     def _factors(self, block: slice) -> Floats:
@@ -201,18 +201,18 @@ class FactorScorer:
     @cached_property
     def _item_blocks(self) -> list[slice]:
         count, dim = self.items.shape
-        step = self.room.items_at_once(dim)
+        step = self.budget.items_at_once(dim)
         return [slice(first, min(first + step, count)) for first in range(0, count, step)]
 
     @cached_property
-    def _twins(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _duplicates(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return duplicate_rows(self._directions(some).T for some in self._item_blocks)
 
     def _directions(self, some: slice) -> Floats:
-        return self._kept if len(self._item_blocks) == 1 else unit_rows(self.items[some]).T
+        return self._unit_items if len(self._item_blocks) == 1 else unit_rows(self.items[some]).T
 
     @cached_property
-    def _kept(self) -> Floats:
+    def _unit_items(self) -> Floats:
         return np.ascontiguousarray(unit_rows(self.items).T)  # as the product likes it best
 
 
@@ -220,12 +220,12 @@ class FactorScorer:
 class NeighbourScorer:
     """The summed similarity of an item to those of its neighbours that the user has."""
 
-    room: MemoryBudget
+    budget: MemoryBudget
     plays: csr_array  # (users, train items), 1 where the user has the item
     similar: csr_array  # (items, train items)
     absent: NDArray[np.bool_]  # to rank last
 
-    def ready(self) -> Self:
+    def precompute(self) -> Self:
         """Compute what all threads share."""
         _ = self._similar
         return self
@@ -237,7 +237,7 @@ class NeighbourScorer:
             scores[:, self.absent] = -np.inf
         return scores
 
-    def about(self, item: int, users: int) -> ItemScores:
+    def item_scores(self, item: int, users: int) -> ItemScores:
         """Score one item for all users; a sparse product has no other last bits than in blocks."""
         scores = self.plays @ self.similar[[item]].T.tocsr()
         return ItemScores(scores.toarray()[:, 0].astype(np.float64), np.zeros(users))
@@ -255,16 +255,16 @@ class NeighbourScorer:
 class ConstantScorer:
     """The same scores for everybody."""
 
-    room: MemoryBudget
+    budget: MemoryBudget
     items: Floats  # (items,)
 
     def __call__(self, users: slice) -> Floats:
         """Score all items for some users."""
-        scores = self.room.scores(users.stop - users.start)
+        scores = self.budget.scores(users.stop - users.start)
         scores[:] = self.items
         return scores
 
-    def about(self, item: int, users: int) -> ItemScores:
+    def item_scores(self, item: int, users: int) -> ItemScores:
         """Score one item for all users."""
         return ItemScores(np.full(users, self.items[item], np.float64), np.zeros(users))
 
