@@ -89,18 +89,20 @@ def evaluate(
         resume=resume,
         merge=merge,
     )
-    asked = ExperimentRequest(experiment, dataset, tuple(overrides or ()))
-    watching = render.Watching()
+    request = ExperimentRequest(experiment, dataset, tuple(overrides or ()))
+    progress = render.Watching()
     if by is not None:
-        cut = evaluate_slices(root, subject, asked, options, by.value, ids=ids, progress=watching)
-        render.slices(cut, json=json)
+        quantiles = evaluate_slices(
+            root, subject, request, options, by.value, ids=ids, progress=progress
+        )
+        render.slices(quantiles, json=json)
         return
-    result = compute(root, subject, asked, options, ids=ids, progress=watching)
+    result = compute(root, subject, request, options, ids=ids, progress=progress)
     render.evaluation(root, result, explain=explain, json=json)
 
 
 def _check_one(by: By | None, explain: bool) -> None:
-    """Make sure that no option is left unheard."""
+    """Make sure that no option would have no effect."""
     if by is not None and explain:
         msg = "--by and --explain exclude each other"
-        raise RequestError(msg, hint="Ask for one of them.")
+        raise RequestError(msg, hint="Leave one of the two out.")

@@ -8,7 +8,7 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import Json, NewestModel, Root, Split
-from tartarus_cli.cli.recommend import MOST
+from tartarus_cli.cli.recommend import MAX_TOP
 
 
 class Exports(StrEnum):
@@ -61,7 +61,7 @@ Top = Annotated[
     typer.Option(
         "--top",
         min=1,
-        max=MOST,
+        max=MAX_TOP,
         help="For rankings and run: items of each user (default: 10; for a run 1000).",
         show_default=False,
     ),

@@ -400,7 +400,7 @@ def predicted(world: World, form: PredictionForm, values: Any, absent: Bools) ->
 
 def tally(predictions: Predictions, memory: int) -> RankSummary:
     options = RankingOptions(memory=memory)
-    return rank_items(predictions, options, UNWATCHED).tallies["model"]
+    return rank_items(predictions, options, UNWATCHED).summaries["model"]
 
 
 def expected_ranks(world: World, scores: Floats) -> NDArray[np.int64]:

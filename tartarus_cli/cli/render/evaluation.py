@@ -83,9 +83,14 @@ def figures(
     rows: Mapping[str, Mapping[str, float | str | None]],
     best: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> None:
-    """Print tables of systems by metrics, as many metrics beside each other as fit.
+    """Print tables of systems by metrics, each with as many metrics as fit.
 
-    Those systems stand out that are the best ones of a metric.
+    Parameters
+    ----------
+    rows
+        System → metric → value.
+    best
+        Metric → its best systems, which are bold.
     """
     name_width = max(len(name) for name in rows) + 4
     metrics = list(next(iter(rows.values())))
@@ -112,7 +117,7 @@ def _systems(result: Evaluation) -> dict[str, dict[str, float | str | None]]:
 
 
 def shortened(row: Mapping[str, float]) -> dict[str, float]:
-    """Leave out what tells little more: some figures at all k but the largest."""
+    """Leave out figures that add little: those of some families at all k but the largest."""
     last = {family: name for family in AT_ONE_K for name in row if name.startswith(f"{family}@")}
     return {
         name: value
@@ -128,8 +133,8 @@ def _explain(protocol: Protocol) -> None:
     for formulas in protocol.values():
         for metric, formula in formulas.items() if isinstance(formulas, dict) else ():
             metrics_of.setdefault(formula, []).append(_heading(metric))
-    figures = {", ".join(metrics): formula for formula, metrics in metrics_of.items()}
-    for title, lines in (("What was done", steps), ("What each figure is", figures)):
+    meanings = {", ".join(metrics): formula for formula, metrics in metrics_of.items()}
+    for title, lines in (("What was done", steps), ("What each figure is", meanings)):
         shown = table(title, "")
         shown.columns[0].min_width = 20
         for name, text in lines.items():
@@ -158,7 +163,7 @@ def slices(result: EvaluatedSlices, *, json: bool) -> None:
 
 
 def _groups(metrics: Sequence[str], width: int) -> list[list[str]]:
-    """Cut metrics into groups that fit beside each other; a family that fits stays together."""
+    """Cut metrics into groups that fit into one table; a family that fits stays together."""
     groups: list[list[str]] = []
     room = 0
     for family in _families(metrics):

@@ -122,7 +122,8 @@ def exported(result: ExportResult, *, json: bool) -> None:
     console.print(f"Next: {plain(_after(result))}", soft_wrap=True)
 
 
-READS = {  # as polars has to be told, lest it takes ids for numbers and quotes for its own
+# Without these options polars would read ids as numbers and remove quotes from them.
+READS = {
     ".csv": "polars.read_csv({}, infer_schema=False{})",
     ".tsv": "polars.read_csv({}, infer_schema=False, separator='\\t', quote_char=None{})",
     ".parquet": "polars.read_parquet({}{})",
