@@ -14,8 +14,8 @@ from tartarus_cli.exporting.items import TableBlocks
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
+from tartarus_cli.recommendation.id_index import IdIndex
 from tartarus_cli.recommendation.recommender import (
-    IdIndex,
     ListOptions,
     Recommender,
     open_recommender,

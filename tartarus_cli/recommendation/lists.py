@@ -18,12 +18,12 @@ from tartarus_cli.evaluation.ranking import MEMORY
 from tartarus_cli.html_table import html_table
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.recommendation.id_index import Unit
 from tartarus_cli.recommendation.recommender import (
     LIST_FOR_ALL,
     UNKNOWN,
     ListOptions,
     Recommender,
-    Unit,
     open_recommender,
     warn_unknown_users,
 )

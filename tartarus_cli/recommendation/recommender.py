@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.ids import near_ids, read_ids
-from tartarus_cli.errors import FileError, Placeholder, RequestError, call, count_noun, display_path
+from tartarus_cli.errors import FileError, Placeholder, RequestError, call
 from tartarus_cli.evaluation.relevance import RelevantItems, build_scorer, read_relevant_items
 from tartarus_cli.evaluation.scorers import (
     Floats,
@@ -22,12 +18,12 @@ from tartarus_cli.evaluation.scorers import (
     Scorer,
     map_user_blocks,
 )
-from tartarus_cli.file_names import Kind
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.metrics.ranks import first_items
 from tartarus_cli.models.store import Store
 from tartarus_cli.prediction.aligned import Predictions, model_predictions
 from tartarus_cli.progress import Progress
+from tartarus_cli.recommendation.id_index import IdIndex, item_index, user_index
 from tartarus_cli.signals import defer_interrupts
 
 if TYPE_CHECKING:
@@ -46,54 +42,6 @@ _TRAIN_POPULARITY = call("train", "popularity", Placeholder("SETTING"))
 
 LIST_FOR_ALL = f"{_TRAIN_POPULARITY} makes a model with a list for every user"
 """What to do for users of whom nothing is known."""
-
-Unit = Literal["user", "item"]
-
-
-@dataclass(frozen=True)
-class IdIndex:
-    """Ids of users or items, in the order of their rows."""
-
-    unit: Unit
-    dataset: str
-    ids: list[str]
-    path: Path | None
-    """The list of ids; None: there is no list, and the ids are numbers counted from 0."""
-    old: Mapping[str, Path] = field(default_factory=dict)
-    """Split → its list of ids, for the items that are not new."""
-
-    def number(self, name: str) -> int:
-        """Return the row of an id.
-
-        Raises
-        ------
-        RequestError
-            If there is none: the item is not new, or the hint names those that come nearest.
-        """
-        try:
-            return self.ids.index(name)
-        except ValueError:
-            unit = "test item" if self.unit == "item" else "user"
-            msg = f"{self.dataset} has no {unit} {name!r}"
-        for split, path in self.old.items():
-            if name in read_ids(path):
-                hint = f"Name a test item, one of those in {display_path(self.path or path)}."
-                msg += f": it is a {split} item, and a model ranks new ones"
-                raise RequestError(msg, hint=hint)
-        raise RequestError(msg, hint=self._hint(name))
-
-    def _hint(self, name: str) -> str:
-        if self.path is None:
-            last = len(self.ids) - 1
-            return f"Its users have no list of ids: name one by its number, from 0 to {last}."
-        return near_ids(name, self.ids)
-
-    @cached_property
-    def column(self) -> pl.Series:
-        """The ids, to take many from."""
-        import polars as pl
-
-        return pl.Series(self.unit, self.ids, dtype=pl.String)
 
 
 @dataclass(frozen=True)
@@ -366,8 +314,8 @@ def open_recommender(
     _warn_of_gaps(predictions, progress)
     return Recommender(
         predictions=predictions,
-        users=_users(dataset, count, progress),
-        items=_items(dataset),
+        users=user_index(dataset, count, progress),
+        items=item_index(dataset),
         scorer=build_scorer(predictions, factors, budget),
         budget=budget,
         truth=read_relevant_items(predictions, count) if truth else None,
@@ -381,30 +329,3 @@ def _warn_of_gaps(predictions: Predictions, progress: Progress) -> None:
         gaps = f"{absent:,} of the {total:,} test items of {dataset} have no prediction by {name}"
         remedy = f"{call('predict', name)} if they are new since it predicted"
         progress.warn(f"{gaps}: no list has them ({remedy})")
-
-
-def _items(dataset: Dataset) -> IdIndex:
-    paths = {file.split: file.path for file in dataset.select(Kind.ITEMS)}
-    path = dataset.require(Kind.ITEMS, split="test").path
-    old = {split: path for split, path in paths.items() if split != "test"}
-    return IdIndex("item", dataset.name, dataset.ids("test"), path, old)
-
-
-def _users(dataset: Dataset, count: int, progress: Progress) -> IdIndex:
-    file = dataset.find(Kind.USERS)
-    if file is None:
-        path = dataset.workspace.within(dataset.path(Kind.USERS))
-        progress.say(
-            f"{dataset.name} has no ids of users: they are numbered from 0 "
-            f"(to name them, write a list into {path}, one id a line)"
-        )
-        return IdIndex("user", dataset.name, [*map(str, range(count))], None)
-    ids = dataset.user_ids or []
-    if len(ids) != count:
-        raise FileError(
-            file.path,
-            found=count_noun(len(ids), "id"),
-            expected=f"{count:,}, one for each row of the users' factors",
-            hint="Correct the list, or move it away: users are then numbered from 0.",
-        )
-    return IdIndex("user", dataset.name, ids, file.path)
