@@ -33,10 +33,10 @@ from tartarus_cli.metrics.classification import ClassReport
 IDENTITY = ("experiment", "settings", "dataset", "task", "seed")
 """Columns of the table before the metrics."""
 
-ONLY_OF: dict[str, Task] = {"confusion_picture": "multiclass", "thresholds": "multilabel"}
+KEY_TASKS: dict[str, Task] = {"confusion_picture": "multiclass", "thresholds": "multilabel"}
 """Key of a document → the one task that has it."""
 
-OF_CLASSES = ("classes", "confusion", "pictures", *ONLY_OF)
+CLASS_KEYS = ("classes", "confusion", "pictures", *KEY_TASKS)
 """Keys of a document that a recommendation does not have."""
 
 
@@ -112,9 +112,9 @@ class ResultsDocument(BaseModel):
 
     def document(self) -> dict[str, Any]:
         """Return the plain values for JSON: what the task has."""
-        other_tasks = {key for key, task in ONLY_OF.items() if task != self.task}
+        other_tasks = {key for key, task in KEY_TASKS.items() if task != self.task}
         if self.task == "recommendation":
-            other_tasks = {*OF_CLASSES}
+            other_tasks = {*CLASS_KEYS}
         return self.model_dump(mode="json", by_alias=True, exclude=other_tasks)
 
 
