@@ -20,6 +20,7 @@ from tartarus_cli.api.arguments import (
 )
 from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.evaluation import compare as comparing
+from tartarus_cli.evaluation.comparison import Comparison
 from tartarus_cli.evaluation.evaluate import evaluate as evaluate_subject
 from tartarus_cli.evaluation.evaluate import evaluation_options
 from tartarus_cli.evaluation.report import Evaluation
@@ -29,7 +30,11 @@ from tartarus_cli.exporting.export import ExportResult
 from tartarus_cli.exporting.export import export as export_model
 from tartarus_cli.exporting.request import ExportRequest, What
 from tartarus_cli.models.store import Model
-from tartarus_cli.recommendation.lists import Playlist, Playlists, RecommendRequest
+from tartarus_cli.recommendation.lists import (
+    RecommendationFile,
+    RecommendationList,
+    RecommendRequest,
+)
 from tartarus_cli.recommendation.lists import recommend as recommend_items
 from tartarus_cli.recommendation.recommender import ListOptions
 
@@ -123,7 +128,7 @@ def compare(
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> comparing.Comparison:
+) -> Comparison:
     """Put the metrics of several models side by side, and how sure the differences are.
 
     Parameters
@@ -166,7 +171,7 @@ def recommend(
     code: Code = (),
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> Playlist | Playlists:
+) -> RecommendationList | RecommendationFile:
     """Rank new items for a user, users for a new item, or the items for all users into a file.
 
     Parameters

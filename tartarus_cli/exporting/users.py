@@ -14,8 +14,8 @@ from tartarus_cli.exporting.items import TableBlocks
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
+from tartarus_cli.recommendation.id_index import IdIndex
 from tartarus_cli.recommendation.recommender import (
-    IdIndex,
     ListOptions,
     Recommender,
     open_recommender,
@@ -47,7 +47,9 @@ def user_tables(
     if judged:
         return _qrels(recommender, progress)
     in_run = asked.what == "run"
-    options = ListOptions(asked.top or (DEEP if in_run else SHORT), apart=in_run, unknown=in_run)
+    options = ListOptions(
+        asked.top or (DEEP if in_run else SHORT), distinct_scores=in_run, unknown=in_run
+    )
     warn_unknown_users(recommender, options, progress)
     tables = recommender.tables(options, progress)
     return _run(tables, model.name) if in_run else tables
@@ -123,7 +125,7 @@ def _qrels(recommender: Recommender, progress: Progress) -> TableBlocks:
 
     users, items = recommender.users.column, recommender.items.column
     with defer_interrupts() as check, progress.task("exporting", len(users)) as task:
-        for some in recommender.room.blocks(recommender.everybody):
+        for some in recommender.budget.blocks(recommender.all_users):
             whose, which = recommender.owned(some)
             pairs = pl.DataFrame({"user": users.gather(whose), "item": items.gather(which)})
             zero, one = pl.lit(0).alias("iteration"), pl.lit(1).alias("relevance")

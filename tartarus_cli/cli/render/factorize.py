@@ -49,9 +49,9 @@ def _made(made: FactorizeResult) -> str:
 
 
 def _best(manifest: FactorManifest) -> str:
-    from tartarus_cli.evaluation.upper_bound import JUDGED_BY
+    from tartarus_cli.evaluation.upper_bound import MAIN_METRIC
 
-    name = JUDGED_BY[manifest.recipe.source]
+    name = MAIN_METRIC[manifest.recipe.source]
     if not manifest.oracle:
         return "How good they can at best be is not known: the test items have no truth."
     oracle, random = (figure(each.get(name)) for each in (manifest.oracle, manifest.random))
