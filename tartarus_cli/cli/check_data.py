@@ -12,5 +12,5 @@ def check_data(dataset: OneDataset = None, *, workspace: Root = None, json: Json
     from tartarus_cli.workspace import open_workspace
 
     result = check(open_workspace(workspace), dataset, progress=render.Watching())
-    render.checked(result, json=json)
+    render.check_result(result, json=json)
     raise typer.Exit(0 if result.ok else 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shlex import join
 from typing import TYPE_CHECKING
 
-from tartarus_cli.cli.render.check import checked, checked_document
+from tartarus_cli.cli.render.check import check_document, check_result
 from tartarus_cli.cli.render.console import document, out, plain, table
 from tartarus_cli.errors import count_noun
 from tartarus_cli.fetching.catalogue import PUBLISHED
@@ -83,10 +83,10 @@ def fetched(workspace: Workspace, result: FetchResult, *, json: bool) -> None:
         present = [workspace.within(path) for path in result.placed.present]
         sources = [workspace.within(path) for path in result.sources] if result.kept else []
         files = {"files": new, "present": present, "left_out": result.left_out}
-        document({"archives": sources} | files | checked_document(result.check))
+        document({"archives": sources} | files | check_document(result.check))
         return
     console = out()
-    checked(result.check, json=False)
+    check_result(result.check, json=False)
     there = len(result.placed.present)
     already = f"; {count_noun(there, 'file was', 'files were')} there already" if there else ""
     console.print(
