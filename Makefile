@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := $(VENV)-lowest
 DEMO := workspace
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test test-all test-lowest check format bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tartarus init $(DEMO) --example
@@ -12,7 +13,17 @@ demo: $(VENV)/.installed
 	@echo "To go on: . $(BIN)/activate && cd $(DEMO)"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+
+test-all: $(VENV)/.installed-dev
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
+
+# With the oldest versions that pyproject.toml allows; PYTHON should be the oldest one too.
+test-lowest:
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --compile-bytecode --editable '.[dev]'
+	$(LOWEST)/bin/pytest -n auto --dist worksteal
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check
@@ -37,7 +48,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks.start_up
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist
+	rm -rf $(VENV) $(LOWEST) $(DEMO) build dist
 
 $(BIN)/pip:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'

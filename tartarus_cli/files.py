@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import secrets
@@ -17,10 +18,13 @@ from threading import Event
 
 from tartarus_cli.errors import FileError, RequestError, count_noun, display_path
 
+LOGGER = logging.getLogger(__name__)
+
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
     """Explain why a file cannot be opened, such as for want of permission."""
+    LOGGER.debug("reading %s", path)
     try:
         yield
     except OSError as problem:
@@ -103,6 +107,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     try:
         yield beside
         beside.replace(path)
+        LOGGER.debug("wrote %s", path)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -206,6 +211,7 @@ def remove_folder(path: Path) -> None:
     """Delete a folder so that no half of it is ever seen: it loses its name first."""
     away = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
     path.replace(away)
+    LOGGER.debug("deleting %s", path)
     shutil.rmtree(away)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,8 +32,9 @@ from tartarus_cli.checking.summary import (
 from tartarus_cli.checking.truth import LISTENING, check_listening
 from tartarus_cli.checking.vocabulary import check_vocabulary
 from tartarus_cli.data.dataset import Dataset, unknown_dataset_error
-from tartarus_cli.data.patches import AGAIN
+from tartarus_cli.data.patches import RECREATE_PATCHES
 from tartarus_cli.errors import DataError, TartarusError, call, count_noun, display_path
+from tartarus_cli.experiments.code import CodeNotRunError
 from tartarus_cli.experiments.inputs import infer_dimensions
 from tartarus_cli.experiments.requirements import (
     MissingInput,
@@ -90,7 +90,7 @@ def check_data(
     if dataset is not None and dataset not in known:
         raise unknown_dataset_error(Dataset(files, dataset), known)
     datasets = [Dataset(files, name) for name in (known if dataset is None else [dataset])]
-    experiments = _all_experiments(workspace)
+    experiments = _all_experiments(workspace, progress)
     summaries, problems = {}, []
     size = sum(_total_size(data.own_files) for data in datasets)
     with progress.task("checking", size) as task:
@@ -299,7 +299,7 @@ def _check_scalers(files: Iterable[DataFile], contents: DatasetContents, report:
                 file.path,
                 f"patches that were not made together with {first_file.path.name}",
                 expected="the same transform, scaler and seed",
-                hint=AGAIN,
+                hint=RECREATE_PATCHES,
             )
     for file in files:
         name = file.fields.get("count", ""), file.fields.get("seconds", "")
@@ -352,14 +352,19 @@ class _RowCounts:
         return self.named_users or (rows[0] if rows else None)
 
 
-def _all_experiments(workspace: WorkspacePaths) -> list[Experiment]:
+def _all_experiments(workspace: WorkspacePaths, progress: Progress) -> list[Experiment]:
     """Return every experiment with a network that can be read.
 
-    The list of experiments shows the others, and baselines.
+    The list of experiments shows the others, and baselines. Experiments whose code was not run are
+    left out, and reported: a check runs no code.
     """
     folder = workspace.experiments
     experiments = []
     for name in experiment_names(folder):
-        with suppress(TartarusError):
+        try:
             experiments.append(resolve(name, own=folder))
+        except CodeNotRunError as problem:
+            progress.say(f"{problem}; it is not looked at")
+        except TartarusError:
+            continue
     return [experiment for experiment in experiments if experiment.baseline is None]

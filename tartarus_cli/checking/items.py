@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.ids import id_problems
+from tartarus_cli.data.ids import find_id_problems
 from tartarus_cli.file_names import DataFile, Kind
 
 
@@ -16,7 +16,7 @@ def check_lists(dataset: Dataset, files: list[DataFile], report: Report) -> dict
         if file.kind in (Kind.ITEMS, Kind.USERS, Kind.LABELS):
             with report.catch_errors():
                 lists[file.path] = dataset.lines(file.path)
-                for problem in id_problems(file.path, lists[file.path]):
+                for problem in find_id_problems(file.path, lists[file.path]):
                     severity = report.warn if file.kind is Kind.LABELS else report.error
                     severity(file.path, problem.found, expected=problem.expected, hint=problem.hint)
     return lists

@@ -7,21 +7,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from tartarus_cli.checking.matrices import CheckedMatrix
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.ids import ids_digest
+from tartarus_cli.data.ids import digest_ids
 from tartarus_cli.data.provenance import (
     RECREATE_FEATURES,
+    SPLIT_AGAIN,
     FactorRecipe,
     FeatureManifest,
     ItemsOfSet,
+    SourceTable,
     data_path,
     read_factor_manifest,
     read_feature_manifest,
-    read_json_model,
+    read_split_manifest,
 )
 from tartarus_cli.errors import FileError, Placeholder, call
 from tartarus_cli.factorization.als import AlsOptions
@@ -42,37 +42,6 @@ class PresentMatrices:
     pairs: Mapping[str, int]
     """Split → entries above 0 in its matrix of plays."""
     matrices: Sequence[CheckedMatrix]
-
-
-class _Sizes(BaseModel):
-    """What the manifest of a split says of one set."""
-
-    model_config = ConfigDict(frozen=True)
-
-    items: int
-    pairs: int | None = None
-
-
-class _Read(BaseModel):
-    """What it says of a table that was read."""
-
-    model_config = ConfigDict(frozen=True)
-
-    file: str
-    bytes: int
-    blake2b: str
-
-
-class _Split(BaseModel):
-    """What it says in all, as far as files show it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    dataset: str
-    sets: dict[str, _Sizes]
-    users: int | None = None
-    labels: int | None = None
-    read: list[_Read] = []
 
 
 @dataclass(frozen=True)
@@ -225,7 +194,7 @@ def _check_features(file: DataFile, present: PresentMatrices, report: Report) ->
 def _differ(present: PresentMatrices, split: str, recorded: ItemsOfSet) -> bool:
     """Whether a set has as many items as before, but not the same, or in another order."""
     ids = present.ids.get(split, ())
-    return len(ids) == recorded.items and ids_digest(ids) != recorded.digest
+    return len(ids) == recorded.items and digest_ids(ids) != recorded.digest
 
 
 def _compare_matrix(
@@ -243,26 +212,25 @@ def _compare_matrix(
 
 
 def _check_split(file: DataFile, present: PresentMatrices, report: Report) -> None:
-    again = "Split again, with `force=True`; or delete it, if the files are right."
-    said = read_json_model(file.path, _Split, expected="what `split()` writes", hint=again)
-    compared = _Comparison(file, present, report, again)
-    compared.name({"dataset": said.dataset})
-    compared.sets({split: sizes.items for split, sizes in said.sets.items()})
-    compared.number(said.users, present.users, "users")
-    compared.number(said.labels, present.labels, "labels")
-    for split, sizes in said.sets.items():
+    manifest = read_split_manifest(file.path)
+    compared = _Comparison(file, present, report, SPLIT_AGAIN)
+    compared.name({"dataset": manifest.dataset})
+    compared.sets({split: sizes.items for split, sizes in manifest.sets.items()})
+    compared.number(manifest.users, present.users, "users")
+    compared.number(manifest.labels, present.labels, "labels")
+    for split, sizes in manifest.sets.items():
         compared.number(sizes.pairs, present.pairs.get(split), f"pairs of {split}")
-    for table in said.read:
+    for table in manifest.tables:
         if _is_another(table):
             report.note(
                 file.path,
                 f"made from another {Path(table.file).name}",
                 expected="the one that is there now",
-                hint="Split again, with `force=True`, if what was changed shall count.",
+                hint="To use the changed table: split again, with `force=True`.",
             )
 
 
-def _is_another(table: _Read) -> bool:
+def _is_another(table: SourceTable) -> bool:
     """Whether a table that is where it was holds something else."""
     with suppress(OSError, ValueError):
         path = Path(table.file)

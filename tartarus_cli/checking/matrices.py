@@ -9,7 +9,7 @@ import numpy as np
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix
-from tartarus_cli.data.scan import Statistics, scan
+from tartarus_cli.data.scan import MatrixStatistics, scan_matrix
 from tartarus_cli.file_names import SPLITS, DataFile, Kind
 
 
@@ -19,7 +19,7 @@ class CheckedMatrix:
 
     file: DataFile
     matrix: Matrix
-    statistics: Statistics
+    statistics: MatrixStatistics
 
 
 def check_matrix(
@@ -53,7 +53,7 @@ def check_matrix(
         matrix = dataset.matrix(file.path)
     if matrix is None:
         return None
-    statistics = scan(matrix, advance)
+    statistics = scan_matrix(matrix, advance)
     classes = is_classes(file, statistics)
     _check_shape(file, matrix, rows, report, named=not classes or file.fields["fact"] == "class")
     _check_values(file, statistics, report)
@@ -70,7 +70,7 @@ def _may_have_constant_columns(file: DataFile, matrix: Matrix) -> bool:
     return words or "-pred_" in file.fields.get("setting", "")
 
 
-def is_classes(file: DataFile, statistics: Statistics) -> bool:
+def is_classes(file: DataFile, statistics: MatrixStatistics) -> bool:
     """Whether targets are classes; those of test items named ``pmi`` are if all are 0 or 1."""
     fact = file.fields.get("fact")
     truth = file.split == "test" and statistics.binary
@@ -98,7 +98,7 @@ def _check_shape(
         )
 
 
-def _check_values(file: DataFile, statistics: Statistics, report: Report) -> None:
+def _check_values(file: DataFile, statistics: MatrixStatistics, report: Report) -> None:
     bad_rows, zero_rows = statistics.bad_rows, int(statistics.zero_rows.sum())
     if bad_rows.size:
         report.error(
@@ -130,7 +130,7 @@ _ZERO_ROWS = {
 }
 
 
-def _check_columns(file: DataFile, statistics: Statistics, report: Report) -> None:
+def _check_columns(file: DataFile, statistics: MatrixStatistics, report: Report) -> None:
     constant = int(statistics.constant_columns.sum())
     if constant and statistics.rows > 1 and file.split in ("", "train"):
         report.warn(
@@ -141,7 +141,7 @@ def _check_columns(file: DataFile, statistics: Statistics, report: Report) -> No
         )
 
 
-def _check_classes(file: DataFile, statistics: Statistics, report: Report) -> None:
+def _check_classes(file: DataFile, statistics: MatrixStatistics, report: Report) -> None:
     if not statistics.binary:
         report.error(
             file.path,

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.patches import (
-    AGAIN,
     COMPLETE,
     FINGERPRINT,
-    checked_parts,
+    RECREATE_PATCHES,
+    find_datasets,
+    open_patch_file,
+    read_row_ids,
     read_scaler,
-    reading,
-    row_ids,
 )
 from tartarus_cli.file_names import DataFile
 
@@ -64,13 +64,16 @@ def check_patches(
     -------
     Shape and origin of its patches; None if it cannot be read.
     """
-    with report.catch_errors(), reading(file.path) as store:
-        features, index = checked_parts(file.path, store)
+    with report.catch_errors(), open_patch_file(file.path) as store:
+        features, index = find_datasets(file.path, store)
         if not store.attrs.get(COMPLETE, True):
             report.error(
-                file.path, "a file that was never finished", expected="all its rows", hint=AGAIN
+                file.path,
+                "a file that was never finished",
+                expected="all its rows",
+                hint=RECREATE_PATCHES,
             )
-        item_ids = row_ids(file.path, index)
+        item_ids = read_row_ids(file.path, index)
         if ids is not None:
             _check_rows(file, item_ids, ids, report)
         in_use = np.array([bool(item) for item in item_ids], bool)
@@ -98,7 +101,7 @@ def _check_rows(
             f"{len(unknown):,} ids that are not in {file.split} ({', '.join(unknown[:3])}"
             f"{', …' if len(unknown) > 3 else ''})",
             expected="ids of its set",
-            hint=AGAIN,
+            hint=RECREATE_PATCHES,
         )
     if absent:
         report.warn(
@@ -128,5 +131,5 @@ def _check_values(
             file.path,
             f"NaN or infinity in {bad_rows:,} rows",
             expected="finite numbers",
-            hint=AGAIN,
+            hint=RECREATE_PATCHES,
         )

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from tartarus_cli.cli.factorize import factorize
 from tartarus_cli.cli.features import features
 from tartarus_cli.cli.fetch import fetch
 from tartarus_cli.cli.init import init
+from tartarus_cli.cli.logs import LoggedGroup
 from tartarus_cli.cli.patches import patches
 from tartarus_cli.cli.predict import predict
 from tartarus_cli.cli.recommend import recommend
@@ -27,7 +29,15 @@ from tartarus_cli.cli.train import train
 TERMINATED = 143
 
 
+PANELS = {
+    "Start": (init, fetch, check_data),
+    "Data": (split, factorize, features, patches, text),
+    "Experiments": (train, predict, evaluate, compare, run),
+    "Models": (recommend, export),
+}
+
 app = typer.Typer(
+    cls=LoggedGroup,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -35,23 +45,42 @@ app = typer.Typer(
 
 Version = Annotated[
     bool,
-    typer.Option("--version", help="Show the version.", callback=render.version, is_eager=True),
+    typer.Option(
+        "--version", help="Show the version.", callback=render.version, is_eager=True, metavar=""
+    ),
+]
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log",
+        metavar="FILE",
+        envvar="TARTARUS_LOG",
+        help="Write what happens, with times, to the end of this file; also after a command.",
+        show_default=False,
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        metavar="",
+        help="Print on standard error what a log has, and the files read and written; also after "
+        "a command.",
+    ),
 ]
 
 
 @app.callback()
-def tartarus(*, version: Version = False) -> None:
+def tartarus(*, version: Version = False, log: LogFile = None, verbose: Verbose = False) -> None:
     """Run deep-learning experiments on audio and text: recommendation and genre classification."""
 
 
-for command in (
-    *(init, fetch, check_data, split, factorize, features, patches, text),
-    *(train, predict, evaluate, compare, run),
-    *(recommend, export),
-):
-    app.command()(explained(command))
-app.add_typer(experiments.app, name="experiments")
-app.add_typer(models.app, name="models")
+for title, commands in PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=title)(explained(command))
+app.add_typer(experiments.app, name="experiments", rich_help_panel="Experiments")
+app.add_typer(models.app, name="models", rich_help_panel="Models")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import ComparedModels, Json, Root, Seed
+from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
 
 Metrics = Annotated[
@@ -29,6 +30,7 @@ Latex = Annotated[bool, typer.Option("--latex", help="Tables for LaTeX, with boo
 Markdown = Annotated[bool, typer.Option("--markdown", help="Tables in Markdown.")]
 
 
+@panels({"For a paper": ("latex", "markdown")})
 def compare(
     models: ComparedModels,
     *,

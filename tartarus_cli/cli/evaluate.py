@@ -9,6 +9,7 @@ from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
     Baselines,
     By,
+    Code,
     CutOffs,
     DatasetName,
     Json,
@@ -19,7 +20,9 @@ from tartarus_cli.cli.options import (
     Root,
     Seed,
     Users,
+    run_code,
 )
+from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
 
 Subject = Annotated[
@@ -51,6 +54,12 @@ Explain = Annotated[
 ]
 
 
+@panels(
+    {
+        "Predictions made elsewhere": ("experiment", "dataset", "ids", "overrides"),
+        "Many users": ("users", "memory", "resume", "merge"),
+    }
+)
 def evaluate(
     subject: Subject = None,
     *,
@@ -67,6 +76,7 @@ def evaluate(
     memory: Memory = "1GiB",
     resume: Resume = False,
     merge: Merge = False,
+    code: Code = None,
     seed: Seed = None,
     workspace: Root = None,
     json: Json = False,
@@ -79,6 +89,7 @@ def evaluate(
     from tartarus_cli.workspace import open_workspace
 
     _check_one(by, explain)
+    run_code(code)
     root = open_workspace(workspace)
     options = evaluation_options(
         *(k or (), users),
@@ -89,8 +100,10 @@ def evaluate(
         resume=resume,
         merge=merge,
     )
-    asked = ExperimentRequest(experiment, dataset, tuple(overrides or ()))
-    watching = render.Watching()
+    asked, watching = (
+        ExperimentRequest(experiment, dataset, tuple(overrides or ())),
+        render.Watching(),
+    )
     if by is not None:
         cut = evaluate_slices(root, subject, asked, options, by.value, ids=ids, progress=watching)
         render.slices(cut, json=json)

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Json, NewestModel, Root, Split
+from tartarus_cli.cli.options import Code, Json, NewestModel, Root, Split, run_code
 from tartarus_cli.cli.recommend import MOST
+from tartarus_cli.cli.signatures import panels
 
 
 class Exports(StrEnum):
@@ -88,6 +89,7 @@ OldReplacement = Annotated[str | None, typer.Option("--blanks", hidden=True)]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 
 
+@panels({"Rankings, and files for trec_eval": ("top", "memory", "replace_whitespace")})
 def export(
     model: NewestModel = None,
     *,
@@ -100,6 +102,7 @@ def export(
     replace_whitespace: Replacement = None,
     blanks: OldReplacement = None,
     force: Force = False,
+    code: Code = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
@@ -114,6 +117,7 @@ def export(
     from tartarus_cli.options import parse_bytes
     from tartarus_cli.workspace import open_workspace
 
+    run_code(code)
     request = ExportRequest(
         what.value,
         to,

@@ -7,6 +7,7 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import Dataset, Json, Root, Seed
+from tartarus_cli.cli.signatures import panels
 
 
 class Method(StrEnum):
@@ -82,6 +83,12 @@ Force = Annotated[
 ]
 
 
+@panels(
+    {
+        "als": ("alpha", "eps", "regularization", "iterations", "threads"),
+        "pmi": ("source", "shift"),
+    }
+)
 def factorize(
     dataset: Dataset,
     method: MethodName,

@@ -8,6 +8,7 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import Dataset, Json, Root
+from tartarus_cli.cli.signatures import panels
 
 
 class Missing(StrEnum):
@@ -112,6 +113,13 @@ Scale = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Write over a setting of that name.")]
 
 
+@panels(
+    {
+        "Tables": ("id_column", "without", "tags", "min_items", "max_tags"),
+        "Items without a row": ("missing", "tolerate"),
+        "Values": ("sparse", "scale"),
+    }
+)
 def features(
     dataset: Dataset,
     setting: Setting,

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
+    from tartarus_cli.plugins import CodeFile
     from tartarus_cli.workspace import Workspace
 
 
@@ -104,6 +105,13 @@ def parameter_option(names: str) -> Any:
     return typer.Option("--set", metavar="KEY=VALUE", help=told, show_default=False)
 
 
+def run_code(files: list[Path] | None) -> tuple[CodeFile, ...]:
+    """Run the files of ``--code``."""
+    from tartarus_cli.plugins import run_files
+
+    return run_files(files)
+
+
 Root = Annotated[
     Path | None,
     typer.Option(
@@ -186,6 +194,16 @@ Overrides = Annotated[
         show_default=False,
     ),
 ]
+Code = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--code",
+        metavar="FILE",
+        help="Run a Python file, whose networks, metrics and the like can then be used; may be "
+        "repeated.",
+        show_default=False,
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option(
@@ -196,6 +214,23 @@ Seed = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log",
+        metavar="FILE",
+        help="Write what happens, with times, to the end of this file.",
+        show_default=False,
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Print on standard error what a log has, and the files read and written.",
+    ),
+]
 CutOffs = Annotated[
     list[int] | None,
     typer.Option(

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Dataset, Jobs, Json, Root, Seed, Timeout, parameter_option
+from tartarus_cli.cli.options import (
+    Code,
+    Dataset,
+    Jobs,
+    Json,
+    Root,
+    Seed,
+    Timeout,
+    parameter_option,
+    run_code,
+)
+from tartarus_cli.cli.signatures import panels
 
 Audio = Annotated[
     Path | None,
@@ -64,6 +75,16 @@ To = Annotated[
 ]
 
 
+@panels(
+    {
+        "Transform": ("transform", "parameters"),
+        "Patches": ("per_item", "seconds", "scaler_patches", "seed"),
+        "Work": ("jobs", "timeout"),
+        # By itself, or its two long names leave no room for the help of others.
+        "Spectrograms": ("keep",),
+        "Pictures": ("show", "to"),
+    }
+)
 def patches(
     dataset: Dataset,
     *,
@@ -78,6 +99,7 @@ def patches(
     keep: Keep = True,
     show: Show = None,
     to: To = None,
+    code: Code = None,
     seed: Seed = None,
     workspace: Root = None,
     json: Json = False,
@@ -92,6 +114,7 @@ def patches(
     if to is not None and show is None:
         msg = "it goes with --show"
         raise typer.BadParameter(msg, param_hint="'--to'")
+    run_code(code)
     root = open_workspace(workspace)
     request = PatchesRequest(
         dataset,
@@ -99,7 +122,7 @@ def patches(
         transform=transform,
         per_item=per_item,
         seconds=seconds,
-        parameters=tuple(parameters or ()),
+        overrides=tuple(parameters or ()),
         scaler_patches=scaler_patches,
         jobs=jobs,
         timeout_s=timeout,

@@ -7,6 +7,7 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
+    Code,
     Jobs,
     Json,
     NewestModel,
@@ -15,7 +16,9 @@ from tartarus_cli.cli.options import (
     Root,
     Split,
     Timeout,
+    run_code,
 )
+from tartarus_cli.cli.signatures import panels
 
 Layer = Annotated[
     str | None,
@@ -53,6 +56,7 @@ NewText = Annotated[
 ]
 
 
+@panels({"New recordings or documents": ("audio", "text", "jobs", "timeout")})
 def predict(
     model: NewestModel = None,
     *,
@@ -63,6 +67,7 @@ def predict(
     text: NewText = None,
     jobs: Jobs = None,
     timeout: Timeout = None,
+    code: Code = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
@@ -73,6 +78,7 @@ def predict(
     from tartarus_cli.prediction.predict import predict as run
     from tartarus_cli.workspace import open_workspace
 
+    run_code(code)
     root, watching = open_workspace(workspace), render.Watching()
     options = PredictOptions(layer, split, pool.value)
     new = new_files_request(audio, text, options, jobs=jobs, timeout=timeout)

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Json, Memory, NewestModel, Root
+from tartarus_cli.cli.options import Code, Json, Memory, NewestModel, Root, run_code
+from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
 
 MOST = 10_000
@@ -36,6 +37,7 @@ Known = Annotated[
 Tsv = Annotated[bool, typer.Option("--tsv", help="Lines with tabs on standard output.")]
 
 
+@panels({"Lists": ("top", "min_score", "known", "tsv")})
 def recommend(
     model: NewestModel = None,
     *,
@@ -46,6 +48,7 @@ def recommend(
     known: Known = False,
     tsv: Tsv = False,
     memory: Memory = "1GiB",
+    code: Code = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
@@ -61,6 +64,7 @@ def recommend(
     from tartarus_cli.recommendation.recommender import ListOptions
     from tartarus_cli.workspace import open_workspace
 
+    run_code(code)
     root, options = open_workspace(workspace), ListOptions(top, min_score, known=known)
     wish, watching = RecommendRequest(user, item), render.Watching()
     result = run(root, model, wish, options, memory=parse_bytes(memory), progress=watching)

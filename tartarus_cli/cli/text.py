@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Dataset, Json, Root, Seed, parameter_option
+from tartarus_cli.cli.options import Code, Dataset, Json, Root, Seed, parameter_option, run_code
+from tartarus_cli.cli.signatures import panels
 
 
 def _extractors(incomplete: str) -> list[str]:
@@ -54,6 +55,7 @@ Parameters = Annotated[
 ]
 
 
+@panels({"Vocabulary": ("vectors", "overrides", "seed")})
 def text(
     dataset: Dataset,
     extractor: ExtractorName,
@@ -62,6 +64,7 @@ def text(
     setting: Setting = None,
     vectors: VectorFile = None,
     overrides: Parameters = None,
+    code: Code = None,
     seed: Seed = None,
     workspace: Root = None,
     json: Json = False,
@@ -72,6 +75,7 @@ def text(
     from tartarus_cli.extraction.request import TextRequest
     from tartarus_cli.workspace import open_workspace
 
+    run_code(code)
     root = open_workspace(workspace)
     request = TextRequest(
         dataset=dataset,
@@ -79,7 +83,7 @@ def text(
         setting=setting,
         text=folder,
         vectors=vectors,
-        parameters=tuple(overrides or ()),
+        overrides=tuple(overrides or ()),
         seed=seed_of(root, seed),
     )
     result = extract_text(root, request, progress=render.Watching())

@@ -155,6 +155,8 @@ def _is_reusable(model: Model, request: TrainingRequest) -> bool:
     manifest = model.manifest
     if manifest.kind != "baseline" or manifest.experiment != request.experiment.name:
         return False
+    if manifest.code:
+        return False  # to look closer, its code would have to run, which nobody named
     if (manifest.settings, manifest.seed) != (list(request.settings), request.seed):
         return False
     return same_parameters(model, request.experiment) and not _has_changed_inputs(model)

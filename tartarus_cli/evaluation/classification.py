@@ -19,8 +19,8 @@ from tartarus_cli.evaluation.class_scores import (
 )
 from tartarus_cli.metrics import classification
 from tartarus_cli.metrics.calibration import Reliability, are_probabilities
-from tartarus_cli.metrics.classification import THRESHOLD, ClassReport, Figures
-from tartarus_cli.metrics.thresholds import FEWEST, choose_thresholds
+from tartarus_cli.metrics.classification import THRESHOLD, ClassificationMetrics, ClassReport
+from tartarus_cli.metrics.thresholds import MIN_ITEMS, choose_thresholds
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import UNWATCHED, Progress
 
@@ -73,18 +73,20 @@ class _How:
     published: bool
     probabilities: bool
 
-    def figures(self, scores: Scores, thresholds: Any, present: NDArray[np.bool_]) -> Figures:
+    def figures(
+        self, scores: Scores, thresholds: Any, present: NDArray[np.bool_]
+    ) -> ClassificationMetrics:
         """Judge the scores of one system."""
         known = present if self.probabilities else None
         if self.single is not None:
-            return classification.multiclass(scores, self.single, known=known)
-        return classification.multilabel(
+            return classification.multiclass_metrics(scores, self.single, with_probabilities=known)
+        return classification.multilabel_metrics(
             scores,
             self.truth.classes,
             thresholds=thresholds,
             k=self.k,
             published=self.published,
-            known=known,
+            with_probabilities=known,
         )
 
 
@@ -143,7 +145,9 @@ def evaluate_classes(
         classes=classification.class_reports(
             truth.classes, chosen, found.areas, truth.names, at if several else None
         ),
-        confusion=[] if single is None else classification.confusion(single, scores).tolist(),
+        confusion=[]
+        if single is None
+        else classification.confusion_counts(single, scores).tolist(),
         thresholds=thresholds if several else None,
         unit_values=found.by_item,
         reliability=found.reliability,
@@ -154,7 +158,7 @@ def _thresholds(validation: ValidationScores | None, names: Sequence[str]) -> Th
     if validation is None:
         return Thresholds(None, names, np.full(len(names), THRESHOLD))
     chosen = choose_thresholds(validation.scores, validation.truth)
-    sharing = int((validation.truth.sum(axis=0) < FEWEST).sum())
+    sharing = int((validation.truth.sum(axis=0) < MIN_ITEMS).sum())
     return Thresholds("val", names, chosen, len(validation.scores), sharing)
 
 

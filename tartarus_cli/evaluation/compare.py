@@ -19,7 +19,7 @@ from tartarus_cli.evaluation.results import read_results, read_unit_values, unit
 from tartarus_cli.experiments.request import seed_of
 from tartarus_cli.metrics.classification import LOWER_IS_BETTER
 from tartarus_cli.metrics.significance import (
-    affordable,
+    affordable_resamples,
     bootstrap_interval,
     holm,
     randomization_test,
@@ -358,7 +358,7 @@ def _differences(
     """Test each further model against the first, and correct for the number of tests."""
     reference, *others = names
     count = len(kept.values(reference, tested[0]))
-    resamples = affordable(count, options.resamples)
+    resamples = affordable_resamples(count, options.resamples)
     if resamples < options.resamples:
         told = f"{count:,} {kept.unit}: {resamples:,} resamples of each test will have to do"
         progress.say(told)

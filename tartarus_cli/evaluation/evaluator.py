@@ -31,13 +31,16 @@ from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.files import digest
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.metrics import family
-from tartarus_cli.metrics.lists import LISTS
+from tartarus_cli.metrics.lists import LIST_METRICS
 from tartarus_cli.models.manifest import write_model_manifest
 from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.aligned import Predictions, file_predictions, model_predictions
 from tartarus_cli.progress import UNWATCHED, Progress
 
-NO_QUALITY = (*LISTS, "calibration")  # families of figures that a better order does not raise
+NO_QUALITY = (
+    *LIST_METRICS,
+    "calibration",
+)  # families of figures that a better order does not raise
 WEAKEST_FIRST = ("random", "popularity", "prior", "knn", "ridge", "oracle")  # rows beside a model
 
 

@@ -15,9 +15,9 @@ from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.evaluation.checkpoints import CheckpointStore, RankingShard, RankSummary
 from tartarus_cli.evaluation.ranking import Ranking, RankingOptions, rank_items
 from tartarus_cli.evaluation.results import write_unit_values
-from tartarus_cli.metrics import METRICS, Values, in_order
+from tartarus_cli.metrics import METRICS, Values, sort_metrics
 from tartarus_cli.metrics.lists import coverage, gini
-from tartarus_cli.metrics.ranks import RelevantRanks, best_first
+from tartarus_cli.metrics.ranks import RelevantRanks, sort_ranks
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import Progress
 
@@ -44,7 +44,7 @@ def user_values(
     values: dict[str, Values] = {}
     for first in range(0, users, USERS_AT_ONCE):
         starts = ranking.starts[first : min(first + USERS_AT_ONCE, users) + 1]
-        ranks = best_first(tally.ranks[starts[0] : starts[-1]], starts - starts[0], ranking.count)
+        ranks = sort_ranks(tally.ranks[starts[0] : starts[-1]], starts - starts[0], ranking.count)
         for name, found in apply_metrics(ranks, k=k, published=published).items():
             whole = values.setdefault(name, np.empty(users))
             whole[first : first + len(found)] = found
@@ -69,7 +69,7 @@ def mean_metrics(values: Mapping[str, Values], tally: RankSummary) -> dict[str, 
     found = {name: mean_of_defined(each) for name, each in values.items()}
     found |= {f"C@{k}": coverage(shown) for k, shown in tally.shown.items()}
     found |= {f"Gini@{k}": gini(shown) for k, shown in tally.shown.items()}
-    return in_order(found)
+    return sort_metrics(found)
 
 
 def json_metrics(found: Mapping[str, float]) -> dict[str, float | None]:

@@ -12,8 +12,9 @@ from tartarus_cli.data.dataset import Dataset, unknown_dataset_error
 from tartarus_cli.data.items import infer_patches
 from tartarus_cli.data.targets import infer_targets
 from tartarus_cli.errors import DataError, Placeholder, RequestError, call
+from tartarus_cli.experiments.code import Table
 from tartarus_cli.experiments.inputs import patch_source
-from tartarus_cli.experiments.resolve import Table, default_targets
+from tartarus_cli.experiments.resolve import default_targets
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.file_names import DataFile, Kind, patch_fields
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from tartarus_cli.data.tables.writing import TableForm, writing_table
+from tartarus_cli.data.tables.writing import TableForm, open_table_writer
 from tartarus_cli.errors import RequestError, display_path, parameter
 from tartarus_cli.exporting.items import TableBlocks, embedding_tables, prediction_tables
 from tartarus_cli.exporting.request import ExportKind, ExportRequest
@@ -70,7 +70,7 @@ def export(model: Model, request: ExportRequest, *, progress: Progress = UNWATCH
     _check_parameters(request)
     tables = _tables(model, request, progress)
     lines, columns = 0, list[str]()
-    with writing_table(request.path, form) as put, closing(tables):
+    with open_table_writer(request.path, form) as put, closing(tables):
         for table in tables:
             put(table)
             lines, columns = lines + len(table), table.columns

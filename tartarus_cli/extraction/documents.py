@@ -101,7 +101,7 @@ def extract_text(
         If the list or a document is missing or damaged, or nothing can be learnt.
     """
     extractor = EXTRACTORS.get(request.extractor)
-    options = parse_options(extractor.options, request.parameters, request.extractor)
+    options = parse_options(extractor.options, request.overrides, request.extractor)
     _check_vectors(request, extractor)
     ids = Dataset(workspace.scan(), request.dataset).split_ids()
     files = _setting_files(workspace, request, extractor, tuple(ids))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.audio.decoding import ENDINGS
+from tartarus_cli.audio.decoding import RECORDING_EXTENSIONS
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.audio.scaler import Scaler, fingerprint, fit_scaler
 from tartarus_cli.data.arrays import open_dense
@@ -145,7 +145,7 @@ def find_recordings(
     workspace, audio = dataset.workspace, parameter("audio", Placeholder("FOLDER"))
     hint = f"List the recordings in it (id, tab, path), or name their folder: {audio}. "
     hint += f"Paths start from {display_path(workspace.audio)}."
-    source = FileSource(Kind.AUDIO_LIST, workspace.audio, request.audio, ENDINGS, hint)
+    source = FileSource(Kind.AUDIO_LIST, workspace.audio, request.audio, RECORDING_EXTENSIONS, hint)
     files = find_listed(dataset, ids, source)
     if save and request.audio is not None:
         save_list(dataset.path(Kind.AUDIO_LIST), files)

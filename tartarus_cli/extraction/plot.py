@@ -11,7 +11,7 @@ from tartarus_cli.audio import TRANSFORMS, Magnitude
 from tartarus_cli.audio.decoding import RecordingError
 from tartarus_cli.audio.patches import PatchRecipe, decibels, patch_starts
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.patches import reading
+from tartarus_cli.data.patches import open_patch_file
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path, nearest
 from tartarus_cli.extraction.patches import find_recordings
 from tartarus_cli.extraction.request import PatchesRequest
@@ -75,7 +75,7 @@ def show_patches(
         frames=frames,
         seconds_per_frame=recipe.parameters.hop_length / recipe.parameters.sample_rate,
         frequencies=TRANSFORMS.get(recipe.transform).frequencies(recipe.parameters),
-        title=f"{item} ({request.dataset}): {recipe.told}",
+        title=f"{item} ({request.dataset}): {recipe.description}",
         file_format=picture_format(picture),
     )
     write_bytes(picture, content)
@@ -97,7 +97,7 @@ def _choose_recipe(dataset: Dataset, requested: PatchRecipe) -> PatchRecipe:
     default = PatchRecipe.model_validate({"transform": "cqt", "parameters": {}})
     existing = []
     for file in dataset.select(Kind.PATCHES, split="train"):
-        with suppress(FileError), reading(file.path) as store:
+        with suppress(FileError), open_patch_file(file.path) as store:
             existing.append(read_patch_recipe(store.attrs))
     is_default = requested.model_copy(update={"seed": default.seed}) == default
     recipe = existing[0] if len(existing) == 1 else None

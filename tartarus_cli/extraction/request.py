@@ -33,7 +33,7 @@ class PatchesRequest:
     """Patches of each item."""
     seconds: float = 15
     """Length of a patch."""
-    parameters: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     """Parameters of the transform, ``key=value``."""
     scaler_patches: int = MAX_SCALER_PATCHES
     """Most train patches that the scaler is fitted on."""
@@ -56,7 +56,7 @@ class PatchesRequest:
             If there is no such transform or parameter, or the parameters contradict each other.
         """
         options = TRANSFORMS.get(self.transform).options
-        parameters = parse_options(options, self.parameters, self.transform)
+        parameters = parse_options(options, self.overrides, self.transform)
         try:
             recipe = PatchRecipe(
                 transform=self.transform,
@@ -92,11 +92,11 @@ def check_recipe(recipe: PatchRecipe) -> None:
             cached_transform(recipe.transform, recipe.parameters)
     except ValueError as problem:
         msg = f"{recipe.transform}: {problem}"
-        raise RequestError(msg, hint=f"Change them with {parameter('parameters')}.") from None
+        raise RequestError(msg, hint=f"Change them with {parameter('overrides')}.") from None
     if recipe.frames < 1:
         msg = f"a patch of {recipe.seconds:g} s is shorter than one frame"
-        seconds, parameters = parameter("seconds"), parameter("parameters")
-        hint = f"Give more {seconds}, or a smaller hop_length with {parameters}."
+        seconds, overrides = parameter("seconds"), parameter("overrides")
+        hint = f"Give more {seconds}, or a smaller hop_length with {overrides}."
         raise RequestError(msg, hint=hint)
 
 
@@ -114,7 +114,7 @@ class TextRequest:
     """Folder of documents from which the list is made; None: there is a list."""
     vectors: Path | None = None
     """File of word vectors to take, instead of learning them."""
-    parameters: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     """Parameters of the extractor, ``key=value``."""
     seed: int = 0
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from tartarus_cli.errors import FileError, display_path
 from tartarus_cli.files import readable
-from tartarus_cli.text import MOST_DIMENSIONS, WordVectors
+from tartarus_cli.text import MAX_DIMENSIONS, WordVectors
 
 LONGEST_WORD = 4096
 """Bytes of the longest word that is read."""
@@ -90,9 +90,9 @@ def _read_header(path: Path, file: IO[bytes]) -> tuple[int, int]:
         found = f"{line[:60].decode('utf-8', 'replace').strip()!r} in its first line"
         _refuse(path, found, "two numbers, of words and of dimensions")
     count, dim = (int(number) for number in match.groups())
-    if not (count and 0 < dim <= MOST_DIMENSIONS):
+    if not (count and 0 < dim <= MAX_DIMENSIONS):
         found = f"{count:,} words of {dim:,} dimensions, as its first line says"
-        _refuse(path, found, f"at least one word, of 1 to {MOST_DIMENSIONS:,} dimensions")
+        _refuse(path, found, f"at least one word, of 1 to {MAX_DIMENSIONS:,} dimensions")
     return count, dim
 
 

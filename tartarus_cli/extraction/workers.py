@@ -27,6 +27,7 @@ from tartarus_cli.audio.patches import FLOOR_DB, PatchRecipe
 from tartarus_cli.data.arrays import open_dense, save_dense
 from tartarus_cli.errors import FileError, TartarusError, parameter
 from tartarus_cli.files import digest
+from tartarus_cli.plugins import files_run, run_files
 
 PREFETCH = 4
 """Recordings that are handed to each process before their turn."""
@@ -37,8 +38,11 @@ TIMEOUT_S = 300
 POLL_S = 0.2
 """Seconds between two looks for an interruption."""
 
-PRELOADED = ("librosa.core", "librosa.filters", "soundfile", "soxr", "threadpoolctl")
-"""Modules that are imported once for all processes."""
+PRELOADED = (
+    *("librosa.core.audio", "librosa.core.spectrum", "librosa.filters", "librosa.util.utils"),
+    *("soundfile", "soxr", "threadpoolctl"),
+)
+"""Modules that are imported once for all processes; librosa would load parts at first use."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,13 @@ def prepare_all(
         If processes cannot be started, or end again and again.
     """
     jobs = max(1, min(workers.jobs, len(recordings)))
-    pool = ProcessPool(jobs, initializer=_begin, initargs=(job.recipe,), context=_fresh_processes())
+    pool = ProcessPool(
+        jobs,
+        initializer=_begin,
+        # As text: it cannot be read before the code ran that may define its parameters.
+        initargs=(job.recipe.model_dump_json(), tuple(file.path for file in files_run())),
+        context=_fresh_processes(),
+    )
     waiting = iter(recordings)
     running = dict[Future[PreparedRecording | FailedRecording], Recording]()
     try:
@@ -296,7 +306,7 @@ def _digest(path: Path) -> str:
         raise RecordingError(msg[:1].lower() + msg[1:]) from None
 
 
-def _begin(recipe: PatchRecipe) -> None:
+def _begin(recipe_json: str, code: Sequence[Path]) -> None:
     """Set up a process: quiet, with one thread, ending with its parent, its filters computed."""
     from threadpoolctl import threadpool_limits
 
@@ -309,6 +319,8 @@ def _begin(recipe: PatchRecipe) -> None:
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     threadpool_limits(1)
+    run_files(code)
+    recipe = PatchRecipe.model_validate_json(recipe_json)
     cached_transform(recipe.transform, recipe.parameters)
 
 

@@ -35,7 +35,7 @@ from tartarus_cli.factors.interactions import InteractionMatrices, load_interact
 from tartarus_cli.factors.request import FactorizeRequest
 from tartarus_cli.files import atomic_write, digest, locked, remove_leftovers
 from tartarus_cli.layout import WorkspacePaths
-from tartarus_cli.machine import cores, versions
+from tartarus_cli.machine import cores, factorizer_versions
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
 
@@ -234,7 +234,7 @@ def _als(
     train: csr_array, options: AlsOptions, threads: int, progress: Progress
 ) -> tuple[Factors, Factors, FoldIn]:
     with progress.task("factorizing", options.iterations) as task:
-        factors = als(train, options, threads=threads, after=task.advance)
+        factors = als(train, options, threads=threads, on_iteration=task.advance)
     return factors.items, factors.users, lambda counts: factors.fold_in(counts, options)
 
 
@@ -245,7 +245,7 @@ def _pmi(
     expected = 6 * options.dim
     with progress.task("factorizing", expected) as task:
         factors = pmi(
-            train, dim=options.dim, seed=options.seed, shift=options.shift, after=task.advance
+            train, dim=options.dim, seed=options.seed, shift=options.shift, on_product=task.advance
         )
     return factors.items, factors.contexts, factors.fold_in
 
@@ -360,7 +360,7 @@ class FactorWriter:
         return FactorManifest(
             recipe=self.recipe,
             threads=_threads(self.request),
-            versions=versions(),
+            versions=factorizer_versions(),
             outputs={
                 data_path(workspace, path): digest(temporary) for path, temporary in written.items()
             },

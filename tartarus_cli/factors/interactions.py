@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from tartarus_cli.data.arrays import MOST_PLAYS, open_csr
+from tartarus_cli.data.arrays import MAX_PLAYS, open_csr
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.provenance import InteractionKind
@@ -145,13 +145,13 @@ def _count_columns(dataset: Dataset, source: InteractionKind, train: Path) -> in
 
 def _read_plays(path: Path) -> csr_array:
     plays = open_csr(path)
-    valid = np.isfinite(plays.data) & (plays.data <= MOST_PLAYS)
+    valid = np.isfinite(plays.data) & (plays.data <= MAX_PLAYS)
     if not valid.all():
         count = int(np.count_nonzero(~valid))
         values = count_noun(count, "value that is", "values that are")
         raise FileError(
             path,
-            found=f"{values} NaN, infinite or over {MOST_PLAYS:g}",
+            found=f"{values} NaN, infinite or over {MAX_PLAYS:g}",
             expected="numbers of plays",
             hint="Leave these entries out.",
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.features import MOST_COLUMNS
+from tartarus_cli.data.features import MAX_COLUMNS
 from tartarus_cli.data.provenance import MatrixForm
 from tartarus_cli.errors import FileError, count_noun, parameter
 from tartarus_cli.features.alignment import (
@@ -113,11 +113,11 @@ class NumberSurvey:
     def _require_width(self, block: FeatureBlock) -> int:
         """Return how many columns there are, and make sure that there are not too many."""
         width = int(block.values.shape[1])
-        if width > MOST_COLUMNS:
+        if width > MAX_COLUMNS:
             raise FileError(
                 self.reader.source.path,
                 found=f"{width:,} columns",
-                expected=f"at most {MOST_COLUMNS:,}",
+                expected=f"at most {MAX_COLUMNS:,}",
                 hint="Leave columns out.",
             )
         return width

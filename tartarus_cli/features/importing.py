@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.ids import ids_digest
+from tartarus_cli.data.ids import digest_ids
 from tartarus_cli.data.provenance import FeatureManifest, ItemsOfSet, MatrixForm
 from tartarus_cli.errors import (
     Placeholder,
@@ -372,7 +372,7 @@ def _manifest(request: FeaturesRequest, prepared: PreparedFeatures, sets: Sets) 
         digest=digest(request.source),
         **lists,
         sets={
-            split: ItemsOfSet(items=len(items), digest=ids_digest(items))
+            split: ItemsOfSet(items=len(items), digest=digest_ids(items))
             for split, items in sets.items()
         },
         form=prepared.form,

@@ -16,9 +16,9 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.ids import read_lines
-from tartarus_cli.data.tables.blocks import Block, Columns, no_number, no_text
+from tartarus_cli.data.tables.blocks import Block, Columns, number_error, text_error
 from tartarus_cli.data.tables.names import item_columns
-from tartarus_cli.data.tables.reading import Table, check_exists, open_table, require_column
+from tartarus_cli.data.tables.reading import Table, open_table, require_column, require_file
 from tartarus_cli.errors import (
     FileError,
     Placeholder,
@@ -67,7 +67,7 @@ class FeatureColumns:
     def types(self) -> Columns:
         """Which of them are read as text and which as numbers."""
         texts = (self.id,) if self.tag is None else (self.id, self.tag)
-        return Columns(texts, self.numbers, vectors=self.tag is None, leave_out="--without")
+        return Columns(texts, self.numbers, vectors=self.tag is None, exclude_parameter="without")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _text_cells(table: Table, block: Block, column: pl.Series) -> list[str]:
     cells = column.to_list()
     for cell, line in zip(cells, block.lines, strict=True):
         if not cell.strip():
-            raise no_text(table.path, cell, f"{table.noun} {line}", column.name)
+            raise text_error(table.path, cell, f"{table.noun} {line}", column.name)
     return cells
 
 
@@ -175,9 +175,9 @@ def _to_float32(table: Table, columns: FeatureColumns, block: Block) -> FeatureB
         row, column = np.argwhere(~np.isfinite(values))[0]
         name = columns.numbers[column if values.shape[1] == len(columns.numbers) else 0]
         cell, where = f"{block.values[row, column]:g}", f"{table.noun} {block.lines[row]}"
-        raise no_number(table.path, cell, where, name, columns.types.leave_out)
+        raise number_error(table.path, cell, where, name, columns.types.exclude_parameter)
     ids, *tags = (_text_cells(table, block, column) for column in block.texts)
-    return FeatureBlock(ids, tags[0] if tags else (), values, block.lines, block.done)
+    return FeatureBlock(ids, tags[0] if tags else (), values, block.lines, block.size)
 
 
 def open_rows(path: Path, ids: Path) -> FeatureSource:
@@ -190,8 +190,8 @@ def open_rows(path: Path, ids: Path) -> FeatureSource:
     FileError
         If one is damaged, or the list is not as long as the matrix.
     """
-    check_exists(path)
-    check_exists(ids)
+    require_file(path)
+    require_file(ids)
     matrix, names = open_matrix(path), read_lines(ids)
     for line, name in enumerate(names, 1):
         if not name.strip():

@@ -116,7 +116,8 @@ def prepare_tags(survey: TagSurvey, choice: TagChoice) -> PreparedFeatures:
     DataError
         If no tag is left.
     """
-    chosen = choose_tags(survey.train, survey.tags, fewest=choice.min_items, most=choice.max_tags)
+    limits = {"min_items": choice.min_items, "max_tags": choice.max_tags}
+    chosen = choose_tags(survey.train, survey.tags, **limits)
     if not len(chosen):
         path = display_path(survey.reader.source.path)
         tags = count_noun(len(survey.tags), "tag")

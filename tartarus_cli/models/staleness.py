@@ -83,7 +83,7 @@ def _meaning(model: Model) -> list[DataFile]:
     dataset = model.dataset
     files = [dataset.find(Kind.ITEMS, split="train")]
     if model.manifest.form == "factors":
-        spec = TargetSpec(model.experiment.targets.kind, model.manifest.target_dim)
+        spec = TargetSpec(model.target_kind, model.manifest.target_dim)
         companions = companion_factors(dataset, spec)
         files += [dataset.find(Kind.TARGETS, split="train", **spec.fields)]
         files += [file for file in dataset.own_files if file.path in companions]

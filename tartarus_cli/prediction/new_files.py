@@ -12,10 +12,10 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.audio.decoding import ENDINGS as RECORDINGS
+from tartarus_cli.audio.decoding import RECORDING_EXTENSIONS as RECORDINGS
 from tartarus_cli.data.arrays import open_dense, save_dense
 from tartarus_cli.data.ids import write_ids
-from tartarus_cli.data.lists import check_name, files_below
+from tartarus_cli.data.lists import check_file_name, find_files
 from tartarus_cli.errors import DataError, FileError, RequestError, parameter
 from tartarus_cli.experiments.inputs import MIN_BATCH
 from tartarus_cli.extraction.corpus import DOCUMENT_EXTENSIONS, read_document
@@ -176,12 +176,12 @@ def predict_files(
 def _files(request: NewFilesRequest) -> dict[str, Path]:
     """Return the files to predict for, by their names within the folder."""
     if request.path.is_file():
-        check_name(request.path.name)
+        check_file_name(request.path.name)
         return {request.path.name: request.path}
     if not request.path.exists():
         msg = f"there is no file or folder {request.path}"
         raise RequestError(msg, hint="Name a recording or a document, or a folder of them.")
-    return files_below(request.path, DOCUMENT_EXTENSIONS if request.workers is None else RECORDINGS)
+    return find_files(request.path, DOCUMENT_EXTENSIONS if request.workers is None else RECORDINGS)
 
 
 def _row_file(folder: str, number: int) -> Path:

@@ -225,7 +225,7 @@ def _as_trained(model: Model) -> str:
     recipe = stored_recipe(model)
     if recipe is None:
         return "Compute it as for the training, or train again."
-    return f"Make them again as they were, or train again: {recipe.command(model.manifest.dataset)}"
+    return f"Make them again as they were, or train again: {recipe.as_call(model.manifest.dataset)}"
 
 
 @dataclass(frozen=True)

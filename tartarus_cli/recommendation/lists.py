@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.tables.writing import writing_table
+from tartarus_cli.data.tables.writing import open_table_writer
 from tartarus_cli.errors import DataError, RequestError
 from tartarus_cli.evaluation.ranking import MEMORY
 from tartarus_cli.layout import WorkspacePaths
@@ -204,7 +204,10 @@ def _for_all(
     asked = options.top, options.min_score
     path = workspace.recommendations(recommender.model, *asked, known=options.known)
     unknown, lines = warn_unknown_users(recommender, options, progress), 0
-    with writing_table(path, "tsv") as put, closing(recommender.tables(options, progress)) as all_:
+    with (
+        open_table_writer(path, "tsv") as put,
+        closing(recommender.tables(options, progress)) as all_,
+    ):
         for table in all_:
             put(table)
             lines += len(table)

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.ids import near_ids, read_ids
+from tartarus_cli.data.ids import read_ids, suggest_ids
 from tartarus_cli.errors import FileError, RequestError, call, count_noun, display_path
 from tartarus_cli.evaluation.relevance import RelevantItems, build_scorer, read_relevant_items
 from tartarus_cli.evaluation.scorers import Floats, MemoryBudget, Scorer, map_user_blocks
 from tartarus_cli.file_names import Kind
 from tartarus_cli.layout import WorkspacePaths
-from tartarus_cli.metrics.ranks import first_items
+from tartarus_cli.metrics.ranks import top_items
 from tartarus_cli.models.store import Store
 from tartarus_cli.prediction.aligned import Predictions, model_predictions
 from tartarus_cli.progress import Progress
@@ -70,7 +70,7 @@ class IdIndex:
         if self.path is None:
             last = f"{len(self.ids) - 1:,}".replace(",", "")
             return f"Its users have no list of ids: name one by its number, from 0 to {last}."
-        return near_ids(wanted, self.ids)
+        return suggest_ids(wanted, self.ids)
 
     @cached_property
     def column(self) -> pl.Series:
@@ -139,7 +139,7 @@ class Recommender:
     def first(self, users: slice, top: int) -> TopItems:
         """Return the first items of some users of one block; equal scores keep the order of ids."""
         scores = self.scorer(users)
-        items = first_items(scores, top)
+        items = top_items(scores, top)
         return TopItems(users, items, np.take_along_axis(scores, items, axis=1))
 
     def likely(self, item: int, options: ListOptions, progress: Progress) -> TopUsers:

@@ -13,9 +13,9 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.baselines import (
     Baseline,
+    BaselineResult,
     Examples,
     Features,
-    Fitted,
     FittedBaseline,
     Items,
     TrainingExamples,
@@ -57,7 +57,7 @@ class BaselineFit:
     """What a baseline learnt from, and what came of it."""
 
     data: BaselineData
-    fitted: Fitted
+    fitted: BaselineResult
 
 
 def fit_baseline(dataset: Dataset, request: TrainingRequest, progress: Progress) -> BaselineFit:

@@ -23,9 +23,11 @@ from tartarus_cli.experiments.inputs import (
 )
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.extras import require_backend
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import atomic_write
-from tartarus_cli.machine import now, peak_memory_mib, surroundings
+from tartarus_cli.layout import WorkspacePaths
+from tartarus_cli.machine import describe_environment, now, peak_memory_mib
 from tartarus_cli.models.manifest import LayerInfo, ModelManifest, write_model_manifest
 from tartarus_cli.models.predictors import write_fitted
 from tartarus_cli.models.preprocessing import save_preprocessing
@@ -72,6 +74,8 @@ def train(
         If a file is missing, damaged or out of step.
     TrainingError
         If the training diverges. The model then stays unfinished, as it does when interrupted.
+    TartarusError
+        If the backend of Keras is not installed.
     """
     dataset = store.dataset(request.experiment.dataset.name)
     experiment = check_experiment(
@@ -80,6 +84,7 @@ def train(
     request = replace(request, experiment=experiment)
     if experiment.baseline is not None:
         return _train_baseline(store, request, compared_with, progress)
+    require_backend()
     sources = input_sources(experiment, request.settings)
     share = experiment.fitting.validation
     data = open_training_data(dataset, experiment.target_spec, sources, validation=share)
@@ -105,7 +110,7 @@ def _train_network(
         network = build_network(request, data)
     load_word_vectors(network, dataset, experiment, request.settings)
     name, folder = store.claim()
-    manifest = _manifest(request)
+    manifest = _manifest(store.workspace, request)
     manifest.items = _items(data)
     manifest.patches = data.fit.set.patches.fingerprint if data.fit.set.patches else ""
     with _accounted(name, folder, manifest, progress):
@@ -129,7 +134,7 @@ def _train_baseline(
     """Fit a baseline, and store it as a model of a new number."""
     began, experiment = time.monotonic(), request.experiment
     dataset = store.dataset(experiment.dataset.name)
-    manifest = _manifest(request)
+    manifest = _manifest(store.workspace, request)
     inputs = fit_baseline(dataset, request, progress)
     data, fitted = inputs.data, inputs.fitted
     manifest.kind, manifest.beside, manifest.form = "baseline", compared_with, fitted.form
@@ -150,7 +155,7 @@ def _train_baseline(
     return store.get(name)
 
 
-def _manifest(request: TrainingRequest) -> ModelManifest:
+def _manifest(workspace: WorkspacePaths, request: TrainingRequest) -> ModelManifest:
     """Begin the manifest of a training."""
     experiment = request.experiment
     return ModelManifest(
@@ -161,9 +166,16 @@ def _manifest(request: TrainingRequest) -> ModelManifest:
         settings=list(request.settings),
         target_dim=experiment.targets.dim,
         seed=request.seed,
+        code={_recorded(workspace, file.path): file.digest for file in request.code},
         started=now(),
-        **surroundings(),
+        **describe_environment(),
     )
+
+
+def _recorded(workspace: WorkspacePaths, path: Path) -> str:
+    """Write the path of code so that it is found again: relative to the root, if it lies there."""
+    root = workspace.root.resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def _companions(dataset: Dataset, experiment: Experiment) -> list[Path]:

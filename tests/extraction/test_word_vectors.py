@@ -45,6 +45,7 @@ def test_what_gensim_writes_is_read(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    pytest.importorskip("gensim")
     from gensim.models import KeyedVectors
 
     keyed = KeyedVectors(table.shape[1])
@@ -55,10 +56,10 @@ def test_what_gensim_writes_is_read(
     monkeypatch.setattr(word_vectors, "LONGEST_WORD", 40)
     wanted = {"rock": 0, "absent": 1, "música": 2, "音楽": 3, "jazz": 4, "Rock": 5}
     found = read_vectors(path, wanted)
-    assert found.there.tolist() == [True, False, True, True, True, False]
+    assert found.present.tolist() == [True, False, True, True, True, False]
     places = [WORDS.index(word) for word in ("rock", "música", "音楽", "jazz")]
-    assert np.array_equal(found.values[found.there], table[places])
-    assert not found.values[~found.there].any()
+    assert np.array_equal(found.values[found.present], table[places])
+    assert not found.values[~found.present].any()
 
 
 def test_the_other_ways_of_writing_the_formats_are_read(

@@ -2,12 +2,14 @@
 
 from tartarus_cli.cli.render.check import check_result
 from tartarus_cli.cli.render.comparison import Form, comparison
-from tartarus_cli.cli.render.console import confirmed, error, interrupted, version
+from tartarus_cli.cli.render.console import confirmed, version
 from tartarus_cli.cli.render.evaluation import evaluation, slices
 from tartarus_cli.cli.render.experiments import experiment, experiments
 from tartarus_cli.cli.render.factorize import factorize_result
 from tartarus_cli.cli.render.features import features_result
 from tartarus_cli.cli.render.fetch import archives, fetched, record
+from tartarus_cli.cli.render.log import close_handlers, log_crash, log_shown, open_handlers
+from tartarus_cli.cli.render.messages import error, interrupted
 from tartarus_cli.cli.render.models import (
     deleted,
     made,
@@ -20,7 +22,7 @@ from tartarus_cli.cli.render.models import (
 from tartarus_cli.cli.render.patches import patches_picture, patches_result
 from tartarus_cli.cli.render.playlists import ListForm, exported, recommended
 from tartarus_cli.cli.render.progress import Watching
-from tartarus_cli.cli.render.split import split_made
+from tartarus_cli.cli.render.split import split_result
 from tartarus_cli.cli.render.text import text_result
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Watching",
     "archives",
     "check_result",
+    "close_handlers",
     "comparison",
     "confirmed",
     "deleted",
@@ -41,9 +44,12 @@ __all__ = [
     "features_result",
     "fetched",
     "interrupted",
+    "log_crash",
+    "log_shown",
     "made",
     "model",
     "models",
+    "open_handlers",
     "patches_picture",
     "patches_result",
     "predicted",
@@ -51,7 +57,7 @@ __all__ = [
     "recommended",
     "record",
     "slices",
-    "split_made",
+    "split_result",
     "text_result",
     "trained",
     "version",

@@ -1,4 +1,4 @@
-"""What all printing is made of: consoles, tables, text that does no harm, errors."""
+"""What all printing is made of: consoles, tables, text that does no harm."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tartarus_cli.cli.flags import in_shell
-from tartarus_cli.errors import RequestError, TartarusError
+from tartarus_cli.errors import RequestError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,17 +47,6 @@ def aside() -> Console:
 def document(value: Any) -> None:
     """Print one JSON document on standard output."""
     sys.stdout.write(dumps(value, indent=2) + "\n")
-
-
-def error(problem: TartarusError) -> None:
-    """Print what is wrong and what to do next."""
-    aside().print(f"[red]error:[/] {message(str(problem))}")
-    aside().print(f"[cyan]hint:[/]  {message(problem.hint)}")
-
-
-def interrupted() -> None:
-    """Say that the user stopped the work."""
-    aside().print("[yellow]interrupted[/]")
 
 
 def version(value: bool) -> None:

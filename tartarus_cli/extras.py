@@ -1,0 +1,63 @@
+"""Libraries that an installation may lack, and what to do where one is missing."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from tartarus_cli.errors import Placeholder, TartarusError, parameter
+
+
+@dataclass(frozen=True)
+class OptionalLibrary:
+    """A library that is not part of every installation."""
+
+    purpose: str
+    """What cannot be done without it, as the subject of a sentence."""
+    remedy: str
+    """What to do where it is missing."""
+
+
+def _backend(name: str) -> OptionalLibrary:
+    """Describe a backend of Keras, which the extra of the same name installs."""
+    remedy = f"pip install 'tartarus-cli[{name}]'; or unset KERAS_BACKEND, to compute with JAX."
+    return OptionalLibrary(f"KERAS_BACKEND={name}", remedy)
+
+
+OPTIONAL_LIBRARIES = {
+    "gensim": OptionalLibrary(
+        "learning word vectors",
+        f"Give word vectors with {parameter('vectors', Placeholder('FILE'))}, or use Python 3.13 "
+        "or older: gensim does not build on newer ones yet.",
+    ),
+    "tensorflow": _backend("tensorflow"),
+    "torch": _backend("torch"),
+}
+
+
+def require(library: str) -> None:
+    """Make sure that one of the optional libraries is installed, without importing it.
+
+    Raises
+    ------
+    TartarusError
+        If it is missing; the hint says how to install it, or what to do instead.
+    """
+    if find_spec(library) is None:
+        missing = OPTIONAL_LIBRARIES[library]
+        msg = f"{missing.purpose} needs {library}, which is not installed"
+        raise TartarusError(msg, hint=missing.remedy)
+
+
+def require_backend() -> None:
+    """Make sure that the backend that KERAS_BACKEND names is installed; JAX always is.
+
+    Raises
+    ------
+    TartarusError
+        If it is missing.
+    """
+    backend = os.environ["KERAS_BACKEND"]
+    if backend in OPTIONAL_LIBRARIES:
+        require(backend)
