@@ -15,6 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from shlex import quote
 from threading import Event
+from typing import IO
 
 from tartarus_cli.errors import FileError, RequestError, count_noun, display_path
 
@@ -45,9 +46,20 @@ def read_text(path: Path) -> str:
         If the file cannot be read or is not UTF-8.
     """
     with readable(path):
-        read = path.read_bytes()
+        content = path.read_bytes()
+    return decode_text(path, content)
+
+
+def decode_text(path: Path, content: bytes) -> str:
+    """Decode the bytes of a UTF-8 file, as :func:`read_text` does.
+
+    Raises
+    ------
+    FileError
+        If they are not UTF-8.
+    """
     try:
-        return read.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = problem.object.count(b"\n", 0, problem.start) + 1
         command = f"iconv -f LATIN1 -t UTF-8 {quote(display_path(path))}"
@@ -68,10 +80,16 @@ def same_content(one: Path, other: Path) -> bool:
 
 def digest(path: Path, stopped: Callable[[], bool] = lambda: False) -> str:
     """BLAKE2b hash of a file's bytes, read in blocks; 32 hexadecimal digits."""
-    hashed = blake2b(digest_size=16)
     with path.open("rb") as file:
-        while not stopped() and (block := file.read(1 << 20)):
-            hashed.update(block)
+        return digest_open(file, stopped)
+
+
+def digest_open(file: IO[bytes], stopped: Callable[[], bool] = lambda: False) -> str:
+    """BLAKE2b hash of an open file, from its first byte on; 32 hexadecimal digits."""
+    hashed = blake2b(digest_size=16)
+    file.seek(0)
+    while not stopped() and (block := file.read(1 << 20)):
+        hashed.update(block)
     return hashed.hexdigest()
 
 

@@ -8,7 +8,7 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import Code, Json, NewestModel, Root, Split, run_code
-from tartarus_cli.cli.recommend import MOST
+from tartarus_cli.cli.recommend import MAX_TOP
 from tartarus_cli.cli.signatures import panels
 
 
@@ -62,7 +62,7 @@ Top = Annotated[
     typer.Option(
         "--top",
         min=1,
-        max=MOST,
+        max=MAX_TOP,
         help="For rankings and run: items of each user (default: 10; for a run 1000).",
         show_default=False,
     ),

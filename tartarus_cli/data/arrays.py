@@ -1,11 +1,13 @@
 """Arrays from untrusted files: headers are checked first, and nothing is unpickled."""
 
+import os
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -15,10 +17,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.errors import FileError
-from tartarus_cli.files import atomic_write, readable
+from tartarus_cli.files import atomic_write, digest_open, readable
 
 NUMBER_KINDS = "fiub"
 """Kinds of dtype that count as numbers: float, int, unsigned, bool."""
+BLOCK_BYTES = 1 << 20
+"""Bytes that are hashed at a time."""
 CSR_ARRAYS = ("data", "indices", "indptr", "shape")
 """Arrays of a sparse matrix in an npz file."""
 READ_ERRORS = (
@@ -63,24 +67,32 @@ def open_dense(path: Path) -> NDArray[Any]:
     """
     with readable(path), path.open("rb") as file:
         header = read_header(path, file)
-    size = path.stat().st_size
-    if size < header.size:
-        _refuse(
-            path,
-            found=f"cut short: {size:,} bytes",
-            expected=f"{header.size:,} bytes for an array {header.shape} of {header.dtype}",
-            hint=_RECREATE,
-        )
+        size = os.fstat(file.fileno()).st_size
+        if size < header.size:
+            _refuse(
+                path,
+                found=f"cut short: {size:,} bytes",
+                expected=f"{header.size:,} bytes for an array {header.shape} of {header.dtype}",
+                hint=_RECREATE,
+            )
+        content = np.memmap(file, np.uint8, mode="r")
     if 0 in header.shape:
         return np.zeros(header.shape, header.dtype)
-    return np.memmap(
-        path,
-        dtype=header.dtype,
-        mode="r",
-        offset=header.offset,
-        shape=header.shape,
-        order="F" if header.fortran else "C",
-    )
+    values = content[header.offset : header.size].view(header.dtype)
+    return values.reshape(header.shape, order="F" if header.fortran else "C")
+
+
+def digest_mapped(values: NDArray[Any]) -> str | None:
+    """BLAKE2b hash of the file that an array is mapped from; None if it is not mapped."""
+    content: Any = values
+    while isinstance(content.base, np.ndarray):
+        content = content.base
+    if not isinstance(content, np.memmap):
+        return None
+    hashed = blake2b(digest_size=16)
+    for start in range(0, content.size, BLOCK_BYTES):
+        hashed.update(content[start : start + BLOCK_BYTES].data)
+    return hashed.hexdigest()
 
 
 def read_header(path: Path, file: IO[bytes], member: str = "") -> ArrayHeader:
@@ -121,21 +133,31 @@ def read_header(path: Path, file: IO[bytes], member: str = "") -> ArrayHeader:
     return ArrayHeader(shape, dtype, fortran, file.tell())
 
 
-def open_csr(path: Path) -> csr_array:
+def open_csr(path: Path, digests: dict[Path, str] | None = None) -> csr_array:
     """Read a sparse matrix as ``scipy.sparse.save_npz`` or ``np.savez(data, indices, …)`` wrote it.
 
     Indices are checked, duplicates are added up, and explicit zeros are dropped.
+
+    Parameters
+    ----------
+    path
+        The file.
+    digests
+        Gets the BLAKE2b hash of the file under its path, so that it need not be opened again.
 
     Raises
     ------
     FileError
         If the file is damaged, is no CSR matrix, or its indices point outside of it.
     """
-    with readable(path), _open_archive(path, "a sparse matrix in npz format") as archive:
+    expected = "a sparse matrix in npz format"
+    with readable(path), path.open("rb") as file, _open_archive(path, expected, file) as archive:
         _check_format(path, archive)
         data, indices, indptr, shape = (
             _read_member(path, archive, n, CSR_ARRAYS) for n in CSR_ARRAYS
         )
+        if digests is not None:
+            digests[path] = digest_open(file)
     _check_csr(path, data, indices, indptr, shape)
     data = data.astype(np.float32 if data.dtype == np.float16 else data.dtype.newbyteorder("="))
     matrix = csr_array((data, indices, indptr), shape=tuple(int(n) for n in shape))
@@ -170,10 +192,12 @@ def array_names(path: Path) -> list[str]:
 
 
 @contextmanager
-def _open_archive(path: Path, expected: str) -> Iterator[zipfile.ZipFile]:
-    """Open an npz file; explain what is wrong with a damaged one."""
+def _open_archive(
+    path: Path, expected: str, file: IO[bytes] | None = None
+) -> Iterator[zipfile.ZipFile]:
+    """Open an npz file, or one that is open; explain what is wrong with a damaged one."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file or path) as archive:
             yield archive
     except PermissionError:
         raise

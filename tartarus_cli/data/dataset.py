@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.arrays import open_csr
+from tartarus_cli.data.arrays import digest_mapped, open_csr
 from tartarus_cli.data.features import Matrix, open_matrix
-from tartarus_cli.data.ids import digest_ids, find_id_problems, read_lines
+from tartarus_cli.data.ids import digest_ids, find_id_problems, split_lines
 from tartarus_cli.data.scan import scan_matrix
 from tartarus_cli.data.tasks import Task
 from tartarus_cli.errors import (
@@ -26,8 +26,8 @@ from tartarus_cli.errors import (
     parameter,
 )
 from tartarus_cli.file_names import PLAYS, SPLITS, DataFile, Kind
-from tartarus_cli.files import digest
-from tartarus_cli.html import html_table
+from tartarus_cli.files import decode_text, digest, digest_open, readable
+from tartarus_cli.html_table import html_table
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
 
 if TYPE_CHECKING:
@@ -110,7 +110,9 @@ class Dataset:
     def digest(self, path: Path) -> str:
         """BLAKE2b hash of a file's bytes; 32 hexadecimal digits."""
         if path not in self._digests:
-            self._digests[path] = digest(path)
+            mapped = self._matrices.get(path)
+            known = None if mapped is None or mapped.sparse else digest_mapped(mapped.values)
+            self._digests[path] = known or digest(path)
         return self._digests[path]
 
     # Items and users.
@@ -177,7 +179,10 @@ class Dataset:
     def lines(self, path: Path) -> list[str]:
         """Lines of one of its lists, whatever they hold."""
         if path not in self._lines:
-            self._lines[path] = read_lines(path)
+            with readable(path), path.open("rb") as file:
+                content = file.read()
+                self._digests[path] = digest_open(file)
+            self._lines[path] = split_lines(decode_text(path, content))
         return self._lines[path]
 
     # What it is for.
@@ -262,7 +267,7 @@ class Dataset:
             If the file is damaged, is no matrix, or holds anything but numbers.
         """
         if path not in self._matrices:
-            self._matrices[path] = open_matrix(path)
+            self._matrices[path] = open_matrix(path, self._digests)
         return self._matrices[path]
 
     def features(self, setting: str, split: str) -> Matrix:
@@ -306,7 +311,7 @@ class Dataset:
         """
         path = self.require(PLAYS[split]).path
         if path not in self._interactions:
-            self._interactions[path] = open_csr(path)
+            self._interactions[path] = open_csr(path, self._digests)
         return self._interactions[path]
 
     def truth(self) -> Matrix | csr_array:

@@ -59,15 +59,17 @@ class Matrix:
         return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
 
 
-def open_matrix(path: Path) -> Matrix:
+def open_matrix(path: Path, digests: dict[Path, str] | None = None) -> Matrix:
     """Open a matrix: ``.npy`` is dense, ``.npz`` is sparse (CSR).
+
+    ``digests`` gets the hash of a sparse one, as of :func:`open_csr`.
 
     Raises
     ------
     FileError
         If the file is damaged, is no matrix, or holds anything but numbers.
     """
-    values = open_csr(path) if path.suffix == ".npz" else open_dense(path)
+    values = open_csr(path, digests) if path.suffix == ".npz" else open_dense(path)
     if values.ndim != 2 or not 0 < values.shape[1] <= MAX_COLUMNS:
         raise FileError(
             path,

@@ -21,7 +21,12 @@ def read_lines(path: Path) -> list[str]:
     FileError
         If the file is not UTF-8.
     """
-    lines = read_text(path).split("\n")
+    return split_lines(read_text(path))
+
+
+def split_lines(text: str) -> list[str]:
+    """Split the text of a list into its lines, as :func:`read_lines` does."""
+    lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
     return [line.removesuffix("\r") for line in lines]

@@ -12,8 +12,8 @@ from tartarus_cli.evaluation.ranking import MEMORY
 from tartarus_cli.exporting.items import TableBlocks
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
+from tartarus_cli.recommendation.id_index import IdIndex
 from tartarus_cli.recommendation.recommender import (
-    IdIndex,
     ListOptions,
     Recommender,
     open_recommender,
@@ -53,7 +53,7 @@ def user_tables(model: Model, request: ExportRequest, progress: Progress) -> Tab
         return _qrels(recommender, progress)
     in_run = request.what == "run"
     length = request.top or (RUN_LENGTH if in_run else RANKING_LENGTH)
-    options = ListOptions(length, apart=in_run, unknown=in_run)
+    options = ListOptions(length, distinct_scores=in_run, unknown=in_run)
     warn_unknown_users(recommender, options, progress)
     tables = recommender.tables(options, progress)
     return _run(tables, model.name) if in_run else tables
@@ -139,7 +139,7 @@ def _qrels(recommender: Recommender, progress: Progress) -> TableBlocks:
 
     users, items = recommender.users.column, recommender.items.column
     with defer_interrupts() as check, progress.task("exporting", len(users)) as task:
-        for block in recommender.room.blocks(recommender.everybody):
+        for block in recommender.budget.blocks(recommender.all_users):
             user_rows, item_rows = recommender.owned(block)
             pairs = pl.DataFrame({"user": users.gather(user_rows), "item": items.gather(item_rows)})
             zero, one = pl.lit(0).alias("iteration"), pl.lit(1).alias("relevance")

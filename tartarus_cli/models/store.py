@@ -23,7 +23,7 @@ from tartarus_cli.errors import (
 from tartarus_cli.experiments.resolve import from_toml, to_toml
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.files import remove_folder, write_text
-from tartarus_cli.html import html_table
+from tartarus_cli.html_table import Cell, html_table
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
 from tartarus_cli.models.manifest import UNREADABLE, LayerInfo, ModelManifest
 from tartarus_cli.plugins import run_recorded
@@ -71,7 +71,7 @@ class Model:
         run_recorded(self.workspace.root, self.manifest.code, self.name)
         path = self.folder / "experiment.toml"
         try:
-            experiment = from_toml(path.read_text(encoding="utf-8"))
+            experiment = from_toml(self._experiment_text)
             return experiment.with_settings(len(self.manifest.settings))
         except RequestError as problem:
             msg = f"{display_path(path)}: {problem}"
@@ -85,9 +85,13 @@ class Model:
         """What it learnt to predict (als, pmi, class); this runs no code."""
         path = self.folder / "experiment.toml"
         try:
-            return str(tomllib.loads(path.read_text(encoding="utf-8"))["targets"]["kind"])
+            return str(tomllib.loads(self._experiment_text)["targets"]["kind"])
         except (OSError, ValueError, LookupError, TypeError) as problem:
             raise self._unreadable(path, problem) from None
+
+    @cached_property
+    def _experiment_text(self) -> str:
+        return (self.folder / "experiment.toml").read_text(encoding="utf-8")
 
     def _unreadable(self, path: Path, problem: Exception) -> DataError:
         msg = f"{display_path(path)} cannot be read: {problem}"
@@ -155,7 +159,7 @@ class Model:
     def _repr_html_(self) -> str:
         manifest = self.manifest
         caption = f"{self.name}: {manifest.experiment} {' '.join(manifest.settings)}".rstrip()
-        rows: list[tuple[str, object]] = [
+        rows: list[tuple[str, Cell]] = [
             ("dataset", manifest.dataset),
             ("task", manifest.task),
             ("seed", manifest.seed),

@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -57,6 +58,14 @@ def test_a_module_that_has_the_name_of_a_function_is_both(name: str) -> None:
         call()
 
 
+MODULES = ("data", "settings", "models", "results")
+
+
+def is_of(module: ModuleType, function: str) -> bool:
+    value = vars(module).get(function)
+    return inspect.isfunction(value) and value.__module__ == module.__name__
+
+
 def options_of(function: str) -> set[str]:
     command: Any = get_command(app)
     return {
@@ -70,8 +79,8 @@ def options_of(function: str) -> set[str]:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_option_is_a_parameter_of_the_function(function: str) -> None:
-    module = "models" if hasattr(tt.api.models, function) else "data"  # type: ignore[attr-defined]
-    found = getattr(getattr(tt.api, module), function)  # type: ignore[attr-defined]
+    modules = (import_module(f"tartarus_cli.api.{name}") for name in MODULES)
+    found = next(vars(module)[function] for module in modules if is_of(module, function))
     parameters = inspect.signature(found).parameters.values()
     known = {flag(p.name) for p in parameters if p.kind is p.KEYWORD_ONLY} - {"--progress"}
     negated = {f"--no-{name.removeprefix('--')}" for name in known}

@@ -740,7 +740,7 @@ def test_ctrl_c_keeps_what_has_arrived_and_the_next_try_goes_on(
         assert waited(is_under_way)
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=ENOUGH_S)
-    assert (running.returncode, "goes on from there" in err) == (130, True), err
+    assert (running.returncode, "continues from there" in err) == (130, True), err
     assert not data_of(workspace)
     have = next(folder.glob(".*.part")).stat().st_size
     zenodo.slowly = 0

@@ -55,9 +55,9 @@ def _summary(result: FactorizeResult) -> str:
 
 
 def _upper_bound(manifest: FactorManifest) -> str:
-    from tartarus_cli.evaluation.upper_bound import JUDGED_BY
+    from tartarus_cli.evaluation.upper_bound import MAIN_METRIC
 
-    name = JUDGED_BY[manifest.recipe.source]
+    name = MAIN_METRIC[manifest.recipe.source]
     if not manifest.oracle:
         return "How good they can at best be is not known: the test items have no truth."
     oracle, random = figure(manifest.oracle.get(name)), figure(manifest.random.get(name))
