@@ -1,4 +1,4 @@
-"""What trained models are worth, and what they recommend."""
+"""ExportKind trained models are worth, and what they recommend."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tartarus_cli.evaluation.slices import EvaluatedSlices, SliceBy, evaluate_sl
 from tartarus_cli.experiments.request import ExperimentRequest
 from tartarus_cli.exporting.export import ExportResult
 from tartarus_cli.exporting.export import export as export_model
-from tartarus_cli.exporting.request import ExportRequest, What
+from tartarus_cli.exporting.request import ExportKind, ExportRequest
 from tartarus_cli.models.store import Model
 from tartarus_cli.recommendation.lists import (
     RecommendationFile,
@@ -217,7 +217,7 @@ def recommend(
 def export(
     model: ModelLike = None,
     *,
-    what: What,
+    what: ExportKind,
     path: Path | str,
     layer: str | int | None = None,
     split: SplitName | None = None,
@@ -274,8 +274,8 @@ def export(
         split=split,
         top=top,
         memory=None if memory is None else bytes_of(memory),
-        blanks=replace_whitespace,
+        replace_whitespace=replace_whitespace,
         force=force,
     )
     with shown(progress) as watcher:
-        return export_model(trained.workspace, trained.name, request, progress=watcher)
+        return export_model(trained, request, progress=watcher)

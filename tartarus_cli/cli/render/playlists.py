@@ -136,7 +136,8 @@ def _after(result: ExportResult) -> str:
     if result.what == "run":
         other = quote(str(file.with_suffix(".qrels")))
         command = f"tartarus export {model} --what qrels --to {other}"
-        command += "" if result.blanks is None else f" --blanks {quote(result.blanks)}"
+        if result.replace_whitespace is not None:
+            command += f" --replace-whitespace {quote(result.replace_whitespace)}"
         return f"{command}   (the truth, to judge it by)"
     if result.what == "qrels":
         return f"trec_eval {quote(str(file))} RUN   (a RUN comes from --what run)"
