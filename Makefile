@@ -13,16 +13,17 @@ demo: $(VENV)/.installed
 	@echo "To go on: . $(BIN)/activate && cd $(DEMO)"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
 
-test-all: test
+test-all: $(VENV)/.installed-dev
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
 
 # With the oldest versions that pyproject.toml allows; PYTHON should be the oldest one too.
 test-lowest:
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check uv
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --compile-bytecode --editable '.[dev]'
-	$(LOWEST)/bin/pytest -n auto --dist loadfile
+	$(LOWEST)/bin/pytest -n auto --dist worksteal
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check

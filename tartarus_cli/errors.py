@@ -38,6 +38,10 @@ class TrainingError(TartarusError):
     """A training could not go on."""
 
 
+class PluginError(TartarusError):
+    """A plug-in exists, and could not be imported."""
+
+
 class RequestError(TartarusError):
     """The command asked for something that does not exist."""
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from shlex import quote
 from threading import Event
+from typing import IO
 
 from tartarus_cli.errors import FileError, RequestError, count_noun, display_path
 
@@ -43,9 +46,20 @@ def read_text(path: Path) -> str:
         If the file cannot be read or is not UTF-8.
     """
     with readable(path):
-        read = path.read_bytes()
+        content = path.read_bytes()
+    return decode_text(path, content)
+
+
+def decode_text(path: Path, content: bytes) -> str:
+    """Decode the bytes of a UTF-8 file, as :func:`read_text` does.
+
+    Raises
+    ------
+    FileError
+        If they are not UTF-8.
+    """
     try:
-        return read.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = problem.object.count(b"\n", 0, problem.start) + 1
         command = f"iconv -f LATIN1 -t UTF-8 {quote(display_path(path))}"
@@ -66,10 +80,16 @@ def same_content(one: Path, other: Path) -> bool:
 
 def digest(path: Path, stopped: Callable[[], bool] = lambda: False) -> str:
     """BLAKE2b hash of a file's bytes, read in blocks; 32 hexadecimal digits."""
-    hashed = blake2b(digest_size=16)
     with path.open("rb") as file:
-        while not stopped() and (block := file.read(1 << 20)):
-            hashed.update(block)
+        return digest_open(file, stopped)
+
+
+def digest_open(file: IO[bytes], stopped: Callable[[], bool] = lambda: False) -> str:
+    """BLAKE2b hash of an open file, from its first byte on; 32 hexadecimal digits."""
+    hashed = blake2b(digest_size=16)
+    file.seek(0)
+    while not stopped() and (block := file.read(1 << 20)):
+        hashed.update(block)
     return hashed.hexdigest()
 
 
@@ -153,30 +173,56 @@ def write_text(path: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file in one step."""
+    with atomic_write(path) as beside:
+        beside.write_bytes(content)
+
+
+# What a file system says that has no locks.
+_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Make sure that nobody else does the same work; the lock ends with the process, however.
+
+    On a file system without locks, the work goes on without one.
 
     Raises
     ------
     RequestError
         If somebody does.
+    FileError
+        If the path is a link, a folder, a pipe or the like.
     """
+    from filelock import FileLock, Timeout
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    _require_plain_or_absent(path)
+    lock = FileLock(path, timeout=0, fallback_to_soft=False)
+    with ExitStack() as stack:
         try:
-            import fcntl
-        except ImportError:  # a system without such locks
-            yield
-            return
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            stack.enter_context(lock)
+        except Timeout:
             msg = "another command is at this work already"
             raise RequestError(msg, hint="Wait for it, or stop it.") from None
-        except OSError:  # a file system without them
-            pass
+        except OSError as problem:
+            if problem.errno not in _WITHOUT_LOCKS:
+                raise
         yield
+
+
+def _require_plain_or_absent(path: Path) -> None:
+    """Make sure that a lock opens no file but its own: no link leads away from it."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        kind = "a symbolic link" if stat.S_ISLNK(mode) else "a folder, a pipe or the like"
+        expected = "a plain file, which is locked while the command runs, or none"
+        raise FileError(path, found=kind, expected=expected, hint="Remove it, and try again.")
 
 
 def remove_folder(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Our own Keras layers and losses, and the workshop in which networks are put together.
+"""Our own Keras layers and losses, and the factory that makes the layers of networks.
 
 The one module that imports Keras at its head, since its classes derive from Keras'; import it
 inside functions.
@@ -14,14 +14,24 @@ import keras
 import numpy as np
 from keras import ops
 
-TINY = 1e-12  # a squared norm below this is that of a zero vector
-INITIAL_WEIGHTS = 0.05  # dense and convolution kernels start uniform within plus and minus this
-INITIAL_WORDS = 0.25  # and word vectors within this
+MIN_SQUARED_NORM = 1e-12
+"""A vector whose squared norm is below this counts as a zero vector."""
 
-# When a convolution is computed as a product of matrices, and how; found by measurement.
-FEWEST_WEIGHTS = 48  # of a filter; with fewer, the time goes into moving the results
-MOST_PATCHES = 5 << 19  # numbers that one item may be unfolded into, 10 MiB
-COST_OF_A_NUMBER = 80  # of unfolding one, in multiplications
+INITIAL_WEIGHTS = 0.05
+"""Dense and convolution kernels start uniform within plus and minus this."""
+
+INITIAL_WORD_VECTORS = 0.25
+"""Word vectors start uniform within plus and minus this."""
+
+# When a convolution is computed as a product of matrices, and how, was found by measurement.
+MIN_FILTER_WEIGHTS = 48
+"""Weights of a filter; with fewer, most of the time would go into moving the results."""
+
+MAX_UNFOLDED = 5 << 19
+"""Numbers that one item may be unfolded into; 10 MiB of float32."""
+
+UNFOLDING_COST = 80
+"""Cost of unfolding one number, in multiplications."""
 
 
 def unit_norm(vectors: Any) -> Any:
@@ -32,8 +42,8 @@ def unit_norm(vectors: Any) -> Any:
     # PyTorch multiplies no arrays of NumPy by its tensors.
     vectors = ops.convert_to_tensor(vectors)
     squared = ops.sum(vectors * vectors, axis=-1, keepdims=True)
-    inverse = ops.rsqrt(ops.maximum(squared, TINY))
-    return vectors * ops.where(squared > TINY, inverse, ops.zeros_like(inverse))
+    inverse = ops.rsqrt(ops.maximum(squared, MIN_SQUARED_NORM))
+    return vectors * ops.where(squared > MIN_SQUARED_NORM, inverse, ops.zeros_like(inverse))
 
 
 def cosine_loss(targets: Any, outputs: Any) -> Any:
@@ -69,10 +79,10 @@ class UnitNorm(keras.layers.Layer):  # type: ignore[misc]
 def convolve(x: Any, kernel: Any, positions: int) -> Any:
     """Convolve with valid padding and stride 1, as one product of matrices.
 
-    The bins are cut into windows of ``positions`` places of the kernel each. A window, over as many
-    frames as the kernel has, becomes a row; the kernel, laid at each of these places and zero
-    around it, becomes a matrix. One place a window is the usual unfolding; several multiply some
-    zeros, but unfold into far fewer numbers, and the products have a better shape.
+    The bins are cut into windows, each of which holds the kernel at ``positions`` places. A window,
+    over as many frames as the kernel has, becomes a row; the kernel, laid at each of these places
+    with zeros around it, becomes a matrix. One place a window is the usual unfolding; several
+    multiply some zeros, but unfold into far fewer numbers, and the products have a better shape.
 
     Parameters
     ----------
@@ -92,12 +102,14 @@ def convolve(x: Any, kernel: Any, positions: int) -> Any:
         x = ops.stack([x[:, :, start : start + span] for start in starts], 2)
     x = ops.reshape(x, (-1, x.shape[1], windows, span * channels))
     x = ops.concatenate([x[:, first : first + frames] for first in range(high)], -1)
-    matrix = ops.reshape(_placed(kernel, positions), (high * span * channels, positions * filters))
+    matrix = ops.reshape(
+        _shift_kernel(kernel, positions), (high * span * channels, positions * filters)
+    )
     x = ops.reshape(ops.matmul(x, matrix), (-1, frames, windows * positions, filters))
     return x[:, :, :bins]
 
 
-def _placed(kernel: Any, positions: int) -> Any:
+def _shift_kernel(kernel: Any, positions: int) -> Any:
     """Lay a kernel at each position of a window: ``(frames, span, channels, positions, filters)``.
 
     A row of one zero more than the span, written again and again and cut into spans, moves on by
@@ -111,12 +123,23 @@ def _placed(kernel: Any, positions: int) -> Any:
     return ops.transpose(rows, (0, 2, 3, 1, 4))
 
 
-def positions_of(shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:
-    """Say how many places a window of :func:`convolve` should have; 0 if it is no gain.
+def choose_positions(shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:
+    """Return how many positions of :func:`convolve` are fastest; 0 if none is a gain.
 
-    >>> positions_of((322, 96, 1), (4, 96, 1, 64)), positions_of((322, 96, 1), (4, 70, 1, 64))
-    (1, 9)
-    >>> positions_of((322, 96, 1), (3, 3, 1, 64))  # too few weights
+    Parameters
+    ----------
+    shape
+        Shape of one item, ``(frames, bins, channels)``.
+    kernel
+        Shape of the kernel, ``(frames, bins, channels, filters)``.
+
+    Examples
+    --------
+    >>> choose_positions((322, 96, 1), (4, 96, 1, 64))
+    1
+    >>> choose_positions((322, 96, 1), (4, 70, 1, 64))
+    9
+    >>> choose_positions((322, 96, 1), (3, 3, 1, 64))  # too few weights
     0
     """
     high, wide, channels, filters = kernel
@@ -126,15 +149,15 @@ def positions_of(shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:
         return -(-bins // positions) * (wide + positions - 1)
 
     def cost(positions: int) -> int:
-        return unfolded(positions) * (positions * filters + COST_OF_A_NUMBER)
+        return unfolded(positions) * (positions * filters + UNFOLDING_COST)
 
     best = min(range(1, bins + 1), key=cost)
-    fits = frames * high * channels * unfolded(best) <= MOST_PATCHES
-    return best if fits and prod(kernel[:3]) >= FEWEST_WEIGHTS else 0
+    fits = frames * high * channels * unfolded(best) <= MAX_UNFOLDED
+    return best if fits and prod(kernel[:3]) >= MIN_FILTER_WEIGHTS else 0
 
 
-def _on_jax_cpu() -> bool:
-    """Whether XLA's own convolutions, which are slow on a CPU, would compute."""
+def _runs_on_jax_cpu() -> bool:
+    """Whether the convolutions would be XLA's on a CPU, where they are slow."""
     if keras.backend.backend() != "jax":
         return False
     import jax
@@ -151,13 +174,13 @@ class Convolution(keras.layers.Conv2D):  # type: ignore[misc]
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve, before bias and activation."""
-        if not _on_jax_cpu() or None in inputs.shape[1:]:
+        if not _runs_on_jax_cpu() or None in inputs.shape[1:]:
             return super().convolution_op(inputs, kernel)
         x = inputs
         if self.padding == "same":
             around = [((size - 1) // 2, size // 2) for size in kernel.shape[:2]]
             x = ops.pad(x, [(0, 0), *around, (0, 0)])
-        positions = positions_of(x.shape[1:], kernel.shape)
+        positions = choose_positions(x.shape[1:], kernel.shape)
         if not positions:
             return super().convolution_op(inputs, kernel)
         return convolve(x, kernel, positions)
@@ -169,7 +192,7 @@ class WordConvolution(keras.layers.Conv1D):  # type: ignore[misc]
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve, before bias and activation."""
-        if not _on_jax_cpu() or None in inputs.shape[1:]:
+        if not _runs_on_jax_cpu() or None in inputs.shape[1:]:
             return super().convolution_op(inputs, kernel)
         x = convolve(ops.expand_dims(inputs, 2), ops.expand_dims(kernel, 1), 1)
         return ops.squeeze(x, 2)
@@ -209,25 +232,31 @@ class Spread(keras.initializers.Initializer):  # type: ignore[misc]
         return ops.convert_to_tensor((2 * drawn - 1) * np.float32(self.most), dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes it again."""
+        """Return the arguments that make an equal initializer."""
         return {"most": self.most, "seed": self.seed}
 
 
 class LayerFactory:
-    """Makes the layers of one network: names them by kind and number, and seeds each of them."""
+    """Makes the layers of one network: names them by kind and number, and seeds each of them.
+
+    Parameters
+    ----------
+    seed
+        Seed from which the first weights and the dropout of every layer are drawn.
+    """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._made: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
 
     def input(self, shape: tuple[int, ...]) -> Any:
-        """``input_1``, ``input_2``, …: one input of the network."""
+        """``input_1``, ``input_2``, …: one input of the network; ``shape`` is that of one item."""
         return keras.Input(shape, name=self._next("input"))
 
     def dense(self, x: Any, width: int, activation: str | None = None) -> Any:
         """``dense_1``, ``dense_2``, …: a dense layer, activation included."""
-        spread, name = self._spread(INITIAL_WEIGHTS), self._next("dense")
-        return keras.layers.Dense(width, activation, kernel_initializer=spread, name=name)(x)
+        initial, name = self._initializer(INITIAL_WEIGHTS), self._next("dense")
+        return keras.layers.Dense(width, activation, kernel_initializer=initial, name=name)(x)
 
     def conv(
         self,
@@ -244,7 +273,7 @@ class LayerFactory:
             kernel,
             padding=padding,
             activation=activation,
-            kernel_initializer=self._spread(INITIAL_WEIGHTS),
+            kernel_initializer=self._initializer(INITIAL_WEIGHTS),
             name=self._next("conv"),
         )(x)
 
@@ -254,12 +283,12 @@ class LayerFactory:
             filters,
             words,
             activation="relu",
-            kernel_initializer=self._spread(INITIAL_WEIGHTS),
+            kernel_initializer=self._initializer(INITIAL_WEIGHTS),
             name=self._next("conv"),
         )(x)
 
     def pool(self, x: Any, size: tuple[int, int]) -> Any:
-        """``pool_1``, …: the maximum of each window of so many frames and bins."""
+        """``pool_1``, …: the maximum of each window; ``size`` is in frames and bins."""
         return MaxPool(size, name=self._next("pool"))(x)
 
     def global_pool(self, x: Any) -> Any:
@@ -267,7 +296,7 @@ class LayerFactory:
         return keras.layers.GlobalMaxPooling1D(name=self._next("pool"))(x)
 
     def activation(self, x: Any, kind: str) -> Any:
-        """``elu_1``, …: an activation by itself, called by its name."""
+        """``elu_1``, …: an activation as a layer, named by its kind."""
         return keras.layers.Activation(kind, name=self._next(kind))(x)
 
     def flatten(self, x: Any) -> Any:
@@ -281,9 +310,9 @@ class LayerFactory:
 
     def embedding(self, x: Any, words: int, width: int, *, masked: bool = False) -> Any:
         """``embedding``: a vector for each word id; if ``masked``, 0 is no word."""
-        spread = self._spread(INITIAL_WORDS)
+        initial = self._initializer(INITIAL_WORD_VECTORS)
         return keras.layers.Embedding(
-            words, width, embeddings_initializer=spread, mask_zero=masked, name="embedding"
+            words, width, embeddings_initializer=initial, mask_zero=masked, name="embedding"
         )(x)
 
     def lstm(self, x: Any, width: int) -> Any:
@@ -301,7 +330,7 @@ class LayerFactory:
         """``dropout_1``, …; a rate of 0 adds no layer."""
         if not rate:
             return x
-        return keras.layers.Dropout(rate, seed=self._draw(), name=self._next("dropout"))(x)
+        return keras.layers.Dropout(rate, seed=self._draw_seed(), name=self._next("dropout"))(x)
 
     def hidden(self, x: Any, widths: tuple[int, ...], rate: float = 0.0) -> Any:
         """Dense relu layers, each followed by dropout."""
@@ -314,37 +343,38 @@ class LayerFactory:
         return UnitNorm(name=self._next("input_norm"))(x)
 
     def batch_norm(self, x: Any) -> Any:
-        """``batch_norm_1``, …."""
+        """``batch_norm_1``, …: batch normalization."""
         return keras.layers.BatchNormalization(name=self._next("batch_norm"))(x)
 
-    def joined(self, branches: list[Any]) -> Any:
-        """Put everything side by side, as ``joined``; a single branch is left as it is."""
+    def concatenate(self, branches: list[Any]) -> Any:
+        """Put all branches side by side, as ``joined``; a single branch is left as it is."""
         if len(branches) == 1:
             return branches[0]
         return keras.layers.Concatenate(name="joined")(branches)
 
     def output(self, x: Any, width: int, kind: str) -> Any:
-        """Make the last layer: dense, and ``unit_norm`` after it where ``kind`` says so."""
+        """Make the last layer: dense with the activation ``kind``, or ``unit_norm`` after it."""
         if kind == "unit_norm":
             return UnitNorm(name="unit_norm")(self.dense(x, width))
         return self.dense(x, width, None if kind == "linear" else kind)
 
-    def _spread(self, most: float) -> Spread:
-        return Spread(most, self._draw())
+    def _initializer(self, limit: float) -> Spread:
+        return Spread(limit, self._draw_seed())
 
     def _recurrent(self) -> dict[str, Any]:
         """Keras' own first weights of recurrent layers, seeded."""
         return {
-            "kernel_initializer": keras.initializers.GlorotUniform(self._draw()),
-            "recurrent_initializer": keras.initializers.Orthogonal(seed=self._draw()),
+            "kernel_initializer": keras.initializers.GlorotUniform(self._draw_seed()),
+            "recurrent_initializer": keras.initializers.Orthogonal(seed=self._draw_seed()),
         }
 
     def _next(self, kind: str) -> str:
-        self._made[kind] += 1
-        return f"{kind}_{self._made[kind]}"
+        self._counts[kind] += 1
+        return f"{kind}_{self._counts[kind]}"
 
-    def _draw(self) -> int:
-        """Give each layer a seed of its own, drawn from the network's."""
-        self._made["seed"] += 1
-        (drawn,) = np.random.SeedSequence([self._seed, self._made["seed"]]).generate_state(1)
-        return int(drawn) >> 1  # Keras takes 31 bits
+    def _draw_seed(self) -> int:
+        """Draw the seed of the next layer from that of the network."""
+        self._counts["seed"] += 1
+        (bits,) = np.random.SeedSequence([self._seed, self._counts["seed"]]).generate_state(1)
+        # Keras takes seeds of 31 bits.
+        return int(bits) >> 1

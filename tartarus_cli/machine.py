@@ -11,19 +11,19 @@ from typing import Any
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return how many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def now() -> str:
-    """Return the time, in UTC, to the second."""
+    """Return the time in UTC, to the second, as ISO 8601 writes it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def surroundings() -> dict[str, Any]:
-    """Describe machine and library versions, for the manifest."""
+def describe_environment() -> dict[str, Any]:
+    """Return machine and library versions, as the manifest of a model records them."""
     packages = ("tartarus-cli", "keras", "jax", "numpy", "scipy", "scikit-learn")
     backend = os.environ["KERAS_BACKEND"]
     return {
@@ -37,7 +37,10 @@ def surroundings() -> dict[str, Any]:
 
 
 def peak_memory_mib() -> float:
-    """Most memory that this process ever had resident, in MiB; 0 where the system does not tell."""
+    """Return the most memory that this process ever held, in MiB; 0 if the system does not say.
+
+    It is the peak of the resident set, which counts pages of mapped files as well.
+    """
     try:
         import resource
     except ImportError:
@@ -46,8 +49,6 @@ def peak_memory_mib() -> float:
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what computes factors."""
-    from importlib.metadata import version
-
+def factorizer_versions() -> dict[str, str]:
+    """Return the versions of the libraries that compute factors, as their manifest records them."""
     return {name: version(name) for name in ("implicit", "numpy", "scipy")}

@@ -1,4 +1,4 @@
-"""Parameters that a command is given as ``KEY=VALUE``, typed and checked by a pydantic model."""
+"""Parameters that are given as ``key=value``, typed and checked by a pydantic model."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from tartarus_cli.errors import RequestError, nearest
+from tartarus_cli.errors import RequestError, nearest, parameter
 
-Options = TypeVar("Options", bound=BaseModel)
+OptionsT = TypeVar("OptionsT", bound=BaseModel)
 
 
 def parse_value(text: str) -> Any:
@@ -21,28 +21,35 @@ def parse_value(text: str) -> Any:
     (0.5, [2, 3], 'mel')
     """
     try:
-        read = tomllib.loads(f"value = {text}")
+        table = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
-    return read["value"] if len(read) == 1 else text
+    return table["value"] if len(table) == 1 else text
 
 
-def parse_options(model: type[Options], overrides: Sequence[str], subject: str) -> Options:
+def parse_options(model: type[OptionsT], overrides: Sequence[str], subject: str) -> OptionsT:
     """Return the options of a model with some of its defaults overridden.
 
     Parameters
     ----------
     model
-        Has a field for each parameter, all with defaults.
+        The pydantic model, with a field for each parameter; all fields have defaults.
     overrides
         ``key=value``, the value written as in TOML; the last one of a key counts.
     subject
-        Whose parameters they are, for the messages.
+        What the parameters belong to, such as the name of a transform, for the messages.
 
     Raises
     ------
     RequestError
-        If there is no such parameter, or a value does not fit.
+        If there is no such parameter, or a value has the wrong type or range.
+
+    Examples
+    --------
+    >>> class Words(BaseModel):
+    ...     words: int = 300
+    >>> parse_options(Words, ["words=20"], "vsm")
+    Words(words=20)
     """
     values = dict(_override(text, model) for text in overrides)
     for key in values:
@@ -53,29 +60,31 @@ def parse_options(model: type[Options], overrides: Sequence[str], subject: str) 
         return model.model_validate(values)
     except ValidationError as problem:
         first = problem.errors(include_url=False)[0]
-        said = "" if first["type"] in ("missing", "value_error") else f", not {first['input']!r}"
+        value = "" if first["type"] in ("missing", "value_error") else f", not {first['input']!r}"
         reason = first["msg"].removeprefix("Value error, ")
-        key = f" {first['loc'][0]}" if first["loc"] else ""
-        msg = f"{subject}:{key}: {reason}{said}" if key else f"{subject}: {reason}{said}"
-        raise RequestError(msg, hint=_defaults(model)) from None
+        key = f" {first['loc'][0]}:" if first["loc"] else ""
+        msg = f"{subject}:{key} {reason}{value}"
+        raise RequestError(msg, hint=_list_defaults(model)) from None
 
 
 def _override(text: str, model: type[BaseModel]) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not (equals and key.strip()):
-        msg = f"--set {text}: not of the form key=value"
-        raise RequestError(msg, hint=_defaults(model))
+        msg = f"{parameter('overrides', text)} is not of the form key=value"
+        raise RequestError(msg, hint=_list_defaults(model))
     return key.strip(), parse_value(value.strip())
 
 
-def _defaults(model: type[BaseModel]) -> str:
+def _list_defaults(model: type[BaseModel]) -> str:
     fields = model.model_fields.items()
-    told = (f"{name}={field.get_default(call_default_factory=True)}" for name, field in fields)
-    return f"The defaults are {', '.join(told)}."
+    pairs = (f"{name}={field.get_default(call_default_factory=True)}" for name, field in fields)
+    return f"The defaults are {', '.join(pairs)}."
 
 
 def parse_bytes(text: str) -> int:
-    """Read a number of bytes, with a unit or without.
+    """Read a number of bytes, with or without a unit.
+
+    The units k, M, G and T are powers of 1024; kB, MB, GB and TB are powers of 1000.
 
     >>> parse_bytes("1GiB"), parse_bytes("1.5 k"), parse_bytes("300MB")
     (1073741824, 1536, 300000000)
@@ -83,11 +92,12 @@ def parse_bytes(text: str) -> int:
     Raises
     ------
     RequestError
-        If the text is none.
+        If the text is not a number of bytes.
     """
+    # pydantic's ByteSize would read "1k" as 1000 and "1,5G" as 1.
     match = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)\s*(?:([kmgt])(i?b)?|b)?", text.strip().lower())
     if match is None:
-        msg = f"{text!r} is no amount of memory"
+        msg = f"{text!r} is not an amount of memory"
         raise RequestError(msg, hint="Write it like 512MiB or 2GiB.")
     number, unit, ending = match.groups()
     base = 1000 if ending == "b" else 1024

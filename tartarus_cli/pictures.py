@@ -1,4 +1,7 @@
-"""Pictures of results and of recordings, as PNG or SVG; the same figures give the same bytes."""
+"""Pictures of results and of recordings, as the bytes of a PNG or SVG file.
+
+The same figures give the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -13,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.errors import RequestError, display_path
-from tartarus_cli.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,31 +47,43 @@ METADATA: Any = {
 }
 
 
+def picture_format(path: Path) -> Format:
+    """Return the format of a picture that is to be written to a path, by the path's ending.
+
+    Raises
+    ------
+    RequestError
+        If it ends otherwise than in .png or .svg.
+    """
+    match path.suffix.lower():
+        case ".png":
+            return "png"
+        case ".svg":
+            return "svg"
+    msg = f"{display_path(path)}: a picture is written as PNG or SVG, and this name ends otherwise"
+    raise RequestError(msg, hint="Let the name end in .png or .svg.")
+
+
 def draw_confusion(
-    path: Path, counts: NDArray[np.integer[Any]], names: Sequence[str], title: str
-) -> None:
+    counts: NDArray[np.integer[Any]], names: Sequence[str], title: str, *, file_format: Format
+) -> bytes:
     """Draw how often items of each class were taken for each other class.
 
     The colour of a cell is its share of the row; up to 30 classes, its count is written into it.
 
     Parameters
     ----------
-    path
-        Where to; its ending says whether as PNG or as SVG.
     counts
         ``(classes, classes)``, true classes in rows, predicted ones in columns.
     names
         Of the classes; long ones are cut.
     title
         Stands above the picture.
-
-    Raises
-    ------
-    RequestError
-        If the path ends otherwise.
+    file_format
+        Of the bytes that are returned.
     """
     inches = _cell_inches(len(names)) * len(names)
-    with _figure(path, (inches, inches)) as figure:
+    with _figure((inches, inches)) as figure:
         axes = figure.add_axes((0, 0, 1, 1))
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues", interpolation="nearest")
@@ -80,6 +95,7 @@ def draw_confusion(
             _write_counts(axes, counts, shares)
         beside = figure.add_axes((1 + 0.2 / inches, 0, 0.12 / inches, 1))
         figure.colorbar(image, cax=beside, label="share of the row")
+        return _encoded(figure, file_format)
 
 
 def _cell_inches(classes: int) -> float:
@@ -120,24 +136,19 @@ class Curve(NamedTuple):
     precision: Floats  # (points,): each holds from the recall of the point before
 
 
-def draw_precision_recall(path: Path, curves: Sequence[Curve], title: str) -> None:
+def draw_precision_recall(curves: Sequence[Curve], title: str, *, file_format: Format) -> bytes:
     """Draw precision by recall, step by step; the legend tells the average precisions.
 
     Parameters
     ----------
-    path
-        Where to; its ending says whether as PNG or as SVG.
     curves
         The first, drawn black, is of all classes together.
     title
         Stands above the picture.
-
-    Raises
-    ------
-    RequestError
-        If the path ends otherwise.
+    file_format
+        Of the bytes that are returned.
     """
-    with _figure(path, SQUARE) as figure:
+    with _figure(SQUARE) as figure:
         axes = _square(figure, title)
         axes.set_xlabel("recall")
         axes.set_ylabel("precision")
@@ -147,23 +158,22 @@ def draw_precision_recall(path: Path, curves: Sequence[Curve], title: str) -> No
             thick = 2.0 if colour == "black" else 1.2
             axes.step(curve.recall, curve.precision, color=colour, lw=thick, label=label)
         axes.legend(title="average precision", loc="upper left", bbox_to_anchor=(1.01, 1.01))
+        return _encoded(figure, file_format)
 
 
 def draw_reliability(
-    path: Path,
     confidence: Floats,
     accuracy: Floats,
     shares: Floats,
     *,
     said: tuple[str, str, str],
     title: str,
-) -> None:
+    file_format: Format,
+) -> bytes:
     """Draw accuracy by confidence, and below it how much was said with such confidence.
 
     Parameters
     ----------
-    path
-        Where to; its ending says whether as PNG or as SVG.
     confidence, accuracy
         Means of each bin, ``(bins,)``, NaN where it is empty; the bins are equally wide and reach
         from 0 to 1.
@@ -173,16 +183,13 @@ def draw_reliability(
         What confidence, accuracy and shares are called.
     title
         Stands above the picture.
-
-    Raises
-    ------
-    RequestError
-        If the path ends otherwise.
+    file_format
+        Of the bytes that are returned.
     """
     there = shares > 0
     edges = np.linspace(0, 1, len(shares) + 1)
     look: Any = {"width": np.diff(edges), "align": "edge", "edgecolor": "white"}
-    with _figure(path, SQUARE) as figure:
+    with _figure(SQUARE) as figure:
         axes = _square(figure, title)
         axes.set_ylabel(said[1])
         axes.bar(edges[:-1], np.where(there, accuracy, 0), color="tab:blue", **look)
@@ -196,6 +203,7 @@ def draw_reliability(
         below.set_xlabel(said[0])
         below.set_ylabel(said[2])
         axes.tick_params(labelbottom=False)
+        return _encoded(figure, file_format)
 
 
 def _square(figure: Figure, title: str) -> Axes:
@@ -209,7 +217,6 @@ def _square(figure: Figure, title: str) -> Axes:
 
 
 def draw_spectrogram(  # noqa: PLR0913
-    path: Path,
     decibels: Floats,
     *,
     starts: Sequence[int] | NDArray[np.integer[Any]],
@@ -217,13 +224,12 @@ def draw_spectrogram(  # noqa: PLR0913
     seconds_per_frame: float,
     frequencies: Floats,
     title: str,
-) -> None:
+    file_format: Format,
+) -> bytes:
     """Draw the spectrogram of a recording, and above it a numbered bar for each of its patches.
 
     Parameters
     ----------
-    path
-        Where to; its ending says whether as PNG or as SVG.
     decibels
         ``(bins, frames)``, from -80 to 0, one frame or more. Of a long recording, the loudest of
         neighbouring frames is shown.
@@ -237,14 +243,11 @@ def draw_spectrogram(  # noqa: PLR0913
         ``(bins,)``, rising, in Hz.
     title
         Stands above the picture.
-
-    Raises
-    ------
-    RequestError
-        If the path ends otherwise.
+    file_format
+        Of the bytes that are returned.
     """
     last = max([decibels.shape[1], *(int(start) + frames for start in starts)])
-    with _figure(path, INCHES) as figure:
+    with _figure(INCHES) as figure:
         axes = figure.add_axes((0, 0, 1, 1))
         lasts = decibels.shape[1] * seconds_per_frame
         image = axes.imshow(
@@ -265,6 +268,7 @@ def draw_spectrogram(  # noqa: PLR0913
         _draw_patches(figure, axes, spans).set_title(_printable(title), pad=8)
         beside = figure.add_axes((1.02, 0, 0.012, 1))
         figure.colorbar(image, cax=beside, label="dB")
+        return _encoded(figure, file_format)
 
 
 def _narrowed(decibels: Floats) -> Floats:
@@ -333,12 +337,8 @@ def _lanes(spans: Sequence[tuple[float, float]]) -> list[int]:
 
 
 @contextmanager
-def _figure(path: Path, inches: tuple[float, float]) -> Iterator[Figure]:
-    """Yield a figure to draw on; it is written when the block succeeds.
-
-    What lies outside of it is written too: titles, labels, bars.
-    """
-    kind = _format(path)
+def _figure(inches: tuple[float, float]) -> Iterator[Figure]:
+    """Yield a figure to draw on, and to encode before the block ends."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -346,20 +346,15 @@ def _figure(path: Path, inches: tuple[float, float]) -> Iterator[Figure]:
         mpl.rcdefaults()  # whatever style the user has set for other programs
         mpl.rcParams.update(STYLE)
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a box stands for it
-        figure = Figure(figsize=inches, dpi=100)
-        yield figure
-        with atomic_write(path) as beside:
-            figure.savefig(beside, format=kind, bbox_inches="tight", metadata=METADATA[kind])
+        yield Figure(figsize=inches, dpi=100)
 
 
-def _format(path: Path) -> Format:
-    match path.suffix.lower():
-        case ".png":
-            return "png"
-        case ".svg":
-            return "svg"
-    msg = f"{display_path(path)}: a picture is written as PNG or SVG, and this name ends otherwise"
-    raise RequestError(msg, hint="Let the name end in .png or .svg.")
+def _encoded(figure: Figure, file_format: Format) -> bytes:
+    """Return the bytes of a file; what lies outside of the figure is in it too: titles, labels."""
+    file = BytesIO()
+    metadata = METADATA[file_format]
+    figure.savefig(file, format=file_format, bbox_inches="tight", metadata=metadata)
+    return file.getvalue()
 
 
 def _printable(text: str) -> str:

@@ -1,41 +1,51 @@
-"""How a step tells whoever watches it what is going on; the command line draws it."""
+"""How a long piece of work reports what it does.
+
+Functions take a :class:`Progress`; the command line passes one that draws bars, and
+:data:`UNWATCHED` shows nothing.
+"""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from logging import Logger
 from typing import Protocol
 
-# A line of a log is due when another tenth is done, at most once a second, and after 30 s anyway.
 TENTHS = 10
-SHORTEST_S, LONGEST_S = 1, 30
+"""Parts of a piece of work after each of which a line of the log is due."""
+
+MIN_INTERVAL_S = 1
+"""Seconds between two lines at least."""
+
+MAX_INTERVAL_S = 30
+"""Seconds after which a line is due anyway."""
 
 
-class Task(Protocol):
-    """A piece of work under way."""
+class ProgressTask(Protocol):
+    """A piece of work that has begun, and whose units are counted."""
 
     def advance(self, amount: int = 1) -> None:
         """Count ``amount`` more units as done."""
 
     def describe(self, text: str) -> None:
-        """Say what is being done now."""
+        """Show what is being done now, in a few words."""
 
 
 class Progress(Protocol):
-    """Whoever watches a step."""
+    """What shows the messages and the course of the work."""
 
     def say(self, message: str) -> None:
-        """Tell something worth knowing."""
+        """Show a message that is worth knowing."""
 
     def warn(self, message: str) -> None:
-        """Tell something that may be a mistake of the user's."""
+        """Show a message about what may be a mistake of the user's."""
 
-    def task(self, description: str, total: int) -> AbstractContextManager[Task]:
-        """Begin a piece of work of ``total`` units."""
+    def task(self, description: str, total: int) -> AbstractContextManager[ProgressTask]:
+        """Begin a piece of work of ``total`` units; it ends with the block."""
 
 
-class Unwatched:
-    """Nobody looks: for tests and for use as a library."""
+class SilentProgress:
+    """Progress that shows nothing, as for tests and scripts."""
 
     def say(self, message: str) -> None:
         """Drop the message."""
@@ -44,12 +54,12 @@ class Unwatched:
         """Drop the message."""
 
     @contextmanager
-    def task(self, description: str, total: int) -> Iterator[Task]:  # noqa: ARG002
-        """Begin a piece of work that nobody counts."""
-        yield _Uncounted()
+    def task(self, description: str, total: int) -> Iterator[ProgressTask]:  # noqa: ARG002
+        """Begin a piece of work whose units are not counted."""
+        yield _SilentTask()
 
 
-class _Uncounted:
+class _SilentTask:
     def advance(self, amount: int = 1) -> None:
         pass
 
@@ -57,25 +67,50 @@ class _Uncounted:
         pass
 
 
-UNWATCHED = Unwatched()
+UNWATCHED = SilentProgress()
+"""The default of functions that take a :class:`Progress`: it shows nothing."""
+
+
+_WATCHER: ContextVar[tuple[Progress, set[str]] | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watching(progress: Progress) -> Iterator[None]:
+    """Let :func:`warn` show its messages through ``progress`` during the block, each one once."""
+    token = _WATCHER.set((progress, set()))
+    try:
+        yield
+    finally:
+        _WATCHER.reset(token)
+
+
+def warn(message: str) -> None:
+    """Show a message about a possible mistake, in code that has no :class:`Progress`.
+
+    Outside of :func:`watching` it is dropped.
+    """
+    watcher = _WATCHER.get()
+    if watcher is not None and message not in watcher[1]:
+        watcher[1].add(message)
+        watcher[0].warn(message)
 
 
 @contextmanager
 def logged_task(
     logger: Logger, description: str, total: int, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Task]:
+) -> Iterator[ProgressTask]:
     """Write into a log that a piece of work begins, how far it is, and how it ends.
 
     Parameters
     ----------
     logger
-        Gets the lines, at the level INFO.
+        The lines are written to it, at the level INFO.
     description
-        What is done.
+        What is done, in a few words.
     total
         Units of the whole work.
     clock
-        Seconds since whenever.
+        Returns the time in seconds, counted from any moment.
     """
     task = _LoggedTask(logger, description, total, clock)
     logger.info("%s: started", description)
@@ -103,16 +138,16 @@ class _LoggedTask:
         self._done += amount
         silence = self._clock() - self._last_line
         tenth = TENTHS * self._done // self._total
-        if silence >= LONGEST_S or (silence >= SHORTEST_S and tenth > self._tenth):
+        if silence >= MAX_INTERVAL_S or (silence >= MIN_INTERVAL_S and tenth > self._tenth):
             self._tenth = tenth
             self.write("{percent}% after {seconds:.1f} s")
 
     def describe(self, text: str) -> None:
-        """Say what is being done now, in the next lines."""
+        """Add what is being done now to the next lines."""
         self._text = text.removeprefix(self._description).lstrip(", :")
 
     def write(self, line: str) -> None:
-        """Write a line; ``percent`` and ``seconds`` are put into it."""
+        """Write a line, a format string with ``percent`` and ``seconds``."""
         self._last_line = self._clock()
         percent = min(100 * self._done // self._total, 100)
         state = line.format(percent=percent, seconds=self._last_line - self._began)

@@ -1,17 +1,26 @@
 """What several tests share."""
 
 import json
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import copytree
 from typing import Any
 
+import hypothesis
 import pytest
+import typer.main
+import typer.testing
 from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
+from tests.compiling import share_compiled
+from tests.foreign import Foreign, foreign_code
+from tests.sharing import made_once
+from tests.slowness import SlowTests
 from tests.worlds import World
 
 
@@ -30,6 +39,29 @@ class Outcome:
 
 
 Command = Callable[..., Outcome]
+
+# How long an example takes says something of the machine alone.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
+
+# It would read the signatures of all commands for each command that is run.
+vars(typer.testing)["_get_command"] = cache(typer.main.get_command)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Share what is compiled, before anything compiles; count the slow tests left out."""
+    share_compiled(config)
+    config.pluginmanager.register(SlowTests(config))
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heeded() -> Iterator[None]:
+    """Heed Ctrl-C in a test and in what it starts; a job in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)
@@ -76,12 +108,17 @@ def world(tmp_path: Path) -> World:
 def _made_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tartarus_cli.example.init import init
 
-    root = tmp_path_factory.mktemp("example") / "workspace"
-    init(root, example=True)
-    return root
+    return made_once(tmp_path_factory, "example", partial(init, example=True))
 
 
 @pytest.fixture
 def example(_made_example: Path, tmp_path: Path) -> Path:
     """Return a copy of the example world."""
     return Path(copytree(_made_example, tmp_path / "example"))
+
+
+@pytest.fixture
+def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Foreign]:
+    """Return where plug-ins of others can be installed; no plug-in outlives the test."""
+    with foreign_code(tmp_path / "site-packages", monkeypatch) as made:
+        yield made

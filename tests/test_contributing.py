@@ -3,18 +3,23 @@
 import re
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tartarus_cli import architectures, audio, metrics, text
+from tartarus_cli import architectures, audio, metrics
 from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.audio import TRANSFORMS
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.experiments.resolve import resolve
+from tartarus_cli.plugins import run_file
+from tartarus_cli.registry import Registry
 from tartarus_cli.text import EXTRACTORS
 from tests.conftest import Command
+from tests.foreign import Foreign
 from tests.worlds import SPLITS, World
 
 TEXT = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text()
@@ -28,7 +33,7 @@ def _recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (architectures, NETWORK, ARCHITECTURES),
         (metrics, METRIC, metrics.METRICS),
         (audio, TRANSFORM, TRANSFORMS),
-        (text, EXTRACTOR, EXTRACTORS),
+        (import_module("tartarus_cli.text"), EXTRACTOR, EXTRACTORS),
     )
     for package, code, registry in recipes:
         folder = tmp_path / package.__name__
@@ -40,6 +45,28 @@ def _recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for name in ("architectures.recipe", "metrics.recipe", "audio.recipe", "text.recipe"):
         sys.modules.pop(f"tartarus_cli.{name}", None)
+
+
+@pytest.mark.parametrize(
+    ("code", "registry", "name"),
+    [
+        (NETWORK, ARCHITECTURES, "twin"),
+        (METRIC, metrics.METRICS, "relevant items"),
+        (TRANSFORM, TRANSFORMS, "loudness"),
+        (EXTRACTOR, EXTRACTORS, "lengths"),
+    ],
+)
+def test_a_recipe_also_works_in_a_file_that_is_named(
+    code: str, registry: Registry[Any], name: str, foreign: Foreign
+) -> None:
+    path = foreign.folder / "recipe.py"
+    path.write_text(code)
+    assert name not in registry.names()
+    run_file(path)
+    variant = registry.get(name)
+    if registry is ARCHITECTURES:
+        options = variant.options(name="twin", output="linear", twins=3)
+        assert variant.build([(5,)], options, 4, 0).output.shape == (None, 4)
 
 
 @pytest.mark.usefixtures("_recipes")

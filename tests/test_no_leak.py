@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 import pytest
 from scipy.sparse import csr_array, load_npz, save_npz
+from sklearn.preprocessing import StandardScaler
 
 from tartarus_cli.features.dense import Moments
 from tests.conftest import run_command
@@ -330,3 +331,31 @@ def test_the_scale_is_the_same_however_the_rows_of_other_items_cut_those_of_trai
         assert moments.rows == len(rows)
         scales.append((moments.mean.tobytes(), moments.deviation.tobytes()))
     assert len({*scales}) == 1
+    scaler = StandardScaler()
+    for block in np.split(rows, range(100, 1050, 100)):
+        scaler.partial_fit(block)
+    assert scales[0] == (scaler.mean_.tobytes(), scaler.scale_.tobytes())
+
+
+def test_the_scale_of_more_than_one_block_is_that_of_all_rows_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tartarus_cli.features.dense.BLOCK_BYTES", 1200)  # 100 rows
+    rng = np.random.default_rng(0)
+    drift = np.linspace(0, 50, 1050)[:, None]  # each block has another mean
+    rows = (drift + rng.standard_normal((1050, 3))).astype(np.float32)
+    moments = Moments(3)
+    moments.add(rows)
+    moments.end()
+    scaler = StandardScaler().fit(rows.astype(np.float64))
+    assert moments.mean == pytest.approx(scaler.mean_, rel=1e-12)
+    assert moments.deviation == pytest.approx(scaler.scale_, rel=1e-12)
+    assert moments.scale(rows) == pytest.approx(scaler.transform(rows), abs=1e-6)
+
+
+def test_without_rows_nothing_is_scaled() -> None:
+    moments = Moments(2)
+    moments.add(np.empty((0, 2), np.float32))
+    moments.end()
+    assert moments.rows == 0
+    assert moments.scale(np.array([[3, 4]], np.float32)).tolist() == [[3, 4]]

@@ -18,6 +18,7 @@ from tartarus_cli.pictures import (
     draw_precision_recall,
     draw_reliability,
     draw_spectrogram,
+    picture_format,
 )
 from tests.conftest import Command
 from tests.worlds import World
@@ -48,7 +49,8 @@ def pixels(path: Path) -> NDArray[Any]:
 
 def drawn_confusion(path: Path, counts: NDArray[Any], names: list[str] | None = None) -> Path:
     named = names or [f"genre-{number:03d}" for number in range(len(counts))]
-    draw_confusion(path, counts, named, "model_1 · rec")
+    drawn = draw_confusion(counts, named, "model_1 · rec", file_format=picture_format(path))
+    path.write_bytes(drawn)
     return path
 
 
@@ -59,7 +61,8 @@ def drawn_spectrogram(path: Path, decibels: NDArray[Any], **changed: Any) -> Pat
         "seconds_per_frame": 1024 / 22_050,
     }
     given |= {"frequencies": CQT, "title": "a song"}
-    draw_spectrogram(path, decibels, **given | changed)
+    given["file_format"] = picture_format(path)
+    path.write_bytes(draw_spectrogram(decibels, **given | changed))
     return path
 
 
@@ -232,7 +235,8 @@ JAZZ = Curve("jazz", 0.8123, np.array([0, 0.25, 1.0]), np.array([1, 1, 0.75]))
 
 
 def drawn_curves(path: Path, curves: list[Curve]) -> Path:
-    draw_precision_recall(path, curves, "model_1 · genres")
+    file_format = picture_format(path)
+    path.write_bytes(draw_precision_recall(curves, "model_1 · genres", file_format=file_format))
     return path
 
 
@@ -279,7 +283,8 @@ def drawn_reliability(path: Path, accuracy: NDArray[Any], shares: NDArray[Any]) 
     confidence = np.where(shares > 0, (np.arange(len(shares)) + 0.5) / len(shares), np.nan)
     said = ("confidence", "accuracy", "share of items")
     accuracy = np.where(shares > 0, accuracy, np.nan)
-    draw_reliability(path, confidence, accuracy, shares, said=said, title="one\ntwo 0.1")
+    look: Any = {"said": said, "title": "one\ntwo 0.1", "file_format": picture_format(path)}
+    path.write_bytes(draw_reliability(confidence, accuracy, shares, **look))
     return path
 
 
@@ -380,7 +385,8 @@ def test_a_file_of_predictions_has_a_picture_by_its_name_until_its_task_is_anoth
     expected = world.root / "expected.png"
     counts = np.diag(truth.sum(axis=0)).astype(int)
     names = ["jazz", "soul", "rock"]
-    draw_confusion(expected, counts, names, "mine · single-label-vector · one")
+    title = "mine · single-label-vector · one"
+    expected.write_bytes(draw_confusion(counts, names, title, file_format="png"))
     path = world.root / "data" / "results" / "mine_confusion.png"
     assert (pixels(path) == pixels(expected)).all()
     other = tartarus(*words, "--experiment", "logistic_multilabel_vector").document

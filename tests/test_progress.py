@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tartarus_cli.progress import LONGEST_S, logged_task
+from tartarus_cli.progress import MAX_INTERVAL_S, logged_task
 
 LOGGER = logging.getLogger("tests.progress")
 
@@ -51,7 +51,11 @@ def test_very_slow_work_has_a_line_every_half_minute(lines: list[str]) -> None:
             task.advance()
     assert lines[1:-1] == [
         f"ranking: {percent}% after {seconds}.0 s"
-        for percent, seconds in ((0, LONGEST_S), (0, 2 * LONGEST_S), (0, 3 * LONGEST_S))
+        for percent, seconds in (
+            (0, MAX_INTERVAL_S),
+            (0, 2 * MAX_INTERVAL_S),
+            (0, 3 * MAX_INTERVAL_S),
+        )
     ]
 
 
@@ -97,6 +101,6 @@ def test_work_of_unknown_size_is_never_more_than_whole(
 ) -> None:
     clock = Clock()
     with logged_task(LOGGER, "reading", total, clock) as task:
-        clock.seconds = LONGEST_S
+        clock.seconds = MAX_INTERVAL_S
         task.advance(done)
     assert lines[1] == f"reading: {percent}% after 30.0 s"

@@ -1,24 +1,22 @@
 """From tables of plays and tags to recommendations: the example script, end to end."""
 
 import json
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.processes import run_script_here
+from tests.sharing import made_once
+
+pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).parent.parent / "examples" / "from_a_table_of_plays.sh"
 
 
 @pytest.fixture(scope="module")
 def way(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("tables") / "workspace"
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    subprocess.run(  # noqa: S603 — our own script
-        [str(SCRIPT), str(root)], check=True, env={"PATH": path}, capture_output=True
-    )
-    return root
+    return made_once(tmp_path_factory, "tables", partial(run_script_here, SCRIPT))
 
 
 def results(root: Path, model: str) -> Any:

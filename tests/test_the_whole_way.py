@@ -1,8 +1,7 @@
 """From recordings and texts to a multimodal experiment, as the example does it."""
 
 import json
-import subprocess
-import sys
+from functools import partial
 from os import fsdecode
 from pathlib import Path
 from shutil import copyfile, copytree
@@ -15,6 +14,8 @@ import soundfile
 
 from tartarus_cli.models.predictors import open_predictor
 from tests.conftest import Command
+from tests.processes import run_script_here
+from tests.sharing import made_once
 
 SCRIPT = Path(__file__).parent.parent / "examples" / "audio_text_and_both.sh"
 
@@ -22,12 +23,7 @@ SCRIPT = Path(__file__).parent.parent / "examples" / "audio_text_and_both.sh"
 @pytest.fixture(scope="module")
 def made_way(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("gensim")
-    root = tmp_path_factory.mktemp("way") / "workspace"
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    subprocess.run(  # noqa: S603 — our own script
-        [str(SCRIPT), str(root)], check=True, env={"PATH": path}, capture_output=True
-    )
-    return root
+    return made_once(tmp_path_factory, "way", partial(run_script_here, SCRIPT))
 
 
 @pytest.fixture
@@ -106,7 +102,7 @@ def test_new_files_that_cannot_be_read_are_told_and_left_out(
     heard = tartarus("predict", "model_1", "--audio", folder, "-w", way)
     assert heard.status == 0
     assert "below/short.wav" in heard.out
-    assert "broken.mp3 is left out: no recording" in heard.out
+    assert "broken.mp3 is left out: not a recording" in heard.out
     read = tartarus("predict", "model_2", "--text", folder, "-w", way)
     assert read.status == 1
     assert "readme.txt: bytes that are not UTF-8 in line 1" in read.err

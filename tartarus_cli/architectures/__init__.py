@@ -1,4 +1,8 @@
-"""Networks by name: each is a function from input shapes and its own options to a Keras model."""
+"""Networks by name: each is a function from input shapes and its own options to a Keras model.
+
+``ARCHITECTURES.names()`` lists them. The layers come from
+:class:`~tartarus_cli.layers.LayerFactory`, which names and seeds them.
+"""
 
 from __future__ import annotations
 
@@ -15,49 +19,68 @@ if TYPE_CHECKING:
 
 InputKind = Literal["features", "patches", "sequence"]
 Output = Literal["unit_norm", "linear", "sigmoid", "softmax"]
-Shape = tuple[int, ...]  # of one item of one input: (width,), (frames, bins, 1) or (words,)
+Shape = tuple[int, ...]
+"""Shape of one item of one input: ``(width,)``, ``(frames, bins, 1)`` or ``(words,)``."""
 
 
-def _one_is_a_list(value: Any) -> Any:
+def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, int | float) else value
 
 
 Width = Annotated[int, Field(ge=1, le=1 << 20, strict=True)]
-Widths = Annotated[tuple[Width, ...], BeforeValidator(_one_is_a_list)]  # 512 means [512]
+Widths = Annotated[tuple[Width, ...], BeforeValidator(_as_tuple)]
+"""Widths of layers, in order; a single number stands for a list of one."""
+
 Length = Annotated[int, Field(ge=1, strict=True)]
-Rate = Annotated[float, Field(ge=0, lt=1, strict=True)]
+DropoutRate = Annotated[float, Field(ge=0, lt=1, strict=True)]
 
 
 class NetworkOptions(BaseModel):
-    """What every network is told; each adds its own options."""
+    """Options that every network has; each adds its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
+    """Name of the architecture."""
+
     output: Output
-    hidden: Widths = ()  # dense relu layers before the output
-    dropout: Rate = 0.0
+    """What the last layer does: an activation, or division by the L2 norm."""
+
+    hidden: Widths = ()
+    """Widths of dense relu layers before the output."""
+
+    dropout: DropoutRate = 0.0
+    """Share of the values that dropout sets to 0 in training."""
 
 
-# Input shapes, options, width of the output, seed of the first weights and of dropout.
-Builder = Callable[[Sequence[Shape], Any, int, int], "keras.Model"]
+NetworkBuilder = Callable[[Sequence[Shape], Any, int, int], "keras.Model"]
+"""Builds a network from the input shapes, the options, the width of the output, and the seed of the
+first weights and of dropout."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network that experiments can name."""
+    """A registered network, which experiments can name."""
 
     options: type[NetworkOptions]
-    inputs: InputKind | tuple[InputKind, ...]  # what it reads: one kind, or one for each input
-    most_inputs: int | None  # None: any number
-    build: Builder
+    """The pydantic model of its options."""
+
+    inputs: InputKind | tuple[InputKind, ...]
+    """Kinds of its inputs: one for all of them, or one for each."""
+
+    most_inputs: int | None
+    """Number of inputs at most; None: any number."""
+
+    build: NetworkBuilder
 
     def reads(self, kinds: tuple[InputKind, ...]) -> bool:
-        """Whether it can be given inputs of these kinds, in this order."""
+        """Whether it takes inputs of these kinds, in this order."""
         return kinds == self.inputs if isinstance(self.inputs, tuple) else {*kinds} == {self.inputs}
 
 
-ARCHITECTURES: Registry[Architecture] = Registry("network", package=__name__)
+ARCHITECTURES: Registry[Architecture] = Registry(
+    "network", package=__name__, group="tartarus.architectures"
+)
 
 
 def architecture(
@@ -66,23 +89,23 @@ def architecture(
     options: type[NetworkOptions],
     inputs: InputKind | tuple[InputKind, ...] = "features",
     most_inputs: int | None = None,
-) -> Callable[[Builder], Builder]:
+) -> Callable[[NetworkBuilder], NetworkBuilder]:
     """Register a function as the network called ``name``.
 
     Parameters
     ----------
     name
-        What ``network.name`` of an experiment says.
+        The name by which ``network.name`` of an experiment selects it.
     options
-        The pydantic model that checks the ``network`` section.
+        The pydantic model that checks the ``network`` section of an experiment.
     inputs
-        What the network reads: inputs of one kind, or an input of each of several kinds in order.
+        Kind of all inputs, or the kind of each input in order.
     most_inputs
-        How many inputs it can take; any number if None, or as many as there are kinds.
+        Number of inputs at most; any number if None, or one of each kind if there are several.
     """
     most = len(inputs) if isinstance(inputs, tuple) else most_inputs
 
-    def keep(build: Builder) -> Builder:
+    def keep(build: NetworkBuilder) -> NetworkBuilder:
         ARCHITECTURES.register(name)(Architecture(options, inputs, most, build))
         return build
 

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from tartarus_cli.architectures import Length, NetworkOptions, Shape, Widths, architecture
-from tartarus_cli.errors import RequestError
+from tartarus_cli.errors import RequestError, parameter
 
 if TYPE_CHECKING:
     import keras
 
     from tartarus_cli.layers import LayerFactory
 
-Window = tuple[Length, Length]  # frames, bins
+Window = tuple[Length, Length]
+"""Size of a window: frames, bins."""
+
 Windows = Annotated[tuple[Window, ...], Field(min_length=1)]
 
 
@@ -27,15 +29,20 @@ class AudioCnnOptions(NetworkOptions):
     """
 
     kernels: Windows = ((4, 96), (4, 1), (4, 1))
+    """Frames and bins of the convolution of each stage."""
+
     filters: Widths = (64, 128, 256)
+    """Number of filters of each stage."""
+
     pools: Windows = ((4, 1), (4, 1), (2, 1))
+    """Frames and bins of the max pooling of each stage."""
 
     @model_validator(mode="after")
-    def _one_of_each_a_stage(self) -> Self:
+    def _check_stages(self) -> Self:
         counts = len(self.kernels), len(self.filters), len(self.pools)
         if len({*counts}) > 1:
-            said = "there are {} kernels, {} filters and {} pools; each stage takes one of each"
-            raise ValueError(said.format(*counts))
+            msg = "there are {} kernels, {} filters and {} pools; each stage takes one of each"
+            raise ValueError(msg.format(*counts))
         return self
 
 
@@ -52,32 +59,38 @@ def audio_cnn(
     from tartarus_cli.layers import LayerFactory
 
     check_fit(shapes[0], window_steps(options))
-    make = LayerFactory(seed)
-    start = make.input(shapes[0])
-    x = make.flatten(stages(make, start, options))
-    x = make.hidden(x, options.hidden, options.dropout)
-    return keras.Model(start, make.output(x, width, options.output))
+    layers = LayerFactory(seed)
+    start = layers.input(shapes[0])
+    x = layers.flatten(add_stages(layers, start, options))
+    x = layers.hidden(x, options.hidden, options.dropout)
+    return keras.Model(start, layers.output(x, width, options.output))
 
 
-def stages(make: LayerFactory, x: Any, options: AudioCnnOptions) -> Any:
-    """Lay the stages of convolution (valid padding), relu, max pooling and dropout over ``x``."""
+def add_stages(layers: LayerFactory, x: Any, options: AudioCnnOptions) -> Any:
+    """Add the stages of convolution (valid padding), relu, max pooling and dropout to ``x``."""
     for kernel, filters, pool in zip(options.kernels, options.filters, options.pools, strict=True):
-        x = make.pool(make.conv(x, filters, kernel), pool)
-        x = make.dropout(x, options.dropout)
+        x = layers.pool(layers.conv(x, filters, kernel), pool)
+        x = layers.dropout(x, options.dropout)
     return x
 
 
 @dataclass(frozen=True)
 class WindowStep:
-    """A window that goes over frames and bins."""
+    """A convolution or a pooling, as far as it makes patches smaller."""
 
-    option: str  # which sets it
+    option: str
+    """Option of the network that sets the window."""
+
     stage: int
+    """Number of its stage, from 1."""
+
     window: Window
-    pools: bool = False  # without overlap
+
+    pools: bool = False
+    """Whether its windows do not overlap."""
 
     def after(self, size: Window) -> Window:
-        """Frames and bins that it leaves; 0 where it does not fit."""
+        """Return the frames and bins that are left; 0 where the window does not fit."""
         (high, wide), (frames, bins) = self.window, size
         if self.pools:
             return frames // high, bins // wide
@@ -87,9 +100,9 @@ class WindowStep:
 def window_steps(
     options: AudioCnnOptions, *, first: int = 1, padded: bool = False
 ) -> list[WindowStep]:
-    """List what makes patches smaller, from the ``first`` stage on.
+    """List the steps that make patches smaller, from the ``first`` stage on.
 
-    Convolutions do not where they are ``padded``.
+    Convolutions that are ``padded`` (with same padding) do not.
     """
     steps = []
     for stage, (kernel, pool) in enumerate(zip(options.kernels, options.pools, strict=True), first):
@@ -104,19 +117,23 @@ def check_fit(shape: Shape, steps: Sequence[WindowStep]) -> None:
     Raises
     ------
     RequestError
-        Which shows the frames and bins after each step.
+        If a window does not fit; the message shows the frames and bins after each step.
     """
     size = shape[0], shape[1]
-    course = [f"input {size[0]} × {size[1]}"]
+    sizes = [f"input {size[0]} × {size[1]}"]
     for step in steps:
-        left = step.after(size)
-        if 0 in left:
+        remaining = step.after(size)
+        if 0 in remaining:
             kind = "pool" if step.pools else "kernel"
             msg = f"stage {step.stage}: {kind} {step.window} does not fit into "
-            msg += f"{size[0]} × {size[1]} (frames × bins): {' → '.join(course)} → …"
-            longer = ", or make longer patches: --set patches.seconds=…" if 0 in left[:1] else ""
-            raise RequestError(
-                msg, hint=f"Name smaller ones: --set network.{step.option}=…{longer}"
-            )
-        size = left
-        course.append(f"{'pool' if step.pools else 'conv'} {size[0]} × {size[1]}")
+            msg += f"{size[0]} × {size[1]} (frames × bins): {' → '.join(sizes)} → …"
+            hint = f"Choose smaller {step.option}: {_override(f'network.{step.option}')}"
+            if remaining[0] == 0:
+                hint += f", or longer patches: {_override('patches.seconds')}"
+            raise RequestError(msg, hint=hint)
+        size = remaining
+        sizes.append(f"{'pool' if step.pools else 'conv'} {size[0]} × {size[1]}")
+
+
+def _override(key: str) -> str:
+    return parameter("overrides", [f"{key}=…"])

@@ -1,4 +1,4 @@
-"""A network on patches that reads what its convolutions found as a sequence in time."""
+"""A network on patches: convolutions, and recurrent layers over the frames that they leave."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class AudioCrnnOptions(AudioCnnOptions):
     filters: Widths = (64, 128, 128, 128)
     pools: Windows = ((2, 2), (3, 3), (4, 4), (4, 4))
     recurrent: Annotated[Widths, Field(min_length=1)] = (32, 32)
+    """Widths of the recurrent layers (GRU)."""
 
 
 @architecture("audio_crnn", options=AudioCrnnOptions, inputs="patches", most_inputs=1)
@@ -36,15 +37,15 @@ def audio_crnn(
     from tartarus_cli.layers import LayerFactory
 
     check_fit(shapes[0], window_steps(options, padded=True))
-    make = LayerFactory(seed)
-    x = start = make.input(shapes[0])
+    layers = LayerFactory(seed)
+    x = start = layers.input(shapes[0])
     for kernel, filters, pool in zip(options.kernels, options.filters, options.pools, strict=True):
-        x = make.conv(x, filters, kernel, padding="same", activation=None)
-        x = make.pool(make.activation(make.batch_norm(x), "elu"), pool)
-        x = make.dropout(x, options.dropout)
-    x = make.sequence(x)
-    for each in options.recurrent[:-1]:
-        x = make.gru(x, each, sequences=True)
-    x = make.dropout(make.gru(x, options.recurrent[-1]), options.dropout)
-    x = make.hidden(x, options.hidden, options.dropout)
-    return keras.Model(start, make.output(x, width, options.output))
+        x = layers.conv(x, filters, kernel, padding="same", activation=None)
+        x = layers.pool(layers.activation(layers.batch_norm(x), "elu"), pool)
+        x = layers.dropout(x, options.dropout)
+    x = layers.sequence(x)
+    for units in options.recurrent[:-1]:
+        x = layers.gru(x, units, sequences=True)
+    x = layers.dropout(layers.gru(x, options.recurrent[-1]), options.dropout)
+    x = layers.hidden(x, options.hidden, options.dropout)
+    return keras.Model(start, layers.output(x, width, options.output))

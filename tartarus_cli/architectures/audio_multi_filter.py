@@ -13,8 +13,8 @@ from tartarus_cli.architectures.audio import (
     Window,
     Windows,
     WindowStep,
+    add_stages,
     check_fit,
-    stages,
     window_steps,
 )
 
@@ -26,18 +26,24 @@ class MultiFilterOptions(AudioCnnOptions):
     """Parallel filters over time and frequency, then the stages of ``audio_cnn``."""
 
     parallel_kernels: Windows = ((1, 70), (5, 70), (10, 70), (1, 35), (5, 35), (10, 35))
+    """Frames and bins of the parallel convolutions."""
+
     parallel_filters: Widths = (64, 32, 32, 64, 32, 32)
+    """Number of filters of each parallel convolution."""
+
     parallel_pool: Window = (4, 96)
+    """Frames and bins of the max pooling after each of them."""
+
     kernels: Windows = ((4, 1), (4, 1))
     filters: Widths = (128, 256)
     pools: Windows = ((4, 1), (2, 1))
 
     @model_validator(mode="after")
-    def _filters_for_each_kernel(self) -> Self:
+    def _check_parallel(self) -> Self:
         counts = len(self.parallel_kernels), len(self.parallel_filters)
         if len({*counts}) > 1:
-            said = "there are {} parallel_kernels and {} parallel_filters; each takes the other"
-            raise ValueError(said.format(*counts))
+            msg = "there are {} parallel_kernels and {} parallel_filters; give as many of each"
+            raise ValueError(msg.format(*counts))
         return self
 
 
@@ -57,13 +63,13 @@ def audio_multi_filter_cnn(
     pool = options.parallel_pool
     first = WindowStep("parallel_pool", 1, pool, pools=True)
     check_fit(shapes[0], [first, *window_steps(options, first=2)])
-    make = LayerFactory(seed)
-    start = make.input(shapes[0])
-    seen = [
-        make.pool(make.conv(start, filters, kernel, padding="same"), pool)
+    layers = LayerFactory(seed)
+    start = layers.input(shapes[0])
+    branches = [
+        layers.pool(layers.conv(start, filters, kernel, padding="same"), pool)
         for kernel, filters in zip(options.parallel_kernels, options.parallel_filters, strict=True)
     ]
-    x = make.dropout(make.joined(seen), options.dropout)
-    x = make.flatten(stages(make, x, options))
-    x = make.hidden(x, options.hidden, options.dropout)
-    return keras.Model(start, make.output(x, width, options.output))
+    x = layers.dropout(layers.concatenate(branches), options.dropout)
+    x = layers.flatten(add_stages(layers, x, options))
+    x = layers.hidden(x, options.hidden, options.dropout)
+    return keras.Model(start, layers.output(x, width, options.output))

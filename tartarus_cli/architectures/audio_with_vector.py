@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tartarus_cli.architectures import Shape, Widths, architecture
-from tartarus_cli.architectures.audio import AudioCnnOptions, check_fit, stages, window_steps
+from tartarus_cli.architectures.audio import AudioCnnOptions, add_stages, check_fit, window_steps
 
 if TYPE_CHECKING:
     import keras
 
 
 class AudioWithVectorOptions(AudioCnnOptions):
-    """The stages of ``audio_cnn`` beside dense relu layers on the vector."""
+    """The stages of ``audio_cnn`` on the patch, and dense relu layers on the vector."""
 
     vector: Widths = (512,)
+    """Widths of the dense layers on the vector."""
 
 
 @architecture("audio_with_vector", options=AudioWithVectorOptions, inputs=("patches", "features"))
@@ -28,9 +29,9 @@ def audio_with_vector(
     from tartarus_cli.layers import LayerFactory
 
     check_fit(shapes[0], window_steps(options))
-    make = LayerFactory(seed)
-    patch, vector = (make.input(shape) for shape in shapes)
-    seen = make.flatten(stages(make, patch, options))
-    x = make.joined([seen, make.hidden(vector, options.vector, options.dropout)])
-    x = make.hidden(x, options.hidden, options.dropout)
-    return keras.Model([patch, vector], make.output(x, width, options.output))
+    layers = LayerFactory(seed)
+    patch, vector = (layers.input(shape) for shape in shapes)
+    audio = layers.flatten(add_stages(layers, patch, options))
+    x = layers.concatenate([audio, layers.hidden(vector, options.vector, options.dropout)])
+    x = layers.hidden(x, options.hidden, options.dropout)
+    return keras.Model([patch, vector], layers.output(x, width, options.output))

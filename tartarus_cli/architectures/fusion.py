@@ -1,4 +1,4 @@
-"""Networks that bring several feature vectors of an item together."""
+"""Networks that combine several feature vectors of an item."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class BranchesOptions(NetworkOptions):
     """A dense relu branch for each input."""
 
     hidden: Widths = (512,)
+    """Widths of the dense layers of each branch."""
 
 
 @architecture("fusion", options=NetworkOptions)
@@ -27,11 +28,11 @@ def fusion(shapes: Sequence[Shape], options: NetworkOptions, width: int, seed: i
 
     from tartarus_cli.layers import LayerFactory
 
-    make = LayerFactory(seed)
-    starts = [make.input(shape) for shape in shapes]
-    x = make.joined([make.input_norm(start) for start in starts])
-    x = make.hidden(make.dropout(x, options.dropout), options.hidden)
-    return keras.Model(starts, make.output(x, width, options.output))
+    layers = LayerFactory(seed)
+    starts = [layers.input(shape) for shape in shapes]
+    x = layers.concatenate([layers.input_norm(start) for start in starts])
+    x = layers.hidden(layers.dropout(x, options.dropout), options.hidden)
+    return keras.Model(starts, layers.output(x, width, options.output))
 
 
 @architecture("branches", options=BranchesOptions)
@@ -43,8 +44,8 @@ def branches(
 
     from tartarus_cli.layers import LayerFactory
 
-    make = LayerFactory(seed)
-    starts = [make.input(shape) for shape in shapes]
-    normed = [make.dropout(make.batch_norm(start), options.dropout) for start in starts]
-    x = make.joined([make.hidden(x, options.hidden, options.dropout) for x in normed])
-    return keras.Model(starts, make.output(x, width, options.output))
+    layers = LayerFactory(seed)
+    starts = [layers.input(shape) for shape in shapes]
+    normed = [layers.dropout(layers.batch_norm(start), options.dropout) for start in starts]
+    x = layers.concatenate([layers.hidden(x, options.hidden, options.dropout) for x in normed])
+    return keras.Model(starts, layers.output(x, width, options.output))

@@ -8,30 +8,35 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tartarus_cli.architectures import (
+    DropoutRate,
     Length,
     NetworkOptions,
-    Rate,
     Shape,
     Width,
     Widths,
     architecture,
 )
-from tartarus_cli.errors import RequestError
+from tartarus_cli.errors import RequestError, parameter
 
 if TYPE_CHECKING:
     import keras
 
 
 class TextOptions(NetworkOptions):
-    """Word ids, each of which becomes a vector; id 0 fills up short documents."""
+    """Numbers of words, each of which becomes a vector; number 0 fills up short documents."""
 
-    vocabulary: Annotated[int, Field(ge=0, strict=True)] = 0  # word vectors; 0: the setting's
-    sequence: Length = 500  # words of a document
-    embedding: Length = 300  # width of a word vector
+    vocabulary: Annotated[int, Field(ge=0, strict=True)] = 0
+    """Number of word vectors; 0: as many as the setting has."""
+
+    sequence: Length = 500
+    """Words of a document."""
+
+    embedding: Length = 300
+    """Length of a word vector."""
 
     @property
     def rows(self) -> int:
-        """How many word vectors there are, once that is known."""
+        """Number of word vectors, once it is filled in."""
         if not self.vocabulary:
             msg = "network.vocabulary is not filled in"
             raise ValueError(msg)
@@ -41,9 +46,14 @@ class TextOptions(NetworkOptions):
 class TextCnnOptions(TextOptions):
     """Word vectors, parallel convolutions, global max pooling, dense layers (Kim, EMNLP 2014)."""
 
-    widths: Annotated[Widths, Field(min_length=1)] = (2, 3)  # words that a filter spans
-    filters: Width = 150  # of each width
-    dropout_hidden: Rate = 0.8  # after the hidden layers; ``dropout`` comes before them
+    widths: Annotated[Widths, Field(min_length=1)] = (2, 3)
+    """Numbers of words that the filters of each convolution span."""
+
+    filters: Width = 150
+    """Number of filters of each width."""
+
+    dropout_hidden: DropoutRate = 0.8
+    """Dropout after the hidden layers; ``dropout`` comes before them."""
 
 
 @architecture("text_cnn", options=TextCnnOptions, inputs="sequence", most_inputs=1)
@@ -61,11 +71,13 @@ def text_cnn(
     (words,) = shapes[0]
     if words < max(options.widths):
         msg = f"a filter of {max(options.widths)} words does not fit into sequences of {words}"
-        raise RequestError(msg, hint="Name smaller ones: --set network.widths=…")
-    make = LayerFactory(seed)
-    start = make.input(shapes[0])
-    vectors = make.embedding(start, options.rows, options.embedding)
-    found = [make.word_conv(vectors, options.filters, each) for each in options.widths]
-    x = make.dropout(make.joined([make.global_pool(each) for each in found]), options.dropout)
-    x = make.hidden(x, options.hidden, options.dropout_hidden)
-    return keras.Model(start, make.output(x, width, options.output))
+        hint = f"Choose smaller widths: {parameter('overrides', ['network.widths=…'])}"
+        raise RequestError(msg, hint=hint)
+    layers = LayerFactory(seed)
+    start = layers.input(shapes[0])
+    vectors = layers.embedding(start, options.rows, options.embedding)
+    convolutions = [layers.word_conv(vectors, options.filters, span) for span in options.widths]
+    maxima = [layers.global_pool(convolution) for convolution in convolutions]
+    x = layers.dropout(layers.concatenate(maxima), options.dropout)
+    x = layers.hidden(x, options.hidden, options.dropout_hidden)
+    return keras.Model(start, layers.output(x, width, options.output))

@@ -16,6 +16,7 @@ class TextLstmOptions(TextOptions):
     """Word vectors, then an LSTM."""
 
     units: Width = 2048
+    """Width of the state of the LSTM."""
 
 
 @architecture("text_lstm", options=TextLstmOptions, inputs="sequence", most_inputs=1)
@@ -27,9 +28,9 @@ def text_lstm(
 
     from tartarus_cli.layers import LayerFactory
 
-    make = LayerFactory(seed)
-    start = make.input(shapes[0])
-    x = make.embedding(start, options.rows, options.embedding, masked=True)
-    x = make.dropout(make.lstm(x, options.units), options.dropout)
-    x = make.hidden(x, options.hidden, options.dropout)
-    return keras.Model(start, make.output(x, width, options.output))
+    layers = LayerFactory(seed)
+    start = layers.input(shapes[0])
+    x = layers.embedding(start, options.rows, options.embedding, masked=True)
+    x = layers.dropout(layers.lstm(x, options.units), options.dropout)
+    x = layers.hidden(x, options.hidden, options.dropout)
+    return keras.Model(start, layers.output(x, width, options.output))

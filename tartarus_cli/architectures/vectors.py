@@ -1,4 +1,4 @@
-"""Networks on one feature vector an item."""
+"""Networks on one feature vector of an item."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ Activation = Literal["relu", "tanh", "sigmoid"]
 
 
 class MixedOptions(NetworkOptions):
-    """Three dense layers of different activations side by side, then the hidden ones."""
+    """Dense layers of different activations side by side, then the hidden ones."""
 
     width: Width = 2048
+    """Width of each of the parallel layers."""
+
     activations: Annotated[tuple[Activation, ...], Field(min_length=1)] = (
         *("relu", "tanh", "sigmoid"),
     )
+    """Activations of the parallel layers."""
+
     hidden: Widths = (1024,)
 
 
@@ -32,11 +36,11 @@ def vector(shapes: Sequence[Shape], options: NetworkOptions, width: int, seed: i
 
     from tartarus_cli.layers import LayerFactory
 
-    make = LayerFactory(seed)
-    start = make.input(shapes[0])
-    x = make.dropout(start, options.dropout)
-    x = make.hidden(x, options.hidden, options.dropout)
-    return keras.Model(start, make.output(x, width, options.output))
+    layers = LayerFactory(seed)
+    start = layers.input(shapes[0])
+    x = layers.dropout(start, options.dropout)
+    x = layers.hidden(x, options.hidden, options.dropout)
+    return keras.Model(start, layers.output(x, width, options.output))
 
 
 @architecture("mixed", options=MixedOptions, most_inputs=1)
@@ -46,8 +50,10 @@ def mixed(shapes: Sequence[Shape], options: MixedOptions, width: int, seed: int)
 
     from tartarus_cli.layers import LayerFactory
 
-    make = LayerFactory(seed)
-    start = make.input(shapes[0])
-    x = make.joined([make.dense(start, options.width, each) for each in options.activations])
-    x = make.hidden(make.dropout(x, options.dropout), options.hidden, options.dropout)
-    return keras.Model(start, make.output(x, width, options.output))
+    layers = LayerFactory(seed)
+    start = layers.input(shapes[0])
+    x = layers.concatenate(
+        [layers.dense(start, options.width, name) for name in options.activations]
+    )
+    x = layers.hidden(layers.dropout(x, options.dropout), options.hidden, options.dropout)
+    return keras.Model(start, layers.output(x, width, options.output))

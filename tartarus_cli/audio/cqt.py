@@ -13,17 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.audio import (
-    Compute,
     Count,
     Hertz,
     Magnitude,
     Samples,
+    SpectrogramFunction,
     TransformOptions,
     transform,
 )
 
-SPARSITY = 0.01  # share of each filter's weight that is dropped, as librosa does
-LONGEST_FILTERS = 1 << 26  # samples of the filters of an octave, all together
+SPARSITY = 0.01
+"""Share of each filter's weight that is dropped, as librosa does."""
+
+MAX_FILTER_SAMPLES = 1 << 26
+"""Samples that all filters of an octave may have together."""
 
 
 class CqtOptions(TransformOptions):
@@ -31,14 +34,18 @@ class CqtOptions(TransformOptions):
 
     bins: Count = 96
     bins_per_octave: Count = 12
-    fmin: Hertz = 440 * 2 ** (-45 / 12)  # C1, 32.7 Hz
+    fmin: Hertz = 440 * 2 ** (-45 / 12)
+    """Frequency of the lowest bin in Hz; C1, 32.7 Hz, unless it is given."""
 
 
 @dataclass(frozen=True)
 class _Octave:
-    halvings: int  # of the sample rate, since the octave above
+    halvings: int
+    """How often the sample rate is halved since the octave above."""
+
     hop: int
-    kernel: NDArray[np.float32]  # (samples, 2 × bins): real, then imaginary part
+    kernel: NDArray[np.float32]
+    """``(samples, 2 × bins)``: the real parts, then the imaginary ones."""
 
 
 def _frequencies(options: CqtOptions) -> NDArray[np.float64]:
@@ -47,8 +54,8 @@ def _frequencies(options: CqtOptions) -> NDArray[np.float64]:
 
 
 @transform("cqt", options=CqtOptions, frequencies=_frequencies)
-def cqt(options: CqtOptions) -> Compute:
-    """Plan a constant-Q transform.
+def cqt(options: CqtOptions) -> SpectrogramFunction:
+    """Plan a constant-Q transform: the magnitude of ``librosa.cqt``.
 
     Raises
     ------
@@ -57,24 +64,24 @@ def cqt(options: CqtOptions) -> Compute:
     """
     from librosa import resample
 
-    octaves, scale = _octaves(options)
+    octaves, scale = _plan_octaves(options)
 
     def compute(samples: Samples) -> Magnitude:
-        rows = []
+        magnitudes = []
         for octave in octaves:
             if octave.halvings:
                 ratio = 2**octave.halvings
                 samples = resample(
                     samples, orig_sr=ratio, target_sr=1, res_type="soxr_hq", scale=True
                 )
-            rows.append(_magnitude(samples, octave))
-        frames = min(row.shape[1] for row in rows)
-        return np.concatenate([row[:, :frames] for row in reversed(rows)]) * scale
+            magnitudes.append(_correlate(samples, octave))
+        frames = min(magnitude.shape[1] for magnitude in magnitudes)
+        return np.concatenate([m[:, :frames] for m in reversed(magnitudes)]) * scale
 
     return compute
 
 
-def _octaves(options: CqtOptions) -> tuple[list[_Octave], NDArray[np.float32]]:
+def _plan_octaves(options: CqtOptions) -> tuple[list[_Octave], NDArray[np.float32]]:
     """Make the filters of each octave, from the highest, and the scale of each bin."""
     from librosa import filters
 
@@ -96,21 +103,26 @@ def _octaves(options: CqtOptions) -> tuple[list[_Octave], NDArray[np.float32]]:
     for number in range(count):
         stop = options.bins - number * options.bins_per_octave
         bins = slice(max(0, stop - options.bins_per_octave), stop)
-        kernel = _kernel(frequencies[bins], bandwidth, rate) * math.sqrt(top_rate / rate)
+        kernel = _make_kernel(frequencies[bins], bandwidth, rate) * math.sqrt(top_rate / rate)
         octaves.append(_Octave(halvings, hop, kernel))
         halvings = int(hop % 2 == 0)
         rate, hop = rate / 2**halvings, hop >> halvings
     return octaves, scale
 
 
-def _first_halvings(room: float, hop: int, octaves: int) -> int:
-    """Count how often the rate may be halved before the first octave."""
-    twos = (hop & -hop).bit_length() - 1
-    by_room = max(0, math.ceil(math.log2(room)) - 2)
-    return min(by_room, max(0, twos - octaves + 1))
+def _first_halvings(headroom: float, hop: int, octaves: int) -> int:
+    """Return how often the rate may be halved before the first octave.
+
+    ``headroom`` is half the sample rate over the highest frequency of the filters.
+    """
+    hop_halvings = (hop & -hop).bit_length() - 1
+    rate_halvings = max(0, math.ceil(math.log2(headroom)) - 2)
+    return min(rate_halvings, max(0, hop_halvings - octaves + 1))
 
 
-def _kernel(frequencies: NDArray[np.float64], bandwidth: float, rate: float) -> NDArray[np.float32]:
+def _make_kernel(
+    frequencies: NDArray[np.float64], bandwidth: float, rate: float
+) -> NDArray[np.float32]:
     """Make the filters of one octave as kernels in time.
 
     librosa keeps the largest coefficients of a filter's spectrum and multiplies them with the
@@ -120,18 +132,18 @@ def _kernel(frequencies: NDArray[np.float64], bandwidth: float, rate: float) -> 
     from librosa import filters, util
 
     longest = filters.wavelet_lengths(freqs=frequencies, sr=rate, alpha=bandwidth)[0].max()
-    if longest * len(frequencies) > LONGEST_FILTERS:
+    if longest * len(frequencies) > MAX_FILTER_SAMPLES:
         msg = f"its filters are too long: {longest:.3g} samples for {frequencies[0]:.3g} Hz"
         raise ValueError(msg)
     waves, lengths = filters.wavelet(freqs=frequencies, sr=rate, alpha=bandwidth)
     size = waves.shape[1]
     spectrum = np.fft.fft(waves * (lengths[:, None] / size))[:, : size // 2 + 1]
-    kept = util.sparsify_rows(spectrum.astype(np.complex64), quantile=SPARSITY).toarray()
-    kernel = np.fft.fft(kept, n=size)
+    sparse = util.sparsify_rows(spectrum.astype(np.complex64), quantile=SPARSITY).toarray()
+    kernel = np.fft.fft(sparse, n=size)
     return np.concatenate([kernel.real, kernel.imag]).T.astype(np.float32)
 
 
-def _magnitude(samples: Samples, octave: _Octave) -> Magnitude:
+def _correlate(samples: Samples, octave: _Octave) -> Magnitude:
     """Correlate the kernels with the frames around every ``hop``-th sample: (bins, frames)."""
     size = len(octave.kernel)
     padded = np.pad(samples, size // 2)

@@ -12,9 +12,18 @@ import numpy as np
 from tartarus_cli.audio import Samples
 
 BLOCK_FRAMES = 1 << 18
-LONGEST_S = 3 * 3600
-LOUDEST = 1e6  # a sample beyond this is damage, whatever the scale
-ENDINGS = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"})
+"""Frames that are read at a time."""
+
+MAX_SECONDS = 3 * 3600
+"""Length of a recording beyond which it is refused."""
+
+MAX_AMPLITUDE = 1e6
+"""A sample beyond this is damage, whatever the scale of the others."""
+
+RECORDING_EXTENSIONS = frozenset(
+    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"}
+)
+"""Extensions of the files of a folder that are taken for recordings, in lower case."""
 
 
 class RecordingError(Exception):
@@ -22,16 +31,17 @@ class RecordingError(Exception):
 
 
 def decode(path: Path, sample_rate: int) -> Samples:
-    """Read a recording as mono, resampled: ``(samples,)``, the mean of its channels.
+    """Read a recording as mono samples, ``(samples,)``: the mean of its channels, resampled.
 
-    It is read in blocks, so that its channels are never all in memory.
+    It is read in blocks, so that its channels are never all in memory. The samples are those of
+    ``librosa.load(path, sr=sample_rate, res_type="soxr_hq")``.
 
     Parameters
     ----------
     path
-        Its content tells the format, not its ending.
+        The file; its format is recognised by its content, not by its extension.
     sample_rate
-        Wanted, in Hz.
+        Samples a second to which the recording is resampled, Hz.
 
     Raises
     ------
@@ -41,31 +51,32 @@ def decode(path: Path, sample_rate: int) -> Samples:
     import soundfile
 
     _require_file(path)
-    opened = False
+    is_audio = False
     try:
         with soundfile.SoundFile(path) as file:
-            opened = True
-            samples = _resampled(_mono(file), file.samplerate, sample_rate)
+            is_audio = True
+            samples = _resample(_read_mono(file), file.samplerate, sample_rate)
     except (RuntimeError, ValueError, TypeError, OSError) as problem:
-        said = str(problem).rpartition("Error : ")[2].rstrip(".")
-        reason = f"damaged ({said})" if opened else "no recording, damaged, or in another format"
+        reason = "not a recording, damaged, or in an unknown format"
+        if is_audio:
+            reason = f"damaged ({str(problem).rpartition('Error : ')[2].rstrip('.')})"
         raise RecordingError(reason) from None
-    return _sound(samples)
+    return _require_sound(samples)
 
 
-def _resampled(blocks: Iterable[Samples], rate: int, wanted: int) -> Samples:
+def _resample(blocks: Iterable[Samples], rate: int, target_rate: int) -> Samples:
     """Resample block by block to the length that ``librosa.resample`` gives."""
     import soxr
 
-    stream = soxr.ResampleStream(rate, wanted, 1, "float32", quality="HQ")
-    read, parts = 0, []
+    stream = soxr.ResampleStream(rate, target_rate, 1, "float32", quality="HQ")
+    total, parts = 0, []
     for block in blocks:
-        read += len(block)
+        total += len(block)
         parts.append(stream.resample_chunk(block))
     parts.append(stream.resample_chunk(np.empty(0, np.float32), last=True))
-    length = math.ceil(read * (wanted / rate))
-    short = length - sum(map(len, parts))
-    return np.concatenate([*parts, np.zeros(max(0, short), np.float32)])[:length]
+    length = math.ceil(total * (target_rate / rate))
+    missing = length - sum(map(len, parts))
+    return np.concatenate([*parts, np.zeros(max(0, missing), np.float32)])[:length]
 
 
 def _require_file(path: Path) -> None:
@@ -80,28 +91,28 @@ def _require_file(path: Path) -> None:
         raise RecordingError(reason)
 
 
-def _mono(file: Any) -> Iterator[Samples]:
-    """Read until a block comes short: how long a file says that it is need not be true."""
-    most, wanted = LONGEST_S * file.samplerate, BLOCK_FRAMES
-    read = wanted
-    while read == wanted:
-        block = file.read(wanted, dtype="float32", always_2d=True)
-        read = len(block)
-        most -= read
-        if most < 0:
-            msg = f"longer than {LONGEST_S // 3600} hours"
+def _read_mono(file: Any) -> Iterator[Samples]:
+    """Read until a block comes short: the length in the header of a file may be wrong."""
+    remaining, size = MAX_SECONDS * file.samplerate, BLOCK_FRAMES
+    length = size
+    while length == size:
+        block = file.read(size, dtype="float32", always_2d=True)
+        length = len(block)
+        remaining -= length
+        if remaining < 0:
+            msg = f"longer than {MAX_SECONDS // 3600} hours"
             raise RecordingError(msg)
         yield block.mean(axis=1)
 
 
-def _sound(samples: Samples) -> Samples:
+def _require_sound(samples: Samples) -> Samples:
     if not samples.size:
-        msg = "it holds no sound, not one sample"
+        msg = "it does not hold a single sample"
         raise RecordingError(msg)
     if not np.isfinite(samples).all():
         msg = "it holds NaN or infinity"
         raise RecordingError(msg)
-    if np.abs(samples).max() > LOUDEST:
+    if np.abs(samples).max() > MAX_AMPLITUDE:
         msg = f"its samples reach {np.abs(samples).max():.3g}, not about 1"
         raise RecordingError(msg)
     return samples

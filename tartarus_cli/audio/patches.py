@@ -1,9 +1,8 @@
-"""Patches: windows of a spectrogram in decibels, at frames drawn by seed and item."""
+"""Patches: windows of a spectrogram in decibels, at frames drawn from a seed and the item's id."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
-from shlex import quote
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,60 +11,85 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validat
 from pydantic_core.core_schema import ValidationInfo
 
 from tartarus_cli.audio import TRANSFORMS, Magnitude, Samples, TransformOptions, cached_transform
+from tartarus_cli.errors import call
 
-FLOOR_DB = -80.0  # below the loudest value of the recording nothing is told apart
-TINY_POWER = 1e-10  # a recording that is nowhere louder is silent
+FLOOR_DB = -80.0
+"""Level of all that is quieter than this, in decibels below the loudest value of a recording."""
+
+SILENT_POWER = 1e-10
+"""Power above which no value of a silent recording lies."""
 
 
 class PatchRecipe(BaseModel):
-    """All that the patches of a recording depend on, but for the recording and its item's id."""
+    """How patches are cut: all that they depend on, except the recording and its item's id."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     transform: str
+    """Name of a registered transform."""
+
     parameters: SerializeAsAny[TransformOptions]
+    """Parameters of the transform; a dictionary of some of them will do."""
+
     per_item: Annotated[int, Field(ge=1)] = 1
+    """Patches of each item."""
+
     seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 15.0
+    """Length of a patch."""
+
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
+    """Seed of the drawn starts."""
 
     @field_validator("parameters", mode="before")
     @classmethod
-    def _own_options(cls, said: Any, info: ValidationInfo) -> Any:
+    def _parse_parameters(cls, value: Any, info: ValidationInfo) -> Any:
         options = TRANSFORMS.get(str(info.data.get("transform"))).options
-        return options.model_validate(said) if isinstance(said, dict) else said
+        return options.model_validate(value) if isinstance(value, dict) else value
 
     @property
     def frames(self) -> int:
-        """Frames of a patch."""
+        """Number of frames of a patch."""
         return self.parameters.frames_of(self.seconds)
 
     @property
     def bins(self) -> int:
-        """Bins of a patch."""
+        """Number of bins of a patch."""
         return len(TRANSFORMS.get(self.transform).frequencies(self.parameters))
 
     @property
-    def told(self) -> str:
-        """Say it in a few words."""
+    def description(self) -> str:
+        """The recipe in a few words, such as ``2 patches of 15 s, cqt, seed 0``."""
         patches = f"{self.per_item} patch{'es' * (self.per_item > 1)} of {self.seconds:g} s"
         return f"{patches}, {self.transform}, seed {self.seed}"
 
-    def command(self, dataset: str) -> str:
-        """Say what makes the patches of a dataset so."""
-        usual = type(self.parameters)().model_dump()
-        own = self.parameters.model_dump()
-        words = [f"tartarus patches {quote(dataset)} --transform {self.transform}"]
-        words += [f"--patches {self.per_item} --seconds {self.seconds:g} --seed {self.seed}"]
-        words += [
-            f"--set {quote(f'{name}={own[name]}')}" for name in own if own[name] != usual[name]
-        ]
-        return " ".join(words)
+    def as_call(self, dataset: str) -> str:
+        """Write, for a message, the call that computes the patches of a dataset by this recipe.
+
+        >>> recipe = PatchRecipe(transform="stft", parameters={"n_fft": 256}, seconds=2.5)
+        >>> recipe.as_call("songs").partition("seed")[0]
+        "`patches('songs', transform='stft', per_item=1, seconds=2.5, "
+        >>> recipe.as_call("songs").partition("seed")[2]
+        "=0, overrides=['n_fft=256'])`"
+        """
+        defaults = type(self.parameters)().model_dump()
+        values = self.parameters.model_dump().items()
+        whole = int(self.seconds)
+        overrides = [f"{name}={value}" for name, value in values if value != defaults[name]]
+        return call(
+            "patches",
+            dataset,
+            transform=self.transform,
+            per_item=self.per_item,
+            seconds=whole if whole == self.seconds else self.seconds,
+            seed=self.seed,
+            overrides=overrides or None,
+        )
 
     @property
     def spectrogram_key(self) -> str:
         """Hash of what the spectrogram of a recording depends on; 32 hexadecimal digits."""
-        told = self.model_dump_json(include={"transform", "parameters"})
-        return blake2b(told.encode(), digest_size=16).hexdigest()
+        document = self.model_dump_json(include={"transform", "parameters"})
+        return blake2b(document.encode(), digest_size=16).hexdigest()
 
     def spectrogram(self, samples: Samples) -> Magnitude:
         """Compute the magnitude of a recording, ``(bins, frames)``."""
@@ -77,31 +101,33 @@ class PatchRecipe(BaseModel):
 
 
 def decibels(magnitude: Magnitude) -> NDArray[np.float32]:
-    """Return power in decibels below the loudest value of the recording, -80 to 0, as the input.
+    """Return the power in decibels below the loudest value of the recording, ``(bins, frames)``.
 
-    ``librosa.power_to_db(magnitude ** 2, ref=np.max)``, but that a silent recording is all floor.
+    Values lie within -80 and 0. They are those of ``librosa.power_to_db(magnitude ** 2,
+    ref=np.max)``, except that all of a silent recording is -80.
 
-    >>> decibels(np.array([[1, 0.1, 0]], np.float32)).tolist()
+    >>> decibels(np.array([[1, 0.1, 0]], np.float32)).round(3).tolist()
     [[0.0, -20.0, -80.0]]
     >>> decibels(np.zeros((1, 2), np.float32)).tolist()
     [[-80.0, -80.0]]
     """
     if is_silent(magnitude):
         return np.full_like(magnitude, FLOOR_DB)
-    power = np.maximum(np.square(magnitude), np.float32(TINY_POWER))
+    power = np.maximum(np.square(magnitude), np.float32(SILENT_POWER))
     levels = 10 * np.log10(power)
     return np.asarray(np.maximum(levels - levels.max(), FLOOR_DB), np.float32)
 
 
 def is_silent(magnitude: Magnitude) -> bool:
-    """Whether there is nothing to hear in a recording."""
-    return bool(np.square(magnitude.max(initial=0)) <= TINY_POWER)
+    """Whether no power of a recording is above the least that counts as sound."""
+    return bool(np.square(magnitude.max(initial=0)) <= SILENT_POWER)
 
 
 def patch_starts(total: int, frames: int, count: int, *, seed: int, item: str) -> NDArray[np.int64]:
     """Draw the first frames of an item's patches, ``(count,)``.
 
-    They depend on the seed and the item's id alone; more patches begin with those that fewer have.
+    They depend on the seed and the item's id alone: of a greater count, the first ones are those of
+    a smaller count.
 
     Parameters
     ----------
@@ -111,12 +137,14 @@ def patch_starts(total: int, frames: int, count: int, *, seed: int, item: str) -
         Frames of a patch; in a recording that is not longer, all patches start at 0.
     count
         Number of patches.
-    seed, item
-        What the draw depends on.
+    seed
+        Seed of the draw, 0 or more.
+    item
+        Id of the item.
     """
-    named = int.from_bytes(blake2b(item.encode(), digest_size=16).digest())
-    drawn = np.random.default_rng([seed, named]).random(count)
-    return (drawn * (max(total - frames, 0) + 1)).astype(np.int64)
+    id_number = int.from_bytes(blake2b(item.encode(), digest_size=16).digest())
+    positions = np.random.default_rng([seed, id_number]).random(count)
+    return (positions * (max(total - frames, 0) + 1)).astype(np.int64)
 
 
 def cut_patches(
@@ -124,10 +152,21 @@ def cut_patches(
 ) -> NDArray[np.float32]:
     """Cut an item's patches, ``(count, frames, bins)`` in decibels.
 
-    A recording that is too short is padded at its end with the floor.
+    A recording that is too short is padded at its end with -80 dB.
+
+    Parameters
+    ----------
+    magnitude
+        The spectrogram of the whole recording, ``(bins, frames)``.
+    frames
+        Frames of a patch.
+    count
+        Number of patches.
+    seed, item
+        What the starts are drawn from; see :func:`patch_starts`.
     """
     levels = decibels(magnitude).T
     starts = patch_starts(len(levels), frames, count, seed=seed, item=item)
-    short = max(0, frames - len(levels))
-    padded = np.pad(levels, ((0, short), (0, 0)), constant_values=FLOOR_DB)
+    missing = max(0, frames - len(levels))
+    padded = np.pad(levels, ((0, missing), (0, 0)), constant_values=FLOOR_DB)
     return np.stack([padded[start : start + frames] for start in starts])

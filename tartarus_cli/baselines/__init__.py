@@ -1,4 +1,11 @@
-"""Baselines by name: what a network has to beat, fitted in closed form or not fitted at all."""
+"""Baselines by name: what a network has to beat, fitted in closed form or not fitted at all.
+
+``BASELINES.names()`` lists them. A baseline has a function ``fit``, from
+:class:`TrainingExamples` to :class:`BaselineResult`, and a function ``predict``, from
+:class:`FittedBaseline` and :class:`Items` to rows. Their arithmetic can be called by itself:
+:func:`~tartarus_cli.baselines.knn.find_neighbours`, and
+:class:`~tartarus_cli.baselines.ridge.RidgeSystem`.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +21,19 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.registry import Registry
 
-# Rows of one setting; dense ones may lie in a file and are read in blocks.
 Features: TypeAlias = NDArray[Any] | csr_array
-Arrays = dict[str, NDArray[Any]]
+"""Rows of one setting, ``(items, width)``; dense ones may lie in a file and are read in blocks."""
+
+NamedArrays = dict[str, NDArray[Any]]
+"""Name → array: what a baseline learnt, as it is stored."""
+
 PredictionForm = Literal["factors", "neighbours", "scores"]
+"""What predicted rows are: factors or class scores ``(items, dim)``, similarities to the train
+items ``(items, train items)``, or one score for all users ``(items, 1)``."""
 
 
 class BaselineOptions(BaseModel):
-    """What every baseline is told; some add their own options."""
+    """Options that every baseline has; some add their own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,77 +44,120 @@ class BaselineOptions(BaseModel):
 class Examples:
     """Items whose targets are known."""
 
-    inputs: tuple[Features, ...]  # one for each setting, (items, width)
-    targets: NDArray[Any]  # (items, dim), as in the file
+    inputs: tuple[Features, ...]
+    """The features of each setting, ``(items, width)``."""
+
+    targets: NDArray[Any]
+    """Factors or classes, ``(items, dim)``, as in the file."""
 
 
 @dataclass(frozen=True)
 class TrainingExamples(Examples):
-    """What a baseline may learn from; nothing of a test item is in it."""
+    """What a baseline may learn from: train items only, no test item."""
 
-    normalize: bool = False  # divide each target by its L2 norm
-    classes: bool = False  # whether the targets are classes, not factors
-    plays: csr_array | None = None  # (items, users), over 0 = played
-    validation: Examples | None = None  # to choose by
-    held_out: Examples | None = None  # to be judged by, once
+    normalize: bool = False
+    """Divide each target by its L2 norm."""
+
+    classes: bool = False
+    """Whether the targets are classes, not factors."""
+
+    plays: csr_array | None = None
+    """Who played the train items, ``(items, users)``, above 0 = played; None if it is not known."""
+
+    validation: Examples | None = None
+    """Items by which a strength is chosen."""
+
+    held_out: Examples | None = None
+    """Items of which the loss is computed once, at the end."""
 
     @cached_property
-    def wanted(self) -> NDArray[np.float64]:
-        """The targets as they are to be predicted, ``(items, dim)``."""
-        return self.wanted_of(self)
+    def prepared_targets(self) -> NDArray[np.float64]:
+        """The targets of the train items, normalised if they are to be, ``(items, dim)``."""
+        return self.prepare_targets(self)
 
-    def wanted_of(self, examples: Examples) -> NDArray[np.float64]:
-        """Return the targets of other items as they are to be predicted."""
+    def prepare_targets(self, examples: Examples) -> NDArray[np.float64]:
+        """Return the targets of items, normalised as those of the train items are."""
         targets = np.asarray(examples.targets, np.float64)
-        return directions(targets) if self.normalize else targets
+        return normalize_rows(targets) if self.normalize else targets
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A strength that was tried."""
+    """A strength of the regularization that was tried."""
 
     strength: float
-    loss: float  # on the validation items
+    loss: float
+    """Loss on the validation items."""
 
 
 @dataclass(frozen=True)
-class Fitted:
+class BaselineResult:
     """What a baseline learnt."""
 
-    arrays: Arrays
+    arrays: NamedArrays
+
     form: PredictionForm = "factors"
+    """What its predictions are."""
+
     trials: tuple[Trial, ...] = ()
+    """The strengths that were tried, in order."""
+
     best: Trial | None = None
+    """The trial of the lowest loss."""
+
     held_out_loss: float | None = None
+    """Loss of the best map on the held-out items."""
 
 
 @dataclass(frozen=True)
 class FittedBaseline:
-    """What a fitted baseline has at hand when it predicts."""
+    """A baseline that was fitted, with all that its predictions depend on."""
 
     options: Any
-    arrays: Arrays
+    """Options of the model :attr:`Baseline.options`."""
+
+    arrays: NamedArrays
+    """What it learnt."""
+
     form: PredictionForm
-    dim: int  # of the targets
+    """What its predictions are."""
+
+    dim: int
+    """Width of the targets."""
+
     seed: int
-    classes: bool  # whether the targets are classes, not factors
-    single: bool = False  # whether an item has one class, and scores are its probabilities
-    train: TrainingExamples | None = None  # only for those that remember the train items
+
+    classes: bool
+    """Whether the targets are classes, not factors."""
+
+    single: bool = False
+    """Whether an item has one class, so that scores are probabilities with a sum of 1."""
+
+    train: TrainingExamples | None = None
+    """The train items; only for baselines that read them again to predict."""
 
 
 @dataclass(frozen=True)
 class Items:
-    """Some items to predict for."""
+    """Items to predict for."""
 
     ids: Sequence[str]
+
     inputs: tuple[Features, ...]
-    truth: NDArray[Any] | None = None  # their true factors, only for the oracle
+    """The features of each setting, ``(items, width)``."""
+
+    truth: NDArray[Any] | None = None
+    """The true factors, ``(items, dim)``; only for a baseline that sees the truth."""
 
 
-Fit = Callable[[TrainingExamples, Any], Fitted]  # train items, options
-# (items, dim); of the form "neighbours" sparse (items, train items), of "scores" (items, 1)
-Predict = Callable[[FittedBaseline, Items], NDArray[Any] | csr_array]
-Shapes = Callable[[int, int], dict[str, tuple[int, ...]]]  # width of all settings, dim → arrays
+FitFunction = Callable[[TrainingExamples, Any], BaselineResult]
+"""Learns from train items, with the options of the baseline."""
+
+PredictFunction = Callable[[FittedBaseline, Items], NDArray[Any] | csr_array]
+"""Predicts rows; their shape is that of the :data:`PredictionForm`."""
+
+ShapeFunction = Callable[[int, int], dict[str, tuple[int, ...]]]
+"""From the width of all settings together, and the dim, to the shape of each learnt array."""
 
 
 def _no_arrays(_width: int, _dim: int) -> dict[str, tuple[int, ...]]:
@@ -111,34 +166,54 @@ def _no_arrays(_width: int, _dim: int) -> dict[str, tuple[int, ...]]:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A baseline that experiments can name."""
+    """A registered baseline: what experiments can name instead of a network."""
 
-    fit: Fit
-    predict: Predict
+    fit: FitFunction
+    predict: PredictFunction
+
     options: type[BaselineOptions] = BaselineOptions
-    shapes: Shapes = _no_arrays  # of what it keeps
-    settings: tuple[int, int | None] = (0, 0)  # fewest and most that it reads; None: any number
+    """The pydantic model of its options."""
+
+    shapes: ShapeFunction = _no_arrays
+    """The shapes of the arrays that it learns."""
+
+    settings: tuple[int, int | None] = (0, 0)
+    """The least and the greatest number of settings that it reads; None: any number."""
+
     tasks: tuple[str, ...] = ("recommendation", "multilabel", "multiclass")
-    kinds: tuple[str, ...] = ("als", "pmi", "class")  # of targets
-    learns: bool = False  # whether it predicts what it saw of targets, which may be normalised
-    validates: bool = False  # whether it chooses something by validation items
-    plays: bool = False  # whether it reads who played the train items, where that is known
-    remembers: bool = False  # whether it reads the train items again to predict
+    """Tasks that it can do."""
+
+    kinds: tuple[str, ...] = ("als", "pmi", "class")
+    """Kinds of targets that it can predict."""
+
+    learns: bool = False
+    """Whether it predicts from the targets of the train items, which may then be normalised."""
+
+    validates: bool = False
+    """Whether it chooses something by validation items."""
+
+    plays: bool = False
+    """Whether it reads who played the train items, where that is known."""
+
+    remembers: bool = False
+    """Whether it reads the train items again to predict."""
+
     sees_truth: bool = False
+    """Whether it reads the true factors of the items that it predicts for."""
 
     def takes(self, settings: int) -> bool:
-        """Whether it can read so many settings."""
+        """Whether it can read this number of settings."""
         fewest, most = self.settings
         return fewest <= settings and (most is None or settings <= most)
 
 
-BASELINES: Registry[Baseline] = Registry("baseline", package=__name__)
+BASELINES: Registry[Baseline] = Registry("baseline", package=__name__, group="tartarus.baselines")
 
 
-def directions(rows: NDArray[Any]) -> NDArray[np.float64]:
-    """Divide each row by its L2 norm; zero rows stay zero.
+def normalize_rows(rows: NDArray[Any]) -> NDArray[np.float64]:
+    """Divide each row by its L2 norm, ``(rows, width)``; zero rows stay zero.
 
-    >>> directions(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    >>> normalize_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
     [[0.6, 0.8], [0.0, 0.0]]
     """
     rows = np.asarray(rows, np.float64)
@@ -146,10 +221,12 @@ def directions(rows: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(rows / np.where(norms > 0, norms, 1))
 
 
-def blocks(rows: int, width: int, block_bytes: int = 64 << 20) -> list[slice]:
-    """Cut rows into slices whose dense float64 form takes about ``block_bytes``.
+def row_blocks(rows: int, width: int, block_bytes: int = 64 << 20) -> list[slice]:
+    """Cut rows into slices of about ``block_bytes`` each, if they are dense float64.
 
-    >>> blocks(5, 1, 16)
+    A slice has at least one row.
+
+    >>> row_blocks(5, 1, 16)
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
     step = max(1, block_bytes // (8 * max(width, 1)))

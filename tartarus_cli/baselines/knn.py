@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,25 +15,40 @@ from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
     BaselineOptions,
+    BaselineResult,
     Features,
-    Fitted,
     FittedBaseline,
     Items,
     TrainingExamples,
-    directions,
+    normalize_rows,
 )
 
-TILE = 8192  # train items that are compared at a time
-DIGITS = 9  # of a similarity that count, so that equal rows are equally similar
+TILE_ITEMS = 8192
+"""Train items that are compared at a time."""
+
+# So that equal rows are equally similar.
+SIMILARITY_DIGITS = 9
+"""Digits of a similarity that count."""
 
 
 class NeighbourOptions(BaselineOptions):
-    """How far to look."""
+    """How many train items count as near."""
 
     neighbours: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 50
+    """Number of the most similar train items."""
 
 
-def nearest(items: Sequence[Features], train: Sequence[Features], neighbours: int) -> csr_array:
+@dataclass(frozen=True)
+class _UnitRows:
+    """Rows of one setting divided by their L2 norm."""
+
+    rows: Any
+    nonzero: NDArray[np.bool_]
+
+
+def find_neighbours(
+    items: Sequence[Features], train: Sequence[Features], neighbours: int
+) -> csr_array:
     """Find the train items that are most similar to each item, by the cosine of their features.
 
     The rows of each setting are divided by their L2 norm and joined. Only similarities above 0
@@ -46,85 +62,90 @@ def nearest(items: Sequence[Features], train: Sequence[Features], neighbours: in
     train
         The train items in the same settings. They are read a tile at a time.
     neighbours
-        How many to find at most.
+        Number of neighbours of each item, at most.
 
     Returns
     -------
     csr_array
         Similarities, ``(items, train items)``, at most ``neighbours`` in a row.
+
+    Examples
+    --------
+    >>> train = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 4.0]])
+    >>> find_neighbours([np.array([[0.0, 1.0]])], [train], 2).toarray().tolist()
+    [[0.0, 1.0, 0.8]]
     """
-    here = [_unit(each) for each in items]
+    unit_items = [_normalize(features) for features in items]
     count, rows = int(train[0].shape[0]), int(items[0].shape[0])
     values, columns = np.zeros((rows, 0)), np.zeros((rows, 0), np.int64)
-    for first in range(0, count, TILE):
-        tile = [_unit(each[first : first + TILE]) for each in train]
-        found = _similarities(here, tile)
+    for first in range(0, count, TILE_ITEMS):
+        tile = [_normalize(features[first : first + TILE_ITEMS]) for features in train]
+        similarities = _similarities(unit_items, tile)
         worst = values.min(axis=1) if values.shape[1] == neighbours else np.zeros(rows)
-        more = _packed(found > worst[:, None], found, first)
-        values = np.hstack([values, more[0].round(DIGITS)])
-        columns = np.hstack([columns, more[1]])
-        values, columns = _packed(_best(values, neighbours), values, columns)
-    kept = values > 0
-    starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-    return csr_array((values[kept], columns[kept], starts), shape=(rows, count))
+        candidates = _pack(similarities > worst[:, None], similarities, first)
+        values = np.hstack([values, candidates[0].round(SIMILARITY_DIGITS)])
+        columns = np.hstack([columns, candidates[1]])
+        values, columns = _pack(_mark_highest(values, neighbours), values, columns)
+    similar = values > 0
+    starts = np.concatenate([[0], np.cumsum(similar.sum(axis=1))])
+    return csr_array((values[similar], columns[similar], starts), shape=(rows, count))
 
 
-def averaged(
-    similar: csr_array, targets: NDArray[Any], otherwise: NDArray[Any]
+def average_targets(
+    similarities: csr_array, targets: NDArray[Any], otherwise: NDArray[Any]
 ) -> NDArray[np.float64]:
-    """Average the targets of the neighbours, weighted by their similarity.
+    """Average the targets of the neighbours, weighted by their similarity, ``(items, dim)``.
 
     Parameters
     ----------
-    similar
-        ``(items, train items)``.
+    similarities
+        As :func:`find_neighbours` returns them, ``(items, train items)``.
     targets
-        ``(train items, dim)``.
+        Targets of the train items, ``(train items, dim)``.
     otherwise
-        ``(dim,)``, for items that have no neighbour.
+        The row of items that have no neighbour, ``(dim,)``.
     """
-    mass = np.asarray(similar.sum(axis=1))[:, None]
+    mass = np.asarray(similarities.sum(axis=1))[:, None]
     return np.asarray(
-        np.where(mass > 0, (similar @ targets) / np.where(mass > 0, mass, 1), otherwise)
+        np.where(mass > 0, (similarities @ targets) / np.where(mass > 0, mass, 1), otherwise)
     )
 
 
-def _unit(rows: Features) -> tuple[Any, NDArray[np.bool_]]:
-    """Divide rows by their L2 norm; return them, and which of them are not zero."""
+def _normalize(rows: Features) -> _UnitRows:
     if isinstance(rows, np.ndarray):
-        return directions(rows), np.asarray(rows.any(axis=1))
+        return _UnitRows(normalize_rows(rows), np.asarray(rows.any(axis=1)))
     rows = rows.astype(np.float64)
     norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)))
     lengths = np.diff(rows.indptr)
     data = rows.data / np.repeat(np.where(norms > 0, norms, 1), lengths)
-    return csr_array((data, rows.indices, rows.indptr), shape=rows.shape), norms > 0
+    unit = csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+    return _UnitRows(unit, norms > 0)
 
 
-def _similarities(
-    items: Sequence[tuple[Any, NDArray[np.bool_]]], train: Sequence[tuple[Any, NDArray[np.bool_]]]
-) -> NDArray[np.float64]:
+def _similarities(items: Sequence[_UnitRows], train: Sequence[_UnitRows]) -> NDArray[np.float64]:
     """Return the cosines of the joined rows, ``(items, train items)``."""
-    found: Any = 0
-    for (left, _), (right, _) in zip(items, train, strict=True):
-        product = left @ right.T
-        found = found + (product if isinstance(product, np.ndarray) else product.toarray())
-    for part, axis in ((items, 1), (train, 0)):
-        settings = np.sum([there for _, there in part], axis=0)  # its square root is the norm
-        found /= np.expand_dims(np.sqrt(np.maximum(settings, 1)), axis)
-    return np.asarray(found)
+    cosines: Any = 0
+    for left, right in zip(items, train, strict=True):
+        product = left.rows @ right.rows.T
+        cosines = cosines + (product if isinstance(product, np.ndarray) else product.toarray())
+    for settings, axis in ((items, 1), (train, 0)):
+        # The norm of a joined row is the square root of the number of its rows that are not zero.
+        squared_norms = np.sum([setting.nonzero for setting in settings], axis=0)
+        cosines /= np.expand_dims(np.sqrt(np.maximum(squared_norms, 1)), axis)
+    return np.asarray(cosines)
 
 
-def _best(values: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+def _mark_highest(values: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
     """Mark the ``count`` highest values above 0 of each row; of equal ones, the first."""
     if values.shape[1] <= count:
         return values > 0
     level = np.partition(values, -count, axis=1)[:, -count, None]
     above, equal = values > level, values == level
-    room = count - above.sum(axis=1, keepdims=True)
-    return np.asarray((above | (equal & (equal.cumsum(axis=1) <= room))) & (values > 0))
+    remaining = count - above.sum(axis=1, keepdims=True)
+    return np.asarray((above | (equal & (equal.cumsum(axis=1) <= remaining))) & (values > 0))
 
 
-def _packed(
+def _pack(
     marked: NDArray[np.bool_], values: NDArray[np.float64], columns: NDArray[np.int64] | int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Move the marked values of each row to its front, in order, with their columns.
@@ -134,27 +155,29 @@ def _packed(
     rows, places = np.nonzero(marked)
     counts = marked.sum(axis=1)
     slots = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    width = int(counts.max(initial=0))
-    packed, where = np.zeros((len(marked), width)), np.zeros((len(marked), width), np.int64)
-    packed[rows, slots] = values[rows, places]
-    where[rows, slots] = places + columns if isinstance(columns, int) else columns[rows, places]
-    return packed, where
+    shape = (len(marked), int(counts.max(initial=0)))
+    front_values, front_columns = np.zeros(shape), np.zeros(shape, np.int64)
+    front_values[rows, slots] = values[rows, places]
+    front_columns[rows, slots] = (
+        places + columns if isinstance(columns, int) else columns[rows, places]
+    )
+    return front_values, front_columns
 
 
-def _fit(train: TrainingExamples, _options: NeighbourOptions) -> Fitted:
-    mean = train.wanted.mean(axis=0)
-    return Fitted({"mean": mean}, "factors" if train.plays is None else "neighbours")
+def _fit(train: TrainingExamples, _options: NeighbourOptions) -> BaselineResult:
+    mean = train.prepared_targets.mean(axis=0)
+    return BaselineResult({"mean": mean}, "factors" if train.plays is None else "neighbours")
 
 
-def _predict(known: FittedBaseline, items: Items) -> Any:
-    train = known.train
+def _predict(baseline: FittedBaseline, items: Items) -> Any:
+    train = baseline.train
     if train is None:
         msg = "neighbours are found among the train items, which are not given"
         raise AssertionError(msg)
-    similar = nearest(items.inputs, train.inputs, known.options.neighbours)
-    if known.form == "neighbours":
-        return similar.astype(np.float32)
-    rows = averaged(similar, train.wanted, known.arrays["mean"])
+    similarities = find_neighbours(items.inputs, train.inputs, baseline.options.neighbours)
+    if baseline.form == "neighbours":
+        return similarities.astype(np.float32)
+    rows = average_targets(similarities, train.prepared_targets, baseline.arrays["mean"])
     return rows.astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""The true factors of the items: the best that factors of this kind can do."""
+"""The true factors of the items: the best that predicted factors of this kind can reach."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
-    Fitted,
+    BaselineResult,
     FittedBaseline,
     Items,
     TrainingExamples,
 )
 
 
-def _fit(_train: TrainingExamples, _options: Any) -> Fitted:
-    return Fitted({})
+def _fit(_train: TrainingExamples, _options: Any) -> BaselineResult:
+    return BaselineResult({})
 
 
-def _predict(_known: FittedBaseline, items: Items) -> NDArray[np.float32]:
+def _predict(_baseline: FittedBaseline, items: Items) -> NDArray[np.float32]:
     return np.asarray(items.truth, np.float32)
 
 

@@ -1,4 +1,7 @@
-"""How popular the train items are that share an item's tags: the same score for every user."""
+"""Popularity by tags: how popular the train items are that share an item's tags.
+
+An item has the same score for every user.
+"""
 
 from __future__ import annotations
 
@@ -9,36 +12,36 @@ from numpy.typing import NDArray
 
 from tartarus_cli.baselines import (
     BASELINES,
-    Arrays,
     Baseline,
+    BaselineResult,
     Features,
-    Fitted,
     FittedBaseline,
     Items,
+    NamedArrays,
     TrainingExamples,
-    blocks,
+    row_blocks,
 )
 
 
-def tag_popularity(tags: Features, popularity: NDArray[Any]) -> Arrays:
-    """Return how popular each tag is: the mean over its items, weighted by the tag's value.
+def tag_popularity(tags: Features, popularity: NDArray[Any]) -> NamedArrays:
+    """Compute how popular each tag is: the mean over its items, weighted by the tag's value.
 
     Parameters
     ----------
     tags
-        ``(items, tags)``; what is not above 0 counts as absent.
+        Value of each tag of each item, ``(items, tags)``; 0 and less counts as absent.
     popularity
-        Of each item, ``(items,)``.
+        Popularity of each item, such as the number of its users, ``(items,)``.
 
     Returns
     -------
     dict
-        ``popularity`` and ``known``, whether an item has the tag, ``(tags,)``; ``mean``, that of
-        all items.
+        ``popularity`` of each tag and ``known``, whether any item has the tag, ``(tags,)``;
+        ``mean``, the mean popularity of all items.
     """
     width = int(tags.shape[1])
     total, mass = np.zeros(width), np.zeros(width)
-    for block in blocks(*tags.shape):
+    for block in row_blocks(*tags.shape):
         weights = _weights(tags[block])
         total += weights.T @ popularity[block]
         mass += weights.sum(axis=0)
@@ -47,16 +50,23 @@ def tag_popularity(tags: Features, popularity: NDArray[Any]) -> Arrays:
     return {"popularity": total / np.where(known, mass, 1), "known": known, "mean": mean}
 
 
-def tagged_scores(tags: Features, learnt: Arrays) -> NDArray[np.float64]:
+def score_by_tags(tags: Features, arrays: NamedArrays) -> NDArray[np.float64]:
     """Return the mean popularity of each item's tags, weighted by their values, ``(items,)``.
 
-    An item without a tag that is known has the mean popularity of all train items.
+    An item without a known tag has the mean popularity of all train items.
+
+    Parameters
+    ----------
+    tags
+        Value of each tag of each item, ``(items, tags)``.
+    arrays
+        What :func:`tag_popularity` returns.
     """
     weights = _weights(tags)
-    known = learnt["known"].astype(np.float64)
+    known = arrays["known"].astype(np.float64)
     mass = weights @ known
-    scores = (weights @ (learnt["popularity"] * known)) / np.where(mass > 0, mass, 1)
-    return np.where(mass > 0, scores, learnt["mean"])
+    scores = (weights @ (arrays["popularity"] * known)) / np.where(mass > 0, mass, 1)
+    return np.where(mass > 0, scores, arrays["mean"])
 
 
 def _weights(tags: Features) -> Any:
@@ -64,16 +74,16 @@ def _weights(tags: Features) -> Any:
     return np.maximum(tags, 0) if isinstance(tags, np.ndarray) else tags.maximum(0)
 
 
-def _fit(train: TrainingExamples, _options: Any) -> Fitted:
+def _fit(train: TrainingExamples, _options: Any) -> BaselineResult:
     if train.plays is not None:
         popularity = np.asarray((train.plays > 0).sum(axis=1), np.float64)
     else:
         popularity = np.linalg.norm(np.asarray(train.targets, np.float64), axis=1)
-    return Fitted(tag_popularity(train.inputs[0], popularity), "scores")
+    return BaselineResult(tag_popularity(train.inputs[0], popularity), "scores")
 
 
-def _predict(known: FittedBaseline, items: Items) -> NDArray[np.float32]:
-    return tagged_scores(items.inputs[0], known.arrays).astype(np.float32)[:, None]
+def _predict(baseline: FittedBaseline, items: Items) -> NDArray[np.float32]:
+    return score_by_tags(items.inputs[0], baseline.arrays).astype(np.float32)[:, None]
 
 
 def _shapes(width: int, _dim: int) -> dict[str, tuple[int, ...]]:

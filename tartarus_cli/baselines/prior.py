@@ -10,28 +10,30 @@ from numpy.typing import NDArray
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
-    Fitted,
+    BaselineResult,
     FittedBaseline,
     Items,
     TrainingExamples,
 )
 
 
-def shares(classes: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the share of the items that have each class, ``(items, classes)`` → ``(classes,)``.
+def class_shares(classes: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the share of the items that have each class, ``(classes,)``.
 
-    >>> shares(np.array([[1, 0], [1, 1]])).tolist()
+    ``classes`` is ``(items, classes)``; above 0 means that an item has a class.
+
+    >>> class_shares(np.array([[1, 0], [1, 1]])).tolist()
     [1.0, 0.5]
     """
     return np.asarray((classes > 0).mean(axis=0))
 
 
-def _fit(train: TrainingExamples, _options: Any) -> Fitted:
-    return Fitted({"shares": shares(train.targets)})
+def _fit(train: TrainingExamples, _options: Any) -> BaselineResult:
+    return BaselineResult({"shares": class_shares(train.targets)})
 
 
-def _predict(known: FittedBaseline, items: Items) -> NDArray[np.float32]:
-    row = known.arrays["shares"].astype(np.float32)
+def _predict(baseline: FittedBaseline, items: Items) -> NDArray[np.float32]:
+    row = baseline.arrays["shares"].astype(np.float32)
     return np.broadcast_to(row, (len(items.ids), len(row)))
 
 

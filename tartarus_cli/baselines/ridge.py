@@ -18,58 +18,70 @@ from scipy.sparse import csr_array
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
+    BaselineResult,
     Examples,
     Features,
-    Fitted,
     FittedBaseline,
     Items,
     TrainingExamples,
     Trial,
-    blocks,
-    directions,
+    normalize_rows,
+    row_blocks,
 )
 from tartarus_cli.errors import TrainingError
 
-MOST = 20_000  # rows of the matrix that is solved: it takes 3 GiB, and its factor as much again
-GRID = tuple(10.0**power for power in range(-4, 4))  # times the mean of the matrix's diagonal
-CHUNK = 1024  # rows of a product of sparse matrices that are made dense at a time
+# The matrix takes 3 GiB, and its factor as much again.
+MAX_UNKNOWNS = 20_000
+"""Rows that the matrix of the equations may have."""
 
-Float = NDArray[np.float64]
+RELATIVE_STRENGTHS = tuple(10.0**power for power in range(-4, 4))
+"""Strengths to try, relative to the mean of the diagonal of the matrix."""
+
+PRODUCT_ROWS = 1024
+"""Rows of a product of sparse matrices that are made dense at a time."""
+
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearMap:
     """A linear map: ``rows @ coefficients + intercept``."""
 
-    coefficients: Float  # (width, dim)
-    intercept: Float  # (dim,)
+    coefficients: FloatArray
+    """``(width, dim)``."""
 
-    def __call__(self, inputs: Sequence[Features]) -> Float:
-        """Apply it to rows of joined settings, ``(items, dim)``."""
-        return times(inputs, self.coefficients) + self.intercept
+    intercept: FloatArray
+    """``(dim,)``."""
+
+    def __call__(self, inputs: Sequence[Features]) -> FloatArray:
+        """Map the joined rows of all settings, ``(items, dim)``."""
+        return multiply(inputs, self.coefficients) + self.intercept
 
 
 @dataclass(frozen=True)
-class Shifted:
-    """Dense rows less their mean: what is left of it would drown a small spread in rounding."""
+class CentredRows:
+    """Dense rows less their mean, which would drown small differences in rounding errors."""
 
     values: NDArray[Any]
-    mean: Float  # (width,)
+    """The rows as they are, ``(items, width)``."""
+
+    mean: FloatArray
+    """Subtracted from each of them, ``(width,)``."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Rows and columns."""
+        """Number of rows and of columns."""
         return tuple(self.values.shape)
 
-    def __getitem__(self, rows: slice) -> Float:
+    def __getitem__(self, rows: slice) -> FloatArray:
         return np.asarray(self.values[rows], np.float64) - self.mean
 
 
 class RidgeSystem:
-    """The normal equations of a ridge regression, made once and solved for any strength.
+    """The normal equations of a ridge regression, set up once and solved for any strength.
 
-    Of two forms the smaller one is taken: ``(XᵀX + λI) W = XᵀY``, which is as large as the
-    features are wide, or ``W = Xᵀ (XXᵀ + λI)⁻¹ Y``, as large as there are items.
+    Of two forms the smaller one is taken: ``(XᵀX + λI) W = XᵀY``, with as many rows as there are
+    features, or ``W = Xᵀ (XXᵀ + λI)⁻¹ Y``, with as many rows as there are items.
 
     Parameters
     ----------
@@ -81,39 +93,45 @@ class RidgeSystem:
     Raises
     ------
     TrainingError
-        If the smaller form is larger than memory should be asked to hold.
+        If the matrix of the smaller form would take too much memory.
+
+    Examples
+    --------
+    >>> system = RidgeSystem([np.array([[0.0], [1.0], [2.0]])], np.array([[1.0], [3.0], [5.0]]))
+    >>> system.solve(0.0)([np.array([[10.0]])]).round(6).tolist()
+    [[21.0]]
     """
 
-    def __init__(self, inputs: Sequence[Features], targets: Float) -> None:
-        ones = np.full((len(targets), 1), 1 / len(targets))
-        self._shift = transposed_times(inputs, ones)[:, 0]  # the mean row
+    def __init__(self, inputs: Sequence[Features], targets: FloatArray) -> None:
+        weights = np.full((len(targets), 1), 1 / len(targets))
+        self._shift = multiply_transposed(inputs, weights)[:, 0]  # the mean row
         self._inputs = [
-            Shifted(each, self._shift[columns]) if isinstance(each, np.ndarray) else each
-            for each, columns in _columns(inputs)
+            CentredRows(rows, self._shift[columns]) if isinstance(rows, np.ndarray) else rows
+            for rows, columns in _with_columns(inputs)
         ]
         self._mean_target = targets.mean(axis=0)
-        items, width = len(targets), sum(int(each.shape[1]) for each in inputs)
+        items, width = len(targets), sum(int(rows.shape[1]) for rows in inputs)
         self._primal = width <= items
-        if min(items, width) > MOST:
+        if min(items, width) > MAX_UNKNOWNS:
             msg = f"ridge would solve for {min(items, width):,} unknowns ({items:,} items, "
-            msg += f"{width:,} features); {MOST:,} are the most"
-            raise TrainingError(msg, hint="Name settings that are narrower, or use knn.")
-        self._mean = transposed_times(self._inputs, ones)[:, 0]  # of what was not shifted
+            msg += f"{width:,} features), but {MAX_UNKNOWNS:,} are the most"
+            raise TrainingError(msg, hint="Use settings with fewer columns, or the baseline knn.")
+        self._mean = multiply_transposed(self._inputs, weights)[:, 0]  # of what was not shifted
         self._centred = targets - self._mean_target
         self._matrix = self._covariance(items) if self._primal else self._products()
 
     @property
     def scale(self) -> float:
-        """Mean of the diagonal of the matrix that is solved; 1 if the features are constant."""
+        """Mean of the diagonal of the matrix; 1 if the features are constant."""
         return float(self._matrix.diagonal().mean()) or 1.0
 
-    def solve(self, strength: float) -> Linear:
-        """Return the map for a strength λ.
+    def solve(self, strength: float) -> LinearMap:
+        """Return the map for a strength λ of the regularization.
 
         Raises
         ------
         TrainingError
-            If rounding has left nothing of how the features vary.
+            If the features vary so little that rounding leaves nothing of it.
         """
         from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
@@ -122,163 +140,170 @@ class RidgeSystem:
         try:
             factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
         except LinAlgError:
-            msg = "the features vary too little, for their size, to be told apart by ridge"
+            msg = "the features vary too little, compared with their size, for ridge"
             raise TrainingError(msg, hint="Subtract the mean of each column first.") from None
         if self._primal:
             coefficients = cho_solve(factor, self._right, check_finite=False)
         else:
-            coefficients = self._back(cho_solve(factor, self._centred, check_finite=False))
-        return Linear(coefficients, self._mean_target - self._shift @ coefficients)
+            coefficients = self._multiply_centred(
+                cho_solve(factor, self._centred, check_finite=False)
+            )
+        return LinearMap(coefficients, self._mean_target - self._shift @ coefficients)
 
-    def _covariance(self, items: int) -> Float:
-        self._right = self._back(self._centred)
+    def _covariance(self, items: int) -> FloatArray:
+        self._right = self._multiply_centred(self._centred)
         matrix = gram(self._inputs)
         matrix -= np.outer(items * self._mean, self._mean)
         return matrix
 
-    def _products(self) -> Float:
+    def _products(self) -> FloatArray:
         matrix = outer_gram(self._inputs)
-        across = times(self._inputs, self._mean[:, None])  # of each row with the mean row
-        matrix -= across
-        matrix -= across.T
+        with_mean = multiply(self._inputs, self._mean[:, None])  # of each row with the mean row
+        matrix -= with_mean
+        matrix -= with_mean.T
         matrix += self._mean @ self._mean
         return matrix
 
-    def _back(self, values: Float) -> Float:
-        """Multiply by the transpose of the centred features."""
-        made = transposed_times(self._inputs, values)
-        made -= np.outer(self._mean, values.sum(axis=0))
-        return made
+    def _multiply_centred(self, values: FloatArray) -> FloatArray:
+        """Multiply the transpose of the centred features by a matrix ``(items, n)``."""
+        product = multiply_transposed(self._inputs, values)
+        product -= np.outer(self._mean, values.sum(axis=0))
+        return product
 
 
-Rows: TypeAlias = Features | Shifted
-R = TypeVar("R", Features, Rows)
+SettingRows: TypeAlias = Features | CentredRows
+RowsT = TypeVar("RowsT", Features, SettingRows)
 
 
-def times(inputs: Sequence[Rows], right: Float) -> Float:
-    """Multiply joined rows by a matrix ``(width, n)``; what is dense is read in blocks."""
-    rows = int(inputs[0].shape[0])
-    made = np.zeros((rows, right.shape[1]))
-    for each, columns in _columns(inputs):
-        for block in _cuts(each):
-            made[block] += _plain(each[block]) @ right[columns]
-    return made
+def multiply(inputs: Sequence[SettingRows], right: FloatArray) -> FloatArray:
+    """Multiply joined rows by a matrix ``(width, n)``; dense rows are read in blocks."""
+    items = int(inputs[0].shape[0])
+    product = np.zeros((items, right.shape[1]))
+    for rows, columns in _with_columns(inputs):
+        for block in _row_slices(rows):
+            product[block] += _as_float64(rows[block]) @ right[columns]
+    return product
 
 
-def transposed_times(inputs: Sequence[Rows], right: Float) -> Float:
+def multiply_transposed(inputs: Sequence[SettingRows], right: FloatArray) -> FloatArray:
     """Multiply the transpose of joined rows by a matrix ``(items, n)``."""
-    made = np.zeros((sum(int(each.shape[1]) for each in inputs), right.shape[1]))
-    for each, columns in _columns(inputs):
-        for block in _cuts(each):
-            made[columns] += _plain(each[block]).T @ right[block]
-    return made
+    width = sum(int(rows.shape[1]) for rows in inputs)
+    product = np.zeros((width, right.shape[1]))
+    for rows, columns in _with_columns(inputs):
+        for block in _row_slices(rows):
+            product[columns] += _as_float64(rows[block]).T @ right[block]
+    return product
 
 
-def gram(inputs: Sequence[Rows]) -> Float:
+def gram(inputs: Sequence[SettingRows]) -> FloatArray:
     """Return the products of all columns of the joined settings, ``(width, width)``."""
-    placed = _columns(inputs)
-    width = placed[-1][1].stop
-    made = np.zeros((width, width))
-    for block in blocks(int(inputs[0].shape[0]), _dense_width(inputs)):
-        rows = [(_plain(each[block]), columns) for each, columns in placed]
-        for number, (left, down) in enumerate(rows):
-            for right, across in rows[: number + 1]:
-                _add_product(made[down, across], left.T, right)
-    for number, (_, down) in enumerate(placed):
-        for _, across in placed[:number]:
-            made[across, down] = made[down, across].T
-    return made
+    settings = _with_columns(inputs)
+    width = settings[-1][1].stop
+    products = np.zeros((width, width))
+    for block in row_blocks(int(inputs[0].shape[0]), _dense_width(inputs)):
+        parts = [(_as_float64(rows[block]), columns) for rows, columns in settings]
+        for number, (left, down) in enumerate(parts):
+            for right, across in parts[: number + 1]:
+                _add_product(products[down, across], left.T, right)
+    for number, (_, down) in enumerate(settings):
+        for _, across in settings[:number]:
+            products[across, down] = products[down, across].T
+    return products
 
 
-def outer_gram(inputs: Sequence[Rows]) -> Float:
+def outer_gram(inputs: Sequence[SettingRows]) -> FloatArray:
     """Return the products of all joined rows, ``(items, items)``."""
     items = int(inputs[0].shape[0])
-    made = np.zeros((items, items))
-    cuts = blocks(items, _dense_width(inputs))
-    for each in inputs:
-        for one in cuts:
-            left = _plain(each[one])
-            for other in cuts:
-                _add_product(made[one, other], left, _plain(each[other]).T)
-    return made
+    products = np.zeros((items, items))
+    blocks = row_blocks(items, _dense_width(inputs))
+    for rows in inputs:
+        for down in blocks:
+            left = _as_float64(rows[down])
+            for across in blocks:
+                _add_product(products[down, across], left, _as_float64(rows[across]).T)
+    return products
 
 
-def _add_product(to: Float, left: Any, right: Any) -> None:
+def _add_product(total: FloatArray, left: Any, right: Any) -> None:
+    """Add ``left @ right`` to the total, in place."""
     if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
-        to += left @ right
+        total += left @ right
         return
     left, right = left.tocsr(), right.tocsr()
-    for first in range(0, left.shape[0], CHUNK):
-        to[first : first + CHUNK] += (left[first : first + CHUNK] @ right).toarray()
+    for first in range(0, left.shape[0], PRODUCT_ROWS):
+        block = slice(first, first + PRODUCT_ROWS)
+        total[block] += (left[block] @ right).toarray()
 
 
-def _columns(inputs: Sequence[R]) -> list[tuple[R, slice]]:
-    """Return each setting with the columns that it has among all."""
-    ends = np.cumsum([int(each.shape[1]) for each in inputs]).tolist()
+def _with_columns(inputs: Sequence[RowsT]) -> list[tuple[RowsT, slice]]:
+    """Return each setting with its columns among those of all."""
+    widths = [int(rows.shape[1]) for rows in inputs]
+    ends = np.cumsum(widths).tolist()
     return [
-        (each, slice(end - int(each.shape[1]), end)) for each, end in zip(inputs, ends, strict=True)
+        (rows, slice(end - width, end))
+        for rows, width, end in zip(inputs, widths, ends, strict=True)
     ]
 
 
-def _cuts(rows: Rows) -> list[slice]:
-    """Cut rows so that each slice may be read at once; sparse ones are in memory already."""
-    return [slice(None)] if isinstance(rows, csr_array) else blocks(*rows.shape)
+def _row_slices(rows: SettingRows) -> list[slice]:
+    """Cut rows so that each slice can be read at once; sparse ones are in memory already."""
+    return [slice(None)] if isinstance(rows, csr_array) else row_blocks(*rows.shape)
 
 
-def _dense_width(inputs: Sequence[Rows]) -> int:
-    return sum(int(each.shape[1]) for each in inputs if not isinstance(each, csr_array))
+def _dense_width(inputs: Sequence[SettingRows]) -> int:
+    return sum(int(rows.shape[1]) for rows in inputs if not isinstance(rows, csr_array))
 
 
-def _plain(rows: Features) -> Any:
+def _as_float64(rows: Features) -> Any:
     return np.asarray(rows, np.float64) if isinstance(rows, np.ndarray) else rows.astype(np.float64)
 
 
-def cosine_loss(targets: Float, outputs: Float) -> float:
-    """Mean over rows of ``(1 - cosine) / 2``; a zero row costs 0.5."""
-    cosines = (directions(targets) * directions(outputs)).sum(axis=1)
+def cosine_loss(targets: FloatArray, outputs: FloatArray) -> float:
+    """Return the mean over rows of ``(1 - cosine) / 2``; a zero row costs 0.5."""
+    cosines = (normalize_rows(targets) * normalize_rows(outputs)).sum(axis=1)
     return float(np.clip((1 - cosines) / 2, 0, 1).mean())
 
 
-def squared_loss(targets: Float, outputs: Float) -> float:
-    """Mean squared error of all values."""
+def squared_loss(targets: FloatArray, outputs: FloatArray) -> float:
+    """Return the mean squared error of all values."""
     return float(np.square(targets - outputs).mean())
 
 
-def _fit(train: TrainingExamples, _options: Any) -> Fitted:
+def _fit(train: TrainingExamples, _options: Any) -> BaselineResult:
     """Choose the strength whose map has the lowest loss on the validation items."""
-    problem = RidgeSystem(train.inputs, train.wanted)
-    judge = _judge(train)
+    system = RidgeSystem(train.inputs, train.prepared_targets)
+    loss_of = _loss_function(train)
     trials: list[Trial] = []
-    best: tuple[Trial, Linear] | None = None
-    for step in GRID:
-        found = problem.solve(step * problem.scale)
-        trials.append(Trial(step * problem.scale, judge(found, train.validation)))
+    best: tuple[Trial, LinearMap] | None = None
+    for relative in RELATIVE_STRENGTHS:
+        candidate = system.solve(relative * system.scale)
+        trials.append(Trial(relative * system.scale, loss_of(candidate, train.validation)))
         if best is None or trials[-1].loss < best[0].loss:
-            best = trials[-1], found
+            best = trials[-1], candidate
     if best is None:
         msg = "no strength was tried"
         raise AssertionError(msg)
-    chosen, found = best
-    arrays = {"coefficients": found.coefficients, "intercept": found.intercept}
-    held_out = judge(found, train.held_out) if train.held_out else None
-    return Fitted(arrays, trials=tuple(trials), best=chosen, held_out_loss=held_out)
+    trial, linear = best
+    arrays = {"coefficients": linear.coefficients, "intercept": linear.intercept}
+    held_out = loss_of(linear, train.held_out) if train.held_out else None
+    return BaselineResult(arrays, trials=tuple(trials), best=trial, held_out_loss=held_out)
 
 
-def _judge(train: TrainingExamples) -> Callable[[Linear, Examples | None], float]:
+def _loss_function(train: TrainingExamples) -> Callable[[LinearMap, Examples | None], float]:
     loss = squared_loss if train.classes else cosine_loss
 
-    def judge(found: Linear, part: Examples | None) -> float:
-        if part is None:
+    def loss_of(linear: LinearMap, examples: Examples | None) -> float:
+        if examples is None:
             msg = "a strength is chosen by validation items, which are not given"
             raise AssertionError(msg)
-        return loss(train.wanted_of(part), found(part.inputs))
+        return loss(train.prepare_targets(examples), linear(examples.inputs))
 
-    return judge
+    return loss_of
 
 
-def _predict(known: FittedBaseline, items: Items) -> NDArray[np.float32]:
-    found = Linear(known.arrays["coefficients"], known.arrays["intercept"])
-    return found(items.inputs).astype(np.float32)
+def _predict(baseline: FittedBaseline, items: Items) -> NDArray[np.float32]:
+    linear = LinearMap(baseline.arrays["coefficients"], baseline.arrays["intercept"])
+    return linear(items.inputs).astype(np.float32)
 
 
 def _shapes(width: int, dim: int) -> dict[str, tuple[int, ...]]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from shlex import quote
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -27,10 +25,10 @@ from tartarus_cli.checking.presence import check_names, check_presence, check_un
 from tartarus_cli.checking.report import DataProblem, Report
 from tartarus_cli.checking.truth import LISTENING, check_listening
 from tartarus_cli.checking.vocabulary import check_vocabulary
-from tartarus_cli.data.dataset import unknown_dataset_error
-from tartarus_cli.data.patches import AGAIN
-from tartarus_cli.data.tasks import is_recommendation
-from tartarus_cli.errors import DataError, TartarusError, display_path
+from tartarus_cli.data.dataset import Dataset, unknown_dataset_error
+from tartarus_cli.data.patches import RECREATE_PATCHES
+from tartarus_cli.errors import DataError, TartarusError, call, display_path
+from tartarus_cli.experiments.code import CodeNotRunError
 from tartarus_cli.experiments.inputs import infer_dimensions
 from tartarus_cli.experiments.requirements import (
     MissingInput,
@@ -40,9 +38,10 @@ from tartarus_cli.experiments.requirements import (
 )
 from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
 from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.file_names import SPLITS, DataFile, Kind
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.preprocessing import check_scaler_fits, read_patch_recipe
-from tartarus_cli.progress import UNWATCHED, Progress, Task
-from tartarus_cli.workspace import SPLITS, DataFile, Kind, Workspace, WorkspaceFiles
+from tartarus_cli.progress import UNWATCHED, Progress, ProgressTask
 
 MATRICES = (Kind.FEATURES, Kind.TARGETS, Kind.USER_FACTORS, Kind.CLASS_FACTORS, Kind.WORD_VECTORS)
 
@@ -96,7 +95,7 @@ class CheckResult:
 
 
 def check_data(
-    workspace: Workspace, dataset: str | None = None, *, progress: Progress = UNWATCHED
+    workspace: WorkspacePaths, dataset: str | None = None, *, progress: Progress = UNWATCHED
 ) -> CheckResult:
     """Check every file of a dataset, or of all, and report every problem.
 
@@ -105,43 +104,41 @@ def check_data(
     RequestError
         If there is no such dataset.
     """
-    inventory = workspace.scan()
-    known = inventory.datasets()
+    files = workspace.scan()
+    known = files.datasets()
     if dataset is not None and dataset not in known:
-        raise unknown_dataset_error(inventory, dataset, known)
-    chosen = known if dataset is None else [dataset]
-    files = [file for file in inventory.files if file.dataset in chosen]
-    experiments = _all_experiments(inventory)
+        raise unknown_dataset_error(Dataset(files, dataset), known)
+    datasets = [Dataset(files, name) for name in (known if dataset is None else [dataset])]
+    experiments = _all_experiments(workspace, progress)
     summaries, problems = {}, []
-    with progress.task("checking", _size(files)) as task:
-        for name in chosen:
-            report = Report(workspace, name)
-            mine = [each for each in experiments if each.dataset.name == name]
-            single = {each.dataset.task for each in mine} == {"multiclass"}
-            summaries[name] = _check_dataset(inventory, report, task, single=single)
-            _add_experiments(inventory, mine, summaries[name])
-            if not any(each.name in preset_paths() for each in mine):
-                others = [each for each in experiments if each not in mine]
-                _add_borrowed(inventory, others, name, summaries[name])
+    with progress.task("checking", _size(f for one in datasets for f in one.own_files)) as task:
+        for one in datasets:
+            report = Report(workspace, one.name)
+            summaries[one.name] = _check_dataset(one, experiments, report, task)
             problems += report.problems
     if dataset is None:
         report = Report(workspace, "")
-        orphans = [p for p in inventory.unknown if not any(_is_of(p, name) for name in known)]
+        orphans = [p for p in files.unknown if not any(_is_of(p, name) for name in known)]
         check_unknown(orphans, report)
         problems += report.problems
     return CheckResult(summaries, problems)
 
 
 def _check_dataset(
-    inventory: WorkspaceFiles, report: Report, task: Task, *, single: bool
+    dataset: Dataset, experiments: Sequence[Experiment], report: Report, task: ProgressTask
 ) -> DatasetSummary:
-    dataset = report.dataset
-    files = [file for file in inventory.files if file.dataset == dataset]
-    facts = _check_files(inventory, dataset, files, report, task)
+    matching = [experiment for experiment in experiments if experiment.dataset.name == dataset.name]
+    single = {experiment.dataset.task for experiment in matching} == {"multiclass"}
+    facts = _check_files(dataset, dataset.own_files, report, task)
     check_one_hot(facts.checked, report, required=single)
-    check_presence(inventory, dataset, report)
-    check_unknown([path for path in inventory.unknown if _is_of(path, dataset)], report)
-    return _summary(inventory, dataset, facts)
+    check_presence(dataset, report)
+    check_unknown([p for p in dataset.files.unknown if _is_of(p, dataset.name)], report)
+    summary = _summary(dataset, facts)
+    _add_experiments(dataset, matching, summary)
+    if not any(experiment.name in preset_paths() for experiment in matching):
+        others = [experiment for experiment in experiments if experiment not in matching]
+        _add_borrowed(dataset, others, summary)
+    return summary
 
 
 def _is_of(path: Path, dataset: str) -> bool:
@@ -150,7 +147,7 @@ def _is_of(path: Path, dataset: str) -> bool:
 
 
 def check_experiment(
-    inventory: WorkspaceFiles,
+    dataset: Dataset,
     experiment: Experiment,
     settings: Sequence[str],
     *,
@@ -161,8 +158,8 @@ def check_experiment(
 
     Parameters
     ----------
-    inventory
-        The workspace's files.
+    dataset
+        The experiment's, bound to its files.
     experiment, settings
         What is about to run.
     evaluated
@@ -182,15 +179,14 @@ def check_experiment(
         If a file is missing, damaged or out of step.
     """
     experiment = experiment.with_settings(len(settings))
-    check_request(inventory, experiment, settings)
-    dataset = experiment.dataset.name
-    experiment = infer_dimensions(inventory, experiment, settings, progress)
+    check_request(dataset, experiment, settings)
+    experiment = infer_dimensions(dataset, experiment, settings, progress)
     if evaluated:
-        _raise_lacks(missing_inputs(inventory, experiment, settings), experiment)
-    report = Report(inventory.workspace, dataset)
-    files = required_files(inventory, experiment, settings)
+        _raise_lacks(missing_inputs(dataset, experiment, settings), experiment)
+    report = Report(dataset.workspace, dataset.name)
+    files = required_files(dataset, experiment, settings)
     with progress.task("checking", _size(files)) as task:
-        facts = _check_files(inventory, dataset, files, report, task)
+        facts = _check_files(dataset, files, report, task)
     if experiment.dataset.task == "multiclass":
         check_one_hot(facts.checked, report, required=True)
     _raise_errors(report, progress)
@@ -199,15 +195,15 @@ def check_experiment(
 
 def _raise_lacks(lacks: Sequence[MissingInput], experiment: Experiment) -> None:
     if lacks:
-        dataset, first = experiment.dataset.name, lacks[0]
+        first = lacks[0]
         subject = f"{display_path(first.path)} is missing: " if first.path else ""
         msg = f"{subject}{experiment.name} needs {', '.join(lack.what for lack in lacks)}"
-        raise DataError(msg, hint=f"To see each file: tartarus check-data {quote(dataset)}")
+        raise DataError(msg, hint=f"To see each file: {call('check', experiment.dataset.name)}")
 
 
 def _raise_errors(report: Report, progress: Progress) -> None:
     errors = [problem for problem in report.problems if problem.severity == "error"]
-    see = f"tartarus check-data {quote(report.dataset)}"
+    see = call("check", report.dataset)
     if errors:
         first = errors[0]
         msg = f"{first.file}: {first.found}; expected {first.expected}"
@@ -236,10 +232,10 @@ def _size(files: Iterable[DataFile]) -> int:
 
 
 def _check_files(
-    inventory: WorkspaceFiles, dataset: str, files: Iterable[DataFile], report: Report, task: Task
+    dataset: Dataset, files: Iterable[DataFile], report: Report, task: ProgressTask
 ) -> _Facts:
-    one_each = check_names(inventory, files, report)
-    lists = check_lists(one_each, report)
+    one_each = check_names(dataset, files, report)
+    lists = check_lists(dataset, one_each, report)
     sets = {
         file.split: (file.path, lists[file.path])
         for file in one_each
@@ -247,9 +243,9 @@ def _check_files(
     }
     check_overlap(sets, report)
     facts = _Facts({split: ids for split, (_, ids) in sets.items()})
-    counts = _Counts.of(inventory, dataset, one_each, lists)
+    counts = _RowCounts.of(dataset, one_each, lists)
     for file in one_each:
-        _check_contents(file, counts, facts, report, task)
+        _check_contents(dataset, file, counts, facts, report, task)
     labels = next((f.path for f in one_each if f.kind is Kind.LABELS and f.path in lists), None)
     facts.labels = len(lists[labels]) if labels else None
     check_labels((labels, lists[labels]) if labels else None, facts.checked, report)
@@ -258,29 +254,36 @@ def _check_files(
     for file in one_each:
         if file.kind is Kind.VOCABULARY:
             check_vocabulary(file, facts.checked, report)
-    if is_recommendation(inventory, dataset):
+    if dataset.is_recommendation:
         check_users(facts.checked, report)
     for file in one_each:
         if file.kind in LISTENING:
-            matrix = check_listening(file, counts.rows(file), counts.users(facts.checked), report)
+            matrix = check_listening(
+                dataset, file, counts.rows(file), counts.users(facts.checked), report
+            )
             facts.truth = matrix if file.kind is Kind.TEST_MATRIX else facts.truth
             if matrix is not None:
                 facts.pairs[LISTENING[file.kind]] = int(np.count_nonzero(matrix.data > 0))
     users, classes = counts.users(facts.checked), facts.labels or counts.classes
-    present = PresentMatrices(inventory, facts.sets, users, classes, facts.pairs, facts.checked)
+    present = PresentMatrices(dataset, facts.sets, users, classes, facts.pairs, facts.checked)
     check_manifests(one_each, present, report)
     return facts
 
 
 def _check_contents(
-    file: DataFile, counts: _Counts, facts: _Facts, report: Report, task: Task
+    dataset: Dataset,
+    file: DataFile,
+    counts: _RowCounts,
+    facts: _Facts,
+    report: Report,
+    task: ProgressTask,
 ) -> None:
     """Check a file whose size may be large."""
     size = file.path.stat().st_size
     task.describe(f"checking {file.path.name}")
     if file.kind in MATRICES:
         seen = partial(_advance, task, size)
-        checked = check_matrix(file, counts.rows(file), report, seen)
+        checked = check_matrix(dataset, file, counts.rows(file), report, seen)
         facts.checked += [] if checked is None else [checked]
     elif file.kind is Kind.PATCHES:
         ids = facts.sets.get(file.split)
@@ -304,7 +307,7 @@ def _check_scalers(files: Iterable[DataFile], facts: _Facts, report: Report) -> 
                 file.path,
                 f"patches that were not made together with {made[name][0].path.name}",
                 expected="the same transform, scaler and seed",
-                hint=AGAIN,
+                hint=RECREATE_PATCHES,
             )
     for file in files:
         found = made.get((file.fields.get("count", ""), file.fields.get("seconds", "")))
@@ -314,16 +317,15 @@ def _check_scalers(files: Iterable[DataFile], facts: _Facts, report: Report) -> 
                 check_scaler_fits(file.path, recipe, found[1].attributes)
 
 
-def _advance(task: Task, size: int, share: float) -> None:
+def _advance(task: ProgressTask, size: int, share: float) -> None:
     task.advance(round(size * share))
 
 
 @dataclass
-class _Counts:
+class _RowCounts:
     """How many rows each matrix should have."""
 
-    inventory: WorkspaceFiles
-    dataset: str
+    dataset: Dataset
     items: dict[str, int]
     named_users: int | None
     classes: int | None
@@ -331,19 +333,16 @@ class _Counts:
     @classmethod
     def of(
         cls,
-        inventory: WorkspaceFiles,
-        dataset: str,
+        dataset: Dataset,
         files: Sequence[DataFile],
         lists: Mapping[Path, Sequence[str]],
-    ) -> _Counts:
+    ) -> _RowCounts:
         lines = {(f.kind, f.split): len(lists[f.path]) for f in files if f.path in lists}
         items = {split: n for (kind, split), n in lines.items() if kind is Kind.ITEMS}
         users, labels = lines.get((Kind.USERS, "")), lines.get((Kind.LABELS, ""))
-        classes = inventory.select(Kind.TARGETS, dataset=dataset, fact="class")
+        classes = dataset.select(Kind.TARGETS, fact="class")
         dims = {file.dim for file in classes}
-        return cls(
-            inventory, dataset, items, users, labels or (dims.pop() if len(dims) == 1 else None)
-        )
+        return cls(dataset, items, users, labels or (dims.pop() if len(dims) == 1 else None))
 
     def rows(self, file: DataFile) -> int | None:
         if file.kind in (Kind.FEATURES, Kind.TARGETS):
@@ -351,8 +350,7 @@ class _Counts:
         if file.kind is Kind.CLASS_FACTORS:
             return self.classes
         if file.kind is Kind.USER_FACTORS:
-            people = is_recommendation(self.inventory, self.dataset)
-            return self.named_users if people else self.classes
+            return self.named_users if self.dataset.is_recommendation else self.classes
         return self.items.get(LISTENING.get(file.kind, ""))
 
     def users(self, checked: Sequence[CheckedMatrix]) -> int | None:
@@ -360,7 +358,7 @@ class _Counts:
         return self.named_users or (rows[0] if rows else None)
 
 
-def _summary(inventory: WorkspaceFiles, dataset: str, facts: _Facts) -> DatasetSummary:
+def _summary(dataset: Dataset, facts: _Facts) -> DatasetSummary:
     summary = DatasetSummary({s: len(facts.sets[s]) for s in SPLITS if s in facts.sets})
     for file, found in facts.patches.values():
         name = f"{file.fields['count']} × {file.fields['seconds']} s"
@@ -370,7 +368,7 @@ def _summary(inventory: WorkspaceFiles, dataset: str, facts: _Facts) -> DatasetS
         if kind is Kind.FEATURES and each.file.split == "train":
             setting = SettingSummary(shape[1], each.matrix.density, each.matrix.sparse)
             summary.settings[each.file.fields["setting"]] = setting
-        if kind is Kind.USER_FACTORS and is_recommendation(inventory, dataset):
+        if kind is Kind.USER_FACTORS and dataset.is_recommendation:
             summary.users = shape[0]
         is_classes = kind is Kind.TARGETS and each.file.fields["fact"] == "class"
         if is_classes and shape[1] in (facts.labels, summary.classes or shape[1]):
@@ -383,11 +381,11 @@ def _summary(inventory: WorkspaceFiles, dataset: str, facts: _Facts) -> DatasetS
 
 
 def _add_experiments(
-    inventory: WorkspaceFiles, experiments: Iterable[Experiment], summary: DatasetSummary
+    dataset: Dataset, experiments: Iterable[Experiment], summary: DatasetSummary
 ) -> None:
     for experiment in experiments:
         try:
-            lacks = [lack.what for lack in missing_inputs(inventory, experiment)]
+            lacks = [lack.what for lack in missing_inputs(dataset, experiment)]
         except TartarusError as problem:
             lacks = [f"files that agree ({problem})"]
         if lacks:
@@ -397,23 +395,30 @@ def _add_experiments(
 
 
 def _add_borrowed(
-    inventory: WorkspaceFiles, experiments: Iterable[Experiment], name: str, summary: DatasetSummary
+    dataset: Dataset, experiments: Iterable[Experiment], summary: DatasetSummary
 ) -> None:
     """Find what can be run on a dataset that no experiment names: those of other datasets."""
-    own, copies = dict(summary.waiting), []
+    waiting, copies = dict(summary.waiting), []
     for experiment in experiments:
-        dataset = experiment.dataset.model_copy(update={"name": name})
-        copies.append(experiment.model_copy(update={"dataset": dataset}))
-    _add_experiments(inventory, copies, summary)
-    summary.waiting = own
-    summary.borrowed = [each.name for each in copies if each.name in summary.ready]
+        section = experiment.dataset.model_copy(update={"name": dataset.name})
+        copies.append(experiment.model_copy(update={"dataset": section}))
+    _add_experiments(dataset, copies, summary)
+    summary.waiting = waiting
+    summary.borrowed = [copy.name for copy in copies if copy.name in summary.ready]
 
 
-def _all_experiments(inventory: WorkspaceFiles) -> list[Experiment]:
-    """Every network that can be read; 'experiments list' tells of the others, and of baselines."""
-    own = inventory.workspace.experiments
+def _all_experiments(workspace: WorkspacePaths, progress: Progress) -> list[Experiment]:
+    """Every network that can be read; `list_experiments()` tells of the others, and of baselines.
+
+    Those whose code was not run are not looked at, and that is reported: a check runs no code.
+    """
+    own = workspace.experiments
     found = []
     for name in experiment_names(own):
-        with suppress(TartarusError):
+        try:
             found.append(resolve(name, own=own))
+        except CodeNotRunError as problem:
+            progress.say(f"{problem}; it is not looked at")
+        except TartarusError:
+            continue
     return [each for each in found if each.baseline is None]

@@ -4,18 +4,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tartarus_cli.checking.report import Report
-from tartarus_cli.data.ids import id_problems, read_lines
-from tartarus_cli.workspace import DataFile, Kind
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.ids import find_id_problems
+from tartarus_cli.file_names import DataFile, Kind
 
 
-def check_lists(files: list[DataFile], report: Report) -> dict[Path, list[str]]:
+def check_lists(dataset: Dataset, files: list[DataFile], report: Report) -> dict[Path, list[str]]:
     """Check every list of items, users and labels; return the lines of those that can be read."""
     lists = {}
     for file in files:
         if file.kind in (Kind.ITEMS, Kind.USERS, Kind.LABELS):
             with report.catching():
-                lists[file.path] = read_lines(file.path)
-                for problem in id_problems(file.path, lists[file.path]):
+                lists[file.path] = dataset.lines(file.path)
+                for problem in find_id_problems(file.path, lists[file.path]):
                     severity = report.warn if file.kind is Kind.LABELS else report.error
                     severity(file.path, problem.found, expected=problem.expected, hint=problem.hint)
     return lists

@@ -4,77 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from shlex import join
 
 from pydantic import BaseModel, ConfigDict
 
 from tartarus_cli.checking.matrices import CheckedMatrix
 from tartarus_cli.checking.report import Report
-from tartarus_cli.data.ids import ids_digest
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.ids import digest_ids
 from tartarus_cli.data.provenance import (
+    SPLIT_AGAIN,
     FactorRecipe,
+    SourceTable,
     data_path,
     read_factor_manifest,
     read_json_model,
+    read_split_manifest,
 )
-from tartarus_cli.errors import FileError
+from tartarus_cli.errors import FileError, call
 from tartarus_cli.factorization.als import AlsOptions
 from tartarus_cli.factorization.pmi import PmiOptions
 from tartarus_cli.features.alignment import MatrixForm
+from tartarus_cli.file_names import SPLITS, DataFile, Kind
 from tartarus_cli.files import digest
-from tartarus_cli.workspace import SPLITS, DataFile, Kind, WorkspaceFiles
 
 
 @dataclass(frozen=True)
 class PresentMatrices:
     """What was found in the other files of a dataset."""
 
-    inventory: WorkspaceFiles
+    dataset: Dataset
     ids: Mapping[str, Sequence[str]]  # split → ids
     users: int | None
     labels: int | None
     pairs: Mapping[str, int]  # split → entries above 0 in its matrix of plays
     checked: Sequence[CheckedMatrix]
-    hashes: dict[Path, str] = field(default_factory=dict)  # of files that were read as a whole
-
-    def digest(self, path: Path) -> str:
-        """Return the hash of a file, which several manifests may speak of."""
-        if path not in self.hashes:
-            self.hashes[path] = digest(path)
-        return self.hashes[path]
-
-
-class _Sizes(BaseModel):
-    """What the manifest of a split says of one set."""
-
-    model_config = ConfigDict(frozen=True)
-
-    items: int
-    pairs: int | None = None
-
-
-class _Read(BaseModel):
-    """What it says of a table that was read."""
-
-    model_config = ConfigDict(frozen=True)
-
-    file: str
-    bytes: int
-    blake2b: str
-
-
-class _Split(BaseModel):
-    """What it says in all, as far as files show it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    dataset: str
-    sets: dict[str, _Sizes]
-    users: int | None = None
-    labels: int | None = None
-    read: list[_Read] = []
 
 
 class _Listed(BaseModel):
@@ -128,8 +93,7 @@ class _Comparison:
                 self.warn(f"it speaks of {said[split]:,} {what}", "none, as none are listed now")
 
     def _listed(self, split: str) -> bool:
-        fields = {"split": split, "dataset": self.file.dataset}
-        return bool(self.present.inventory.select(Kind.ITEMS, **fields))
+        return bool(self.present.dataset.select(Kind.ITEMS, split=split))
 
     def name(self, said: Mapping[str, object]) -> None:
         """Compare what it speaks of with what it is called."""
@@ -166,7 +130,7 @@ def _check_factors(file: DataFile, present: PresentMatrices, report: Report) -> 
     recipe = said.recipe
     compared = _Comparison(file, present, report, f"Factorize again: {_command(file, recipe)}")
     dim = recipe.options.get("dim", file.dim)
-    compared.name({"dataset": recipe.dataset, "fact": recipe.method, "dim": dim})
+    compared.name({"fact": recipe.method, "dim": dim})
     compared.sets(said.items)
     many = present.users if recipe.source == "plays" else present.labels
     compared.number(said.columns, many, "users" if recipe.source == "plays" else "labels")
@@ -178,10 +142,10 @@ def _check_contents(
 ) -> None:
     """Compare what was read and written, file below ``data`` → hash, with what is there now."""
     present = compared.present
-    there = _paths(present.inventory)
+    there = _paths(present.dataset)
 
     def differs(name: str, content: str) -> bool:
-        return name in there and present.digest(there[name]) != content
+        return name in there and present.dataset.digest(there[name]) != content
 
     short = {name: Path(name).name for name in (*inputs, *outputs)}
     gone = [short[name] for name in inputs if name not in there]
@@ -199,34 +163,32 @@ def _check_contents(
             compared.warn("changed since it was made", says, there[name])
 
 
-def _paths(inventory: WorkspaceFiles) -> dict[str, Path]:
+def _paths(dataset: Dataset) -> dict[str, Path]:
     """Return the files that may be read, by name: a manifest could name any file of a machine."""
-    return {data_path(inventory.workspace, each.path): each.path for each in inventory.files}
+    return {data_path(dataset.workspace, file.path): file.path for file in dataset.files.files}
 
 
 def _command(file: DataFile, recipe: FactorRecipe) -> str:
     """Return the command that makes such factors; what is as usual is left out."""
     options = AlsOptions if recipe.method == "als" else PmiOptions
-    words = ["tartarus", "factorize", file.dataset, file.fields["fact"], "--dim", str(file.dim)]
+    named: dict[str, object] = {"dim": file.dim}
     for name, usual in options.model_fields.items():
         value = recipe.options.get(name, usual.default)
         if name != "dim" and value != usual.default:
-            words += [f"--{name}", str(value)]
-    labels = ["--from", "labels"] if recipe.source == "labels" else []
-    return join([*words, *labels, "--force"])
+            named[name] = value
+    source = "labels" if recipe.source == "labels" else None
+    return call("factorize", file.dataset, file.fields["fact"], **named, source=source, force=True)
 
 
 def _check_features(file: DataFile, present: PresentMatrices, report: Report) -> None:
-    again = "Give 'tartarus features' again, with --force."
-    said = read_json_model(
-        file.path, _Origin, expected="what 'tartarus features' writes", hint=again
-    )
+    again = "Give `features()` again, with `force=True`."
+    said = read_json_model(file.path, _Origin, expected="what `features()` writes", hint=again)
     if said.tags is not None and not len(said.tags) == len(said.idf or ()) == said.width:
         found = f"{len(said.tags):,} tags and {len(said.idf or ()):,} weights"
         raise FileError(file.path, found=found, expected=f"{said.width:,} of each", hint=again)
     compared = _Comparison(file, present, report, again)
-    fields = {"setting": file.fields["setting"], "dataset": file.dataset}
-    if not present.inventory.select(Kind.FEATURES, **fields):
+    fields = {"setting": file.fields["setting"]}
+    if not present.dataset.select(Kind.FEATURES, **fields):
         compared.warn("there are no rows of this setting", "what it tells the origin of")
     for each in present.checked:
         if each.file.kind is Kind.FEATURES and fields.items() <= each.file.fields.items():
@@ -242,7 +204,7 @@ def _check_features(file: DataFile, present: PresentMatrices, report: Report) ->
 def _lists_others(present: PresentMatrices, split: str, listed: _Listed) -> bool:
     """Whether a set has as many items as before, but not the same, or not in this order."""
     ids = present.ids.get(split, ())
-    return len(ids) == listed.items and ids_digest(ids) != listed.digest
+    return len(ids) == listed.items and digest_ids(ids) != listed.digest
 
 
 def _compare_rows(compared: _Comparison, said: _Origin, rows: CheckedMatrix) -> None:
@@ -256,26 +218,25 @@ def _compare_rows(compared: _Comparison, said: _Origin, rows: CheckedMatrix) -> 
 
 
 def _check_split(file: DataFile, present: PresentMatrices, report: Report) -> None:
-    again = "Split again, with --force; or delete it, if the files are right."
-    said = read_json_model(file.path, _Split, expected="what 'tartarus split' writes", hint=again)
-    compared = _Comparison(file, present, report, again)
+    said = read_split_manifest(file.path)
+    compared = _Comparison(file, present, report, SPLIT_AGAIN)
     compared.name({"dataset": said.dataset})
     compared.sets({split: sizes.items for split, sizes in said.sets.items()})
     compared.number(said.users, present.users, "users")
     compared.number(said.labels, present.labels, "labels")
     for split, sizes in said.sets.items():
         compared.number(sizes.pairs, present.pairs.get(split), f"pairs of {split}")
-    for table in said.read:
+    for table in said.tables:
         if _is_another(table):
             report.note(
                 file.path,
                 f"made from another {Path(table.file).name}",
                 expected="the one that is there now",
-                hint="Split again, with --force, if what was changed shall count.",
+                hint="To use the changed table: split again, with `force=True`.",
             )
 
 
-def _is_another(table: _Read) -> bool:
+def _is_another(table: SourceTable) -> bool:
     """Whether a table that is where it was holds something else."""
     with suppress(OSError, ValueError):
         path = Path(table.file)

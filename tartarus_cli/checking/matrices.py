@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from tartarus_cli.checking.report import Report
-from tartarus_cli.data.features import Matrix, open_matrix
-from tartarus_cli.data.scan import Statistics, scan
-from tartarus_cli.workspace import SPLITS, DataFile, Kind
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.features import Matrix
+from tartarus_cli.data.scan import MatrixStatistics, scan_matrix
+from tartarus_cli.file_names import SPLITS, DataFile, Kind
 
 
 @dataclass(frozen=True)
@@ -18,16 +19,22 @@ class CheckedMatrix:
 
     file: DataFile
     matrix: Matrix
-    statistics: Statistics
+    statistics: MatrixStatistics
 
 
 def check_matrix(
-    file: DataFile, rows: int | None, report: Report, seen: Callable[[float], None]
+    dataset: Dataset,
+    file: DataFile,
+    rows: int | None,
+    report: Report,
+    seen: Callable[[float], None],
 ) -> CheckedMatrix | None:
     """Check one matrix: can it be read, has it a row for each id, what are its values like.
 
     Parameters
     ----------
+    dataset
+        Whose matrix it is.
     file
         Features, targets, or factors of users or labels.
     rows
@@ -39,10 +46,10 @@ def check_matrix(
     """
     matrix = None
     with report.catching():
-        matrix = open_matrix(file.path)
+        matrix = dataset.matrix(file.path)
     if matrix is None:
         return None
-    statistics = scan(matrix, seen)
+    statistics = scan_matrix(matrix, seen)
     classes = is_classes(file, statistics)
     _check_shape(file, matrix, rows, report, named=not classes or file.fields["fact"] == "class")
     _check_values(file, statistics, report)
@@ -59,7 +66,7 @@ def _may_stand_still(file: DataFile, matrix: Matrix) -> bool:
     return words or "-pred_" in file.fields.get("setting", "")
 
 
-def is_classes(file: DataFile, statistics: Statistics) -> bool:
+def is_classes(file: DataFile, statistics: MatrixStatistics) -> bool:
     """Whether targets say which classes items have; PMI ones of test do where they are 0 and 1."""
     fact = file.fields.get("fact")
     truth = file.split == "test" and statistics.binary
@@ -87,7 +94,7 @@ def _check_shape(
         )
 
 
-def _check_values(file: DataFile, statistics: Statistics, report: Report) -> None:
+def _check_values(file: DataFile, statistics: MatrixStatistics, report: Report) -> None:
     bad, zero = statistics.bad_rows, int(statistics.zero_rows.sum())
     if bad.size:
         some = ", ".join(str(row) for row in bad[:3])
@@ -119,7 +126,7 @@ _ZERO = {
 }
 
 
-def _check_columns(file: DataFile, statistics: Statistics, report: Report) -> None:
+def _check_columns(file: DataFile, statistics: MatrixStatistics, report: Report) -> None:
     constant = int(statistics.constant_columns.sum())
     if constant and statistics.rows > 1 and file.split in ("", "train"):
         report.warn(
@@ -130,7 +137,7 @@ def _check_columns(file: DataFile, statistics: Statistics, report: Report) -> No
         )
 
 
-def _check_classes(file: DataFile, statistics: Statistics, report: Report) -> None:
+def _check_classes(file: DataFile, statistics: MatrixStatistics, report: Report) -> None:
     if not statistics.binary:
         report.error(
             file.path,

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.patches import (
-    AGAIN,
     COMPLETE,
     FINGERPRINT,
-    checked_parts,
+    RECREATE_PATCHES,
+    find_datasets,
+    open_patch_file,
+    read_row_ids,
     read_scaler,
-    reading,
-    row_ids,
 )
-from tartarus_cli.workspace import DataFile
+from tartarus_cli.file_names import DataFile
 
 BLOCK_BYTES = 32 << 20  # read at once
 
@@ -62,13 +62,16 @@ def check_patches(
     -------
     What its patches are like; None if it cannot be read.
     """
-    with report.catching(), reading(file.path) as store:
-        features, index = checked_parts(file.path, store)
+    with report.catching(), open_patch_file(file.path) as store:
+        features, index = find_datasets(file.path, store)
         if not store.attrs.get(COMPLETE, True):
             report.error(
-                file.path, "a file that was never finished", expected="all its rows", hint=AGAIN
+                file.path,
+                "a file that was never finished",
+                expected="all its rows",
+                hint=RECREATE_PATCHES,
             )
-        named = row_ids(file.path, index)
+        named = read_row_ids(file.path, index)
         if ids is not None:
             _check_rows(file, named, ids, report)
         used = np.array([bool(each) for each in named], bool)
@@ -94,7 +97,7 @@ def _check_rows(file: DataFile, rows: Sequence[str], ids: Sequence[str], report:
             f"{len(unknown):,} ids that are not in {file.split} ({', '.join(unknown[:3])}"
             f"{', …' if len(unknown) > 3 else ''})",
             expected="ids of its set",
-            hint=AGAIN,
+            hint=RECREATE_PATCHES,
         )
     if absent:
         report.warn(
@@ -124,5 +127,5 @@ def _check_values(
             file.path,
             f"NaN or infinity in {bad:,} rows",
             expected="finite numbers",
-            hint=AGAIN,
+            hint=RECREATE_PATCHES,
         )

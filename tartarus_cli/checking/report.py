@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from tartarus_cli.errors import FileError
-from tartarus_cli.workspace import Workspace
+from tartarus_cli.layout import WorkspacePaths
 
 Severity = Literal["error", "warning", "note"]
 
@@ -30,7 +30,7 @@ class DataProblem:
 class Report:
     """Collects the problems of one dataset."""
 
-    workspace: Workspace
+    workspace: WorkspacePaths
     dataset: str
     problems: list[DataProblem] = field(default_factory=list)
 

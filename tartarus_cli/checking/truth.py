@@ -4,19 +4,21 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from tartarus_cli.checking.report import Report
-from tartarus_cli.data.arrays import open_csr
-from tartarus_cli.workspace import PLAYS, DataFile, Kind
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.file_names import PLAYS, DataFile, Kind
 
 LISTENING = {kind: split for split, kind in PLAYS.items()}
 
 
 def check_listening(
-    file: DataFile, items: int | None, users: int | None, report: Report
+    dataset: Dataset, file: DataFile, items: int | None, users: int | None, report: Report
 ) -> csr_array | None:
     """Check a sparse matrix of items by users: the truth, or the train or val plays.
 
     Parameters
     ----------
+    dataset
+        Whose matrix it is.
     file
         ``matrix_test_…``, ``matrix_val_…`` or ``matrix_train_…``.
     items, users
@@ -25,7 +27,7 @@ def check_listening(
         Gets what is wrong.
     """
     with report.catching():
-        matrix = open_csr(file.path)
+        matrix = dataset.plays(LISTENING[file.kind])
         _check_shape(file, matrix.shape, (items, users), report)
         _check_plays(file, matrix, report)
         return matrix

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from tartarus_cli.checking.matrices import CheckedMatrix
 from tartarus_cli.checking.report import Report
-from tartarus_cli.data.vocabulary import _AGAIN, read_vocabulary
+from tartarus_cli.data.vocabulary import RECREATE_TEXT, read_vocabulary
 from tartarus_cli.errors import FileError
+from tartarus_cli.file_names import DataFile, Kind
 from tartarus_cli.text import Vocabulary
-from tartarus_cli.workspace import DataFile, Kind
 
 
 def check_vocabulary(file: DataFile, checked: Iterable[CheckedMatrix], report: Report) -> None:
@@ -40,4 +40,4 @@ def _check_numbers(features: CheckedMatrix, vocabulary: Vocabulary, file: DataFi
 
 def _refuse(matrix: CheckedMatrix, found: str, expected: str, file: DataFile) -> None:
     expected = f"{expected}, as {file.path.name} says"
-    raise FileError(matrix.file.path, found=found, expected=expected, hint=_AGAIN)
+    raise FileError(matrix.file.path, found=found, expected=expected, hint=RECREATE_TEXT)

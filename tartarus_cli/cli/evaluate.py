@@ -9,6 +9,7 @@ from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
     Baselines,
     By,
+    Code,
     CutOffs,
     DatasetName,
     Json,
@@ -19,6 +20,7 @@ from tartarus_cli.cli.options import (
     Root,
     Seed,
     Users,
+    run_code,
 )
 from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
@@ -74,6 +76,7 @@ def evaluate(
     memory: Memory = "1GiB",
     resume: Resume = False,
     merge: Merge = False,
+    code: Code = None,
     seed: Seed = None,
     workspace: Root = None,
     json: Json = False,
@@ -86,6 +89,7 @@ def evaluate(
     from tartarus_cli.workspace import open_workspace
 
     _check_one(by, explain)
+    run_code(code)
     root = open_workspace(workspace)
     options = evaluation_options(
         *(k or (), users),
@@ -96,8 +100,10 @@ def evaluate(
         resume=resume,
         merge=merge,
     )
-    asked = ExperimentRequest(experiment, dataset, tuple(overrides or ()))
-    watching = render.Watching()
+    asked, watching = (
+        ExperimentRequest(experiment, dataset, tuple(overrides or ())),
+        render.Watching(),
+    )
     if by is not None:
         cut = evaluate_slices(root, subject, asked, options, by.value, ids=ids, progress=watching)
         render.slices(cut, json=json)

@@ -13,6 +13,7 @@ from tartarus_cli.cli.logs import INTERRUPTED, open_log
 from tartarus_cli.cli.options import LogFile, Verbose
 from tartarus_cli.cli.signatures import arranged
 from tartarus_cli.errors import TartarusError, system_error
+from tartarus_cli.progress import watching
 
 
 def explained(command: Callable[..., None]) -> Callable[..., None]:
@@ -26,7 +27,8 @@ def explained(command: Callable[..., None]) -> Callable[..., None]:
     def wrapper(*args: Any, **kwargs: Any) -> None:
         with _explanations():
             _begin(**{name: kwargs.pop(name) for name in common})
-            command(*args, **kwargs)
+            with watching(render.Watching()):
+                command(*args, **kwargs)
 
     wrapper.__signature__ = arranged(command, common.values())  # type: ignore[attr-defined]
     return wrapper

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Json, NewestModel, Root, Split
+from tartarus_cli.cli.options import Code, Json, NewestModel, Root, Split, run_code
 from tartarus_cli.cli.recommend import MOST
 from tartarus_cli.cli.signatures import panels
 
@@ -100,6 +100,7 @@ def export(
     memory: MemoryOrNot = None,
     blanks: Blanks = None,
     force: Force = False,
+    code: Code = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
@@ -113,6 +114,7 @@ def export(
     from tartarus_cli.options import parse_bytes
     from tartarus_cli.workspace import open_workspace
 
+    run_code(code)
     sets = split.value if split else None
     room = None if memory is None else parse_bytes(memory)
     asked = ExportRequest(

@@ -21,7 +21,9 @@ FLAGS = {
     "timeout_s": "--timeout",
     "replace_whitespace": "--replace-whitespace",
     "keep_spectrograms": "--keep-spectrograms",
+    "metrics": "--metric",
     "header": "--header",
+    "archives": "--archive",
 }
 """Parameter → option, where the option is not the parameter's name."""
 

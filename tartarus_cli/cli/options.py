@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
+    from tartarus_cli.plugins import CodeFile
     from tartarus_cli.workspace import Workspace
 
 
@@ -104,6 +105,13 @@ def parameter_option(names: str) -> Any:
     return typer.Option("--set", metavar="KEY=VALUE", help=told, show_default=False)
 
 
+def run_code(files: list[Path] | None) -> tuple[CodeFile, ...]:
+    """Run the files of ``--code``."""
+    from tartarus_cli.plugins import run_files
+
+    return run_files(files)
+
+
 Root = Annotated[
     Path | None,
     typer.Option(
@@ -183,6 +191,16 @@ Overrides = Annotated[
         "--set",
         metavar="SECTION.KEY=VALUE",
         help="Override a parameter of the experiment; may be repeated.",
+        show_default=False,
+    ),
+]
+Code = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--code",
+        metavar="FILE",
+        help="Run a Python file, whose networks, metrics and the like can then be used; may be "
+        "repeated.",
         show_default=False,
     ),
 ]

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Dataset, Jobs, Json, Root, Seed, Timeout, parameter_option
+from tartarus_cli.cli.options import (
+    Code,
+    Dataset,
+    Jobs,
+    Json,
+    Root,
+    Seed,
+    Timeout,
+    parameter_option,
+    run_code,
+)
 from tartarus_cli.cli.signatures import panels
 
 Audio = Annotated[
@@ -89,6 +99,7 @@ def patches(
     keep: Keep = True,
     show: Show = None,
     to: To = None,
+    code: Code = None,
     seed: Seed = None,
     workspace: Root = None,
     json: Json = False,
@@ -103,6 +114,7 @@ def patches(
     if to is not None and show is None:
         msg = "it goes with --show"
         raise typer.BadParameter(msg, param_hint="'--to'")
+    run_code(code)
     root = open_workspace(workspace)
     order = patches_request(
         dataset,

@@ -7,6 +7,7 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
+    Code,
     Jobs,
     Json,
     NewestModel,
@@ -15,6 +16,7 @@ from tartarus_cli.cli.options import (
     Root,
     Split,
     Timeout,
+    run_code,
 )
 from tartarus_cli.cli.signatures import panels
 
@@ -65,19 +67,23 @@ def predict(
     text: NewText = None,
     jobs: Jobs = None,
     timeout: Timeout = None,
+    code: Code = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
     """Predict for the items of a dataset or for new files, or read out a layer as a setting."""
+    from tartarus_cli.models.store import Store
     from tartarus_cli.prediction.new_files import new_files_request, predict_files
     from tartarus_cli.prediction.predict import PredictOptions
     from tartarus_cli.prediction.predict import predict as run
     from tartarus_cli.workspace import open_workspace
 
+    run_code(code)
     root, watching = open_workspace(workspace), render.Watching()
     options = PredictOptions(layer, split, pool.value)
     new = new_files_request(audio, text, options, jobs=jobs, timeout=timeout)
+    trained = Store(root).get(model)
     if new is not None:
-        render.predicted_new(root, predict_files(root, model, new, progress=watching), json=json)
+        render.predicted_new(root, predict_files(trained, new, progress=watching), json=json)
     else:
-        render.predicted(root, run(root, model, options, progress=watching), json=json)
+        render.predicted(root, run(trained, options, progress=watching), json=json)

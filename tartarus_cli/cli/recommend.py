@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Json, Memory, NewestModel, Root
+from tartarus_cli.cli.options import Code, Json, Memory, NewestModel, Root, run_code
 from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
 
@@ -48,6 +48,7 @@ def recommend(
     known: Known = False,
     tsv: Tsv = False,
     memory: Memory = "1GiB",
+    code: Code = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
@@ -63,6 +64,7 @@ def recommend(
     from tartarus_cli.recommendation.recommender import ListOptions
     from tartarus_cli.workspace import open_workspace
 
+    run_code(code)
     root, options = open_workspace(workspace), ListOptions(top, min_score, known=known)
     wish, watching = RecommendRequest(user, item), render.Watching()
     result = run(root, model, wish, options, memory=parse_bytes(memory), progress=watching)

@@ -3,6 +3,7 @@
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
     Baselines,
+    Code,
     CutOffs,
     DatasetName,
     ExperimentName,
@@ -15,6 +16,7 @@ from tartarus_cli.cli.options import (
     Seed,
     Settings,
     Users,
+    run_code,
 )
 from tartarus_cli.cli.signatures import panels
 
@@ -32,6 +34,7 @@ def run(
     published: Published = False,
     baselines: Baselines = False,
     pool: Pooled = Pool.mean,
+    code: Code = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
@@ -41,8 +44,10 @@ def run(
     from tartarus_cli.run import run as run_all
     from tartarus_cli.workspace import open_workspace
 
-    root = open_workspace(workspace)
-    order = build_request(root, experiment, settings or (), dataset, overrides or (), seed)
+    root, named = open_workspace(workspace), run_code(code)
+    order = build_request(
+        root, experiment, settings or (), dataset, overrides or (), seed, code=named
+    )
     options = evaluation_options(
         k or (), users, published=published, seed=seed, baselines=baselines
     )

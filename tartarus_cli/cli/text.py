@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Dataset, Json, Root, Seed, parameter_option
+from tartarus_cli.cli.options import Code, Dataset, Json, Root, Seed, parameter_option, run_code
 from tartarus_cli.cli.signatures import panels
 
 
@@ -64,6 +64,7 @@ def text(
     setting: Setting = None,
     vectors: VectorFile = None,
     overrides: Parameters = None,
+    code: Code = None,
     seed: Seed = None,
     workspace: Root = None,
     json: Json = False,
@@ -73,6 +74,7 @@ def text(
     from tartarus_cli.extraction.documents import TextRequest, extract_text
     from tartarus_cli.workspace import open_workspace
 
+    run_code(code)
     root = open_workspace(workspace)
     asked = TextRequest(
         dataset=dataset,

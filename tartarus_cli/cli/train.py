@@ -2,6 +2,7 @@
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
+    Code,
     DatasetName,
     ExperimentName,
     Json,
@@ -9,6 +10,7 @@ from tartarus_cli.cli.options import (
     Root,
     Seed,
     Settings,
+    run_code,
 )
 
 
@@ -18,15 +20,19 @@ def train(
     *,
     dataset: DatasetName = None,
     overrides: Overrides = None,
+    code: Code = None,
     seed: Seed = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
     """Train a network, or fit a baseline; it becomes model_N."""
     from tartarus_cli.experiments.request import build_request
+    from tartarus_cli.models.store import Store
     from tartarus_cli.training.train import train as fit
     from tartarus_cli.workspace import open_workspace
 
-    root = open_workspace(workspace)
-    order = build_request(root, experiment, settings or (), dataset, overrides or (), seed)
-    render.trained(fit(root, order, progress=render.Watching()), json=json)
+    root, named = open_workspace(workspace), run_code(code)
+    request = build_request(
+        root, experiment, settings or (), dataset, overrides or (), seed, code=named
+    )
+    render.trained(fit(Store(root), request, progress=render.Watching()), json=json)

@@ -1,279 +1,417 @@
-"""Datasets whose rows are aligned: each set's ids, inputs and targets, and what to fit on."""
+"""A dataset, bound to its files."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from shlex import quote
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
+from tartarus_cli.data.arrays import digest_mapped, open_csr
 from tartarus_cli.data.features import Matrix, open_matrix
-from tartarus_cli.data.ids import read_ids
-from tartarus_cli.data.patches import Patches, open_patches
-from tartarus_cli.data.targets import TargetSpec, target_file
-from tartarus_cli.errors import DataError, FileError, RequestError, display_path, nearest
-from tartarus_cli.workspace import SPLITS, Kind, WorkspaceFiles, patch_fields
+from tartarus_cli.data.ids import digest_ids, find_id_problems, split_lines
+from tartarus_cli.data.scan import scan_matrix
+from tartarus_cli.data.tasks import Task
+from tartarus_cli.errors import (
+    DataError,
+    Placeholder,
+    RequestError,
+    call,
+    display_path,
+    nearest,
+    parameter,
+)
+from tartarus_cli.file_names import PLAYS, SPLITS, DataFile, Kind
+from tartarus_cli.files import decode_text, digest, digest_open, readable
+from tartarus_cli.html import html_table
+from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True)
-class PatchSource:
-    """An input that comes from the dataset's patches."""
+class TargetSpec:
+    """Which factors or classes a network learns: als 200, pmi 50, class 15."""
 
-    per_item: int
-    seconds: float
+    kind: str
+    """``als``, ``pmi`` or ``class``."""
+    dim: int
+    """Numbers of each item: factors, or classes."""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What the names of its files say."""
+        return {"fact": self.kind, "dim": str(self.dim)}
 
 
-InputSource = str | PatchSource  # of one input: the name of a setting, or patches
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """What a workspace knows under one name.
 
-
-@dataclass(frozen=True)
-class ItemSet:
-    """The items of one split and their features.
-
-    A sample is what a network sees at a time: an item, or one patch of it.
+    It is bound to the files that were there when it was made, and reads each of them once: lists
+    of ids, matrices (dense ones stay mapped, not read) and hashes are kept as long as it is.
     """
 
-    split: str
-    ids: list[str]
-    inputs: tuple[Matrix | Patches, ...]
-    items: NDArray[np.int64]  # (samples,) number of the item that each sample belongs to
+    files: WorkspaceFiles
+    """All files of the workspace."""
+    name: str
+    """The dataset's name, as file names have it."""
+    _lines: dict[Path, list[str]] = field(default_factory=dict, init=False, repr=False)
+    _sound_lists: set[Path] = field(default_factory=set, init=False, repr=False)
+    _matrices: dict[Path, Matrix] = field(default_factory=dict, init=False, repr=False)
+    _interactions: dict[Path, csr_array] = field(default_factory=dict, init=False, repr=False)
+    _digests: dict[Path, str] = field(default_factory=dict, init=False, repr=False)
 
     @property
-    def patches(self) -> Patches | None:
-        """The input that is read from a file of patches, if there is one."""
-        return next((each for each in self.inputs if isinstance(each, Patches)), None)
+    def workspace(self) -> WorkspacePaths:
+        """Where its files are."""
+        return self.files.workspace
 
-    def read(self, samples: slice | NDArray[np.integer]) -> tuple[NDArray[np.float32], ...]:
-        """Read some samples of each input, ``(samples, …)``."""
-        rows = self.items[samples]
-        return tuple(
-            each.rows(samples) if isinstance(each, Patches) else each.rows(rows)
-            for each in self.inputs
-        )
+    # Files by what they hold.
 
+    @cached_property
+    def own_files(self) -> tuple[DataFile, ...]:
+        """Its files."""
+        return tuple(file for file in self.files.files if file.dataset == self.name)
 
-@dataclass(frozen=True)
-class TrainingSubset:
-    """Some samples of a set, and the targets of its items."""
+    def select(self, kind: Kind, **fields: str) -> list[DataFile]:
+        """All its files of a kind whose fields are these."""
+        return self.files.select(kind, **fields | {"dataset": self.name})
 
-    set: ItemSet
-    targets: Matrix
-    samples: NDArray[np.int64]
+    def find(self, kind: Kind, **fields: str) -> DataFile | None:
+        """Return its one file of a kind whose fields are these, or None.
 
-    def __len__(self) -> int:
-        return len(self.samples)
+        Raises
+        ------
+        FileError
+            If the file exists in two places with different contents.
+        """
+        return self.files.find(kind, **fields | {"dataset": self.name})
 
+    def require(self, kind: Kind, *, hint: str = "", **fields: str) -> DataFile:
+        """Return the file, or explain that it is missing.
 
-@dataclass(frozen=True)
-class TrainingData:
-    """What a network is fitted on; no test item is in it."""
+        Raises
+        ------
+        DataError
+            If it is; the message names the file.
+        """
+        return self.files.require(kind, hint=hint, **fields | {"dataset": self.name})
 
-    fit: TrainingSubset
-    validation: TrainingSubset
-    held_out: (
-        TrainingSubset | None
-    )  # judged once, after the training; None where the dataset has val items
-    remark: str  # what had to be decided
+    def path(self, kind: Kind, **fields: str) -> Path:
+        """Where a file of this kind is written."""
+        return self.workspace.place(kind, **fields | {"dataset": self.name})
+
+    def digest(self, path: Path) -> str:
+        """BLAKE2b hash of a file's bytes; 32 hexadecimal digits."""
+        if path not in self._digests:
+            mapped = self._matrices.get(path)
+            known = None if mapped is None or mapped.sparse else digest_mapped(mapped.values)
+            self._digests[path] = known or digest(path)
+        return self._digests[path]
+
+    # Items and users.
+
+    @cached_property
+    def splits(self) -> tuple[str, ...]:
+        """Those of train, val and test that have ids."""
+        return tuple(split for split in SPLITS if self.find(Kind.ITEMS, split=split))
+
+    def ids(self, split: str) -> list[str]:
+        """Ids of the items of a set, in the order of the rows of its matrices.
+
+        Raises
+        ------
+        DataError
+            If the list is missing or damaged.
+        """
+        return self._read_ids(self.require(Kind.ITEMS, split=split).path)
+
+    def ids_digest(self, split: str) -> str:
+        """BLAKE2b hash of the ids of a set and of their order, whatever ends the lines."""
+        return digest_ids(self.ids(split))
+
+    def list_digest(self, path: Path) -> str:
+        """BLAKE2b hash of a list of ids and of their order, whatever ends the lines."""
+        return digest_ids(self._read_ids(path))
+
+    def split_ids(self) -> dict[str, list[str]]:
+        """Return the ids of each set; there are train items at least.
+
+        Raises
+        ------
+        RequestError
+            If there is no such dataset.
+        DataError
+            If it has no train items, or a list is damaged.
+        """
+        known = sorted({file.dataset for file in self.files.select(Kind.ITEMS)})
+        if self.name not in known:
+            path = display_path(self.path(Kind.ITEMS, split="train"))
+            raise unknown_dataset_error(self, known, f"List its ids in {path}")
+        return {split: self.ids(split) for split in dict.fromkeys(["train", *self.splits])}
+
+    @cached_property
+    def user_ids(self) -> list[str] | None:
+        """Ids of the users, if they are named."""
+        file = self.find(Kind.USERS)
+        return self._read_ids(file.path) if file else None
+
+    @cached_property
+    def label_names(self) -> list[str] | None:
+        """Names of the classes, if it has them."""
+        file = self.find(Kind.LABELS)
+        return self.lines(file.path) if file else None
+
+    def _read_ids(self, path: Path) -> list[str]:
+        ids = self.lines(path)
+        if path not in self._sound_lists:
+            for problem in find_id_problems(path, ids):
+                raise problem
+            self._sound_lists.add(path)
+        return ids
+
+    def lines(self, path: Path) -> list[str]:
+        """Lines of one of its lists, whatever they hold."""
+        if path not in self._lines:
+            with readable(path), path.open("rb") as file:
+                content = file.read()
+                self._digests[path] = digest_open(file)
+            self._lines[path] = split_lines(decode_text(path, content))
+        return self._lines[path]
+
+    # What it is for.
+
+    @cached_property
+    def is_classification(self) -> bool:
+        """Whether it has classes."""
+        return bool(self.select(Kind.TARGETS, fact="class") or self.select(Kind.LABELS))
+
+    @cached_property
+    def is_recommendation(self) -> bool:
+        """Whether it has users."""
+        kinds = (Kind.TEST_MATRIX, Kind.TRAIN_MATRIX, Kind.USERS)
+        plays = any(self.select(kind) for kind in kinds)
+        als = self.select(Kind.TARGETS, fact="als")
+        factors = self.select(Kind.USER_FACTORS)
+        return bool(plays or als or (factors and not self.is_classification))
+
+    @cached_property
+    def has_one_class_each(self) -> bool:
+        """Whether each train item has exactly one class."""
+        files = self.select(Kind.TARGETS, fact="class", split="train")
+        try:
+            return bool(files) and scan_matrix(self.matrix(files[0].path)).one_hot
+        except DataError:
+            return False
 
     @property
-    def parts(self) -> list[TrainingSubset]:
-        """All that there are."""
-        return [part for part in (self.fit, self.validation, self.held_out) if part]
+    def tasks(self) -> list[Task]:
+        """What it is for, told by its files: recommendation, a classification, both or neither."""
+        tasks: list[Task] = ["recommendation"] if self.is_recommendation else []
+        if self.is_classification:
+            tasks.append("multiclass" if self.has_one_class_each else "multilabel")
+        return tasks
 
     @property
-    def files(self) -> list[Path]:
-        """Every file that the training reads."""
-        matrices = [each for part in self.parts for each in (*part.set.inputs, part.targets)]
-        return list(dict.fromkeys(matrix.path for matrix in matrices))
+    def task(self) -> Task | None:
+        """The first of its tasks; None if its files tell of none."""
+        return next(iter(self.tasks), None)
 
+    # Features.
 
-def check_settings(inventory: WorkspaceFiles, dataset: str, settings: Sequence[str]) -> None:
-    """Make sure that each setting exists for the dataset.
+    @cached_property
+    def settings(self) -> list[str]:
+        """Names of its feature settings, in alphabetical order."""
+        return sorted({file.fields["setting"] for file in self.select(Kind.FEATURES)})
 
-    Raises
-    ------
-    RequestError
-        If one does not.
-    """
-    known = inventory.settings(dataset)
-    for setting in settings:
-        if setting not in known:
-            msg = f"{dataset} has no setting called {setting!r}"
-            make = f"tartarus features {quote(dataset)} {quote(setting)} --from FILE"
-            hint = f"{nearest(setting, known)} Make one: {make}   (other ways: text, predict)"
-            raise RequestError(msg, hint=hint)
+    @cached_property
+    def complete_settings(self) -> list[str]:
+        """Names of the settings that have a matrix for each set."""
+        splits = set(self.splits)
+        files = {name: self.select(Kind.FEATURES, setting=name) for name in self.settings}
+        return [name for name in self.settings if splits <= {f.split for f in files[name]}]
 
+    def check_settings(self, settings: Sequence[str]) -> None:
+        """Make sure that each setting exists.
 
-def splits_of(inventory: WorkspaceFiles, dataset: str) -> list[str]:
-    """Which of train, val and test the dataset has ids for."""
-    return [s for s in SPLITS if inventory.find(Kind.ITEMS, split=s, dataset=dataset)]
+        Raises
+        ------
+        RequestError
+            If one does not.
+        """
+        for setting in settings:
+            if setting not in self.settings:
+                msg = f"{self.name} has no setting called {setting!r}"
+                command = call("features", self.name, setting, source=Placeholder("FILE"))
+                hint = f"{nearest(setting, self.settings)} Make one: {command}"
+                raise RequestError(msg, hint=f"{hint}   (other ways: text, predict)")
+
+    @cached_property
+    def patches(self) -> list[tuple[int, float]]:
+        """Kinds of patches of its train items: how many an item, and of how many seconds."""
+        files = self.select(Kind.PATCHES, split="train")
+        return sorted({(int(f.fields["count"]), float(f.fields["seconds"])) for f in files})
+
+    def matrix(self, path: Path) -> Matrix:
+        """Open one of its matrices, dense or sparse, once.
+
+        Raises
+        ------
+        FileError
+            If the file is damaged, is no matrix, or holds anything but numbers.
+        """
+        if path not in self._matrices:
+            self._matrices[path] = open_matrix(path, self._digests)
+        return self._matrices[path]
+
+    def features(self, setting: str, split: str) -> Matrix:
+        """Features of the items of a set, ``(items, width)``."""
+        return self.matrix(self.require(Kind.FEATURES, setting=setting, split=split).path)
+
+    def word_vectors(self, setting: str) -> Matrix:
+        """Vectors of the words of a setting of sequences, ``(words, width)``."""
+        return self.matrix(self.require(Kind.WORD_VECTORS, setting=setting).path)
+
+    # Targets, factors and truth.
+
+    def targets(self, kind: str, dim: int, split: str = "train") -> Matrix:
+        """Return what is to be learnt of the items of a set, ``(items, dim)``.
+
+        Raises
+        ------
+        DataError
+            If the file is missing or damaged.
+        """
+        fields = TargetSpec(kind, dim).fields
+        return self.matrix(self.require(Kind.TARGETS, split=split, **fields).path)
+
+    def user_factors(self, kind: str, dim: int) -> Matrix:
+        """Latent factors of the users, ``(users, dim)``.
+
+        Raises
+        ------
+        DataError
+            If the file is missing or damaged.
+        """
+        return self.matrix(self.require(Kind.USER_FACTORS, **TargetSpec(kind, dim).fields).path)
+
+    def plays(self, split: str) -> csr_array:
+        """Who played the items of a set, and how often, ``(items, users)``; not to be written to.
+
+        Raises
+        ------
+        DataError
+            If the file is missing or damaged.
+        """
+        path = self.require(PLAYS[split]).path
+        if path not in self._interactions:
+            self._interactions[path] = open_csr(path, self._digests)
+        return self._interactions[path]
+
+    def truth(self) -> Matrix | csr_array:
+        """Return what the predictions of the test items are measured by.
+
+        Returns
+        -------
+        Plays of the test items, ``(items, users)``; for a classification their classes,
+        ``(items, classes)``.
+
+        Raises
+        ------
+        DataError
+            If the file is missing or damaged.
+        """
+        if self.is_recommendation:
+            return self.plays("test")
+        file = self.class_truth
+        if file is None:
+            msg = f"{display_path(self.class_truth_path)} is missing"
+            raise DataError(msg, hint=f"See what it needs: {call('check', self.name)}")
+        return self.matrix(file.path)
+
+    def label_factors(self, spec: TargetSpec) -> DataFile | None:
+        """Return the factors of the labels, ``(classes, dim)``; old datasets call them users."""
+        file = self.find(Kind.CLASS_FACTORS, **spec.fields)
+        return file or self.find(Kind.USER_FACTORS, **spec.fields)
+
+    @cached_property
+    def class_truth(self) -> DataFile | None:
+        """The classes of the test items, ``(test items, classes)``, 0 or 1.
+
+        The file of as many classes as there are label names, or the only one; a file of PMI
+        targets is taken for it where it holds only 0 and 1.
+
+        Raises
+        ------
+        DataError
+            If there are several, and none is of the number of the labels.
+        """
+        dims = sorted({f.dim for f in self.select(Kind.TARGETS, fact="class", split="test")})
+        names = self.label_names
+        if names is not None and len(names) in dims:
+            dims = [len(names)]
+        if len(dims) > 1:
+            msg = f"{self.name} has class truth of {dims} classes, and no list of labels decides"
+            path = f"data/datasets/genre_labels_{self.name}.tsv"
+            raise DataError(msg, hint=f"Write the names into {path}.")
+        if dims:
+            return self.find(Kind.TARGETS, split="test", fact="class", dim=str(dims[0]))
+        files = self.select(Kind.TARGETS, fact="pmi", split="test")
+        return next((file for file in files if scan_matrix(self.matrix(file.path)).binary), None)
+
+    @property
+    def class_truth_path(self) -> Path:
+        """Where the classes of the test items would be written."""
+        files = self.select(Kind.TARGETS, fact="class")
+        names = self.label_names
+        dim = str(len(names)) if names else files[0].fields["dim"] if files else "N"
+        return self.path(Kind.TARGETS, split="test", fact="class", dim=dim)
+
+    # In a notebook.
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return its sets, one in a row: ``split``, ``items``, and ``users`` that have an item."""
+        import polars as pl
+
+        rows = [(split, len(self.ids(split)), self._active_users(split)) for split in self.splits]
+        schema = {"split": pl.String, "items": pl.Int64, "users": pl.Int64}
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def _active_users(self, split: str) -> int | None:
+        if self.find(PLAYS[split]) is None:
+            return None
+        plays = self.plays(split)
+        return len(np.unique(plays.indices[plays.data > 0]))
+
+    def _repr_html_(self) -> str:
+        settings = ", ".join(self.settings) or "no settings"
+        caption = f"{self.name}: {self.task or 'a dataset'} with {settings}"
+        return html_table(caption, ("split", "items", "users"), self.to_frame().rows())
 
 
 def unknown_dataset_error(
-    inventory: WorkspaceFiles, dataset: str, known: Sequence[str], other: str = ""
+    dataset: Dataset, known: Sequence[str], alternative: str = ""
 ) -> RequestError:
     """Return the error of a dataset that does not exist.
 
     Parameters
     ----------
-    inventory, dataset
-        Where it was looked for, and its name.
+    dataset
+        What was asked for.
     known
         The names of those that there are.
-    other
-        What else may be done, beside making one.
+    alternative
+        What else may be done, instead of making one.
     """
-    msg = f"there is no dataset called {dataset!r} in {inventory.workspace.root}"
-    make = f"{other}, or make" if other else "Make"
-    hint = f"{nearest(dataset, known)} {make} one of your own: tartarus split NAME --plays FILE"
-    return RequestError(msg, hint=f"{hint}   (or --labels FILE; published ones: tartarus fetch)")
-
-
-def read_split_ids(inventory: WorkspaceFiles, dataset: str) -> dict[str, list[str]]:
-    """Return the ids of each set of a dataset; there are train items at least.
-
-    Raises
-    ------
-    RequestError
-        If there is no such dataset.
-    DataError
-        If it has no train items, or a list is damaged.
-    """
-    known = sorted({file.dataset for file in inventory.select(Kind.ITEMS)})
-    if dataset not in known:
-        place = inventory.workspace.place(Kind.ITEMS, split="train", dataset=dataset)
-        raise unknown_dataset_error(
-            inventory, dataset, known, f"List its ids in {display_path(place)}"
-        )
-    splits = dict.fromkeys(["train", *splits_of(inventory, dataset)])
-    files = {s: inventory.require(Kind.ITEMS, split=s, dataset=dataset) for s in splits}
-    return {split: read_ids(file.path) for split, file in files.items()}
-
-
-def open_items(
-    inventory: WorkspaceFiles, dataset: str, sources: Sequence[InputSource], split: str
-) -> ItemSet:
-    """Open the ids and the inputs of one split.
-
-    Raises
-    ------
-    DataError
-        If a file is missing, has not one row for each id, or no patch of any of them.
-    """
-    ids = read_ids(inventory.require(Kind.ITEMS, split=split, dataset=dataset).path)
-    fields = {"split": split, "dataset": dataset}
-    inputs: list[Matrix | Patches] = []
-    for source in sources:
-        if isinstance(source, PatchSource):
-            inputs.append(open_patches(_patch_file(inventory, dataset, source, split), ids))
-        else:
-            file = inventory.require(Kind.FEATURES, setting=source, **fields)
-            inputs.append(_aligned(file.path, len(ids)))
-    found = ItemSet(split, ids, tuple(inputs), np.arange(len(ids)))
-    if found.patches is None:
-        return found
-    if not len(found.patches.items):
-        raise FileError(
-            found.patches.path,
-            found="no patch of any item",
-            expected=f"patches of the {split} items",
-            hint=f"To see what is wrong with them: tartarus patches {quote(dataset)}",
-        )
-    return replace(found, items=found.patches.items)
-
-
-def _patch_file(inventory: WorkspaceFiles, dataset: str, source: PatchSource, split: str) -> Path:
-    fields = patch_fields(dataset, source.per_item, source.seconds)
-    hint = f"Make it: tartarus patches {quote(dataset)} --patches {fields['count']} "
-    hint += f"--seconds {fields['seconds']}"
-    return inventory.require(Kind.PATCHES, split=split, hint=hint, **fields).path
-
-
-def infer_patches(inventory: WorkspaceFiles, dataset: str, wanted: PatchSource) -> PatchSource:
-    """Take the patches that the dataset has, where they are of one kind only.
-
-    Raises
-    ------
-    DataError
-        If there are none.
-    """
-    files = inventory.select(Kind.PATCHES, dataset=dataset, split="train")
-    there = {(int(f.fields["count"]), float(f.fields["seconds"])) for f in files}
-    if (wanted.per_item, wanted.seconds) not in there and len(there) == 1:
-        return PatchSource(*there.pop())
-    _patch_file(inventory, dataset, wanted, "train")  # says that it is missing, if it is
-    return wanted
-
-
-def open_training_data(
-    inventory: WorkspaceFiles,
-    wanted: TargetSpec,
-    sources: Sequence[InputSource],
-    *,
-    validation: float,
-) -> TrainingData:
-    """Open what a network is fitted on.
-
-    Val items validate, where they have targets. Else the last ``validation`` of the train items,
-    in file order, are held out: the first half of these validates, the second half gives the
-    held-out loss.
-
-    Raises
-    ------
-    DataError
-        If a file is missing, or has not one row for each id, or there are too few items.
-    """
-    train = open_items(inventory, wanted.dataset, sources, "train")
-    file = inventory.require(Kind.TARGETS, split="train", **wanted.fields)
-    targets = _aligned(file.path, len(train.ids))
-    has_val = "val" in splits_of(inventory, wanted.dataset)
-    val_file = target_file(inventory, wanted, "val")
-    if has_val and val_file is not None:
-        val = open_items(inventory, wanted.dataset, sources, "val")
-        judged = TrainingSubset(
-            val, _aligned(val_file.path, len(val.ids)), np.arange(len(val.items))
-        )
-        return TrainingData(
-            TrainingSubset(train, targets, np.arange(len(train.items))), judged, None, ""
-        )
-    present = np.unique(train.items)  # an item may have no patch
-    cuts = hold_out_rows(len(present), validation)
-    fit, judged, rest = (
-        TrainingSubset(train, targets, np.flatnonzero(np.isin(train.items, present[rows])))
-        for rows in cuts
-    )
-    remark = "the val items have no targets" if has_val else "there are no val items"
-    return TrainingData(
-        fit,
-        judged,
-        rest,
-        f"{remark}: the last {1 - len(cuts[0]) / len(present):.0%} of the train items are held "
-        "out: half of them validate, half give the held-out loss",
-    )
-
-
-def hold_out_rows(items: int, share: float) -> tuple[NDArray[np.int64], ...]:
-    """Cut the rows of the train items into those to fit, to validate and to hold out.
-
-    >>> [rows.tolist() for rows in hold_out_rows(10, 0.2)]
-    [[0, 1, 2, 3, 4, 5, 6, 7], [8], [9]]
-    """
-    away = int(items * share)
-    if away < 2 or away >= items:
-        msg = f"{items} train items are too few to hold {share:.3g} of them out for validation"
-        raise DataError(msg, hint="Give the dataset val items, or set training.validation.")
-    fit = items - away
-    return tuple(np.split(np.arange(items), [fit, fit + away // 2]))
-
-
-def _aligned(path: Path, rows: int) -> Matrix:
-    matrix = open_matrix(path)
-    if matrix.shape[0] != rows:
-        raise FileError(
-            path,
-            found=f"{matrix.shape[0]:,} rows",
-            expected=f"{rows:,} rows, one for each id",
-            hint=f"Compare {display_path(path)} with the list of ids of its set.",
-        )
-    return matrix
+    msg = f"there is no dataset called {dataset.name!r} in {dataset.workspace.root}"
+    make = f"{alternative}, or make" if alternative else "Make"
+    command = call("split", Placeholder("NAME"), plays=Placeholder("FILE"))
+    hint = f"{nearest(dataset.name, known)} {make} one of your own: {command}"
+    labels = parameter("labels", Placeholder("FILE"))
+    return RequestError(msg, hint=f"{hint}   (or {labels}; published ones: {call('fetch')})")

@@ -1,130 +1,54 @@
-"""Which file holds what a network learns, and which holds the truth it is judged by."""
+"""Which targets of a dataset an experiment learns, and how those that it lacks are made."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from shlex import quote
 
-from tartarus_cli.data.features import open_matrix
-from tartarus_cli.data.ids import read_lines
-from tartarus_cli.data.scan import scan
-from tartarus_cli.errors import DataError
-from tartarus_cli.workspace import DataFile, Kind, WorkspaceFiles
+from tartarus_cli.data.dataset import Dataset, TargetSpec
+from tartarus_cli.errors import DataError, call, parameter
+from tartarus_cli.file_names import Kind
 
-USUAL_DIM = 200  # factors that are made unless another number is said
+USUAL_DIM = 200
+"""Factors that are made unless another number is named."""
 
 
-@dataclass(frozen=True)
-class TargetSpec:
-    """The factors that an experiment speaks of: als 200, pmi 50, class 15."""
-
-    dataset: str
-    fact: str
-    dim: int
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """What the names of its files say."""
-        return {"dataset": self.dataset, "fact": self.fact, "dim": str(self.dim)}
+def target_dims(dataset: Dataset, kind: str) -> list[int]:
+    """Return of how many numbers there are train targets of a kind, in order."""
+    return sorted({file.dim for file in dataset.select(Kind.TARGETS, split="train", fact=kind)})
 
 
-def infer_dim(inventory: WorkspaceFiles, wanted: TargetSpec) -> TargetSpec:
+def infer_targets(dataset: Dataset, spec: TargetSpec) -> TargetSpec:
     """Take the number of factors that the dataset has, where there is just one to take.
 
     Raises
     ------
     DataError
-        If there are no train targets of this kind, or several and none of the wanted dim.
+        If there are no train targets of this kind, or several and none of the asked number.
     """
-    fields = {"split": "train", "fact": wanted.fact, "dataset": wanted.dataset}
-    dims = target_dims(inventory, wanted)
-    if wanted.dim in dims or len(dims) == 1:
-        return TargetSpec(
-            wanted.dataset, wanted.fact, wanted.dim if wanted.dim in dims else dims[0]
-        )
+    dims = target_dims(dataset, spec.kind)
+    if spec.dim in dims or len(dims) == 1:
+        return TargetSpec(spec.kind, spec.dim if spec.dim in dims else dims[0])
     if not dims:
-        make = factorize_command(inventory, wanted)
-        hint = f"Make them: {make}" if make else ""
-        inventory.require(Kind.TARGETS, hint=hint, dim=str(wanted.dim), **fields)  # says it lacks
-    msg = f"{wanted.dataset} has {wanted.fact} targets of {dims} dimensions, not {wanted.dim}"
-    nearest = closest_dim(dims, wanted.dim)
-    raise DataError(msg, hint=f"Choose one of them: --set targets.dim={nearest}.")
+        command = factorize_command(dataset, spec)
+        hint = f"Make them: {command}" if command else ""
+        dataset.require(Kind.TARGETS, hint=hint, split="train", **spec.fields)  # raises
+    msg = f"{dataset.name} has {spec.kind} targets of {dims} dimensions, not {spec.dim}"
+    override = parameter("overrides", f"targets.dim={closest_dim(dims, spec.dim)}")
+    raise DataError(msg, hint=f"Choose one of them: {override}.")
 
 
-def target_dims(inventory: WorkspaceFiles, wanted: TargetSpec) -> list[int]:
-    """Return of how many numbers there are train targets of this kind, in order."""
-    fields = {"split": "train", "fact": wanted.fact, "dataset": wanted.dataset}
-    return sorted({file.dim for file in inventory.select(Kind.TARGETS, **fields)})
-
-
-def closest_dim(dims: Sequence[int], wanted: int) -> int:
-    """Return the number that is nearest to the wanted one.
+def closest_dim(dims: Sequence[int], dim: int) -> int:
+    """Return the number that is closest to the one that was asked for.
 
     >>> closest_dim([20, 100, 500], 200)
     100
     """
-    return min(dims, key=lambda dim: abs(dim - wanted))
+    return min(dims, key=lambda candidate: abs(candidate - dim))
 
 
-def factorize_command(inventory: WorkspaceFiles, wanted: TargetSpec) -> str:
-    """Return the command that makes these factors of what the dataset has; else nothing."""
-    fields = {"split": "train", "fact": "class", "dataset": wanted.dataset}
-    plays = bool(inventory.select(Kind.TRAIN_MATRIX, dataset=wanted.dataset))
-    labels = wanted.fact == "pmi" and bool(inventory.select(Kind.TARGETS, **fields))
-    if wanted.fact not in ("als", "pmi") or not (plays or labels):
+def factorize_command(dataset: Dataset, spec: TargetSpec) -> str:
+    """Return the call that makes these factors of what the dataset has; else nothing."""
+    plays = bool(dataset.select(Kind.TRAIN_MATRIX))
+    classes = dataset.select(Kind.TARGETS, split="train", fact="class")
+    if spec.kind not in ("als", "pmi") or not (plays or (spec.kind == "pmi" and classes)):
         return ""
-    dim = "" if wanted.dim == USUAL_DIM else f" --dim {wanted.dim}"
-    return f"tartarus factorize {quote(wanted.dataset)} {wanted.fact}{dim}"
-
-
-def target_file(inventory: WorkspaceFiles, wanted: TargetSpec, split: str) -> DataFile | None:
-    """Return the targets of one split, if it has them."""
-    return inventory.find(Kind.TARGETS, split=split, **wanted.fields)
-
-
-def label_factors_file(inventory: WorkspaceFiles, wanted: TargetSpec) -> DataFile | None:
-    """Return the factors of the labels, ``(classes, dim)``; old datasets call them users."""
-    found = inventory.find(Kind.CLASS_FACTORS, **wanted.fields)
-    return found or inventory.find(Kind.USER_FACTORS, **wanted.fields)
-
-
-def label_names(inventory: WorkspaceFiles, dataset: str) -> list[str] | None:
-    """Return the names of the classes, if the dataset has them."""
-    file = inventory.find(Kind.LABELS, dataset=dataset)
-    return read_lines(file.path) if file else None
-
-
-def truth_path(inventory: WorkspaceFiles, dataset: str) -> Path:
-    """Where the classes of the test items would be written."""
-    known = inventory.select(Kind.TARGETS, fact="class", dataset=dataset)
-    names = label_names(inventory, dataset)
-    dim = str(len(names)) if names else known[0].fields["dim"] if known else "N"
-    fields = {"split": "test", "fact": "class", "dim": dim, "dataset": dataset}
-    return inventory.workspace.place(Kind.TARGETS, **fields)
-
-
-def truth_file(inventory: WorkspaceFiles, dataset: str) -> DataFile | None:
-    """Return the classes of the test items, ``(test items, classes)``, 0 or 1.
-
-    The file of as many classes as there are label names, or the only one; a file of PMI targets
-    is taken for it where it holds only 0 and 1.
-
-    Raises
-    ------
-    DataError
-        If there are several, and none is of the number of the labels.
-    """
-    fields = {"split": "test", "dataset": dataset}
-    dims = sorted({f.dim for f in inventory.select(Kind.TARGETS, fact="class", **fields)})
-    names = label_names(inventory, dataset)
-    if names is not None and len(names) in dims:
-        dims = [len(names)]
-    if len(dims) > 1:
-        msg = f"{dataset} has class truth of {dims} classes, and no list of labels decides"
-        raise DataError(msg, hint=f"Write the names into data/datasets/genre_labels_{dataset}.tsv.")
-    if dims:
-        return inventory.find(Kind.TARGETS, fact="class", dim=str(dims[0]), **fields)
-    for file in inventory.select(Kind.TARGETS, fact="pmi", **fields):
-        if scan(open_matrix(file.path)).binary:
-            return file
-    return None
+    dim = None if spec.dim == USUAL_DIM else spec.dim
+    return call("factorize", dataset.name, spec.kind, dim=dim)

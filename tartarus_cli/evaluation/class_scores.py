@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from shlex import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.features import Matrix, open_matrix, require_finite, unit_rows
-from tartarus_cli.data.targets import (
-    label_factors_file,
-    label_names,
-    truth_file,
-    truth_path,
-)
-from tartarus_cli.errors import DataError, FileError, display_path
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.features import Matrix, require_finite, unit_rows
+from tartarus_cli.errors import DataError, FileError, call, display_path
+from tartarus_cli.file_names import DataFile, Kind
 from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.aligned import Predictions, align_predictions
 from tartarus_cli.progress import Progress
-from tartarus_cli.workspace import DataFile, Kind, Workspace, WorkspaceFiles
 
-_CHECK = "Run 'tartarus check-data' to see which file is out of step."
+_CHECK = "See which file is out of step: `check()`"
 
 
 @dataclass(frozen=True)
@@ -41,7 +35,7 @@ class ValidationScores:
     truth: NDArray[np.bool_]  # (items, classes)
 
 
-def read_truth(inventory: WorkspaceFiles, dataset: str) -> ClassTruth:
+def read_truth(dataset: Dataset) -> ClassTruth:
     """Read the classes of the test items.
 
     Raises
@@ -49,11 +43,11 @@ def read_truth(inventory: WorkspaceFiles, dataset: str) -> ClassTruth:
     DataError
         If the file is missing, damaged, or out of step with the names of the classes.
     """
-    file = truth_file(inventory, dataset)
+    file = dataset.class_truth
     if file is None:
-        msg = f"{display_path(truth_path(inventory, dataset))} is missing"
-        raise DataError(msg, hint=f"Run: tartarus check-data {quote(dataset)}")
-    matrix = open_matrix(file.path)
+        msg = f"{display_path(dataset.class_truth_path)} is missing"
+        raise DataError(msg, hint=f"See what it needs: {call('check', dataset.name)}")
+    matrix = dataset.matrix(file.path)
     classes = matrix.rows(slice(None)) > 0
     if classes.shape[1] < 2:
         raise FileError(
@@ -62,19 +56,19 @@ def read_truth(inventory: WorkspaceFiles, dataset: str) -> ClassTruth:
             expected="two classes or more",
             hint="Give the items without the class a class of their own.",
         )
-    names = label_names(inventory, dataset) or [str(n + 1) for n in range(classes.shape[1])]
+    names = dataset.label_names or [str(n + 1) for n in range(classes.shape[1])]
     if len(names) != classes.shape[1]:
         raise FileError(
             matrix.path,
             found=f"{classes.shape[1]} classes",
-            expected=f"{len(names)}, as in genre_labels_{dataset}.tsv",
-            hint=f"Run: tartarus check-data {quote(dataset)}",
+            expected=f"{len(names)}, as in genre_labels_{dataset.name}.tsv",
+            hint=f"See what it needs: {call('check', dataset.name)}",
         )
     return ClassTruth(matrix, classes, names)
 
 
 def class_scores(
-    inventory: WorkspaceFiles, predictions: Predictions, values: NDArray[np.float32], truth: Matrix
+    predictions: Predictions, values: NDArray[np.float32], truth: Matrix
 ) -> NDArray[np.float32]:
     """Return a score for each class: as predicted, or the cosine with the labels' factors.
 
@@ -83,14 +77,14 @@ def class_scores(
     DataError
         If there are not as many classes, or items, as in the truth.
     """
-    scores, made_from = values, truth.path
-    if predictions.wanted.fact == "pmi":
-        factors = _label_factors(inventory, predictions)
-        made_from = factors.path
+    scores, source = values, truth.path
+    if predictions.targets.kind == "pmi":
+        factors = _label_factors(predictions)
+        source = factors.path
         scores = unit_rows(scores) @ unit_rows(factors.rows(slice(None))).T
     if scores.shape != truth.shape:
         raise FileError(
-            made_from,
+            source,
             found=f"scores of {scores.shape[0]:,} items × {scores.shape[1]:,} classes",
             expected=f"{truth.shape[0]:,} × {truth.shape[1]:,}, as in {truth.path.name}",
             hint=_CHECK,
@@ -112,14 +106,12 @@ def single_classes(truth: ClassTruth) -> NDArray[np.int64]:
             truth.matrix.path,
             found=f"{wrong.size:,} items with no class, or with several (row {wrong[0]})",
             expected="one class for each item of a multiclass task",
-            hint="Correct these rows, or evaluate with --set dataset.task=multilabel.",
+            hint="Correct these rows, or evaluate with `overrides='dataset.task=multilabel'`.",
         )
     return np.asarray(truth.classes.argmax(axis=1))
 
 
-def read_validation(
-    inventory: WorkspaceFiles, predictions: Predictions, progress: Progress
-) -> ValidationScores | None:
+def read_validation(predictions: Predictions, progress: Progress) -> ValidationScores | None:
     """Read what a model predicted for the val items, and their classes; None if there is none.
 
     Raises
@@ -127,47 +119,47 @@ def read_validation(
     DataError
         If a file is damaged, or out of step with the others.
     """
-    name, dataset = predictions.model, predictions.wanted.dataset
-    if name is None:
+    model, dataset = predictions.model, predictions.dataset
+    if model is None:
         return None
-    file = val_truth_file(inventory, dataset)
+    file = val_truth_file(dataset)
     if file is None:
-        progress.say(f"{dataset} has no val items with classes, which would choose thresholds")
+        progress.say(f"{dataset.name} has no val items with classes, which would choose thresholds")
         return None
-    workspace = inventory.workspace
+    workspace = dataset.workspace
+    name = model.name
     paths = workspace.predicted_factors(name, "val"), workspace.predicted_ids(name, "val")
     if not all(path.is_file() for path in paths):
-        told = f"{name} has not predicted the val items, which choose the threshold of each class"
-        progress.say(f"{told}: run 'tartarus predict {name} --split val' and evaluate again")
+        lack = f"{name} has not predicted the val items, which choose the threshold of each class"
+        progress.say(f"{lack}: give {call('predict', name, split='val')} and evaluate again")
         return None
-    values, absent = align_predictions(inventory, dataset, *paths, "val")
-    matrix = open_matrix(file.path)
+    values, absent = align_predictions(dataset, *paths, "val")
+    matrix = dataset.matrix(file.path)
     truth = matrix.rows(slice(None)) > 0
-    scores = class_scores(inventory, predictions, values, matrix)
+    scores = class_scores(predictions, values, matrix)
     return ValidationScores(scores[~absent], truth[~absent]) if truth[~absent].any() else None
 
 
-def required_splits(workspace: Workspace, model: Model) -> list[str]:
+def required_splits(model: Model) -> list[str]:
     """Return the sets that an evaluation of a model reads, the val items where they can choose."""
-    inventory, dataset = workspace.scan(), model.manifest.dataset
     several = model.experiment.dataset.task == "multilabel"
-    if several and val_truth_file(inventory, dataset) is not None:
+    if several and val_truth_file(model.dataset) is not None:
         return ["val", "test"]
     return ["test"]
 
 
-def val_truth_file(inventory: WorkspaceFiles, dataset: str) -> DataFile | None:
+def val_truth_file(dataset: Dataset) -> DataFile | None:
     """Return the classes of the val items, if it has val items and these classes are known."""
-    test = truth_file(inventory, dataset)
-    if test is None or inventory.find(Kind.ITEMS, split="val", dataset=dataset) is None:
+    test = dataset.class_truth
+    if test is None or dataset.find(Kind.ITEMS, split="val") is None:
         return None
-    return inventory.find(Kind.TARGETS, **{**test.fields, "split": "val"})
+    return dataset.find(Kind.TARGETS, **{**test.fields, "split": "val"})
 
 
-def _label_factors(inventory: WorkspaceFiles, predictions: Predictions) -> Matrix:
-    wanted = predictions.wanted
-    file = label_factors_file(inventory, wanted)
-    factors = open_matrix((file or inventory.require(Kind.CLASS_FACTORS, **wanted.fields)).path)
+def _label_factors(predictions: Predictions) -> Matrix:
+    dataset, spec = predictions.dataset, predictions.targets
+    file = dataset.label_factors(spec)
+    factors = dataset.matrix((file or dataset.require(Kind.CLASS_FACTORS, **spec.fields)).path)
     if factors.shape[1] != predictions.values.shape[1]:
         raise FileError(
             factors.path,

@@ -19,11 +19,10 @@ from tartarus_cli.evaluation.class_scores import (
 )
 from tartarus_cli.metrics import classification
 from tartarus_cli.metrics.calibration import Reliability, are_probabilities
-from tartarus_cli.metrics.classification import THRESHOLD, ClassReport, Figures
-from tartarus_cli.metrics.thresholds import FEWEST, choose_thresholds
+from tartarus_cli.metrics.classification import THRESHOLD, ClassificationMetrics, ClassReport
+from tartarus_cli.metrics.thresholds import MIN_ITEMS, choose_thresholds
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.workspace import WorkspaceFiles
 
 Scores = NDArray[np.floating[Any]]  # (items, classes)
 Classes = NDArray[np.bool_]  # (items, classes)
@@ -74,23 +73,24 @@ class _How:
     published: bool
     probabilities: bool
 
-    def figures(self, scores: Scores, thresholds: Any, present: NDArray[np.bool_]) -> Figures:
+    def figures(
+        self, scores: Scores, thresholds: Any, present: NDArray[np.bool_]
+    ) -> ClassificationMetrics:
         """Judge the scores of one system."""
         known = present if self.probabilities else None
         if self.single is not None:
-            return classification.multiclass(scores, self.single, known=known)
-        return classification.multilabel(
+            return classification.multiclass_metrics(scores, self.single, with_probabilities=known)
+        return classification.multilabel_metrics(
             scores,
             self.truth.classes,
             thresholds=thresholds,
             k=self.k,
             published=self.published,
-            known=known,
+            with_probabilities=known,
         )
 
 
 def evaluate_classes(
-    inventory: WorkspaceFiles,
     predictions: Predictions,
     *,
     k: Sequence[int] = (),
@@ -105,8 +105,6 @@ def evaluate_classes(
 
     Parameters
     ----------
-    inventory
-        The workspace's files.
     predictions
         Predicted class scores, or factors, of the test items.
     k
@@ -123,15 +121,15 @@ def evaluate_classes(
     DataError
         If a file is missing, damaged, or out of step with the others.
     """
-    truth = read_truth(inventory, predictions.wanted.dataset)
-    several = predictions.experiment.dataset.task == "multilabel"
-    scores = class_scores(inventory, predictions, predictions.values, truth.matrix)
+    truth = read_truth(predictions.dataset)
+    several = predictions.task == "multilabel"
+    scores = class_scores(predictions, predictions.values, truth.matrix)
     single = None if several else single_classes(truth)
-    validation = read_validation(inventory, predictions, progress) if several else None
+    validation = read_validation(predictions, progress) if several else None
     thresholds = _thresholds(validation, truth.names)
     at = thresholds.values
     present = ~predictions.absent
-    probable = predictions.wanted.fact == "class" and are_probabilities(scores[present])
+    probable = predictions.targets.kind == "class" and are_probabilities(scores[present])
     how = _How(truth, single, tuple(k), published, probable)
     scores = scores.copy()  # what was predicted may be mapped from its file
     scores[~present] = _worst(truth.classes[~present], min(scores.min(), at.min()))
@@ -147,7 +145,9 @@ def evaluate_classes(
         classes=classification.class_reports(
             truth.classes, chosen, found.areas, truth.names, at if several else None
         ),
-        confusion=[] if single is None else classification.confusion(single, scores).tolist(),
+        confusion=[]
+        if single is None
+        else classification.confusion_counts(single, scores).tolist(),
         thresholds=thresholds if several else None,
         unit_values=found.by_item,
         reliability=found.reliability,
@@ -158,7 +158,7 @@ def _thresholds(validation: ValidationScores | None, names: Sequence[str]) -> Th
     if validation is None:
         return Thresholds(None, names, np.full(len(names), THRESHOLD))
     chosen = choose_thresholds(validation.scores, validation.truth)
-    sharing = int((validation.truth.sum(axis=0) < FEWEST).sum())
+    sharing = int((validation.truth.sum(axis=0) < MIN_ITEMS).sum())
     return Thresholds("val", names, chosen, len(validation.scores), sharing)
 
 

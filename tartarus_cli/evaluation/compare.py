@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
-from tartarus_cli.errors import DataError, FileError, RequestError, display_path, nearest
+from tartarus_cli.data.tasks import Task
+from tartarus_cli.errors import DataError, FileError, RequestError, call, display_path, nearest
 from tartarus_cli.evaluation.results import read_results, read_unit_values, unit_metric_names
 from tartarus_cli.experiments.request import seed_of
-from tartarus_cli.experiments.schema import Task
 from tartarus_cli.metrics.classification import LOWER_IS_BETTER
 from tartarus_cli.metrics.significance import (
-    affordable,
+    affordable_resamples,
     bootstrap_interval,
     holm,
     randomization_test,
@@ -28,7 +28,7 @@ from tartarus_cli.models.staleness import changed_since_training
 from tartarus_cli.models.store import Store
 from tartarus_cli.prediction.aligned import result_name
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.progress import Task as Work
+from tartarus_cli.progress import ProgressTask as Work
 from tartarus_cli.workspace import Workspace
 
 Unit = Literal["users", "items"]
@@ -273,7 +273,7 @@ def _read(workspace: Workspace, name: str) -> _Document:
 
 
 def _again(name: str) -> str:
-    return f"Evaluate it again: tartarus evaluate {name}"
+    return f"Evaluate it again: {call('evaluate', name)}"
 
 
 def _require_one_basis(documents: Mapping[str, _Document]) -> None:
@@ -293,9 +293,8 @@ def _tell_of_changes(workspace: Workspace, names: Sequence[str], progress: Progr
     Their figures are those of an evaluation before, on a truth that is the same for all: they can
     be compared, but not computed again.
     """
-    inventory = workspace.scan()
     for model in Store(workspace).finished():
-        file = changed_since_training(inventory, model) if model.name in names else None
+        file = changed_since_training(model) if model.name in names else None
         if file is not None:
             path = display_path(file.path)
             told = f"{path} has changed since {model.name} was trained: its figures "
@@ -359,7 +358,7 @@ def _differences(
     """Test each further model against the first, and correct for the number of tests."""
     reference, *others = names
     count = len(kept.values(reference, tested[0]))
-    resamples = affordable(count, options.resamples)
+    resamples = affordable_resamples(count, options.resamples)
     if resamples < options.resamples:
         told = f"{count:,} {kept.unit}: {resamples:,} resamples of each test will have to do"
         progress.say(told)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from tartarus_cli.evaluation.results import write_results_table
+from tartarus_cli.file_names import Kind
 from tartarus_cli.files import remove_folder
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.store import Store
-from tartarus_cli.workspace import Kind, Workspace
 
 
-def delete_model(workspace: Workspace, name: str) -> list[Path]:
+def delete_model(workspace: WorkspacePaths, name: str) -> list[Path]:
     """Delete a model, its predictions and its results; return the settings made from it, kept.
 
     Raises

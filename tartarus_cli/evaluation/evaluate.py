@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tartarus_cli.errors import RequestError
 from tartarus_cli.evaluation.baseline_rows import evaluate_baselines
 from tartarus_cli.evaluation.evaluator import evaluate_file, evaluate_predictions
 from tartarus_cli.evaluation.report import Evaluation, EvaluationOptions
-from tartarus_cli.experiments.request import ExperimentRequest
+from tartarus_cli.experiments.request import ExperimentRequest, seed_of
 from tartarus_cli.models.staleness import require_unchanged_inputs
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.options import parse_bytes
@@ -62,11 +63,12 @@ def evaluate(
         if options.baselines:
             msg = "--baselines: a file of predictions does not tell which settings it was made from"
             raise RequestError(msg, hint="Leave it out, or name a model.")
-        experiment = asked.resolve(workspace)
-        path = Path(str(subject))
-        return evaluate_file(workspace, path, experiment, options, ids=ids, progress=progress)
+        experiment, path = asked.resolve(workspace), Path(str(subject))
+        dataset = workspace.dataset(experiment.dataset.name)
+        options = replace(options, seed=seed_of(workspace, options.seed))
+        return evaluate_file(path, experiment, dataset, options, ids=ids, progress=progress)
     model = find_model(workspace, subject, asked, ids)
-    return evaluate_model(workspace, model.name, options, progress=progress)
+    return evaluate_model(model, options, progress=progress)
 
 
 def is_file_of_predictions(subject: str | None) -> bool:
@@ -91,24 +93,17 @@ def find_model(
 
 
 def evaluate_model(
-    workspace: Workspace,
-    name: str | None,
-    options: EvaluationOptions,
-    *,
-    progress: Progress = UNWATCHED,
+    model: Model, options: EvaluationOptions, *, progress: Progress = UNWATCHED
 ) -> Evaluation:
     """Evaluate what a model predicted for the test items, with its baselines if asked for.
 
     Raises
     ------
-    RequestError
-        If there is no such model.
     DataError
         If it has not predicted yet, or a file is missing, damaged or out of step.
     """
     if not options.baselines:
-        return evaluate_predictions(workspace, name, options, progress=progress)
-    model = Store(workspace).get(name)
-    require_unchanged_inputs(workspace.scan(), model)  # before baselines are trained for nothing
-    rows = evaluate_baselines(workspace, model, options, progress)
-    return evaluate_predictions(workspace, model.name, options, others=rows, progress=progress)
+        return evaluate_predictions(model, options, progress=progress)
+    require_unchanged_inputs(model)  # before baselines are trained for nothing
+    rows = evaluate_baselines(model, options, progress)
+    return evaluate_predictions(model, options, others=rows, progress=progress)

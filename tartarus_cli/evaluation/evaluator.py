@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tartarus_cli.data.ids import read_ids
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.tasks import Task
 from tartarus_cli.evaluation.checkpoints import CheckpointStore
 from tartarus_cli.evaluation.classification import ClassificationResult, evaluate_classes
 from tartarus_cli.evaluation.plots import draw_class_pictures
@@ -26,24 +27,25 @@ from tartarus_cli.evaluation.report import (
 from tartarus_cli.evaluation.results import write_results, write_unit_values
 from tartarus_cli.evaluation.upper_bound import worse_than_chance
 from tartarus_cli.evaluation.user_metrics import evaluate_ranking, json_metrics
-from tartarus_cli.experiments.request import seed_of
-from tartarus_cli.experiments.schema import Experiment, Task
+from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.files import digest
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.metrics import family
-from tartarus_cli.metrics.lists import LISTS
+from tartarus_cli.metrics.lists import LIST_METRICS
 from tartarus_cli.models.manifest import write_model_manifest
-from tartarus_cli.models.store import Store
+from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.aligned import Predictions, file_predictions, model_predictions
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles
 
-NO_QUALITY = (*LISTS, "calibration")  # families of figures that a better order does not raise
+NO_QUALITY = (
+    *LIST_METRICS,
+    "calibration",
+)  # families of figures that a better order does not raise
 WEAKEST_FIRST = ("random", "popularity", "prior", "knn", "ridge", "oracle")  # rows beside a model
 
 
 def evaluate_predictions(
-    workspace: Workspace,
-    name: str | None,
+    model: Model,
     options: EvaluationOptions,
     *,
     others: Mapping[str, dict[str, float]] | None = None,
@@ -53,10 +55,8 @@ def evaluate_predictions(
 
     Parameters
     ----------
-    workspace
-        Where the model is.
-    name
-        Which one; the newest if None.
+    model
+        It has predicted its test items.
     options
         How to evaluate.
     others
@@ -66,15 +66,10 @@ def evaluate_predictions(
 
     Raises
     ------
-    RequestError
-        If there is no such model.
     DataError
         If it has not predicted yet, or a file is missing, damaged or out of step.
     """
-    inventory = workspace.scan()
-    predictions = model_predictions(workspace, name, inventory)
-    evaluation = _judge(inventory, predictions, options, progress, others)
-    model = Store(workspace).get(predictions.model)
+    evaluation = _evaluate(model_predictions(model), options, progress, others)
     dense = [layer.name for layer in model.manifest.layers if layer.kind == "Dense"]
     flat = [layer.name for layer in model.manifest.layers if layer.kind == "Flatten"]
     hidden = dense[:-1] or flat
@@ -86,18 +81,17 @@ def evaluate_predictions(
 
 
 def evaluate_file(
-    workspace: Workspace,
     path: Path,
     experiment: Experiment,
+    dataset: Dataset,
     options: EvaluationOptions,
     *,
     ids: Path | None = None,
     progress: Progress = UNWATCHED,
 ) -> Evaluation:
     """Compute the figures of predictions that were made elsewhere, in the same way."""
-    inventory = workspace.scan()
-    predictions = file_predictions(path, experiment, inventory, ids, progress)
-    return _judge(inventory, predictions, options, progress)
+    predictions = file_predictions(path, experiment, dataset, ids, progress)
+    return _evaluate(predictions, options, progress)
 
 
 def _in_order(rows: Mapping[str, dict[str, float]]) -> dict[str, dict[str, float]]:
@@ -106,47 +100,47 @@ def _in_order(rows: Mapping[str, dict[str, float]]) -> dict[str, dict[str, float
     return {name: rows[name] for name in dict.fromkeys([*order, *rows])}
 
 
-def _judge(
-    inventory: WorkspaceFiles,
+def _evaluate(
     predictions: Predictions,
     options: EvaluationOptions,
     progress: Progress,
     others: Mapping[str, dict[str, float]] | None = None,
 ) -> Evaluation:
-    task = predictions.experiment.dataset.task
+    task = predictions.task
     check_evaluation_options(options, task)
-    trained = seed_of(inventory.workspace, predictions.seed)  # a file's training is unknown
-    seed = trained if options.seed is None else options.seed
+    workspace = predictions.dataset.workspace
+    trained = predictions.model.manifest.seed if predictions.model else None  # a file tells none
+    seed = next((seed for seed in (options.seed, trained) if seed is not None), 0)
     judge = _judge_ranking if task == "recommendation" else _judge_classes
-    found = judge(inventory, predictions, options, seed, progress)
+    found = judge(predictions, options, seed, progress)
     _tell_of_oracle(predictions, found.fields["rows"], progress)
     found.fields["rows"] = _in_order({**found.fields["rows"], **(others or {})})
-    common = comparison_basis(inventory, predictions, found.users, _cuts(task, options))
+    common = comparison_basis(predictions, found.users, _cuts(task, options))
     thresholds = found.fields.get("thresholds")
     if thresholds is not None:
         common["thresholds"] = f"of {thresholds.source}" if thresholds.source else "of 0.5"
     figures = found.fields["metrics"]
     whole = options.users == slice(None)
     evaluation = Evaluation(
-        model=predictions.model,
+        model=predictions.model.name if predictions.model else None,
         experiment=predictions.experiment.name,
         settings=predictions.settings,
-        dataset=predictions.wanted.dataset,
+        dataset=predictions.dataset.name,
         task=task,
-        seed=seed if predictions.seed is None else trained,
+        seed=seed if trained is None else trained,
         random_seed=seed,
         items=predictions.values.shape[0],
         items_without_prediction=int(predictions.absent.sum()),
         basis=common,
-        protocol=describe_protocol(inventory, predictions, common, figures),
+        protocol=describe_protocol(predictions, common, figures),
         gap_closed=gaps_closed({"model": figures} | found.fields["rows"], found.perfect),
-        fingerprint=fingerprint_of(inventory, predictions),
-        results=inventory.workspace.results(predictions.name) if whole else None,
+        fingerprint=fingerprint_of(predictions),
+        results=workspace.results(predictions.name) if whole else None,
         **found.fields,
     )
     if not whole:
         return evaluation
-    kept = _kept(inventory, predictions, evaluation, found.judged)
+    kept = _kept(predictions, evaluation, found.judged)
     if found.shelf is not None:
         found.shelf.forget()
     return kept
@@ -156,30 +150,29 @@ def _tell_of_oracle(
     predictions: Predictions, rows: Mapping[str, dict[str, float]], progress: Progress
 ) -> None:
     """Warn of factors that say less of new items than chance does."""
-    if predictions.experiment.dataset.task == "recommendation" and "oracle" in rows:
-        dim = predictions.wanted.dim
+    if predictions.task == "recommendation" and "oracle" in rows:
+        dim = predictions.targets.dim
         told = worse_than_chance(rows["oracle"], rows.get("random", {}), "plays", dim)
         if told:
             progress.warn(told)
 
 
-def fingerprint_of(inventory: WorkspaceFiles, predictions: Predictions) -> str:
+def fingerprint_of(predictions: Predictions) -> str:
     """Hash the predictions and, where items are ranked for users, all else that ranks depend on."""
-    if predictions.experiment.dataset.task == "recommendation":
-        return ranking_fingerprint(inventory, predictions).hex()
+    if predictions.task == "recommendation":
+        return ranking_fingerprint(predictions).hex()
     return digest(predictions.path)
 
 
 def _kept(
-    inventory: WorkspaceFiles,
     predictions: Predictions,
     evaluation: Evaluation,
     judged: ClassificationResult | None,
 ) -> Evaluation:
     """Write the results, with their pictures and the figures of each item."""
-    workspace, name = inventory.workspace, predictions.name
+    workspace, name = predictions.dataset.workspace, predictions.name
     kept = replace(evaluation, pictures=_draw(workspace, predictions, judged))
-    _keep_values(inventory, predictions, judged)
+    _keep_values(predictions, judged)
     write_results(workspace, name, kept.document())
     return kept
 
@@ -200,7 +193,6 @@ class TaskResult:
 
 
 def _judge_ranking(
-    inventory: WorkspaceFiles,
     predictions: Predictions,
     options: EvaluationOptions,
     seed: int,
@@ -216,21 +208,20 @@ def _judge_ranking(
         merge=options.merge,
     )
     published = options.published
-    ranked = evaluate_ranking(inventory, predictions, how, published=published, progress=progress)
+    ranked = evaluate_ranking(predictions, how, published=published, progress=progress)
     fields = {name: getattr(ranked, name) for name in OF_RANKINGS}
     fields |= {"users": ranked.users.stop - ranked.users.start, "classes": [], "confusion": []}
     return TaskResult(fields, users=ranked.users, shelf=ranked.shelf)
 
 
 def _judge_classes(
-    inventory: WorkspaceFiles,
     predictions: Predictions,
     options: EvaluationOptions,
     seed: int,
     progress: Progress,
 ) -> TaskResult:
     cuts: dict[str, Any] = {"k": options.k, "published": options.published}
-    judged = evaluate_classes(inventory, predictions, **cuts, seed=seed, progress=progress)
+    judged = evaluate_classes(predictions, **cuts, seed=seed, progress=progress)
     fields = {name: getattr(judged, name) for name in OF_CLASSES}
     return TaskResult(fields | {"users": None, "users_without_relevant": None}, judged=judged)
 
@@ -268,26 +259,24 @@ def _share(value: float, random: float, best: float) -> float:
 
 
 def _draw(
-    workspace: Workspace, predictions: Predictions, judged: ClassificationResult | None
+    workspace: WorkspacePaths, predictions: Predictions, judged: ClassificationResult | None
 ) -> tuple[Path, ...]:
     """Draw what is known of classes, and remove the pictures of an earlier task of that name."""
     if judged is not None:
-        about = (predictions.name, predictions.experiment.name, predictions.wanted.dataset)
+        about = (predictions.name, predictions.experiment.name, predictions.dataset.name)
         return tuple(draw_class_pictures(workspace, predictions.name, " · ".join(about), judged))
     for path in workspace.pictures_of(predictions.name):
         path.unlink(missing_ok=True)
     return ()
 
 
-def _keep_values(
-    inventory: WorkspaceFiles, predictions: Predictions, judged: ClassificationResult | None
-) -> None:
+def _keep_values(predictions: Predictions, judged: ClassificationResult | None) -> None:
     """Keep the figures of each item, where items are what is judged."""
-    path = inventory.workspace.unit_values(predictions.name, "items")
+    workspace = predictions.dataset.workspace
+    path = workspace.unit_values(predictions.name, "items")
     if judged is None:
         path.unlink(missing_ok=True)
         return
-    fields = {"split": "test", "dataset": predictions.wanted.dataset}
-    ids = read_ids(inventory.require(Kind.ITEMS, **fields).path)
+    ids = predictions.dataset.ids("test")
     write_unit_values(path, {"ids": np.array(ids), **judged.unit_values}.items())
-    inventory.workspace.unit_values(predictions.name, "users").unlink(missing_ok=True)
+    workspace.unit_values(predictions.name, "users").unlink(missing_ok=True)

@@ -7,16 +7,24 @@ from pathlib import Path
 import numpy as np
 
 from tartarus_cli.evaluation.classification import ClassificationResult
+from tartarus_cli.files import write_bytes
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.metrics.calibration import Reliability
 from tartarus_cli.metrics.classification import precision_by_recall
-from tartarus_cli.pictures import Curve, draw_confusion, draw_precision_recall, draw_reliability
-from tartarus_cli.workspace import Workspace
+from tartarus_cli.pictures import (
+    Curve,
+    Format,
+    draw_confusion,
+    draw_precision_recall,
+    draw_reliability,
+    picture_format,
+)
 
 MOST_CURVES = 8  # of classes, the largest
 
 
 def draw_class_pictures(
-    workspace: Workspace, name: str, title: str, judged: ClassificationResult
+    workspace: WorkspacePaths, name: str, title: str, judged: ClassificationResult
 ) -> list[Path]:
     """Draw what there is to see, remove pictures of an earlier evaluation of the same name.
 
@@ -35,21 +43,23 @@ def draw_class_pictures(
     -------
     The pictures, relative to the root of the workspace.
     """
-    drawn = []
-    confusion, curves, reliability = workspace.pictures_of(name)
+    pictures = {}
+    confusion, curves, reliability = paths = workspace.pictures_of(name)
+    file_format = picture_format(confusion)
     if judged.confusion:
-        draw_confusion(confusion, np.array(judged.confusion), judged.names, title)
-        drawn.append(confusion)
+        counts = np.array(judged.confusion)
+        pictures[confusion] = draw_confusion(counts, judged.names, title, file_format=file_format)
     if judged.truth.any():
-        draw_precision_recall(curves, class_curves(judged), title)
-        drawn.append(curves)
+        drawn = draw_precision_recall(class_curves(judged), title, file_format=file_format)
+        pictures[curves] = drawn
     if judged.reliability is not None:
-        _draw_reliability(reliability, judged, judged.reliability, title)
-        drawn.append(reliability)
-    for path in workspace.pictures_of(name):
-        if path not in drawn:
+        pictures[reliability] = _draw_reliability(judged, judged.reliability, title, file_format)
+    for path in paths:
+        if path in pictures:
+            write_bytes(path, pictures[path])
+        else:
             path.unlink(missing_ok=True)
-    return [Path(workspace.within(path)) for path in drawn]
+    return [Path(workspace.within(path)) for path in pictures]
 
 
 def class_curves(judged: ClassificationResult) -> list[Curve]:
@@ -64,10 +74,16 @@ def class_curves(judged: ClassificationResult) -> list[Curve]:
 
 
 def _draw_reliability(
-    path: Path, judged: ClassificationResult, found: Reliability, title: str
-) -> None:
+    judged: ClassificationResult, reliability: Reliability, title: str, file_format: Format
+) -> bytes:
     said = ("predicted probability", "share that have the class", "share of pairs")
     if judged.thresholds is None:
         said = ("confidence in the predicted class", "accuracy", "share of items")
-    told = f"{title}\ncalibration error {found.error:.4f}"
-    draw_reliability(path, found.confidence, found.accuracy, found.shares, said=said, title=told)
+    return draw_reliability(
+        reliability.confidence,
+        reliability.accuracy,
+        reliability.shares,
+        said=said,
+        title=f"{title}\ncalibration error {reliability.error:.4f}",
+        file_format=file_format,
+    )

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.features import Matrix, open_matrix, require_finite
-from tartarus_cli.data.targets import target_file
+from tartarus_cli.data.features import Matrix, require_finite
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
 from tartarus_cli.evaluation.checkpoints import (
     CheckpointStore,
@@ -37,14 +36,13 @@ from tartarus_cli.evaluation.scorers import (
     Scorer,
     map_user_blocks,
 )
-from tartarus_cli.files import digest
+from tartarus_cli.file_names import Kind
 from tartarus_cli.metrics import METRICS
 from tartarus_cli.metrics.lists import self_information
 from tartarus_cli.metrics.ranks import RankedItems, order_by_scores, random_ranks
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import Progress
 from tartarus_cli.signals import defer_interrupts
-from tartarus_cli.workspace import Kind, WorkspaceFiles
 
 MEMORY = 1 << 30
 KEPT_EVERY_S = 60  # what was ranked is written, so that a crash loses no more
@@ -84,14 +82,12 @@ class Ranking:
     shelf: CheckpointStore
 
     @property
-    def idle(self) -> int:
+    def users_without_relevant(self) -> int:
         """Number of users without relevant items."""
         return int((np.diff(self.starts) == 0).sum())
 
 
-def rank_items(
-    inventory: WorkspaceFiles, predictions: Predictions, options: RankingOptions, progress: Progress
-) -> Ranking:
+def rank_items(predictions: Predictions, options: RankingOptions, progress: Progress) -> Ranking:
     """Rank all test items for every user by the model, at random, and by the true factors.
 
     The score of an item for a user is, for als, the product of the user's factors and the item's
@@ -100,8 +96,6 @@ def rank_items(
 
     Parameters
     ----------
-    inventory
-        The workspace's files.
     predictions
         Predicted factors of the test items, or what else orders them.
     options
@@ -116,13 +110,13 @@ def rank_items(
     RequestError
         If the users do not exist, or are to be merged and were not all ranked.
     """
-    path = inventory.require(Kind.USER_FACTORS, **predictions.wanted.fields).path
-    factors = open_matrix(path)
-    truth = read_relevant_items(inventory, predictions, factors.shape[0])
+    dataset, targets = predictions.dataset, predictions.targets
+    factors = dataset.user_factors(targets.kind, targets.dim)
+    truth = read_relevant_items(predictions, factors.shape[0])
     users = _existing(options.users, factors.shape[0])
-    systems = _systems(inventory, predictions, factors, truth, options)
-    key = cache(lambda: _key(inventory, predictions, options, tuple(systems)))
-    folder = inventory.workspace.result_parts(predictions.name)
+    systems = _systems(predictions, factors, truth, options)
+    key = cache(lambda: _key(predictions, options, tuple(systems)))
+    folder = dataset.workspace.result_parts(predictions.name)
     shelf = CheckpointStore(folder, key, tuple(systems), options.ks)
     parts = shelf.parts(users) if options.resume or options.merge else []
     for part in parts:
@@ -271,7 +265,6 @@ class CheckpointWriter:
 
 
 def _systems(
-    inventory: WorkspaceFiles,
     predictions: Predictions,
     factors: Matrix,
     truth: RelevantItems,
@@ -287,25 +280,23 @@ def _systems(
         starts, items = truth.of(users)
         return random_ranks(options.seed, users, starts, items, count=room.items, k=most)
 
-    systems = {"model": scored(build_scorer(inventory, predictions, factors, room))}
+    systems = {"model": scored(build_scorer(predictions, factors, room))}
     if options.references:
         systems["random"] = at_random
-        true = _true_factors(inventory, predictions, room.items, factors.shape[1])
+        true = _true_factors(predictions, room.items, factors.shape[1])
         if true is not None:
-            cosine = predictions.wanted.fact == "pmi"
+            cosine = predictions.targets.kind == "pmi"
             nobody = np.zeros(room.items, bool)
             oracle = FactorScorer(room, factors, true.values, cosine, nobody)
             systems["oracle"] = scored(oracle.ready())
     return systems
 
 
-def _true_factors(
-    inventory: WorkspaceFiles, predictions: Predictions, items: int, dim: int
-) -> Matrix | None:
-    file = target_file(inventory, predictions.wanted, "test")
+def _true_factors(predictions: Predictions, items: int, dim: int) -> Matrix | None:
+    file = predictions.dataset.find(Kind.TARGETS, split="test", **predictions.targets.fields)
     if file is None:
         return None
-    matrix = open_matrix(file.path)
+    matrix = predictions.dataset.matrix(file.path)
     if matrix.shape != (items, dim):
         raise FileError(
             matrix.path,
@@ -319,34 +310,34 @@ def _true_factors(
 
 
 def _key(
-    inventory: WorkspaceFiles,
     predictions: Predictions,
     options: RankingOptions,
     systems: tuple[str, ...],
 ) -> bytes:
     """Hash all that the ranks of all systems depend on."""
     room = MemoryBudget(len(predictions.absent), options.memory)
-    blocks = (room.users, room.items_at_once(predictions.wanted.dim))
+    blocks = (room.users, room.items_at_once(predictions.targets.dim))
     how = repr((systems, options.ks, options.seed, blocks))
-    hashed = blake2b(how.encode() + ranking_fingerprint(inventory, predictions), digest_size=16)
-    true = target_file(inventory, predictions.wanted, "test") if "oracle" in systems else None
-    hashed.update(digest(true.path).encode() if true else b"")
+    hashed = blake2b(how.encode() + ranking_fingerprint(predictions), digest_size=16)
+    dataset = predictions.dataset
+    true = dataset.find(Kind.TARGETS, split="test", **predictions.targets.fields)
+    oracle_file = true if "oracle" in systems else None
+    hashed.update(dataset.digest(oracle_file.path).encode() if oracle_file else b"")
     return hashed.digest()
 
 
-def ranking_fingerprint(inventory: WorkspaceFiles, predictions: Predictions) -> bytes:
+def ranking_fingerprint(predictions: Predictions) -> bytes:
     """Hash all that the ranks of the model depend on: predictions, truth, users, their plays."""
-    wanted = predictions.wanted
-    what = repr((predictions.form, wanted.fact, wanted.dim))
-    hashed = blake2b(what.encode(), digest_size=16)
+    dataset, targets = predictions.dataset, predictions.targets
+    form = repr((predictions.form, targets.kind, targets.dim))
+    hashed = blake2b(form.encode(), digest_size=16)
     for array in (*_arrays(predictions.values), predictions.absent):
         hashed.update(np.ascontiguousarray(array).data)
-    read = [inventory.find(Kind.USER_FACTORS, **wanted.fields)]
-    read += [inventory.find(Kind.TEST_MATRIX, dataset=wanted.dataset)]
+    files = [dataset.find(Kind.USER_FACTORS, **targets.fields), dataset.find(Kind.TEST_MATRIX)]
     if predictions.form == "neighbours":
-        read += [inventory.find(Kind.TRAIN_MATRIX, dataset=wanted.dataset)]
-    for file in read:
-        hashed.update(digest(file.path).encode() if file else b"")
+        files += [dataset.find(Kind.TRAIN_MATRIX)]
+    for file in files:
+        hashed.update(dataset.digest(file.path).encode() if file else b"")
     return hashed.digest()
 
 

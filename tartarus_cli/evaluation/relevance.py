@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.errors import FileError
 from tartarus_cli.evaluation.scorers import (
@@ -18,15 +17,16 @@ from tartarus_cli.evaluation.scorers import (
     NeighbourScorer,
     Scorer,
 )
+from tartarus_cli.file_names import Kind
 from tartarus_cli.prediction.aligned import Predictions
-from tartarus_cli.workspace import Kind, WorkspaceFiles
 
 
 @dataclass(frozen=True)
 class RelevantItems:
     """Which test items each user has."""
 
-    relevant: csr_array  # (users, items), items in ascending order
+    relevant: csr_array
+    """Sparse ``(users, items)``, items in ascending order."""
 
     def of(self, users: slice) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """Return where each user's items start, and the items, one user after the other."""
@@ -39,9 +39,7 @@ class RelevantItems:
         return np.bincount(self.relevant.indices, minlength=self.relevant.shape[1])
 
 
-def read_relevant_items(
-    inventory: WorkspaceFiles, predictions: Predictions, users: int
-) -> RelevantItems:
+def read_relevant_items(predictions: Predictions, users: int) -> RelevantItems:
     """Read which test items are relevant to each user.
 
     Raises
@@ -49,8 +47,8 @@ def read_relevant_items(
     DataError
         If the file is missing, damaged, or of another shape.
     """
-    path = inventory.require(Kind.TEST_MATRIX, dataset=predictions.wanted.dataset).path
-    truth = open_csr(path)
+    path = predictions.dataset.require(Kind.TEST_MATRIX).path
+    truth = predictions.dataset.plays("test")
     expected = (len(predictions.absent), users)
     if truth.shape != expected:
         raise FileError(
@@ -75,18 +73,17 @@ def binary(plays: csr_array) -> csr_array:
     >>> binary(csr_array([[2, 0, -1]])).toarray().tolist()
     [[1, 0, 0]]
     """
-    plays.data = (plays.data > 0).astype(np.int8)
-    plays.eliminate_zeros()
-    plays.sort_indices()
-    return plays
+    entries = (plays.data > 0).astype(np.int8)
+    ones = csr_array((entries, plays.indices.copy(), plays.indptr.copy()), shape=plays.shape)
+    ones.eliminate_zeros()
+    ones.sort_indices()
+    return ones
 
 
-_CHECK = "Run 'tartarus check-data' to see which file is out of step."
+_CHECK = "See which file is out of step: `check()`"
 
 
-def build_scorer(
-    inventory: WorkspaceFiles, predictions: Predictions, factors: Matrix, room: MemoryBudget
-) -> Scorer:
+def build_scorer(predictions: Predictions, factors: Matrix, room: MemoryBudget) -> Scorer:
     """Return what scores all test items for a block of users, as every ranking does.
 
     Raises
@@ -96,7 +93,7 @@ def build_scorer(
     """
     values = predictions.values
     if predictions.form == "neighbours":
-        plays = _train_plays(inventory, predictions, factors.shape[0])
+        plays = _train_plays(predictions, factors.shape[0])
         return NeighbourScorer(room, plays, values, predictions.absent).ready()
     if predictions.form == "scores":
         scores = np.where(predictions.absent, -np.inf, values[:, 0])
@@ -108,13 +105,13 @@ def build_scorer(
             expected=f"{factors.shape[1]}, as in {factors.path.name}",
             hint="Predict factors of the same kind and number as the users'.",
         )
-    cosine = predictions.wanted.fact == "pmi"
+    cosine = predictions.targets.kind == "pmi"
     return FactorScorer(room, factors, values, cosine, predictions.absent).ready()
 
 
-def _train_plays(inventory: WorkspaceFiles, predictions: Predictions, users: int) -> csr_array:
-    path = inventory.require(Kind.TRAIN_MATRIX, dataset=predictions.wanted.dataset).path
-    plays = open_csr(path)
+def _train_plays(predictions: Predictions, users: int) -> csr_array:
+    path = predictions.dataset.require(Kind.TRAIN_MATRIX).path
+    plays = predictions.dataset.plays("train")
     expected = (predictions.values.shape[1], users)
     if plays.shape != expected:
         raise FileError(

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tartarus_cli.data.tasks import Task
 from tartarus_cli.errors import RequestError
 from tartarus_cli.evaluation.classification import Thresholds
 from tartarus_cli.evaluation.protocol import ComparisonBasis
 from tartarus_cli.evaluation.ranking import MEMORY
 from tartarus_cli.evaluation.user_metrics import json_metrics
-from tartarus_cli.experiments.schema import Task
 from tartarus_cli.metrics.classification import ClassReport
 
 OF_CLASSES = ("metrics", "rows", "classes", "confusion", "thresholds")  # what is told of them

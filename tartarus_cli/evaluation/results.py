@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from tartarus_cli.data.arrays import array_names, read_arrays, save_arrays
 from tartarus_cli.errors import RequestError, display_path, nearest
 from tartarus_cli.files import write_text
-from tartarus_cli.workspace import Workspace
+from tartarus_cli.layout import WorkspacePaths
 
 ABOUT = ("experiment", "settings", "dataset", "task", "seed")  # columns before the metrics
 
 
-def write_results(workspace: Workspace, name: str, document: dict[str, Any]) -> None:
+def write_results(workspace: WorkspacePaths, name: str, document: dict[str, Any]) -> None:
     """Keep the figures of a model, or of a file of predictions, and make the table anew."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
     write_text(workspace.results(name), text + "\n")
     write_results_table(workspace)
 
 
-def read_results(workspace: Workspace, name: str) -> dict[str, Any]:
+def read_results(workspace: WorkspacePaths, name: str) -> dict[str, Any]:
     """Return the kept figures of a model, or of a file of predictions.
 
     Raises
@@ -72,7 +72,7 @@ def unit_metric_names(path: Path) -> list[str]:
     return array_names(path)
 
 
-def write_results_table(workspace: Workspace) -> None:
+def write_results_table(workspace: WorkspacePaths) -> None:
     """Write one line a model, made anew from all the documents that can be read."""
     paths = workspace.results_table.parent.glob("*.json")
     documents = {path.stem: document for path in paths if (document := _read(path)) is not None}

@@ -9,18 +9,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.arrays import open_csr
-from tartarus_cli.errors import FileError, RequestError
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.errors import FileError, RequestError, call
 from tartarus_cli.evaluation.evaluate import evaluate, find_model, is_file_of_predictions
 from tartarus_cli.evaluation.evaluator import evaluate_predictions, fingerprint_of
 from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.evaluation.results import read_results, read_unit_values
 from tartarus_cli.evaluation.user_metrics import apply_metrics, json_metrics, mean_of_defined
 from tartarus_cli.experiments.request import ExperimentRequest
+from tartarus_cli.file_names import Kind
 from tartarus_cli.metrics.ranks import RelevantRanks
+from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.aligned import model_predictions
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles
+from tartarus_cli.workspace import Workspace
 
 SliceBy = Literal["user-activity", "item-popularity"]
 
@@ -87,9 +89,7 @@ class _Ranks:
         return RelevantRanks(ranks, starts, self.count - (np.diff(self.starts) - many))
 
 
-def slice_evaluation(
-    inventory: WorkspaceFiles, name: str, dataset: str, by: SliceBy, items: int
-) -> Slices:
+def slice_evaluation(dataset: Dataset, name: str, by: SliceBy, items: int) -> Slices:
     """Cut the kept ranks of an evaluation into quantiles, and compute the figures of each.
 
     Users are cut by the number of train items they have, where the train plays are known, else of
@@ -99,8 +99,6 @@ def slice_evaluation(
 
     Parameters
     ----------
-    inventory
-        The workspace's files.
     name
         Of the results.
     dataset
@@ -115,7 +113,7 @@ def slice_evaluation(
     FileError
         If the ranks are missing or damaged.
     """
-    path = inventory.workspace.unit_values(name, "users")
+    path = dataset.workspace.unit_values(name, "users")
     kept: dict[str, Any] = read_unit_values(path, ("starts", "items", "ranks"))
     ranks = _Ranks(kept["starts"], kept["items"], kept["ranks"], items)
     if not ranks.fit:
@@ -123,7 +121,7 @@ def slice_evaluation(
             path,
             found=f"{ranks.ranks.size:,} ranks of {ranks.items.size:,} items that do not fit",
             expected=f"ranks from 1 to {items:,}, user by user",
-            hint=f"Run 'tartarus evaluate {name}' again.",
+            hint=f"Evaluate again: {call('evaluate', name)}",
         )
     if by == "item-popularity":
         counts, counted = (
@@ -131,7 +129,7 @@ def slice_evaluation(
             "how many users have them in the truth",
         )
     else:
-        counts, counted = _activity(inventory, dataset, ranks)
+        counts, counted = _activity(dataset, ranks)
     found = []
     for lowest, highest in quantiles(counts):
         inside = (counts >= lowest) & (counts <= highest)
@@ -151,13 +149,11 @@ def _slice(ranks: RelevantRanks, lowest: int, highest: int, size: int) -> Slice:
     return Slice(lowest, highest, size, int(there.sum()), in_order)
 
 
-def _activity(
-    inventory: WorkspaceFiles, dataset: str, ranks: _Ranks
-) -> tuple[NDArray[np.int64], str]:
+def _activity(dataset: Dataset, ranks: _Ranks) -> tuple[NDArray[np.int64], str]:
     users = len(ranks.starts) - 1
-    file = inventory.find(Kind.TRAIN_MATRIX, dataset=dataset)
+    file = dataset.find(Kind.TRAIN_MATRIX)
     if file is not None:
-        plays = open_csr(file.path)
+        plays = dataset.plays("train")
         if plays.shape[1] != users:
             raise FileError(
                 file.path,
@@ -207,7 +203,7 @@ class EvaluatedSlices:
 def evaluate_slices(  # noqa: PLR0913 — as evaluate, and what to cut by
     workspace: Workspace,
     subject: str | None,
-    asked: ExperimentRequest,
+    request: ExperimentRequest,
     options: EvaluationOptions,
     by: SliceBy,
     *,
@@ -225,46 +221,45 @@ def evaluate_slices(  # noqa: PLR0913 — as evaluate, and what to cut by
     """
     _check_whole(options)
     if is_file_of_predictions(subject):
-        task = asked.resolve(workspace).dataset.task
-        _check_has_users(task, str(subject))
-        found = evaluate(workspace, subject, asked, options, ids=ids, progress=progress)
-        name, document = found.name, found.document()
+        experiment = request.resolve(workspace)
+        _check_has_users(experiment.dataset.task, str(subject))
+        evaluation = evaluate(workspace, subject, request, options, ids=ids, progress=progress)
+        name, document = evaluation.name, evaluation.document()
+        dataset = workspace.dataset(experiment.dataset.name)
     else:
-        model = find_model(workspace, subject, asked, ids)
+        model = find_model(workspace, subject, request, ids)
         _check_has_users(model.manifest.task, model.name)
-        name = model.name
-        document = _kept_results(workspace, name) or (
-            evaluate_predictions(workspace, name, options, progress=progress).document()
+        name, dataset = model.name, model.dataset
+        document = _present_results(model) or (
+            evaluate_predictions(model, options, progress=progress).document()
         )
-    dataset, items = document["dataset"], document["items"]
-    return EvaluatedSlices(
-        name, dataset, slice_evaluation(workspace.scan(), name, dataset, by, items)
-    )
+    slices = slice_evaluation(dataset, name, by, document["items"])
+    return EvaluatedSlices(name, dataset.name, slices)
 
 
 def _check_whole(options: EvaluationOptions) -> None:
     if options.users != slice(None):
-        msg = "--by cuts all users, and --users names some"
+        msg = "`by` cuts all users, and `users` names some"
         raise RequestError(msg, hint="Leave one of the two out.")
     if options.k or options.published or options.baselines or options.merge:
-        msg = "--by prints a few figures of one model, always the same"
-        raise RequestError(msg, hint="Leave out --k, --published, --baselines and --merge.")
+        msg = "`by` prints a few figures of one model, always the same"
+        raise RequestError(msg, hint="Leave out `k`, `published`, `baselines` and `merge`.")
 
 
 def _check_has_users(task: str, name: str) -> None:
     if task != "recommendation":
-        msg = f"--by: {name} is of a {task} task, which has no users"
+        msg = f"`by`: {name} is of a {task} task, which has no users"
         raise RequestError(msg, hint="Its table of classes shows where it is good.")
 
 
-def _kept_results(workspace: Workspace, name: str) -> dict[str, Any] | None:
+def _present_results(model: Model) -> dict[str, Any] | None:
     """Return the results of a model, if they are those of its predictions and of the truth."""
+    workspace, name = model.workspace, model.name
     try:
         document = read_results(workspace, name)
     except RequestError:
         return None
-    inventory = workspace.scan()
-    predictions = model_predictions(workspace, name, inventory)
-    same = document.get("fingerprint") == fingerprint_of(inventory, predictions)
+    predictions = model_predictions(model)
+    same = document.get("fingerprint") == fingerprint_of(predictions)
     same &= document.get("items") == len(predictions.absent)
     return document if same and workspace.unit_values(name, "users").is_file() else None

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
+from tartarus_cli.data.dataset import Dataset, TargetSpec
 from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.provenance import InteractionKind
-from tartarus_cli.data.targets import TargetSpec
+from tartarus_cli.errors import parameter
 from tartarus_cli.evaluation.classification import evaluate_classes
 from tartarus_cli.evaluation.ranking import RankingOptions, rank_items
 from tartarus_cli.evaluation.user_metrics import mean_metrics, user_values
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import Progress
-from tartarus_cli.workspace import WorkspaceFiles
 
 Figures = dict[str, float | None]
 EXPERIMENTS: Mapping[InteractionKind, str] = {
@@ -38,8 +38,8 @@ class UpperBound:
 
 
 def upper_bound(
-    inventory: WorkspaceFiles,
-    wanted: TargetSpec,
+    dataset: Dataset,
+    targets: TargetSpec,
     source: InteractionKind,
     *,
     true: Path,
@@ -50,9 +50,9 @@ def upper_bound(
 
     Parameters
     ----------
-    inventory
+    dataset
         With the factors of the users or labels, and the truth.
-    wanted
+    targets
         Which factors.
     source
         Users are ranked for where there are plays; labels are classes.
@@ -73,17 +73,16 @@ def upper_bound(
         model=None,
         name="oracle",
         path=true,
-        experiment=resolve(EXPERIMENTS[source], dataset=wanted.dataset),
-        settings=(),
-        wanted=wanted,
-        seed=seed,
+        experiment=resolve(EXPERIMENTS[source], dataset=dataset.name),
+        dataset=dataset,
+        targets=targets,
         values=values,
         absent=np.zeros(len(values), np.bool_),
     )
     if source == "labels":
-        judged = evaluate_classes(inventory, predictions, seed=seed, progress=progress)
+        judged = evaluate_classes(predictions, seed=seed, progress=progress)
         return UpperBound(_plain(judged.metrics), _plain(judged.rows["random"]))
-    ranking = rank_items(inventory, predictions, RankingOptions(seed=seed, keep=False), progress)
+    ranking = rank_items(predictions, RankingOptions(seed=seed, keep=False), progress)
     found = {
         system: _plain(mean_metrics(user_values(ranking, system), tally))
         for system, tally in ranking.tallies.items()
@@ -106,7 +105,7 @@ def worse_than_chance(
     best, chance = oracle.get(name), random.get(name)
     if best is None or chance is None or not best < chance:
         return ""
-    fewer = f"; try fewer: --dim {dim // 2}" if dim > 1 else ""
+    fewer = f"; try fewer: {parameter('dim', dim // 2)}" if dim > 1 else ""
     return (
         f"the test items' true factors do worse than chance ({name} {best:.4f}, at random "
         f"{chance:.4f}), and no model that learns such factors can be trusted to do better: there "

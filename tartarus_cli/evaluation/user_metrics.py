@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.ids import read_ids
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.evaluation.checkpoints import CheckpointStore, RankingShard, RankSummary
 from tartarus_cli.evaluation.ranking import Ranking, RankingOptions, rank_items
 from tartarus_cli.evaluation.results import write_unit_values
-from tartarus_cli.metrics import METRICS, Values, in_order
+from tartarus_cli.metrics import METRICS, Values, sort_metrics
 from tartarus_cli.metrics.lists import coverage, gini
-from tartarus_cli.metrics.ranks import RelevantRanks, best_first
+from tartarus_cli.metrics.ranks import RelevantRanks, sort_ranks
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import Progress
-from tartarus_cli.workspace import Kind, WorkspaceFiles
 
 USERS_AT_ONCE = 1 << 16
 
@@ -45,7 +44,7 @@ def user_values(
     values: dict[str, Values] = {}
     for first in range(0, users, USERS_AT_ONCE):
         starts = ranking.starts[first : min(first + USERS_AT_ONCE, users) + 1]
-        ranks = best_first(tally.ranks[starts[0] : starts[-1]], starts - starts[0], ranking.count)
+        ranks = sort_ranks(tally.ranks[starts[0] : starts[-1]], starts - starts[0], ranking.count)
         for name, found in apply_metrics(ranks, k=k, published=published).items():
             whole = values.setdefault(name, np.empty(users))
             whole[first : first + len(found)] = found
@@ -70,7 +69,7 @@ def mean_metrics(values: Mapping[str, Values], tally: RankSummary) -> dict[str, 
     found = {name: mean_of_defined(each) for name, each in values.items()}
     found |= {f"C@{k}": coverage(shown) for k, shown in tally.shown.items()}
     found |= {f"Gini@{k}": gini(shown) for k, shown in tally.shown.items()}
-    return in_order(found)
+    return sort_metrics(found)
 
 
 def json_metrics(found: Mapping[str, float]) -> dict[str, float | None]:
@@ -101,7 +100,6 @@ class RankingResult:
 
 
 def evaluate_ranking(
-    inventory: WorkspaceFiles,
     predictions: Predictions,
     options: RankingOptions,
     *,
@@ -119,7 +117,7 @@ def evaluate_ranking(
     DataError
         If a file is missing, damaged, or out of step with the others.
     """
-    ranking = rank_items(inventory, predictions, options, progress)
+    ranking = rank_items(predictions, options, progress)
     part = None
     if options.users != slice(None):
         part = ranking.shelf.replace(RankingShard(ranking.users, ranking.tallies))
@@ -128,17 +126,18 @@ def evaluate_ranking(
         values = user_values(ranking, system, k=options.k, published=published)
         found[system] = mean_metrics(values, tally)
         if system == "model" and part is None:
-            path = inventory.workspace.unit_values(predictions.name, "users")
-            ids = _user_ids(inventory, predictions.wanted.dataset, len(ranking.starts) - 1)
+            path = predictions.dataset.workspace.unit_values(predictions.name, "users")
+            ids = _user_ids(predictions.dataset, len(ranking.starts) - 1)
             write_unit_values(path, _kept(values, ranking, ids))
         del values
     model = found.pop("model")
-    return RankingResult(model, found, ranking.users, ranking.idle, part, ranking.shelf)
+    return RankingResult(
+        model, found, ranking.users, ranking.users_without_relevant, part, ranking.shelf
+    )
 
 
-def _user_ids(inventory: WorkspaceFiles, dataset: str, users: int) -> Sequence[str] | None:
-    file = inventory.find(Kind.USERS, dataset=dataset)
-    ids = read_ids(file.path) if file else []
+def _user_ids(dataset: Dataset, users: int) -> Sequence[str] | None:
+    ids = dataset.user_ids or []
     return ids if len(ids) == users else None
 
 

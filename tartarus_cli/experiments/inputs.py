@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tartarus_cli.data.dataset import InputSource, ItemSet, PatchSource, infer_patches
-from tartarus_cli.data.features import open_matrix
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.items import InputSource, ItemSet, PatchSource, infer_patches
 from tartarus_cli.data.patches import Patches
-from tartarus_cli.data.targets import TargetSpec, infer_dim
-from tartarus_cli.errors import FileError
+from tartarus_cli.data.targets import infer_targets
+from tartarus_cli.errors import FileError, Placeholder, call
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.progress import Progress
-from tartarus_cli.workspace import Kind, WorkspaceFiles
 
-INFERENCE_BATCH_BYTES = 4 << 20  # of a batch where nothing is learnt; many of them may be under way
-MIN_BATCH, MAX_BATCH = 32, 512  # samples of such a batch
+INFERENCE_BATCH_BYTES = 4 << 20
+"""Size of a batch where nothing is learnt; many of them may be under way."""
+MIN_BATCH, MAX_BATCH = 32, 512
+"""Samples of such a batch."""
 
 
 def input_sources(experiment: Experiment, settings: Sequence[str]) -> tuple[InputSource, ...]:
@@ -37,14 +38,14 @@ def patch_source(experiment: Experiment) -> PatchSource:
 
 
 def infer_dimensions(
-    inventory: WorkspaceFiles, experiment: Experiment, settings: Sequence[str], progress: Progress
+    dataset: Dataset, experiment: Experiment, settings: Sequence[str], progress: Progress
 ) -> Experiment:
     """Take the sizes that the dataset has, where it leaves no choice, and say so.
 
     Parameters
     ----------
-    inventory
-        The workspace's files.
+    dataset
+        The experiment's.
     experiment, settings
         What is about to run.
     progress
@@ -60,41 +61,38 @@ def infer_dimensions(
     DataError
         If a file is missing or damaged, or there is a choice.
     """
-    dataset, targets = experiment.dataset.name, experiment.targets
-    wanted = infer_dim(inventory, TargetSpec(dataset, targets.kind, targets.dim))
-    if wanted.dim != targets.dim:
-        told = f"{dataset} has {targets.kind} targets of {wanted.dim}, not {targets.dim}: taken"
-        progress.say(told)
-    changes: dict[str, Any] = {"targets": targets.model_copy(update={"dim": wanted.dim})}
+    name, targets = dataset.name, experiment.targets
+    dim = infer_targets(dataset, experiment.target_spec).dim
+    if dim != targets.dim:
+        progress.say(f"{name} has {targets.kind} targets of {dim}, not {targets.dim}: taken")
+    changes: dict[str, Any] = {"targets": targets.model_copy(update={"dim": dim})}
     if experiment.patches is not None:
-        asked = patch_source(experiment)
-        found = infer_patches(inventory, dataset, asked)
-        if found != asked:
+        named = patch_source(experiment)
+        source = infer_patches(dataset, named)
+        if source != named:
             progress.say(
-                f"{dataset} has {found.per_item} patches an item of {found.seconds:g} s, not "
-                f"{asked.per_item} of {asked.seconds:g} s: taken"
+                f"{name} has {source.per_item} patches an item of {source.seconds:g} s, not "
+                f"{named.per_item} of {named.seconds:g} s: taken"
             )
-        update = {"per_item": found.per_item, "seconds": found.seconds}
+        update = {"per_item": source.per_item, "seconds": source.seconds}
         changes["patches"] = experiment.patches.model_copy(update=update)
     if "sequence" in experiment.inputs.kinds:
-        changes["network"] = _settle_words(inventory, experiment, settings, progress)
+        changes["network"] = _infer_words(dataset, experiment, settings, progress)
     return experiment.model_copy(update=changes)
 
 
-def _settle_words(
-    inventory: WorkspaceFiles, experiment: Experiment, settings: Sequence[str], progress: Progress
+def _infer_words(
+    dataset: Dataset, experiment: Experiment, settings: Sequence[str], progress: Progress
 ) -> Any:
     network: Any = experiment.network
     sources = input_sources(experiment, settings)
     setting = str(sources[experiment.inputs.kinds.index("sequence")])
-    fields = {"setting": setting, "dataset": experiment.dataset.name}
-    words = open_matrix(inventory.require(Kind.FEATURES, split="train", **fields).path)
-    vectors = open_matrix(inventory.require(Kind.WORD_VECTORS, **fields).path)
+    words, vectors = dataset.features(setting, "train"), dataset.word_vectors(setting)
     update = {"sequence": words.shape[1], "embedding": vectors.shape[1]}
     for name, size in update.items():
         if getattr(network, name) != size:
-            told = f"{setting} has network.{name} = {size}, not {getattr(network, name)}: taken"
-            progress.say(told)
+            named = getattr(network, name)
+            progress.say(f"{setting} has network.{name} = {size}, not {named}: taken")
     return network.model_copy(update=update | {"vocabulary": vectors.shape[0]})
 
 
@@ -113,25 +111,25 @@ def check_word_numbers(experiment: Experiment, items: ItemSet) -> None:
         for block in matrix.blocks():
             rows = matrix.rows(block)
             if rows.size and not (rows.min() >= 0 and rows.max() < most and (rows % 1 == 0).all()):
+                command = call("text", Placeholder("DATASET"), "w2v")
                 raise FileError(
                     matrix.path,
                     found=f"values from {rows.min():g} to {rows.max():g}",
                     expected=f"numbers of words, 0 to {most - 1:,}, as the word vectors have rows",
-                    hint="Make the setting again with 'tartarus text'.",
+                    hint=f"Extract the setting again: {command}",
                 )
 
 
 def load_word_vectors(
-    network: Any, inventory: WorkspaceFiles, experiment: Experiment, settings: Sequence[str]
+    network: Any, dataset: Dataset, experiment: Experiment, settings: Sequence[str]
 ) -> None:
     """Start the word vectors of a network from those of its setting."""
     for kind, source in zip(
         experiment.inputs.kinds, input_sources(experiment, settings), strict=True
     ):
         if kind == "sequence":
-            fields = {"setting": str(source), "dataset": experiment.dataset.name}
-            vectors = open_matrix(inventory.require(Kind.WORD_VECTORS, **fields).path)
-            network.get_layer("embedding").set_weights([vectors.rows(slice(None))])
+            vectors = dataset.word_vectors(str(source)).rows(slice(None))
+            network.get_layer("embedding").set_weights([vectors])
 
 
 def inference_batch_size(experiment: Experiment, items: ItemSet) -> int:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tartarus_cli.errors import RequestError
+from tartarus_cli.errors import RequestError, TartarusError
+from tartarus_cli.experiments.code import CodeNotRunError
 from tartarus_cli.experiments.requirements import infer_task
 from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
 from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.plugins import CodeFile, run_files
 from tartarus_cli.workspace import Workspace, open_workspace
 
 
@@ -34,7 +36,8 @@ class ExperimentRequest:
             own=own,
             dataset=dataset,
             overrides=self.overrides,
-            follow=lambda dataset, baseline: infer_task(workspace.scan(), dataset, baseline),
+            follow=lambda name, baseline: infer_task(workspace.dataset(name), baseline),
+            run_code=True,
         )
 
 
@@ -45,6 +48,8 @@ class TrainingRequest:
     experiment: Experiment
     settings: tuple[str, ...]
     seed: int
+    code: tuple[CodeFile, ...] = ()
+    """What ran for it: named with the command, then by the experiment."""
 
 
 @dataclass(frozen=True)
@@ -55,19 +60,25 @@ class ListedExperiment:
     preset: bool
     experiment: Experiment | None
     problem: str = ""
+    code_not_run: CodeNotRunError | None = None
+    """What is known of an experiment that cannot be resolved without running its code."""
 
 
-def build_request(
+def build_request(  # noqa: PLR0913 — what the command line says
     workspace: Workspace,
     experiment: str,
     settings: Sequence[str],
     dataset: str | None,
     overrides: Sequence[str],
     seed: int | None,
+    *,
+    code: Sequence[CodeFile] = (),
 ) -> TrainingRequest:
-    """Return what a training is asked to do."""
-    asked = ExperimentRequest(experiment, dataset, tuple(overrides))
-    return TrainingRequest(asked.resolve(workspace), tuple(settings), seed_of(workspace, seed))
+    """Return what a training is asked to do; ``code`` are the files named with the command."""
+    found = ExperimentRequest(experiment, dataset, tuple(overrides)).resolve(workspace)
+    own = run_files([workspace.root / file for file in found.code])
+    files = tuple(dict.fromkeys([*code, *own]))
+    return TrainingRequest(found, tuple(settings), seed_of(workspace, seed), files)
 
 
 def seed_of(workspace: Workspace, seed: int | None) -> int:
@@ -76,7 +87,7 @@ def seed_of(workspace: Workspace, seed: int | None) -> int:
 
 
 def list_experiments(named: Path | None) -> list[ListedExperiment]:
-    """List all presets and, where there is a workspace, its own experiments."""
+    """List all presets and, where there is a workspace, its own experiments; no code is run."""
     workspace = _workspace(named)
     own = workspace.experiments if workspace else None
     listed = []
@@ -84,7 +95,9 @@ def list_experiments(named: Path | None) -> list[ListedExperiment]:
         preset = name in preset_paths()
         try:
             listed.append(ListedExperiment(name, preset, resolve(name, own=own)))
-        except RequestError as problem:
+        except CodeNotRunError as problem:
+            listed.append(ListedExperiment(name, preset, None, str(problem), problem))
+        except TartarusError as problem:
             listed.append(ListedExperiment(name, preset, None, str(problem)))
     return listed
 

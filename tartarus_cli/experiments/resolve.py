@@ -15,16 +15,17 @@ from pydantic import BaseModel, ValidationError
 from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import BASELINES, Baseline
 from tartarus_cli.errors import RequestError, display_path, nearest
+from tartarus_cli.experiments.code import Table, prepare_code
 from tartarus_cli.experiments.schema import (
     Experiment,
     ValidationSection,
     baseline_of,
+    is_baseline,
     options_of,
     training_of,
 )
 from tartarus_cli.options import parse_value
 
-Table = dict[str, Any]
 TaskInference = Callable[[str, Baseline], Table]  # the task and the targets that a dataset is for
 
 
@@ -53,6 +54,7 @@ def resolve(
     dataset: str | None = None,
     overrides: Sequence[str] = (),
     follow: TaskInference | None = None,
+    run_code: bool = False,
 ) -> Experiment:
     """Return an experiment with every parameter filled in.
 
@@ -70,13 +72,19 @@ def resolve(
         ``section.key=value``, the value written as in TOML (quotes around text may be left out).
     follow
         Tells the task and the targets of a dataset; those of the published one if None.
+    run_code
+        Whether files of code that it names are run; if not, it needs none but those that ran.
 
     Raises
     ------
     RequestError
         If there is no such experiment or parameter, or a value does not fit.
+    CodeNotRunError
+        If it names code that has not been run and is not to be.
     """
-    table = _inherited(name, own, ())
+    lineage = _lineage(name, own)
+    code = prepare_code(lineage, own, run=run_code)
+    table = _inherited(lineage) | ({"code": code} if code else {})
     path = own_paths(own).get(name)
     if path is not None and (overrides or dataset):
         its_own = _followed(table, follow)
@@ -128,21 +136,33 @@ def default_targets(kind: str, task: str, dim: int | None = None) -> Table:
     return {"dataset": {"task": task}, "targets": targets}
 
 
-def _inherited(name: str, own: Path | None, heirs: tuple[str, ...]) -> Table:
-    path = _path_of(name, own)
-    table = {**_read(path), "name": name}
-    parent = table.get("extends")
-    if parent is None:
-        return table
-    if parent not in experiment_names(own):
-        msg = f"{display_path(path)} extends {parent!r}, and there is no such experiment"
-        raise RequestError(msg, hint=nearest(str(parent), experiment_names(own)))
-    if parent in (*heirs, name):
-        msg = f"{display_path(path)} extends itself: {' → '.join((*heirs, name, str(parent)))}"
-        raise RequestError(msg, hint="Let one of them extend a preset instead.")
-    inherited = _inherited(str(parent), own, (*heirs, name))
-    inherited = {k: v for k, v in inherited.items() if k not in ("note", "description")}
-    return _merged(inherited, table)
+def _lineage(name: str, own: Path | None) -> list[tuple[Path, Table]]:
+    """Read an experiment, what it extends, and so on."""
+    lineage: list[tuple[Path, Table]] = []
+    names: list[str] = []
+    while True:
+        path = _path_of(name, own)
+        table = {**_read(path), "name": name}
+        lineage.append((path, table))
+        names.append(name)
+        if table.get("extends") is None:
+            return lineage
+        name = str(table["extends"])
+        if name not in experiment_names(own):
+            msg = f"{display_path(path)} extends {name!r}, and there is no such experiment"
+            raise RequestError(msg, hint=nearest(name, experiment_names(own)))
+        if name in names:
+            msg = f"{display_path(path)} extends itself: {' → '.join([*names, name])}"
+            raise RequestError(msg, hint="Let one of them extend a preset instead.")
+
+
+def _inherited(lineage: Sequence[tuple[Path, Table]]) -> Table:
+    """Lay an experiment over what it extends."""
+    *heirs, (_, result) = lineage
+    for _, table in reversed(heirs):
+        kept = {k: v for k, v in result.items() if k not in ("note", "description")}
+        result = _merged(kept, table)
+    return result
 
 
 def _path_of(name: str, own: Path | None) -> Path:
@@ -237,7 +257,7 @@ def _parameters(table: Table) -> list[str]:
     there = [*ARCHITECTURES.names(), *BASELINES.names()]
     own = {"network": options_of(network)} if network in there else {"network": None}
     pairs = _pairs(Experiment, own | {"training": training_of(table.get("network"))})
-    unused = ("inputs", "patches") if network in BASELINES.names() else ()
+    unused = ("inputs", "patches") if is_baseline(network) else ()
     return [f"{s}.{key}" if key else s for s, key in pairs if s not in unused]
 
 
@@ -270,8 +290,8 @@ def to_table(experiment: Experiment) -> Table:
 
 
 def to_toml(experiment: Experiment) -> str:
-    """Write a resolved experiment as TOML; it depends on no other file any more."""
-    table = {k: v for k, v in to_table(experiment).items() if v != "" and k != "extends"}
+    """Write a resolved experiment as TOML; it depends on no other file any more, but its code."""
+    table = {k: v for k, v in to_table(experiment).items() if v not in ("", []) and k != "extends"}
     return tomlkit.dumps(table)
 
 

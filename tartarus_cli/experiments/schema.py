@@ -19,7 +19,9 @@ from pydantic import (
 
 from tartarus_cli.architectures import ARCHITECTURES, Architecture, InputKind, NetworkOptions
 from tartarus_cli.baselines import BASELINES, Baseline, BaselineOptions
-from tartarus_cli.errors import RequestError, nearest
+from tartarus_cli.data.dataset import TargetSpec
+from tartarus_cli.data.tasks import Task
+from tartarus_cli.progress import warn
 
 
 def _without_underscore(name: str) -> str:
@@ -40,7 +42,7 @@ def _kinds(said: Any) -> Any:
 Name = Annotated[str, AfterValidator(_without_underscore)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-Task = Literal["recommendation", "multilabel", "multiclass"]
+
 TargetKind = Literal["als", "pmi", "class"]
 Loss = Literal["cosine", "binary_crossentropy", "categorical_crossentropy", "mean_squared_error"]
 Optimizer = Literal["adam", "adamw", "nadam", "sgd", "rmsprop", "adagrad"]
@@ -133,10 +135,22 @@ class TrainingSection(Section):
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.2  # as above
 
 
+def is_baseline(name: Any) -> bool:
+    """Whether ``network.name`` means a baseline; a built-in network goes before a plug-in."""
+    if name not in BASELINES.names() or name not in ARCHITECTURES.names():
+        return name in BASELINES.names()
+    network = ARCHITECTURES.is_built_in(name)
+    left_out, other = ("baseline", "network") if network else ("network", "baseline")
+    first, second = (BASELINES, ARCHITECTURES) if network else (ARCHITECTURES, BASELINES)
+    told = f"the {left_out} {name!r} of {first.origin(name)} is left out: "
+    warn(f"{told}there is a {other} of this name, of {second.origin(name)}")
+    return not network
+
+
 def baseline_of(network: Any) -> Baseline | None:
     """Return the baseline that a ``network`` section names, if it is one."""
     name = network.get("name") if isinstance(network, Mapping) else getattr(network, "name", None)
-    return BASELINES.get(name) if name in BASELINES.names() else None
+    return BASELINES.get(str(name)) if is_baseline(name) else None
 
 
 def options_of(name: str) -> type[NetworkOptions] | type[BaselineOptions]:
@@ -146,13 +160,15 @@ def options_of(name: str) -> type[NetworkOptions] | type[BaselineOptions]:
     ------
     RequestError
         If there is neither of that name.
+    PluginError
+        If a plug-in of that name could not be imported.
     """
-    if name in BASELINES.names():
+    if is_baseline(name):
         return BASELINES.get(name).options
-    known = ARCHITECTURES.names()
-    if name not in known:
-        msg = f"there is no network called {name!r}"
-        raise RequestError(msg, hint=nearest(name, [*known, *BASELINES.names()]))
+    if BASELINES.broken(name):
+        raise BASELINES.absent(name)
+    if name not in ARCHITECTURES.names():
+        raise ARCHITECTURES.absent(name, tuple(BASELINES.names()))
     return ARCHITECTURES.get(name).options
 
 
@@ -171,12 +187,19 @@ class Experiment(Section):
     description: str = ""
     note: str = ""
     extends: str = ""
+    # Files that register what it uses, relative to the workspace; they run when it is used.
+    code: tuple[str, ...] = ()
     dataset: DatasetSection
     targets: TargetsSection
     inputs: InputsSection = InputsSection()
     patches: PatchesSection | None = None
     network: SerializeAsAny[NetworkOptions | BaselineOptions]
     training: TrainingSection | ValidationSection | None
+
+    @property
+    def target_spec(self) -> TargetSpec:
+        """Which factors or classes it learns."""
+        return TargetSpec(self.targets.kind, self.targets.dim)
 
     @property
     def architecture(self) -> Architecture:

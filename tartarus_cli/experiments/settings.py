@@ -7,7 +7,7 @@ import re
 from tartarus_cli.architectures import InputKind
 from tartarus_cli.errors import RequestError
 from tartarus_cli.experiments.request import list_experiments
-from tartarus_cli.workspace import Workspace
+from tartarus_cli.layout import WorkspacePaths
 
 LONGEST_SETTING = 150  # bytes
 
@@ -35,7 +35,7 @@ def setting_name_error(name: str, *, option: str = "") -> RequestError:
     return RequestError(msg, hint=hint)
 
 
-def experiments_reading(workspace: Workspace, dataset: str, kind: InputKind) -> list[str]:
+def experiments_reading(workspace: WorkspacePaths, dataset: str, kind: InputKind) -> list[str]:
     """Name the experiments on a dataset that take one setting of a kind, and nothing else."""
     listed = [each.experiment for each in list_experiments(workspace.root)]
     found = [each for each in listed if each and each.baseline is None]

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from tartarus_cli.data.tables.writing import TableForm, writing_table
+from tartarus_cli.data.tables.writing import TableForm, open_table_writer
 from tartarus_cli.errors import RequestError, display_path
 from tartarus_cli.exporting.items import TableBlocks, embedding_tables, prediction_tables
 from tartarus_cli.exporting.request import ExportRequest, What
 from tartarus_cli.exporting.users import BLANK, TREC, user_tables
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.workspace import Workspace
 
 ENDINGS: dict[str, TableForm] = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
 NO_TREC = (*ENDINGS, ".npy", ".npz", ".json", ".gz", ".zip", ".bz2", ".xz", ".zst", ".lz4")
@@ -34,7 +34,7 @@ class ExportResult:
 
 
 def export(
-    workspace: Workspace,
+    workspace: WorkspacePaths,
     name: str | None,
     asked: ExportRequest,
     *,
@@ -72,7 +72,7 @@ def export(
     model = Store(workspace).get(name)
     tables = _tables(workspace, model, asked, progress)
     lines, columns = 0, list[str]()
-    with writing_table(asked.path, form) as put, closing(tables):
+    with open_table_writer(asked.path, form) as put, closing(tables):
         for table in tables:
             put(table)
             lines, columns = lines + len(table), table.columns
@@ -123,10 +123,10 @@ def _check_options(asked: ExportRequest) -> None:
 
 
 def _tables(
-    workspace: Workspace, model: Model, asked: ExportRequest, progress: Progress
+    workspace: WorkspacePaths, model: Model, asked: ExportRequest, progress: Progress
 ) -> TableBlocks:
     if asked.what == "embeddings":
-        return embedding_tables(workspace, model, asked, progress)
+        return embedding_tables(model, asked, progress)
     if asked.what == "predictions":
-        return prediction_tables(workspace, model, asked, progress)
+        return prediction_tables(model, asked, progress)
     return user_tables(workspace, model, asked, progress)

@@ -12,15 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.dataset import splits_of
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix, open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
-from tartarus_cli.data.targets import label_names
-from tartarus_cli.errors import DataError, FileError, RequestError, count_noun, display_path
+from tartarus_cli.errors import (
+    DataError,
+    FileError,
+    RequestError,
+    call,
+    count_noun,
+    display_path,
+    parameter,
+)
+from tartarus_cli.file_names import SPLITS, Kind
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
 from tartarus_cli.signals import defer_interrupts
-from tartarus_cli.workspace import SPLITS, Kind, Workspace, WorkspaceFiles
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,34 +55,31 @@ class _Rows:
         return pl.Series(self.ids, dtype=pl.String)
 
 
-def embedding_tables(
-    workspace: Workspace, model: Model, asked: ExportRequest, progress: Progress
-) -> TableBlocks:
+def embedding_tables(model: Model, asked: ExportRequest, progress: Progress) -> TableBlocks:
     """List items with the values of a layer."""
-    inventory, dataset = workspace.scan(), model.manifest.dataset
     if asked.layer is None:
         layers = [layer.name for layer in model.manifest.layers]
-        msg = "embeddings are those of a layer, and --layer names none"
+        msg = "embeddings are those of a layer, and `layer` names none"
         known = f"{model.name} has {', '.join(layers)}." if layers else f"{model.name} has none."
         raise RequestError(msg, hint=known)
     layer = model.layer(asked.layer).name
-    fields = {"setting": f"{model.name}-pred_{layer}", "dataset": dataset}
-    found = inventory.select(Kind.FEATURES, **fields)
-    there = [split for split in SPLITS if split in {file.split for file in found}]
-    wanted = there if asked.split is None else _splits(inventory, model, asked.split)
-    lacking = [split for split in wanted if split not in there] or ([] if there else ["all"])
+    setting = f"{model.name}-pred_{layer}"
+    files = model.dataset.select(Kind.FEATURES, setting=setting)
+    present = [split for split in SPLITS if split in {file.split for file in files}]
+    splits = present if asked.split is None else _splits(model, asked.split)
+    lacking = [split for split in splits if split not in present] or ([] if present else ["all"])
     if lacking:
         msg = f"layer {layer} of {model.name} has not been read out for {lacking[0]} items"
-        command = f"tartarus predict {model.name} --layer {layer} --split {lacking[0]}"
-        raise DataError(msg, hint=f"Run '{command}' first.")
-    sets = [_embedded(inventory, split, fields) for split in wanted]
+        command = call("predict", model.name, layer=layer, split=lacking[0])
+        raise DataError(msg, hint=f"Read it out first: {command}")
+    sets = [_embedded(model.dataset, split, setting) for split in splits]
     names = [f"{layer}_{number}" for number in range(sets[0].matrix.shape[1])]
     return _dense(sets, names, progress)
 
 
-def _embedded(inventory: WorkspaceFiles, split: str, fields: dict[str, str]) -> _Rows:
-    file = inventory.require(Kind.FEATURES, split=split, **fields)
-    ids = inventory.require(Kind.ITEMS, split=split, dataset=fields["dataset"]).path
+def _embedded(dataset: Dataset, split: str, setting: str) -> _Rows:
+    file = dataset.require(Kind.FEATURES, split=split, setting=setting)
+    ids = dataset.require(Kind.ITEMS, split=split).path
     return _rows(split, file.path, ids)
 
 
@@ -91,46 +95,46 @@ def _rows(split: str, path: Path, ids: Path) -> _Rows:
     return found
 
 
-def _splits(inventory: WorkspaceFiles, model: Model, asked: str) -> list[str]:
-    there = splits_of(inventory, model.manifest.dataset)
-    if asked != "all" and asked not in there:
-        msg = f"{model.manifest.dataset} has no {asked} items"
-        raise RequestError(msg, hint=f"Choose --split {' or '.join([*there, 'all'])}.")
-    return there if asked == "all" else [asked]
+def _splits(model: Model, name: str) -> list[str]:
+    """Return the sets that a name stands for: one of them, or ``all``."""
+    splits = list(model.dataset.splits)
+    if name != "all" and name not in splits:
+        msg = f"{model.manifest.dataset} has no {name} items"
+        choices = " or ".join(parameter("split", choice) for choice in (*splits, "all"))
+        raise RequestError(msg, hint=f"Choose {choices}.")
+    return splits if name == "all" else [name]
 
 
-def prediction_tables(
-    workspace: Workspace, model: Model, asked: ExportRequest, progress: Progress
-) -> TableBlocks:
+def prediction_tables(model: Model, asked: ExportRequest, progress: Progress) -> TableBlocks:
     """List items with their factors or class scores, or with their neighbours."""
-    inventory = workspace.scan()
+    dataset, workspace = model.dataset, model.workspace
     near = model.manifest.form == "neighbours"
     place = workspace.predicted_neighbours if near else workspace.predicted_factors
     sets = []
-    for split in _splits(inventory, model, asked.split or "test"):
+    for split in _splits(model, asked.split or "test"):
         paths = place(model.name, split), workspace.predicted_ids(model.name, split)
         for path in paths:
             if not path.is_file():
                 place_of = display_path(path)
                 msg = f"{place_of} is missing: {model.name} has not predicted the {split} items"
-                command = f"tartarus predict {model.name} --split {split}"
-                raise DataError(msg, hint=f"Run '{command}' first.")
+                command = call("predict", model.name, split=split)
+                raise DataError(msg, hint=f"Predict first: {command}")
         sets.append(_rows(split, *paths))
     if near:
-        train = inventory.require(Kind.ITEMS, split="train", dataset=model.manifest.dataset).path
+        train = dataset.require(Kind.ITEMS, split="train").path
         return _neighbours(sets, read_ids(train), progress)
-    return _dense(sets, _columns(inventory, model, sets[0].matrix.shape[1]), progress)
+    return _dense(sets, _columns(dataset, model, sets[0].matrix.shape[1]), progress)
 
 
-def _columns(inventory: WorkspaceFiles, model: Model, width: int) -> list[str]:
+def _columns(dataset: Dataset, model: Model, width: int) -> list[str]:
     if model.manifest.form == "scores":
         return ["score"]
     if model.experiment.targets.kind != "class":
         return [f"factor_{number}" for number in range(width)]
-    names = label_names(inventory, model.manifest.dataset)
+    names = dataset.label_names
     if names is None:
         return [f"class_{number}" for number in range(1, width + 1)]
-    path = inventory.require(Kind.LABELS, dataset=model.manifest.dataset).path
+    path = dataset.require(Kind.LABELS).path
     if len(names) != width:
         raise FileError(
             path,

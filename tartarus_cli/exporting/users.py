@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tartarus_cli.errors import FileError, RequestError
 from tartarus_cli.evaluation.ranking import MEMORY
 from tartarus_cli.exporting.items import TableBlocks
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
 from tartarus_cli.recommendation.recommender import (
@@ -21,7 +22,6 @@ from tartarus_cli.recommendation.recommender import (
     warn_unknown_users,
 )
 from tartarus_cli.signals import defer_interrupts
-from tartarus_cli.workspace import Workspace
 
 if TYPE_CHECKING:
     from tartarus_cli.exporting.request import ExportRequest
@@ -34,7 +34,7 @@ SHORT = 10  # in rankings
 
 
 def user_tables(
-    workspace: Workspace, model: Model, asked: ExportRequest, progress: Progress
+    workspace: WorkspacePaths, model: Model, asked: ExportRequest, progress: Progress
 ) -> TableBlocks:
     """List the first items of each user, or those that each user has."""
     judged = asked.what == "qrels"

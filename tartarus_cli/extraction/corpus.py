@@ -10,24 +10,23 @@ from stat import S_ISREG
 import numpy as np
 from numpy.typing import NDArray
 
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.lists import FileSource, find_listed, save_list
 from tartarus_cli.errors import DataError, FileError, display_path
+from tartarus_cli.file_names import Kind
 from tartarus_cli.files import read_text
-from tartarus_cli.progress import Task
-from tartarus_cli.workspace import Kind, WorkspaceFiles
+from tartarus_cli.progress import ProgressTask
 
 ENDINGS = (".txt", ".md")
 MOST_BYTES = 64 << 20  # of one document
 
 
-def find_corpus(
-    inventory: WorkspaceFiles, dataset: str, ids: Collection[str], folder: Path | None
-) -> dict[str, Path]:
+def find_corpus(dataset: Dataset, ids: Collection[str], folder: Path | None) -> dict[str, Path]:
     """Return the document of each item that has one.
 
     Parameters
     ----------
-    inventory, dataset
+    dataset
         Whose list of documents is read.
     ids
         The items of the dataset.
@@ -41,12 +40,11 @@ def find_corpus(
     DataError
         If there is no list, it is damaged, lists no item, or lists files that are missing or huge.
     """
-    workspace, place = inventory.workspace, inventory.workspace.place
-    path = place(Kind.TEXT_LIST, dataset=dataset)
+    workspace, path = dataset.workspace, dataset.path(Kind.TEXT_LIST)
     hint = "List the documents in it (id, tab, path), or name their folder: --text FOLDER. "
     hint += f"Paths start from {display_path(workspace.text)}."
     source = FileSource(Kind.TEXT_LIST, workspace.text, folder, ENDINGS, hint)
-    listed = find_listed(inventory, dataset, ids, source)
+    listed = find_listed(dataset, ids, source)
     known = {*ids}
     documents = {each.id: each.path for each in listed if each.id in known}
     _check_files(documents, folder or path, workspace.text)
@@ -111,7 +109,7 @@ class Corpus:
 
     ids: Sequence[str]
     paths: Mapping[str, Path]  # of the items that have a document
-    task: Task  # told of each document
+    task: ProgressTask  # told of each document
 
     def __iter__(self) -> Iterator[str]:
         """Read the documents there are."""

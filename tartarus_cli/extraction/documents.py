@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import save_npz, vstack
 
-from tartarus_cli.data.dataset import read_split_ids
+from tartarus_cli.architectures import InputKind
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.errors import DataError, RequestError, display_path
 from tartarus_cli.experiments.settings import (
     check_setting_name,
@@ -23,7 +25,10 @@ from tartarus_cli.experiments.settings import (
     setting_name_error,
 )
 from tartarus_cli.extraction.corpus import Corpus, find_corpus
+from tartarus_cli.extraction.word_vectors import read_vectors
+from tartarus_cli.file_names import Kind, parse_path
 from tartarus_cli.files import atomic_write, locked, remove_leftovers
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
@@ -36,7 +41,6 @@ from tartarus_cli.text import (
     TrainingTexts,
     Vocabulary,
 )
-from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles, parse_path
 
 BLOCK = 256  # documents transformed at once
 
@@ -80,7 +84,7 @@ class TextResult:
 
 
 def extract_text(
-    workspace: Workspace, asked: TextRequest, *, progress: Progress = UNWATCHED
+    workspace: WorkspacePaths, asked: TextRequest, *, progress: Progress = UNWATCHED
 ) -> TextResult:
     """Learn a vocabulary from the train documents and write the features of every set.
 
@@ -107,18 +111,18 @@ def extract_text(
     extractor = EXTRACTORS.get(asked.extractor)
     options = parse_options(extractor.options, asked.overrides, asked.extractor)
     _check_vectors(asked, extractor)
-    ids = read_split_ids(workspace.scan(), asked.dataset)
+    ids = Dataset(workspace.scan(), asked.dataset).split_ids()
     places = _places(workspace, asked, extractor, tuple(ids))
     with _alone(places):
-        inventory = workspace.scan()
-        _refuse_others(inventory, asked, places)
+        dataset = Dataset(workspace.scan(), asked.dataset)
+        _refuse_others(dataset, asked, places)
         everyone = dict.fromkeys(item for items in ids.values() for item in items)
-        paths = find_corpus(inventory, asked.dataset, everyone, asked.folder)
+        paths = find_corpus(dataset, everyone, asked.folder)
         work = _amount(asked, options, ids, paths)
         with progress.task("reading documents", work) as task:
             sets = {split: Corpus(items, paths, task) for split, items in ids.items()}
             _read_all(sets[split] for split in ids if split != "train")
-            learnt = extractor.fit(TrainingTexts(sets["train"], asked.seed, asked.vectors), options)
+            learnt = extractor.fit(_lesson(asked, sets["train"]), options)
             task.describe("writing features")
             known = _write(sets, learnt, places)
     if learnt.remark:
@@ -127,8 +131,13 @@ def extract_text(
     _warn(progress, made.without_document, "no document on the list")
     _warn(progress, made.without_word, "a document without a word")
     words = made.form == "sequence"
-    found = experiments_reading(workspace, made.dataset, "sequence" if words else "features")
-    return replace(made, experiments=found)
+    kind: InputKind = "sequence" if words else "features"
+    return replace(made, experiments=experiments_reading(workspace, made.dataset, kind))
+
+
+def _lesson(asked: TextRequest, train: Corpus) -> TrainingTexts:
+    vectors = None if asked.vectors is None else partial(read_vectors, asked.vectors)
+    return TrainingTexts(train, asked.seed, vectors)
 
 
 def _made(
@@ -206,7 +215,7 @@ _ENDINGS: Mapping[RowForm, str] = {"sparse": "npz", "dense": "npy", "sequence": 
 
 
 def _places(
-    workspace: Workspace, asked: TextRequest, extractor: Extractor, splits: Sequence[str]
+    workspace: WorkspacePaths, asked: TextRequest, extractor: Extractor, splits: Sequence[str]
 ) -> _Places:
     """Return where the setting is written."""
     check_setting_name(asked.name, option="--setting ")
@@ -232,11 +241,11 @@ def _alone(places: _Places) -> Iterator[None]:
         yield
 
 
-def _refuse_others(inventory: WorkspaceFiles, asked: TextRequest, places: _Places) -> None:
+def _refuse_others(dataset: Dataset, asked: TextRequest, places: _Places) -> None:
     """Make sure that nothing else is called as the setting will be."""
-    fields = {"setting": asked.name, "dataset": asked.dataset}
+    fields = {"setting": asked.name}
     ours = {*places.files(with_vectors=True)} if places.vocabulary.exists() else set()
-    for file in inventory.files:
+    for file in dataset.own_files:
         if fields.items() <= file.fields.items() and file.path not in ours:
             msg = f"{asked.dataset} has a setting {asked.name} already, made in another way: "
             hint = "Choose another name with --setting NAME, or move its files away."

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from tartarus_cli.audio import TRANSFORMS, cached_transform
-from tartarus_cli.audio.decoding import ENDINGS
+from tartarus_cli.audio.decoding import RECORDING_EXTENSIONS
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.audio.scaler import Scaler, fingerprint, fit_scaler
 from tartarus_cli.data.arrays import open_dense
-from tartarus_cli.data.dataset import read_split_ids
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.lists import FileSource, ListedFile, find_listed, save_list
 from tartarus_cli.data.patches import FINGERPRINT, SCALER_PATCHES, write_patches, write_scaler
 from tartarus_cli.errors import DataError, RequestError, display_path
@@ -32,11 +32,12 @@ from tartarus_cli.extraction.workers import (
     WorkerOptions,
     prepare_all,
 )
+from tartarus_cli.file_names import SPLITS, Kind, patch_fields
 from tartarus_cli.files import atomic_write, locked, remove_leftovers, shared_folder, write_text
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
-from tartarus_cli.workspace import SPLITS, Kind, Workspace, WorkspaceFiles, patch_fields
 
 BLOCK_BYTES = 1 << 25  # of patches that are scaled at once
 MOST_SCALER_PATCHES = 300_000
@@ -118,7 +119,7 @@ def check_recipe(recipe: PatchRecipe) -> None:
 
 
 def extract_patches(
-    workspace: Workspace, order: PatchesRequest, *, progress: Progress = UNWATCHED
+    workspace: WorkspacePaths, order: PatchesRequest, *, progress: Progress = UNWATCHED
 ) -> PatchesResult:
     """Make the patches of every item of a dataset that has a recording.
 
@@ -142,12 +143,12 @@ def extract_patches(
         If there is no list of recordings, or no train recording can be used.
     """
     began = time.monotonic()
-    inventory = workspace.scan()
-    sets = read_split_ids(inventory, order.dataset)
-    wanted = [each for ids in sets.values() for each in ids]
+    dataset = Dataset(workspace.scan(), order.dataset)
+    sets = dataset.split_ids()
+    wanted = [item for ids in sets.values() for item in ids]
     with _alone(workspace, order), defer_interrupts() as check:
-        _refuse_old_names(inventory, order, sets)
-        listed = listed_recordings(inventory, order, wanted)
+        _refuse_old_names(dataset, order, sets)
+        listed = listed_recordings(dataset, order, wanted)
         _tell_of_gaps(sets, listed, progress)
         staging = _staging(workspace, order)
         studio = ExtractionJob(order.recipe, staging, workspace.spectrograms, order.keep)
@@ -176,26 +177,24 @@ def extract_patches(
 
 
 def listed_recordings(
-    inventory: WorkspaceFiles, order: PatchesRequest, ids: Collection[str], *, keep: bool = True
+    dataset: Dataset, order: PatchesRequest, ids: Collection[str], *, keep: bool = True
 ) -> dict[str, ListedFile]:
     """Return the recordings of a dataset by id; a list made from a folder is kept, if so wanted."""
-    workspace = inventory.workspace
+    workspace = dataset.workspace
     hint = "List the recordings in it (id, tab, path), or name their folder: --audio FOLDER. "
     hint += f"Paths start from {display_path(workspace.audio)}."
-    source = FileSource(Kind.AUDIO_LIST, workspace.audio, order.folder, ENDINGS, hint)
-    listed = find_listed(inventory, order.dataset, ids, source)
+    source = FileSource(Kind.AUDIO_LIST, workspace.audio, order.folder, RECORDING_EXTENSIONS, hint)
+    listed = find_listed(dataset, ids, source)
     if keep and order.folder is not None:
-        save_list(workspace.place(Kind.AUDIO_LIST, dataset=order.dataset), listed)
+        save_list(dataset.path(Kind.AUDIO_LIST), listed)
     return {each.id: each for each in listed}
 
 
-def _refuse_old_names(
-    inventory: WorkspaceFiles, order: PatchesRequest, sets: Iterable[str]
-) -> None:
+def _refuse_old_names(dataset: Dataset, order: PatchesRequest, sets: Iterable[str]) -> None:
     """Never make patches that would then contradict those of an older name."""
     for split in sets:
-        for found in inventory.select(Kind.PATCHES, split=split, **_fields(order)):
-            if not inventory.is_canonical(found):
+        for found in dataset.files.select(Kind.PATCHES, split=split, **_fields(order)):
+            if not dataset.files.is_canonical(found):
                 path = display_path(found.path)
                 msg = f"{path} is there already, the same patches under an older name"
                 raise DataError(msg, hint="Use it as it is, or move it away to make others.")
@@ -221,7 +220,7 @@ def _tell_of_gaps(
 
 
 @contextmanager
-def _alone(workspace: Workspace, order: PatchesRequest) -> Iterator[None]:
+def _alone(workspace: WorkspacePaths, order: PatchesRequest) -> Iterator[None]:
     """Let nobody else work at this dataset, and remove what killed commands left.
 
     What they wrote half goes at once, the patches of other kinds that they had prepared when this
@@ -240,14 +239,13 @@ def _alone(workspace: Workspace, order: PatchesRequest) -> Iterator[None]:
 
 
 def _fields(order: PatchesRequest) -> dict[str, str]:
-    return patch_fields(order.dataset, order.recipe.per_item, order.recipe.seconds)
+    return {"dataset": order.dataset} | patch_fields(order.recipe.per_item, order.recipe.seconds)
 
 
-def _staging(workspace: Workspace, order: PatchesRequest) -> Path:
+def _staging(workspace: WorkspacePaths, order: PatchesRequest) -> Path:
     """Where the patches of each recording wait; what another recipe left there is not used."""
-    return (
-        workspace.data / "patches" / ".making_{dataset}_{count}_{seconds}".format(**_fields(order))
-    )
+    name = ".making_{dataset}_{count}_{seconds}".format(**_fields(order))
+    return workspace.data / "patches" / name
 
 
 def _prepare(
@@ -275,7 +273,7 @@ def _prepare(
 
 
 def _keep_failures(
-    workspace: Workspace, dataset: str, reasons: dict[str, str], listed: dict[str, ListedFile]
+    workspace: WorkspacePaths, dataset: str, reasons: dict[str, str], listed: dict[str, ListedFile]
 ) -> Path | None:
     place = workspace.place(Kind.AUDIO_ERRORS, dataset=dataset)
     if not reasons:
@@ -294,7 +292,7 @@ def _refuse_all(order: PatchesRequest, reasons: dict[str, str], errors: Path | N
 
 
 def _write(
-    workspace: Workspace,
+    workspace: WorkspacePaths,
     order: PatchesRequest,
     rows: dict[str, list[PreparedRecording]],
     progress: Progress,

@@ -27,11 +27,15 @@ from tartarus_cli.audio.patches import FLOOR_DB, PatchRecipe
 from tartarus_cli.data.arrays import open_dense, save_dense
 from tartarus_cli.errors import FileError, TartarusError
 from tartarus_cli.files import digest
+from tartarus_cli.plugins import files_run, run_files
 
 AHEAD = 4  # recordings handed to each process before their turn
 TIMEOUT_S = 300  # for a recording, unless the user says otherwise
 GLANCE_S = 0.2  # how often an interruption is looked for
-LOADED = ("librosa.core", "librosa.filters", "soundfile", "soxr", "threadpoolctl")  # once for all
+LOADED = (  # once for all processes; librosa loads its parts at their first use otherwise
+    *("librosa.core.audio", "librosa.core.spectrum", "librosa.filters", "librosa.util.utils"),
+    *("soundfile", "soxr", "threadpoolctl"),
+)
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,11 @@ def prepare_all(
     """
     jobs = max(1, min(spread.jobs, len(recordings)))
     pool = ProcessPool(
-        jobs, initializer=_begin, initargs=(studio.recipe,), context=_fresh_processes()
+        jobs,
+        initializer=_begin,
+        # As text: until the code ran that its parameters may be of, it cannot be read otherwise.
+        initargs=(studio.recipe.model_dump_json(), tuple(file.path for file in files_run())),
+        context=_fresh_processes(),
     )
     todo, under_way = (
         iter(recordings),
@@ -263,7 +271,7 @@ def _digest(path: Path) -> str:
         raise RecordingError(msg[:1].lower() + msg[1:]) from None
 
 
-def _begin(recipe: PatchRecipe) -> None:
+def _begin(recipe: str, code: Sequence[Path]) -> None:
     """Set up a process: quiet, single-threaded, gone with its parent, its filters made."""
     from threadpoolctl import threadpool_limits
 
@@ -274,7 +282,9 @@ def _begin(recipe: PatchRecipe) -> None:
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     threadpool_limits(1)
-    cached_transform(recipe.transform, recipe.parameters)
+    run_files(code)
+    made = PatchRecipe.model_validate_json(recipe)
+    cached_transform(made.transform, made.parameters)
 
 
 def _end_with(parent: int) -> None:

@@ -12,49 +12,63 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array, csr_matrix
 
-from tartarus_cli.errors import TrainingError
-from tartarus_cli.factorization import one_thread
+from tartarus_cli.errors import TrainingError, parameter
+from tartarus_cli.factorization import FactorMatrix, single_blas_thread
 
-Factors = NDArray[np.float32]  # (rows, dim)
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class AlsOptions(BaseModel):
-    """How to factorize."""
+    """Parameters of the factorization."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dim: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """Number of factors."""
+
     regularization: Positive = 0.01
+    """Weight λ of the squared norms of the factors."""
+
     alpha: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    """How fast confidence grows with the logarithm of the plays."""
+
     eps: Positive = 1.0
+    """Number of plays at which the logarithm begins to grow slowly."""
+
     iterations: Annotated[int, Field(ge=1, le=100_000)] = 15
+    """How often all users and all items are solved for."""
+
     seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the first factors."""
 
 
 @dataclass(frozen=True)
 class AlsFactors:
-    """What plays ≈ items · usersᵀ gives."""
+    """Factors with ``items @ users.T`` near the preference for what was played."""
 
-    items: Factors  # (items, dim)
-    users: Factors  # (users, dim)
-    model: Any  # keeps what is needed to fold in
+    items: FactorMatrix
+    """Factors of the items, ``(items, dim)``."""
 
-    def fold_in(self, plays: csr_array, options: AlsOptions) -> Factors:
-        """Return the factors of further items on these users' factors.
+    users: FactorMatrix
+    """Factors of the users, ``(users, dim)``."""
 
-        An item's factors depend on its own plays alone, whichever others are folded in with it.
+    model: Any
+    """The fitted model of the library ``implicit``, which folds further items in."""
+
+    def fold_in(self, plays: csr_array, options: AlsOptions) -> FactorMatrix:
+        """Return the factors of further items, given the factors of the users.
+
+        The factors of an item depend on its plays alone, whichever others are folded in with it.
 
         Parameters
         ----------
         plays
             Play counts of the further items, ``(items, users)``.
         options
-            Those of the factorization.
+            The parameters of the factorization.
 
         Raises
         ------
@@ -63,13 +77,14 @@ class AlsFactors:
         """
         confidence = csr_matrix(_confidence(plays, options))
         rows = np.arange(plays.shape[0])
-        with one_thread():
+        with single_blas_thread():
             try:
-                found = np.asarray(self.model.recalculate_item(rows, confidence), np.float32)
-            except ValueError:  # LAPACK's, of a matrix that is not positive definite
-                raise _diverged(options) from None
-        _require_finite(options, found)
-        return found
+                items = np.asarray(self.model.recalculate_item(rows, confidence), np.float32)
+            except ValueError:
+                # LAPACK raises it for a matrix that is not positive definite.
+                raise _divergence_error(options) from None
+        _require_finite(options, items)
+        return items
 
 
 def als(
@@ -77,7 +92,7 @@ def als(
     options: AlsOptions,
     *,
     threads: int = 1,
-    after: Callable[[], None] | None = None,
+    on_iteration: Callable[[], None] | None = None,
 ) -> AlsFactors:
     """Factorize play counts; the same seed gives the same bytes, on any number of threads.
 
@@ -88,21 +103,21 @@ def als(
     plays
         Play counts, sparse ``(items, users)``; 0 and less is no play.
     options
-        How to.
+        Number of factors, and the other parameters.
     threads
-        How many rows are solved at a time.
-    after
+        Number of rows that are solved at a time.
+    on_iteration
         Called after each iteration.
 
     Raises
     ------
     TrainingError
-        If the factors grow beyond all bounds.
+        If the factors grow without limit.
     """
     from implicit.als import AlternatingLeastSquares
     from implicit.recommender_base import ModelFitError
 
-    with one_thread():
+    with single_blas_thread():
         model = AlternatingLeastSquares(
             factors=options.dim,
             regularization=options.regularization,
@@ -113,31 +128,36 @@ def als(
         )
         confidence = csr_matrix(_confidence(plays, options).T)
         try:
-            model.fit(confidence, show_progress=False, callback=lambda *_: after and after())
+            model.fit(
+                confidence, show_progress=False, callback=lambda *_: on_iteration and on_iteration()
+            )
         except ModelFitError:
-            raise _diverged(options) from None
+            raise _divergence_error(options) from None
     items, users = (
-        np.asarray(each, np.float32) for each in (model.item_factors, model.user_factors)
+        np.asarray(factors, np.float32) for factors in (model.item_factors, model.user_factors)
     )
     _require_finite(options, items, users)
     return AlsFactors(items, users, model)
 
 
-def _require_finite(options: AlsOptions, *factors: Factors) -> None:
-    if not all(np.isfinite(each).all() for each in factors):
-        raise _diverged(options)
+def _require_finite(options: AlsOptions, *factors: FactorMatrix) -> None:
+    if not all(np.isfinite(matrix).all() for matrix in factors):
+        raise _divergence_error(options)
 
 
-def _diverged(options: AlsOptions) -> TrainingError:
+def _divergence_error(options: AlsOptions) -> TrainingError:
     msg = f"the factors diverged (alpha {options.alpha:g}, eps {options.eps:g}, "
     msg += f"regularization {options.regularization:g})"
-    return TrainingError(msg, hint="Take a smaller --alpha, or a larger --regularization or --eps.")
+    hint = f"Choose a smaller {parameter('alpha')}, or a larger {parameter('regularization')} "
+    return TrainingError(msg, hint=f"{hint}or {parameter('eps')}.")
 
 
 def _confidence(plays: csr_array, options: AlsOptions) -> csr_array:
     confidence = plays.astype(np.float32)
     confidence.data[confidence.data < 0] = 0
-    confidence.eliminate_zeros()  # no play is no confidence, stored or not
-    with np.errstate(over="ignore"):  # what becomes infinite is told of as diverging
+    # A stored 0 is no play.
+    confidence.eliminate_zeros()
+    # What becomes infinite is reported as divergence.
+    with np.errstate(over="ignore"):
         confidence.data = 1 + options.alpha * np.log1p(confidence.data / options.eps)
     return confidence

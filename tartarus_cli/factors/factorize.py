@@ -14,12 +14,12 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.dataset import read_split_ids
+from tartarus_cli.data.dataset import Dataset, TargetSpec
 from tartarus_cli.data.provenance import FactorManifest, FactorRecipe, InteractionKind, data_path
-from tartarus_cli.data.targets import USUAL_DIM, TargetSpec
+from tartarus_cli.data.targets import USUAL_DIM
 from tartarus_cli.errors import DataError, RequestError
 from tartarus_cli.evaluation.upper_bound import UpperBound, upper_bound, worse_than_chance
-from tartarus_cli.experiments.requirements import complete_settings, word_settings
+from tartarus_cli.experiments.requirements import word_settings
 from tartarus_cli.factorization.als import AlsOptions, als
 from tartarus_cli.factorization.pmi import PmiOptions, pmi
 from tartarus_cli.factorization.popularity import spearman
@@ -34,11 +34,11 @@ from tartarus_cli.factors.files import (
 )
 from tartarus_cli.factors.interactions import InteractionMatrices, load_interactions
 from tartarus_cli.files import atomic_write, digest, locked, remove_leftovers
-from tartarus_cli.machine import cores, versions
+from tartarus_cli.layout import WorkspacePaths
+from tartarus_cli.machine import cores, factorizer_versions
 from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
-from tartarus_cli.workspace import Workspace, WorkspaceFiles
 
 Method = Literal["als", "pmi"]
 Factors = NDArray[np.float32]  # (rows, dim)
@@ -59,9 +59,9 @@ class FactorizeRequest:
     force: bool = False  # replace other factors of the same name
 
     @property
-    def wanted(self) -> TargetSpec:
-        """What the factors are called."""
-        return TargetSpec(self.dataset, self.method, self.dim)
+    def targets(self) -> TargetSpec:
+        """Which factors these are."""
+        return TargetSpec(self.method, self.dim)
 
     @property
     def options(self) -> AlsOptions | PmiOptions:
@@ -109,7 +109,7 @@ class LearntFactors:
 
 
 def factorize(
-    workspace: Workspace, asked: FactorizeRequest, *, progress: Progress = UNWATCHED
+    workspace: WorkspacePaths, asked: FactorizeRequest, *, progress: Progress = UNWATCHED
 ) -> FactorizeResult:
     """Factorize the train matrix of a dataset, and fold in the val and test items.
 
@@ -138,32 +138,28 @@ def factorize(
     """
     options = asked.options
     _check(asked)
-    inventory = workspace.scan()
-    ids = read_split_ids(inventory, asked.dataset)
+    dataset = Dataset(workspace.scan(), asked.dataset)
     source: InteractionKind | None = "plays" if asked.method == "als" else asked.source
-    counts = load_interactions(
-        inventory, asked.dataset, source, {split: len(each) for split, each in ids.items()}
-    )
-    places = factor_files(workspace, asked.wanted, counts)
+    counts = load_interactions(dataset, source)
+    places = factor_files(dataset, asked.targets, counts)
     with locked(places.lock):
-        inventory = workspace.scan()
-        named = [each.name for each in (*places.factors, places.manifest)]
-        remove_leftovers(places.manifest.parent, named)
-        recipe = factor_recipe(
-            workspace, asked.dataset, asked.method, counts, options.model_dump(mode="json")
-        )
-        known = reusable_factors(inventory, places, recipe, force=asked.force)
+        dataset = Dataset(workspace.scan(), asked.dataset)
+        names = [path.name for path in (*places.factors, places.manifest)]
+        remove_leftovers(places.manifest.parent, names)
+        recipe = factor_recipe(dataset, asked.method, counts, options.model_dump(mode="json"))
+        known = reusable_factors(dataset, places, recipe, force=asked.force)
         if known is not None:
             _tell_of_best(known, progress)
-            return _result(inventory, places, known)
+            return _result(dataset, places, known)
         _check_rank(asked, counts)
         _tell_before(asked, counts, progress)
         learnt = _learn(asked, options, counts, progress)
-        work = FactorWriter(inventory, places, recipe, counts, asked, progress)
+        work = FactorWriter(dataset, places, recipe, counts, asked, progress)
         old = [path for path in places.factors if path.exists()]
         manifest = work.write(learnt)
     _tell_of_best(manifest, progress)
-    return _result(workspace.scan(), places, manifest, replaced=old)
+    present = Dataset(workspace.scan(), asked.dataset)
+    return _result(present, places, manifest, replaced=old)
 
 
 def _check(asked: FactorizeRequest) -> None:
@@ -213,19 +209,18 @@ def _tell_of_best(manifest: FactorManifest, progress: Progress) -> None:
 
 
 def _result(
-    inventory: WorkspaceFiles,
+    dataset: Dataset,
     places: FactorFiles,
     manifest: FactorManifest,
     replaced: list[Path] | None = None,
 ) -> FactorizeResult:
-    dataset = manifest.recipe.dataset
-    words = word_settings(inventory, dataset)
+    words = word_settings(dataset)
     return FactorizeResult(
         manifest,
         [*places.factors, places.manifest],
         made=replaced is not None,
-        replaced_under=models_that_learnt(inventory.workspace, replaced or []),
-        settings=[each for each in complete_settings(inventory, dataset) if each not in words],
+        replaced_under=models_that_learnt(dataset.workspace, replaced or []),
+        settings=[name for name in dataset.complete_settings if name not in words],
     )
 
 
@@ -259,7 +254,7 @@ def _als(
     train: csr_array, options: AlsOptions, threads: int, progress: Progress
 ) -> tuple[Factors, Factors, FoldIn]:
     with progress.task("factorizing", options.iterations) as task:
-        found = als(train, options, threads=threads, after=task.advance)
+        found = als(train, options, threads=threads, on_iteration=task.advance)
     return found.items, found.users, lambda counts: found.fold_in(counts, options)
 
 
@@ -269,7 +264,7 @@ def _pmi(
     expected = 6 * options.dim  # of products; how many it takes shows only in the end
     with progress.task("factorizing", expected) as task:
         found = pmi(
-            train, dim=options.dim, seed=options.seed, shift=options.shift, after=task.advance
+            train, dim=options.dim, seed=options.seed, shift=options.shift, on_product=task.advance
         )
     return found.items, found.contexts, found.fold_in
 
@@ -310,7 +305,7 @@ def _count_idle(
 class FactorWriter:
     """Writes what was learnt, with the further items folded in, and judges it."""
 
-    inventory: WorkspaceFiles
+    dataset: Dataset
     places: FactorFiles
     recipe: FactorRecipe
     counts: InteractionMatrices
@@ -362,8 +357,8 @@ class FactorWriter:
         if "test" not in self.places.items:
             return UpperBound()
         return upper_bound(
-            with_new_factors(self.inventory, self.asked.wanted, written),
-            self.asked.wanted,
+            with_new_factors(self.dataset, self.asked.targets, written),
+            self.asked.targets,
             self.counts.source,
             true=written[self.places.items["test"]],
             seed=self.asked.seed,
@@ -377,11 +372,11 @@ class FactorWriter:
         idle: dict[str, int],
         best: UpperBound,
     ) -> FactorManifest:
-        workspace = self.inventory.workspace
+        workspace = self.dataset.workspace
         return FactorManifest(
             recipe=self.recipe,
             threads=_threads(self.asked),
-            versions=versions(),
+            versions=factorizer_versions(),
             outputs={
                 data_path(workspace, path): digest(beside) for path, beside in written.items()
             },

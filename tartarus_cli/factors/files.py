@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tartarus_cli.data.dataset import Dataset, TargetSpec
 from tartarus_cli.data.provenance import (
     FactorManifest,
     FactorRecipe,
     data_path,
     read_factor_manifest,
 )
-from tartarus_cli.data.targets import TargetSpec
 from tartarus_cli.errors import RequestError, display_path
 from tartarus_cli.factors.interactions import InteractionMatrices
+from tartarus_cli.file_names import DataFile, Kind, parse_path
 from tartarus_cli.files import digest
+from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
 from tartarus_cli.models.store import Store
-from tartarus_cli.workspace import DataFile, Kind, Workspace, WorkspaceFiles, parse_path
 
 FACTORS = (Kind.TARGETS, Kind.USER_FACTORS, Kind.CLASS_FACTORS)
 
@@ -27,10 +28,14 @@ FACTORS = (Kind.TARGETS, Kind.USER_FACTORS, Kind.CLASS_FACTORS)
 class FactorFiles:
     """Where everything is written."""
 
-    wanted: TargetSpec
-    items: Mapping[str, Path]  # split → path
-    columns: Path  # of users or of labels
+    targets: TargetSpec
+    """Which factors."""
+    items: Mapping[str, Path]
+    """Split → the factors of its items."""
+    columns: Path
+    """The factors of users or of labels."""
     manifest: Path
+    """Where they come from."""
 
     @property
     def factors(self) -> list[Path]:
@@ -44,21 +49,21 @@ class FactorFiles:
 
 
 def factor_files(
-    workspace: Workspace, wanted: TargetSpec, counts: InteractionMatrices
+    dataset: Dataset, targets: TargetSpec, interactions: InteractionMatrices
 ) -> FactorFiles:
-    """Return where the factors of some counts are written."""
-    kind = Kind.USER_FACTORS if counts.source == "plays" else Kind.CLASS_FACTORS
-    place, fields = workspace.place, wanted.fields
+    """Return where the factors of some interactions are written."""
+    kind = Kind.USER_FACTORS if interactions.source == "plays" else Kind.CLASS_FACTORS
+    path, fields = dataset.path, targets.fields
     return FactorFiles(
-        wanted,
-        {split: place(Kind.TARGETS, split=split, **fields) for split in counts.paths},
-        place(kind, **fields),
-        place(Kind.FACTORIZATION, **fields),
+        targets,
+        {split: path(Kind.TARGETS, split=split, **fields) for split in interactions.paths},
+        path(kind, **fields),
+        path(Kind.FACTORIZATION, **fields),
     )
 
 
 def reusable_factors(
-    inventory: WorkspaceFiles, places: FactorFiles, recipe: FactorRecipe, *, force: bool
+    dataset: Dataset, places: FactorFiles, recipe: FactorRecipe, *, force: bool
 ) -> FactorManifest | None:
     """Return the manifest of the same factors if they are there, and let others not be lost.
 
@@ -68,7 +73,7 @@ def reusable_factors(
         If there are factors of this name that come from elsewhere, and may not be replaced; or
         some that would not be replaced, but would no longer fit.
     """
-    there = [file.path for file in _of_this_name(inventory, places.wanted)]
+    there = [file.path for file in _of_this_name(dataset, places.targets)]
     ours = [path for path in there if path in places.factors]
     strangers = [path for path in there if path not in places.factors]
     if strangers:
@@ -81,12 +86,12 @@ def reusable_factors(
         None if force or not places.manifest.is_file() else read_factor_manifest(places.manifest)
     )
     if ours and not force:
-        known = _same(inventory, ours, recipe, known)
+        known = _same(dataset, ours, recipe, known)
     return known if {*ours} == {*places.factors} else None
 
 
 def _same(
-    inventory: WorkspaceFiles,
+    dataset: Dataset,
     there: Iterable[Path],
     recipe: FactorRecipe,
     known: FactorManifest | None,
@@ -97,7 +102,7 @@ def _same(
             why = "and nothing says how it was made"
         elif known.recipe != recipe:
             why = f"made in another way ({_difference(known.recipe, recipe)})"
-        elif known.outputs.get(data_path(inventory.workspace, path)) != digest(path):
+        elif known.outputs.get(data_path(dataset.workspace, path)) != digest(path):
             why = "and was changed since it was made"
         else:
             continue
@@ -119,40 +124,43 @@ def _difference(old: FactorRecipe, new: FactorRecipe) -> str:
     return "from other matrices"
 
 
-def _of_this_name(inventory: WorkspaceFiles, wanted: TargetSpec) -> list[DataFile]:
-    return [file for kind in FACTORS for file in inventory.select(kind, **wanted.fields)]
+def _of_this_name(dataset: Dataset, targets: TargetSpec) -> list[DataFile]:
+    return [file for kind in FACTORS for file in dataset.select(kind, **targets.fields)]
 
 
 def with_new_factors(
-    inventory: WorkspaceFiles, wanted: TargetSpec, written: Mapping[Path, Path]
-) -> WorkspaceFiles:
-    """Return the inventory as if factors had taken their places; the test items' stay hidden.
+    dataset: Dataset, targets: TargetSpec, written: Mapping[Path, Path]
+) -> Dataset:
+    """Return the dataset as if factors had taken their places; the test items' stay hidden.
 
     Parameters
     ----------
-    inventory
-        The workspace's files.
-    wanted
+    dataset
+        As it was before.
+    targets
         Which factors.
     written
-        Place → where it was written beside it.
+        Place of a file → where it was written, to take its place later.
     """
-    others = [file for file in inventory.files if not wanted.fields.items() <= file.fields.items()]
+    files, fields = dataset.files, {"dataset": dataset.name, **targets.fields}
+    others = [file for file in files.files if not fields.items() <= file.fields.items()]
     new = []
-    for place, beside in written.items():
-        kind, fields = _meaning(inventory.workspace, place, wanted)
-        if fields.get("split") != "test":
-            new.append(DataFile(kind, beside, f"datasets/{place.name}", fields))
-    return WorkspaceFiles(inventory.workspace, (*others, *new), inventory.unknown)
+    for place, path in written.items():
+        kind, named = _meaning(dataset.workspace, place, fields)
+        if named.get("split") != "test":
+            new.append(DataFile(kind, path, f"datasets/{place.name}", named))
+    return Dataset(WorkspaceFiles(files.workspace, (*others, *new), files.unknown), dataset.name)
 
 
-def _meaning(workspace: Workspace, place: Path, wanted: TargetSpec) -> tuple[Kind, dict[str, str]]:
-    read = parse_path(place, place.parent.relative_to(workspace.data).as_posix())
-    assert read is not None  # noqa: S101 — the workspace named it
-    return read.kind, {**wanted.fields, **read.fields}
+def _meaning(
+    workspace: WorkspacePaths, path: Path, fields: dict[str, str]
+) -> tuple[Kind, dict[str, str]]:
+    named = parse_path(path, path.parent.relative_to(workspace.data).as_posix())
+    assert named is not None  # noqa: S101 — the workspace named it
+    return named.kind, {**fields, **named.fields}
 
 
-def models_that_learnt(workspace: Workspace, paths: Iterable[Path]) -> list[str]:
+def models_that_learnt(workspace: WorkspacePaths, paths: Iterable[Path]) -> list[str]:
     """Name the models that learnt from some files as they are now, or as they were."""
     names = {workspace.within(path) for path in paths}
     return [model.name for model in Store(workspace).all() if names & {*model.manifest.inputs}]
@@ -164,17 +172,14 @@ def manifest_json(manifest: FactorManifest) -> str:
 
 
 def factor_recipe(
-    workspace: Workspace,
-    dataset: str,
-    method: str,
-    counts: InteractionMatrices,
-    options: Mapping[str, Any],
+    dataset: Dataset, method: str, interactions: InteractionMatrices, options: Mapping[str, Any]
 ) -> FactorRecipe:
-    """Return all that the factors of some counts depend on."""
+    """Return all that the factors of some interactions depend on."""
+    paths = interactions.paths.values()
     return FactorRecipe(
-        dataset=dataset,
+        dataset=dataset.name,
         method=method,
-        source=counts.source,
+        source=interactions.source,
         options=dict(options),
-        inputs={data_path(workspace, path): digest(path) for path in counts.paths.values()},
+        inputs={data_path(dataset.workspace, path): dataset.digest(path) for path in paths},
     )

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from tartarus_cli.data.arrays import MOST_PLAYS, open_csr
+from tartarus_cli.data.arrays import MAX_PLAYS, open_csr
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import open_matrix, require_finite
-from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.provenance import InteractionKind
-from tartarus_cli.data.targets import label_names
 from tartarus_cli.errors import DataError, FileError, RequestError, count_noun
-from tartarus_cli.workspace import PLAYS, DataFile, Kind, WorkspaceFiles
+from tartarus_cli.file_names import PLAYS, DataFile, Kind
 
 
 @dataclass(frozen=True)
@@ -58,35 +57,29 @@ class InteractionMatrices:
 _CHECK = "Run 'tartarus check-data' to see which file is out of step."
 
 
-def load_interactions(
-    inventory: WorkspaceFiles,
-    dataset: str,
-    source: InteractionKind | None,
-    items: Mapping[str, int],
-) -> InteractionMatrices:
+def load_interactions(dataset: Dataset, source: InteractionKind | None) -> InteractionMatrices:
     """Find the plays or the labels of a dataset, and look at each matrix once.
 
     Parameters
     ----------
-    inventory, dataset
-        Whose they are.
+    dataset
+        It has train items at least.
     source
         Which of the two; whichever there is, if None.
-    items
-        How many items each split has.
 
     Raises
     ------
     RequestError
-        If there are both and none is named.
+        If there is no such dataset, or both and none is named.
     DataError
         If there is none, or a file is damaged or out of step with the others.
     """
-    source = source or _only_source(inventory, dataset)
-    paths = {s: file.path for s in items if (file := _file(inventory, dataset, source, s))}
+    items = {split: len(ids) for split, ids in dataset.split_ids().items()}
+    source = source or _only_source(dataset)
+    paths = {s: file.path for s in items if (file := _file(dataset, source, s))}
     if "train" not in paths:
-        _require_train(inventory, dataset, source)
-    columns = _columns(inventory, dataset, source, paths["train"])
+        _require_train(dataset, source)
+    columns = _columns(dataset, source, paths["train"])
     counts = InteractionMatrices(source, paths, items, columns)
     for split, path in paths.items():
         if not counts.read(split).nnz and split == "train":
@@ -105,58 +98,60 @@ _NO_PLAYS = (
 _NO_LABELS = "Labels are needed: train items × labels, 1 where the item has the label, else 0."
 
 
-def _require_train(inventory: WorkspaceFiles, dataset: str, source: InteractionKind) -> None:
+def _require_train(dataset: Dataset, source: InteractionKind) -> None:
     """Say that the matrix of the train items is missing."""
     if source == "plays":
-        inventory.require(Kind.TRAIN_MATRIX, dataset=dataset, hint=_NO_PLAYS)
-    number = str(len(label_names(inventory, dataset) or []) or "N")
-    fields = {"split": "train", "fact": "class", "dim": number, "dataset": dataset}
-    inventory.require(Kind.TARGETS, hint=_NO_LABELS, **fields)
+        dataset.require(Kind.TRAIN_MATRIX, hint=_NO_PLAYS)
+    number = str(len(dataset.label_names or []) or "N")
+    fields = {"split": "train", "fact": "class", "dim": number}
+    dataset.require(Kind.TARGETS, hint=_NO_LABELS, **fields)
 
 
-def _only_source(inventory: WorkspaceFiles, dataset: str) -> InteractionKind:
-    plays = inventory.find(Kind.TRAIN_MATRIX, dataset=dataset) is not None
-    labels = bool(inventory.select(Kind.TARGETS, split="train", fact="class", dataset=dataset))
+def _only_source(dataset: Dataset) -> InteractionKind:
+    plays = dataset.find(Kind.TRAIN_MATRIX) is not None
+    labels = bool(dataset.select(Kind.TARGETS, split="train", fact="class"))
     if plays and labels:
-        msg = f"{dataset} has plays and labels: which of them is to be factorized?"
-        raise RequestError(msg, hint="Say --from plays or --from labels.")
+        msg = f"{dataset.name} has plays and labels: which of them is to be factorized?"
+        raise RequestError(msg, hint="Name one: `source='plays'` or `source='labels'`.")
     return "labels" if labels else "plays"
 
 
-def _file(
-    inventory: WorkspaceFiles, dataset: str, source: InteractionKind, split: str
-) -> DataFile | None:
+def _file(dataset: Dataset, source: InteractionKind, split: str) -> DataFile | None:
     if source == "plays":
-        return inventory.find(PLAYS[split], dataset=dataset)
-    fields = {"fact": "class", "dataset": dataset}
-    dims = {f.dim for f in inventory.select(Kind.TARGETS, split="train", **fields)}
-    names = label_names(inventory, dataset)
+        return dataset.find(PLAYS[split])
+    fields = {"fact": "class"}
+    dims = {f.dim for f in dataset.select(Kind.TARGETS, split="train", **fields)}
+    names = dataset.label_names
     if names is not None and len(names) in dims:
         dims = {len(names)}
     if len(dims) > 1:
-        msg = f"{dataset} has matrices of {sorted(dims)} classes, and no list of labels decides"
-        raise DataError(msg, hint=f"Write the names into data/datasets/genre_labels_{dataset}.tsv.")
-    return inventory.find(Kind.TARGETS, split=split, dim=str(*dims), **fields) if dims else None
+        msg = (
+            f"{dataset.name} has matrices of {sorted(dims)} classes, and no list of labels decides"
+        )
+        raise DataError(
+            msg, hint=f"Write the names into data/datasets/genre_labels_{dataset.name}.tsv."
+        )
+    return dataset.find(Kind.TARGETS, split=split, dim=str(*dims), **fields) if dims else None
 
 
-def _columns(inventory: WorkspaceFiles, dataset: str, source: InteractionKind, train: Path) -> int:
+def _columns(dataset: Dataset, source: InteractionKind, train: Path) -> int:
     """Return how many users or labels there are: as many as names, if they are named."""
     if source == "labels":
-        names = label_names(inventory, dataset)
+        names = dataset.label_names
         return len(names) if names is not None else open_matrix(train).shape[1]
-    users = inventory.find(Kind.USERS, dataset=dataset)
-    return len(read_ids(users.path)) if users else int(open_csr(train).shape[1])
+    users = dataset.user_ids
+    return len(users) if users is not None else int(open_csr(train).shape[1])
 
 
 def _read_plays(path: Path) -> csr_array:
     plays = open_csr(path)
-    plain = np.isfinite(plays.data) & (plays.data <= MOST_PLAYS)
+    plain = np.isfinite(plays.data) & (plays.data <= MAX_PLAYS)
     if not plain.all():
         many = int(np.count_nonzero(~plain))
         wrong = count_noun(many, "value that is", "values that are")
         raise FileError(
             path,
-            found=f"{wrong} NaN, infinite or over {MOST_PLAYS:g}",
+            found=f"{wrong} NaN, infinite or over {MAX_PLAYS:g}",
             expected="numbers of plays",
             hint="Leave these entries out.",
         )

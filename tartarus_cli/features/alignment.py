@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, save_npz, vstack
 
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
 from tartarus_cli.features.tables import FeatureBlock, FeatureSource
-from tartarus_cli.progress import Task
+from tartarus_cli.progress import ProgressTask
 
 MatrixForm = Literal["sparse", "dense"]
 Sets = Mapping[str, Sequence[str]]  # split → ids
@@ -49,7 +49,7 @@ class Reader:
     """Goes through a table, counts what is done, and stops where it is told to."""
 
     table: FeatureSource
-    task: Task
+    task: ProgressTask
     check: Callable[[], None]
 
     def blocks(self) -> Iterator[FeatureBlock]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.features import MOST_COLUMNS
+from tartarus_cli.data.features import MAX_COLUMNS
 from tartarus_cli.errors import FileError, count_noun
 from tartarus_cli.features.alignment import (
     DuplicateRows,
@@ -28,24 +28,21 @@ DENSE_FROM = 0.1  # share of values other than zero among the train rows
 BLOCK_BYTES = 1 << 20  # of train rows whose mean and variance are taken at once
 
 
-@dataclass
 class Moments:
-    """Mean and variance of each column, of rows that come in parts.
+    """Mean and standard deviation of each column, of rows that come in parts.
 
-    They are taken of blocks of one length, however the parts are cut, so that what lies between
-    the rows in a table does not even show in the rounding. Blocks are joined as in Chan, Golub,
-    LeVeque: Updating Formulae and a Pairwise Algorithm for Computing Sample Variances (1979).
+    They are those of scikit-learn's ``StandardScaler``, which is given blocks of one length,
+    however the parts are cut, so that what lies between the rows in a table does not even show in
+    the rounding.
     """
 
-    width: int
-    rows: int = 0
-    mean: NDArray[np.float64] = field(init=False)  # (width,)
-    squares: NDArray[np.float64] = field(init=False)  # (width,) sums of squared deviations
-    _waiting: NDArray[np.float32] = field(init=False)  # (rows, width), less than a block
+    def __init__(self, width: int) -> None:
+        from sklearn.preprocessing import StandardScaler
 
-    def __post_init__(self) -> None:
-        self.mean, self.squares = np.zeros(self.width), np.zeros(self.width)
-        self._waiting = np.empty((0, self.width), np.float32)
+        self.width, self.rows = width, 0
+        # (rows, width), less than a block
+        self._waiting = np.empty((0, width), np.float32)
+        self._scaler = StandardScaler()
 
     def add(self, values: NDArray[np.float32]) -> None:
         """Count some rows, ``(rows, width)``."""
@@ -53,30 +50,28 @@ class Moments:
         size = max(1, BLOCK_BYTES // (4 * max(self.width, 1)))
         whole = len(waiting) - len(waiting) % size
         for start in range(0, whole, size):
-            self._join(waiting[start : start + size])
+            self._fit(waiting[start : start + size])
         self._waiting = waiting[whole:].copy()
 
     def end(self) -> None:
         """Count the rows that still wait: no more will come."""
         if len(self._waiting):
-            self._join(self._waiting)
+            self._fit(self._waiting)
         self._waiting = self._waiting[:0]
 
-    def _join(self, values: NDArray[np.float32]) -> None:
-        mean = values.mean(axis=0, dtype=np.float64)
-        apart, total = mean - self.mean, self.rows + len(values)
-        self.squares += ((values - mean) ** 2).sum(axis=0)
-        self.squares += apart**2 * (self.rows * len(values) / total)
-        self.mean += apart * (len(values) / total)
-        self.rows = total
+    def _fit(self, block: NDArray[np.float32]) -> None:
+        self._scaler.partial_fit(block)
+        self.rows += len(block)
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean, ``(width,)``; 0 where there is no row."""
+        return np.asarray(self._scaler.mean_) if self.rows else np.zeros(self.width)
 
     @property
     def deviation(self) -> NDArray[np.float64]:
         """Standard deviation, ``(width,)``; 1 where a column is constant but for rounding."""
-        variance = self.squares / max(self.rows, 1)
-        precision = np.finfo(np.float64).eps
-        bound = self.rows * precision * variance + (self.rows * self.mean * precision) ** 2
-        return np.where(variance <= bound, 1.0, np.sqrt(variance))
+        return np.asarray(self._scaler.scale_) if self.rows else np.ones(self.width)
 
     def scale(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take the mean away and divide by the deviation."""
@@ -113,11 +108,11 @@ class _Survey:
     def _checked_width(self, block: FeatureBlock) -> int:
         """Return how many columns there are, and make sure that there are not too many."""
         width = int(block.values.shape[1])
-        if width > MOST_COLUMNS:
+        if width > MAX_COLUMNS:
             raise FileError(
                 self.reader.table.path,
                 found=f"{width:,} columns",
-                expected=f"at most {MOST_COLUMNS:,}",
+                expected=f"at most {MAX_COLUMNS:,}",
                 hint="Leave columns out.",
             )
         return width

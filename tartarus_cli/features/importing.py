@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tartarus_cli.data.dataset import read_split_ids
-from tartarus_cli.data.ids import ids_digest
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.ids import digest_ids
 from tartarus_cli.errors import RequestError, count_noun, display_path
 from tartarus_cli.experiments.settings import check_setting_name, setting_name_error
 from tartarus_cli.features.alignment import (
@@ -32,6 +32,7 @@ from tartarus_cli.features.tables import (
     open_rows,
 )
 from tartarus_cli.features.tags import TagChoice, prepare_tags, survey_tags
+from tartarus_cli.file_names import SPLITS, Kind, parse_path
 from tartarus_cli.files import (
     atomic_write,
     digest,
@@ -40,9 +41,9 @@ from tartarus_cli.files import (
     same_content,
     stat_signature,
 )
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
-from tartarus_cli.workspace import SPLITS, Kind, Workspace, WorkspaceFiles, parse_path
 
 ENDINGS: Mapping[MatrixForm, str] = {"sparse": "npz", "dense": "npy"}
 
@@ -90,7 +91,7 @@ class ImportedFeatures:
 
 
 def import_features(
-    workspace: Workspace, asked: FeaturesRequest, *, progress: Progress = UNWATCHED
+    workspace: WorkspacePaths, asked: FeaturesRequest, *, progress: Progress = UNWATCHED
 ) -> ImportedFeatures:
     """Align rows of one's own with the items of each set, and write them as a setting.
 
@@ -116,14 +117,13 @@ def import_features(
         If the source is damaged, or lacks items.
     """
     _check_options(asked)
-    inventory = workspace.scan()
-    sets = read_split_ids(inventory, asked.dataset)
+    sets = Dataset(workspace.scan(), asked.dataset).split_ids()
     before = _versions(asked)
     table = _open(asked)
     if table.columns is not None:
         progress.say(_told_columns(table))
     with _alone(workspace, asked), defer_interrupts() as check:
-        _refuse_texts(workspace.scan(), asked)
+        _refuse_texts(Dataset(workspace.scan(), asked.dataset), asked)
         with progress.task(f"reading {asked.source.name}", 2 * table.size) as task:
             roll = ItemAlignment(sets)
             prepared = _prepare(asked, Reader(table, task, check), roll)
@@ -231,7 +231,7 @@ def _warnings(roll: ItemAlignment) -> list[str]:
 
 
 @contextmanager
-def _alone(workspace: Workspace, asked: FeaturesRequest) -> Iterator[None]:
+def _alone(workspace: WorkspacePaths, asked: FeaturesRequest) -> Iterator[None]:
     """Let nobody else make this setting, and remove what a killed command left half written."""
     origin = workspace.place(Kind.ORIGIN, **asked.fields)
     read = parse_path(origin, "datasets/train_data")
@@ -244,17 +244,17 @@ def _alone(workspace: Workspace, asked: FeaturesRequest) -> Iterator[None]:
         yield
 
 
-def _refuse_texts(inventory: WorkspaceFiles, asked: FeaturesRequest) -> None:
+def _refuse_texts(dataset: Dataset, asked: FeaturesRequest) -> None:
     """Leave alone what has a vocabulary, which other rows would not fit."""
     for kind in (Kind.VOCABULARY, Kind.WORD_VECTORS):
-        for file in inventory.select(kind, **asked.fields):
+        for file in dataset.select(kind, setting=asked.setting):
             msg = f"{asked.dataset} has a setting {asked.setting} already, which 'tartarus text' "
             msg += f"made: {display_path(file.path)}"
             raise RequestError(msg, hint="Choose another name, or move its files away.")
 
 
 def _write(
-    workspace: Workspace,
+    workspace: WorkspacePaths,
     asked: FeaturesRequest,
     prepared: PreparedFeatures,
     sets: Sets,
@@ -280,13 +280,14 @@ def _write(
             raise changed_meanwhile()
         text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
         stack.enter_context(atomic_write(origin)).write_text(text, encoding="utf-8", newline="\n")
-        _make_way(workspace.scan(), asked, {places[split]: beside[split] for split in places})
+        new = {places[split]: beside[split] for split in places}
+        _make_way(Dataset(workspace.scan(), asked.dataset), asked, new)
     return [*places.values(), origin], warnings
 
 
-def _make_way(inventory: WorkspaceFiles, asked: FeaturesRequest, new: Mapping[Path, Path]) -> None:
+def _make_way(dataset: Dataset, asked: FeaturesRequest, new: Mapping[Path, Path]) -> None:
     """Delete the rows that the setting had, if they differ and that is asked for."""
-    old = [file.path for file in inventory.select(Kind.FEATURES, **asked.fields)]
+    old = [file.path for file in dataset.select(Kind.FEATURES, setting=asked.setting)]
     others = [path for path in old if path not in new or not same_content(path, new[path])]
     if not others:
         return
@@ -300,8 +301,8 @@ def _make_way(inventory: WorkspaceFiles, asked: FeaturesRequest, new: Mapping[Pa
 
 def _origin(asked: FeaturesRequest, prepared: PreparedFeatures, sets: Sets) -> dict[str, Any]:
     """Tell how the setting came about, in what is kept beside it."""
-    lists = {} if asked.ids is None else {"ids": asked.ids.name, "ids_digest": digest(asked.ids)}
+    lists = {} if asked.ids is None else {"ids": asked.ids.name, "digest_ids": digest(asked.ids)}
     source = {"source": asked.source.name, "digest": digest(asked.source)}
-    items = {s: {"items": len(ids), "digest": ids_digest(ids)} for s, ids in sets.items()}
+    items = {s: {"items": len(ids), "digest": digest_ids(ids)} for s, ids in sets.items()}
     made = {"sets": items, "form": prepared.form, "width": prepared.width}
     return source | lists | made | {**prepared.origin}

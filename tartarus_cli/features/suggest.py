@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from shlex import quote
 
-from tartarus_cli.data.targets import TargetSpec, closest_dim, factorize_command, target_dims
-from tartarus_cli.data.tasks import is_classification, is_recommendation
-from tartarus_cli.experiments.requirements import one_class_each
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.targets import closest_dim, factorize_command, target_dims
+from tartarus_cli.errors import call
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.experiments.settings import experiments_reading
 from tartarus_cli.features.alignment import MatrixForm
-from tartarus_cli.workspace import Workspace, WorkspaceFiles
+from tartarus_cli.layout import WorkspacePaths
 
-FITTING: Mapping[str, Mapping[MatrixForm, str]] = {  # reads one setting of each form, by the task
+FITTING: Mapping[str, Mapping[MatrixForm, str]] = {
     "recommendation": {"sparse": "rec_sparse", "dense": "rec_dense"},
     "multilabel": {"sparse": "logistic_text_multilabel", "dense": "logistic_multilabel_vector"},
     "multiclass": {"sparse": "single-label-vector", "dense": "single-label-vector"},
 }
+"""Task → form of a setting → the experiment that reads one such setting."""
 
 
 @dataclass(frozen=True)
@@ -26,50 +26,45 @@ class SuggestedExperiments:
     """Experiments that one setting is enough for."""
 
     experiments: list[str] = field(default_factory=list)
-    default: bool = False  # whether they are of this dataset by themselves
-    overrides: list[str] = field(default_factory=list)  # what the only one has to be told
-    before: str = ""  # the command to give first, if there is nothing to learn yet
+    default: bool = False
+    """Whether they are of this dataset by themselves."""
+    overrides: list[str] = field(default_factory=list)
+    """What the only one has to be told."""
+    before: str = ""
+    """The call to give first, if there is nothing to learn yet."""
 
 
 def suggest_experiments(
-    workspace: Workspace, dataset: str, form: MatrixForm
+    workspace: WorkspacePaths, name: str, form: MatrixForm
 ) -> SuggestedExperiments:
     """Find experiments for one setting of a dataset, and what the only one needs."""
-    inventory = workspace.scan()
-    names, default = _experiments(workspace, inventory, dataset, form)
+    dataset = Dataset(workspace.scan(), name)
+    names, default = _experiments(dataset, form)
     if len(names) != 1:
         return SuggestedExperiments(names, default)
-    overrides, before = _targets(inventory, names[0], dataset)
+    overrides, before = _targets(dataset, names[0])
     return SuggestedExperiments(names, default, overrides, before)
 
 
-def _experiments(
-    workspace: Workspace, inventory: WorkspaceFiles, dataset: str, form: MatrixForm
-) -> tuple[list[str], bool]:
-    task = ""
-    if is_recommendation(inventory, dataset):
-        task = "recommendation"
-    elif is_classification(inventory, dataset):
-        task = "multiclass" if one_class_each(inventory, dataset) else "multilabel"
-    fit = FITTING.get(task, {}).get(form)
-    own = experiments_reading(workspace, dataset, "features")
-    if fit in own:
-        own = [fit]
-    return (own, True) if own else ([fit] if fit else [], False)
+def _experiments(dataset: Dataset, form: MatrixForm) -> tuple[list[str], bool]:
+    usual = FITTING.get(dataset.task or "", {}).get(form)
+    names = experiments_reading(dataset.workspace, dataset.name, "features")
+    if usual in names:
+        names = [usual]
+    return (names, True) if names else ([usual] if usual else [], False)
 
 
-def _targets(inventory: WorkspaceFiles, name: str, dataset: str) -> tuple[list[str], str]:
+def _targets(dataset: Dataset, name: str) -> tuple[list[str], str]:
     """Return what an experiment has to be told of its targets, and what makes them first."""
-    experiment = resolve(name, own=inventory.workspace.experiments, dataset=dataset)
-    wanted = TargetSpec(dataset, experiment.targets.kind, experiment.targets.dim)
-    dims, told = target_dims(inventory, wanted), []
+    experiment = resolve(name, own=dataset.workspace.experiments, dataset=dataset.name)
+    spec = experiment.target_spec
+    dims = target_dims(dataset, spec.kind)
+    overrides: list[str] = []
     if not dims and experiment.dataset.task == "recommendation":
-        other = TargetSpec(dataset, "pmi", wanted.dim)
-        dims = target_dims(inventory, other)
-        told = ["targets.kind=pmi"] * bool(dims)
+        dims = target_dims(dataset, "pmi")
+        overrides = ["targets.kind=pmi"] * bool(dims)
     if not dims:
-        see = f"tartarus check-data {quote(dataset)}"
-        return [], factorize_command(inventory, wanted) or see
-    if wanted.dim not in dims and len(dims) > 1:
-        told.append(f"targets.dim={closest_dim(dims, wanted.dim)}")
-    return told, ""
+        return [], factorize_command(dataset, spec) or call("check", dataset.name)
+    if spec.dim not in dims and len(dims) > 1:
+        overrides.append(f"targets.dim={closest_dim(dims, spec.dim)}")
+    return overrides, ""

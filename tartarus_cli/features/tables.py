@@ -17,9 +17,9 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.ids import read_lines
-from tartarus_cli.data.tables.blocks import Block, Columns, no_number, no_text
+from tartarus_cli.data.tables.blocks import Block, Columns, number_error, text_error
 from tartarus_cli.data.tables.names import item_columns
-from tartarus_cli.data.tables.reading import Table, check_exists, open_table, require_column
+from tartarus_cli.data.tables.reading import Table, open_table, require_column, require_file
 from tartarus_cli.errors import FileError, RequestError, count_noun, display_path
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class FeatureColumns:
     def read(self) -> Columns:
         """What they are read as."""
         texts = (self.id,) if self.tag is None else (self.id, self.tag)
-        return Columns(texts, self.numbers, vectors=self.tag is None, leave_out="--without")
+        return Columns(texts, self.numbers, vectors=self.tag is None, exclude_parameter="without")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _names(table: Table, block: Block, column: pl.Series) -> list[str]:
     names = column.to_list()
     for name, line in zip(names, block.lines, strict=True):
         if not name.strip():
-            raise no_text(table.path, name, f"{table.noun} {line}", column.name)
+            raise text_error(table.path, name, f"{table.noun} {line}", column.name)
     return names
 
 
@@ -151,9 +151,9 @@ def _narrowed(table: Table, columns: FeatureColumns, block: Block) -> FeatureBlo
         row, column = np.argwhere(~np.isfinite(values))[0]
         name = columns.numbers[column if values.shape[1] == len(columns.numbers) else 0]
         cell, where = f"{block.values[row, column]:g}", f"{table.noun} {block.lines[row]}"
-        raise no_number(table.path, cell, where, name, columns.read.leave_out)
+        raise number_error(table.path, cell, where, name, columns.read.exclude_parameter)
     ids, *tags = (_names(table, block, column) for column in block.texts)
-    return FeatureBlock(ids, tags[0] if tags else (), values, block.lines, block.done)
+    return FeatureBlock(ids, tags[0] if tags else (), values, block.lines, block.size)
 
 
 def open_rows(path: Path, ids: Path) -> FeatureSource:
@@ -166,8 +166,8 @@ def open_rows(path: Path, ids: Path) -> FeatureSource:
     FileError
         If one is damaged, or the list is not as long as the matrix.
     """
-    check_exists(path)
-    check_exists(ids)
+    require_file(path)
+    require_file(ids)
     matrix, names = open_matrix(path), read_lines(ids)
     for line, each in enumerate(names, 1):
         if not each.strip():

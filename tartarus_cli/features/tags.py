@@ -104,7 +104,7 @@ def prepare_tags(survey: TagSurvey, choice: TagChoice) -> PreparedFeatures:
     DataError
         If no tag is left.
     """
-    chosen = choose_tags(survey.train, survey.tags, fewest=choice.fewest, most=choice.most)
+    chosen = choose_tags(survey.train, survey.tags, min_items=choice.fewest, max_tags=choice.most)
     if not len(chosen):
         path = display_path(survey.reader.table.path)
         tags = count_noun(len(survey.tags), "tag")

@@ -15,8 +15,8 @@ import re
 import stat
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from tartarus_cli.errors import FileError
 from tartarus_cli.files import readable
-from tartarus_cli.progress import Task
+from tartarus_cli.progress import ProgressTask
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MOST_MEMBERS = 1_000_000
@@ -66,7 +66,8 @@ class Member:
 
 
 Place = Callable[[Member], Path | None]
-Entry = tuple[Member, Callable[[], IO[bytes]]]
+Opener = Callable[[], IO[bytes] | None]
+Entry = tuple[Member, Iterator[bytes]]  # a file of an archive, and its content in blocks
 
 
 def is_archive_name(name: str) -> bool:
@@ -78,7 +79,7 @@ def is_archive_name(name: str) -> bool:
     return name.lower().endswith(ENDINGS)
 
 
-def read_members(path: Path, task: Task) -> list[Member]:
+def read_members(path: Path, task: ProgressTask) -> list[Member]:
     """Read to the end what an archive holds, and unpack nothing; folders are left out.
 
     Parameters
@@ -93,25 +94,17 @@ def read_members(path: Path, task: Task) -> list[Member]:
     FileError
         If the file is no archive or damaged, a name leads out of it, or it holds too much.
     """
-    most = FREE_BYTES + MOST_RATIO * path.stat().st_size
-    members: list[Member] = []
-    total = 0
-    with _entries(path, most, task.advance) as entries:
-        for member, _ in entries:
-            members.append(member)
-            total += member.size
-            _check_name(path, member.name)
-            _check_amount(path, len(members), total, most)
-    return members
+    with closing(_entries(path, task.advance)) as entries:
+        return [member for member, _ in entries]
 
 
-def unpack(path: Path, place: Place, task: Task) -> None:
+def unpack(path: Path, place: Place, task: ProgressTask) -> None:
     """Write the members of an archive that a caller has a place for.
 
     Parameters
     ----------
     path
-        The archive, of which :func:`read_members` has approved.
+        As of :func:`read_members`, by which all of it should be read first.
     place
         Where a member is written, or None.
     task
@@ -120,65 +113,64 @@ def unpack(path: Path, place: Place, task: Task) -> None:
     Raises
     ------
     FileError
-        If the archive is damaged.
+        As of :func:`read_members`, or if a member that has a place is no plain file.
+    OSError
+        If a file cannot be written.
     """
-    most = FREE_BYTES + MOST_RATIO * path.stat().st_size
-    with _entries(path, most, lambda _read: None) as entries:
-        for member, content in entries:
+    with closing(_entries(path)) as entries:
+        for member, blocks in entries:
             target = place(member)
-            if target is not None:
-                _write(path, member, content, target, task)
+            if target is None:
+                continue
+            if not member.plain:
+                raise _damaged(path, f"{member.name} is a link or a device")
+            _write(blocks, target, task)
 
 
-def _write(
-    path: Path, member: Member, content: Callable[[], IO[bytes]], target: Path, task: Task
-) -> None:
-    left = member.size
-    with content() as packed, _opened_to_write(target) as file:
-        while block := packed.read(BLOCK):
-            left -= len(block)
-            if left < 0:
-                break
-            with _own_errors(target):
+def _write(blocks: Iterator[bytes], target: Path, task: ProgressTask) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            for block in blocks:
                 file.write(block)
-            task.advance(len(block))
+                task.advance(len(block))
+    except OSError as problem:  # of the disk: what is wrong with the archive is a FileError
+        problem.filename = problem.filename or str(target)
+        raise
+
+
+def _entries(path: Path, seen: Callable[[int], None] = lambda _count: None) -> Generator[Entry]:
+    """Yield the members one after another; content can be read until the next one is."""
+    most = FREE_BYTES + MOST_RATIO * path.stat().st_size
+    total = 0
+    with readable(path), path.open("rb") as file:
+        start = file.read(TAR_BLOCK)
+    with _explained(path), io.BufferedReader(_Counted(path, seen), BLOCK) as packed:
+        zipped = start.startswith(_ZIPPED)
+        opened = _open_zip(path, packed) if zipped else _open_tar(path, packed, start, most)
+        for number, (member, opener) in enumerate(opened, 1):
+            total += member.size
+            _check_name(path, member.name)
+            _check_amount(path, number, total, most)
+            yield member, _blocks(path, member, opener)
+
+
+def _blocks(path: Path, member: Member, opener: Opener) -> Iterator[bytes]:
+    """Yield the content of a member, which has the size that the archive says."""
+    left = member.size
+    with _explained(path), opener() or io.BytesIO() as content:
+        while block := content.read(BLOCK):
+            left -= len(block)
+            yield block
     if left:
         raise _damaged(path, f"{member.name} is not as long as the archive says")
 
 
 @contextmanager
-def _opened_to_write(target: Path) -> Iterator[IO[bytes]]:
-    with _own_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file = target.open("xb")
-    with file:
-        yield file
-
-
-class _WritingError(Exception):
-    """The disk refused: not the archive's fault."""
-
-
-@contextmanager
-def _own_errors(target: Path) -> Iterator[None]:
+def _explained(path: Path) -> Iterator[None]:
+    """Explain whatever is wrong with an archive."""
     try:
         yield
-    except OSError as problem:
-        problem.filename = problem.filename or str(target)
-        raise _WritingError from problem
-
-
-@contextmanager
-def _entries(path: Path, most: int, seen: Callable[[int], None]) -> Iterator[Iterator[Entry]]:
-    """Yield the members one after another; whatever is wrong with the archive is explained."""
-    with readable(path), path.open("rb") as file:
-        start = file.read(TAR_BLOCK)
-    try:
-        with io.BufferedReader(_Counted(path, seen), BLOCK) as file:
-            zipped = start.startswith(_ZIPPED)
-            yield _zip_entries(path, file) if zipped else _tar_entries(path, file, start, most)
-    except _WritingError as problem:
-        raise problem.__cause__ or problem from None
     except _DAMAGED as problem:
         raise _damaged(path, f"the archive is damaged ({problem or 'it ends early'})") from None
 
@@ -196,7 +188,7 @@ class _Counted(io.FileIO):
         return count
 
 
-def _zip_entries(path: Path, packed: IO[bytes]) -> Iterator[Entry]:
+def _open_zip(path: Path, packed: IO[bytes]) -> Iterator[tuple[Member, Opener]]:
     with ZipFile(packed) as archive:
         for info in archive.infolist():
             if not info.is_dir():
@@ -215,7 +207,9 @@ def _zip_member(path: Path, info: ZipInfo) -> Member:
     return Member(info.filename, info.file_size, kind in (0, stat.S_IFREG))
 
 
-def _tar_entries(path: Path, packed: IO[bytes], start: bytes, most: int) -> Iterator[Entry]:
+def _open_tar(
+    path: Path, packed: IO[bytes], start: bytes, most: int
+) -> Iterator[tuple[Member, Opener]]:
     with _tar_bytes(path, packed, start) as file:
         watched = _Watched(path, file, most)
         with tarfile.open(fileobj=watched, mode="r:") as archive:
@@ -223,7 +217,8 @@ def _tar_entries(path: Path, packed: IO[bytes], start: bytes, most: int) -> Iter
                 archive.members = []  # type: ignore[attr-defined] # or they would fill the memory
                 _check_way(archive, info)
                 if not info.isdir():
-                    yield _tar_member(info), partial(_content, archive, info)
+                    plain = info.isreg() and not info.issparse()
+                    yield Member(info.name, info.size, plain), partial(archive.extractfile, info)
             watched.check_end()
 
 
@@ -241,18 +236,6 @@ def _tar_bytes(path: Path, packed: IO[bytes], start: bytes) -> IO[bytes]:
     if start[257:262] != b"ustar":
         raise _no_archive(path, start)
     return packed
-
-
-def _tar_member(info: tarfile.TarInfo) -> Member:
-    return Member(info.name, info.size, info.isreg() and not info.issparse())
-
-
-def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
-    content = archive.extractfile(info)
-    if content is None:
-        msg = f"{info.name} has no content"
-        raise ValueError(msg)
-    return content
 
 
 class _Watched:

@@ -1,12 +1,14 @@
-"""What each figure is, in words: its formula and where that comes from."""
+"""What each metric is, in words: its formula and where that comes from."""
 
 import re
 from inspect import getdoc
 
 from tartarus_cli.metrics import METRICS, lists
 
-OF_LISTS = {"C": lists.coverage, "Gini": lists.gini, "novelty": lists.self_information}
-OF_CLASSES = {
+LIST_FUNCTIONS = {"C": lists.coverage, "Gini": lists.gini, "novelty": lists.self_information}
+"""Metric of the lists of all users → the function whose docstring explains it."""
+
+CLASS_DESCRIPTIONS = {
     "accuracy": "The share of items whose class is the one of the highest score.",
     "precision_macro": "Mean over classes of right / predicted (scikit-learn).",
     "recall_macro": "Mean over classes of right / true (scikit-learn).",
@@ -27,25 +29,26 @@ OF_CLASSES = {
 }
 
 
-def explain(figure: str, *, classes: bool) -> str:
-    """Return what a figure is.
+def explain(name: str, *, classes: bool) -> str:
+    """Return what a metric is: its formula, and the paper that defines it.
 
     Parameters
     ----------
-    figure
+    name
         Its name in the tables, such as ``MAP@500``.
     classes
-        Whether it is of a classification, where items stand for users and classes for items.
+        Whether it is a metric of a classification, where items take the place of users, and classes
+        that of items.
 
     Examples
     --------
     >>> explain("HR@3", classes=False)
     'HR@k: 1 if a relevant item stands among the first k (Deshpande and Karypis, TOIS 2004).'
     """
-    name = re.sub(r"@\d+", "", figure)
-    if classes and name in OF_CLASSES:
-        return OF_CLASSES[name]
-    told = getdoc(OF_LISTS[name] if name in OF_LISTS else METRICS.get(name).measure) or ""
-    words = " ".join(told.partition("\n\nParameters")[0].partition(">>>")[0].split())
-    said = words.replace("``", "")
-    return said[7:8].upper() + said[8:] if said.startswith("Return ") else said
+    metric = re.sub(r"@\d+", "", name)
+    if classes and metric in CLASS_DESCRIPTIONS:
+        return CLASS_DESCRIPTIONS[metric]
+    function = LIST_FUNCTIONS[metric] if metric in LIST_FUNCTIONS else METRICS.get(metric).measure
+    summary = (getdoc(function) or "").partition("\n\nParameters")[0].partition(">>>")[0]
+    text = " ".join(summary.split()).replace("``", "")
+    return text[7:8].upper() + text[8:] if text.startswith("Return ") else text

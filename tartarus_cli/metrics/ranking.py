@@ -1,8 +1,8 @@
-"""Ranking metrics: how early do the items come up that a user really has.
+"""Ranking metrics: how early the relevant items of a user come up.
 
-Every metric reads the ranks of a user's relevant items and nothing else. A user without relevant
-items counts as 0, as in the evaluation of Oramas et al. (DLRS 2017), but for the two areas, which
-say nothing about such a user.
+Every metric reads the ranks of a user's relevant items and nothing else, and returns a value for
+each user, ``(users,)``. A user without relevant items counts as 0, as in the evaluation of Oramas
+et al. (DLRS 2017), except in the two areas, which are not defined for such a user: NaN.
 """
 
 import numpy as np
@@ -12,6 +12,7 @@ from tartarus_cli.metrics import Values, metric
 from tartarus_cli.metrics.ranks import RelevantRanks
 
 FIRST = (1, 3, 5)
+"""The values of k at which metrics of the top items are shown by default."""
 
 
 @metric("MAP", at=(500,))
@@ -20,8 +21,8 @@ def average_precision(ranks: RelevantRanks, k: int) -> Values:
 
     As in Oramas et al., DLRS 2017: a user without relevant items counts as 0.
     """
-    found = np.where(ranks.ranks <= k, ranks.positions / ranks.ranks, 0)
-    return ranks.total(found) / np.maximum(np.minimum(ranks.relevant, k), 1)
+    precisions = np.where(ranks.ranks <= k, ranks.positions / ranks.ranks, 0)
+    return ranks.total(precisions) / np.maximum(np.minimum(ranks.relevant, k), 1)
 
 
 @metric("MAP (users with relevant items)", at=(500,))
@@ -36,19 +37,19 @@ def average_precision_of_some(ranks: RelevantRanks, k: int) -> Values:
 @metric("P", at=FIRST)
 def precision(ranks: RelevantRanks, k: int) -> Values:
     """P@k: relevant items among the first k, divided by k (Manning et al., 2008, chapter 8)."""
-    return _found(ranks, k) / k
+    return _hits(ranks, k) / k
 
 
 @metric("R", at=FIRST)
 def recall(ranks: RelevantRanks, k: int) -> Values:
     """R@k: the share of a user's relevant items among the first k (Manning et al., 2008)."""
-    return _found(ranks, k) / np.maximum(ranks.relevant, 1)
+    return _hits(ranks, k) / np.maximum(ranks.relevant, 1)
 
 
 @metric("HR", at=FIRST)
 def hit_rate(ranks: RelevantRanks, k: int) -> Values:
     """HR@k: 1 if a relevant item stands among the first k (Deshpande and Karypis, TOIS 2004)."""
-    return (_found(ranks, k) > 0).astype(np.float64)
+    return (_hits(ranks, k) > 0).astype(np.float64)
 
 
 @metric("nDCG", at=FIRST)
@@ -66,7 +67,7 @@ def ndcg_published(ranks: RelevantRanks, k: int) -> Values:
 
     It flatters, and is here to compare with Oramas et al., DLRS 2017.
     """
-    retrieved = _found(ranks, max(5, k)).astype(np.int64)
+    retrieved = _hits(ranks, max(5, k)).astype(np.int64)
     return _dcg(ranks, k) / _ideal(np.minimum(retrieved, k))
 
 
@@ -96,12 +97,13 @@ def pr_auc(ranks: RelevantRanks, _k: int) -> Values:
 
     Davis and Goadrich, ICML 2006. Users without relevant items have no value.
     """
-    summed = ranks.total(ranks.positions / ranks.ranks)
+    precisions = ranks.total(ranks.positions / ranks.ranks)
     relevant = ranks.relevant
-    return np.where(relevant > 0, summed / np.maximum(relevant, 1), np.nan)
+    return np.where(relevant > 0, precisions / np.maximum(relevant, 1), np.nan)
 
 
-def _found(ranks: RelevantRanks, k: int) -> NDArray[np.float64]:
+def _hits(ranks: RelevantRanks, k: int) -> NDArray[np.float64]:
+    """Count the relevant items among the first k, ``(users,)``."""
     return ranks.total(ranks.ranks <= k)
 
 
@@ -110,6 +112,6 @@ def _dcg(ranks: RelevantRanks, k: int) -> NDArray[np.float64]:
 
 
 def _ideal(relevant: NDArray[np.integer]) -> NDArray[np.float64]:
-    """DCG of a ranking that begins with so many relevant items; 1 where there are none."""
+    """DCG of rankings that begin with all relevant items, ``(users,)``; 1 where there are none."""
     gains = np.cumsum(1 / np.log2(1 + np.arange(1, max(relevant.max(initial=0), 1) + 1)))
     return np.where(relevant > 0, gains[np.maximum(relevant, 1) - 1], 1)

@@ -1,8 +1,8 @@
 """How sure the difference between two systems is, given what each scores for every user.
 
-Differences come as one value a user (or item): the system's minus the reference's. Equal values are
-taken together, since the number of times they are drawn says all about them; the others go
-through in blocks that stay in a processor's cache, so memory does not grow with the users.
+Differences are one value for each user (or item): the system's minus the reference's. Equal values
+are counted together, since only the number of times that they are drawn matters; the others are
+drawn in blocks that stay in a processor's cache, so memory does not grow with the users.
 """
 
 from __future__ import annotations
@@ -15,58 +15,83 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
-Advance = Callable[[int], object]  # told how many differences × resamples are done
+from tartarus_cli.metrics import Values
 
-MOST_WORK = 5_000_000_000  # differences × resamples
-LEAST_RESAMPLES = 1_000
-DRAWN_AT_ONCE = 1024  # resamples, so that what is drawn of a block stays in the cache
-SIGNED_AT_ONCE = 8192
-BLOCK = 256  # differences at a time: one random byte draws one of them
-OFTEN = 64  # equal values are counted, not drawn one by one, from so many on
-BYTE = 8  # signs that one random byte gives
-ROUNDING = 1e-12  # sums that differ by less, relative to the largest possible one, are equal
+WorkCallback = Callable[[int], object]
+"""Called with the work done since the last call, in differences × resamples."""
 
-SIGNS = 2.0 * ((np.arange(1 << BYTE) >> np.arange(BYTE)[:, None]) & 1) - 1  # (signs, bytes)
+MAX_WORK = 5_000_000_000
+"""Differences × resamples that are worth their time."""
+
+MIN_RESAMPLES = 1_000
+"""Resamples that are drawn in any case."""
+
+# What is drawn of a block has to stay in the cache.
+DRAW_BATCH = 1024
+"""Resamples that are drawn at a time."""
+
+SIGN_BATCH = 8192
+"""Patterns of signs that are drawn at a time."""
+
+# One random byte draws one of them.
+BLOCK = 256
+"""Differences that are drawn from at a time."""
+
+MIN_REPEATS = 64
+"""Number of equal values from which on they are counted, not drawn one by one."""
+
+SIGNS_PER_BYTE = 8
+"""Signs that one random byte stands for."""
+
+ROUNDING = 1e-12
+"""Sums that differ by less, relative to the largest possible one, are equal."""
+
+SIGNS = 2.0 * ((np.arange(1 << SIGNS_PER_BYTE) >> np.arange(SIGNS_PER_BYTE)[:, None]) & 1) - 1
+"""The signs that each byte stands for, ``(signs, bytes)``."""
 
 
-class Piece(NamedTuple):
-    """Some of the differences, each as likely to be drawn: all distinct, or all the same."""
+class DifferenceBlock(NamedTuple):
+    """Some of the differences: the values of a block, or one value that many of them have."""
 
-    values: Values  # a single one if all are the same
+    values: Values
+    """``(size,)``, or ``(1,)`` if all of them have the same value."""
+
     size: int
+    """Number of the differences."""
 
 
 @dataclass
 class SampleBuffer:
-    """Memory used again and again: new memory would cost several times what the drawing does."""
+    """Memory that is used again: new memory would cost several times as much as the drawing."""
 
-    places: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    indices: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
     values: Values = field(default_factory=lambda: np.empty(0))
 
-    def take(self, values: Values, chosen: NDArray[np.uint8]) -> Values:
-        """Return the chosen values, and a zero behind them, until the next ones are taken."""
-        count = len(chosen)
+    def take(self, values: Values, indices: NDArray[np.uint8]) -> Values:
+        """Return the values at the indices, and a zero after them; valid until the next call."""
+        count = len(indices)
         if count >= len(self.values):
-            self.places, self.values = np.empty(2 * count, np.intp), np.empty(2 * count + 1)
-        self.places[:count] = chosen
-        # NumPy copies what it writes unless it is told how to treat places outside; none is
-        values.take(self.places[:count], out=self.values[:count], mode="clip")
+            self.indices, self.values = np.empty(2 * count, np.intp), np.empty(2 * count + 1)
+        self.indices[:count] = indices
+        # With mode="raise" NumPy would write to a copy first; no index lies outside.
+        values.take(self.indices[:count], out=self.values[:count], mode="clip")
         self.values[count] = 0
         return self.values[: count + 1]
 
 
-def _nobody(_done: int) -> None:
-    """Watch nothing."""
+def _ignore_work(_work: int) -> None:
+    """Report nothing."""
 
 
-def affordable(differences: int, resamples: int) -> int:
-    """Return how many resamples of so many differences are worth their time.
+def affordable_resamples(differences: int, resamples: int) -> int:
+    """Return how many resamples of this many differences are worth their time.
 
-    >>> affordable(2_000, 10_000), affordable(1_000_000, 10_000)
+    It is ``resamples``, or fewer if the work would be too much, but never below a thousand.
+
+    >>> affordable_resamples(2_000, 10_000), affordable_resamples(1_000_000, 10_000)
     (10000, 5000)
     """
-    return min(resamples, max(LEAST_RESAMPLES, MOST_WORK // max(differences, 1)))
+    return min(resamples, max(MIN_RESAMPLES, MAX_WORK // max(differences, 1)))
 
 
 def bootstrap_interval(
@@ -75,30 +100,37 @@ def bootstrap_interval(
     *,
     resamples: int = 10_000,
     level: float = 0.95,
-    advance: Advance = _nobody,
+    advance: WorkCallback = _ignore_work,
 ) -> tuple[float, float]:
-    """Return the percentile interval of the mean difference.
+    """Return the bootstrap percentile interval of the mean difference: its low and high end.
 
-    Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, section 13.3: the differences
-    are drawn anew, as many as there are and with replacement, and the interval holds the middle of
-    the means so found.
+    Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, section 13.3: as many
+    differences as there are get drawn with replacement, again and again, and the interval holds
+    the middle of their means.
 
     Parameters
     ----------
     differences
         ``(users,)``, one or more, without NaN.
     rng
-        What draws.
+        Generator of the random numbers.
     resamples
-        How often to draw anew.
+        Number of times that the differences are drawn.
     level
         Share of the means within the interval.
     advance
-        Told of the work done, ``users × resamples`` in all.
+        Called with the work done since its last call, ``users × resamples`` in all.
+
+    Examples
+    --------
+    >>> differences = np.array([0.1, 0.2, 0.3, 0.2])
+    >>> low, high = bootstrap_interval(differences, np.random.default_rng(0))
+    >>> 0.1 < low < 0.2 < high < 0.3
+    True
     """
-    pieces, room = list(_pieces(differences)), SampleBuffer()
-    batches = _batches(resamples, DRAWN_AT_ONCE)
-    sums = [_resampled_sums(pieces, size, rng, room, advance) for size in batches]
+    blocks, buffer = list(_split_differences(differences)), SampleBuffer()
+    batches = _batch_sizes(resamples, DRAW_BATCH)
+    sums = [_resampled_sums(blocks, size, rng, buffer, advance) for size in batches]
     means = np.concatenate(sums) / len(differences)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
@@ -109,50 +141,60 @@ def randomization_test(
     rng: Generator,
     *,
     resamples: int = 10_000,
-    advance: Advance = _nobody,
+    advance: WorkCallback = _ignore_work,
 ) -> float:
-    """Return the two-sided p-value of a mean difference if systems were only labels.
+    """Return the two-sided p-value of the mean difference by a randomization test.
 
     If it made no difference which of the two systems a value came from, every difference could as
-    well have the other sign: p is the share of random signs that give a mean at least as far from
-    zero, ``(1 + such signs) / (1 + resamples)``. Where there are no more patterns of signs than
-    resamples, all of them are counted and p is exact. Smucker, Allan and Carterette, *A Comparison
-    of Statistical Significance Tests for Information Retrieval Evaluation*, CIKM 2007.
+    well have the other sign: p is the share of random patterns of signs that give a mean at least
+    as far from zero, ``(1 + such patterns) / (1 + resamples)``. Where there are no more patterns
+    than resamples, all of them are counted and p is exact. Smucker, Allan and Carterette, *A
+    Comparison of Statistical Significance Tests for Information Retrieval Evaluation*, CIKM 2007.
 
     Parameters
     ----------
     differences
         ``(users,)``, without NaN.
     rng
-        What draws.
+        Generator of the random numbers.
     resamples
-        How many random patterns of signs to try.
+        Number of random patterns of signs.
     advance
-        Told of the work done, ``users × resamples`` in all.
+        Called with the work done since its last call, ``users × resamples`` in all.
 
+    Examples
+    --------
     >>> randomization_test(np.array([1.0, 2.0, 3.0]), np.random.default_rng(0))
     0.25
     """
     sizes = np.abs(differences[differences != 0])
-    far = abs(float(differences.sum())) - ROUNDING * float(sizes.sum())
+    distance = abs(float(differences.sum())) - ROUNDING * float(sizes.sum())
     if len(sizes) < resamples.bit_length():
         advance(len(differences) * resamples)
-        return float(np.mean(np.abs(_all_signed_sums(sizes)) >= far))
+        return float(np.mean(np.abs(_all_signed_sums(sizes)) >= distance))
     advance((len(differences) - len(sizes)) * resamples)
-    pieces = list(_pieces(sizes))
+    blocks = list(_split_differences(sizes))
     extreme = 0
-    for size in _batches(resamples, SIGNED_AT_ONCE):
-        extreme += int((np.abs(_signed_sums(pieces, size, rng, advance)) >= far).sum())
+    for size in _batch_sizes(resamples, SIGN_BATCH):
+        sums = np.abs(_sums_of_signs(blocks, size, rng, advance))
+        extreme += int((sums >= distance).sum())
     return (1 + extreme) / (1 + resamples)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p-values for the number of tests, so that one false alarm among all stays as rare.
+    """Correct p-values for the number of tests, so that any false alarm among them stays rare.
 
     Holm, *A Simple Sequentially Rejective Multiple Test Procedure*, Scandinavian Journal of
     Statistics 6, 1979: the smallest of m is multiplied by m, the next by m - 1 and so on; none is
     made smaller than one before it.
 
+    Parameters
+    ----------
+    p_values
+        Of each test, in any order; the corrected ones are returned in the same order.
+
+    Examples
+    --------
     >>> holm([0.03, 0.01, 0.04])
     [0.06, 0.03, 0.06]
     """
@@ -161,78 +203,86 @@ def holm(p_values: Sequence[float]) -> list[float]:
     scaled = raw[order] * np.arange(len(raw), 0, -1)
     corrected = np.empty_like(raw)
     corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
-    return [float(each) for each in corrected]
+    return [float(p) for p in corrected]
 
 
-def _batches(resamples: int, most: int) -> Iterator[int]:
-    for first in range(0, resamples, most):
-        yield min(most, resamples - first)
+def _batch_sizes(resamples: int, batch: int) -> Iterator[int]:
+    for first in range(0, resamples, batch):
+        yield min(batch, resamples - first)
 
 
-def _pieces(values: Values) -> Iterator[Piece]:
-    """Cut values into equal ones, as far as there are many, and blocks of the others."""
-    different, counts = np.unique(values, return_counts=True)
-    often = counts >= OFTEN
-    for value, count in zip(different[often], counts[often], strict=True):
-        yield Piece(np.array([value]), int(count))
-    others = np.repeat(different[~often], counts[~often])
+def _split_differences(values: Values) -> Iterator[DifferenceBlock]:
+    """Group values that repeat many times, and cut the others into blocks."""
+    distinct, counts = np.unique(values, return_counts=True)
+    frequent = counts >= MIN_REPEATS
+    for value, count in zip(distinct[frequent], counts[frequent], strict=True):
+        yield DifferenceBlock(np.array([value]), int(count))
+    others = np.repeat(distinct[~frequent], counts[~frequent])
     for first in range(0, len(others), BLOCK):
         block = others[first : first + BLOCK]
-        yield Piece(block, len(block))
+        yield DifferenceBlock(block, len(block))
 
 
 def _resampled_sums(
-    pieces: Sequence[Piece], resamples: int, rng: Generator, room: SampleBuffer, advance: Advance
+    blocks: Sequence[DifferenceBlock],
+    resamples: int,
+    rng: Generator,
+    buffer: SampleBuffer,
+    advance: WorkCallback,
 ) -> Values:
-    """Draw from all pieces, with replacement, as many values as they hold; add them up.
+    """Draw from all blocks, with replacement, as many values as they hold; add them up.
 
-    How many draws fall into each piece is multinomial: binomial among what the earlier ones left.
+    The number of draws from each block is multinomial: binomial among the draws that the earlier
+    blocks left over.
     """
-    ahead = sum(piece.size for piece in pieces)
-    left = np.full(resamples, ahead)
+    remaining = sum(block.size for block in blocks)
+    draws_left = np.full(resamples, remaining)
     sums = np.zeros(resamples)
-    for values, count in pieces:
-        draws = rng.binomial(left, count / ahead)
-        sums += values[0] * draws if len(values) == 1 else _sums_of_draws(values, draws, rng, room)
-        left -= draws
-        ahead -= count
-        advance(count * resamples)
+    for values, size in blocks:
+        draws = rng.binomial(draws_left, size / remaining)
+        if len(values) == 1:
+            sums += values[0] * draws
+        else:
+            sums += _sums_of_draws(values, draws, rng, buffer)
+        draws_left -= draws
+        remaining -= size
+        advance(size * resamples)
     return sums
 
 
 def _sums_of_draws(
-    values: Values, draws: NDArray[Any], rng: Generator, room: SampleBuffer
+    values: Values, draws: NDArray[Any], rng: Generator, buffer: SampleBuffer
 ) -> Values:
-    """Draw so many of at most 256 values, for each resample, and add them up."""
+    """Draw from at most 256 values, ``draws`` times for each resample, and add them up."""
     total = int(draws.sum())
     if len(values) == BLOCK:
-        chosen = np.frombuffer(rng.bytes(total), np.uint8)
+        indices = np.frombuffer(rng.bytes(total), np.uint8)
     else:
-        chosen = rng.integers(0, len(values), total, dtype=np.uint8)
-    sums = np.add.reduceat(room.take(values, chosen), np.cumsum(draws) - draws)
+        indices = rng.integers(0, len(values), total, dtype=np.uint8)
+    sums = np.add.reduceat(buffer.take(values, indices), np.cumsum(draws) - draws)
     return np.where(draws > 0, sums, 0.0)
 
 
-def _signed_sums(
-    pieces: Sequence[Piece], resamples: int, rng: Generator, advance: Advance
+def _sums_of_signs(
+    blocks: Sequence[DifferenceBlock], resamples: int, rng: Generator, advance: WorkCallback
 ) -> Values:
-    """Add up all values of all pieces, each with a random sign."""
+    """Add up all values of all blocks, each with a random sign, for each resample."""
     sums = np.zeros(resamples)
-    for values, count in pieces:
+    for values, size in blocks:
         if len(values) == 1:
-            sums += values[0] * (2.0 * rng.binomial(count, 0.5, resamples) - count)
+            sums += values[0] * (2.0 * rng.binomial(size, 0.5, resamples) - size)
         else:
             _add_signed(sums, values, rng)
-        advance(count * resamples)
+        advance(size * resamples)
     return sums
 
 
 def _add_signed(sums: Values, values: Values, rng: Generator) -> None:
     """Add values with random signs: a random byte looks up the sum of eight of them."""
-    rows = np.append(values, np.zeros(-len(values) % BYTE)).reshape(-1, BYTE)
-    signs = np.frombuffer(rng.bytes(len(rows) * len(sums)), np.uint8).reshape(len(rows), -1)
-    for table, chosen in zip(rows @ SIGNS, signs, strict=True):
-        sums += table.take(chosen)
+    rows = np.append(values, np.zeros(-len(values) % SIGNS_PER_BYTE)).reshape(-1, SIGNS_PER_BYTE)
+    patterns = np.frombuffer(rng.bytes(len(rows) * len(sums)), np.uint8).reshape(len(rows), -1)
+    for table, row_bytes in zip(rows @ SIGNS, patterns, strict=True):
+        sums += table.take(row_bytes)
 
 
 def _all_signed_sums(sizes: Values) -> Values:

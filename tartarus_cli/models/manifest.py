@@ -43,6 +43,7 @@ class ModelManifest(BaseModel):
     machine: dict[str, str | int] = {}
     versions: dict[str, str] = {}
     inputs: dict[str, str] = {}  # file → BLAKE2b hash
+    code: dict[str, str] = {}  # file that ran for the training → BLAKE2b hash
     train_ids: str = ""  # hash of the ids of the train items
     patches: str = ""  # how the patches were made and scaled: their fingerprint, if they have one
     items: dict[str, int] = {}  # fit, validation, held out

@@ -10,7 +10,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.baselines import Arrays, Baseline, Fitted, FittedBaseline, Items, TrainingExamples
+from tartarus_cli.architectures import ARCHITECTURES
+from tartarus_cli.baselines import (
+    Baseline,
+    BaselineResult,
+    FittedBaseline,
+    Items,
+    NamedArrays,
+    TrainingExamples,
+)
 from tartarus_cli.data.arrays import read_arrays, save_arrays
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
 from tartarus_cli.extras import require_backend
@@ -46,7 +54,7 @@ def open_predictor(model: Model, layer: LayerInfo | None = None) -> Predictor:
     return _BaselinePredictor(model, model.baseline)
 
 
-def write_fitted(folder: Path, fitted: Fitted) -> None:
+def write_fitted(folder: Path, fitted: BaselineResult) -> None:
     """Write what a baseline learnt, and the strengths that it tried."""
     save_arrays(folder / BASELINE, fitted.arrays.items())
     if fitted.trials:
@@ -77,7 +85,7 @@ def read_known(
     )
 
 
-def _read_fitted(model: Model, baseline: Baseline) -> Arrays:
+def _read_fitted(model: Model, baseline: Baseline) -> NamedArrays:
     shapes = baseline.shapes(sum(model.manifest.widths), model.manifest.target_dim)
     try:
         arrays = dict(zip(shapes, read_arrays(model.arrays, tuple(shapes)), strict=True))
@@ -116,6 +124,8 @@ class _NetworkPredictor:
 
         import tartarus_cli.layers  # noqa: F401 — registers the layers that a saved model names
 
+        # Looking it up imports the plug-in that it may be of, with layers of its own.
+        ARCHITECTURES.get(model.experiment.network.name)
         try:
             network = keras.saving.load_model(model.network, compile=False, safe_mode=True)
         except Exception as problem:  # noqa: BLE001 — a damaged file makes Keras raise anything

@@ -11,40 +11,45 @@ from pydantic import ValidationError
 
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.audio.scaler import Scaler, fingerprint
-from tartarus_cli.data.dataset import ItemSet
-from tartarus_cli.data.patches import AGAIN, COMPLETE, FINGERPRINT, SCALER_PATCHES, read_scaler
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.items import ItemSet
+from tartarus_cli.data.patches import (
+    COMPLETE,
+    FINGERPRINT,
+    RECREATE_PATCHES,
+    SCALER_PATCHES,
+    read_scaler,
+)
 from tartarus_cli.data.vocabulary import read_vocabulary
-from tartarus_cli.errors import FileError, RequestError, TartarusError, display_path
+from tartarus_cli.errors import FileError, RequestError, TartarusError, call, display_path
 from tartarus_cli.experiments.inputs import patch_source
 from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.file_names import Kind, patch_fields
 from tartarus_cli.files import atomic_write, read_text, same_content, write_text
 from tartarus_cli.models.store import Model
 from tartarus_cli.text import Vocabulary
-from tartarus_cli.workspace import Kind, WorkspaceFiles, patch_fields
 
 RECIPE, SCALER, VOCABULARY = "patches.json", "scaler.npz", "vocabulary.json"
 
 
 def save_preprocessing(
     folder: Path,
-    inventory: WorkspaceFiles,
+    dataset: Dataset,
     experiment: Experiment,
     settings: Sequence[str],
     items: ItemSet,
 ) -> None:
     """Keep in a model's folder what new recordings or documents need; old data may not tell it."""
-    dataset = experiment.dataset.name
     if experiment.patches is not None and items.patches is not None:
         source = patch_source(experiment)
-        fields = patch_fields(dataset, source.per_item, source.seconds)
-        scaler = inventory.find(Kind.SCALER, **fields)
+        scaler = dataset.find(Kind.SCALER, **patch_fields(source.per_item, source.seconds))
         recipe = read_patch_recipe(items.patches.attributes)
         if recipe is not None and scaler is not None:
             check_scaler_fits(scaler.path, recipe, items.patches.attributes)
             write_text(folder / RECIPE, recipe.model_dump_json(indent=2) + "\n")
             _copy(scaler.path, folder / SCALER)
     elif len(settings) == 1:
-        vocabulary = inventory.find(Kind.VOCABULARY, setting=settings[0], dataset=dataset)
+        vocabulary = dataset.find(Kind.VOCABULARY, setting=settings[0])
         if vocabulary is not None:
             _copy(vocabulary.path, folder / VOCABULARY)
 
@@ -58,17 +63,17 @@ def check_scaler_fits(path: Path, recipe: PatchRecipe, attributes: Mapping[str, 
         If it is damaged or another one.
     """
     scaler = Scaler(*read_scaler(path))
-    said = str(attributes.get(FINGERPRINT, ""))  # empty: the patches do not tell
-    if said and fingerprint(recipe, scaler) != said:
+    recorded = str(attributes.get(FINGERPRINT, ""))  # empty: the patches do not tell
+    if recorded and fingerprint(recipe, scaler) != recorded:
         raise FileError(
             path,
             found="another scaler than that of the patches",
             expected="the one that was written with them",
-            hint=AGAIN,
+            hint=RECREATE_PATCHES,
         )
 
 
-def check_vocabulary_unchanged(model: Model, inventory: WorkspaceFiles) -> None:
+def check_vocabulary_unchanged(model: Model) -> None:
     """Make sure that a setting is still made with the vocabulary that a model learnt with.
 
     Raises
@@ -76,34 +81,33 @@ def check_vocabulary_unchanged(model: Model, inventory: WorkspaceFiles) -> None:
     FileError
         If it was made again, with another one.
     """
-    kept = model.folder / VOCABULARY
-    if not kept.exists():
+    copy = model.folder / VOCABULARY
+    if not copy.exists():
         return
     (setting,) = model.manifest.settings
-    now = inventory.find(Kind.VOCABULARY, setting=setting, dataset=model.manifest.dataset)
-    if now is not None and not same_content(kept, now.path):
+    present = model.dataset.find(Kind.VOCABULARY, setting=setting)
+    if present is not None and not same_content(copy, present.path):
         raise FileError(
-            now.path,
+            present.path,
             found=f"another vocabulary than {model.name} was trained with",
-            expected=f"that of {display_path(kept)}",
-            hint="Train again, or make the setting again as it was.",
+            expected=f"that of {display_path(copy)}",
+            hint="Train again, or extract the setting again as it was.",
         )
 
 
 def _copy(path: Path, to: Path) -> None:
-    with atomic_write(to) as beside:
-        copyfile(path, beside)
+    with atomic_write(to) as temporary:
+        copyfile(path, temporary)
 
 
 def read_patch_recipe(attributes: Mapping[str, Any]) -> PatchRecipe | None:
     """Read from the attributes of a file of patches how they were made, if they tell."""
     plain = {name: _plain(value) for name, value in attributes.items()}
-    own = {name: plain.get(name) for name in ("transform", "per_item", "seconds", "seed")}
-    rest = {
-        n: v for n, v in plain.items() if n not in (*own, COMPLETE, FINGERPRINT, SCALER_PATCHES)
-    }
+    common = {name: plain.get(name) for name in ("transform", "per_item", "seconds", "seed")}
+    others = (*common, COMPLETE, FINGERPRINT, SCALER_PATCHES)
+    parameters = {name: value for name, value in plain.items() if name not in others}
     try:
-        return PatchRecipe.model_validate(own | {"parameters": rest})
+        return PatchRecipe.model_validate(common | {"parameters": parameters})
     except (ValidationError, TartarusError):
         return None
 
@@ -145,7 +149,8 @@ def open_recipe(model: Model) -> tuple[PatchRecipe, Scaler]:
     recipe = stored_recipe(model)
     if recipe is None:
         msg = f"{model.name} was trained on patches that do not tell how they were made"
-        raise RequestError(msg, hint="Make them with 'tartarus patches', and train again.")
+        command = call("patches", model.manifest.dataset)
+        raise RequestError(msg, hint=f"Make them with {command}, and train again.")
     scaler = Scaler(*read_scaler(model.folder / SCALER))
     if scaler.mean.shape != (recipe.frames * recipe.bins,):
         raise _damaged(model.folder / SCALER, ValueError(f"{len(scaler.mean):,} positions"))
@@ -168,8 +173,8 @@ def open_vocabulary(model: Model) -> Vocabulary:
     path = model.folder / VOCABULARY
     if not path.exists():
         (setting,) = model.manifest.settings
-        msg = f"{model.name} was trained on {setting}, which 'tartarus text' did not make"
-        raise RequestError(msg, hint="New documents need a setting made by 'tartarus text'.")
+        msg = f"{model.name} was trained on {setting}, which `text()` did not make"
+        raise RequestError(msg, hint="New documents need a setting made by `text()`.")
     return read_vocabulary(path)
 
 
@@ -178,7 +183,7 @@ def _refuse(model: Model, what: str) -> None:
     settings = " ".join(model.manifest.settings)
     inputs = f"{kinds} ({settings})" if settings else kinds
     msg = f"{model.name} does not read {what} alone: its inputs are {inputs}"
-    hint = f"New {what} need a model whose only input they are; see 'tartarus models list'."
+    hint = f"New {what} need a model whose only input they are; see {call('list_models')}."
     raise RequestError(msg, hint=hint)
 
 

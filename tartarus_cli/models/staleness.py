@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path, PurePath
 
-from tartarus_cli.data.ids import ids_digest, read_ids
-from tartarus_cli.data.targets import TargetSpec, label_factors_file, target_file
-from tartarus_cli.errors import DataError, display_path
-from tartarus_cli.files import digest
+from tartarus_cli.data.dataset import Dataset, TargetSpec
+from tartarus_cli.errors import DataError, call, display_path
+from tartarus_cli.file_names import DataFile, Kind, parse_path
 from tartarus_cli.models.store import Model
-from tartarus_cli.workspace import DataFile, Kind, WorkspaceFiles, parse_path
 
 
-def companion_factors(inventory: WorkspaceFiles, wanted: TargetSpec) -> list[Path]:
+def companion_factors(dataset: Dataset, spec: TargetSpec) -> list[Path]:
     """Return the factors of users or labels that predicted ones will be multiplied with, if any."""
-    if wanted.fact == "class":
+    if spec.kind == "class":
         return []
-    users = inventory.find(Kind.USER_FACTORS, **wanted.fields)
-    labels = label_factors_file(inventory, wanted)
+    users, labels = dataset.find(Kind.USER_FACTORS, **spec.fields), dataset.label_factors(spec)
     return [*dict.fromkeys(file.path for file in (users, labels) if file)]
 
 
-def require_unchanged_inputs(inventory: WorkspaceFiles, model: Model) -> None:
+def require_unchanged_inputs(model: Model) -> None:
     """Make sure that what a model predicted still means what it learnt.
 
     The train items, and for a model of factors its targets and the factors of the users or labels,
@@ -33,33 +29,37 @@ def require_unchanged_inputs(inventory: WorkspaceFiles, model: Model) -> None:
     DataError
         If one of them is another one.
     """
-    file = changed_since_training(inventory, model)
+    file = changed_since_training(model)
     if file is None:
         return
     path = display_path(file.path)
     msg = f"{path} is not what it was when {model.name} was trained: what the model "
     msg += "predicts no longer fits"
-    raise DataError(msg, hint=_what_to_do(model, file))
+    raise DataError(msg, hint=_remedy(model, file))
 
 
-def _what_to_do(model: Model, changed: DataFile) -> str:
+def train_command(model: Model) -> str:
+    """Return the call that trains a model like this one."""
     manifest = model.manifest
-    words = ["tartarus", "train", manifest.experiment, *manifest.settings]
-    again = shlex.join([*words, "--dataset", manifest.dataset])
+    return call("train", manifest.experiment, *manifest.settings, dataset=manifest.dataset)
+
+
+def _remedy(model: Model, changed: DataFile) -> str:
     first = "Make factors and settings of these items, and train again"
-    do = first if changed.kind is Kind.ITEMS else "Train again"
-    return f"{do} (with the same --set, if there was one): {again}; or put the file back."
+    steps = first if changed.kind is Kind.ITEMS else "Train again"
+    more = f"(with the same `overrides`, if there were any): {train_command(model)}"
+    return f"{steps} {more}; or put the file back."
 
 
-def changed_since_training(inventory: WorkspaceFiles, model: Model) -> DataFile | None:
+def changed_since_training(model: Model) -> DataFile | None:
     """Return a file that gives meaning to what a model predicts, and has changed; None if none.
 
     A file that moved or was renamed is the same file; one that is gone is not looked for. Of
     users' and labels' factors, models of earlier versions have kept nothing to compare with.
     """
     recorded = model.manifest.inputs
-    names = {PurePath(each).name for each in recorded}
-    for file in _meaning(inventory, model) if recorded else ():
+    names = {PurePath(path).name for path in recorded}
+    for file in _meaning(model) if recorded else ():
         known = file.kind in (Kind.ITEMS, Kind.TARGETS) or file.path.name in names
         if known and not matches_training_input(model, file.path):
             return file
@@ -74,21 +74,17 @@ def matches_training_input(model: Model, path: Path) -> bool:
     named = parse_path(path, "datasets")
     ids = named is not None and (named.kind, named.split) == (Kind.ITEMS, "train")
     if ids and model.manifest.train_ids:
-        return ids_digest(read_ids(path)) == model.manifest.train_ids
-    return digest(path) in model.manifest.inputs.values()
+        return model.dataset.list_digest(path) == model.manifest.train_ids
+    return model.dataset.digest(path) in model.manifest.inputs.values()
 
 
-def train_ids_digest(inventory: WorkspaceFiles, dataset: str) -> str:
-    """Return the hash of the train ids, as a model keeps it."""
-    return ids_digest(read_ids(inventory.require(Kind.ITEMS, split="train", dataset=dataset).path))
-
-
-def _meaning(inventory: WorkspaceFiles, model: Model) -> list[DataFile]:
-    dataset = model.manifest.dataset
-    files = [inventory.find(Kind.ITEMS, split="train", dataset=dataset)]
+def _meaning(model: Model) -> list[DataFile]:
+    """Return the files that give meaning to what a model predicts."""
+    dataset = model.dataset
+    files = [dataset.find(Kind.ITEMS, split="train")]
     if model.manifest.form == "factors":
-        wanted = TargetSpec(dataset, model.experiment.targets.kind, model.manifest.target_dim)
-        beside = companion_factors(inventory, wanted)
-        files += [target_file(inventory, wanted, "train")]
-        files += [each for each in inventory.files if each.path in beside]
-    return [each for each in files if each is not None]
+        spec = TargetSpec(model.target_kind, model.manifest.target_dim)
+        companions = companion_factors(dataset, spec)
+        files += [dataset.find(Kind.TARGETS, split="train", **spec.fields)]
+        files += [file for file in dataset.own_files if file.path in companions]
+    return [file for file in files if file is not None]

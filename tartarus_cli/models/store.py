@@ -3,39 +3,99 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import tomllib
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tartarus_cli.baselines import Baseline
-from tartarus_cli.errors import DataError, RequestError, display_path, nearest
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.errors import (
+    DataError,
+    Placeholder,
+    RequestError,
+    call,
+    display_path,
+    nearest,
+    parameter,
+)
 from tartarus_cli.experiments.resolve import from_toml, to_toml
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.files import remove_folder, write_text
+from tartarus_cli.html import html_table
+from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
 from tartarus_cli.models.manifest import UNREADABLE, LayerInfo, ModelManifest
-from tartarus_cli.workspace import Workspace
+from tartarus_cli.plugins import run_recorded
+
+if TYPE_CHECKING:
+    import polars as pl
 
 NETWORK, HISTORY, BASELINE = "model.keras", "history.csv", "model.npz"
-CLAIMS = ".claimed"  # one empty file for each number ever given, so that none is given twice
+CLAIMS = ".claimed"
+"""Folder of an empty file for each number ever given, so that none is given twice."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A folder of the store."""
+    """A trained model: a folder of the store."""
 
     name: str
+    """Such as ``model_1``."""
     folder: Path
+    """Where its files are."""
     manifest: ModelManifest
+    """Where it comes from and what became of it."""
+    store: Store = field(repr=False, compare=False)
+    """The models of its workspace."""
 
     @property
+    def workspace(self) -> WorkspacePaths:
+        """Where it is."""
+        return self.store.workspace
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset that it was trained on, bound to its files."""
+        return self.store.dataset(self.manifest.dataset)
+
+    @cached_property
     def experiment(self) -> Experiment:
-        """The experiment that made it, every parameter filled in."""
+        """The experiment that made it, every parameter filled in; runs the code that it needs.
+
+        Raises
+        ------
+        DataError
+            If its file is missing or damaged.
+        """
+        run_recorded(self.workspace.root, self.manifest.code, self.name)
         path = self.folder / "experiment.toml"
         try:
-            found = from_toml(path.read_text(encoding="utf-8"))
-            return found.with_settings(len(self.manifest.settings))
+            experiment = from_toml(self._experiment_text)
+            return experiment.with_settings(len(self.manifest.settings))
+        except RequestError as problem:
+            msg = f"{display_path(path)}: {problem}"
+            hint = f"Install the plug-in that {self.name} was trained with, or name its file: "
+            raise DataError(msg, hint=f"{hint}{parameter('code', Placeholder('FILE'))}.") from None
         except (OSError, ValueError) as problem:
-            msg = f"{display_path(path)} cannot be read: {problem}"
-            raise DataError(msg, hint=f"Train {self.name} again.") from None
+            raise self._unreadable(path, problem) from None
+
+    @property
+    def target_kind(self) -> str:
+        """What it learnt to predict (als, pmi, class); this runs no code."""
+        path = self.folder / "experiment.toml"
+        try:
+            return str(tomllib.loads(self._experiment_text)["targets"]["kind"])
+        except (OSError, ValueError, LookupError, TypeError) as problem:
+            raise self._unreadable(path, problem) from None
+
+    @cached_property
+    def _experiment_text(self) -> str:
+        return (self.folder / "experiment.toml").read_text(encoding="utf-8")
+
+    def _unreadable(self, path: Path, problem: Exception) -> DataError:
+        msg = f"{display_path(path)} cannot be read: {problem}"
+        return DataError(msg, hint=f"Train {self.name} again.")
 
     @property
     def network(self) -> Path:
@@ -57,7 +117,7 @@ class Model:
         """Losses by epoch."""
         return self.folder / HISTORY
 
-    def layer(self, wanted: str) -> LayerInfo:
+    def layer(self, name: str) -> LayerInfo:
         """Find a layer by its name, its index, or ``output``.
 
         Raises
@@ -69,23 +129,68 @@ class Model:
             msg = f"{self.name} is a baseline ({self.manifest.experiment}), which has no layers"
             raise RequestError(msg, hint="Read out a layer of a network.")
         layers = self.manifest.layers
-        if wanted == "output":
+        if name == "output":
             return layers[-1]
-        if re.fullmatch(r"-?\d+", wanted) and -len(layers) <= int(wanted) < len(layers):
-            return layers[int(wanted)]
+        if re.fullmatch(r"-?\d+", name) and -len(layers) <= int(name) < len(layers):
+            return layers[int(name)]
         for layer in layers:
-            if layer.name == wanted:
+            if layer.name == name:
                 return layer
         known = ", ".join(f"{i} {layer.name}" for i, layer in enumerate(layers))
-        msg = f"{self.name} has no layer {wanted!r}"
+        msg = f"{self.name} has no layer {name!r}"
         raise RequestError(msg, hint=f"Its layers are: {known}.")
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return the losses of its training, an epoch in a row; of a ridge, a strength in a row.
+
+        Raises
+        ------
+        DataError
+            If nothing was trained by steps, or the file is missing or damaged.
+        """
+        import polars as pl
+
+        try:
+            return pl.read_csv(self.history)
+        except (OSError, pl.exceptions.PolarsError) as problem:
+            msg = f"{display_path(self.history)} cannot be read: {problem}"
+            raise DataError(msg, hint="Only networks and ridge regressions keep losses.") from None
+
+    def _repr_html_(self) -> str:
+        manifest = self.manifest
+        caption = f"{self.name}: {manifest.experiment} {' '.join(manifest.settings)}".rstrip()
+        rows: list[tuple[str, object]] = [
+            ("dataset", manifest.dataset),
+            ("task", manifest.task),
+            ("seed", manifest.seed),
+            ("epochs", manifest.epochs),
+            ("validation loss", manifest.validation_loss),
+            *manifest.scores.items(),
+        ]
+        return html_table(caption, ("", ""), rows)
 
 
 class Store:
-    """All models of a workspace."""
+    """All models of a workspace, with the datasets that they were trained on.
 
-    def __init__(self, workspace: Workspace) -> None:
+    The files of the workspace are those of the moment when a dataset is first asked for.
+    """
+
+    def __init__(self, workspace: WorkspacePaths) -> None:
+        self.workspace = workspace
         self._folder = workspace.models
+        self._datasets: dict[str, Dataset] = {}
+
+    @cached_property
+    def files(self) -> WorkspaceFiles:
+        """All files of the workspace that belong to a dataset."""
+        return self.workspace.scan()
+
+    def dataset(self, name: str) -> Dataset:
+        """Return a dataset, bound to its files; always the same one."""
+        if name not in self._datasets:
+            self._datasets[name] = Dataset(self.files, name)
+        return self._datasets[name]
 
     def claim(self) -> tuple[str, Path]:
         """Take the next number and make its folder; no two callers ever get the same one."""
@@ -115,7 +220,8 @@ class Store:
         finished = [model for model in self.finished() if not model.manifest.beside]
         if not finished:
             msg = f"there is no trained model in {display_path(self._folder)}"
-            raise RequestError(msg, hint="Train one: 'tartarus train EXPERIMENT SETTING…'.")
+            command = call("train", Placeholder("EXPERIMENT"), Placeholder("SETTING"))
+            raise RequestError(msg, hint=f"Train one: {command}")
         return finished[-1]
 
     def get(self, name: str | None) -> Model:
@@ -132,12 +238,12 @@ class Store:
             return self.newest()
         model = self.find(name)
         if model.manifest.status != "finished":
-            said = model.manifest.reason or model.manifest.status
-            hint = "Train it again; 'tartarus models list' shows the others."
+            reason = model.manifest.reason or model.manifest.status
+            hint = f"Train it again; {call('list_models')} shows the others."
             if model.manifest is UNREADABLE:
                 msg = f"{display_path(model.folder / 'manifest.json')} is missing or damaged"
                 raise DataError(msg, hint=hint)
-            msg = f"{name} was never finished ({said})"
+            msg = f"{name} was never finished ({reason})"
             raise RequestError(msg, hint=hint)
         return model
 
@@ -159,9 +265,9 @@ class Store:
         folder = self._folder / name
         try:
             text = (folder / "manifest.json").read_text(encoding="utf-8")
-            return Model(name, folder, ModelManifest.model_validate_json(text))
+            return Model(name, folder, ModelManifest.model_validate_json(text), self)
         except (OSError, ValueError):
-            return Model(name, folder, UNREADABLE)
+            return Model(name, folder, UNREADABLE, self)
 
     @staticmethod
     def _numbers(folder: Path) -> list[int]:

@@ -12,12 +12,11 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.audio.decoding import ENDINGS as RECORDINGS
+from tartarus_cli.audio.decoding import RECORDING_EXTENSIONS as RECORDINGS
 from tartarus_cli.data.arrays import open_dense, save_dense
 from tartarus_cli.data.ids import write_ids
-from tartarus_cli.data.lists import check_name, files_below
-from tartarus_cli.data.targets import label_names
-from tartarus_cli.errors import DataError, FileError, RequestError
+from tartarus_cli.data.lists import check_file_name, find_files
+from tartarus_cli.errors import DataError, FileError, RequestError, parameter
 from tartarus_cli.experiments.inputs import MIN_BATCH
 from tartarus_cli.extraction.corpus import ENDINGS as DOCUMENTS
 from tartarus_cli.extraction.corpus import read_document
@@ -33,11 +32,10 @@ from tartarus_cli.files import atomic_write
 from tartarus_cli.models.manifest import LayerInfo
 from tartarus_cli.models.predictors import Predictor, open_predictor
 from tartarus_cli.models.preprocessing import open_recipe, open_vocabulary
-from tartarus_cli.models.store import Model, Store
+from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.predict import Pool, PredictOptions
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
-from tartarus_cli.workspace import Workspace
 
 Rows = NDArray[np.float32]
 
@@ -46,10 +44,14 @@ Rows = NDArray[np.float32]
 class NewFilesRequest:
     """New recordings or documents, and what to predict for them."""
 
-    path: Path  # a file, or a folder of files
-    layer: str | None  # None: the factors or class scores
-    pool: Pool  # of the patches of a recording
-    effort: WorkerOptions | None  # None: these are documents
+    path: Path
+    """A file, or a folder of files."""
+    layer: str | None
+    """None: the factors or class scores."""
+    pool: Pool
+    """How the rows of a recording's patches become one."""
+    workers: WorkerOptions | None
+    """Processes that prepare recordings; None: these are documents."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,18 @@ class NewPrediction:
 
     model: str
     layer: str | None
-    classes: tuple[str, ...]  # whose scores the columns are; empty for factors and layers
+    classes: tuple[str, ...]
+    """Whose scores the columns are; empty for factors and layers."""
     names: list[str]
-    rows: Rows  # (files, width), mapped into memory
-    failed: dict[str, str]  # name → reason
-    remarks: dict[str, str]  # name → what may be wrong with a file that was used
+    """Of the files, in the order of the rows."""
+    rows: Rows
+    """``(files, width)``, mapped into memory."""
+    failed: dict[str, str]
+    """Name of a file that could not be used → reason."""
+    remarks: dict[str, str]
+    """Name of a file that was used → what may be wrong with it."""
     files: list[Path]
+    """What was written."""
 
 
 @dataclass(frozen=True)
@@ -93,36 +101,30 @@ def new_files_request(
     """
     path = audio or text
     if audio is None and (jobs or timeout):
-        msg = "--jobs and --timeout are for new recordings (--audio)"
+        msg = "`jobs` and `timeout` are for new recordings (`audio`)"
         raise RequestError(msg, hint="Leave them out.")
     if path is None:
         return None
     if (audio and text) or options.split is not None:
-        msg = "new recordings (--audio), new documents (--text) and --split go by themselves"
+        msg = "new recordings (`audio`), new documents (`text`) and `split` go by themselves"
         raise RequestError(msg, hint="Name one of them.")
     if text and options.pool != "mean":
-        msg = f"--pool {options.pool}: a document has one row anyway"
+        msg = f"{parameter('pool', options.pool)}: a document has one row anyway"
         raise RequestError(msg, hint="Leave it out.")
-    spread = worker_options(jobs, timeout) if audio else None
-    return NewFilesRequest(path.expanduser(), options.layer, options.pool, spread)
+    workers = worker_options(jobs, timeout) if audio else None
+    return NewFilesRequest(path.expanduser(), options.layer, options.pool, workers)
 
 
 def predict_files(
-    workspace: Workspace,
-    name: str | None,
-    asked: NewFilesRequest,
-    *,
-    progress: Progress = UNWATCHED,
+    model: Model, request: NewFilesRequest, *, progress: Progress = UNWATCHED
 ) -> NewPrediction:
-    """Predict for new recordings or documents; those that cannot be read are left out and told.
+    """Predict for new recordings or documents; what cannot be read is left out and reported.
 
     Parameters
     ----------
-    workspace
-        Where the model is.
-    name
-        The model; the newest if None.
-    asked
+    model
+        A model that reads such files alone.
+    request
         The files, and what to predict for them.
     progress
         Told of each file.
@@ -130,103 +132,97 @@ def predict_files(
     Raises
     ------
     RequestError
-        If there is no such model, layer or file, or the model does not read such files alone.
+        If there is no such layer or file, or the model does not read such files alone.
     DataError
         If not one of the files can be used.
     """
-    model = Store(workspace).get(name)
-    layer = model.layer(asked.layer) if asked.layer is not None else None
-    listen = _documents if asked.effort is None else _recordings
-    files = _files(asked)
+    layer = model.layer(request.layer) if request.layer is not None else None
+    predict_each = _documents if request.workers is None else _recordings
+    files = _files(request)
     remarks, used = dict[str, str](), dict[str, int]()
     with (
         tempfile.TemporaryDirectory() as folder,
         progress.task("predicting", len(files)) as task,
         defer_interrupts() as check,
     ):
-        for outcome in listen(workspace, model, layer, files, asked):
+        for outcome in predict_each(model, layer, files, request):
             check()
             if outcome.rows is not None:
                 save_dense(_row_file(folder, len(used)), outcome.rows)
                 used[outcome.name] = len(used)
             remarks |= {outcome.name: outcome.remark} if outcome.remark else {}
             task.advance()
-        ordered = [each for each in files if each in used]
+        ordered = [name for name in files if name in used]
         if not ordered:
-            each, reason = next(iter(remarks.items()))
-            msg = f"none of {len(files):,} files can be used; {each}: {reason}"
+            name, reason = next(iter(remarks.items()))
+            msg = f"none of {len(files):,} files can be used; {name}: {reason}"
             raise DataError(msg, hint="Name other files.")
-        parts = {each: open_dense(_row_file(folder, used[each])) for each in ordered}
-        names = [each for each in ordered for _ in parts[each]]
-        paths = workspace.predicted_new(model.name, layer.name if layer else None)
-        _keep(paths, names, parts.values())
+        blocks = {name: open_dense(_row_file(folder, used[name])) for name in ordered}
+        names = [name for name in ordered for _ in blocks[name]]
+        paths = model.workspace.predicted_new(model.name, layer.name if layer else None)
+        _write(paths, names, blocks.values())
     rows = open_dense(paths[0])
     return NewPrediction(
         model=model.name,
         layer=layer.name if layer else None,
-        classes=_classes(workspace, model, rows.shape[1]) if layer is None else (),
+        classes=_classes(model, rows.shape[1]) if layer is None else (),
         names=names,
         rows=rows,
-        failed={each: remarks[each] for each in files if each not in used},
-        remarks={each: remarks[each] for each in ordered if each in remarks},
+        failed={name: remarks[name] for name in files if name not in used},
+        remarks={name: remarks[name] for name in ordered if name in remarks},
         files=[*paths],
     )
 
 
-def _files(asked: NewFilesRequest) -> dict[str, Path]:
+def _files(request: NewFilesRequest) -> dict[str, Path]:
     """Return the files to predict for, by their names within the folder."""
-    if asked.path.is_file():
-        check_name(asked.path.name)
-        return {asked.path.name: asked.path}
-    if not asked.path.exists():
-        msg = f"there is no file or folder {asked.path}"
+    if request.path.is_file():
+        check_file_name(request.path.name)
+        return {request.path.name: request.path}
+    if not request.path.exists():
+        msg = f"there is no file or folder {request.path}"
         raise RequestError(msg, hint="Name a recording or a document, or a folder of them.")
-    return files_below(asked.path, DOCUMENTS if asked.effort is None else RECORDINGS)
+    return find_files(request.path, DOCUMENTS if request.workers is None else RECORDINGS)
 
 
 def _row_file(folder: str, number: int) -> Path:
     return Path(folder) / f"rows{number}.npy"
 
 
-def _keep(paths: tuple[Path, Path], names: Sequence[str], parts: Collection[Rows]) -> None:
+def _write(paths: tuple[Path, Path], names: Sequence[str], blocks: Collection[Rows]) -> None:
     """Write all rows and their names; the two files take their places together."""
-    width = next(iter(parts)).shape[1]
-    with atomic_write(paths[0]) as beside, atomic_write(paths[1]) as ids:
-        rows = open_memmap(beside, "w+", np.float32, (len(names), width))
+    width = next(iter(blocks)).shape[1]
+    with atomic_write(paths[0]) as temporary, atomic_write(paths[1]) as ids:
+        rows = open_memmap(temporary, "w+", np.float32, (len(names), width))
         first = 0
-        for part in parts:
-            rows[first : first + len(part)] = part
-            first += len(part)
+        for block in blocks:
+            rows[first : first + len(block)] = block
+            first += len(block)
         rows.flush()
         write_ids(ids, names)
 
 
 def _recordings(
-    workspace: Workspace,
-    model: Model,
-    layer: LayerInfo | None,
-    files: dict[str, Path],
-    asked: NewFilesRequest,
+    model: Model, layer: LayerInfo | None, files: dict[str, Path], request: NewFilesRequest
 ) -> Iterator[_Outcome]:
     recipe, scaler = open_recipe(model)
     predictor = open_predictor(model, layer)
     names = {path: name for name, path in files.items()}
     recordings = [Recording(str(Path(name).with_suffix("")), path) for path, name in names.items()]
     with tempfile.TemporaryDirectory() as folder, defer_interrupts() as check:
-        studio = ExtractionJob(recipe, Path(folder), workspace.spectrograms, keep=False)
-        for each in prepare_all(
-            studio, recordings, asked.effort or worker_options(None, None), check
-        ):
-            name = names[each.recording.path]
-            if isinstance(each, FailedRecording):
-                yield _Outcome(name, remark=each.reason)
+        job = ExtractionJob(recipe, Path(folder), model.workspace.spectrograms, keep=False)
+        workers = request.workers or worker_options(None, None)
+        for prepared in prepare_all(job, recordings, workers, check):
+            name = names[prepared.recording.path]
+            if isinstance(prepared, FailedRecording):
+                yield _Outcome(name, remark=prepared.reason)
                 continue
-            patches = open_dense(each.patches)
+            patches = open_dense(prepared.patches)
             starts = range(0, len(patches), MIN_BATCH)
             rows = [_rows(predictor, scaler(patches[n : n + MIN_BATCH])[..., None]) for n in starts]
-            each.patches.unlink()
-            remark = "it is silent where its patches lie" if each.silent else ""
-            yield _Outcome(name, _pooled(np.concatenate(rows), asked.pool), remark)
+            prepared.patches.unlink()
+            remark = "it is silent where its patches lie" if prepared.silent else ""
+            yield _Outcome(name, _pooled(np.concatenate(rows), request.pool), remark)
 
 
 def _pooled(rows: Rows, pool: Pool) -> Rows:
@@ -237,11 +233,7 @@ def _pooled(rows: Rows, pool: Pool) -> Rows:
 
 
 def _documents(
-    _workspace: Workspace,
-    model: Model,
-    layer: LayerInfo | None,
-    files: dict[str, Path],
-    _asked: NewFilesRequest,
+    model: Model, layer: LayerInfo | None, files: dict[str, Path], _request: NewFilesRequest
 ) -> Iterator[_Outcome]:
     vocabulary = open_vocabulary(model)
     predictor = open_predictor(model, layer)
@@ -251,9 +243,10 @@ def _documents(
         except FileError as problem:
             yield _Outcome(name, remark=problem.found)
             continue
-        found = vocabulary.transform([text])
-        dense = found.rows.toarray() if isinstance(found.rows, csr_array) else found.rows
-        remark = "" if found.known[0] > 0 else "not one of its words is in the vocabulary"
+        document = vocabulary.transform([text])
+        rows = document.rows
+        dense = rows.toarray() if isinstance(rows, csr_array) else rows
+        remark = "" if document.known[0] > 0 else "not one of its words is in the vocabulary"
         yield _Outcome(name, _rows(predictor, np.asarray(dense, np.float32)), remark)
 
 
@@ -265,9 +258,9 @@ def _rows(predictor: Predictor, inputs: Rows) -> Rows:
     return rows
 
 
-def _classes(workspace: Workspace, model: Model, width: int) -> tuple[str, ...]:
+def _classes(model: Model, width: int) -> tuple[str, ...]:
     """Return the names of the classes whose scores were predicted, if that is what they are."""
     if model.experiment.targets.kind != "class":
         return ()
-    names = label_names(workspace.scan(), model.manifest.dataset) or []
+    names = model.dataset.label_names or []
     return tuple(names) if len(names) == width else tuple(str(n + 1) for n in range(width))

@@ -16,20 +16,20 @@ from scipy.sparse import vstack
 
 from tartarus_cli.baselines import PredictionForm
 from tartarus_cli.data.arrays import save_csr, save_dense
-from tartarus_cli.data.dataset import ItemSet, open_items, splits_of
 from tartarus_cli.data.ids import write_ids
-from tartarus_cli.errors import DataError, RequestError, display_path
+from tartarus_cli.data.items import ItemSet, open_items
+from tartarus_cli.errors import DataError, RequestError, display_path, parameter
 from tartarus_cli.experiments.inputs import check_word_numbers, inference_batch_size, input_sources
+from tartarus_cli.file_names import Kind
 from tartarus_cli.files import atomic_write
 from tartarus_cli.models.manifest import LayerInfo
 from tartarus_cli.models.predictors import Predictor, open_predictor
 from tartarus_cli.models.preprocessing import check_vocabulary_unchanged, stored_recipe
 from tartarus_cli.models.staleness import changed_since_training
-from tartarus_cli.models.store import Model, Store
+from tartarus_cli.models.store import Model
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.training.baseline import open_fitted, predicted_blocks
-from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles
 
 Pool = Literal["mean", "max", "none"]
 
@@ -38,9 +38,12 @@ Pool = Literal["mean", "max", "none"]
 class PredictOptions:
     """What to predict."""
 
-    layer: str | None = None  # name or index; None: the factors or class scores
-    split: str | None = None  # train, val, test or all; None: test, or all for a layer
-    pool: Pool = "mean"  # how the rows of an item's patches become one
+    layer: str | None = None
+    """Name or index of a layer; None: the factors or class scores."""
+    split: str | None = None
+    """``train``, ``val``, ``test`` or ``all``; None: test, or all for a layer."""
+    pool: Pool = "mean"
+    """How the rows of an item's patches become one; ``none`` keeps them apart."""
 
 
 @dataclass(frozen=True)
@@ -49,32 +52,31 @@ class Prediction:
 
     model: str
     dataset: str
-    splits: dict[str, int]  # split → rows
+    splits: dict[str, int]
+    """Split → rows."""
     width: int
     files: list[Path]
     layer: str | None = None
     form: PredictionForm = "factors"
-    setting: str | None = None  # the new setting that a layer becomes
-    absent: tuple[str, ...] = ()  # splits that the dataset has and that were not predicted
-    by_patch: bool = False  # whether each patch has a row of its own
-    without_patch: dict[str, int] = field(default_factory=dict)  # split → items that have none
+    setting: str | None = None
+    """The new setting that a layer becomes."""
+    absent: tuple[str, ...] = ()
+    """Splits that the dataset has and that were not predicted."""
+    by_patch: bool = False
+    """Whether each patch has a row of its own."""
+    without_patch: dict[str, int] = field(default_factory=dict)
+    """Split → items that have no patch."""
 
 
 def predict(
-    workspace: Workspace,
-    name: str | None,
-    options: PredictOptions | None = None,
-    *,
-    progress: Progress = UNWATCHED,
+    model: Model, options: PredictOptions | None = None, *, progress: Progress = UNWATCHED
 ) -> Prediction:
     """Run a model over the items of a dataset, block by block, and write what comes out.
 
     Parameters
     ----------
-    workspace
-        Where the model and its data are.
-    name
-        The model; the newest if None.
+    model
+        A network or a baseline; its dataset holds the items.
     options
         What to predict. The activations of a layer become the setting ``{model}-pred_{layer}``.
         The rows of an item's patches are averaged, or their maximum is taken; with ``none`` each
@@ -85,20 +87,18 @@ def predict(
     Raises
     ------
     RequestError
-        If there is no such model, layer or split.
+        If there is no such layer or split.
     DataError
         If a file is missing, damaged, or not as in training.
     """
-    asked = options or PredictOptions()
-    model = Store(workspace).get(name)
-    layer = model.layer(asked.layer) if asked.layer is not None else None
-    inventory = workspace.scan()
-    chosen = _splits(inventory, model, asked.split or ("test" if layer is None else "all"))
-    _tell_of_changes(inventory, model, progress)
-    sets = _open_sets(inventory, model, chosen, asked.pool)
+    options = options or PredictOptions()
+    layer = model.layer(options.layer) if options.layer is not None else None
+    splits = _splits(model, options.split or ("test" if layer is None else "all"))
+    _warn_of_changes(model, progress)
+    sets = _open_sets(model, splits, options.pool)
     if model.baseline is not None:
-        return _predict_baseline(inventory, model, sets, progress)
-    outputs = [_output(workspace, model, layer, items, asked.pool) for items in sets]
+        return _predict_baseline(model, sets, progress)
+    outputs = [_output(model, layer, items, options.pool) for items in sets]
     with ExitStack() as stack:
         check = stack.enter_context(defer_interrupts())
         predictor = open_predictor(model, layer)
@@ -123,28 +123,26 @@ def predict(
         files=[path for path, _ in paths] + [ids for _, ids in paths if ids is not None],
         layer=layer.name if layer else None,
         setting=_setting(model, layer.name) if layer and paths[0][1] is None else None,
-        absent=tuple(s for s in splits_of(inventory, model.manifest.dataset) if s not in chosen),
-        by_patch=asked.pool == "none" and any(items.patches for items in sets),
+        absent=tuple(s for s in model.dataset.splits if s not in splits),
+        by_patch=options.pool == "none" and any(items.patches for items in sets),
         without_patch={s.split: len(s.ids) - len(np.unique(s.items)) for s in sets if s.patches},
     )
 
 
-def _predict_baseline(
-    inventory: WorkspaceFiles, model: Model, sets: Sequence[ItemSet], progress: Progress
-) -> Prediction:
+def _predict_baseline(model: Model, sets: Sequence[ItemSet], progress: Progress) -> Prediction:
     """Predict with a baseline, which has rows of another form than a network, or needs the ids."""
-    workspace, splits = inventory.workspace, splits_of(inventory, model.manifest.dataset)
-    known = open_fitted(inventory, model, progress)
+    workspace = model.workspace
+    fitted = open_fitted(model, progress)
     files: list[Path] = []
     width = 0
     with progress.task("predicting", sum(len(items.ids) for items in sets)) as task:
         for items in sets:
             rows = []
-            for block in predicted_blocks(inventory, model, items, known):
+            for block in predicted_blocks(model, items, fitted):
                 rows.append(block)
                 task.advance(block.shape[0])
             width = rows[0].shape[1]
-            files += [_save(workspace, model, items.split, rows)]
+            files += [_save(model, items.split, rows)]
             write_ids(workspace.predicted_ids(model.name, items.split), items.ids)
     return Prediction(
         model=model.name,
@@ -153,11 +151,12 @@ def _predict_baseline(
         width=width,
         files=files + [workspace.predicted_ids(model.name, items.split) for items in sets],
         form=model.manifest.form,
-        absent=tuple(each for each in splits if each not in {items.split for items in sets}),
+        absent=tuple(s for s in model.dataset.splits if s not in {i.split for i in sets}),
     )
 
 
-def _save(workspace: Workspace, model: Model, split: str, rows: Sequence[Any]) -> Path:
+def _save(model: Model, split: str, rows: Sequence[Any]) -> Path:
+    workspace = model.workspace
     if model.manifest.form == "neighbours":
         path = workspace.predicted_neighbours(model.name, split)
         save_csr(path, vstack(rows, format="csr"))
@@ -167,35 +166,37 @@ def _save(workspace: Workspace, model: Model, split: str, rows: Sequence[Any]) -
     return path
 
 
-def _tell_of_changes(inventory: WorkspaceFiles, model: Model, progress: Progress) -> None:
-    file = changed_since_training(inventory, model)
+def _warn_of_changes(model: Model, progress: Progress) -> None:
+    file = changed_since_training(model)
     if file is not None:
-        told = f"{display_path(file.path)} has changed since {model.name} was trained: train again"
+        change = f"{display_path(file.path)} has changed since {model.name} was trained"
         items = " (what is a test item now may have been a train item)"
-        progress.warn(told + items * (file.kind is Kind.ITEMS))
+        progress.warn(f"{change}: train again{items * (file.kind is Kind.ITEMS)}")
 
 
-def _splits(inventory: WorkspaceFiles, model: Model, asked: str) -> list[str]:
-    there = splits_of(inventory, model.manifest.dataset)
-    if asked == "all":
-        return there
-    if asked not in there:
-        msg = f"{model.manifest.dataset} has no {asked} items"
-        raise RequestError(msg, hint=f"Choose --split {' or '.join([*there, 'all'])}.")
-    return [asked]
+def _splits(model: Model, name: str) -> list[str]:
+    """Return the sets that a name stands for: one of them, or ``all``."""
+    splits = list(model.dataset.splits)
+    if name == "all":
+        return splits
+    if name not in splits:
+        msg = f"{model.manifest.dataset} has no {name} items"
+        choices = " or ".join(parameter("split", choice) for choice in (*splits, "all"))
+        raise RequestError(msg, hint=f"Choose {choices}.")
+    return [name]
 
 
-def _open_sets(
-    inventory: WorkspaceFiles, model: Model, splits: Sequence[str], pool: Pool
-) -> list[ItemSet]:
+def _open_sets(model: Model, splits: Sequence[str], pool: Pool) -> list[ItemSet]:
     """Open sets of items, and make sure that they are like those that the model was trained on."""
     sources = input_sources(model.experiment, model.manifest.settings)
-    sets = [open_items(inventory, model.manifest.dataset, sources, each) for each in splits]
+    sets = [open_items(model.dataset, sources, split) for split in splits]
     for items in sets:
         _check_inputs(model, items)
-    check_vocabulary_unchanged(model, inventory)
+    check_vocabulary_unchanged(model)
     if pool != "mean" and not any(items.patches for items in sets):
-        msg = f"--pool {pool}: {model.name} reads no patches, an item has one row anyway"
+        msg = (
+            f"{parameter('pool', pool)}: {model.name} reads no patches, an item has one row anyway"
+        )
         raise RequestError(msg, hint="Leave it out.")
     return sets
 
@@ -205,10 +206,11 @@ def _check_inputs(model: Model, items: ItemSet) -> None:
     if model.manifest.kind == "baseline":
         return  # which checks them as it reads them
     trained = [layer.shape for layer in model.manifest.layers if layer.kind == "InputLayer"]
-    for each, shape in zip(items.inputs, trained, strict=True):
-        if each.shape[1:] != shape:
-            wide, was = (" × ".join(f"{n:,}" for n in one) for one in (each.shape[1:], shape))
-            msg = f"{each.path.name} is {wide} wide, but {model.name} was trained on {was}"
+    for matrix, shape in zip(items.inputs, trained, strict=True):
+        if matrix.shape[1:] != shape:
+            widths = (matrix.shape[1:], shape)
+            width, expected = (" × ".join(f"{n:,}" for n in lengths) for lengths in widths)
+            msg = f"{matrix.path.name} is {width} wide, but {model.name} was trained on {expected}"
             raise DataError(msg, hint=_as_trained(model))
     check_word_numbers(model.experiment, items)
     if items.patches and items.patches.fingerprint != model.manifest.patches:
@@ -223,7 +225,7 @@ def _as_trained(model: Model) -> str:
     recipe = stored_recipe(model)
     if recipe is None:
         return "Compute it as for the training, or train again."
-    return f"Make them again as they were, or train again: {recipe.command(model.manifest.dataset)}"
+    return f"Make them again as they were, or train again: {recipe.as_call(model.manifest.dataset)}"
 
 
 @dataclass(frozen=True)
@@ -256,21 +258,20 @@ class _Output:
             self.seen[row] = True
 
 
-def _output(
-    workspace: Workspace, model: Model, layer: LayerInfo | None, items: ItemSet, pool: Pool
-) -> _Output:
+def _output(model: Model, layer: LayerInfo | None, items: ItemSet, pool: Pool) -> _Output:
     """Plan the rows of a set: one an item, but one a patch if they are not pooled.
 
     Items without a patch have no predicted factors; in a setting, their rows are zero.
     """
+    workspace = model.workspace
     if items.patches is not None and pool == "none":
         what = "factors" if layer is None else layer.name
         path, ids_path = workspace.predicted_patches(model.name, what, items.split)
         ids = [items.ids[number] for number in items.items]
         return _Output(path, ids_path, ids, np.arange(len(ids)), pool)
     if layer is not None:
-        fields = {"setting": _setting(model, layer.name), "dataset": model.manifest.dataset}
-        path = workspace.place(Kind.FEATURES, split=items.split, ext="npy", **fields)
+        fields = {"setting": _setting(model, layer.name), "split": items.split, "ext": "npy"}
+        path = model.dataset.path(Kind.FEATURES, **fields)
         return _Output(path, None, items.ids, items.items, pool)
     present, row = np.unique(items.items, return_inverse=True)
     path = workspace.predicted_factors(model.name, items.split)
@@ -285,8 +286,8 @@ def _setting(model: Model, layer: str) -> str:
 @contextmanager
 def _writing(path: Path, shape: tuple[int, int]) -> Iterator[NDArray[np.float32]]:
     """Yield an array of zeros on disk; it gets its name when the block succeeds."""
-    with atomic_write(path) as beside:
-        rows = open_memmap(beside, "w+", np.float32, shape)
+    with atomic_write(path) as temporary:
+        rows = open_memmap(temporary, "w+", np.float32, shape)
         yield rows
         rows.flush()
 

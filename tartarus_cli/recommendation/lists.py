@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.tables.writing import writing_table
+from tartarus_cli.data.tables.writing import open_table_writer
 from tartarus_cli.errors import DataError, RequestError
 from tartarus_cli.evaluation.ranking import MEMORY
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.recommendation.recommender import (
     FOR_ALL,
@@ -24,7 +25,6 @@ from tartarus_cli.recommendation.recommender import (
     open_recommender,
     warn_unknown_users,
 )
-from tartarus_cli.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Playlists:
 
 
 def recommend(
-    workspace: Workspace,
+    workspace: WorkspacePaths,
     name: str | None,
     wish: RecommendRequest,
     options: ListOptions,
@@ -188,7 +188,7 @@ def _playlist(
     predicted = int((~recommender.predictions.absent).sum())
     return Playlist(
         model=recommender.model,
-        dataset=recommender.predictions.wanted.dataset,
+        dataset=recommender.predictions.dataset.name,
         of=of,
         id=whose,
         candidates=predicted if of == "user" else len(recommender.users.ids),
@@ -199,12 +199,15 @@ def _playlist(
 
 
 def _for_all(
-    workspace: Workspace, recommender: Recommender, options: ListOptions, progress: Progress
+    workspace: WorkspacePaths, recommender: Recommender, options: ListOptions, progress: Progress
 ) -> Playlists:
     asked = options.top, options.min_score
     path = workspace.recommendations(recommender.model, *asked, known=options.known)
     unknown, lines = warn_unknown_users(recommender, options, progress), 0
-    with writing_table(path, "tsv") as put, closing(recommender.tables(options, progress)) as all_:
+    with (
+        open_table_writer(path, "tsv") as put,
+        closing(recommender.tables(options, progress)) as all_,
+    ):
         for table in all_:
             put(table)
             lines += len(table)
@@ -212,7 +215,7 @@ def _for_all(
         progress.warn(f"no test item scores {options.min_score:g} or more for anybody")
     return Playlists(
         model=recommender.model,
-        dataset=recommender.predictions.wanted.dataset,
+        dataset=recommender.predictions.dataset.name,
         users=len(recommender.users.ids),
         items=int((~recommender.predictions.absent).sum()),
         options=options,

@@ -6,23 +6,23 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.features import open_matrix
-from tartarus_cli.data.ids import near_ids, read_ids
-from tartarus_cli.errors import FileError, RequestError, count_noun, display_path
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.ids import read_ids, suggest_ids
+from tartarus_cli.errors import FileError, RequestError, call, count_noun, display_path
 from tartarus_cli.evaluation.relevance import RelevantItems, build_scorer, read_relevant_items
 from tartarus_cli.evaluation.scorers import Floats, MemoryBudget, Scorer, map_user_blocks
-from tartarus_cli.metrics.ranks import first_items
+from tartarus_cli.file_names import Kind
+from tartarus_cli.layout import WorkspacePaths
+from tartarus_cli.metrics.ranks import top_items
 from tartarus_cli.models.store import Store
 from tartarus_cli.prediction.aligned import Predictions, model_predictions
 from tartarus_cli.progress import Progress
 from tartarus_cli.signals import defer_interrupts
-from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles
 
 if TYPE_CHECKING:
     import polars as pl
@@ -70,7 +70,7 @@ class IdIndex:
         if self.path is None:
             last = f"{len(self.ids) - 1:,}".replace(",", "")
             return f"Its users have no list of ids: name one by its number, from 0 to {last}."
-        return near_ids(wanted, self.ids)
+        return suggest_ids(wanted, self.ids)
 
     @cached_property
     def column(self) -> pl.Series:
@@ -139,7 +139,7 @@ class Recommender:
     def first(self, users: slice, top: int) -> TopItems:
         """Return the first items of some users of one block; equal scores keep the order of ids."""
         scores = self.scorer(users)
-        items = first_items(scores, top)
+        items = top_items(scores, top)
         return TopItems(users, items, np.take_along_axis(scores, items, axis=1))
 
     def likely(self, item: int, options: ListOptions, progress: Progress) -> TopUsers:
@@ -277,7 +277,7 @@ def _apart(scores: Floats) -> Floats:
 
 
 def open_recommender(
-    workspace: Workspace, name: str | None, *, truth: bool, memory: int, progress: Progress
+    workspace: WorkspacePaths, name: str | None, *, truth: bool, memory: int, progress: Progress
 ) -> Recommender:
     """Open what a model predicted for the test items, to recommend them.
 
@@ -304,51 +304,50 @@ def open_recommender(
     model = Store(workspace).get(name)
     if model.manifest.task != "recommendation":
         msg = f"{model.name} classifies ({model.manifest.experiment}): it has no users to rank for"
-        export = f"tartarus export {model.name} --what predictions --to scores.csv"
+        export = call("export", model.name, what="predictions", path="scores.csv")
         raise RequestError(msg, hint=f"Its class scores by item: {export}")
-    inventory = workspace.scan()
-    predictions = model_predictions(workspace, model.name, inventory)
-    factors = open_matrix(inventory.require(Kind.USER_FACTORS, **predictions.wanted.fields).path)
-    dataset, count = predictions.wanted.dataset, factors.shape[0]
+    dataset, predictions = model.dataset, model_predictions(model)
+    factors = dataset.user_factors(predictions.targets.kind, predictions.targets.dim)
+    count = factors.shape[0]
     if not count:
-        hint = f"Run: tartarus check-data {quote(dataset)}"
+        hint = f"See what it needs: {call('check', dataset.name)}"
         raise FileError(factors.path, found="no rows", expected="one for each user", hint=hint)
     room = MemoryBudget(len(predictions.absent), memory)
     _tell_of_gaps(predictions, progress)
     return Recommender(
         predictions=predictions,
-        users=_users(inventory, dataset, count, progress),
-        items=_items(inventory, dataset),
-        scorer=build_scorer(inventory, predictions, factors, room),
+        users=_users(dataset, count, progress),
+        items=_items(dataset),
+        scorer=build_scorer(predictions, factors, room),
         room=room,
-        truth=read_relevant_items(inventory, predictions, count) if truth else None,
+        truth=read_relevant_items(predictions, count) if truth else None,
     )
 
 
 def _tell_of_gaps(predictions: Predictions, progress: Progress) -> None:
     absent, name = int(predictions.absent.sum()), predictions.name
     if absent:
-        total, dataset = len(predictions.absent), predictions.wanted.dataset
-        told = f"{absent:,} of the {total:,} test items of {dataset} have no prediction by {name}: "
-        more = f"'tartarus predict {name}' if they are new since it predicted"
-        progress.warn(f"{told}no list has them ({more})")
+        total, dataset = len(predictions.absent), predictions.dataset.name
+        lack = f"{absent:,} of the {total:,} test items of {dataset} have no prediction by {name}"
+        remedy = f"{call('predict', name)} if they are new since it predicted"
+        progress.warn(f"{lack}: no list has them ({remedy})")
 
 
-def _items(inventory: WorkspaceFiles, dataset: str) -> IdIndex:
-    paths = {file.split: file.path for file in inventory.select(Kind.ITEMS, dataset=dataset)}
-    path = inventory.require(Kind.ITEMS, split="test", dataset=dataset).path
+def _items(dataset: Dataset) -> IdIndex:
+    paths = {file.split: file.path for file in dataset.select(Kind.ITEMS)}
+    path = dataset.require(Kind.ITEMS, split="test").path
     old = {split: path for split, path in paths.items() if split != "test"}
-    return IdIndex("item", dataset, read_ids(path), path, old)
+    return IdIndex("item", dataset.name, dataset.ids("test"), path, old)
 
 
-def _users(inventory: WorkspaceFiles, dataset: str, count: int, progress: Progress) -> IdIndex:
-    file = inventory.find(Kind.USERS, dataset=dataset)
+def _users(dataset: Dataset, count: int, progress: Progress) -> IdIndex:
+    file = dataset.find(Kind.USERS)
     if file is None:
-        place = inventory.workspace.place(Kind.USERS, dataset=dataset)
-        told = f"{dataset} has no ids of users: they are numbered from 0 (a list could stand in "
-        progress.say(f"{told}{inventory.workspace.within(place)}, one id a line)")
-        return IdIndex("user", dataset, [*map(str, range(count))], None)
-    ids = read_ids(file.path)
+        path = dataset.workspace.within(dataset.path(Kind.USERS))
+        lack = f"{dataset.name} has no ids of users: they are numbered from 0"
+        progress.say(f"{lack} (a list could stand in {path}, one id a line)")
+        return IdIndex("user", dataset.name, [*map(str, range(count))], None)
+    ids = dataset.user_ids or []
     if len(ids) != count:
         raise FileError(
             file.path,
@@ -356,4 +355,4 @@ def _users(inventory: WorkspaceFiles, dataset: str, count: int, progress: Progre
             expected=f"{count:,}, one for each row of the users' factors",
             hint="Correct the list, or move it away: users are then numbered from 0.",
         )
-    return IdIndex("user", dataset, ids, file.path)
+    return IdIndex("user", dataset.name, ids, file.path)

@@ -1,14 +1,29 @@
 """Documents: words, tf-idf and sequences of words. Texts in, arrays out.
 
-Each way of turning documents into rows of numbers is a registered extractor: it learns a vocabulary
-from the train documents, and with the vocabulary alone new documents can be transformed later.
+Each way of turning documents into rows of numbers is a registered extractor (``vsm`` for tf-idf,
+``w2v`` for sequences of words; ``EXTRACTORS.names()`` lists them): its ``fit`` learns a vocabulary
+from the train documents, and :meth:`Vocabulary.transform` turns any documents into rows.
+:func:`restore` reads a vocabulary that was stored as JSON.
+
+Examples
+--------
+>>> from tartarus_cli.text.vsm import VsmOptions, fit
+>>> texts = ["slow guitar", "loud guitar", "slow piano"]
+>>> vocabulary = fit(TrainingTexts(texts), VsmOptions(max_df=1)).vocabulary
+>>> vocabulary.terms
+('guitar', 'loud', 'piano', 'slow')
+>>> new = vocabulary.transform(["slow slow drums"])
+>>> new.rows.toarray().tolist(), new.known.round(2).tolist()
+([[0.0, 0.0, 0.0, 1.0]], [0.67])
+
+:mod:`tartarus_cli.text.words` splits a document into words, and :mod:`tartarus_cli.text.tags`
+computes tf-idf of tags.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -18,18 +33,23 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.registry import Registry
 
-Unit = Literal["word", "character"]  # what a token is; characters serve scripts without blanks
-RowForm = Literal[
-    "sparse", "dense", "sequence"
-]  # of rows: CSR float32, float32, int32 word numbers
+MAX_DIMENSIONS = 10_000
+"""Length of a word vector at most."""
+
+TokenUnit = Literal["word", "character"]
+"""What a token is; characters serve scripts that write no spaces between words."""
+
+RowForm = Literal["sparse", "dense", "sequence"]
+"""What rows are: sparse float32, dense float32, or int32 numbers of words."""
 
 
 class ExtractorOptions(BaseModel):
-    """What every extractor can be told; each adds its own parameters, with defaults."""
+    """Parameters that every extractor has; each adds its own, with defaults."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    unit: Unit = "word"
+    unit: TokenUnit = "word"
+    """What a token is; ``character`` for texts without spaces, such as Chinese or Japanese."""
 
     @property
     def passes(self) -> int:
@@ -38,78 +58,121 @@ class ExtractorOptions(BaseModel):
 
 
 @dataclass(frozen=True)
-class Transformed:
+class DocumentRows:
     """Documents as rows of numbers."""
 
-    rows: csr_array | NDArray[np.float32 | np.int32]  # (documents, width)
-    known: NDArray[np.float64]  # (documents,) share of words in the vocabulary; NaN: it has none
+    rows: csr_array | NDArray[np.float32 | np.int32]
+    """``(documents, width)``."""
+
+    known: NDArray[np.float64]
+    """Share of the words of each document that the vocabulary holds, ``(documents,)``; NaN where
+    the document has no word."""
 
 
 class Vocabulary(BaseModel):
-    """What an extractor learnt; it can be written as JSON and made again by :func:`restore`."""
+    """What an extractor learnt; it can be written as JSON, which :func:`restore` reads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    form: ClassVar[RowForm]  # what its rows are
+    form: ClassVar[RowForm]
+    """What its rows are."""
 
     extractor: str
-    options: ExtractorOptions  # its extractor's own
-    documents: Annotated[int, Field(ge=1)]  # that it was learnt from
+    """Name of the extractor."""
+
+    options: ExtractorOptions
+    """Parameters of the extractor."""
+
+    documents: Annotated[int, Field(ge=1)]
+    """Number of the train documents that it was learnt from."""
 
     @property
     def size(self) -> int:
-        """How many words or terms it holds."""
+        """Number of words or terms."""
         raise NotImplementedError
 
     @property
     def width(self) -> int:
-        """How many columns its rows have."""
+        """Number of columns of its rows."""
         raise NotImplementedError
 
     @property
     def vectors(self) -> int | None:
-        """How many word vectors belong to it; None where none do."""
+        """Number of word vectors that belong to it; None where none do."""
         return None
 
-    def transform(self, texts: Sequence[str]) -> Transformed:
-        """Turn documents into rows; what is not in the vocabulary is left out or unknown."""
+    def transform(self, texts: Sequence[str]) -> DocumentRows:
+        """Turn documents into rows; words outside of the vocabulary are left out or unknown."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class TrainingTexts:
-    """What there is to learn from."""
+class WordVectors:
+    """Vectors of the words that were looked up."""
 
-    texts: Iterable[str]  # train documents; may be gone through any number of times
+    values: NDArray[np.float32]
+    """``(words, dimensions)``; zero for a word without a vector."""
+
+    present: NDArray[np.bool_]
+    """Whether a word has a vector, ``(words,)``."""
+
+    source: str
+    """Where the vectors come from, as a message names it."""
+
+
+VectorLookup = Callable[[Mapping[str, int]], WordVectors]
+"""Looks up vectors of words; takes the row of each word, 0 to their number - 1."""
+
+
+@dataclass(frozen=True)
+class TrainingTexts:
+    """What an extractor learns from."""
+
+    texts: Iterable[str]
+    """Train documents; they may be read any number of times, so a generator does not do."""
+
     seed: int = 0
-    vectors: Path | None = None  # word vectors learnt elsewhere
+    """Seed of whatever the extractor draws."""
+
+    vectors: VectorLookup | None = None
+    """Looks up word vectors that were learnt elsewhere; None: they are learnt from the texts."""
 
 
 @dataclass(frozen=True)
 class FittedVocabulary:
-    """What came of it."""
+    """A vocabulary, and what else was learnt with it."""
 
     vocabulary: Vocabulary
-    word_vectors: NDArray[np.float32] | None = None  # (words, dim)
-    remark: str = ""  # worth telling the user
+
+    word_vectors: NDArray[np.float32] | None = None
+    """A vector for each number of a word, ``(words, dim)``; None where there are none."""
+
+    remark: str = ""
+    """What the user may want to know about the training."""
 
 
-Fit = Callable[
-    [TrainingTexts, Any], FittedVocabulary
-]  # the second argument is the extractor's own options
+VocabularyFitter = Callable[[TrainingTexts, Any], FittedVocabulary]
+"""Learns a vocabulary from train documents, with the options of the extractor."""
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """A way of turning documents into features."""
+    """A registered way of turning documents into features."""
 
     options: type[ExtractorOptions]
+    """The pydantic model of its parameters."""
+
     vocabulary: type[Vocabulary]
-    fit: Fit
-    takes_vectors: bool  # whether it can use word vectors learnt elsewhere
+    """The pydantic model of what it learns."""
+
+    fit: VocabularyFitter
+    takes_vectors: bool
+    """Whether it can use word vectors learnt elsewhere."""
 
 
-EXTRACTORS: Registry[Extractor] = Registry("text extractor", package=__name__)
+EXTRACTORS: Registry[Extractor] = Registry(
+    "text extractor", package=__name__, group="tartarus.extractors"
+)
 
 
 def extractor(
@@ -118,13 +181,13 @@ def extractor(
     options: type[ExtractorOptions],
     vocabulary: type[Vocabulary],
     takes_vectors: bool = False,
-) -> Callable[[Fit], Fit]:
+) -> Callable[[VocabularyFitter], VocabularyFitter]:
     """Register a function that learns a vocabulary from train documents.
 
     Parameters
     ----------
     name
-        What ``tartarus text`` calls it, and ``extractor`` of its vocabulary says.
+        The name by which users select it; its vocabulary records it as ``extractor``.
     options
         The pydantic model that checks its parameters.
     vocabulary
@@ -133,23 +196,36 @@ def extractor(
         Whether it can use word vectors learnt elsewhere.
     """
 
-    def keep(fit: Fit) -> Fit:
+    def keep(fit: VocabularyFitter) -> VocabularyFitter:
         EXTRACTORS.register(name)(Extractor(options, vocabulary, fit, takes_vectors))
         return fit
 
     return keep
 
 
+class UnknownExtractorError(ValueError):
+    """A document is not a vocabulary of any registered extractor."""
+
+
 def restore(document: Any) -> Vocabulary:
-    """Make a vocabulary again from the JSON document that ``model_dump`` gave.
+    """Return the vocabulary of a JSON document that ``model_dump`` returned.
+
+    Parameters
+    ----------
+    document
+        The parsed JSON.
 
     Raises
     ------
+    UnknownExtractorError
+        If it is not a vocabulary, or that of an extractor that is not registered.
     ValueError
-        If it is no such document; pydantic's message says where.
+        If it is damaged; pydantic's message says where.
+    PluginError
+        If the plug-in of its extractor could not be imported.
     """
     name = document.get("extractor") if isinstance(document, Mapping) else None
-    if name not in EXTRACTORS.names():
-        msg = f"no vocabulary of {' or '.join(EXTRACTORS.names())}"
-        raise ValueError(msg)
+    if name not in EXTRACTORS.names() and not EXTRACTORS.broken(str(name)):
+        msg = f"not a vocabulary of {' or '.join(EXTRACTORS.names())}"
+        raise UnknownExtractorError(msg)
     return EXTRACTORS.get(str(name)).vocabulary.model_validate(document)

@@ -21,45 +21,65 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TagWeights:
-    """Tags, in alphabetical order, and how much each of them weighs."""
+    """Tags, and how much each of them weighs."""
 
     tags: tuple[str, ...]
-    _fitted: TfidfTransformer
+    """What the columns are, in their order."""
+
+    _transformer: TfidfTransformer
 
     @property
     def idf(self) -> list[float]:
-        """Inverse document frequency of each tag."""
-        return [float(each) for each in self._fitted.idf_]
+        """Inverse document frequency of each tag, ``ln((1 + n) / (1 + df)) + 1``."""
+        return [float(weight) for weight in self._transformer.idf_]
 
     def transform(self, counts: csr_array) -> csr_array:
-        """Turn how often items were given each tag into tf-idf, ``(items, tags)`` float32."""
-        return csr_array(self._fitted.transform(counts)).astype(np.float32)
+        """Return tf-idf of any items, ``(items, tags)`` float32.
+
+        ``counts`` says how often each item was given each tag, ``(items, tags)``.
+        """
+        return csr_array(self._transformer.transform(counts)).astype(np.float32)
 
 
 def choose_tags(
-    counts: csr_array, tags: Sequence[str], *, fewest: int, most: int
+    counts: csr_array, tags: Sequence[str], *, min_items: int, max_tags: int
 ) -> NDArray[np.int64]:
     """Return the numbers of the tags to keep, in the alphabetical order of the tags.
 
     Parameters
     ----------
     counts
-        How often train items were given each tag, ``(items, tags)``, all above 0.
+        How often train items were given each tag, ``(items, tags)``, stored values all above 0.
     tags
-        What the tags are called.
-    fewest
-        Train items that a tag has to have.
-    most
-        Tags to keep: those that most train items have; of equal ones, the first of the alphabet.
+        The name of each tag.
+    min_items
+        Number of train items that a tag must have.
+    max_tags
+        Number of tags to keep: those of the most train items; of equal ones, the first of the
+        alphabet.
+
+    Examples
+    --------
+    >>> counts = csr_array(np.array([[1, 0, 2], [0, 0, 1], [0, 3, 0]]))
+    >>> choose_tags(counts, ["rock", "jazz", "folk"], min_items=1, max_tags=2).tolist()
+    [2, 1]
     """
     items = np.bincount(counts.indices, minlength=len(tags))
-    often = [n for n in range(len(tags)) if items[n] >= max(fewest, 1)]
-    often.sort(key=lambda n: (-items[n], tags[n]))
-    return np.array(sorted(often[:most], key=lambda n: tags[n]), np.int64)
+    frequent = [n for n in range(len(tags)) if items[n] >= max(min_items, 1)]
+    frequent.sort(key=lambda n: (-items[n], tags[n]))
+    return np.array(sorted(frequent[:max_tags], key=lambda n: tags[n]), np.int64)
 
 
 def fit_tags(counts: csr_array, tags: Sequence[str]) -> TagWeights:
-    """Weigh tags by the number of train items that have them; ``counts`` is ``(items, tags)``."""
+    """Weigh tags by the number of train items that have them.
+
+    Parameters
+    ----------
+    counts
+        How often train items were given each tag, ``(items, tags)``.
+    tags
+        The name of each tag.
+    """
     from sklearn.feature_extraction.text import TfidfTransformer
 
     return TagWeights(tuple(tags), TfidfTransformer().fit(counts))

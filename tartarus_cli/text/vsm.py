@@ -15,16 +15,16 @@ import numpy as np
 from pydantic import Field, model_validator
 from scipy.sparse import csr_array
 
-from tartarus_cli.errors import DataError
+from tartarus_cli.errors import DataError, parameter
 from tartarus_cli.text import (
+    DocumentRows,
     ExtractorOptions,
     FittedVocabulary,
     TrainingTexts,
-    Transformed,
     Vocabulary,
     extractor,
 )
-from tartarus_cli.text.words import words
+from tartarus_cli.text.words import split_words
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -37,19 +37,27 @@ Idf = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 class VsmOptions(ExtractorOptions):
     """Which words of a document count, and which become terms."""
 
-    words: Count = 300  # of a document, split at blanks; with unit "character", of its characters
-    max_df: Share = 0.5  # terms of a greater share of the train documents are left out
-    terms: Count = 10_000  # at most; the most frequent ones
+    words: Count = 300
+    """Number of words of a document that count, split at whitespace; with ``unit="character"``, of
+    its characters."""
+
+    max_df: Share = 0.5
+    """Terms that a greater share of the train documents has are left out."""
+
+    terms: Count = 10_000
+    """Number of terms at most: the most frequent ones."""
+
     sublinear_tf: Annotated[bool, Field(strict=True)] = True
+    """Weigh a term of a document by 1 + ln of its frequency; otherwise by the frequency."""
 
     def tokens(self, text: str) -> list[str]:
-        """Return the words that count."""
+        """Return the words of a document that count."""
         if self.unit == "character":
-            return words(text, "character")[: self.words]
-        return words(" ".join(text.split(None, self.words)[: self.words]))
+            return split_words(text, unit="character")[: self.words]
+        return split_words(" ".join(text.split(None, self.words)[: self.words]))
 
 
-class Terms(Vocabulary):
+class TermVocabulary(Vocabulary):
     """Terms, in alphabetical order, and their inverse document frequencies."""
 
     form: ClassVar = "sparse"
@@ -57,10 +65,13 @@ class Terms(Vocabulary):
     extractor: Literal["vsm"] = "vsm"
     options: VsmOptions
     terms: tuple[str, ...] = Field(min_length=1)
+    """What the columns are, in their order."""
+
     idf: tuple[Idf, ...]
+    """Inverse document frequency of each term."""
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _check_terms(self) -> Self:
         if len(self.terms) != len(self.idf) or len({*self.terms}) != len(self.terms):
             msg = f"{len(self.terms):,} terms, {len(self.idf):,} weights, or terms that come twice"
             raise ValueError(msg)
@@ -68,76 +79,92 @@ class Terms(Vocabulary):
 
     @property
     def size(self) -> int:
-        """How many terms there are."""
+        """Number of terms."""
         return len(self.terms)
 
     @property
     def width(self) -> int:
-        """How many columns the rows have: one for each term."""
+        """Number of columns of the rows: one for each term."""
         return len(self.terms)
 
     @cached_property
     def _vectorizer(self) -> TfidfVectorizer:
-        made = _vectorizer(self.options, vocabulary=list(self.terms))
-        made.idf_ = np.array(self.idf)
-        return made
+        vectorizer = _make_vectorizer(self.options, vocabulary=list(self.terms))
+        vectorizer.idf_ = np.array(self.idf)
+        return vectorizer
 
     @cached_property
-    def _known(self) -> set[str]:
+    def _term_set(self) -> set[str]:
         return {*self.terms}
 
-    def transform(self, texts: Sequence[str]) -> Transformed:
+    def transform(self, texts: Sequence[str]) -> DocumentRows:
         """Return tf-idf, CSR float32 ``(documents, terms)``."""
-        tokens = [self.options.tokens(text) for text in texts]
-        found = [sum(each in self._known for each in some) for some in tokens]
-        known = [n / len(some) if some else np.nan for n, some in zip(found, tokens, strict=True)]
+        documents = [self.options.tokens(text) for text in texts]
+        known = [self._known_share(tokens) for tokens in documents]
+        if not documents:
+            return DocumentRows(csr_array((0, self.width), dtype=np.float32), np.empty(0))
+        rows = csr_array(self._vectorizer.transform(documents))
+        return DocumentRows(rows.astype(np.float32), np.array(known, float))
+
+    def _known_share(self, tokens: Sequence[str]) -> float:
         if not tokens:
-            return Transformed(csr_array((0, self.width), dtype=np.float32), np.empty(0))
-        rows = csr_array(self._vectorizer.transform(tokens))
-        return Transformed(rows.astype(np.float32), np.array(known, float))
+            return np.nan
+        return sum(token in self._term_set for token in tokens) / len(tokens)
 
 
-def _vectorizer(options: VsmOptions, **more: Any) -> TfidfVectorizer:
-    """Make scikit-learn's vectorizer; it is given tokens, not texts."""
+def _make_vectorizer(options: VsmOptions, **more: Any) -> TfidfVectorizer:
+    """Make scikit-learn's vectorizer; its documents are lists of tokens, not texts."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     return TfidfVectorizer(analyzer=list, sublinear_tf=options.sublinear_tf, **more)
 
 
-@extractor("vsm", options=VsmOptions, vocabulary=Terms)
-def fit(lesson: TrainingTexts, options: VsmOptions) -> FittedVocabulary:
+@extractor("vsm", options=VsmOptions, vocabulary=TermVocabulary)
+def fit(train: TrainingTexts, options: VsmOptions) -> FittedVocabulary:
     """Choose the terms and weigh them by the number of train documents that have them.
+
+    Parameters
+    ----------
+    train
+        The train documents.
+    options
+        Which words count, and which become terms.
 
     Raises
     ------
     DataError
         If no term is left.
     """
-    documents, wordy = 0, False
+    documents, has_words = 0, False
 
     def tokens() -> Iterator[list[str]]:
-        nonlocal documents, wordy
-        for text in lesson.texts:
-            found = options.tokens(text)
-            documents, wordy = documents + 1, wordy or bool(found)
-            yield found
+        nonlocal documents, has_words
+        for text in train.texts:
+            document = options.tokens(text)
+            documents, has_words = documents + 1, has_words or bool(document)
+            yield document
 
-    vectorizer = _vectorizer(options, max_df=options.max_df, max_features=options.terms)
+    vectorizer = _make_vectorizer(options, max_df=options.max_df, max_features=options.terms)
     try:
         vectorizer.fit(tokens())
-    except ValueError:  # nothing is left
-        raise _none_left(options, documents, wordy=wordy) from None
+    except ValueError:
+        # It is scikit-learn's way to say that no term is left.
+        raise _no_term_error(options, documents, has_words=has_words) from None
     terms = tuple(map(str, vectorizer.get_feature_names_out()))
     idf = tuple(map(float, vectorizer.idf_))
-    return FittedVocabulary(Terms(options=options, documents=documents, terms=terms, idf=idf))
-
-
-def _none_left(options: VsmOptions, documents: int, *, wordy: bool) -> DataError:
-    told = f"{documents} train document{'' if documents == 1 else 's'}"
-    if not wordy:
-        hint = "Look into them, and at the list of documents."
-        return DataError(f"{told}: no word of two or more letters is in them", hint=hint)
-    msg = (
-        f"no term is left: each term stands in more than {options.max_df:g} (max_df) of the {told}"
+    return FittedVocabulary(
+        TermVocabulary(options=options, documents=documents, terms=terms, idf=idf)
     )
-    return DataError(msg, hint="Allow more: --set max_df=1 keeps all of them.")
+
+
+def _no_term_error(options: VsmOptions, documents: int, *, has_words: bool) -> DataError:
+    count = f"{documents} train document{'' if documents == 1 else 's'}"
+    if not has_words:
+        hint = "Look into the documents, and at the list that names them."
+        return DataError(f"{count}: no word of two or more letters is in them", hint=hint)
+    msg = (
+        f"no term is left: each term stands in more than {options.max_df:g} (max_df) of the {count}"
+    )
+    return DataError(
+        msg, hint=f"Allow more: {parameter('overrides', ['max_df=1'])} keeps all terms."
+    )

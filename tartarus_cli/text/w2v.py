@@ -17,36 +17,54 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from tartarus_cli.errors import DataError, display_path
+from tartarus_cli.errors import DataError, parameter
 from tartarus_cli.extras import require
 from tartarus_cli.text import (
+    MAX_DIMENSIONS,
+    DocumentRows,
     ExtractorOptions,
     FittedVocabulary,
     TrainingTexts,
-    Transformed,
     Vocabulary,
     extractor,
 )
-from tartarus_cli.text.vectors import MOST_DIMENSIONS, read_vectors
-from tartarus_cli.text.words import words_and_signs
+from tartarus_cli.text.words import split_tokens
 
-UNKNOWN, FIRST = 1, 2  # numbers of an unknown word and of the first word; 0 is padding
-SPREAD = 0.25
-PIECE = 10_000  # words; gensim drops what is beyond that in a text
+UNKNOWN_WORD = 1
+"""Number of any word that the vocabulary lacks; 0 is padding."""
+
+FIRST_WORD = 2
+"""Number of the first word of the vocabulary."""
+
+INITIAL_RANGE = 0.25
+"""Vectors that are drawn are uniform within plus and minus this."""
+
+# gensim drops what is beyond that in one list of words.
+SENTENCE_WORDS = 10_000
+"""Words that are passed to word2vec at a time."""
 
 Count = Annotated[int, Field(ge=1, le=1 << 26, strict=True)]
 Length = Annotated[int, Field(ge=1, le=1 << 16, strict=True)]
-Dim = Annotated[int, Field(ge=1, le=MOST_DIMENSIONS, strict=True)]
+Dim = Annotated[int, Field(ge=1, le=MAX_DIMENSIONS, strict=True)]
 
 
 class W2vOptions(ExtractorOptions):
     """How long sequences are, which words are in the vocabulary, and how vectors are learnt."""
 
-    length: Length = 500  # words of a document; a longer one is cut, a shorter one padded
-    min_count: Count = 1  # times that a word must come in the train documents
-    dim: Dim = 300  # of a word vector; that of the file, where vectors come from one
-    window: Count = 10  # words on either side that count as near
+    length: Length = 500
+    """Words of a sequence; a longer document is cut, a shorter one padded."""
+
+    min_count: Count = 1
+    """How often a word must occur in the train documents to be in the vocabulary."""
+
+    dim: Dim = 300
+    """Length of a word vector; where vectors come from a file, that of the file."""
+
+    window: Count = 10
+    """Words on either side that count as near."""
+
     epochs: Count = 5
+    """How often word2vec reads the train documents."""
 
     @property
     def passes(self) -> int:
@@ -54,8 +72,8 @@ class W2vOptions(ExtractorOptions):
         return 1 + self.epochs
 
 
-class Words(Vocabulary):
-    """Words by falling frequency; word ``i`` of them has the number ``i + 2``."""
+class WordVocabulary(Vocabulary):
+    """Words by falling frequency; the word at index ``i`` has the number ``i + 2``."""
 
     form: ClassVar = "sequence"
 
@@ -64,7 +82,7 @@ class Words(Vocabulary):
     words: tuple[str, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _check_words(self) -> Self:
         if len({*self.words}) != len(self.words):
             msg = "words that come twice"
             raise ValueError(msg)
@@ -72,38 +90,45 @@ class Words(Vocabulary):
 
     @property
     def size(self) -> int:
-        """How many words there are."""
+        """Number of words."""
         return len(self.words)
 
     @property
     def width(self) -> int:
-        """How many columns the rows have: one for each place in a document."""
+        """Number of columns of the rows: one for each position in a document."""
         return self.options.length
 
     @property
     def vectors(self) -> int:
-        """How many word vectors there are: one for each word, the padding and the unknown one."""
-        return len(self.words) + FIRST
+        """Number of word vectors: one for each word, the padding and the unknown word."""
+        return len(self.words) + FIRST_WORD
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
-        return {word: number for number, word in enumerate(self.words, FIRST)}
+        return {word: number for number, word in enumerate(self.words, FIRST_WORD)}
 
-    def transform(self, texts: Sequence[str]) -> Transformed:
-        """Return numbers of words, int32 ``(documents, length)``."""
+    def transform(self, texts: Sequence[str]) -> DocumentRows:
+        """Return numbers of words, int32 ``(documents, length)``; 0 is padding, 1 unknown."""
         rows = np.zeros((len(texts), self.options.length), np.int32)
         known = np.full(len(texts), np.nan)
         for row, text in enumerate(texts):
-            tokens = words_and_signs(text, self.options.unit)[: self.options.length]
-            numbers = [self._numbers.get(token, UNKNOWN) for token in tokens]
+            tokens = split_tokens(text, unit=self.options.unit)[: self.options.length]
+            numbers = [self._numbers.get(token, UNKNOWN_WORD) for token in tokens]
             rows[row, : len(numbers)] = numbers
-            known[row] = 1 - numbers.count(UNKNOWN) / len(numbers) if numbers else np.nan
-        return Transformed(rows, known)
+            known[row] = 1 - numbers.count(UNKNOWN_WORD) / len(numbers) if numbers else np.nan
+        return DocumentRows(rows, known)
 
 
-@extractor("w2v", options=W2vOptions, vocabulary=Words, takes_vectors=True)
-def fit(lesson: TrainingTexts, options: W2vOptions) -> FittedVocabulary:
-    """Count the words of the train documents, and find a vector for each.
+@extractor("w2v", options=W2vOptions, vocabulary=WordVocabulary, takes_vectors=True)
+def fit(train: TrainingTexts, options: W2vOptions) -> FittedVocabulary:
+    """Count the words of the train documents, and learn or read a vector for each.
+
+    Parameters
+    ----------
+    train
+        The train documents, the seed of what is drawn, and the vectors if they come from a file.
+    options
+        How long sequences are, which words are in the vocabulary, and how vectors are learnt.
 
     Raises
     ------
@@ -112,75 +137,89 @@ def fit(lesson: TrainingTexts, options: W2vOptions) -> FittedVocabulary:
     TartarusError
         If vectors are to be learnt, and gensim is not installed.
     """
-    if lesson.vectors is None:
+    if train.vectors is None:
         require("gensim")
-    times: Counter[str] = Counter()
-    documents = pieces = 0
-    for text in lesson.texts:
-        tokens = words_and_signs(text, options.unit)
-        times.update(tokens)
+    counts: Counter[str] = Counter()
+    documents = sentences = 0
+    for text in train.texts:
+        tokens = split_tokens(text, unit=options.unit)
+        counts.update(tokens)
         documents += 1
-        pieces += -(-len(tokens) // PIECE)
-    frequent = (word for word, count in times.items() if count >= options.min_count)
-    words = tuple(sorted(frequent, key=lambda word: (-times[word], word)))
+        sentences += -(-len(tokens) // SENTENCE_WORDS)
+    frequent = (word for word, count in counts.items() if count >= options.min_count)
+    words = tuple(sorted(frequent, key=lambda word: (-counts[word], word)))
     if not words:
-        raise _no_words(options, documents, len(times))
-    if lesson.vectors is None:
-        counts = {word: times[word] for word in words}
-        table = _with_special_rows(_trained(lesson, options, counts, pieces), lesson.seed)
-        return FittedVocabulary(Words(options=options, documents=documents, words=words), table)
-    found = read_vectors(lesson.vectors, {word: n for n, word in enumerate(words)})
-    table = _with_special_rows(found.values, lesson.seed, found.there)
-    remark = f"{found.there.sum():,} of {len(words):,} words have a vector in "
-    remark += f"{display_path(lesson.vectors)} ({found.values.shape[1]} dimensions)"
-    options = options.model_copy(update={"dim": found.values.shape[1]})
-    return FittedVocabulary(Words(options=options, documents=documents, words=words), table, remark)
+        raise _no_word_error(options, documents, len(counts))
+    if train.vectors is None:
+        ordered = {word: counts[word] for word in words}
+        table = _with_special_rows(_train_vectors(train, options, ordered, sentences), train.seed)
+        return FittedVocabulary(
+            WordVocabulary(options=options, documents=documents, words=words), table
+        )
+    vectors = train.vectors({word: row for row, word in enumerate(words)})
+    table = _with_special_rows(vectors.values, train.seed, vectors.present)
+    dim = vectors.values.shape[1]
+    remark = f"{vectors.present.sum():,} of {len(words):,} words have a vector in "
+    remark += f"{vectors.source} ({dim} dimensions)"
+    options = options.model_copy(update={"dim": dim})
+    return FittedVocabulary(
+        WordVocabulary(options=options, documents=documents, words=words), table, remark
+    )
 
 
-def _no_words(options: W2vOptions, documents: int, words: int) -> DataError:
-    told = f"{documents} train document{'' if documents == 1 else 's'}"
+def _no_word_error(options: W2vOptions, documents: int, words: int) -> DataError:
+    count = f"{documents} train document{'' if documents == 1 else 's'}"
     if not words:
-        hint = "Look into them, and at the list of documents."
-        return DataError(f"{told}: no word is in them", hint=hint)
-    msg = f"{told}: none of the {words:,} words comes {options.min_count} times (min_count)"
-    return DataError(msg, hint="Allow rarer ones: --set min_count=1 keeps all of them.")
+        hint = "Look into the documents, and at the list that names them."
+        return DataError(f"{count}: no word is in them", hint=hint)
+    msg = f"{count}: none of the {words:,} words occurs {options.min_count} times (min_count)"
+    hint = f"Allow rarer words: {parameter('overrides', ['min_count=1'])} keeps all of them."
+    return DataError(msg, hint=hint)
 
 
 def _with_special_rows(
-    vectors: NDArray[np.float32], seed: int, there: NDArray[np.bool_] | None = None
+    vectors: NDArray[np.float32], seed: int, present: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float32]:
-    """Put the rows of padding and of unknown words before the vectors; draw what is not there."""
-    shape = (len(vectors) + FIRST, vectors.shape[1])
-    table = np.random.default_rng(seed).random(shape, np.float32) * (2 * SPREAD) - SPREAD
+    """Put the rows of padding and of unknown words before the vectors.
+
+    Vectors that are not ``present`` are drawn, as the row of unknown words is.
+    """
+    shape = (len(vectors) + FIRST_WORD, vectors.shape[1])
+    drawn = np.random.default_rng(seed).random(shape, np.float32)
+    table = drawn * (2 * INITIAL_RANGE) - INITIAL_RANGE
     table[0] = 0
-    table[FIRST:] = vectors if there is None else np.where(there[:, None], vectors, table[FIRST:])
+    words = table[FIRST_WORD:]
+    words[:] = vectors if present is None else np.where(present[:, None], vectors, words)
     return table
 
 
-def _trained(
-    lesson: TrainingTexts, options: W2vOptions, counts: dict[str, int], pieces: int
+def _train_vectors(
+    train: TrainingTexts, options: W2vOptions, counts: dict[str, int], sentences: int
 ) -> NDArray[np.float32]:
     """Learn a vector for each of the counted words, in their order, ``(words, dim)``."""
     from gensim.models import Word2Vec
 
-    logging.getLogger("gensim").addHandler(logging.NullHandler())  # else it prints its warnings
+    # Without a handler, gensim prints its warnings.
+    logging.getLogger("gensim").addHandler(logging.NullHandler())
+    # Rare words are left out already, in an order that is the same everywhere; results repeat with
+    # one worker only; and gensim takes seeds of 32 bits.
     model = Word2Vec(
         vector_size=options.dim,
         window=options.window,
-        min_count=1,  # rare words are left out already
-        sorted_vocab=0,  # ours is, and the same everywhere
-        workers=1,  # more of them never repeat a result
-        seed=int(np.random.SeedSequence(lesson.seed).generate_state(1)[0]),  # 32 bits
+        min_count=1,
+        sorted_vocab=0,
+        workers=1,
+        seed=int(np.random.SeedSequence(train.seed).generate_state(1)[0]),
     )
-    model.build_vocab_from_freq(counts, corpus_count=pieces)
-    pieces_of_texts = _Pieces(lesson.texts, options)
-    model.train(pieces_of_texts, total_examples=pieces, epochs=options.epochs)
-    if pieces_of_texts.problem is not None:
-        raise pieces_of_texts.problem
+    model.build_vocab_from_freq(counts, corpus_count=sentences)
+    corpus = _Sentences(train.texts, options)
+    model.train(corpus, total_examples=sentences, epochs=options.epochs)
+    if corpus.problem is not None:
+        raise corpus.problem
     return np.asarray(model.wv.vectors, np.float32)
 
 
-class _Pieces:
+class _Sentences:
     """Train documents as gensim reads them: again in each epoch, and in a thread of its own."""
 
     def __init__(self, texts: Iterable[str], options: W2vOptions) -> None:
@@ -188,9 +227,10 @@ class _Pieces:
         self.problem: Exception | None = None
 
     def __iter__(self) -> Iterator[list[str]]:
+        size = SENTENCE_WORDS
         try:
             for text in self._texts:
-                tokens = words_and_signs(text, self._options.unit)
-                yield from (tokens[n : n + PIECE] for n in range(0, len(tokens), PIECE))
+                tokens = split_tokens(text, unit=self._options.unit)
+                yield from (tokens[n : n + size] for n in range(0, len(tokens), size))
         except Exception as problem:  # noqa: BLE001 — raised in its thread, gensim would wait for ever
             self.problem = problem

@@ -11,69 +11,96 @@ from functools import cache
 from itertools import groupby
 from unicodedata import category, normalize
 
-from tartarus_cli.text import Unit
+from tartarus_cli.text import TokenUnit
 
-JOINERS = "\u200c\u200d"  # stand within words of Persian and of Indic scripts
-TYPED = dict(zip("’，！？（）", "',!?()", strict=True))  # noqa: RUF001 — other ways to type signs
+JOINERS = "\u200c\u200d"
+"""Characters that stand within words of Persian and of Indic scripts."""
+
+SIGN_VARIANTS = dict(zip("’，！？（）", "',!?()", strict=True))  # noqa: RUF001 — they look alike
+"""Other characters for the same signs."""
 
 
-def words(text: str, unit: Unit = "word") -> list[str]:
+def split_words(text: str, *, unit: TokenUnit = "word") -> list[str]:
     """Return the words of two or more characters, in lower case and composed (NFC).
 
-    Those of plain Latin text are scikit-learn's.
+    Of plain Latin text they are the words that scikit-learn's ``CountVectorizer`` finds.
 
-    >>> words("L'été à Étretat")
+    Parameters
+    ----------
+    text
+        A document.
+    unit
+        With ``character``, each character with its marks counts as a word.
+
+    Examples
+    --------
+    >>> split_words("L'été à Étretat")
     ['été', 'étretat']
-    >>> words("音楽", unit="character")
+    >>> split_words("音楽", unit="character")
     ['音', '楽']
     """
-    return _words(unit).findall(_composed(text))
+    return _word_pattern(unit).findall(_normalize(text))
 
 
-def words_and_signs(text: str, unit: Unit = "word") -> list[str]:
-    """Return words, contractions and the signs ``, ! ( ) ?``, each as a token of its own.
+def split_tokens(text: str, *, unit: TokenUnit = "word") -> list[str]:
+    """Return words, contractions and the signs ``, ! ( ) ?``, each as a token.
 
     As Kim (Convolutional Neural Networks for Sentence Classification, EMNLP 2014) cleaned English
-    text, for the letters of all scripts; apostrophes stay part of words.
+    text, but for the letters of all scripts; apostrophes stay part of words.
 
-    >>> words_and_signs("Don't stop, it's ABBA (1976)!")
+    Parameters
+    ----------
+    text
+        A document.
+    unit
+        With ``character``, each letter with its marks is a token.
+
+    Examples
+    --------
+    >>> split_tokens("Don't stop, it's ABBA (1976)!")
     ['do', "n't", 'stop', ',', 'it', "'s", 'abba', '(', '1976', ')', '!']
     """
-    plain = _composed(text)
-    for typed, sign in TYPED.items():
-        plain = plain.replace(typed, sign)
+    plain = _normalize(text)
+    for variant, sign in SIGN_VARIANTS.items():
+        plain = plain.replace(variant, sign)
     if unit == "character":
-        return _character().findall(plain)
-    kept = " ".join(_kept().findall(plain))
-    parted = re.sub(r"(n't|'(?:s|ve|re|d|ll))", r" \1", kept)
-    return re.sub(r"([,!()?])", r" \1 ", parted).split()
+        return _character_pattern().findall(plain)
+    cleaned = " ".join(_token_pattern().findall(plain))
+    spaced = re.sub(r"(n't|'(?:s|ve|re|d|ll))", r" \1", cleaned)
+    return re.sub(r"([,!()?])", r" \1 ", spaced).split()
 
 
-def _composed(text: str) -> str:
+def _normalize(text: str) -> str:
     return normalize("NFC", text.lower())
 
 
 @cache
-def _mark() -> str:
-    """Return a pattern of one combining mark or joiner; what comes before them all fails fast."""
-    planes = (range(0x300, 0x20000), range(0xE0100, 0xE01F0))  # there are none elsewhere
-    marks = [point for plane in planes for point in plane if category(chr(point))[0] == "M"]
-    runs = groupby(enumerate(marks), key=lambda each: each[1] - each[0])
-    ends = ([point for _, point in run] for _, run in runs)
-    inside = "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in ends)
-    return rf"(?:(?![\0-\u02ff])[{JOINERS}{inside}])"
+def _mark_pattern() -> str:
+    """Return a pattern of one combining mark or joiner.
+
+    Characters below the first mark fail at once, without a look at the long class of marks.
+    """
+    # Unicode has no marks outside of these ranges.
+    ranges = (range(0x300, 0x20000), range(0xE0100, 0xE01F0))
+    marks = [point for points in ranges for point in points if category(chr(point))[0] == "M"]
+    runs = groupby(enumerate(marks), key=lambda pair: pair[1] - pair[0])
+    intervals = ([point for _, point in run] for _, run in runs)
+    classes = "".join(f"{chr(points[0])}-{chr(points[-1])}" for points in intervals)
+    return rf"(?:(?![\0-\u02ff])[{JOINERS}{classes}])"
 
 
 @cache
-def _words(unit: Unit) -> re.Pattern[str]:
-    return re.compile(rf"\w{_mark()}*" if unit == "character" else rf"\w(?:\w+|{_mark()})+")
+def _word_pattern(unit: TokenUnit) -> re.Pattern[str]:
+    return re.compile(
+        rf"\w{_mark_pattern()}*" if unit == "character" else rf"\w(?:\w+|{_mark_pattern()})+"
+    )
 
 
 @cache
-def _character() -> re.Pattern[str]:
-    return re.compile(rf"[^\W_]{_mark()}*|[(),!?'`]")
+def _character_pattern() -> re.Pattern[str]:
+    return re.compile(rf"[^\W_]{_mark_pattern()}*|[(),!?'`]")
 
 
 @cache
-def _kept() -> re.Pattern[str]:
-    return re.compile(rf"(?:[^\W_]+{_mark()}*|[(),!?'`]+)+")
+def _token_pattern() -> re.Pattern[str]:
+    return re.compile(rf"(?:[^\W_]+{_mark_pattern()}*|[(),!?'`]+)+")

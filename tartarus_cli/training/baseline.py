@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import join, quote
 from typing import Any
 
 import numpy as np
@@ -14,57 +13,54 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.baselines import (
     Baseline,
+    BaselineResult,
     Examples,
     Features,
-    Fitted,
     FittedBaseline,
     Items,
     TrainingExamples,
 )
-from tartarus_cli.data.arrays import open_csr
-from tartarus_cli.data.dataset import (
-    ItemSet,
-    TrainingData,
-    TrainingSubset,
-    open_items,
-    open_training_data,
-)
-from tartarus_cli.data.features import Matrix, open_matrix, require_finite
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.features import Matrix, require_finite
+from tartarus_cli.data.items import ItemSet, open_items
 from tartarus_cli.data.patches import Patches
-from tartarus_cli.data.targets import TargetSpec
-from tartarus_cli.errors import DataError, FileError, TrainingError, display_path
+from tartarus_cli.data.training_data import TrainingData, TrainingSubset, open_training_data
+from tartarus_cli.errors import DataError, FileError, TrainingError, call, display_path
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.schema import Experiment, ValidationSection
+from tartarus_cli.file_names import Kind
 from tartarus_cli.models.predictors import read_known
-from tartarus_cli.models.staleness import matches_training_input
+from tartarus_cli.models.staleness import matches_training_input, train_command
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
-from tartarus_cli.workspace import Kind, WorkspaceFiles
 
-BLOCK = 1024  # items that are predicted at a time
+BLOCK = 1024
+"""Items that are predicted at a time."""
 
 
 @dataclass(frozen=True)
 class BaselineData:
     """What a baseline learns from."""
 
-    items: ItemSet  # of train
+    items: ItemSet
+    """Those of train."""
     train: TrainingExamples
-    files: list[Path]  # that were read
-    counts: dict[str, int]  # fit, validation, held out
+    """Features and targets."""
+    files: list[Path]
+    """What was read."""
+    counts: dict[str, int]
+    """Items by use: fit, validation, held out."""
 
 
 @dataclass(frozen=True)
-class BaselineInputs:
-    """What came of a training."""
+class BaselineFit:
+    """What a baseline learnt from, and what came of it."""
 
-    material: BaselineData
-    fitted: Fitted
+    data: BaselineData
+    fitted: BaselineResult
 
 
-def fit_baseline(
-    inventory: WorkspaceFiles, order: TrainingRequest, progress: Progress
-) -> BaselineInputs:
+def fit_baseline(dataset: Dataset, request: TrainingRequest, progress: Progress) -> BaselineFit:
     """Fit a baseline to the train items.
 
     Raises
@@ -74,17 +70,17 @@ def fit_baseline(
     TrainingError
         If there is not enough memory.
     """
-    experiment = order.experiment
+    experiment = request.experiment
     baseline = _baseline(experiment)
-    material = baseline_data(inventory, order, progress)
+    data = baseline_data(dataset, request, progress)
     try:
         with progress.task("training", 1) as task:
-            fitted = baseline.fit(material.train, experiment.network)
+            fitted = baseline.fit(data.train, experiment.network)
             task.advance()
     except MemoryError:
         msg = f"there is not enough memory to fit {experiment.name}"
         raise TrainingError(msg, hint="Name settings that are narrower.") from None
-    return BaselineInputs(material, fitted)
+    return BaselineFit(data, fitted)
 
 
 def _baseline(experiment: Experiment) -> Baseline:
@@ -94,33 +90,31 @@ def _baseline(experiment: Experiment) -> Baseline:
     return experiment.baseline
 
 
-def baseline_data(
-    inventory: WorkspaceFiles, order: TrainingRequest, progress: Progress
-) -> BaselineData:
+def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress) -> BaselineData:
     """Open what a baseline learns from; no test item is in it."""
-    experiment = order.experiment
-    wanted = TargetSpec(experiment.dataset.name, experiment.targets.kind, experiment.targets.dim)
+    experiment = request.experiment
+    spec = experiment.target_spec
     if isinstance(experiment.training, ValidationSection):
         share = experiment.training.validation
-        data = open_training_data(inventory, wanted, order.settings, validation=share)
+        data = open_training_data(dataset, spec, request.settings, validation=share)
         if data.remark:
             progress.say(data.remark)
-        return _chosen(experiment, data)
-    items = open_items(inventory, wanted.dataset, order.settings, "train")
-    targets = open_matrix(inventory.require(Kind.TARGETS, split="train", **wanted.fields).path)
-    plays = _plays(inventory, experiment, len(items.ids))
+        return _with_validation(experiment, data)
+    items = open_items(dataset, request.settings, "train")
+    targets = dataset.targets(spec.kind, spec.dim)
+    plays = _plays(dataset, experiment, len(items.ids))
     train = TrainingExamples(
         inputs=_values(items),
         targets=targets.values,
         normalize=experiment.targets.normalize,
-        classes=wanted.fact == "class",
+        classes=spec.kind == "class",
         plays=plays[1] if plays else None,
     )
-    files = [*(each.path for each in items.inputs), targets.path, *([plays[0]] if plays else [])]
+    files = [*(m.path for m in items.inputs), targets.path, *([plays[0]] if plays else [])]
     return BaselineData(items, train, files, {"fit": len(items.ids)})
 
 
-def _chosen(experiment: Experiment, data: TrainingData) -> BaselineData:
+def _with_validation(experiment: Experiment, data: TrainingData) -> BaselineData:
     """Return what a baseline learns from that chooses something by validation items."""
     fit = _examples(data.fit)
     train = TrainingExamples(
@@ -131,18 +125,19 @@ def _chosen(experiment: Experiment, data: TrainingData) -> BaselineData:
         validation=_examples(data.validation),
         held_out=_examples(data.held_out) if data.held_out else None,
     )
-    parts = {"fit": data.fit, "validation": data.validation, "held out": data.held_out}
-    counts = {name: len(part) if part else 0 for name, part in parts.items()}
+    subsets = {"fit": data.fit, "validation": data.validation, "held out": data.held_out}
+    counts = {name: len(subset) if subset else 0 for name, subset in subsets.items()}
     return BaselineData(data.fit.set, train, data.files, counts)
 
 
-def _examples(part: TrainingSubset) -> Examples:
-    rows = slice(int(part.samples[0]), int(part.samples[-1]) + 1)  # they lie side by side
-    return Examples(tuple(each[rows] for each in _values(part.set)), part.targets.values[rows])
+def _examples(subset: TrainingSubset) -> Examples:
+    rows = slice(int(subset.samples[0]), int(subset.samples[-1]) + 1)  # they lie side by side
+    inputs = tuple(values[rows] for values in _values(subset.set))
+    return Examples(inputs, subset.targets.values[rows])
 
 
 def _values(items: ItemSet) -> tuple[Features, ...]:
-    return tuple(_rows(each) for each in items.inputs)
+    return tuple(_rows(matrix) for matrix in items.inputs)
 
 
 def _rows(matrix: Matrix | Patches) -> Features:
@@ -152,16 +147,14 @@ def _rows(matrix: Matrix | Patches) -> Features:
     return matrix.values
 
 
-def _plays(
-    inventory: WorkspaceFiles, experiment: Experiment, items: int
-) -> tuple[Path, csr_array] | None:
+def _plays(dataset: Dataset, experiment: Experiment, items: int) -> tuple[Path, csr_array] | None:
     """Read who played the train items, if the baseline asks for it and the dataset knows it."""
     if experiment.dataset.task != "recommendation" or not _baseline(experiment).plays:
         return None
-    file = inventory.find(Kind.TRAIN_MATRIX, dataset=experiment.dataset.name)
+    file = dataset.find(Kind.TRAIN_MATRIX)
     if file is None:
         return None
-    plays = open_csr(file.path)
+    plays = dataset.plays("train")
     if plays.shape[0] != items:
         raise FileError(
             file.path,
@@ -172,7 +165,7 @@ def _plays(
     return file.path, plays
 
 
-def open_fitted(inventory: WorkspaceFiles, model: Model, progress: Progress) -> FittedBaseline:
+def open_fitted(model: Model, progress: Progress) -> FittedBaseline:
     """Return all that a baseline predicts with.
 
     Raises
@@ -184,23 +177,18 @@ def open_fitted(inventory: WorkspaceFiles, model: Model, progress: Progress) -> 
     baseline = _baseline(experiment)
     if not baseline.remembers:
         return read_known(model, baseline)
-    material = baseline_data(
-        inventory, TrainingRequest(experiment, settings, model.manifest.seed), progress
-    )
-    ids = inventory.require(Kind.ITEMS, split="train", dataset=model.manifest.dataset).path
-    for path in (ids, *material.files):
+    request = TrainingRequest(experiment, settings, model.manifest.seed)
+    data = baseline_data(model.dataset, request, progress)
+    ids = model.dataset.require(Kind.ITEMS, split="train").path
+    for path in (ids, *data.files):
         if not matches_training_input(model, path):
             msg = f"{display_path(path)} is not what {model.name} was trained on"
-            again = join(["tartarus", "train", model.manifest.experiment, *settings])
-            hint = f"Train it again: {again} --dataset {quote(model.manifest.dataset)}"
-            raise DataError(msg, hint=hint)
-    return read_known(model, baseline, material.train)
+            raise DataError(msg, hint=f"Train it again: {train_command(model)}")
+    return read_known(model, baseline, data.train)
 
 
-def predicted_blocks(
-    inventory: WorkspaceFiles, model: Model, items: ItemSet, known: FittedBaseline
-) -> Iterator[Any]:
-    """Predict all items of a set, a block at a time and in order.
+def predicted_blocks(model: Model, items: ItemSet, fitted: FittedBaseline) -> Iterator[Any]:
+    """Predict all items of a set, a block at a time and in request.
 
     Raises
     ------
@@ -209,24 +197,24 @@ def predicted_blocks(
     """
     baseline = _baseline(model.experiment)
     _check_widths(model, items)
-    truth = _truth(inventory, model, items) if baseline.sees_truth else None
+    truth = _truth(model, items) if baseline.sees_truth else None
     inputs = _values(items)
     for first in range(0, len(items.ids), BLOCK):
         block = slice(first, first + BLOCK)
-        some = tuple(each[block] for each in inputs)
-        true = None if truth is None else truth[block]
-        for matrix, rows in zip(items.inputs, some, strict=True):
+        block_inputs = tuple(values[block] for values in inputs)
+        block_truth = None if truth is None else truth[block]
+        for matrix, rows in zip(items.inputs, block_inputs, strict=True):
             _check_finite(matrix.path, rows, first)
-        rows = baseline.predict(known, Items(items.ids[block], some, true))
+        rows = baseline.predict(fitted, Items(items.ids[block], block_inputs, block_truth))
         _check_rows(model, items, rows, first)
         yield rows
 
 
 def _check_widths(model: Model, items: ItemSet) -> None:
-    for each, width in zip(items.inputs, model.manifest.widths, strict=True):
-        if each.shape[1] != width:
-            found = f"{each.path.name} is {each.shape[1]:,} wide"
-            msg = f"{found}, but {model.name} was trained on {width:,}"
+    for matrix, width in zip(items.inputs, model.manifest.widths, strict=True):
+        if matrix.shape[1] != width:
+            msg = f"{matrix.path.name} is {matrix.shape[1]:,} wide, but {model.name} was trained "
+            msg += f"on {width:,}"
             raise DataError(msg, hint="Compute it as for the training, or train again.")
 
 
@@ -249,17 +237,16 @@ def _check_rows(model: Model, items: ItemSet, rows: Any, first: int) -> None:
         raise DataError(msg, hint="Look for NaN or very large values in its features.")
 
 
-def _truth(inventory: WorkspaceFiles, model: Model, items: ItemSet) -> NDArray[Any]:
+def _truth(model: Model, items: ItemSet) -> NDArray[Any]:
     """Return the true factors of the items of a set."""
     targets = model.experiment.targets
-    fields = TargetSpec(model.manifest.dataset, targets.kind, targets.dim).fields
-    matrix = open_matrix(inventory.require(Kind.TARGETS, split=items.split, **fields).path)
+    matrix = model.dataset.targets(targets.kind, targets.dim, items.split)
     if matrix.shape[0] != len(items.ids):
         raise FileError(
             matrix.path,
             found=f"{matrix.shape[0]:,} rows",
             expected=f"{len(items.ids):,}, one for each {items.split} item",
-            hint="Run 'tartarus check-data' to see which file is out of step.",
+            hint=f"See which file is out of step: {call('check', model.manifest.dataset)}",
         )
     values = matrix.rows(slice(None))
     require_finite(matrix.path, values)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.dataset import ItemSet, TrainingSubset
 from tartarus_cli.data.features import unit_rows
+from tartarus_cli.data.items import ItemSet
+from tartarus_cli.data.training_data import TrainingSubset
 
 Arrays = tuple[NDArray[np.float32], ...]
 Batch = tuple[Arrays, NDArray[np.float32]]  # inputs, targets

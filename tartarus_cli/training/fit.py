@@ -14,7 +14,7 @@ import numpy as np
 
 from tartarus_cli.errors import TrainingError
 from tartarus_cli.experiments.schema import TrainingSection
-from tartarus_cli.progress import Progress, Task
+from tartarus_cli.progress import Progress, ProgressTask
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.training.batches import Batches
 
@@ -162,7 +162,7 @@ def _feed(batches: Batches, check: Callable[[], None]) -> Any:
 class _Watch:
     """Shows the course of a training, keeps its history, and stops it when it goes wrong."""
 
-    def __init__(self, task: Task, history: _History, options: TrainingSection) -> None:
+    def __init__(self, task: ProgressTask, history: _History, options: TrainingSection) -> None:
         self._task, self._history, self._options = task, history, options
         self._epoch, self._began, self._glanced = 0, 0.0, 0.0
 

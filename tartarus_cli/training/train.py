@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tartarus_cli.checking.check import check_experiment
-from tartarus_cli.data.dataset import TrainingData, open_training_data
-from tartarus_cli.data.targets import TargetSpec
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.training_data import TrainingData, open_training_data
 from tartarus_cli.errors import TrainingError
 from tartarus_cli.experiments.inputs import (
     check_word_numbers,
@@ -22,44 +22,46 @@ from tartarus_cli.experiments.inputs import (
     load_word_vectors,
 )
 from tartarus_cli.experiments.request import TrainingRequest
+from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.extras import require_backend
-from tartarus_cli.files import atomic_write, digest
-from tartarus_cli.machine import now, peak_memory_mib, surroundings
+from tartarus_cli.file_names import Kind
+from tartarus_cli.files import atomic_write
+from tartarus_cli.layout import WorkspacePaths
+from tartarus_cli.machine import describe_environment, now, peak_memory_mib
 from tartarus_cli.models.manifest import LayerInfo, ModelManifest, write_model_manifest
 from tartarus_cli.models.predictors import write_fitted
 from tartarus_cli.models.preprocessing import save_preprocessing
-from tartarus_cli.models.staleness import companion_factors, train_ids_digest
+from tartarus_cli.models.staleness import companion_factors
 from tartarus_cli.models.store import HISTORY, NETWORK, Model, Store, write_experiment
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.training.baseline import fit_baseline
 from tartarus_cli.training.batches import Batches
 from tartarus_cli.training.fit import fit, mean_loss
-from tartarus_cli.workspace import Kind, Workspace, WorkspaceFiles
 
 if TYPE_CHECKING:
     import keras
 
 
 def train(
-    workspace: Workspace,
-    order: TrainingRequest,
+    store: Store,
+    request: TrainingRequest,
     *,
     evaluated: bool = False,
-    beside: str = "",
+    compared_with: str = "",
     progress: Progress = UNWATCHED,
 ) -> Model:
     """Fit the network of an experiment to the train items, with early stopping; or a baseline.
 
     Parameters
     ----------
-    workspace
-        Where the data is and the model goes.
-    order
-        Experiment, settings and seed. The same order on the same machine gives the same weights.
+    store
+        Where the model goes; its workspace has the data.
+    request
+        Experiment, settings and seed. The same request on the same machine gives the same weights.
     evaluated
         Whether an evaluation follows, so that the truth is checked before the work begins.
-    beside
+    compared_with
         The model that a baseline is trained to be compared with; such a one is never the newest.
     progress
         Told how it goes.
@@ -75,105 +77,111 @@ def train(
     TartarusError
         If the backend of Keras is not installed.
     """
-    inventory = workspace.scan()
+    dataset = store.dataset(request.experiment.dataset.name)
     experiment = check_experiment(
-        inventory, order.experiment, order.settings, evaluated=evaluated, progress=progress
+        dataset, request.experiment, request.settings, evaluated=evaluated, progress=progress
     )
-    order = replace(order, experiment=experiment)
+    request = replace(request, experiment=experiment)
     if experiment.baseline is not None:
-        return Store(workspace).get(_fitted_baseline(inventory, order, beside, progress))
+        return _train_baseline(store, request, compared_with, progress)
     require_backend()
-    wanted = TargetSpec(experiment.dataset.name, experiment.targets.kind, experiment.targets.dim)
-    sources = input_sources(experiment, order.settings)
+    sources = input_sources(experiment, request.settings)
     share = experiment.fitting.validation
-    data = open_training_data(inventory, wanted, sources, validation=share)
-    for part in data.parts:
-        check_word_numbers(experiment, part.set)
+    data = open_training_data(dataset, experiment.target_spec, sources, validation=share)
+    for subset in data.parts:
+        check_word_numbers(experiment, subset.set)
     if data.remark:
         progress.say(data.remark)
     with defer_interrupts() as check:
-        name = _trained(inventory, order, data, progress, check)
-    return Store(workspace).get(name)
+        return _train_network(store, request, data, progress, check)
 
 
-def _trained(
-    inventory: WorkspaceFiles,
-    order: TrainingRequest,
+def _train_network(
+    store: Store,
+    request: TrainingRequest,
     data: TrainingData,
     progress: Progress,
     check: Callable[[], None],
-) -> str:
-    """Fit, and keep what was fitted as a model of a new number; return its name."""
-    workspace, experiment = inventory.workspace, order.experiment
+) -> Model:
+    """Fit a network, and store it as a model of a new number."""
+    experiment = request.experiment
+    dataset = store.dataset(experiment.dataset.name)
     with _enough_memory():
-        network = build_network(order, data)
-    load_word_vectors(network, inventory, experiment, order.settings)
-    name, folder = Store(workspace).claim()
-    manifest = _manifest(order)
+        network = build_network(request, data)
+    load_word_vectors(network, dataset, experiment, request.settings)
+    name, folder = store.claim()
+    manifest = _manifest(store.workspace, request)
     manifest.items = _items(data)
     manifest.patches = data.fit.set.patches.fingerprint if data.fit.set.patches else ""
     with _accounted(name, folder, manifest, progress):
         write_model_manifest(folder, manifest)
         write_experiment(folder, experiment)
-        manifest.train_ids = train_ids_digest(inventory, manifest.dataset)
+        manifest.train_ids = dataset.ids_digest("train")
         manifest.inputs = {
-            workspace.within(path): _content(path, data)
-            for path in [*_beside(inventory, order), *data.files]
+            dataset.workspace.within(path): _content(dataset, path, data)
+            for path in [*_companions(dataset, experiment), *data.files]
         }
-        save_preprocessing(folder, inventory, experiment, order.settings, data.fit.set)
+        save_preprocessing(folder, dataset, experiment, request.settings, data.fit.set)
         with _enough_memory():
-            _fit(network, order, data, folder, manifest, progress)
+            _fit(network, request, data, folder, manifest, progress)
         check()
-    return name
+    return store.get(name)
 
 
-def _fitted_baseline(
-    inventory: WorkspaceFiles, order: TrainingRequest, beside: str, progress: Progress
-) -> str:
-    """Fit a baseline, and keep it as a model of a new number; return its name."""
-    began, workspace = time.monotonic(), inventory.workspace
-    manifest = _manifest(order)
-    lesson = fit_baseline(inventory, order, progress)
-    material, fitted = lesson.material, lesson.fitted
-    manifest.kind, manifest.beside, manifest.form = "baseline", beside, fitted.form
-    manifest.items = material.counts
-    manifest.widths = [each.shape[1] for each in material.items.inputs]
+def _train_baseline(
+    store: Store, request: TrainingRequest, compared_with: str, progress: Progress
+) -> Model:
+    """Fit a baseline, and store it as a model of a new number."""
+    began, experiment = time.monotonic(), request.experiment
+    dataset = store.dataset(experiment.dataset.name)
+    manifest = _manifest(store.workspace, request)
+    inputs = fit_baseline(dataset, request, progress)
+    data, fitted = inputs.data, inputs.fitted
+    manifest.kind, manifest.beside, manifest.form = "baseline", compared_with, fitted.form
+    manifest.items = data.counts
+    manifest.widths = [matrix.shape[1] for matrix in data.items.inputs]
     manifest.trials = {repr(trial.strength): trial.loss for trial in fitted.trials}
     if fitted.best is not None:
         manifest.strength, manifest.validation_loss = fitted.best.strength, fitted.best.loss
     manifest.held_out_loss = fitted.held_out_loss
-    files = [*_beside(inventory, order), *material.files]
-    manifest.inputs = {workspace.within(path): digest(path) for path in files}
-    manifest.train_ids = train_ids_digest(inventory, manifest.dataset)
-    name, folder = Store(workspace).claim()
+    files = [*_companions(dataset, experiment), *data.files]
+    manifest.inputs = {dataset.workspace.within(path): dataset.digest(path) for path in files}
+    manifest.train_ids = dataset.ids_digest("train")
+    name, folder = store.claim()
     with _accounted(name, folder, manifest, progress, began=began):
-        write_experiment(folder, order.experiment)
-        save_preprocessing(folder, inventory, order.experiment, order.settings, material.items)
+        write_experiment(folder, experiment)
+        save_preprocessing(folder, dataset, experiment, request.settings, data.items)
         write_fitted(folder, fitted)
-    return name
+    return store.get(name)
 
 
-def _manifest(order: TrainingRequest) -> ModelManifest:
+def _manifest(workspace: WorkspacePaths, request: TrainingRequest) -> ModelManifest:
     """Begin the manifest of a training."""
-    experiment = order.experiment
+    experiment = request.experiment
     return ModelManifest(
         status="training",
         experiment=experiment.name,
         dataset=experiment.dataset.name,
         task=experiment.dataset.task,
-        settings=list(order.settings),
+        settings=list(request.settings),
         target_dim=experiment.targets.dim,
-        seed=order.seed,
+        seed=request.seed,
+        code={_recorded(workspace, file.path): file.digest for file in request.code},
         started=now(),
-        **surroundings(),
+        **describe_environment(),
     )
 
 
-def _beside(inventory: WorkspaceFiles, order: TrainingRequest) -> list[Path]:
+def _recorded(workspace: WorkspacePaths, path: Path) -> str:
+    """Write the path of code so that it is found again: relative to the root, if it lies there."""
+    root = workspace.root.resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _companions(dataset: Dataset, experiment: Experiment) -> list[Path]:
     """Return what is not learnt from, but says what is meant: ids, factors of users or labels."""
-    dataset, targets = order.experiment.dataset.name, order.experiment.targets
-    lists = [file.path for file in inventory.select(Kind.ITEMS, dataset=dataset)]
-    return [*lists, *companion_factors(inventory, TargetSpec(dataset, targets.kind, targets.dim))]
+    lists = [file.path for file in dataset.select(Kind.ITEMS)]
+    return [*lists, *companion_factors(dataset, experiment.target_spec)]
 
 
 @contextmanager
@@ -193,8 +201,8 @@ def _accounted(
     except BaseException as problem:
         manifest.status = "failed" if isinstance(problem, Exception) else "interrupted"
         manifest.reason = str(problem) if isinstance(problem, Exception) else "stopped from outside"
-        what = "failed" if isinstance(problem, Exception) else "was interrupted"
-        progress.warn(f"the training of {name} {what}; it is no model that can be used")
+        outcome = "failed" if isinstance(problem, Exception) else "was interrupted"
+        progress.warn(f"the training of {name} {outcome}; it is no model that can be used")
         raise
     finally:
         manifest.duration_s = round(time.monotonic() - began, 3)
@@ -222,51 +230,51 @@ def _items(data: TrainingData) -> dict[str, int]:
     return {"fit": len(data.fit), "validation": len(data.validation), "held out": held_out}
 
 
-def _content(path: Path, data: TrainingData) -> str:
+def _content(dataset: Dataset, path: Path, data: TrainingData) -> str:
     """Return the hash of a file; a file of patches, which may be very large, says its own."""
-    for part in data.parts:
-        patches = part.set.patches
+    for subset in data.parts:
+        patches = subset.set.patches
         if patches is not None and patches.path == path and patches.fingerprint:
             return patches.fingerprint
-    return digest(path)
+    return dataset.digest(path)
 
 
 def _fit(
     network: keras.Model,
-    order: TrainingRequest,
+    request: TrainingRequest,
     data: TrainingData,
     folder: Path,
     manifest: ModelManifest,
     progress: Progress,
 ) -> None:
-    experiment, training = order.experiment, order.experiment.fitting
+    experiment, training = request.experiment, request.experiment.fitting
     normalize = experiment.targets.normalize
-    rng = np.random.default_rng(order.seed)
-    judged = inference_batch_size(experiment, data.validation.set)
-    fitted = fit(
+    rng = np.random.default_rng(request.seed)
+    batch_size = inference_batch_size(experiment, data.validation.set)
+    result = fit(
         network,
         Batches(data.fit, size=training.batch_size, normalize=normalize, rng=rng),
-        Batches(data.validation, size=judged, normalize=normalize),
+        Batches(data.validation, size=batch_size, normalize=normalize),
         options=training,
         history=folder / HISTORY,
         progress=progress,
     )
-    manifest.epochs, manifest.best_epoch = fitted.epochs, fitted.best_epoch
-    manifest.validation_loss = fitted.validation_loss
+    manifest.epochs, manifest.best_epoch = result.epochs, result.best_epoch
+    manifest.validation_loss = result.validation_loss
     if data.held_out is not None:
-        rest = Batches(data.held_out, size=judged, normalize=normalize)
-        manifest.held_out_loss = mean_loss(network, rest, training.loss)
+        batches = Batches(data.held_out, size=batch_size, normalize=normalize)
+        manifest.held_out_loss = mean_loss(network, batches, training.loss)
     manifest.layers = layers_of(network)
-    with atomic_write(folder / NETWORK) as beside:
-        network.save(beside)
+    with atomic_write(folder / NETWORK) as temporary:
+        network.save(temporary)
 
 
-def build_network(order: TrainingRequest, data: TrainingData) -> keras.Model:
+def build_network(request: TrainingRequest, data: TrainingData) -> keras.Model:
     """Build the network of an experiment for the shapes of its data, not trained yet."""
-    build = order.experiment.architecture.build
-    shapes = [each.shape[1:] for each in data.fit.set.inputs]
+    build = request.experiment.architecture.build
+    shapes = [source.shape[1:] for source in data.fit.set.inputs]
     width = data.fit.targets.shape[1]
-    return build(shapes, order.experiment.network, width, order.seed)
+    return build(shapes, request.experiment.network, width, request.seed)
 
 
 def layers_of(network: keras.Model) -> list[LayerInfo]:

@@ -54,11 +54,11 @@ def kinds_of(name: str) -> tuple[str, ...]:
 def network_of(name: str, *, seed: int = 0, **options: Any) -> Any:
     """Build a network of the registry with a small shape for each input, and 4 outputs."""
     entry = ARCHITECTURES.get(name)
-    said = {"name": name, "output": "linear"} | SMALL.get(name, {}) | options
+    values = {"name": name, "output": "linear"} | SMALL.get(name, {}) | options
     if "sequence" in kinds_of(name):
-        said |= {"vocabulary": WORDS, "embedding": 6}
+        values |= {"vocabulary": WORDS, "embedding": 6}
     shapes = [SHAPES[kind] for kind in kinds_of(name)]
-    return entry.build(shapes, entry.options.model_validate(said), 4, seed)
+    return entry.build(shapes, entry.options.model_validate(values), 4, seed)
 
 
 @cache
@@ -85,14 +85,14 @@ def numbers_for(name: str) -> Any:
 
 
 def build(experiment: str, widths: list[int], *overrides: str, seed: int = 0) -> Any:
-    found = resolve(experiment, overrides=overrides)
+    resolved = resolve(experiment, overrides=overrides)
     shapes = [(width,) for width in widths]
-    return found.architecture.build(shapes, found.network, found.targets.dim, seed)
+    return resolved.architecture.build(shapes, resolved.network, resolved.targets.dim, seed)
 
 
 def build_audio(experiment: str, shape: tuple[int, ...], *overrides: str) -> Any:
-    found = resolve(experiment, overrides=overrides)
-    return found.architecture.build([shape], found.network, found.targets.dim, 0)
+    resolved = resolve(experiment, overrides=overrides)
+    return resolved.architecture.build([shape], resolved.network, resolved.targets.dim, 0)
 
 
 def layer_names(network: Any) -> list[str]:
@@ -214,7 +214,7 @@ def test_every_preset_can_be_built(name: str) -> None:
     shapes = [PUBLISHED_SHAPES[kind] for kind in experiment.inputs.kinds]
     network = experiment.architecture.build(shapes, network_options, experiment.targets.dim, 0)
     assert network.output.shape == (None, experiment.targets.dim)
-    assert [each.shape[1:] for each in network.inputs] == shapes
+    assert [tensor.shape[1:] for tensor in network.inputs] == shapes
 
 
 def test_single_label_audio_has_the_published_layers() -> None:
@@ -258,13 +258,13 @@ def test_a_kernel_that_does_not_fit_shows_what_each_stage_leaves() -> None:
         "stage 2: kernel (4, 6) does not fit into 3 × 6 (frames × bins): "
         "input 15 × 96 → conv 12 × 27 → pool 3 × 6 → …"
     )
-    assert "--set network.kernels=" in caught.value.hint
+    assert "`overrides=['network.kernels=…']`" in caught.value.hint
     assert "patches.seconds" in caught.value.hint
     assert caught.value.exit_code == 2
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "said"),
+    ("name", "shape", "message"),
     [
         ("audio_crnn", (95, 96, 1), "stage 4: pool (4, 4) does not fit into 3 × 4"),
         ("audio_crnn", (128, 90, 1), "stage 4: pool (4, 4) does not fit into 5 × 3"),
@@ -274,11 +274,11 @@ def test_a_kernel_that_does_not_fit_shows_what_each_stage_leaves() -> None:
     ],
 )
 def test_every_audio_network_refuses_what_it_cannot_hold(
-    name: str, shape: tuple[int, ...], said: str
+    name: str, shape: tuple[int, ...], message: str
 ) -> None:
     entry = ARCHITECTURES.get(name)
     options = entry.options.model_validate({"name": name, "output": "linear"})
-    with pytest.raises(RequestError, match=re.escape(said)):
+    with pytest.raises(RequestError, match=re.escape(message)):
         entry.build([shape, (5,)][: len(kinds_of(name))], options, 4, 0)
 
 
@@ -296,9 +296,9 @@ def test_parallel_filters_are_joined_whatever_their_shape() -> None:
     entry = ARCHITECTURES.get("audio_multi_filter_cnn")
     options = entry.options.model_validate({"name": "audio_multi_filter_cnn", "output": "linear"})
     network = entry.build([SHAPES["patches"]], options, 4, 0)
-    found = [network.get_layer(f"conv_{n}") for n in range(1, 7)]
-    assert [layer.output.shape[1:3] for layer in found] == [(128, 96)] * 6
-    assert [(*layer.kernel_size, layer.filters) for layer in found] == [
+    convolutions = [network.get_layer(f"conv_{n}") for n in range(1, 7)]
+    assert [layer.output.shape[1:3] for layer in convolutions] == [(128, 96)] * 6
+    assert [(*layer.kernel_size, layer.filters) for layer in convolutions] == [
         *((1, 70, 64), (5, 70, 32), (10, 70, 32), (1, 35, 64), (5, 35, 32), (10, 35, 32)),
     ]
     assert network.get_layer("joined").output.shape == (None, 32, 1, 256)
@@ -312,9 +312,9 @@ def test_a_patch_and_a_vector_are_joined() -> None:
 
 
 def test_text_cnn_has_the_published_layers() -> None:
-    found = resolve("dummy_text_w2v")
-    options = found.network.model_copy(update={"vocabulary": WORDS})
-    network = found.architecture.build([(500,)], options, 3, 0)
+    resolved = resolve("dummy_text_w2v")
+    options = resolved.network.model_copy(update={"vocabulary": WORDS})
+    network = resolved.architecture.build([(500,)], options, 3, 0)
     assert layer_names(network) == [
         *("input_1", "embedding", "conv_1", "conv_2", "pool_1", "pool_2", "joined"),
         *("dropout_1", "dense_1", "dropout_2", "dense_2"),
@@ -332,7 +332,7 @@ def test_text_cnn_has_the_published_layers() -> None:
 def test_word_ids_may_be_whole_numbers_or_floats(name: str) -> None:
     network, ids = untrained(name), numbers_for(name)
     whole = network.predict_on_batch(ids.astype(np.int32))
-    assert np.array_equal(network.predict_on_batch(ids), whole)
+    assert network.predict_on_batch(ids) == pytest.approx(whole, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["text_cnn", "text_lstm"])
@@ -350,8 +350,8 @@ def test_a_filter_longer_than_the_sequence_is_refused() -> None:
 
 def test_the_lstm_does_not_see_how_far_a_document_is_filled_up() -> None:
     entry = ARCHITECTURES.get("text_lstm")
-    said = {"name": "text_lstm", "output": "linear", "units": 7, "vocabulary": WORDS}
-    options = entry.options.model_validate(said)
+    values = {"name": "text_lstm", "output": "linear", "units": 7, "vocabulary": WORDS}
+    options = entry.options.model_validate(values)
     short, long = (entry.build([(words,)], options, 4, 0) for words in (5, 60))
     ids = np.random.default_rng(0).integers(1, WORDS, (3, 5))
     filled = np.pad(ids, [(0, 0), (0, 55)])

@@ -13,9 +13,9 @@ from tartarus_cli.layers import (
     MaxPool,
     UnitNorm,
     WordConvolution,
+    choose_positions,
     convolve,
     cosine_loss,
-    positions_of,
 )
 
 
@@ -74,9 +74,9 @@ def test_unit_norm_leaves_zero_rows_zero() -> None:
 
 
 def weights(seed: int) -> list[Any]:
-    make = LayerFactory(seed)
-    start = make.input((5,))
-    network = keras.Model(start, make.dense(make.dense(start, 4, "relu"), 3))
+    layers = LayerFactory(seed)
+    start = layers.input((5,))
+    network = keras.Model(start, layers.dense(layers.dense(start, 4, "relu"), 3))
     return list(network.get_weights())
 
 
@@ -98,12 +98,12 @@ def results(layer: Any, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     import jax
 
     def loss(variables: Any, x: Any) -> Any:
-        made, _ = layer.stateless_call(variables, [], x)
-        return (made * made).mean(), made
+        outputs, _ = layer.stateless_call(variables, [], x)
+        return (outputs * outputs).mean(), outputs
 
     variables = [variable.value for variable in layer.trainable_variables]
-    (_, made), slopes = jax.jit(jax.value_and_grad(loss, (0, 1), has_aux=True))(variables, x)
-    return [np.asarray(each) for each in jax.tree.leaves((made, slopes))]
+    (_, outputs), slopes = jax.jit(jax.value_and_grad(loss, (0, 1), has_aux=True))(variables, x)
+    return [np.asarray(array) for array in jax.tree.leaves((outputs, slopes))]
 
 
 def assert_the_same(ours: Any, theirs: Any, x: NDArray[np.float32]) -> None:
@@ -142,13 +142,13 @@ CONVOLUTIONS = {
 }
 
 
-@pytest.mark.parametrize("what", CONVOLUTIONS)
-def test_our_convolution_is_that_of_keras(what: str) -> None:
-    shape, kernel, filters, padding, positions = CONVOLUTIONS[what]
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_our_convolution_is_that_of_keras(case: str) -> None:
+    shape, kernel, filters, padding, positions = CONVOLUTIONS[case]
     grown = [size + (k - 1) * (padding == "same") for size, k in zip(shape, kernel, strict=False)]
-    assert positions_of((*grown, shape[2]), (*kernel, shape[2], filters)) == positions
-    said = {"padding": padding, "activation": "relu"}
-    ours, theirs = (kind(filters, kernel, **said) for kind in (Convolution, keras.layers.Conv2D))
+    assert choose_positions((*grown, shape[2]), (*kernel, shape[2], filters)) == positions
+    options = {"padding": padding, "activation": "relu"}
+    ours, theirs = (kind(filters, kernel, **options) for kind in (Convolution, keras.layers.Conv2D))
     assert_the_same(ours, theirs, numbers(3, *shape))
 
 
@@ -180,14 +180,14 @@ def test_the_largest_numbers_of_a_window_share_the_gradient() -> None:
 
 
 def test_a_convolution_may_have_more_patches_than_memory_allows() -> None:
-    assert positions_of((161, 48, 64), (3, 3, 64, 128)) == 0
-    assert positions_of((331, 165, 1), (10, 70, 1, 32)) == 12
+    assert choose_positions((161, 48, 64), (3, 3, 64, 128)) == 0
+    assert choose_positions((331, 165, 1), (10, 70, 1, 32)) == 12
 
 
 def test_our_layers_read_batches_of_any_size() -> None:
-    make = LayerFactory(0)
-    start = make.input((13, 96, 1))
-    network = keras.Model(start, make.pool(make.conv(start, 64, (4, 70)), (4, 4)))
+    layers = LayerFactory(0)
+    start = layers.input((13, 96, 1))
+    network = keras.Model(start, layers.pool(layers.conv(start, 64, (4, 70)), (4, 4)))
     assert network.output.shape == (None, 2, 6, 64)
     x = numbers(5, 13, 96, 1)
     one_by_one = [network.predict_on_batch(row[None])[0] for row in x]
@@ -195,10 +195,10 @@ def test_our_layers_read_batches_of_any_size() -> None:
 
 
 def test_first_kernels_of_convolutions_are_uniform_and_those_of_word_vectors_wider() -> None:
-    make = LayerFactory(0)
-    start, ids = make.input((10, 30, 1)), make.input((7,))
-    wide = make.conv(start, 200, (5, 30))
-    words = make.embedding(ids, 100, 50)
+    layers = LayerFactory(0)
+    start, ids = layers.input((10, 30, 1)), layers.input((7,))
+    wide = layers.conv(start, 200, (5, 30))
+    words = layers.embedding(ids, 100, 50)
     network = keras.Model([start, ids], [wide, words])
     for name, most in (("conv_1", 0.05), ("embedding", 0.25)):
         first = network.get_layer(name).get_weights()[0]

@@ -49,9 +49,9 @@ def written(path: Path, *, rate: int = 24_000, channels: int = 1, **how: str) ->
 
 
 def loaded(path: Path, rate: int) -> NDArray[np.float32]:
-    samples, own = soundfile.read(path, dtype="float32", always_2d=True)
+    samples, file_rate = soundfile.read(path, dtype="float32", always_2d=True)
     mono = librosa.to_mono(samples.T)
-    return np.asarray(librosa.resample(mono, orig_sr=own, target_sr=rate, res_type="soxr_hq"))
+    return np.asarray(librosa.resample(mono, orig_sr=file_rate, target_sr=rate, res_type="soxr_hq"))
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -66,8 +66,8 @@ def test_a_format_is_decoded_as_librosa_does(name: str, channels: int, tmp_path:
 @pytest.mark.parametrize("rate", [7919, 8000, 11_025, 22_050, 96_000, 192_000])
 def test_any_rate_is_resampled_as_librosa_does(rate: int, tmp_path: Path) -> None:
     path = written(tmp_path / "rate.wav", rate=rate, subtype="FLOAT")
-    for wanted in (8000, 22_050):
-        np.testing.assert_allclose(decode(path, wanted), loaded(path, wanted), atol=1e-6)
+    for target_rate in (8000, 22_050):
+        np.testing.assert_allclose(decode(path, target_rate), loaded(path, target_rate), atol=1e-6)
 
 
 def test_eight_channels_are_averaged(tmp_path: Path) -> None:
@@ -108,9 +108,9 @@ def test_what_a_cut_file_does_not_hold_is_not_made_up(name: str, tmp_path: Path)
     whole = written(tmp_path / name, rate=44_100, channels=2, **FORMATS[name])
     cut = tmp_path / f"cut {name}"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
-    found = decode(cut, 22_050)
-    np.testing.assert_allclose(found, loaded(cut, 22_050), atol=1e-6)
-    assert len(found) < len(decode(whole, 22_050))
+    samples = decode(cut, 22_050)
+    np.testing.assert_allclose(samples, loaded(cut, 22_050), atol=1e-6)
+    assert len(samples) < len(decode(whole, 22_050))
 
 
 def test_one_sample_is_a_recording(tmp_path: Path) -> None:
@@ -121,20 +121,20 @@ def test_one_sample_is_a_recording(tmp_path: Path) -> None:
 
 BAD = {
     "damaged": b"RIFF\x24\0\0\0WAVEfmt " + b"\xff" * 40,
-    "no recording": b"a list of songs\n" * 50,
+    "not a recording": b"a list of songs\n" * 50,
     "an empty file": b"",
 }
 
 
 @pytest.mark.parametrize("reason", BAD)
-def test_a_file_that_is_no_recording_is_told(reason: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_recording_is_reported(reason: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.wav"
     path.write_bytes(BAD[reason])
     with pytest.raises(RecordingError, match=reason):
         decode(path, 22_050)
 
 
-def test_a_damaged_flac_is_told(tmp_path: Path) -> None:
+def test_a_damaged_flac_is_reported(tmp_path: Path) -> None:
     path = written(tmp_path / "free.flac")
     content = bytearray(path.read_bytes())
     content[len(content) // 3 : len(content) // 2] = bytes(len(content) // 2 - len(content) // 3)
@@ -143,11 +143,11 @@ def test_a_damaged_flac_is_told(tmp_path: Path) -> None:
         decode(path, 22_050)
 
 
-def test_recordings_without_a_sample_with_nan_or_with_absurd_values_are_told(
+def test_recordings_without_a_sample_with_nan_or_with_absurd_values_are_reported(
     tmp_path: Path,
 ) -> None:
     for values, reason in (
-        ([], "not one sample"),
+        ([], "not hold a single sample"),
         ([0, np.nan, 0], "NaN or infinity"),
         ([np.inf] * 9, "NaN or infinity"),
         ([1e30] * 9, r"reach 1e\+30"),
@@ -157,7 +157,7 @@ def test_recordings_without_a_sample_with_nan_or_with_absurd_values_are_told(
             decode(tmp_path / "odd.wav", 8000)
 
 
-def test_missing_files_folders_and_endless_recordings_are_told(
+def test_missing_files_folders_and_endless_recordings_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(RecordingError, match="there is no such file"):
@@ -168,7 +168,7 @@ def test_missing_files_folders_and_endless_recordings_are_told(
     content = bytearray(path.read_bytes())
     content[24:28] = (1).to_bytes(4, "little")  # one sample a second
     path.write_bytes(content)
-    monkeypatch.setattr(decoding, "LONGEST_S", 3600)
+    monkeypatch.setattr(decoding, "MAX_SECONDS", 3600)
     with pytest.raises(RecordingError, match="longer than 1 hours"):
         decode(path, 8000)
 
@@ -220,11 +220,11 @@ CQT: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("which", CQT)
+@pytest.mark.parametrize("variant", CQT)
 @pytest.mark.parametrize("length", [4410, 40_001])
 @SHORT
-def test_cqt_is_librosas(which: str, length: int) -> None:
-    options = TRANSFORMS.get("cqt").options(**CQT[which])
+def test_cqt_is_librosas(variant: str, length: int) -> None:
+    options = TRANSFORMS.get("cqt").options(**CQT[variant])
     given: Any = options
     samples = tone(523, 6)[:length, 0] + tone(150, 6)[:length, 0]
     expected = np.abs(
@@ -237,8 +237,8 @@ def test_cqt_is_librosas(which: str, length: int) -> None:
             bins_per_octave=given.bins_per_octave,
         )
     )
-    found = cached_transform("cqt", options)(samples)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * expected.max())
+    magnitude = cached_transform("cqt", options)(samples)
+    np.testing.assert_allclose(magnitude, expected, rtol=0, atol=2e-6 * expected.max())
 
 
 SHORT_TIME: dict[str, dict[str, Any]] = {
@@ -248,20 +248,20 @@ SHORT_TIME: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("which", SHORT_TIME)
+@pytest.mark.parametrize("variant", SHORT_TIME)
 @pytest.mark.parametrize("length", [1, 300, 30_000])
 @SHORT
-def test_stft_and_mel_are_librosas(which: str, length: int) -> None:
+def test_stft_and_mel_are_librosas(variant: str, length: int) -> None:
     samples = tone(523, 6)[:length, 0]
-    given: Any = TRANSFORMS.get("stft").options(**SHORT_TIME[which])
-    sizes = {"n_fft": given.n_fft, "hop_length": given.hop_length}
+    options: Any = TRANSFORMS.get("stft").options(**SHORT_TIME[variant])
+    sizes = {"n_fft": options.n_fft, "hop_length": options.hop_length}
     linear = np.abs(librosa.stft(samples, **sizes))
-    found = cached_transform("stft", given)(samples)
-    np.testing.assert_allclose(found, linear, rtol=0, atol=2e-6 * linear.max())
-    bands = TRANSFORMS.get("mel").options(**SHORT_TIME[which])
-    power = librosa.feature.melspectrogram(y=samples, sr=given.sample_rate, n_mels=96, **sizes)
-    found = cached_transform("mel", bands)(samples)
-    np.testing.assert_allclose(found, np.sqrt(power), rtol=0, atol=3e-6 * np.sqrt(power.max()))
+    magnitude = cached_transform("stft", options)(samples)
+    np.testing.assert_allclose(magnitude, linear, rtol=0, atol=2e-6 * linear.max())
+    bands = TRANSFORMS.get("mel").options(**SHORT_TIME[variant])
+    power = librosa.feature.melspectrogram(y=samples, sr=options.sample_rate, n_mels=96, **sizes)
+    magnitude = cached_transform("mel", bands)(samples)
+    np.testing.assert_allclose(magnitude, np.sqrt(power), rtol=0, atol=3e-6 * np.sqrt(power.max()))
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_parameters_that_do_not_go_together_are_refused(
         cached_transform(name, TRANSFORMS.get(name).options(**given))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays(
         np.float32,
@@ -289,13 +289,13 @@ def test_parameters_that_do_not_go_together_are_refused(
     )
 )
 def test_decibels_are_librosas_but_of_silence(magnitude: NDArray[np.float32]) -> None:
-    found = decibels(magnitude)
+    levels = decibels(magnitude)
     if is_silent(magnitude):
-        assert (found == FLOOR_DB).all()
+        assert (levels == FLOOR_DB).all()
     else:
         expected = librosa.power_to_db(magnitude**2, ref=np.max)
-        np.testing.assert_allclose(found, expected, atol=1e-4)
-    assert found.dtype == np.float32
+        np.testing.assert_allclose(levels, expected, atol=1e-4)
+    assert levels.dtype == np.float32
 
 
 def test_a_recording_without_frames_is_silent() -> None:
@@ -355,9 +355,9 @@ def test_fifteen_seconds_are_322_frames() -> None:
 def test_a_key_changes_with_each_parameter_and_with_nothing_else() -> None:
     options = TRANSFORMS.get("cqt").options
     keys = [
-        PatchRecipe(transform=name, parameters=each).spectrogram_key
-        for name, each in (
-            *(("cqt", options(**CQT[which])) for which in CQT),
+        PatchRecipe(transform=name, parameters=parameters).spectrogram_key
+        for name, parameters in (
+            *(("cqt", options(**CQT[variant])) for variant in CQT),
             *((name, TRANSFORMS.get(name).options()) for name in ("mel", "stft")),
         )
     ]
@@ -366,7 +366,7 @@ def test_a_key_changes_with_each_parameter_and_with_nothing_else() -> None:
     assert other.spectrogram_key == keys[0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=6), st.integers(0, 1000))
 def test_a_scaler_fitted_block_by_block_is_scikit_learns(sizes: list[int], seed: int) -> None:
     patches = np.random.default_rng(seed).normal(-40, 20, (sum(sizes), 3, 2)).astype(np.float32)

@@ -18,10 +18,10 @@ from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import BASELINES, Examples, Features, TrainingExamples
 from tartarus_cli.baselines import knn as knn_module
 from tartarus_cli.baselines import ridge as ridge_module
-from tartarus_cli.baselines.drawn import draw
-from tartarus_cli.baselines.knn import averaged, nearest
-from tartarus_cli.baselines.popularity import tag_popularity, tagged_scores
-from tartarus_cli.baselines.ridge import GRID, RidgeSystem, cosine_loss
+from tartarus_cli.baselines.knn import average_targets, find_neighbours
+from tartarus_cli.baselines.popularity import score_by_tags, tag_popularity
+from tartarus_cli.baselines.random_predictions import draw_predictions
+from tartarus_cli.baselines.ridge import RELATIVE_STRENGTHS, RidgeSystem, cosine_loss
 from tartarus_cli.errors import TrainingError
 from tartarus_cli.evaluation.baseline_rows import evaluate_baselines
 from tartarus_cli.evaluation.report import EvaluationOptions
@@ -29,7 +29,7 @@ from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.layers import cosine_loss as network_loss
 from tartarus_cli.models.manifest import ModelManifest
 from tartarus_cli.models.store import Model, Store, write_experiment
-from tartarus_cli.progress import Unwatched
+from tartarus_cli.progress import SilentProgress
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command
 from tests.worlds import DIM, SPLITS, World
@@ -50,7 +50,7 @@ def dense(rows: int, width: int, seed: int = 0) -> NDArray[np.float64]:
 
 def joined(inputs: list[Features]) -> csr_array:
     """Join settings as the definition says: each divided by its L2 norm, side by side."""
-    return hstack([normalize(csr_array(each)) for each in inputs], format="csr")
+    return hstack([normalize(csr_array(rows)) for rows in inputs], format="csr")
 
 
 KINDS: dict[str, list[Features]] = {
@@ -69,16 +69,18 @@ def test_no_name_is_both_a_network_and_a_baseline() -> None:
 def test_the_nearest_are_those_of_scikit_learn(
     kind: str, tile: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(knn_module, "TILE", tile)
-    train, items = ([each[rows] for each in KINDS[kind]] for rows in (slice(45), slice(45, 60)))
-    found = nearest(items, train, 5).toarray()
+    monkeypatch.setattr(knn_module, "TILE_ITEMS", tile)
+    train, items = (
+        [features[rows] for features in KINDS[kind]] for rows in (slice(45), slice(45, 60))
+    )
+    similarities = find_neighbours(items, train, 5).toarray()
     expected = NearestNeighbors(n_neighbors=45, metric="cosine", algorithm="brute")
     far, order = expected.fit(joined(train)).kneighbors(joined(items))
     for row in range(15):
         best = [(n, 1 - d) for n, d in zip(order[row], far[row], strict=True) if d < 1 - 1e-12][:5]
-        assert np.flatnonzero(found[row]).tolist() == sorted(n for n, _ in best)
+        assert np.flatnonzero(similarities[row]).tolist() == sorted(n for n, _ in best)
         for number, similarity in best:
-            assert found[row, number] == pytest.approx(similarity)
+            assert similarities[row, number] == pytest.approx(similarity)
 
 
 @pytest.mark.parametrize("tile", [2, 3, 1000])
@@ -86,17 +88,17 @@ def test_the_nearest_are_those_of_scikit_learn(
 def test_of_equally_similar_train_items_the_earlier_ones_are_taken(
     form: Any, tile: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(knn_module, "TILE", tile)
+    monkeypatch.setattr(knn_module, "TILE_ITEMS", tile)
     train = form([[0.1, 0.7], [1.0, 0.0], [0.2, 1.4], [0.3, 2.1], [0.1, 0.7]])
-    found = nearest([form([[0.1, 0.7], [0.0, 0.0]])], [train], 3)
-    assert found.toarray()[0] == pytest.approx([1, 0, 1, 1, 0])
-    assert found.toarray()[1].tolist() == [0] * 5  # a row of zeros is similar to nothing
+    similarities = find_neighbours([form([[0.1, 0.7], [0.0, 0.0]])], [train], 3)
+    assert similarities.toarray()[0] == pytest.approx([1, 0, 1, 1, 0])
+    assert similarities.toarray()[1].tolist() == [0] * 5  # a row of zeros is similar to nothing
 
 
 def test_neighbours_are_averaged_by_similarity_and_nobody_is_the_mean() -> None:
     similar = csr_array([[0.25, 0.75, 0], [0, 0, 0]])
     targets = np.array([[4.0, 0], [0, 4], [9, 9]])
-    rows = averaged(similar, targets, np.array([7.0, 8]))
+    rows = average_targets(similar, targets, np.array([7.0, 8]))
     assert rows.tolist() == [[1, 3], [7, 8]]
 
 
@@ -109,13 +111,18 @@ def test_a_ridge_is_that_of_scikit_learn(kind: str, items: int) -> None:
         "both": [sparse(items, 30), dense(items, 20) - 5, sparse(items, 9, seed=1)],
     }[kind]
     targets = dense(items, 4, seed=2) + 1
-    whole = np.hstack([each if isinstance(each, np.ndarray) else each.toarray() for each in inputs])
+    whole = np.hstack(
+        [
+            features if isinstance(features, np.ndarray) else features.toarray()
+            for features in inputs
+        ]
+    )
     problem = RidgeSystem(inputs, targets)
     for strength in (0.01, 1.0, 300.0):
-        found, expected = problem.solve(strength), Ridge(strength).fit(whole, targets)
-        assert found.coefficients == pytest.approx(expected.coef_.T, abs=1e-8)
-        assert found.intercept == pytest.approx(expected.intercept_, abs=1e-8)
-        assert found(inputs) == pytest.approx(expected.predict(whole), abs=1e-8)
+        linear, expected = problem.solve(strength), Ridge(strength).fit(whole, targets)
+        assert linear.coefficients == pytest.approx(expected.coef_.T, abs=1e-8)
+        assert linear.intercept == pytest.approx(expected.intercept_, abs=1e-8)
+        assert linear(inputs) == pytest.approx(expected.predict(whole), abs=1e-8)
 
 
 def test_rows_of_a_ridge_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,9 +133,9 @@ def test_rows_of_a_ridge_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     )
     at_once = wide.solve(2.0)
     monkeypatch.setattr(
-        ridge_module, "blocks", lambda n, _: [slice(i, i + 7) for i in range(0, n, 7)]
+        ridge_module, "row_blocks", lambda n, _: [slice(i, i + 7) for i in range(0, n, 7)]
     )
-    monkeypatch.setattr(ridge_module, "CHUNK", 4)
+    monkeypatch.setattr(ridge_module, "PRODUCT_ROWS", 4)
     again = RidgeSystem(inputs, dense(50, 2)).solve(2.0)
     assert again.coefficients == pytest.approx(at_once.coefficients)
     primal = RidgeSystem(inputs[::2], dense(50, 2)).solve(2.0)
@@ -147,10 +154,10 @@ def test_sparse_features_of_a_ridge_are_never_dense_as_a_whole() -> None:
 def test_a_ridge_that_is_too_large_is_refused_before_it_is_begun(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ridge_module, "MAX_BATCH", 10)
+    monkeypatch.setattr(ridge_module, "MAX_UNKNOWNS", 10)
     RidgeSystem([dense(11, 10)], dense(11, 2))
     RidgeSystem([dense(10, 11)], dense(10, 2))
-    with pytest.raises(TrainingError, match=r"11 unknowns \(12 items, 11 features\); 10 are"):
+    with pytest.raises(TrainingError, match=r"11 unknowns \(12 items, 11 features\), but 10 are"):
         RidgeSystem([dense(12, 11)], dense(12, 2))
 
 
@@ -163,13 +170,13 @@ def test_features_that_are_all_alike_are_refused_where_nothing_is_added() -> Non
 def test_a_ridge_takes_the_strength_of_the_lowest_validation_loss() -> None:
     train, val, noise = dense(30, 8), dense(9, 8, seed=1), dense(39, 2, seed=2)
     targets = np.vstack([train, val]) @ dense(8, 2, seed=3) + 2 * noise
-    judged = Examples((val,), targets[30:])
+    validation = Examples((val,), targets[30:])
     given = TrainingExamples(
-        (train,), targets[:30], classes=True, validation=judged, held_out=judged
+        (train,), targets[:30], classes=True, validation=validation, held_out=validation
     )
     fitted = BASELINES.get("ridge").fit(given, None)
     scale = np.mean(np.diag((train - train.mean(0)).T @ (train - train.mean(0))))
-    strengths = [step * scale for step in GRID]
+    strengths = [step * scale for step in RELATIVE_STRENGTHS]
     losses = [
         np.square(Ridge(each).fit(train, targets[:30]).predict(val) - targets[30:]).mean()
         for each in strengths
@@ -179,7 +186,7 @@ def test_a_ridge_takes_the_strength_of_the_lowest_validation_loss() -> None:
     assert fitted.best is not None
     assert fitted.best.strength == pytest.approx(strengths[int(np.argmin(losses))])
     assert fitted.held_out_loss == fitted.best.loss
-    assert 0 < np.argmin(losses) < len(GRID) - 1  # else the best might lie outside
+    assert 0 < np.argmin(losses) < len(RELATIVE_STRENGTHS) - 1  # else the best might lie outside
 
 
 def test_the_cosine_loss_of_baselines_is_that_of_networks() -> None:
@@ -196,15 +203,17 @@ def test_the_popularity_of_tags_is_worked_by_hand(form: Any) -> None:
     assert learnt["popularity"].tolist() == [(10 + 3 * 2) / 4, 2, 0, 0]
     assert learnt["known"].tolist() == [True, True, False, False]
     items = form([[1.0, 1, 0, 0], [1, 3, 5, 0], [0, 0, 2, 0], [0, 0, 0, 0]])
-    assert tagged_scores(items, learnt).tolist() == [(4 + 2) / 2, (4 + 6) / 4, 6, 6]
+    assert score_by_tags(items, learnt).tolist() == [(4 + 2) / 2, (4 + 6) / 4, 6, 6]
 
 
 def test_what_is_drawn_for_an_item_depends_on_its_id_and_the_seed_alone() -> None:
-    alone, among = draw(["b"], 5, 3), draw(["a", "b", "c"], 5, 3)
+    alone, among = draw_predictions(["b"], 5, 3), draw_predictions(["a", "b", "c"], 5, 3)
     assert alone[0].tolist() == among[1].tolist()
     assert np.linalg.norm(among, axis=1) == pytest.approx(1)
-    assert len({tuple(row) for row in [*among.tolist(), *draw(["b"], 5, 4).tolist()]}) == 4
-    scores = draw(["a", "b"], 500, 0, scores=True)
+    assert (
+        len({tuple(row) for row in [*among.tolist(), *draw_predictions(["b"], 5, 4).tolist()]}) == 4
+    )
+    scores = draw_predictions(["a", "b"], 500, 0, scores=True)
     assert (scores.min() >= 0, scores.max() < 1) == (True, True)
     assert scores.mean() == pytest.approx(0.5, abs=0.05)
 
@@ -272,15 +281,15 @@ def test_no_baseline_learns_anything_of_the_test_items(
 
 def test_users_get_the_items_whose_neighbours_they_have(tartarus: Command, tagged: World) -> None:
     words = ["text", "audio", "--dataset", "rec", "--set", "network.neighbours=4"]
-    found = tartarus("run", "knn", *words, "-w", tagged.root, "--json").document["metrics"]
-    read = {
+    metrics = tartarus("run", "knn", *words, "-w", tagged.root, "--json").document["metrics"]
+    rows_of = {
         split: joined(
-            [np.load(tagged.features / f"X_{split}_{each}_rec.npy") for each in words[:2]]
+            [np.load(tagged.features / f"X_{split}_{setting}_rec.npy") for setting in words[:2]]
         )
         for split in ("train", "test")
     }
-    near = NearestNeighbors(n_neighbors=4, metric="cosine", algorithm="brute").fit(read["train"])
-    far, order = near.kneighbors(read["test"])
+    near = NearestNeighbors(n_neighbors=4, metric="cosine", algorithm="brute").fit(rows_of["train"])
+    far, order = near.kneighbors(rows_of["test"])
     plays = load_npz(tagged.datasets / "matrix_train_rec.npz").toarray() > 0
     scores = np.einsum("ik,iku->iu", 1 - far, plays[order].astype(float))
     relevant = load_npz(tagged.datasets / "matrix_test_rec.npz").toarray() > 0
@@ -288,13 +297,13 @@ def test_users_get_the_items_whose_neighbours_they_have(tartarus: Command, tagge
     for user in range(scores.shape[1]):
         ranked = relevant[np.argsort(-scores[:, user].astype(np.float32), kind="stable"), user]
         first.append(1 / (1 + int(ranked.argmax())))
-    assert found["MRR"] == pytest.approx(np.mean(first))
+    assert metrics["MRR"] == pytest.approx(np.mean(first))
 
 
 def test_without_plays_neighbours_give_factors(tartarus: Command, tagged: World) -> None:
     (tagged.datasets / "matrix_train_rec.npz").unlink()
-    found = trained(tartarus, tagged, "knn", "text", "--dataset", "rec")
-    assert found.manifest.form == "factors"
+    model = trained(tartarus, tagged, "knn", "text", "--dataset", "rec")
+    assert model.manifest.form == "factors"
     assert tartarus("predict", "-w", tagged.root).status == 0
     factors = np.load(tagged.root / "data/factors/factors_model_1.npy")
     train, test = (np.load(tagged.features / f"X_{s}_text_rec.npy") for s in ("train", "test"))
@@ -307,23 +316,23 @@ def test_popularity_without_plays_is_the_norm_of_the_factors(
     tartarus: Command, tagged: World
 ) -> None:
     (tagged.datasets / "matrix_train_rec.npz").unlink()
-    found = trained(tartarus, tagged, "popularity", "tags", "--dataset", "rec")
+    model = trained(tartarus, tagged, "popularity", "tags", "--dataset", "rec")
     factors = np.load(tagged.datasets / f"item_factors_als_{DIM}_rec.npy").astype(float)
-    with np.load(found.arrays) as kept:
-        assert kept["mean"] == pytest.approx(np.linalg.norm(factors, axis=1).mean())
+    with np.load(model.arrays) as arrays:
+        assert arrays["mean"] == pytest.approx(np.linalg.norm(factors, axis=1).mean())
 
 
 def test_the_strengths_of_a_ridge_are_kept(tartarus: Command, tagged: World) -> None:
-    found = trained(tartarus, tagged, "ridge", "text", "--dataset", "rec")
-    lines = found.history.read_text().splitlines()
+    model = trained(tartarus, tagged, "ridge", "text", "--dataset", "rec")
+    lines = model.history.read_text().splitlines()
     assert lines[0] == "strength,val_loss"
     trials = dict(line.split(",") for line in lines[1:])
-    assert len(trials) == len(GRID)
-    assert {name: float(loss) for name, loss in trials.items()} == found.manifest.trials
-    best = min(found.manifest.trials, key=lambda name: found.manifest.trials[name])
-    assert found.manifest.strength == float(best)
-    assert found.manifest.items == {"fit": 32, "validation": 4, "held out": 4}
-    assert found.manifest.held_out_loss is not None
+    assert len(trials) == len(RELATIVE_STRENGTHS)
+    assert {name: float(loss) for name, loss in trials.items()} == model.manifest.trials
+    best = min(model.manifest.trials, key=lambda name: model.manifest.trials[name])
+    assert model.manifest.strength == float(best)
+    assert model.manifest.items == {"fit": 32, "validation": 4, "held out": 4}
+    assert model.manifest.held_out_loss is not None
 
 
 FOLLOWED = {
@@ -345,8 +354,10 @@ def test_task_and_targets_follow_the_dataset(dataset: str, tartarus: Command, wo
 def test_targets_that_are_asked_for_count_before_those_of_the_dataset(
     tartarus: Command, world: World
 ) -> None:
-    said = ("--set", "targets.kind=pmi", "--set", "targets.dim=2")
-    done = tartarus("run", "ridge", "text", "--dataset", "many", *said, "-w", world.root, "--json")
+    overrides = ("--set", "targets.kind=pmi", "--set", "targets.dim=2")
+    done = tartarus(
+        "run", "ridge", "text", "--dataset", "many", *overrides, "-w", world.root, "--json"
+    )
     assert (done.status, done.document["task"]) == (0, "multilabel")
 
 
@@ -363,11 +374,11 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("asked", REFUSED)
-def test_what_would_do_nothing_is_refused(asked: str, tartarus: Command, world: World) -> None:
-    name, said = asked.split()
-    done = tartarus("train", name, "--set", said, "--dataset", "rec", "-w", world.root)
-    assert (done.status, REFUSED[asked] in done.err) == (2, True), done.err
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_would_do_nothing_is_refused(case: str, tartarus: Command, world: World) -> None:
+    name, override = case.split()
+    done = tartarus("train", name, "--set", override, "--dataset", "rec", "-w", world.root)
+    assert (done.status, REFUSED[case] in done.err) == (2, True), done.err
 
 
 COUNTS = {
@@ -384,7 +395,7 @@ def test_a_baseline_says_how_many_settings_it_takes(
 
 
 @pytest.mark.parametrize(
-    ("words", "said", "hint"),
+    ("words", "message", "hint"),
     [
         (
             ("prior", "--dataset", "rec"),
@@ -398,13 +409,13 @@ def test_a_baseline_says_how_many_settings_it_takes(
         ),
         (
             ("oracle", "--dataset", "one"),
-            "oracle reads als or pmi factors, and one has none of them",
+            "oracle reads als or pmi factors, and one has none",
             "Baselines for one are knn, prior, random, ridge.",
         ),
         (
             ("oracle", "--dataset", "many"),
             "oracle scores test items by their true pmi factors, and many has none of them",
-            "'tartarus factorize many pmi --dim 2' makes them",
+            "tartarus factorize many pmi --dim 2 makes them",
         ),
         (
             ("oracle", "--dataset", "rec"),
@@ -415,21 +426,21 @@ def test_a_baseline_says_how_many_settings_it_takes(
 )
 @pytest.mark.parametrize("command", ["run", "train"])
 def test_a_baseline_that_is_not_for_a_dataset_says_which_are(
-    command: str, words: tuple[str, ...], said: str, hint: str, tartarus: Command, world: World
+    command: str, words: tuple[str, ...], message: str, hint: str, tartarus: Command, world: World
 ) -> None:
     (world.datasets / "item_factors_test_als_4_rec.npy").unlink()
     outcome = tartarus(command, *words, "-w", world.root)
     assert outcome.status == 2
-    assert said in outcome.err
+    assert message in outcome.err
     assert hint in outcome.err
     assert not Store(open_workspace(world.root)).all()
 
 
 def test_a_baseline_may_take_the_place_of_the_network_of_a_preset() -> None:
-    found = resolve("rec_multi", overrides=["network.name=ridge", "training.validation=0.3"])
-    assert found.network.model_dump() == {"name": "ridge"}
-    assert found.training is not None
-    assert found.training.validation == 0.3
+    experiment = resolve("rec_multi", overrides=["network.name=ridge", "training.validation=0.3"])
+    assert experiment.network.model_dump() == {"name": "ridge"}
+    assert experiment.training is not None
+    assert experiment.training.validation == 0.3
 
 
 def test_a_baseline_has_no_layers(tartarus: Command, world: World) -> None:
@@ -499,7 +510,7 @@ def test_features_that_are_no_numbers_are_named(
 
 def names_of(world: World) -> list[str]:
     models = Store(open_workspace(world.root)).all()
-    return [f"{each.name} {each.manifest.experiment} {each.manifest.beside}" for each in models]
+    return [f"{model.name} {model.manifest.experiment} {model.manifest.beside}" for model in models]
 
 
 def test_baselines_stand_beside_a_model(tartarus: Command, tagged: World) -> None:
@@ -510,25 +521,25 @@ def test_baselines_stand_beside_a_model(tartarus: Command, tagged: World) -> Non
     assert done.status == 0, done.err
     assert list(done.document["rows"]) == ["random", "popularity", "knn", "ridge", "oracle"]
     assert "that of the tags" in done.err
-    made = [
+    names = [
         "model_1 rec_dense ", "model_2 popularity model_1", "model_3 knn model_1",
         "model_4 ridge model_1",
     ]  # fmt: skip
-    assert names_of(tagged) == made
+    assert names_of(tagged) == names
     assert Store(open_workspace(tagged.root)).newest().name == "model_1"
     alone = tartarus("evaluate", "model_3", *root, "--json").document
     assert alone["metrics"] == done.document["rows"]["knn"]
-    kept = json.loads((tagged.root / "data/results/model_1.json").read_text())
-    assert kept["rows"] == done.document["rows"]
+    result = json.loads((tagged.root / "data/results/model_1.json").read_text())
+    assert result["rows"] == done.document["rows"]
 
     again = tartarus("evaluate", "--baselines", *root, "--json")
     assert again.document["rows"] == done.document["rows"]
-    assert names_of(tagged) == made
+    assert names_of(tagged) == names
 
     path = tagged.features / "X_train_text_rec.npy"
     np.save(path, np.load(path)[::-1])
     changed = tartarus("evaluate", "--baselines", *root, "--json").document
-    assert names_of(tagged) == [*made, "model_5 knn model_1", "model_6 ridge model_1"]
+    assert names_of(tagged) == [*names, "model_5 knn model_1", "model_6 ridge model_1"]
     assert changed["rows"]["popularity"] == done.document["rows"]["popularity"]
     assert changed["rows"]["ridge"] != done.document["rows"]["ridge"]
 
@@ -536,16 +547,16 @@ def test_baselines_stand_beside_a_model(tartarus: Command, tagged: World) -> Non
     assert Store(open_workspace(tagged.root)).newest().name == "model_7"
 
 
-@pytest.mark.parametrize("asked", ["many", "one", "many --set targets.kind=pmi"])
+@pytest.mark.parametrize("dataset", ["many", "one", "many --set targets.kind=pmi"])
 def test_baselines_of_a_classification_hold_the_prior(
-    asked: str, tartarus: Command, world: World
+    dataset: str, tartarus: Command, world: World
 ) -> None:
-    words = ["ridge", "text", "--dataset", *asked.split(), "--baselines", "-w", world.root]
+    words = ["ridge", "text", "--dataset", *dataset.split(), "--baselines", "-w", world.root]
     done = tartarus("run", *words, "--json")
     assert list(done.document["rows"]) == ["random", "prior", "knn"]  # the ridge is the model
 
 
-def test_a_baseline_that_cannot_be_made_is_told_of_and_left_out(
+def test_a_baseline_that_cannot_be_made_is_reported_and_left_out(
     tartarus: Command, tagged: World
 ) -> None:
     (tagged.features / "X_train_tags_rec.npz").write_bytes(b"damaged")
@@ -556,7 +567,7 @@ def test_a_baseline_that_cannot_be_made_is_told_of_and_left_out(
     assert names_of(tagged) == ["model_1 ridge ", "model_2 knn model_1"]
 
 
-class _Listening(Unwatched):
+class _Listening(SilentProgress):
     """Keeps what is said."""
 
     def __init__(self) -> None:
@@ -575,8 +586,8 @@ def test_patches_are_read_by_no_baseline(world: World, tmp_path: Path) -> None:
         settings=[], target_dim=DIM, seed=0, started="",
     )  # fmt: skip
     listening = _Listening()
-    model = Model("model_1", folder, manifest)
-    rows = evaluate_baselines(open_workspace(world.root), model, EvaluationOptions(), listening)
+    model = Model("model_1", folder, manifest, Store(open_workspace(world.root)))
+    rows = evaluate_baselines(model, EvaluationOptions(), listening)
     assert rows == {}
     assert listening.said == [
         "popularity is left out: no setting of rec is called tags, labels, genres",
@@ -602,21 +613,21 @@ def test_what_was_ranked_for_some_users_goes_too(tartarus: Command, world: World
     words = ("run", "ridge", "text", "--dataset", "rec", "--users", "0:2", "-w", world.root)
     done = tartarus(*words)
     assert "'tartarus evaluate model_1 --merge'" in done.out  # 'run' itself has no --merge
-    kept = world.root / "data" / "results" / "parts" / "model_1"
-    assert kept.is_dir()
+    folder = world.root / "data" / "results" / "parts" / "model_1"
+    assert folder.is_dir()
     assert tartarus("models", "delete", "model_1", "--yes", "-w", world.root).status == 0
-    assert not kept.exists()
+    assert not folder.exists()
 
 
 def test_a_manifest_from_before_there_were_baselines_is_read() -> None:
     old = '{"status": "finished", "kind": "network", "experiment": "rec_dense", "dataset": "rec",'
     old += '"task": "recommendation", "settings": ["text"], "target_dim": 4, "seed": 0,'
-    found = ModelManifest.model_validate_json(old + '"started": "2026"}')
-    assert (found.kind, found.beside, found.form) == ("network", "", "factors")
+    manifest = ModelManifest.model_validate_json(old + '"started": "2026"}')
+    assert (manifest.kind, manifest.beside, manifest.form) == ("network", "", "factors")
 
 
 def test_check_data_lists_no_baselines(tartarus: Command, world: World) -> None:
     done = tartarus("check-data", "-w", world.root, "--json")
     for summary in done.document["datasets"].values():
-        told = {*summary["ready"], *summary["waiting"], *summary["borrowed"]}
-        assert not told & {*BASELINES.names()}
+        listed = {*summary["ready"], *summary["waiting"], *summary["borrowed"]}
+        assert not listed & {*BASELINES.names()}

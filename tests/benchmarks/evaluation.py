@@ -45,9 +45,9 @@ class Job:
     def __init__(self, root: Path, users: int, items: int = ITEMS) -> None:
         predicted = make_listeners(root, users=users, items=items)
         self.users, self.items = users, items
-        self.inventory = open_workspace(root).scan()
+        dataset = open_workspace(root).dataset("big")
         experiment = resolve("rec_multi", dataset="big")
-        self.predictions = file_predictions(predicted, experiment, self.inventory, None, UNWATCHED)
+        self.predictions = file_predictions(predicted, experiment, dataset, None, UNWATCHED)
         datasets = root / "data" / "datasets"
         self.factors = np.load(datasets / f"user_factors_als_{DIM}_big.npy", mmap_mode="r")
         self.truth = csr_array(load_npz(datasets / "matrix_test_big.npz").T.tocsr())
@@ -64,7 +64,7 @@ class Job:
     def evaluate(self) -> dict[str, float]:
         """Rank, and compute all metrics."""
         options = RankingOptions(references=False)
-        ranking = rank_items(self.inventory, self.predictions, options, UNWATCHED)
+        ranking = rank_items(self.predictions, options, UNWATCHED)
         return mean_metrics(user_values(ranking, "model"), ranking.tallies["model"])
 
     def implicit(self, threads: int | None) -> object:

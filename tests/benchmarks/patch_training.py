@@ -20,9 +20,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.dataset import ItemSet, TrainingSubset
 from tartarus_cli.data.features import Matrix
+from tartarus_cli.data.items import ItemSet
 from tartarus_cli.data.patches import Patches, open_patches, write_patches
+from tartarus_cli.data.training_data import TrainingSubset
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.progress import UNWATCHED
 from tartarus_cli.training.batches import Batches
@@ -63,8 +64,8 @@ class InMemory:
 
 def in_memory(patches: Patches) -> InMemory:
     """Read all patches."""
-    whole = np.empty(patches.store.shape, np.float32)
-    patches.store.read_direct(whole)
+    whole = np.empty(patches.features.shape, np.float32)
+    patches.features.read_direct(whole)
     return InMemory(patches.path, whole.reshape(patches.shape))
 
 

@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, random_array
 
-from tartarus_cli.data.dataset import ItemSet, TrainingSubset
 from tartarus_cli.data.features import Matrix
+from tartarus_cli.data.items import ItemSet
+from tartarus_cli.data.training_data import TrainingSubset
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.progress import UNWATCHED
 from tartarus_cli.training.batches import Batches

@@ -1,5 +1,6 @@
 """The command as a whole: help, laziness, exit statuses, messages, completion, the README."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -12,9 +13,11 @@ import typer
 
 from tartarus_cli.cli.app import app
 from tests.conftest import Command
+from tests.processes import run_script
 from tests.worlds import World
 
 README = Path(__file__).parents[2] / "README.md"
+VIEWS = README.parent / "examples" / "one_view_or_two.sh"
 HEAVY = {"keras", "jax", "librosa", "sklearn", "matplotlib", "implicit", "gensim", "polars"}
 
 
@@ -291,6 +294,7 @@ def test_the_readme_names_every_command_and_no_option_that_does_not_exist() -> N
     assert options <= {o for each in known.values() for o in each} | {"--install-completion"}
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_readme_work_in_a_row(
     tartarus: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,16 +310,11 @@ def test_the_commands_of_the_readme_work_in_a_row(
             assert done.status == 0, f"{line}: {done.err}"
 
 
+@pytest.mark.slow
 def test_two_views_are_better_than_one_and_all_stand_between_random_and_oracle(
     tmp_path: Path,
 ) -> None:
-    script = README.parent / "examples" / "one_view_or_two.sh"
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    subprocess.run(  # noqa: S603 — our own script
-        [str(script), str(tmp_path / "world")], check=True, env={"PATH": path}, capture_output=True
-    )
-    import json
-
+    run_script(VIEWS, tmp_path / "world")
     results = tmp_path / "world" / "data" / "results"
     text, audio, both = (
         json.loads((results / f"model_{number}.json").read_text()) for number in (1, 2, 3)

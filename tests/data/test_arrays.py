@@ -19,10 +19,10 @@ from scipy.sparse import csc_array, csr_array, csr_matrix, load_npz, save_npz
 
 from tartarus_cli.data.arrays import open_csr, open_dense, read_arrays, save_csr, save_dense
 from tartarus_cli.data.features import Matrix, open_matrix
-from tartarus_cli.data.scan import Statistics, scan
+from tartarus_cli.data.scan import MatrixStatistics, scan_matrix
 from tartarus_cli.errors import FileError
 
-QUICK = settings(deadline=None, max_examples=50)
+QUICK = settings(max_examples=50)
 NUMBERS = np.array([[0, 1, 2], [0, 0, 0], [5, 0, 7], [1, 1, 0]])
 FLOATS = ["float16", "float32", "float64", "longdouble", ">f4", ">f8"]
 INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", ">i4"]
@@ -85,7 +85,7 @@ def test_a_matrix_without_rows_is_read(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", NUMBERS[:0])
     save_npz(tmp_path / "a.npz", csr_array(NUMBERS[:0]))
     for name in ("a.npy", "a.npz"):
-        statistics = scan(open_matrix(tmp_path / name))
+        statistics = scan_matrix(open_matrix(tmp_path / name))
         assert (statistics.rows, statistics.width) == (0, 3)
         assert not statistics.constant_columns.any()
 
@@ -165,7 +165,7 @@ def test_plain_parts_of_any_kind_of_number_are_read(
     save(tmp_path / "a.npz", **parts | {"data": parts["data"].astype(dtype)})
     matrix = open_matrix(tmp_path / "a.npz")
     np.testing.assert_array_equal(matrix.rows(slice(0, 4)), values.astype(np.float32))
-    assert scan(matrix).rows == 4
+    assert scan_matrix(matrix).rows == 4
 
 
 @pytest.mark.parametrize("part", ["indices", "indptr", "shape"])
@@ -238,7 +238,7 @@ def test_parts_that_make_no_matrix_are_refused(
     parts = _parts(csr_array(NUMBERS))
     np.savez(tmp_path / "a.npz", **parts | changed)
     with pytest.raises(FileError, match=rf"a\.npz: .*{found}") as caught:
-        scan(open_matrix(tmp_path / "a.npz"))
+        scan_matrix(open_matrix(tmp_path / "a.npz"))
     assert caught.value.hint
 
 
@@ -288,7 +288,7 @@ def _damaged(content: bytes, mask: int, step: int = 1) -> Iterator[bytes]:
 @pytest.mark.parametrize(
     ("save", "mask", "step"), [(np.savez, 0xFF, 5), (np.savez_compressed, 0x01, 1)]
 )
-def test_a_flipped_byte_in_an_npz_is_either_harmless_or_told(
+def test_a_flipped_byte_in_an_npz_is_either_harmless_or_reported(
     save: Callable[..., None], mask: int, step: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.npz"
@@ -403,7 +403,7 @@ class Cut(Matrix):
         return super().blocks(block_bytes or self.bytes_each)
 
 
-def _assert_right(statistics: Statistics, values: NDArray[Any]) -> None:
+def _assert_right(statistics: MatrixStatistics, values: NDArray[Any]) -> None:
     """Compare with what NumPy says of the whole."""
     with np.errstate(all="ignore"):
         values = np.asarray(values, np.float32) + np.float32(0)
@@ -427,50 +427,50 @@ BINARY = st.sampled_from([0.0, 1.0])
 
 
 @pytest.mark.parametrize("cells", [FEW, ODD, BINARY], ids=["few values", "odd values", "binary"])
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=st.data(), size=st.integers(1, 60))
 def test_a_scan_across_blocks_finds_what_numpy_finds_in_the_whole(
     cells: st.SearchStrategy[float], data: st.DataObject, size: int
 ) -> None:
     values = data.draw(arrays(np.float64, SHAPES, elements=cells))
     for matrix in _both(values):
-        _assert_right(scan(Cut(matrix.path, matrix.values, size)), values)
+        _assert_right(scan_matrix(Cut(matrix.path, matrix.values, size)), values)
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, *INTEGERS, "bool"])
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(values=arrays(np.int8, SHAPES, elements=st.integers(0, 3)), size=st.integers(1, 60))
 def test_a_scan_does_not_depend_on_the_kind_of_number(
     dtype: str, values: NDArray[np.int8], size: int
 ) -> None:
     dense = values.astype(dtype)
-    _assert_right(scan(Cut(Path("x.npy"), dense, size)), dense)
-    _assert_right(scan(Cut(Path("x.npy"), np.asfortranarray(dense), size)), dense)
+    _assert_right(scan_matrix(Cut(Path("x.npy"), dense, size)), dense)
+    _assert_right(scan_matrix(Cut(Path("x.npy"), np.asfortranarray(dense), size)), dense)
     if dtype in ("bool", "int8", "uint8", "int64", "float32", "float64"):
-        _assert_right(scan(Cut(Path("x.npz"), csr_array(dense), size)), dense)
+        _assert_right(scan_matrix(Cut(Path("x.npz"), csr_array(dense), size)), dense)
 
 
 def test_values_that_vanish_in_32_bits_count_as_zero() -> None:
     values = np.array([[1e-300, 0], [1, 0], [1, 1e-300]])
     for matrix in _both(values):
-        _assert_right(scan(matrix), values)
+        _assert_right(scan_matrix(matrix), values)
 
 
 def test_each_place_of_a_value_makes_another_row() -> None:
     values = np.vstack([np.eye(50), 2 * np.eye(50), np.eye(50)[::-1]])
     for matrix in _both(values):
-        assert scan(matrix).identical_rows == 50
+        assert scan_matrix(matrix).identical_rows == 50
 
 
 def test_fifty_thousand_different_rows_are_all_told_apart() -> None:
     rng = np.random.default_rng(0)
     values = np.unique(rng.integers(0, 2, (50_000, 40)).astype(np.float32), axis=0)
     for matrix in _both(values):
-        assert scan(Cut(matrix.path, matrix.values, 1 << 20)).identical_rows == 0
+        assert scan_matrix(Cut(matrix.path, matrix.values, 1 << 20)).identical_rows == 0
 
 
 def test_a_scan_tells_which_share_of_the_rows_it_has_seen() -> None:
     for matrix in _both(np.ones((7, 3))):
         seen: list[float] = []
-        scan(Cut(matrix.path, matrix.values, 24), seen.append)
+        scan_matrix(Cut(matrix.path, matrix.values, 24), seen.append)
         assert seen == pytest.approx([2 / 7, 2 / 7, 2 / 7, 1 / 7])

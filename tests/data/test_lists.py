@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tartarus_cli.data.lists import check_name, files_below, list_files, read_list, save_list
+from tartarus_cli.data.lists import check_file_name, find_files, list_files, read_list, save_list
 from tartarus_cli.errors import FileError, RequestError
 
 ENDINGS = (".wav", ".mp3")
@@ -51,17 +51,17 @@ def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line", ["a", "a\t", "a\t ", "\ta.wav", "  \ta.wav", "", "a\tb\tc", "a\tb\0c"]
 )
-def test_a_line_of_another_form_is_told_with_its_number(line: str, tmp_path: Path) -> None:
+def test_a_line_of_another_form_is_reported_with_its_number(line: str, tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"index_audio_x\.tsv: line 2: .*expected an id, a tab"):
         listed(tmp_path, f"ok\tok.wav\n{line}\nfine\tfine.wav\n")
 
 
-def test_an_id_that_comes_twice_is_told_with_both_lines(tmp_path: Path) -> None:
+def test_an_id_that_comes_twice_is_reported_with_both_lines(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="'a' in lines 1 and 3"):
         listed(tmp_path, "a\t1.wav\nb\t2.wav\na\t1.wav\n")
 
 
-def test_an_empty_list_and_one_that_is_not_utf_8_are_told(tmp_path: Path) -> None:
+def test_an_empty_list_and_one_that_is_not_utf_8_are_reported(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="an empty list"):
         listed(tmp_path, "")
     with pytest.raises(FileError, match="not UTF-8 in line 2"):
@@ -117,7 +117,7 @@ def test_two_files_of_the_same_item_are_refused(tmp_path: Path) -> None:
 def test_the_files_below_a_folder_come_in_the_order_of_their_names(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "x/b.wav", "x.wav", "a.MP3", "x/c/a.wav", "x/notes.txt")
     (folder / "d.wav").mkdir()
-    found = files_below(folder, ENDINGS)
+    found = find_files(folder, ENDINGS)
     assert list(found) == ["a.MP3", "x.wav", "x/b.wav", "x/c/a.wav"]
     assert all(path == folder / name for name, path in found.items())
 
@@ -129,17 +129,17 @@ def test_names_that_no_list_can_hold_are_refused(name: bytes, tmp_path: Path) ->
         Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).touch()
     except OSError:
         pytest.skip("this file system has no such names")
-    for refusing in (ids_of, lambda folder: files_below(folder, ENDINGS)):
-        with pytest.raises(RequestError, match="is no UTF-8, or holds a tab or a line feed"):
+    for refusing in (ids_of, lambda folder: find_files(folder, ENDINGS)):
+        with pytest.raises(RequestError, match="is not UTF-8, or holds a tab or a line feed"):
             refusing(folder)
-    with pytest.raises(RequestError, match="is no UTF-8, or holds a tab or a line feed"):
-        check_name(os.fsdecode(name))
-    check_name("é b.wav")
+    with pytest.raises(RequestError, match="is not UTF-8, or holds a tab or a line feed"):
+        check_file_name(os.fsdecode(name))
+    check_file_name("é b.wav")
 
 
 def test_a_folder_whose_own_name_no_list_can_hold_is_refused(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "x\ty/a.wav") / "x\ty"
-    with pytest.raises(RequestError, match=r"x\\ty/a\.wav' is no UTF-8, or holds a tab"):
+    with pytest.raises(RequestError, match=r"x\\ty/a\.wav' is not UTF-8, or holds a tab"):
         list_files(folder, ENDINGS, ("a",), tmp_path / "other")
 
 
@@ -179,6 +179,6 @@ def test_a_list_made_from_a_folder_grows_but_one_written_by_hand_stays(tmp_path:
     save_list(place, list_files(folder, {".wav"}, {"one", "two", "three"}, folder))
     assert place.read_text() == "one\tone.wav\nthree\tthree.wav\ntwo\ttwo.wav\n"
     place.write_text("S1\tone.wav\n")
-    with pytest.raises(RequestError, match="says something else"):
+    with pytest.raises(RequestError, match="differs from the folder"):
         save_list(place, list_files(folder, {".wav"}, {"one"}, folder))
     assert place.read_text() == "S1\tone.wav\n"

@@ -56,7 +56,7 @@ LINES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(lines=LINES, wanted=st.sets(st.sampled_from(NAMES), min_size=1), size=st.integers(1, 60))
 @example(lines=["a,a,a", "b,b", "a,b,a,b"], wanted={"k"}, size=60)  # as many commas as should be
 @example(lines=["a,a,a", "a,b,b,b", "c,c,c"], wanted={"k", "m"}, size=60)
@@ -87,7 +87,7 @@ def test_a_row_of_other_than_all_fields_is_refused_whatever_is_read(
         [*read.blocks(Columns(("user", "track")))]
 
 
-def test_carriage_returns_that_end_lines_are_told(tmp_path: Path) -> None:
+def test_carriage_returns_that_end_lines_are_reported(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"user,item\ru,a\rv,b\r")
     with pytest.raises(FileError, match=r"a carriage return in line 1; expected line feeds"):
         open_table(tmp_path / "t.csv")
@@ -96,7 +96,7 @@ def test_carriage_returns_that_end_lines_are_told(tmp_path: Path) -> None:
 def test_quoted_fields_are_read_at_once_and_as_csv_reads_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Delimited, "_exact", None)
+    monkeypatch.setattr(Delimited, "_read_exactly", None)
     rows = [("a,b", 'say "hi"', 1), ("", "", 2), ("plain", '""', 3), ('"', " x ", 4)]
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([("user", "item", "count"), *rows])
@@ -113,6 +113,6 @@ def test_as_many_ids_as_there_are_get_numbers_of_their_own() -> None:
     parts = [numbering.codes(part) for part in (texts[:7], texts[7:30_000], texts[30_000:])]
     assert [numbering.ids[code] for code in np.concatenate(parts)] == texts.to_list()
     assert len(numbering.ids) == len(set(texts))
-    ordered = numbering.in_order()
+    ordered = numbering.sorted_ids()
     assert ordered.ids.tolist() == sorted(numbering.ids)
-    assert ordered.ids[ordered.place].tolist() == numbering.ids
+    assert ordered.ids[ordered.position].tolist() == numbering.ids

@@ -2,9 +2,7 @@
 
 import os
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from tartarus_cli.evaluation.scorers import FactorScorer
 from tests.conftest import Command, Outcome
+from tests.processes import ENOUGH_S, started, waited
 from tests.worlds import World
 
 USERS, ITEMS, DIM = 50, 90, 16
@@ -469,7 +468,7 @@ score = scoring.FactorScorer.__call__
 def slowly(self, users):
     with Path("blocks").open("a") as file:
         file.write(".")
-    time.sleep(0.05)
+    time.sleep(1 if Path("blocks").stat().st_size >= 12 else 0)
     return score(self, users)
 
 scoring.FactorScorer.__call__ = slowly
@@ -477,24 +476,19 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_process_loses_no_more_than_was_not_kept(
     number: signal.Signals, tartarus: Command, bare: World, small: Kept, watched: Watched
 ) -> None:
     every = "0" if number == signal.SIGKILL else "60"
-    command = subprocess.Popen(  # noqa: S603 — the command under test
-        [sys.executable, "-c", SLOWLY, every, *words(bare, *SMALL, "--json")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    blocks, until = Path("blocks"), time.monotonic() + 60
-    while not (blocks.exists() and blocks.stat().st_size >= 12) and time.monotonic() < until:
-        assert command.poll() is None, command.communicate()
-        time.sleep(0.02)
-    command.send_signal(number)
-    out, err = command.communicate(timeout=60)
+    blocks = Path("blocks")
+    asked = [sys.executable, "-c", SLOWLY, every, *words(bare, *SMALL, "--json")]
+    with started(asked) as command:
+        assert waited(lambda: blocks.exists() and blocks.stat().st_size >= 12)
+        command.send_signal(number)
+        out, err = command.communicate(timeout=ENOUGH_S)
     assert out == ""
     assert command.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}.get(number, -number)
     assert ("--resume" in err) == (number != signal.SIGKILL)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from tartarus_cli.cli.app import app
 from tartarus_cli.evaluation.classification import ClassificationResult, evaluate_classes
 from tartarus_cli.evaluation.plots import class_curves
+from tartarus_cli.models.store import Store
 from tartarus_cli.prediction.aligned import model_predictions
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command
@@ -83,8 +84,7 @@ def evaluated(tartarus: Command, world: World, model: str, *words: object) -> An
 
 
 def judged(world: World, model: str) -> ClassificationResult:
-    inventory = open_workspace(world.root).scan()
-    return evaluate_classes(inventory, model_predictions(inventory.workspace, model, inventory))
+    return evaluate_classes(model_predictions(Store(open_workspace(world.root)).get(model)))
 
 
 # ----------------------------------------------------------------------------------- thresholds

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.sparse import csr_array, load_npz, save_npz
 
 from tartarus_cli.evaluation import compare as step
 from tartarus_cli.evaluation.results import write_unit_values
 from tartarus_cli.metrics.significance import holm
 from tests.conftest import Command
+from tests.worlds import CLASSES, DIM, SPLITS, World
 
 COUNT = 400
 BASIS = {"task": "recommendation", "dataset": "rec", "truth": "ab12", "users": "0:400", "k": "1, 5"}
@@ -279,6 +281,37 @@ def test_what_was_evaluated_on_other_data_is_not_compared(
     assert said in refused.err
 
 
+EVALUATED = {"rec": ("rec_dense", DIM), "many": ("logistic_multilabel_vector", CLASSES)}
+
+
+@pytest.mark.parametrize("dataset", EVALUATED)
+def test_what_was_evaluated_on_another_truth_is_not_compared(
+    dataset: str, tartarus: Command, world: World
+) -> None:
+    experiment, width = EVALUATED[dataset]
+    where = ("--dataset", dataset, "-w", world.root)
+    for name in ("before", "copy", "after"):
+        np.save(f"{name}.npy", world.rng.standard_normal((SPLITS["test"], width)))
+        if name == "after":
+            turn_truth(world, dataset)
+        assert tartarus("evaluate", f"{name}.npy", "--experiment", experiment, *where).status == 0
+    words = ("-w", world.root, "--resamples", "200")
+    assert tartarus("compare", "before", "copy", *words).status == 0
+    refused = tartarus("compare", "before", "copy", "after", *words)
+    assert (refused.status, refused.out) == (2, "")
+    assert re.search(r"before was evaluated on truth \w+, after on \w+", refused.err)
+
+
+def turn_truth(world: World, dataset: str) -> None:
+    """Give the test items other users, or other classes."""
+    if dataset == "rec":
+        path = world.datasets / "matrix_test_rec.npz"
+        save_npz(path, csr_array(np.roll(load_npz(path).toarray(), 1, axis=1)))
+    else:
+        path = world.datasets / f"item_factors_test_class_{CLASSES}_many.npy"
+        np.save(path, np.roll(np.load(path), 1, axis=1))
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -393,7 +426,9 @@ def test_a_metric_that_has_no_value_for_any_user_is_not_tested_unasked(
 def test_fewer_resamples_than_asked_for_are_told_of(
     tartarus: Command, results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step, "affordable", lambda users, asked: min(asked, 800_000 // users))
+    monkeypatch.setattr(
+        step, "affordable_resamples", lambda users, asked: min(asked, 800_000 // users)
+    )
     shown = tartarus("compare", "model_1", "model_2", "-w", results.root, "--json")
     assert shown.document["resamples"] == 2000
     assert "400 users: 2,000 resamples of each test will have to do" in shown.err

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, save_npz
 
 from tartarus_cli.baselines import PredictionForm
-from tartarus_cli.data.targets import TargetSpec
+from tartarus_cli.data.dataset import TargetSpec
 from tartarus_cli.evaluation.checkpoints import RankSummary
 from tartarus_cli.evaluation.ranking import RankingOptions, rank_items
 from tartarus_cli.evaluation.scorers import MemoryBudget
@@ -374,7 +374,7 @@ def test_blocks_of_users_are_the_same_whichever_users_are_asked_for(
 
 def test_the_command_refuses_what_is_no_amount_of_memory(tartarus: Command, world: World) -> None:
     refused = evaluated(tartarus, world, np.ones((12, DIM)), "--memory", "lots")
-    assert (refused.status, "'lots' is no amount of memory" in refused.err) == (2, True)
+    assert (refused.status, "'lots' is not an amount of memory" in refused.err) == (2, True)
 
 
 # Other forms than factors.
@@ -387,19 +387,17 @@ def predicted(world: World, form: PredictionForm, values: Any, absent: Bools) ->
         name="predicted",
         path=world.root / "predicted.npy",
         experiment=experiment,
-        settings=(),
-        wanted=TargetSpec("rec", "als", DIM),
-        seed=None,
+        dataset=open_workspace(world.root).dataset("rec"),
+        targets=TargetSpec("als", DIM),
         values=values,
         absent=absent,
         form=form,
     )
 
 
-def tally(world: World, predictions: Predictions, memory: int) -> RankSummary:
+def tally(predictions: Predictions, memory: int) -> RankSummary:
     options = RankingOptions(memory=memory)
-    inventory = open_workspace(world.root).scan()
-    return rank_items(inventory, predictions, options, UNWATCHED).tallies["model"]
+    return rank_items(predictions, options, UNWATCHED).tallies["model"]
 
 
 def expected_ranks(world: World, scores: Floats) -> NDArray[np.int64]:
@@ -426,7 +424,7 @@ def test_neighbours_are_summed_over_what_a_user_has(
     save_npz(world.datasets / "matrix_train_rec.npz", csr_array(plays.astype(float)))
     scores = (plays > 0).T @ similar.T
     scores[:, absent] = -np.inf
-    found = tally(world, predicted(world, "neighbours", csr_array(similar), absent), memory)
+    found = tally(predicted(world, "neighbours", csr_array(similar), absent), memory)
     assert np.array_equal(found.ranks, expected_ranks(world, scores))
     first = orders(scores)[:, :3]
     assert np.array_equal(found.shown[3], np.bincount(first.ravel(), minlength=12))
@@ -436,7 +434,7 @@ def test_neighbours_are_summed_over_what_a_user_has(
 def test_the_same_scores_for_all_rank_alike_for_all(memory: int, world: World) -> None:
     scores = np.random.default_rng(8).integers(-2, 3, (12, 1)).astype(np.float32)
     absent = np.isin(np.arange(12), (3, 4))
-    found = tally(world, predicted(world, "scores", scores, absent), memory)
+    found = tally(predicted(world, "scores", scores, absent), memory)
     everybody = np.tile(np.where(absent, -np.inf, scores[:, 0]), (USERS, 1))
     assert np.array_equal(found.ranks, expected_ranks(world, everybody))
     assert np.count_nonzero(found.shown[1]) == 1

@@ -9,7 +9,7 @@ import pytest
 from tartarus_cli.errors import RequestError
 from tartarus_cli.evaluation.evaluator import gaps_closed
 from tartarus_cli.metrics.lists import coverage, gini, self_information
-from tartarus_cli.metrics.ranks import first_items
+from tartarus_cli.metrics.ranks import top_items
 from tartarus_cli.options import parse_bytes
 from tests.conftest import Command
 from tests.evaluation.test_engine import KS, apart, figures, likes, orders, plain_scores
@@ -49,7 +49,7 @@ def test_lists_have_the_figures_worked_by_hand() -> None:
 
 
 def test_first_items_of_the_ranking_are_those_that_lists_show() -> None:
-    first = first_items(np.array([[1.0, 3.0, 2.0], [5.0, 4.0, 6.0]]), 2)
+    first = top_items(np.array([[1.0, 3.0, 2.0], [5.0, 4.0, 6.0]]), 2)
     assert coverage(np.bincount(first.ravel(), minlength=3)) == 1
 
 
@@ -174,5 +174,5 @@ def test_amounts_of_memory_are_read_with_and_without_units(text: str, expected: 
 
 @pytest.mark.parametrize("text", ["", "much", "-1", "1e9", "1.k", "1 PB", "1,5G", "9" * 400])
 def test_what_is_no_amount_of_memory_is_refused(text: str) -> None:
-    with pytest.raises(RequestError, match="is no amount of memory"):
+    with pytest.raises(RequestError, match="is not an amount of memory"):
         parse_bytes(text)

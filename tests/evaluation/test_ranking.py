@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.errors import DataError
 from tartarus_cli.metrics import METRICS, Values
-from tartarus_cli.metrics.ranks import RelevantRanks, first_items, relevant_ranks
+from tartarus_cli.metrics.ranks import RelevantRanks, relevant_ranks, top_items
 
 Hits = Sequence[bool]  # of the items from rank 1 on: is it relevant?
 
@@ -190,7 +190,7 @@ def test_shapes_that_differ_are_both_named() -> None:
     expected = r"scores are \(2, 2\) but the truth is \(2, 3\) \(users, items\)"
     with pytest.raises(DataError, match=expected) as caught:
         relevant_ranks(np.zeros((2, 2)), csr_array((2, 3)))
-    assert "tartarus check-data" in caught.value.hint
+    assert "`check()`" in caught.value.hint
 
 
 # Every metric of the registry, also one that is yet to come.
@@ -205,7 +205,7 @@ def test_every_metric_tells_a_perfect_ranking_from_a_reversed_one(name: str) -> 
 
 @pytest.mark.parametrize("name", METRICS.names())
 @given(case=cases(), k=st.integers(1, 12))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_perfect_ranking_is_never_worse_than_a_reversed_one(
     name: str, case: Case, k: int
 ) -> None:
@@ -218,7 +218,7 @@ def test_a_perfect_ranking_is_never_worse_than_a_reversed_one(
 
 @pytest.mark.parametrize("name", METRICS.names())
 @given(case=cases(), k=st.integers(1, 12))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_every_user_has_one_value_within_0_and_1_or_none(name: str, case: Case, k: int) -> None:
     found = values(name, case, k)
     assert found.shape == (len(case.owned),)
@@ -228,7 +228,7 @@ def test_every_user_has_one_value_within_0_and_1_or_none(name: str, case: Case, 
 
 @pytest.mark.parametrize("name", METRICS.names())
 @given(case=cases(), k=st.integers(1, 12))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_values_do_not_depend_on_which_users_are_ranked_together(
     name: str, case: Case, k: int
 ) -> None:
@@ -293,7 +293,7 @@ ONE_ITEM = Case(np.zeros((2, 1)), np.array([[True], [False]]))
 @example(case=EVERYTHING, k=2)
 @example(case=EVERYTHING, k=4)
 @example(case=ONE_ITEM, k=3)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_metric_agrees_with_its_definition_applied_to_a_stable_sort(
     name: str, case: Case, k: int
 ) -> None:
@@ -302,14 +302,13 @@ def test_metric_agrees_with_its_definition_applied_to_a_stable_sort(
 
 
 @given(case=cases(), k=st.integers(1, 5))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_published_ndcg_knows_the_first_five_alone(case: Case, k: int) -> None:
     expected = [reference_ndcg_published(hits(case, user), k) for user in range(len(case.owned))]
     assert values("nDCG (published)", case, k) == pytest.approx(expected)
 
 
 @given(case=cases())
-@settings(deadline=None)
 def test_ranks_are_those_of_a_stable_sort_user_by_user(case: Case) -> None:
     ranks = relevant_ranks(case.scores, csr_array(case.owned))
     each = [hits(case, user) for user in range(len(case.owned))]
@@ -322,16 +321,16 @@ def test_ranks_are_those_of_a_stable_sort_user_by_user(case: Case) -> None:
 @example(case=EVERYTHING, k=3)
 @example(case=EVERYTHING, k=1)
 @example(case=ONE_ITEM, k=5)
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_first_items_are_the_heads_of_stable_sorts(case: Case, k: int) -> None:
-    assert first_items(case.scores, k).tolist() == [ranking(row)[:k] for row in case.scores]
+    assert top_items(case.scores, k).tolist() == [ranking(row)[:k] for row in case.scores]
 
 
 # Other libraries. scikit-learn takes equal scores as one group, so it is given minus the rank.
 
 
 @given(case=cases())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_both_areas_are_those_of_scikit_learn(case: Case) -> None:
     from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -345,7 +344,7 @@ def test_both_areas_are_those_of_scikit_learn(case: Case) -> None:
 
 
 @given(case=cases(items=2), k=st.integers(1, 12))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_ndcg_is_that_of_scikit_learn(case: Case, k: int) -> None:
     from sklearn.metrics import ndcg_score
 
@@ -357,7 +356,7 @@ def test_ndcg_is_that_of_scikit_learn(case: Case, k: int) -> None:
 def test_metrics_are_those_of_ranx(
     dtype: type[np.floating[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first_items(np.zeros((1, 1), dtype), 1)  # ours is compiled before that is forbidden
+    top_items(np.zeros((1, 1), dtype), 1)  # ours is compiled before that is forbidden
     # As plain Python: compiling takes most of a minute, and numba warns about ranx' own casts.
     monkeypatch.setattr("numba.config.DISABLE_JIT", 1)
     from ranx import Qrels, Run, evaluate

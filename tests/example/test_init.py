@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import load_npz
 
-from tartarus_cli.workspace import FOLDERS
+from tartarus_cli.layout import FOLDERS
 from tests.conftest import Command
 
 
@@ -79,6 +79,7 @@ def test_a_list_of_recordings_is_data_of_the_same_name(tartarus: Command, tmp_pa
     assert (refused.status, "SUPER" in refused.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
     example: Path, tartarus: Command, tmp_path: Path
 ) -> None:

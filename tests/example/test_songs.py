@@ -10,7 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from tartarus_cli.example.lyrics import WORDS, write_lyrics
+from tartarus_cli.example.lyrics import STYLE_WORDS, write_lyrics
 from tartarus_cli.example.songs import STYLES, write_songs
 from tartarus_cli.example.synthesis import perform
 from tartarus_cli.workspace import Workspace
@@ -111,9 +111,9 @@ def test_songs_of_a_style_differ(style: str) -> None:
 
 
 def test_no_word_belongs_to_two_styles() -> None:
-    words = [word for text in WORDS.values() for word in set(text.lower().split())]
+    words = [word for text in STYLE_WORDS.values() for word in set(text.lower().split())]
     assert len(words) == len(set(words))
-    assert tuple(WORDS) == STYLES
+    assert tuple(STYLE_WORDS) == STYLES
 
 
 def test_the_same_draws_write_the_same_bytes(tmp_path: Path) -> None:

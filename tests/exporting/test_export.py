@@ -386,7 +386,7 @@ WRONG = {
         ("model_5", "embeddings", "x.csv", "--layer", "dense_1", "--memory", "1GiB"),
         "--memory means nothing",
     ),
-    "no amount": (("model_1", "run", "x", "--memory", "much"), "'much' is no amount of memory"),
+    "no amount": (("model_1", "run", "x", "--memory", "much"), "'much' is not an amount of memory"),
     "a length of qrels": (("model_1", "qrels", "x", "--top", "3"), "--top means nothing"),
     "a set that is not there": (("model_1", "predictions", "x.csv", "--split", "val"), "no val"),
     "an unknown ending": (("model_1", "predictions", "x.xls"), ".csv, .tsv, .parquet"),

@@ -15,8 +15,8 @@ from scipy.sparse import csr_array, load_npz
 from tartarus_cli.data.vocabulary import read_vocabulary
 from tartarus_cli.errors import DataError
 from tartarus_cli.files import locked
-from tartarus_cli.text import EXTRACTORS, Transformed
-from tartarus_cli.text.vsm import Terms
+from tartarus_cli.text import EXTRACTORS, DocumentRows
+from tartarus_cli.text.vsm import TermVocabulary
 from tests.conftest import Command, Outcome
 from tests.kills import killed_after
 from tests.worlds import SPLITS, World
@@ -387,7 +387,7 @@ def test_another_list_is_never_written_over(run: Run, songs: World, tmp_path: Pa
     folder.mkdir()
     (folder / "train-0.txt").write_text("la la")
     refused = run("vsm", "--text", folder)
-    assert (refused.status, "says something else than the folder" in refused.err) == (2, True)
+    assert (refused.status, "differs from the folder" in refused.err) == (2, True)
     assert path.read_text() == before
 
 
@@ -487,13 +487,13 @@ def test_documents_are_transformed_some_at_a_time(
     before = made(songs)
     monkeypatch.setattr("tartarus_cli.extraction.documents.BLOCK", 3)
     sizes: list[int] = []
-    whole = Terms.transform
+    whole = TermVocabulary.transform
 
-    def counting(self: Terms, texts: Sequence[str]) -> Transformed:
+    def counting(self: TermVocabulary, texts: Sequence[str]) -> DocumentRows:
         sizes.append(len(texts))
         return whole(self, texts)
 
-    monkeypatch.setattr(Terms, "transform", counting)
+    monkeypatch.setattr(TermVocabulary, "transform", counting)
     run("vsm")
     run("w2v", *QUICK)
     assert max(sizes) == 3
@@ -514,12 +514,12 @@ MISMATCHES: dict[str, tuple[str, Callable[[World], object], str, str]] = {
         "vsm_one.vocabulary.json",
         lambda world: (world.features / "vsm_one.vocabulary.json").write_text("{"),
         "Expecting property name",
-        "a vocabulary as 'tartarus text' writes it",
+        "a vocabulary as tartarus text writes it",
     ),
     "no vocabulary": (
         "vsm_one.vocabulary.json",
         lambda world: (world.features / "vsm_one.vocabulary.json").write_text("[]"),
-        "no vocabulary of",
+        "not a vocabulary of",
         "a vocabulary",
     ),
     "nested without end": (

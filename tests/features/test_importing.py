@@ -3,9 +3,7 @@
 import json
 import re
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from tartarus_cli.features.tags import prepare_tags
 from tartarus_cli.files import locked
 from tests.conftest import Command, Outcome
 from tests.kills import killed_after
+from tests.processes import ENOUGH_S, started, waited
 from tests.worlds import SPLITS, World
 
 IDS = {split: [f"{split}-{n}" for n in range(count)] for split, count in SPLITS.items()}
@@ -197,14 +196,35 @@ def test_scaled_columns_are_those_of_scikit_learn_fitted_on_train_items(
     rows = {each: np.append(row, np.float32(0.1)) for each, row in numbers().items()}
     rows |= {each: np.append(rows[each][:-1], np.float32(0.7)) for each in IDS["test"]}
     assert run("emb", "--from", write(rows), "--scale").status == 0
-    train = np.array([rows[each] for each in IDS["train"]], np.float64)
+    as_in_table = sorted(IDS["train"], key=lambda item: item[::-1])
+    train = np.array([rows[item] for item in as_in_table], np.float64)
     scaler = StandardScaler().fit(train)
     for split, ids in IDS.items():
         expected = scaler.transform([rows[each].astype(np.float64) for each in ids])
-        assert dense(world, "emb", split) == pytest.approx(expected, abs=1e-5)
+        assert np.array_equal(dense(world, "emb", split), expected.astype(np.float32))
     kept = json.loads((world.features / "emb_one.features.json").read_text())["scale"]
+    assert kept["mean"] == scaler.mean_.tolist()
+    assert kept["deviation"] == scaler.scale_.tolist()
+
+
+def test_train_rows_of_many_blocks_are_scaled_by_the_moments_of_all(
+    tartarus: Command, tmp_path: Path
+) -> None:
+    count, width = 3000, 200  # 2.4 MB of 32-bit numbers, where 1 MiB is a block
+    world = World(tmp_path / "large")
+    world.ids("rec", {"train": count, "test": 1})
+    rows = np.random.default_rng(0).normal(3, 2, (count + 1, width)).astype(np.float32)
+    rows += np.linspace(0, 5, count + 1, dtype=np.float32)[:, None]  # so that blocks differ
+    np.save("rows.npy", rows)
+    Path("ids.txt").write_text("".join(f"train-{n}\n" for n in range(count)) + "test-0\n")
+    words = ("features", "rec", "emb", "--from", "rows.npy", "--ids", "ids.txt", "--scale")
+    assert tartarus(*words, "-w", world.root).status == 0
+    scaler = StandardScaler().fit(rows[:-1].astype(np.float64))
+    kept = json.loads((world.features / "emb_rec.features.json").read_text())["scale"]
     assert kept["mean"] == pytest.approx(scaler.mean_)
     assert kept["deviation"] == pytest.approx(scaler.scale_)
+    scaled = np.load(world.features / "X_train_emb_rec.npy")
+    assert scaled == pytest.approx(scaler.transform(rows[:-1].astype(np.float64)), abs=1e-5)
 
 
 def test_a_file_of_many_blocks_gives_the_same_bytes(
@@ -222,7 +242,7 @@ def test_a_file_of_many_blocks_gives_the_same_bytes(
         name = f"X_train_{setting}_one"
         scaled = dense(world, setting, "train")
         assert run(setting, "--from", "e.csv", *words, "--force").status == 0
-        assert dense(world, setting, "train") == pytest.approx(scaled, abs=1e-6)
+        assert np.array_equal(dense(world, setting, "train"), scaled)
         assert [each for each in made(world) if name in each] == [n for n in before if name in n]
     assert run("tags", "--from", "tags.tsv", "--tags").status == 0
     assert of(world, "tags") == {name: each for name, each in before.items() if "tags_one" in name}
@@ -714,24 +734,44 @@ def test_two_commands_never_make_the_same_setting_at_once(run: Run, world: World
     assert run("emb", "--from", path).status == 0
 
 
-def test_ctrl_c_leaves_nothing_behind(world: World) -> None:
-    rows = {each: np.random.default_rng(0).random(400) for each in EVERYONE}
-    path = write(rows)
-    more = path.read_text().splitlines(keepends=True)[1:]
-    with path.open("a") as file:
-        for n in range(120):
-            file.writelines(f"x{n}{line}" for line in more)
+# Reads a small table twice, in 286 blocks each time, and takes its time from one of them on.
+SLOWLY = """
+import sys, time
+from pathlib import Path
+from tartarus_cli.cli.app import main
+from tartarus_cli.data.tables import delimited
+from tartarus_cli.features.alignment import Reader
+
+delimited.BLOCK_BYTES = 30
+slow_from, read, blocks = int(sys.argv.pop(1)), 0, Reader.blocks
+
+def slowly(self):
+    global read
+    for block in blocks(self):
+        read += 1
+        if read >= slow_from:
+            Path("is_slow").touch()
+            time.sleep(0.5)
+        yield block
+
+Reader.blocks = slowly
+main()
+"""
+
+
+@pytest.mark.parametrize("block", [5, 450], ids=["survey", "write"])
+def test_ctrl_c_leaves_nothing_behind(block: int, world: World) -> None:
+    rows = {f"x{n}": np.ones(3) for n in range(400)} | numbers(3)
+    path = write(rows, turned=False)
     before = made(world)
-    words = [sys.executable, "-c", "from tartarus_cli.cli.app import main; main()"]
-    words += ["features", "one", "emb", "--from", str(path), "-w", str(world.root)]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)  # noqa: S603
-    assert process.stderr is not None
-    assert "ids in column" in process.stderr.readline()
-    time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)[1]
+    words = [sys.executable, "-c", SLOWLY, str(block), "features", "one", "emb"]
+    with started([*words, "--from", path, "-w", world.root]) as process:
+        assert waited(Path("is_slow").exists)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=ENOUGH_S)
     assert process.returncode == 130, said
-    assert said.strip() == "interrupted"
+    assert said.splitlines()[-1] == "interrupted"
+    assert "Traceback" not in said
     assert made(world) == before
 
 

@@ -121,7 +121,7 @@ def test_a_quote_within_a_field_is_a_letter(tmp_path: Path) -> None:
     assert ids([*table(tmp_path, text, "t.tsv").blocks()]) == ['12" mix', '"7" edit']
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     cells=st.lists(st.tuples(st.text('ab,"\n ☃', min_size=1), st.floats(width=32)), min_size=1),
     size=st.integers(1, 40),
@@ -151,11 +151,11 @@ def test_plain_blocks_and_those_read_one_by_one_agree(
     text += "".join(f"{n}," + ",".join(map(str, each)) + "\n" for n, each in enumerate(numbers))
     whole, one_by_one = table(tmp_path, text), list[object]()
     with monkeypatch.context() as patch:
-        patch.setattr(Delimited, "_exact", lambda _self, piece, _: one_by_one.append(piece))
+        patch.setattr(Delimited, "_read_exactly", lambda _self, piece, _: one_by_one.append(piece))
         plain = [*whole.blocks()]
     assert np.array_equal(rows(plain), np.array(numbers, np.float32))
     assert not one_by_one
-    monkeypatch.setattr(Delimited, "_plain", lambda *_: None)
+    monkeypatch.setattr(Delimited, "_read_fast", lambda *_: None)
     assert rows([*whole.blocks()]) == rows(plain)
 
 
@@ -265,7 +265,7 @@ def test_a_row_without_end_is_refused_before_it_fills_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tartarus_cli.data.tables.delimited.BLOCK_BYTES", 100)
-    monkeypatch.setattr("tartarus_cli.data.tables.delimited.LONGEST", 1000)
+    monkeypatch.setattr("tartarus_cli.data.tables.delimited.LONGEST_ROW", 1000)
     text = 'id,a\nx,1\n"y,2\n' + "z,3\n" * 1000
     with pytest.raises(FileError, match="a row of more than 0 MiB in line 3"):
         [*table(tmp_path, text).blocks()]

@@ -1,5 +1,6 @@
 """Archives that nobody vouches for."""
 
+import errno
 import io
 import os
 import struct
@@ -8,6 +9,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -153,6 +155,55 @@ def test_links_of_zip_are_not_plain(tmp_path: Path) -> None:
         info.external_attr = 0o120777 << 16
         archive.writestr(info, "/etc/passwd")
     assert [member.plain for member in members(path)] == [False]
+
+
+@pytest.mark.parametrize("make", [tar, zipped])
+def test_what_the_disk_refuses_is_not_the_fault_of_the_archive(
+    make: Callable[[Path, dict[str, bytes]], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, _block: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    path, target = make(tmp_path / "archive", {"a": b"content"}), tmp_path / "out"
+    opened = Path.open
+
+    def open_full(at: Path, *words: Any) -> Any:
+        return Full() if at == target else opened(at, *words)
+
+    monkeypatch.setattr(Path, "open", open_full)
+    with (
+        pytest.raises(OSError, match="No space left on device") as refused,
+        UNWATCHED.task("", 0) as task,
+    ):
+        unpack(path, lambda _member: target, task)
+    assert refused.value.filename == str(target)
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_a_link_is_never_unpacked_even_if_it_has_a_place(kind: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        info = tarfile.TarInfo("link")
+        info.type, info.linkname = kind, "/etc/passwd"
+        archive.addfile(info)
+    target = tmp_path / "out"
+    with pytest.raises(FileError, match="link or a device"), UNWATCHED.task("", 0) as task:
+        unpack(path, lambda _member: target, task)
+    assert [each.name for each in tmp_path.iterdir()] == ["a.tar"]
+
+
+def test_a_member_of_zip_that_is_shorter_than_said_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", b"content")
+    content = bytearray(path.read_bytes())
+    for magic, size in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):  # unpacked, not packed
+        at = content.index(magic) + size
+        content[at : at + 4] = struct.pack("<I", 8)
+    path.write_bytes(content)
+    with pytest.raises(FileError, match="not as long as the archive says"):
+        unpacked(path, tmp_path / "out")
 
 
 @pytest.mark.parametrize("make", [tar, zipped])

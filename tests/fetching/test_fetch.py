@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -21,13 +20,13 @@ import numpy as np
 import pytest
 
 from tartarus_cli.errors import DataError
-from tartarus_cli.fetching import download
-from tartarus_cli.fetching import install as arrivals
+from tartarus_cli.fetching import download, install
 from tartarus_cli.fetching.archives import Member
 from tartarus_cli.fetching.install import parse_member_name
 from tartarus_cli.files import digest
 from tests.conftest import Command
 from tests.fetching.test_archives import tar, zipped
+from tests.processes import ENOUGH_S, started, waited
 from tests.worlds import World
 
 DATASET = "MSD-A-artists"
@@ -243,7 +242,7 @@ def test_what_arrived_before_giving_up_is_not_downloaded_again(
     broken = tartarus("fetch", "dlrs")
     assert broken.status == 1
     assert f"{archive.name}: the connection broke after 1.0 kB of" in broken.err
-    assert "'tartarus fetch dlrs' again: it goes on from there" in broken.err
+    assert "Run tartarus fetch dlrs again: it continues from there" in broken.err
     assert not data_of(workspace)
     zenodo.asked.clear()
     assert tartarus("fetch", "dlrs").status == 0
@@ -322,7 +321,7 @@ def test_a_web_page_in_place_of_a_file_is_not_taken_for_it(
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_file_that_the_server_refuses_is_told_at_once(
+def test_a_file_that_the_server_refuses_is_reported_at_once(
     status: int, zenodo: Zenodo, archive: Path, workspace: Path, tartarus: Command
 ) -> None:
     zenodo.files, zenodo.refusals = {archive.name: archive.read_bytes()}, [status]
@@ -357,7 +356,7 @@ def test_only_addresses_of_the_web_are_read(
     server: str, workspace: Path, tartarus: Command
 ) -> None:
     refused = tartarus("fetch", "dlrs", "--zenodo", server)
-    assert (refused.status, "no address of the web" in refused.err) == (2, True)
+    assert (refused.status, "is not a web address" in refused.err) == (2, True)
     assert not data_of(workspace)
 
 
@@ -441,7 +440,8 @@ def test_a_file_that_is_no_archive_is_refused_before_it_is_downloaded(
     refused = tartarus("fetch", "dlrs", "--file", archive.name, "--file", "read me.md")
     assert (refused.status, "read me.md is no archive by its name" in refused.err) == (2, True)
     assert (
-        "records/831348; if it is one, then: tartarus fetch --archive 'read me.md'" in refused.err
+        "records/831348; if it is an archive, then: tartarus fetch --archive 'read me.md'"
+        in refused.err
     )
     assert not zenodo.downloads()
     assert not data_of(workspace)
@@ -601,7 +601,7 @@ def test_an_interruption_while_unpacking_leaves_nothing(
         seen[0].write_text("half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(arrivals, "unpack", interrupt)
+    monkeypatch.setattr(install, "unpack", interrupt)
     assert tartarus("fetch", "--archive", archive).status == 130
     assert (len(seen), seen[0].exists(), data_of(workspace)) == (1, False, {})
 
@@ -619,7 +619,7 @@ def test_what_a_killed_fetch_left_does_not_disturb_the_next(
 
 
 @pytest.mark.parametrize("why", ["to download", "to unpack"])
-def test_a_disk_without_room_is_told_before_anything_is_written(
+def test_a_disk_without_room_is_reported_before_anything_is_written(
     why: str,
     zenodo: Zenodo,
     archive: Path,
@@ -704,7 +704,7 @@ def test_an_archive_of_something_else_is_told_what_was_expected(
     assert "unpack it yourself" in tartarus("fetch", "--archive", outer).err
 
 
-def test_data_that_does_not_fit_together_is_told_and_exits_1(
+def test_data_that_does_not_fit_together_is_reported_and_exits_1(
     original: World, workspace: Path, tartarus: Command
 ) -> None:
     np.save(original.features / f"X_test_text_{DATASET}.npy", np.ones((3, 6)))
@@ -731,15 +731,16 @@ def test_ctrl_c_keeps_what_has_arrived_and_the_next_try_goes_on(
     zenodo.files, zenodo.slowly = {path.name: path.read_bytes()}, 0.01
     words = [sys.executable, "-m", "tartarus_cli", "fetch", "dlrs", "-w", str(workspace)]
     place = Path(__file__).parents[2]
-    running = subprocess.Popen(words, cwd=place, stderr=subprocess.PIPE, text=True)  # noqa: S603
     folder = workspace / "data" / "downloads" / "dlrs"
-    until = time.monotonic() + 60
-    while not any(part.stat().st_size > 50_000 for part in folder.glob(".*.part")):
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=60)
-    assert (running.returncode, "goes on from there" in err) == (130, True), err
+
+    def is_under_way() -> bool:
+        return any(part.stat().st_size > 50_000 for part in folder.glob(".*.part"))
+
+    with started(words, cwd=place) as running:
+        assert waited(is_under_way)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=ENOUGH_S)
+    assert (running.returncode, "continues from there" in err) == (130, True), err
     assert not data_of(workspace)
     have = next(folder.glob(".*.part")).stat().st_size
     zenodo.slowly = 0

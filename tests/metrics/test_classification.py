@@ -10,24 +10,24 @@ from numpy.typing import NDArray
 
 from tartarus_cli.metrics.calibration import are_probabilities, reliability
 from tartarus_cli.metrics.classification import (
-    MOST_POINTS,
+    MAX_CURVE_POINTS,
     ClassReport,
     class_areas,
     class_reports,
-    confusion,
-    multiclass,
-    multilabel,
+    confusion_counts,
+    multiclass_metrics,
+    multilabel_metrics,
     precision_by_recall,
 )
 from tartarus_cli.metrics.thresholds import best_threshold, choose_thresholds
 
 
 def of_many(*given: Any, **options: Any) -> dict[str, float]:
-    return multilabel(*given, **options).overall
+    return multilabel_metrics(*given, **options).overall
 
 
 def of_one(*given: Any, **options: Any) -> dict[str, float]:
-    return multiclass(*given, **options).overall
+    return multiclass_metrics(*given, **options).overall
 
 
 Scores = NDArray[np.float64]  # (items, classes)
@@ -202,13 +202,13 @@ def test_averages_are_those_of_counts_class_by_class(case: Case) -> None:
     from sklearn.metrics import f1_score
 
     chosen = case.scores >= 0.5
-    right, wanted, given = (m.sum(axis=0) for m in (chosen & case.truth, case.truth, chosen))
+    correct, true, predicted = (m.sum(axis=0) for m in (chosen & case.truth, case.truth, chosen))
     figures = of_many(case.scores, case.truth)
-    assert figures["precision_macro"] == pytest.approx(ratio(right, given).mean())
-    assert figures["recall_macro"] == pytest.approx(ratio(right, wanted).mean())
-    assert figures["f1_macro"] == pytest.approx(ratio(2 * right, given + wanted).mean())
-    assert figures["precision_micro"] == pytest.approx(right.sum() / given.sum())
-    assert figures["recall_micro"] == pytest.approx(right.sum() / wanted.sum())
+    assert figures["precision_macro"] == pytest.approx(ratio(correct, predicted).mean())
+    assert figures["recall_macro"] == pytest.approx(ratio(correct, true).mean())
+    assert figures["f1_macro"] == pytest.approx(ratio(2 * correct, predicted + true).mean())
+    assert figures["precision_micro"] == pytest.approx(correct.sum() / predicted.sum())
+    assert figures["recall_micro"] == pytest.approx(correct.sum() / true.sum())
     assert figures["f1_micro"] == pytest.approx(
         f1_score(case.truth.ravel(), chosen.ravel(), average="binary")
     )
@@ -216,19 +216,22 @@ def test_averages_are_those_of_counts_class_by_class(case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_lrap_takes_equal_scores_as_ranked_together_at_their_worst(case: Case) -> None:
-    each = []
+    precisions = []
     for scores, truth in zip(case.scores, case.truth, strict=True):
-        own = scores[truth]
-        above = [(own >= score).sum() / (scores >= score).sum() for score in own]
-        each.append(np.mean(above) if above else 1)  # of an item without a class, nothing is wrong
-    assert of_many(case.scores, case.truth)["LRAP"] == pytest.approx(np.mean(each))
+        true_scores = scores[truth]
+        above = [(true_scores >= score).sum() / (scores >= score).sum() for score in true_scores]
+        # Of an item without a class, nothing is wrong.
+        precisions.append(np.mean(above) if above else 1)
+    assert of_many(case.scores, case.truth)["LRAP"] == pytest.approx(np.mean(precisions))
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_coverage_error_counts_classes_down_to_the_last_true_one(case: Case) -> None:
     pairs = zip(case.scores, case.truth, strict=True)
-    each = [(scores >= scores[truth].min()).sum() if truth.any() else 0 for scores, truth in pairs]
-    assert of_many(case.scores, case.truth)["coverage_error"] == pytest.approx(np.mean(each))
+    counts = [
+        (scores >= scores[truth].min()).sum() if truth.any() else 0 for scores, truth in pairs
+    ]
+    assert of_many(case.scores, case.truth)["coverage_error"] == pytest.approx(np.mean(counts))
 
 
 def minus_ranks(scores: Scores) -> Scores:
@@ -282,14 +285,14 @@ def test_multiclass_figure_has_the_value_worked_by_hand(name: str, expected: flo
 
 
 def test_confusion_has_true_classes_in_rows_and_chosen_ones_in_columns() -> None:
-    assert confusion(CLASSES, CLASS_SCORES).tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 1]]
+    assert confusion_counts(CLASSES, CLASS_SCORES).tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 1]]
 
 
 def test_confusion_has_a_place_for_classes_that_do_not_occur() -> None:
     scores = np.array([[0.1, 0.0, 0.9, 0.0], [0.1, 0.0, 0.9, 0.0]])
     expected = np.zeros((4, 4))
     expected[2, 2] = expected[0, 2] = 1
-    assert np.array_equal(confusion(np.array([2, 0]), scores), expected)
+    assert np.array_equal(confusion_counts(np.array([2, 0]), scores), expected)
 
 
 def test_the_first_of_equal_scores_is_the_chosen_class() -> None:
@@ -315,7 +318,7 @@ def test_multiclass_figures_are_those_of_scikit_learn_called_otherwise(seed: int
     )
     for name in ("accuracy", "precision_micro", "recall_micro", "f1_micro"):
         assert figures[name] == pytest.approx(right.mean())
-    table = confusion(classes, scores)
+    table = confusion_counts(classes, scores)
     precisions = ratio(table.diagonal(), table.sum(axis=0))
     assert figures["precision_macro"] == pytest.approx(precisions.mean())
 
@@ -338,7 +341,7 @@ def test_class_reports_count_each_class_by_itself() -> None:
         ClassReport("folk", 1, 0, 0, 0, None, None, None),  # never chosen
     ]
     at = class_reports(TRUTH, chosen, areas, names, np.array([0.1, 0.2, 0.3, 0.4]))
-    assert [each.threshold for each in at] == [0.1, 0.2, 0.3, 0.4]
+    assert [report.threshold for report in at] == [0.1, 0.2, 0.3, 0.4]
 
 
 def test_float32_scores_in_the_same_order_give_the_same_figures() -> None:
@@ -352,13 +355,13 @@ def test_float32_scores_in_the_same_order_give_the_same_figures() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_figures_by_item_have_the_reported_ones_as_their_means(case: Case) -> None:
-    found = multilabel(case.scores, case.truth, k=(7,), published=True)
-    assert {"P@1", "R@7", "HR@5", "nDCG@3", "MRR", "LRAP", "coverage_error"} <= {*found.by_item}
-    for name, values in found.by_item.items():
+    metrics = multilabel_metrics(case.scores, case.truth, k=(7,), published=True)
+    assert {"P@1", "R@7", "HR@5", "nDCG@3", "MRR", "LRAP", "coverage_error"} <= {*metrics.by_item}
+    for name, values in metrics.by_item.items():
         assert values.shape == (40,)
         assert values.dtype == np.float64
-        assert values.mean() == pytest.approx(found.overall[name])
-    single = multiclass(CLASS_SCORES, CLASSES)
+        assert values.mean() == pytest.approx(metrics.overall[name])
+    single = multiclass_metrics(CLASS_SCORES, CLASSES)
     assert single.by_item["accuracy"].tolist() == [1, 0, 1, 1, 1, 0]
     assert single.overall["accuracy"] == pytest.approx(4 / 6)
 
@@ -367,7 +370,7 @@ def test_figures_by_item_have_the_reported_ones_as_their_means(case: Case) -> No
 def test_each_item_has_the_lrap_and_coverage_that_scikit_learn_gives_it_alone(case: Case) -> None:
     from sklearn.metrics import coverage_error, label_ranking_average_precision_score
 
-    by_item = multilabel(case.scores, case.truth).by_item
+    by_item = multilabel_metrics(case.scores, case.truth).by_item
     for n in range(40):
         alone = case.truth[n : n + 1], case.scores[n : n + 1]
         assert by_item["LRAP"][n] == pytest.approx(label_ranking_average_precision_score(*alone))
@@ -396,13 +399,15 @@ def test_areas_of_a_class_are_those_of_scikit_learn_or_have_no_value(case: Case)
 def test_no_threshold_has_a_greater_f1_than_the_chosen_one(case: Case) -> None:
     from sklearn.metrics import f1_score
 
-    chosen = choose_thresholds(case.scores, case.truth, fewest=1)
+    chosen = choose_thresholds(case.scores, case.truth, min_items=1)
     for c in np.flatnonzero(case.truth.any(axis=0)):
         truth, scores = case.truth[:, c], case.scores[:, c]
-        f1 = {each: f1_score(truth, scores >= each) for each in np.arange(-1, 12) / 10}
+        f1 = {
+            threshold: f1_score(truth, scores >= threshold) for threshold in np.arange(-1, 12) / 10
+        }
         assert f1_score(truth, scores >= chosen[c]) == pytest.approx(max(f1.values()))
-        above = [each for each in f1 if each > chosen[c]]
-        assert all(f1[each] < max(f1.values()) - 1e-9 for each in above)
+        above = [threshold for threshold in f1 if threshold > chosen[c]]
+        assert all(f1[threshold] < max(f1.values()) - 1e-9 for threshold in above)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -410,9 +415,10 @@ def test_classes_that_no_item_has_take_the_threshold_of_the_greatest_micro_f1(ca
     from sklearn.metrics import f1_score
 
     assert not case.truth[:, 2].any()
-    chosen = choose_thresholds(case.scores, case.truth, fewest=1)[2]
+    chosen = choose_thresholds(case.scores, case.truth, min_items=1)[2]
     micro = [
-        f1_score(case.truth, case.scores >= each, average="micro") for each in np.arange(12) / 10
+        f1_score(case.truth, case.scores >= threshold, average="micro")
+        for threshold in np.arange(12) / 10
     ]
     reached = f1_score(case.truth, case.scores >= chosen, average="micro")
     assert reached == pytest.approx(max(micro))
@@ -443,12 +449,12 @@ def test_each_class_is_predicted_from_its_own_threshold_on(case: Case) -> None:
 
 def test_calibration_error_of_four_predictions_worked_by_hand() -> None:
     confidence = np.array([0.95, 0.95, 0.85, 0.35])  # in bins 15, 15, 13 and 6 of 15
-    found = reliability(confidence, np.array([1, 0, 1, 0]) > 0)
-    assert found.error == pytest.approx((2 * abs(0.5 - 0.95) + (1 - 0.85) + 0.35) / 4)
-    assert found.shares[[14, 12, 5]].tolist() == [0.5, 0.25, 0.25]
-    assert found.accuracy[[14, 12, 5]].tolist() == [0.5, 1, 0]
-    assert found.confidence[[14, 12, 5]].tolist() == pytest.approx([0.95, 0.85, 0.35])
-    assert np.isnan(found.accuracy).sum() == 12
+    curve = reliability(confidence, np.array([1, 0, 1, 0]) > 0)
+    assert curve.error == pytest.approx((2 * abs(0.5 - 0.95) + (1 - 0.85) + 0.35) / 4)
+    assert curve.shares[[14, 12, 5]].tolist() == [0.5, 0.25, 0.25]
+    assert curve.accuracy[[14, 12, 5]].tolist() == [0.5, 1, 0]
+    assert curve.confidence[[14, 12, 5]].tolist() == pytest.approx([0.95, 0.85, 0.35])
+    assert np.isnan(curve.accuracy).sum() == 12
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -474,11 +480,11 @@ def test_a_bin_holds_its_upper_edge_and_the_first_holds_zero() -> None:
 
 def test_calibration_of_a_multilabel_task_counts_every_pair_of_a_known_item() -> None:
     known = np.array([1, 0, 1]) > 0
-    found = multilabel(SCORES, TRUTH, known=known)
+    metrics = multilabel_metrics(SCORES, TRUTH, with_probabilities=known)
     expected = reliability(SCORES[[0, 2]].ravel(), TRUTH[[0, 2]].ravel())
     # 0.9 and 0.5 are true, 0.1 and 0.2 are not; 0.1 and 0.2 are not, 0.3 and 0.7 are
     by_hand = 2 * 0.1 + 2 * 0.2 + 0.1 + 0.5 + 0.7 + 0.3
-    assert found.overall["calibration_error"] == pytest.approx(by_hand / 8)
+    assert metrics.overall["calibration_error"] == pytest.approx(by_hand / 8)
     assert expected.error == pytest.approx(by_hand / 8)
 
 
@@ -486,12 +492,12 @@ def test_calibration_of_a_multiclass_task_is_of_the_chosen_class() -> None:
     known = np.array([1, 1, 1, 1, 1, 0]) > 0
     # chosen with .6 right, .7 wrong, .8 right, .5 right, .8 right: in bins 9, 11, 12, 8 and 12
     by_hand = 0.4 + 0.7 + 2 * 0.2 + 0.5
-    figures = of_one(CLASS_SCORES, CLASSES, known=known)
+    figures = of_one(CLASS_SCORES, CLASSES, with_probabilities=known)
     assert figures["calibration_error"] == pytest.approx(by_hand / 5)
 
 
 def test_scores_that_are_no_probabilities_have_no_calibration_error() -> None:
-    assert multilabel(SCORES, TRUTH).reliability is None
+    assert multilabel_metrics(SCORES, TRUTH).reliability is None
     assert "calibration_error" not in of_many(SCORES, TRUTH) | of_one(CLASS_SCORES, CLASSES)
     assert are_probabilities(SCORES)
     assert are_probabilities(np.array([[1 + 1e-7]]))  # of rounding
@@ -522,7 +528,7 @@ def test_a_long_curve_keeps_its_ends_and_its_area() -> None:
     truth = rng.random(20_000) < 0.3
     scores = rng.random(20_000) + truth
     area, recall, precision = precision_by_recall(scores, truth)
-    assert len(recall) == len(precision) == MOST_POINTS
+    assert len(recall) == len(precision) == MAX_CURVE_POINTS
     assert (recall[0], recall[-1]) == (0, 1)
     assert area == pytest.approx(average_precision_score(truth, scores))
     assert np.diff(recall) @ precision[1:] == pytest.approx(area, abs=1e-3)

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.stats import chisquare
 
-from tartarus_cli.metrics.counting import LONG, MANY, _count_each, _search
+from tartarus_cli.metrics.counting import SEARCH_FROM, SORT_FROM, _rank_by_counting, _rank_by_search
 from tartarus_cli.metrics.ranks import (
     RankedItems,
-    first_items,
     random_ranks,
     relevant_ranks,
+    top_items,
 )
 from tests.evaluation.test_ranking import Case
 
@@ -76,13 +76,13 @@ def stable_order(case: Case) -> NDArray[np.int64]:
 
 def assert_ranks_are_those_of_a_stable_sort(case: Case) -> None:
     ranked = np.take_along_axis(case.owned, stable_order(case), axis=1)
-    found = relevant_ranks(case.scores, csr_array(case.owned))
-    assert np.array_equal(found.ranks, np.nonzero(ranked)[1] + 1)
-    assert np.array_equal(found.relevant, case.owned.sum(axis=1))
+    ranks = relevant_ranks(case.scores, csr_array(case.owned))
+    assert np.array_equal(ranks.ranks, np.nonzero(ranked)[1] + 1)
+    assert np.array_equal(ranks.relevant, case.owned.sum(axis=1))
 
 
 @given(large=larges)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_ranks_of_many_items_are_those_of_a_stable_sort(large: Large) -> None:
     assert_ranks_are_those_of_a_stable_sort(large.case)
 
@@ -93,33 +93,33 @@ def test_ranks_are_the_same_where_one_stretch_of_items_ends(large: Large) -> Non
 
 
 @given(large=larges, k=st.sampled_from([1, 2, 64, 500, 512, 513, 699, 1500, 2000]))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_first_items_of_many_are_the_heads_of_stable_sorts(large: Large, k: int) -> None:
     case = large.case
-    first = first_items(case.scores, k)
+    first = top_items(case.scores, k)
     assert first.shape == (large.users, min(k, large.items))
     assert np.array_equal(first, stable_order(case)[:, :k])
 
 
-@pytest.mark.parametrize("relevant", [MANY, MANY + 1])
-@pytest.mark.parametrize("k", [LONG, LONG + 1])
+@pytest.mark.parametrize("relevant", [SEARCH_FROM, SEARCH_FROM + 1])
+@pytest.mark.parametrize("k", [SORT_FROM, SORT_FROM + 1])
 def test_no_way_of_counting_makes_a_difference(relevant: int, k: int) -> None:
     rng = np.random.default_rng(relevant + k)
-    shape = (3, MANY + 600)
+    shape = (3, SEARCH_FROM + 600)
     case = Case(rng.integers(0, 50, shape).astype(np.float32), np.zeros(shape, np.bool_))
     case.owned[:, rng.permutation(shape[1])[:relevant]] = True
     assert_ranks_are_those_of_a_stable_sort(case)
-    assert np.array_equal(first_items(case.scores, k), stable_order(case)[:, :k])
+    assert np.array_equal(top_items(case.scores, k), stable_order(case)[:, :k])
 
 
 @given(large=larges)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_searching_among_relevant_items_counts_what_comparing_with_each_does(large: Large) -> None:
     for scores, owned in zip(large.case.scores, large.case.owned, strict=True):
         items = np.flatnonzero(owned)
         compared, searched = np.empty((2, len(items)), np.int32)
-        _count_each(scores, items, compared)
-        _search(scores, items, searched)
+        _rank_by_counting(scores, items, compared)
+        _rank_by_search(scores, items, searched)
         assert np.array_equal(compared, searched)
 
 
@@ -155,45 +155,47 @@ def drawn(users: int, items: int, relevant: float, k: int, seed: int = 0) -> Dra
     k=st.integers(0, 50),
     seed=st.integers(0, 1 << 60),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_random_order_gives_every_item_one_rank(
     users: int, items: int, relevant: float, k: int, seed: int
 ) -> None:
-    asked = drawn(users, items, relevant, k, seed)
-    ranks, first = asked.order()
+    case = drawn(users, items, relevant, k, seed)
+    ranks, first = case.order()
     assert first.shape == (users, min(k, items))
-    ends = np.cumsum(asked.owned.sum(axis=1))
-    for user, mine in enumerate(np.split(ranks, ends[:-1])):
-        assert len({*mine.tolist()}) == len(mine)
-        assert all(1 <= rank <= items for rank in mine)
+    ends = np.cumsum(case.owned.sum(axis=1))
+    for user, user_ranks in enumerate(np.split(ranks, ends[:-1])):
+        assert len({*user_ranks.tolist()}) == len(user_ranks)
+        assert all(1 <= rank <= items for rank in user_ranks)
         head = first[user].tolist()
         assert len({*head}) == len(head)
-        rank_of = dict(zip(np.flatnonzero(asked.owned[user]).tolist(), mine.tolist(), strict=True))
+        rank_of = dict(
+            zip(np.flatnonzero(case.owned[user]).tolist(), user_ranks.tolist(), strict=True)
+        )
         placed = {item: rank for rank, item in enumerate(head, 1) if item in rank_of}
         assert placed == {item: rank for item, rank in rank_of.items() if rank <= len(head)}
 
 
 def test_a_random_order_of_one_user_depends_on_no_other() -> None:
-    asked = drawn(40, 30, 0.3, 5)
-    whole_ranks, whole_first = asked.order()
-    pieces = [asked.order(slice(*ends)) for ends in ((0, 1), (1, 17), (17, 40))]
+    case = drawn(40, 30, 0.3, 5)
+    whole_ranks, whole_first = case.order()
+    pieces = [case.order(slice(*ends)) for ends in ((0, 1), (1, 17), (17, 40))]
     assert np.array_equal(np.concatenate([ranks for ranks, _ in pieces]), whole_ranks)
     assert np.array_equal(np.concatenate([first for _, first in pieces]), whole_first)
 
 
 def test_a_random_order_does_not_depend_on_how_much_of_it_is_looked_at() -> None:
-    asked = drawn(40, 30, 0.3, 30)
-    ranks, first = asked.order()
+    case = drawn(40, 30, 0.3, 30)
+    ranks, first = case.order()
     for k in (0, 1, 7, 29):
-        less_ranks, less_first = asked.order(k=k)
+        less_ranks, less_first = case.order(k=k)
         assert np.array_equal(less_ranks, ranks)
         assert np.array_equal(less_first, first[:, :k])
 
 
 def test_random_orders_differ_between_seeds_and_users_and_repeat() -> None:
-    asked = [drawn(2, 50, 1, 50) for _ in range(2)]
-    (_, one), (_, same) = (each.order() for each in asked)
-    (_, other) = Drawn(asked[0].owned, 50, seed=1).order()
+    cases = [drawn(2, 50, 1, 50) for _ in range(2)]
+    (_, one), (_, same) = (case.order() for case in cases)
+    (_, other) = Drawn(cases[0].owned, 50, seed=1).order()
     assert np.array_equal(one, same)
     orders = {tuple(row.tolist()) for row in (*one, *other)}
     assert len(orders) == 4  # the next seed's first user is not this one's second

@@ -8,9 +8,9 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from tartarus_cli.metrics.significance import (
-    MOST_WORK,
-    OFTEN,
-    affordable,
+    MAX_WORK,
+    MIN_REPEATS,
+    affordable_resamples,
     bootstrap_interval,
     holm,
     randomization_test,
@@ -22,7 +22,9 @@ SAMPLES = {
     "all distinct": RNG.normal(0.05, 1, 700),
     "mostly zeros": RNG.normal(0.1, 1, 900) * (RNG.random(900) < 0.3),
     "few values": RNG.integers(-2, 3, 500) / 3 + 0.0,
-    "one large block and a rest": np.concatenate([RNG.normal(0, 1, 300), np.full(3 * OFTEN, 0.1)]),
+    "one large block and a rest": np.concatenate(
+        [RNG.normal(0, 1, 300), np.full(3 * MIN_REPEATS, 0.1)]
+    ),
     "skewed": RNG.exponential(1, 300) - 0.9,
 }
 
@@ -36,9 +38,9 @@ def test_the_interval_is_that_of_scipy(name: str) -> None:
     sample = SAMPLES[name]
     resampling = {"n_resamples": 20_000, "method": "percentile", "rng": draw(1)}
     expected = stats.bootstrap((sample,), np.mean, batch=500, **resampling).confidence_interval
-    found = bootstrap_interval(sample, draw(), resamples=20_000)
+    interval = bootstrap_interval(sample, draw(), resamples=20_000)
     error = sample.std() / np.sqrt(len(sample))
-    assert found == pytest.approx((expected.low, expected.high), abs=0.1 * error)
+    assert interval == pytest.approx((expected.low, expected.high), abs=0.1 * error)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -83,12 +85,12 @@ def test_p_is_never_smaller_than_one_over_the_number_of_patterns_tried() -> None
 
 def test_the_test_rejects_a_true_null_hypothesis_as_often_as_it_says() -> None:
     rng = draw(3)
-    found = [
+    p_values = [
         randomization_test(rng.standard_t(4, 60) * (rng.random(60) < 0.7), rng, resamples=199)
         for _ in range(1000)
     ]
-    assert np.mean(np.array(found) <= 0.05) == pytest.approx(0.05, abs=0.02)
-    assert np.mean(np.array(found) <= 0.5) == pytest.approx(0.5, abs=0.05)
+    assert np.mean(np.array(p_values) <= 0.05) == pytest.approx(0.05, abs=0.02)
+    assert np.mean(np.array(p_values) <= 0.5) == pytest.approx(0.5, abs=0.05)
 
 
 def test_sums_that_differ_by_rounding_alone_are_equally_extreme() -> None:
@@ -112,7 +114,7 @@ def test_identical_systems_have_p_1_and_an_interval_of_zero(count: int) -> None:
 DIFFERENCES = arrays(np.float64, st.integers(1, 400), elements=st.floats(-1, 1, width=16))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DIFFERENCES)
 def test_p_is_the_same_for_either_sign(differences: np.ndarray) -> None:
     one = randomization_test(differences, draw(), resamples=300)
@@ -120,22 +122,24 @@ def test_p_is_the_same_for_either_sign(differences: np.ndarray) -> None:
     assert 0 < one <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DIFFERENCES)
 def test_zeros_change_no_p_value(differences: np.ndarray) -> None:
     more = np.append(differences, np.zeros(100))
-    one, other = (randomization_test(each, draw(), resamples=300) for each in (differences, more))
+    one, other = (
+        randomization_test(sample, draw(), resamples=300) for sample in (differences, more)
+    )
     assert one == other
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DIFFERENCES)
 def test_intervals_lie_within_the_values(differences: np.ndarray) -> None:
     low, high = bootstrap_interval(differences, draw(), resamples=300)
     assert differences.min() - 1e-12 <= low <= high <= differences.max() + 1e-12
 
 
-def test_work_is_told_of_to_the_last_difference() -> None:
+def test_work_is_reported_to_the_last_difference() -> None:
     for sample in SAMPLES.values():
         done: list[int] = []
         bootstrap_interval(sample, draw(), resamples=1500, advance=done.append)
@@ -162,6 +166,6 @@ def test_a_corrected_p_value_is_never_smaller_and_keeps_the_order(raw: list[floa
 
 
 def test_the_work_of_many_users_is_bounded() -> None:
-    assert affordable(100, 10_000) == 10_000
-    assert affordable(2_000_000, 10_000) * 2_000_000 <= MOST_WORK
-    assert affordable(10**9, 10_000) == 1000
+    assert affordable_resamples(100, 10_000) == 10_000
+    assert affordable_resamples(2_000_000, 10_000) * 2_000_000 <= MAX_WORK
+    assert affordable_resamples(10**9, 10_000) == 1000

@@ -15,8 +15,8 @@ from scipy.sparse import csr_array, load_npz, save_npz
 from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
-from tartarus_cli.data.ids import near_ids
-from tartarus_cli.data.tables.writing import writing_table
+from tartarus_cli.data.ids import suggest_ids
+from tartarus_cli.data.tables.writing import open_table_writer
 from tartarus_cli.evaluation.scorers import FactorScorer
 from tests.conftest import Command
 from tests.worlds import DIM, SPLITS, USERS, World
@@ -396,8 +396,8 @@ def test_an_item_that_is_not_new_is_said_to_be_so(
 
 def test_of_many_ids_those_are_near_that_begin_alike() -> None:
     ids = [f"song-{n}" for n in range(100)]
-    assert "'song-42'" in near_ids("song-4_2", ids, most=20)
-    assert near_ids("42", ids, most=20) == "There are 'song-0', 'song-1', 'song-2', …."
+    assert "'song-42'" in suggest_ids("song-4_2", ids, most=20)
+    assert suggest_ids("42", ids, most=20) == "There are 'song-0', 'song-1', 'song-2', …."
 
 
 def test_a_list_of_users_out_of_step_is_an_error_and_not_a_guess(
@@ -522,7 +522,7 @@ def test_a_table_that_fails_is_not_there(tmp_path: Path) -> None:
     import polars as pl
 
     for form in ("csv", "tsv", "trec", "parquet"):
-        with suppress(KeyboardInterrupt), writing_table(tmp_path / "x", form) as put:
+        with suppress(KeyboardInterrupt), open_table_writer(tmp_path / "x", form) as put:
             put(pl.DataFrame({"a": [1]}))
             raise KeyboardInterrupt
     assert not [*tmp_path.iterdir()]

@@ -12,7 +12,11 @@ import polars as pl
 import pytest
 from scipy.sparse import load_npz
 
+from tartarus_cli.data.provenance import Filters, read_split_manifest
+from tartarus_cli.errors import DataError, RequestError
+from tartarus_cli.splitting import split as splitting
 from tartarus_cli.splitting.interactions import read_split_tables
+from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command, Outcome
 from tests.kills import killed_after
 
@@ -153,6 +157,22 @@ def test_no_artist_is_in_two_sets(tartarus: Command, root: Path, tmp_path: Path)
     assert sum(map(len, found)) == len({*artist.values()})
 
 
+def test_listed_items_that_nobody_plays_are_of_no_artist_in_two_sets(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    songs = {split: {f"new in {split}"} for split in ("train", "test")}
+    for _, song, _, artist, _ in plays_of():
+        songs["test" if str(artist).endswith(("1", "2")) else "train"].add(str(song))
+    lists: list[str | Path] = []
+    for split, ids in songs.items():
+        path = tmp_path / f"{split}.txt"
+        path.write_text("".join(f"{each}\n" for each in ids))
+        lists += [f"--{split}-ids", path]
+    words = ("split", "mine", "--plays", table(tmp_path), "--artist", "artist", *lists)
+    leakage = good(tartarus(*words, "-w", root, "--json"))["leakage"]
+    assert (leakage["items_without_users"], leakage["artists_in_two_sets"]) == (2, 0)
+
+
 def test_the_newest_items_are_test(tartarus: Command, root: Path, tmp_path: Path) -> None:
     good(
         tartarus("split", "mine", "--plays", table(tmp_path), "--by", "time", "-w", root, "--json")
@@ -217,7 +237,7 @@ def test_an_id_in_two_lists_is_refused(tartarus: Command, root: Path, tmp_path: 
     assert "'000, é', which is in ids.tsv too" in outcome.err
 
 
-def test_quotes_in_a_tsv_that_were_meant_as_in_a_csv_are_told(
+def test_quotes_in_a_tsv_that_were_meant_as_in_a_csv_are_reported(
     tartarus: Command, root: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "p.tsv"
@@ -229,13 +249,13 @@ def test_quotes_in_a_tsv_that_were_meant_as_in_a_csv_are_told(
         assert ("that look quoted" in outcome.err) == warned
 
 
-def test_ids_with_blanks_around_them_are_told_of(
+def test_ids_with_whitespace_around_them_are_reported(
     tartarus: Command, root: Path, tmp_path: Path
 ) -> None:
     rows = [(u, f"{s} " if n == 1 else s, n, *rest) for u, s, n, *rest in plays_of()]
     outcome = tartarus("split", "mine", "--plays", table(tmp_path, rows), "-w", root)
     there = len({str(s) for _, s, n, *_ in rows if str(s).endswith(" ")})
-    assert f"with blanks around them, such as '000, é ': {there:,} (they are kept" in outcome.err
+    assert f"with whitespace around them, such as '000, é ': {there:,} (they are" in outcome.err
 
 
 def test_the_two_tables_may_name_their_items_differently(
@@ -294,6 +314,20 @@ def test_the_manifest_says_how_it_was_made(tartarus: Command, root: Path, tmp_pa
     assert (said["seed"], said["by"], said["shares"]) == (7, "item", {"val": 0.1, "test": 0.2})
     assert said["read"][0]["blake2b"] == blake2b(path.read_bytes(), digest_size=16).hexdigest()
     assert said["read"][0]["item"] == "song"
+
+
+def test_a_manifest_that_is_read_is_written_as_it_was(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
+    labels = write(tmp_path / "l.csv", "song,label", [(f"{n:03d}, é", n % 3) for n in range(40)])
+    words = ("--plays", table(tmp_path), "--labels", labels, "--min-plays", 2)
+    good(tartarus("split", "mine", *words, "-w", root, "--json"))
+    path = root / "data" / "datasets" / "split_mine.json"
+    manifest = read_split_manifest(path)
+    assert manifest.to_json() == path.read_text(encoding="utf-8")
+    assert '"after": "--min-plays 2"' in manifest.to_json()
+    assert manifest.stages[-1].after == "`min_plays=2`"
+    assert (manifest.filters.min_plays, manifest.tables[1].table) == (2, "labels")
 
 
 # --------------------------------------------------------------------------- what is refused
@@ -427,7 +461,7 @@ def test_a_killed_split_leaves_no_dataset_of_old_and_new_files(
     assert {name.replace("fresh", "mine"): each for name, each in new.items()} == again
 
 
-def test_a_table_that_is_written_to_meanwhile_is_told(
+def test_a_table_that_is_written_to_meanwhile_is_reported(
     tartarus: Command, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = table(tmp_path)
@@ -465,7 +499,7 @@ def test_what_fails_leaves_nothing(
         (["--plays", "plays.csv", "--user", "usr"], "no column called 'usr'"),
         (["--plays", "plays.csv", "--item", "user"], "the column user cannot be two things"),
         (["--plays", "plays.csv", "--by", "label"], "--by label needs --labels"),
-        (["--plays", "plays.csv", "--test", "0.7", "--val", "0.3"], "leave something to train"),
+        (["--plays", "plays.csv", "--test", "0.7", "--val", "0.3"], "leave nothing to train on"),
         (["--plays", "plays.csv", "--test", "0"], "--test is a share above 0"),
         (["--plays", "plays.csv", "--wide"], "need --labels"),
         (["--plays", "plays.csv", "--train-ids", "a"], "belong together"),
@@ -484,6 +518,17 @@ def test_what_makes_no_sense_is_refused(
     assert complaint in outcome.err
 
 
+def test_errors_name_the_parameters_of_the_function(root: Path, tmp_path: Path) -> None:
+    workspace = open_workspace(root)
+    with pytest.raises(RequestError, match="neither `plays` nor `labels`") as caught:
+        splitting.split(workspace, splitting.SplitRequest("mine"))
+    assert caught.value.hint == "Give `plays=FILE` or `labels=FILE`."
+    request = splitting.SplitRequest("mine", plays=table(tmp_path), filters=Filters(core=999))
+    with pytest.raises(DataError, match="the filters leave nothing") as left:
+        splitting.split(workspace, request)
+    assert left.value.hint == "Use a smaller number for `core`."
+
+
 @pytest.mark.parametrize("name", ["a_b", "../x", "a/b", " ", ".a", "-"])
 def test_a_dataset_needs_a_name_that_files_can_have(
     name: str, tartarus: Command, root: Path, tmp_path: Path
@@ -493,7 +538,9 @@ def test_a_dataset_needs_a_name_that_files_can_have(
     assert "cannot be called" in outcome.err
 
 
-def test_filters_that_leave_nothing_are_told(tartarus: Command, root: Path, tmp_path: Path) -> None:
+def test_filters_that_leave_nothing_are_reported(
+    tartarus: Command, root: Path, tmp_path: Path
+) -> None:
     outcome = tartarus("split", "mine", "--plays", table(tmp_path), "--core", 999, "-w", root)
     assert outcome.status == 1
     assert "the filters leave nothing" in outcome.err

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
-from tartarus_cli.data.dataset import ItemSet, TrainingSubset
 from tartarus_cli.data.features import Matrix
+from tartarus_cli.data.items import ItemSet
 from tartarus_cli.data.patches import open_patches, write_patches
+from tartarus_cli.data.training_data import TrainingSubset
 from tartarus_cli.training.batches import Batches
 from tests.conftest import Command
 from tests.worlds import SPLITS, World

@@ -1,11 +1,8 @@
 """Training: what a model consists of, that it repeats, and how it ends."""
 
 import json
-import os
 import signal
-import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,13 +10,15 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.dataset import ItemSet, TrainingSubset, hold_out_rows
 from tartarus_cli.data.features import Matrix
+from tartarus_cli.data.items import ItemSet
+from tartarus_cli.data.training_data import TrainingSubset, hold_out_rows
 from tartarus_cli.errors import DataError
 from tartarus_cli.models.store import Store
 from tartarus_cli.training.batches import Batches
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command
+from tests.processes import ENOUGH_S, started, waited
 from tests.worlds import World
 
 QUICK = ("--set", "training.epochs=3", "--set", "network.hidden=8")
@@ -164,6 +163,7 @@ def test_zero_rows_do_not_spoil_a_sparse_training(tartarus: Command, world: Worl
     assert tartarus(*words).status == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_training_says_so_and_leaves_no_finished_model(
     signalled: signal.Signals, world: World
@@ -172,12 +172,10 @@ def test_an_interrupted_training_says_so_and_leaves_no_finished_model(
     command += ["--dataset", "rec", "-w", str(world.root), "--set", "training.epochs=100000"]
     command += ["--set", "training.patience=100000", "--set", "network.hidden=8"]
     history = world.root / "data" / "models" / "model_1" / "history.csv"
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:  # noqa: S603
-        deadline = time.monotonic() + 60
-        while not history.exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        os.kill(running.pid, signalled)
-        _, said = running.communicate(timeout=60)
+    with started(command) as running:
+        assert waited(history.exists)
+        running.send_signal(signalled)
+        _, said = running.communicate(timeout=ENOUGH_S)
     assert running.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[signalled]
     assert "model_1 was interrupted" in said
     assert "Traceback" not in said

@@ -22,7 +22,7 @@ from tartarus_cli.cli.render.models import (
 from tartarus_cli.cli.render.patches import drawn, patches_made
 from tartarus_cli.cli.render.playlists import ListForm, exported, recommended
 from tartarus_cli.cli.render.progress import Watching
-from tartarus_cli.cli.render.split import split_made
+from tartarus_cli.cli.render.split import split_result
 from tartarus_cli.cli.render.text import text_features
 
 __all__ = [
@@ -57,7 +57,7 @@ __all__ = [
     "recommended",
     "record",
     "slices",
-    "split_made",
+    "split_result",
     "text_features",
     "trained",
     "version",

@@ -127,14 +127,14 @@ def _report(classes: Sequence[ClassReport], *, several: bool) -> None:
 
 def _choice(thresholds: Thresholds) -> str:
     """Say who chose from which score on a class is predicted."""
-    from tartarus_cli.metrics.thresholds import FEWEST
+    from tartarus_cli.metrics.thresholds import MIN_ITEMS
 
     if thresholds.source is None:
         return f"Every class is predicted from a score of {thresholds.values[0]:g} on."
     told = "A class is predicted from its threshold on: the score of its greatest F1 on the "
     told += f"{thresholds.items:,} val items."
     if thresholds.sharing:
-        told += f" Classes with fewer than {FEWEST} of them share one: {thresholds.sharing:,}."
+        told += f" Classes with fewer than {MIN_ITEMS} of them share one: {thresholds.sharing:,}."
     return told
 
 

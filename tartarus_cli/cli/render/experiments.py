@@ -20,12 +20,7 @@ def experiments(listed: Iterable[ListedExperiment], *, json: bool) -> None:
     documents = []
     for each in listed:
         documents.append(_listed(each))
-        if each.experiment is None:
-            shown.add_row(plain(each.name), "", f"[red]cannot be read:[/] {plain(each.problem)}")
-            continue
-        found = each.experiment
-        told = plain(found.description) + ("" if each.preset else " [cyan](your own)[/]")
-        shown.add_row(plain(each.name), plain(found.dataset.name), told)
+        shown.add_row(plain(each.name), *_row(each))
     if json:
         document(documents)
         return
@@ -33,10 +28,26 @@ def experiments(listed: Iterable[ListedExperiment], *, json: bool) -> None:
     out().print("Every parameter of one: tartarus experiments show NAME")
 
 
+def _row(each: ListedExperiment) -> tuple[str, str]:
+    """Say which dataset an experiment is for, and what it is."""
+    if each.code_not_run is not None:
+        known, files = each.code_not_run, ", ".join(each.code_not_run.code)
+        own = f"[cyan](your own; a list does not run its code, {plain(files)})[/]"
+        return plain(known.dataset), f"{plain(known.description)} {own}".lstrip()
+    if each.experiment is None:
+        return "", f"[red]cannot be read:[/] {plain(each.problem)}"
+    own = "" if each.preset else " [cyan](your own)[/]"
+    return plain(each.experiment.dataset.name), plain(each.experiment.description) + own
+
+
 def _listed(each: ListedExperiment) -> dict[str, Any]:
     from tartarus_cli.experiments.resolve import to_table
 
     known = {"name": each.name, "preset": each.preset}
+    if each.code_not_run is not None:
+        found = each.code_not_run
+        told = {"description": found.description, "dataset": {"name": found.dataset}}
+        return known | told | {"code": [*found.code], "resolved": False}
     if each.experiment is None:
         return known | {"problem": each.problem}
     return known | to_table(each.experiment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.console import document, out, plain
 
 if TYPE_CHECKING:
@@ -36,4 +37,4 @@ def _next(made: ImportedFeatures) -> str:
     such = f"   (such as {', '.join(made.experiments)})" if len(made.experiments) > 1 else ""
     overrides = "".join(f" --set {each}" for each in made.overrides)
     run = f"tartarus run {name} {quote(made.setting)}{dataset}{overrides}{such}"
-    return f"{made.before}   (then {run})" if made.before else run
+    return f"{in_shell(made.before)}   (then {run})" if made.before else run

@@ -30,12 +30,12 @@ def made(result: InitResult) -> None:
     path = _relative(result.root)
     root = plain(path)
     console = out()
-    console.print(f"{'Made' if result.fresh else 'There already:'} the workspace {root}")
-    if result.example is not None:
+    console.print(f"{'Made' if result.is_new else 'There already:'} the workspace {root}")
+    if result.example_seed is not None:
         console.print(
             "It holds an example world, which is [bold]synthetic[/]: its artists, songs, albums, "
             "listeners, recordings and lyrics are invented "
-            f"(seed {result.example}; {result.written} files written)."
+            f"(seed {result.example_seed}; {result.example_files} files written)."
         )
         there = plain(quote(str(path)))
         console.print(f"Next: cd {there} && tartarus run rec_multi a-sem-emb audio-emb")
@@ -62,7 +62,7 @@ def trained(found: Model, *, json: bool) -> None:
     if json:
         _document(found)
         return
-    if found.baseline is not None:
+    if manifest.kind == "baseline":
         _trained_baseline(found)
         return
     loss = f"validation loss {figure(manifest.validation_loss)}"
@@ -225,7 +225,7 @@ def model(found: Model, *, json: bool) -> None:
     out().print(f"[bold]{found.name}[/] · {plain(manifest.experiment)} {settings}")
     for name, told in _origin(manifest).items():
         out().print(f"  [dim]{name:<8}[/] {plain(told)}", soft_wrap=True)
-    if found.baseline is None:
+    if manifest.kind == "network":
         _layers(manifest)
     if manifest.scores and manifest.task == "recommendation":
         figures({found.name: manifest.scores})
@@ -258,6 +258,8 @@ def _origin(manifest: ModelManifest) -> dict[str, str]:
         "loss": "validation {}, held out {}".format(*map(figure, losses)),
         "test": f"figures computed {times}",
     }
+    if manifest.code:
+        told["code"] = ", ".join(manifest.code)
     return told if manifest.kind == "network" else _without_epochs(manifest, told)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from tartarus_cli.progress import Task
+    from tartarus_cli.progress import ProgressTask
 
 
 class Watching:
@@ -30,7 +30,7 @@ class Watching:
         warning(text)
 
     @contextmanager
-    def task(self, description: str, total: int) -> Iterator[Task]:
+    def task(self, description: str, total: int) -> Iterator[ProgressTask]:
         """Draw a bar for the time of the block, and write into the log how far it is."""
         from rich.progress import (
             BarColumn,
@@ -54,7 +54,7 @@ class Watching:
 
 
 class _Bar:
-    def __init__(self, bars: Bars, task: TaskID, in_log: Task) -> None:
+    def __init__(self, bars: Bars, task: TaskID, in_log: ProgressTask) -> None:
         self._bars, self._task, self._in_log = bars, task, in_log
 
     def advance(self, amount: int = 1) -> None:

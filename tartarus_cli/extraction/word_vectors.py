@@ -14,31 +14,22 @@ import zlib
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.errors import FileError
+from tartarus_cli.errors import FileError, display_path
 from tartarus_cli.files import readable
+from tartarus_cli.text import MAX_DIMENSIONS, WordVectors
 
-MOST_DIMENSIONS = 10_000
 LONGEST_WORD = 4096  # bytes
 LONGEST_NUMBER = 64  # bytes, of the text format
 BLOCK = 1 << 20
 
 
-@dataclass(frozen=True)
-class Vectors:
-    """Vectors of the words that were asked for."""
-
-    values: NDArray[np.float32]  # (words, dimensions); zero where the file has none
-    there: NDArray[np.bool_]  # (words,)
-
-
-def read_vectors(path: Path, places: Mapping[str, int]) -> Vectors:
+def read_vectors(path: Path, places: Mapping[str, int]) -> WordVectors:
     """Read the vectors of some words; a word is matched as it is, and not otherwise.
 
     Parameters
@@ -67,7 +58,7 @@ def read_vectors(path: Path, places: Mapping[str, int]) -> Vectors:
             if place is not None and not there[place]:
                 values[place] = _numbers(path, number, vector, text=text)
                 there[place] = True
-    return Vectors(values, there)
+    return WordVectors(values, there, display_path(path))
 
 
 @contextmanager
@@ -92,9 +83,9 @@ def _header(path: Path, file: IO[bytes]) -> tuple[int, int]:
         found = f"{line[:60].decode('utf-8', 'replace').strip()!r} in its first line"
         _refuse(path, found, "two numbers, of words and of dimensions")
     count, dim = (int(number) for number in match.groups())
-    if not (count and 0 < dim <= MOST_DIMENSIONS):
+    if not (count and 0 < dim <= MAX_DIMENSIONS):
         found = f"{count:,} words of {dim:,} dimensions, as its first line says"
-        _refuse(path, found, f"some words, of 1 to {MOST_DIMENSIONS:,} dimensions")
+        _refuse(path, found, f"some words, of 1 to {MAX_DIMENSIONS:,} dimensions")
     return count, dim
 
 

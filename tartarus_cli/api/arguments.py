@@ -1,0 +1,76 @@
+"""What the functions take in several forms: workspaces, models, overrides, sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from tartarus_cli.models.store import Model, Store
+from tartarus_cli.options import parse_bytes
+from tartarus_cli.plugins import CodeFile, run_files
+from tartarus_cli.workspace import Workspace, open_workspace
+
+WorkspaceLike = Workspace | Path | str | None
+"""A workspace, its folder, or None for the nearest one from the current folder upwards."""
+ModelLike = Model | str | None
+"""A model, its name, or None for the newest one."""
+Overrides = Mapping[str, Any] | Sequence[str]
+"""``{"training.epochs": 5}``, or ``["training.epochs=5"]`` as on the command line."""
+SplitName = Literal["train", "val", "test", "all"]
+"""A set of items, or all of them."""
+Code = Path | str | Sequence[Path | str]
+"""Python files whose networks, metrics, … are used; they are run."""
+
+
+def workspace_of(workspace: WorkspaceLike) -> Workspace:
+    """Return the workspace that is meant.
+
+    Raises
+    ------
+    RequestError
+        If there is none.
+    """
+    if isinstance(workspace, Workspace):
+        return workspace
+    return open_workspace(Path(workspace) if workspace is not None else None)
+
+
+def model_of(model: ModelLike, workspace: WorkspaceLike) -> Model:
+    """Return the model that is meant.
+
+    Raises
+    ------
+    RequestError
+        If there is none.
+    """
+    return model if isinstance(model, Model) else Store(workspace_of(workspace)).get(model)
+
+
+def overrides_of(overrides: Overrides) -> tuple[str, ...]:
+    """Write overrides as the command line takes them.
+
+    >>> overrides_of({"training.epochs": 5, "network.hidden": [256], "targets.kind": "pmi"})
+    ('training.epochs=5', 'network.hidden=[256]', 'targets.kind="pmi"')
+    """
+    import tomlkit
+
+    if isinstance(overrides, Mapping):
+        return tuple(f"{name}={tomlkit.item(v).as_string()}" for name, v in overrides.items())
+    return tuple(overrides)
+
+
+def run_code(code: Code) -> tuple[CodeFile, ...]:
+    """Run files of Python code, once each."""
+    paths = [code] if isinstance(code, str | Path) else code
+    return run_files([Path(path) for path in paths])
+
+
+def path_of(path: Path | str | None) -> Path | None:
+    """Return a path, if there is one."""
+    return None if path is None else Path(path)
+
+
+def bytes_of(memory: int | str) -> int:
+    """Return a number of bytes, written as a number or as ``"1GiB"``."""
+    return memory if isinstance(memory, int) else parse_bytes(memory)

@@ -1,0 +1,254 @@
+"""From tables, recordings and texts to datasets and settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from tartarus_cli import workspace as workspaces
+from tartarus_cli.api.arguments import (
+    Code,
+    WorkspaceLike,
+    path_of,
+    run_code,
+    workspace_of,
+)
+from tartarus_cli.api.progress import ProgressOption, shown
+from tartarus_cli.checking.check import CheckResult, check_data
+from tartarus_cli.data.provenance import Filters
+from tartarus_cli.example import init as example_init
+from tartarus_cli.experiments.request import seed_of
+from tartarus_cli.factors.factorize import FactorizeRequest, FactorizeResult
+from tartarus_cli.factors.factorize import factorize as factorize_dataset
+from tartarus_cli.splitting import split as splitting
+from tartarus_cli.splitting.columns import ColumnNames
+from tartarus_cli.workspace import Workspace
+
+
+def open_workspace(path: Path | str | None = None) -> Workspace:
+    """Return the workspace at a path, or the nearest one from the current folder upwards.
+
+    Raises
+    ------
+    RequestError
+        If there is none.
+    """
+    return workspaces.open_workspace(path_of(path))
+
+
+def init(
+    path: Path | str, *, example: bool = False, seed: int = 0, progress: ProgressOption = "auto"
+) -> Workspace:
+    """Make a workspace in a new or empty folder, and return it; what is there stays as it is.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    example
+        Add a small synthetic world to try everything in.
+    seed
+        Of the example world.
+    progress
+        Told how it goes.
+
+    Raises
+    ------
+    RequestError
+        If the folder holds something else.
+    """
+    with shown(progress) as watcher:
+        made = example_init.init(Path(path), example=example, seed=seed, progress=watcher)
+    return open_workspace(made.root)
+
+
+def check(
+    dataset: str | None = None,
+    *,
+    code: Code = (),
+    workspace: WorkspaceLike = None,
+    progress: ProgressOption = "auto",
+) -> CheckResult:
+    """Check every file of a dataset, or of all, and how the files fit together.
+
+    Raises
+    ------
+    RequestError
+        If there is no such dataset.
+    """
+    run_code(code)
+    with shown(progress) as watcher:
+        return check_data(workspace_of(workspace), dataset, progress=watcher)
+
+
+def split(
+    dataset: str,
+    *,
+    plays: Path | str | None = None,
+    labels: Path | str | None = None,
+    user: str | None = None,
+    item: str | None = None,
+    count: str | None = None,
+    time: str | None = None,
+    artist: str | None = None,
+    label: str | None = None,
+    label_item: str | None = None,
+    wide: bool = False,
+    header: bool = True,
+    skip_empty: bool = False,
+    min_plays: int | None = None,
+    min_users: int | None = None,
+    min_items: int | None = None,
+    core: int | None = None,
+    min_items_per_label: int | None = None,
+    by: Literal["item", "artist", "time", "label"] | None = None,
+    test: float | None = None,
+    val: float | None = None,
+    train_ids: Path | str | None = None,
+    val_ids: Path | str | None = None,
+    test_ids: Path | str | None = None,
+    force: bool = False,
+    seed: int | None = None,
+    workspace: WorkspaceLike = None,
+    progress: ProgressOption = "auto",
+) -> splitting.SplitResult:
+    """Make a dataset from a table of plays or labels: ids, matrices, and sets of cold items.
+
+    Parameters
+    ----------
+    dataset
+        What it will be called.
+    plays, labels
+        Who played what, a row a play or a count; which item has which label. CSV, TSV or Parquet.
+    user, item, count, time, artist, label, label_item
+        Columns, by name; guessed where their names leave no doubt.
+    wide
+        The table of labels has one column a label, of 0 and 1.
+    header
+        Whether the first line names the columns; else they are called 1, 2, …
+    skip_empty
+        Leave out rows without an id, instead of refusing them.
+    min_plays, min_users, min_items, core, min_items_per_label
+        What is rarer is left out: plays of a pair, users of an item, items of a user, both of
+        these until it holds for all, items of a label.
+    by
+        How the items are divided: drawn, by artist, by the time of their first play, or each label
+        in proportion.
+    test, val
+        Shares of the items (0.2 and 0.1).
+    train_ids, val_ids, test_ids
+        Lists of ids, one a line, instead of drawing them.
+    force
+        Replace a dataset of this name; what no longer fits is backed up.
+    seed
+        Of the drawing; the workspace's, else 0, if None.
+    workspace
+        Where the dataset goes.
+    progress
+        Told how it goes.
+
+    Raises
+    ------
+    RequestError
+        If the options contradict each other, a column is missing, or there is such a dataset.
+    DataError
+        If a table is damaged; the message names the line.
+    """
+    root = workspace_of(workspace)
+    columns = (user, item, count, time, artist, label, label_item)
+    request = splitting.SplitRequest(
+        dataset=dataset,
+        plays=path_of(plays),
+        labels=path_of(labels),
+        columns=ColumnNames(*columns, wide=wide, header=header, skip_empty=skip_empty),
+        filters=Filters(
+            min_items_per_label=min_items_per_label,
+            min_plays=min_plays,
+            min_users=min_users,
+            min_items=min_items,
+            core=core,
+        ),
+        by=splitting.SplitBy(by) if by else None,
+        val=val,
+        test=test,
+        train_ids=path_of(train_ids),
+        val_ids=path_of(val_ids),
+        test_ids=path_of(test_ids),
+        seed=seed_of(root, seed),
+        force=force,
+    )
+    with shown(progress) as watcher:
+        return splitting.split(root, request, progress=watcher)
+
+
+def factorize(
+    dataset: str,
+    method: Literal["als", "pmi"],
+    *,
+    dim: int = 200,
+    source: Literal["plays", "labels"] | None = None,
+    alpha: float | None = None,
+    eps: float | None = None,
+    regularization: float | None = None,
+    iterations: int | None = None,
+    shift: float | None = None,
+    threads: int | None = None,
+    force: bool = False,
+    seed: int | None = None,
+    workspace: WorkspaceLike = None,
+    progress: ProgressOption = "auto",
+) -> FactorizeResult:
+    """Turn the plays of the train items, or their labels, into the factors that networks learn.
+
+    Parameters
+    ----------
+    dataset
+        Of this workspace.
+    method
+        Alternating least squares of plays, or shifted pointwise mutual information.
+    dim
+        Number of factors.
+    source
+        Which of the two, for ``pmi`` where the dataset has both.
+    alpha, eps, regularization, iterations
+        Parameters of ``als``.
+    shift
+        The parameter of ``pmi``.
+    threads
+        For ``als``; one thread gives the same factors every time.
+    force
+        Replace other factors of this name.
+    seed
+        Of the first factors; the workspace's, else 0, if None.
+    workspace
+        Where the dataset is.
+    progress
+        Told of each iteration.
+
+    Raises
+    ------
+    RequestError
+        If there is no such dataset or parameter, or there are other factors of this name.
+    DataError
+        If a matrix is missing or damaged.
+    """
+    root = workspace_of(workspace)
+    parameters = {
+        "alpha": alpha,
+        "eps": eps,
+        "regularization": regularization,
+        "iterations": iterations,
+        "shift": shift,
+    }
+    request = FactorizeRequest(
+        dataset=dataset,
+        method=method,
+        dim=dim,
+        seed=seed_of(root, seed),
+        source=source,
+        threads=threads,
+        given={name: value for name, value in parameters.items() if value is not None},
+        force=force,
+    )
+    with shown(progress) as watcher:
+        return factorize_dataset(root, request, progress=watcher)

@@ -1,0 +1,104 @@
+"""What a network is fitted on, validated with, and held out from: never a test item."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tartarus_cli.data.dataset import Dataset, TargetSpec
+from tartarus_cli.data.features import Matrix
+from tartarus_cli.data.items import InputSource, ItemSet, open_items, require_rows
+from tartarus_cli.errors import DataError
+from tartarus_cli.file_names import Kind
+
+
+@dataclass(frozen=True)
+class TrainingSubset:
+    """Some samples of a set, and the targets of its items."""
+
+    set: ItemSet
+    targets: Matrix
+    samples: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a network is fitted on; no test item is in it."""
+
+    fit: TrainingSubset
+    validation: TrainingSubset
+    held_out: TrainingSubset | None = None
+    """Measured once, after the training; None where the dataset has val items."""
+    remark: str = ""
+    """What had to be decided."""
+
+    @property
+    def parts(self) -> list[TrainingSubset]:
+        """The subsets that there are."""
+        return [part for part in (self.fit, self.validation, self.held_out) if part]
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file that the training reads."""
+        matrices = [m for part in self.parts for m in (*part.set.inputs, part.targets)]
+        return list(dict.fromkeys(matrix.path for matrix in matrices))
+
+
+def open_training_data(
+    dataset: Dataset, targets: TargetSpec, sources: Sequence[InputSource], *, validation: float
+) -> TrainingData:
+    """Open what a network is fitted on.
+
+    Val items validate, where they have targets. Else the last ``validation`` of the train items,
+    in file order, are held out: the first half of these validates, the second half gives the
+    held-out loss.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, or has not one row for each id, or there are too few items.
+    """
+    train = open_items(dataset, sources, "train")
+    train_targets = require_rows(dataset.targets(targets.kind, targets.dim), len(train.ids))
+    has_val = "val" in dataset.splits
+    val_file = dataset.find(Kind.TARGETS, split="val", **targets.fields)
+    if has_val and val_file is not None:
+        val = open_items(dataset, sources, "val")
+        val_targets = require_rows(dataset.matrix(val_file.path), len(val.ids))
+        return TrainingData(
+            TrainingSubset(train, train_targets, np.arange(len(train.items))),
+            TrainingSubset(val, val_targets, np.arange(len(val.items))),
+        )
+    present = np.unique(train.items)  # an item may have no patch
+    cuts = hold_out_rows(len(present), validation)
+    fit, validating, held_out = (
+        TrainingSubset(train, train_targets, np.flatnonzero(np.isin(train.items, present[rows])))
+        for rows in cuts
+    )
+    reason = "the val items have no targets" if has_val else "there are no val items"
+    return TrainingData(
+        fit,
+        validating,
+        held_out,
+        f"{reason}: the last {1 - len(cuts[0]) / len(present):.0%} of the train items are held "
+        "out: half of them validate, half give the held-out loss",
+    )
+
+
+def hold_out_rows(items: int, share: float) -> tuple[NDArray[np.int64], ...]:
+    """Cut the rows of the train items into those to fit, to validate and to hold out.
+
+    >>> [rows.tolist() for rows in hold_out_rows(10, 0.2)]
+    [[0, 1, 2, 3, 4, 5, 6, 7], [8], [9]]
+    """
+    held_out = int(items * share)
+    if held_out < 2 or held_out >= items:
+        msg = f"{items} train items are too few to hold {share:.3g} of them out for validation"
+        raise DataError(msg, hint="Give the dataset val items, or set training.validation.")
+    fit = items - held_out
+    return tuple(np.split(np.arange(items), [fit, fit + held_out // 2]))

@@ -1,0 +1,182 @@
+"""How files under ``data/`` are named, and what a name says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from string import Formatter
+
+SPLITS = ("train", "val", "test")
+
+
+class Kind(StrEnum):
+    """What a file of the workspace holds."""
+
+    ITEMS = "item ids"
+    TARGETS = "targets"
+    CLASS_FACTORS = "label factors"
+    USER_FACTORS = "user factors"
+    TEST_MATRIX = "truth"
+    TRAIN_MATRIX = "train plays"
+    VAL_MATRIX = "val plays"
+    FACTORIZATION = "factorization"
+    USERS = "user ids"
+    LABELS = "class names"
+    SPLIT = "how the sets were made"
+    FEATURES = "features"
+    VOCABULARY = "vocabulary"
+    WORD_VECTORS = "word vectors"
+    ORIGIN = "origin"
+    PATCHES = "patches"
+    SCALER = "scaler"
+    AUDIO_ERRORS = "audio failures"
+    AUDIO_LIST = "audio list"
+    TEXT_LIST = "text list"
+
+
+PLAYS = {"train": Kind.TRAIN_MATRIX, "val": Kind.VAL_MATRIX, "test": Kind.TEST_MATRIX}
+"""Split → the matrix of who played its items; that of the test items is the truth."""
+
+
+@dataclass(frozen=True)
+class FilePattern:
+    """Where one kind of file lies and what it is called: the canonical name, then the old ones."""
+
+    kind: Kind
+    folder: str
+    names: tuple[str, ...]
+    splits: tuple[str, ...] = SPLITS
+
+    def pattern(self, name: str) -> str:
+        """Return the regular expression that one of the names stands for."""
+        known = _FIELDS | {"split": "|".join(self.splits)}
+        parts = [(re.escape(text), field) for text, field, _, _ in Formatter().parse(name)]
+        return "".join(text + (f"(?P<{f}>{known[f]})" if f else "") for text, f in parts)
+
+
+_FIELDS = {  # a dataset and a factorization hold no underscore, a setting may
+    "dataset": r"[^_]+",
+    "fact": r"[^_]+",
+    "dim": r"\d+",
+    "setting": r".+",
+    "count": r"\d+",
+    "seconds": r"\d+(?:\.\d+)?",
+    "ext": "npy|npz",
+}
+
+
+FILE_PATTERNS = (
+    FilePattern(Kind.ITEMS, "datasets", ("items_index_{split}_{dataset}.tsv",)),
+    FilePattern(
+        Kind.TARGETS,
+        "datasets",
+        ("item_factors_{split}_{fact}_{dim}_{dataset}.npy", "y_{split}_{fact}_{dim}_{dataset}.npy"),
+        splits=("val", "test"),
+    ),
+    FilePattern(
+        Kind.TARGETS,
+        "datasets",
+        (
+            "item_factors_{fact}_{dim}_{dataset}.npy",
+            "item_factors_train_{fact}_{dim}_{dataset}.npy",
+            "y_train_{fact}_{dim}_{dataset}.npy",
+        ),
+        splits=("train",),
+    ),
+    FilePattern(Kind.CLASS_FACTORS, "datasets", ("class_factors_{fact}_{dim}_{dataset}.npy",)),
+    FilePattern(Kind.USER_FACTORS, "datasets", ("user_factors_{fact}_{dim}_{dataset}.npy",)),
+    FilePattern(Kind.TEST_MATRIX, "datasets", ("matrix_test_{dataset}.npz",)),
+    FilePattern(Kind.TRAIN_MATRIX, "datasets", ("matrix_train_{dataset}.npz",)),
+    FilePattern(Kind.VAL_MATRIX, "datasets", ("matrix_val_{dataset}.npz",)),
+    FilePattern(Kind.FACTORIZATION, "datasets", ("factors_{fact}_{dim}_{dataset}.json",)),
+    FilePattern(Kind.USERS, "datasets", ("users_index_{dataset}.tsv",)),
+    FilePattern(Kind.LABELS, "datasets", ("genre_labels_{dataset}.tsv",)),
+    FilePattern(Kind.SPLIT, "datasets", ("split_{dataset}.json",)),
+    FilePattern(Kind.FEATURES, "datasets/train_data", ("X_{split}_{setting}_{dataset}.{ext}",)),
+    FilePattern(Kind.VOCABULARY, "datasets/train_data", ("{setting}_{dataset}.vocabulary.json",)),
+    FilePattern(Kind.WORD_VECTORS, "datasets/train_data", ("embedding_{setting}_{dataset}.npy",)),
+    FilePattern(Kind.ORIGIN, "datasets/train_data", ("{setting}_{dataset}.features.json",)),
+    FilePattern(
+        Kind.PATCHES,
+        "patches",
+        (
+            "patches_{split}_{dataset}_{count}_{seconds}.hdf5",
+            "patches_{split}_{dataset}_{count}x{seconds}.hdf5",
+        ),
+    ),
+    FilePattern(Kind.SCALER, "patches", ("scaler_{dataset}_{count}_{seconds}.npz",)),
+    FilePattern(Kind.AUDIO_ERRORS, "patches", ("errors_{dataset}.tsv",)),
+    FilePattern(Kind.AUDIO_LIST, "index", ("index_audio_{dataset}.tsv",)),
+    FilePattern(Kind.TEXT_LIST, "index", ("index_text_{dataset}.tsv",)),
+)
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file of the workspace whose name says what it holds."""
+
+    kind: Kind
+    path: Path
+    canonical: str  # where it is written nowadays, relative to data/
+    fields: Mapping[str, str]
+
+    @property
+    def dataset(self) -> str:
+        """The dataset it belongs to."""
+        return self.fields["dataset"]
+
+    @property
+    def split(self) -> str:
+        """Train, val or test; empty where the name has none."""
+        return self.fields.get("split", "")
+
+    @property
+    def dim(self) -> int:
+        """Number of factors or classes that the name promises."""
+        return int(self.fields["dim"])
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What two files share that stand for the same thing."""
+        said = (f"{name}={value}" for name, value in sorted(self.fields.items()) if name != "ext")
+        return (self.kind, *said)
+
+
+def patch_fields(per_item: int, seconds: float) -> dict[str, str]:
+    """Return what the names of files of patches say; seconds are written shortest.
+
+    >>> patch_fields(1, 15.0)
+    {'count': '1', 'seconds': '15'}
+    """
+    shortest = (
+        f"{Decimal(repr(seconds)):f}".rstrip("0").rstrip(".") if seconds % 1 else int(seconds)
+    )
+    return {"count": str(per_item), "seconds": str(shortest)}
+
+
+def parse_path(path: Path, folder: str) -> DataFile | None:
+    """Read from a file's name what it holds; None if the name means nothing in this folder."""
+    for layout in FILE_PATTERNS:
+        if layout.folder != folder:
+            continue
+        for name in layout.names:
+            match = _compiled(layout, name).fullmatch(path.name)
+            if match:
+                canonical = f"{folder}/{layout.names[0].format(**match.groupdict())}"
+                return DataFile(layout.kind, path, canonical, _fields(match, layout))
+    return None
+
+
+@cache
+def _compiled(layout: FilePattern, name: str) -> re.Pattern[str]:
+    return re.compile(layout.pattern(name))
+
+
+def _fields(match: re.Match[str], layout: FilePattern) -> dict[str, str]:
+    only_one = {"split": layout.splits[0]} if len(layout.splits) == 1 else {}
+    return only_one | match.groupdict()

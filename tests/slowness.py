@@ -1,0 +1,48 @@
+"""Slow tests come first; where they are left out, that is said at the end."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+LONG_FIXTURES = {"made_way", "chains"}  # that take half a minute
+
+
+class SlowTests:
+    """Orders the tests, and counts those that ``-m "not slow"`` leaves out."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config, self.left_out = config, 0
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Begin with what takes long, so that no worker is alone with it in the end."""
+        items.sort(key=lambda item: not takes_long(item))
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Count them in the process that collects."""
+        self.left_out += sum(item.get_closest_marker("slow") is not None for item in items)
+
+    def pytest_sessionfinish(self) -> None:
+        """Let a worker report them."""
+        if hasattr(self.config, "workeroutput"):
+            self.config.workeroutput["left_out"] = self.left_out
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take a worker's report; every worker collects all tests."""
+        reported = getattr(node, "workeroutput", {}).get("left_out", 0)
+        self.left_out = max(self.left_out, reported)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say how many were left out, and how they are run."""
+        if self.left_out and "not slow" in self.config.option.markexpr:
+            terminalreporter.write_line(
+                f"slow tests left out: {self.left_out} ('make test-all' runs them too)"
+            )
+
+
+def takes_long(item: pytest.Item) -> bool:
+    """Whether a test is slow itself, or has to wait for what is."""
+    fixtures: Sequence[str] = getattr(item, "fixturenames", ())
+    return item.get_closest_marker("slow") is not None or not LONG_FIXTURES.isdisjoint(fixtures)
