@@ -1,4 +1,4 @@
-"""Loops that numba compiles; they let go of Python's lock, so that threads may share the work."""
+"""Loops that numba compiles; they release Python's lock, so that threads can share the work."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from numba import njit
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a function at its first call, and keep what was compiled where that can be."""
+    """Compile a function at its first call, and store the result on the disk where possible."""
     try:
         return njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # there is no folder that may be written to
+    except RuntimeError:
+        # There is no folder that may be written to.
         return njit(nogil=True)(function)

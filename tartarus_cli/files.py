@@ -15,6 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from shlex import quote
 from threading import Event
+from typing import IO
 
 from tartarus_cli.errors import FileError, RequestError, count_noun, display_path
 
@@ -52,6 +53,17 @@ def read_text(path: Path) -> str:
     """
     with readable(path):
         content = path.read_bytes()
+    return decode_text(path, content)
+
+
+def decode_text(path: Path, content: bytes) -> str:
+    """Decode the bytes of a UTF-8 file, as :func:`read_text` does.
+
+    Raises
+    ------
+    FileError
+        If they are not UTF-8.
+    """
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -82,10 +94,16 @@ def digest(path: Path, stopped: Callable[[], bool] = lambda: False) -> str:
     stopped
         Asked before each block; once it is true, reading ends, and the hash means nothing.
     """
-    hashed = blake2b(digest_size=16)
     with path.open("rb") as file:
-        while not stopped() and (block := file.read(1 << 20)):
-            hashed.update(block)
+        return digest_open(file, stopped)
+
+
+def digest_open(file: IO[bytes], stopped: Callable[[], bool] = lambda: False) -> str:
+    """Return the BLAKE2b hash of an open file, from its first byte on; as :func:`digest`."""
+    hashed = blake2b(digest_size=16)
+    file.seek(0)
+    while not stopped() and (block := file.read(1 << 20)):
+        hashed.update(block)
     return hashed.hexdigest()
 
 

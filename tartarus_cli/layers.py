@@ -376,4 +376,5 @@ class LayerFactory:
         """Draw the seed of the next layer from that of the network."""
         self._counts["seed"] += 1
         (bits,) = np.random.SeedSequence([self._seed, self._counts["seed"]]).generate_state(1)
-        return int(bits) >> 1  # Keras takes 31 bits
+        # Keras takes seeds of 31 bits.
+        return int(bits) >> 1

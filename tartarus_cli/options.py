@@ -82,7 +82,9 @@ def _list_defaults(model: type[BaseModel]) -> str:
 
 
 def parse_bytes(text: str) -> int:
-    """Read a number of bytes, with a unit or without.
+    """Read a number of bytes, with or without a unit.
+
+    The units k, M, G and T are powers of 1024; kB, MB, GB and TB are powers of 1000.
 
     >>> parse_bytes("1GiB"), parse_bytes("1.5 k"), parse_bytes("300MB")
     (1073741824, 1536, 300000000)
@@ -90,12 +92,12 @@ def parse_bytes(text: str) -> int:
     Raises
     ------
     RequestError
-        If the text is none.
+        If the text is not a number of bytes.
     """
     # pydantic's ByteSize would read "1k" as 1000 and "1,5G" as 1.
     match = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)\s*(?:([kmgt])(i?b)?|b)?", text.strip().lower())
     if match is None:
-        msg = f"{text!r} is no amount of memory"
+        msg = f"{text!r} is not an amount of memory"
         raise RequestError(msg, hint="Write it like 512MiB or 2GiB.")
     number, unit, ending = match.groups()
     base = 1000 if ending == "b" else 1024

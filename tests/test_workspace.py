@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tartarus_cli.data.ids import id_problems, read_ids, read_lines, write_ids
+from tartarus_cli.data.ids import find_id_problems, read_ids, read_lines, write_ids
 from tartarus_cli.errors import DataError, FileError, RequestError
 from tartarus_cli.file_names import FILE_PATTERNS, FilePattern, Kind, parse_path
 from tartarus_cli.files import atomic_write, digest, remove_folder, same_content, write_text
@@ -517,13 +517,13 @@ def test_a_faulty_list_is_refused_with_the_line(
 
 
 def test_every_kind_of_fault_in_a_list_is_told(tmp_path: Path) -> None:
-    problems = id_problems(tmp_path / "ids.tsv", ["a", "", "b\tc", "a", "a"])
+    problems = find_id_problems(tmp_path / "ids.tsv", ["a", "", "b\tc", "a", "a"])
     assert [problem.found for problem in problems] == [
         "1 empty ids (line 2)",
         "1 ids with a tab (line 3)",
         "1 duplicate ids ('a')",
     ]
-    assert not id_problems(tmp_path / "ids.tsv", ["a", "b"])
+    assert not find_id_problems(tmp_path / "ids.tsv", ["a", "b"])
 
 
 def test_lines_are_read_even_where_ids_would_be_refused(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.options import parse_bytes
@@ -17,6 +17,8 @@ ModelLike = Model | str | None
 """A model, its name, or None for the newest one."""
 Overrides = Mapping[str, Any] | Sequence[str]
 """``{"training.epochs": 5}``, or ``["training.epochs=5"]`` as on the command line."""
+SplitName = Literal["train", "val", "test", "all"]
+"""A set of items, or all of them."""
 Code = Path | str | Sequence[Path | str]
 """Python files whose networks, metrics, … are used; they are run."""
 

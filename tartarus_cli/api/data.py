@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from tartarus_cli import workspace as workspaces
 from tartarus_cli.api.arguments import (
     Code,
-    Overrides,
     WorkspaceLike,
-    overrides_of,
     path_of,
     run_code,
     workspace_of,
 )
 from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.checking.check import CheckResult, check_data
+from tartarus_cli.data.provenance import Filters
 from tartarus_cli.example import init as example_init
 from tartarus_cli.experiments.request import seed_of
-from tartarus_cli.extraction.documents import TextRequest, TextResult, extract_text
-from tartarus_cli.extraction.patches import PatchesResult, extract_patches, patches_request
-from tartarus_cli.extraction.workers import worker_options
-from tartarus_cli.factors.factorize import FactorizeRequest, FactorizeResult
+from tartarus_cli.factors.factorize import FactorizeResult
 from tartarus_cli.factors.factorize import factorize as factorize_dataset
-from tartarus_cli.features.alignment import MissingRowPolicy
-from tartarus_cli.features.importing import FeaturesRequest, ImportedFeatures, import_features
-from tartarus_cli.features.tables import Selection
-from tartarus_cli.features.tags import TagChoice
+from tartarus_cli.factors.request import FactorizeRequest
 from tartarus_cli.splitting import split as splitting
 from tartarus_cli.splitting.columns import ColumnNames
-from tartarus_cli.splitting.interactions import Filters
 from tartarus_cli.workspace import Workspace
 
 
@@ -121,7 +112,7 @@ def split(
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> splitting.Split:
+) -> splitting.SplitResult:
     """Make a dataset from a table of plays or labels: ids, matrices, and sets of cold items.
 
     Parameters
@@ -165,18 +156,25 @@ def split(
         If a table is damaged; the message names the line.
     """
     root = workspace_of(workspace)
-    lists = {"train": path_of(train_ids), "val": path_of(val_ids), "test": path_of(test_ids)}
     columns = (user, item, count, time, artist, label, label_item)
     request = splitting.SplitRequest(
         dataset=dataset,
         plays=path_of(plays),
         labels=path_of(labels),
-        names=ColumnNames(*columns, wide=wide, header=header, skip_empty=skip_empty),
-        filters=Filters(min_items_per_label, min_plays, min_users, min_items, core),
+        columns=ColumnNames(*columns, wide=wide, header=header, skip_empty=skip_empty),
+        filters=Filters(
+            min_items_per_label=min_items_per_label,
+            min_plays=min_plays,
+            min_users=min_users,
+            min_items=min_items,
+            core=core,
+        ),
         by=splitting.SplitBy(by) if by else None,
         val=val,
         test=test,
-        lists={name: path for name, path in lists.items() if path},
+        train_ids=path_of(train_ids),
+        val_ids=path_of(val_ids),
+        test_ids=path_of(test_ids),
         seed=seed_of(root, seed),
         force=force,
     )
@@ -236,230 +234,19 @@ def factorize(
         If a matrix is missing or damaged.
     """
     root = workspace_of(workspace)
-    parameters = {
-        "alpha": alpha,
-        "eps": eps,
-        "regularization": regularization,
-        "iterations": iterations,
-        "shift": shift,
-    }
     request = FactorizeRequest(
         dataset=dataset,
         method=method,
         dim=dim,
-        seed=seed_of(root, seed),
         source=source,
         threads=threads,
-        given={name: value for name, value in parameters.items() if value is not None},
+        seed=seed_of(root, seed),
         force=force,
+        alpha=alpha,
+        regularization=regularization,
+        iterations=iterations,
+        eps=eps,
+        shift=shift,
     )
     with shown(progress) as watcher:
         return factorize_dataset(root, request, progress=watcher)
-
-
-def features(
-    dataset: str,
-    setting: str,
-    *,
-    source: Path | str,
-    ids: Path | str | None = None,
-    id_column: str | None = None,
-    without: Sequence[str] = (),
-    tags: bool = False,
-    min_items: int | None = None,
-    max_tags: int | None = None,
-    missing: Literal["error", "zero"] = "error",
-    tolerate: float | None = None,
-    sparse: bool | None = None,
-    scale: bool = False,
-    force: bool = False,
-    workspace: WorkspaceLike = None,
-    progress: ProgressOption = "auto",
-) -> ImportedFeatures:
-    """Bring features or tags of your own into a dataset as a new setting, aligned with its items.
-
-    Parameters
-    ----------
-    dataset, setting
-        Where the features go, and what they will be called.
-    source
-        A table (CSV, TSV, Parquet) or a matrix (``.npy``, ``.npz``).
-    ids
-        For a matrix: the id of each row, one a line.
-    id_column
-        The column of ids; the first one if None.
-    without
-        Columns to leave out.
-    tags
-        The table has a row for each item and tag.
-    min_items, max_tags
-        For tags: the train items that one needs, and how many are used.
-    missing
-        What is done with items without a row: an error, or a row of zeros.
-    tolerate
-        Rows of zeros only while so small a share of a set lacks one.
-    sparse
-        How the matrices are written; by the values if None.
-    scale
-        Zero mean and unit variance of each column, by the train items.
-    force
-        Replace a setting of this name.
-    workspace
-        Where the dataset is.
-    progress
-        Told of each block.
-
-    Raises
-    ------
-    RequestError
-        If there is no such dataset, file or column, or there is such a setting.
-    DataError
-        If the source is damaged, or lacks items.
-    """
-    request = FeaturesRequest(
-        dataset=dataset,
-        setting=setting,
-        source=Path(source),
-        ids=path_of(ids),
-        selection=Selection(id_column, tuple(without), tags),
-        tags=TagChoice.of(min_items, max_tags),
-        leniency=MissingRowPolicy.of(zero=missing == "zero", tolerate=tolerate),
-        form=None if sparse is None else ("sparse" if sparse else "dense"),
-        scale=scale,
-        force=force,
-    )
-    with shown(progress) as watcher:
-        return import_features(workspace_of(workspace), request, progress=watcher)
-
-
-def patches(
-    dataset: str,
-    *,
-    audio: Path | str | None = None,
-    transform: str = "cqt",
-    per_item: int = 1,
-    seconds: float = 15,
-    overrides: Overrides = (),
-    scaler_patches: int = 300_000,
-    jobs: int | None = None,
-    timeout: float | None = None,
-    keep_spectrograms: bool = True,
-    code: Code = (),
-    seed: int | None = None,
-    workspace: WorkspaceLike = None,
-    progress: ProgressOption = "auto",
-) -> PatchesResult:
-    """Turn recordings into spectrogram patches; interrupted, it goes on where it was.
-
-    Parameters
-    ----------
-    dataset
-        Of this workspace.
-    audio
-        A folder of recordings, of which the list is made; None: there is a list.
-    transform
-        ``cqt``, ``mel``, ``stft``, or one of your own.
-    per_item, seconds
-        Patches of each recording, and how long they are.
-    overrides
-        Parameters of the transform.
-    scaler_patches
-        Fit the scaler on at most so many train patches.
-    jobs
-        Processes; one for each core if None.
-    timeout
-        Give up on a recording after so many seconds.
-    keep_spectrograms
-        Keep the spectrograms, so that other patches are cut from them quickly.
-    code
-        Python files with transforms of your own.
-    seed
-        Of where patches are cut; the workspace's, else 0, if None.
-    workspace
-        Where the dataset is.
-    progress
-        Told of each recording.
-
-    Raises
-    ------
-    RequestError
-        If there is no such dataset, folder, transform or parameter.
-    DataError
-        If there is no list of recordings, or no train recording can be used.
-    """
-    run_code(code)
-    root = workspace_of(workspace)
-    request = patches_request(
-        dataset,
-        transform,
-        overrides_of(overrides),
-        worker_options(jobs, timeout),
-        per_item=per_item,
-        seconds=seconds,
-        seed=seed_of(root, seed),
-        folder=path_of(audio),
-        keep=keep_spectrograms,
-        scaler_patches=scaler_patches,
-    )
-    with shown(progress) as watcher:
-        return extract_patches(root, request, progress=watcher)
-
-
-def text(
-    dataset: str,
-    extractor: str,
-    *,
-    text: Path | str | None = None,
-    setting: str | None = None,
-    vectors: Path | str | None = None,
-    overrides: Overrides = (),
-    code: Code = (),
-    seed: int | None = None,
-    workspace: WorkspaceLike = None,
-    progress: ProgressOption = "auto",
-) -> TextResult:
-    """Turn documents into a setting: a vocabulary of the train items, a row for each item.
-
-    Parameters
-    ----------
-    dataset
-        Of this workspace.
-    extractor
-        ``vsm`` (tf-idf), ``w2v`` (sequences of words, word vectors), or one of your own.
-    text
-        A folder of documents, of which the list is made; None: there is a list.
-    setting
-        What the setting is called; as the extractor if None.
-    vectors
-        For ``w2v``: word vectors in word2vec's format, instead of learning them.
-    overrides
-        Parameters of the extractor.
-    code
-        Python files with extractors of your own.
-    seed
-        Of what is learnt; the workspace's, else 0, if None.
-    workspace
-        Where the dataset is.
-    progress
-        Told of each document.
-
-    Raises
-    ------
-    RequestError
-        If there is no such dataset, extractor or parameter, or there is another such setting.
-    DataError
-        If the list or a document is missing or damaged, or nothing can be learnt.
-    """
-    run_code(code)
-    root = workspace_of(workspace)
-    request = TextRequest(
-        dataset=dataset,
-        extractor=extractor,
-        seed=seed_of(root, seed),
-        folder=path_of(text),
-        setting=setting,
-        vectors=path_of(vectors),
-        overrides=overrides_of(overrides),
-    )
-    with shown(progress) as watcher:
-        return extract_text(root, request, progress=watcher)

@@ -32,17 +32,23 @@ class Scaler:
 
 
 def fit_scaler(blocks: Iterable[PatchArray]) -> Scaler:
-    """Fit a scaler to patches that come block by block; there is one block at least."""
+    """Fit a scaler to patches that come block by block.
+
+    Parameters
+    ----------
+    blocks
+        One or more blocks of patches, ``(patches, frames, bins)``.
+    """
     from sklearn.preprocessing import StandardScaler
 
-    fitted = StandardScaler()
+    scaler = StandardScaler()
     for block in blocks:
-        fitted.partial_fit(block.reshape(len(block), -1))
-    return Scaler(fitted.mean_.astype(np.float32), fitted.scale_.astype(np.float32))
+        scaler.partial_fit(block.reshape(len(block), -1))
+    return Scaler(scaler.mean_.astype(np.float32), scaler.scale_.astype(np.float32))
 
 
 def fingerprint(recipe: PatchRecipe, scaler: Scaler) -> str:
-    """Hash what scaled patches depend on, except the recordings; 32 hexadecimal digits."""
+    """Hash what scaled patches depend on, except the recordings: 32 hexadecimal digits."""
     hashed = blake2b(recipe.model_dump_json().encode(), digest_size=16)
     hashed.update(scaler.mean.tobytes())
     hashed.update(scaler.scale.tobytes())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.ids import id_problems
+from tartarus_cli.data.ids import find_id_problems
 from tartarus_cli.file_names import DataFile, Kind
 
 
@@ -14,26 +14,34 @@ def check_lists(dataset: Dataset, files: list[DataFile], report: Report) -> dict
     lists = {}
     for file in files:
         if file.kind in (Kind.ITEMS, Kind.USERS, Kind.LABELS):
-            with report.catching():
+            with report.catch_errors():
                 lists[file.path] = dataset.lines(file.path)
-                for problem in id_problems(file.path, lists[file.path]):
+                for problem in find_id_problems(file.path, lists[file.path]):
                     severity = report.warn if file.kind is Kind.LABELS else report.error
                     severity(file.path, problem.found, expected=problem.expected, hint=problem.hint)
     return lists
 
 
 def check_overlap(sets: Mapping[str, tuple[Path, list[str]]], report: Report) -> None:
-    """Check that no item is in two sets: it would leak from one into the other."""
+    """Check that no item is in two sets: it would leak from one into the other.
+
+    Parameters
+    ----------
+    sets
+        Split → its list of ids, and the ids.
+    report
+        Receives an error for each pair of sets that share items.
+    """
     names = list(sets)
-    for number, one in enumerate(names):
-        for other in names[number + 1 :]:
-            first, (path, second) = sets[one][1], sets[other]
-            both = sorted({*first} & {*second} - {""})
-            if both:
+    for number, first in enumerate(names):
+        for second in names[number + 1 :]:
+            first_ids, (path, second_ids) = sets[first][1], sets[second]
+            shared = sorted({*first_ids} & {*second_ids} - {""})
+            if shared:
                 report.error(
                     path,
-                    f"{len(both):,} ids that are in {one} too ({', '.join(both[:3])}"
-                    f"{', …' if len(both) > 3 else ''})",
+                    f"{len(shared):,} ids that are in {first} too ({', '.join(shared[:3])}"
+                    f"{', …' if len(shared) > 3 else ''})",
                     expected="each item in one set only",
-                    hint="Split the items again; otherwise the figures are too good.",
+                    hint="Split the items again; otherwise the metrics are too high.",
                 )

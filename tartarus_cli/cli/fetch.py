@@ -8,7 +8,7 @@ import typer
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import Json, Root
 from tartarus_cli.errors import RequestError
-from tartarus_cli.fetching.catalogue import PUBLISHED, ZENODO, published
+from tartarus_cli.fetching.catalogue import PUBLISHED, ZENODO, find_archive
 
 NAMES = [each.name for each in PUBLISHED]
 
@@ -77,7 +77,7 @@ def fetch(
 def _list(name: str, server: str, *, json: bool) -> None:
     from tartarus_cli.fetching.zenodo import read_record
 
-    render.record(published(name), read_record(server, published(name)), json=json)
+    render.record(find_archive(name), read_record(server, find_archive(name)), json=json)
 
 
 def _fetch(
@@ -93,7 +93,7 @@ def _fetch(
     from tartarus_cli.fetching.fetch import FetchRequest, fetch, fetch_archives
     from tartarus_cli.workspace import open_workspace
 
-    archive = published(name) if name else None
+    archive = find_archive(name) if name else None
     root = open_workspace(workspace)
     if archive is not None:
         asked = FetchRequest(archive, server, tuple(files or ()), keep=keep)

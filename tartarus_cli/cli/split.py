@@ -95,7 +95,7 @@ Force = Annotated[
     bool,
     typer.Option(
         "--force",
-        help="Make a dataset anew; what no longer fits the new sets is set aside, not deleted.",
+        help="Recreate the dataset; files that no longer fit its sets are backed up, not deleted.",
     ),
 ]
 
@@ -151,31 +151,38 @@ def split(
     json: Json = False,
 ) -> None:
     """Make a dataset from a table of plays or labels: ids, matrices, and sets of cold items."""
+    from tartarus_cli.data.provenance import Filters
     from tartarus_cli.experiments.request import seed_of
-    from tartarus_cli.splitting import split as step
+    from tartarus_cli.splitting import split as splitting
     from tartarus_cli.splitting.columns import ColumnNames
-    from tartarus_cli.splitting.interactions import Filters
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
-    lists = {"train": train_ids, "val": val_ids, "test": test_ids}
-    asked = step.SplitRequest(
+    request = splitting.SplitRequest(
         dataset=dataset,
         plays=plays,
         labels=labels,
-        names=ColumnNames(
+        columns=ColumnNames(
             *(user, item, count, time, artist, label, label_item),
             wide=wide,
             header=not no_header,
             skip_empty=skip_empty,
         ),
-        filters=Filters(min_items_per_label, min_plays, min_users, min_items, core),
-        by=step.SplitBy(by) if by else None,
+        filters=Filters(
+            min_items_per_label=min_items_per_label,
+            min_plays=min_plays,
+            min_users=min_users,
+            min_items=min_items,
+            core=core,
+        ),
+        by=splitting.SplitBy(by) if by else None,
         val=val,
         test=test,
-        lists={name: path for name, path in lists.items() if path},
+        train_ids=train_ids,
+        val_ids=val_ids,
+        test_ids=test_ids,
         seed=seed_of(root, seed),
         force=force,
     )
-    made = step.split(root, asked, progress=render.Watching())
-    render.split_made(root, made, json=json)
+    result = splitting.split(root, request, progress=render.Watching())
+    render.split_result(root, result, json=json)

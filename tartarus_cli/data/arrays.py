@@ -1,11 +1,13 @@
-"""Arrays from files that nobody vouches for: headers first, nothing unpickled, nothing trusted."""
+"""Arrays from untrusted files: headers are checked first, and nothing is unpickled."""
 
+import os
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -15,31 +17,40 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.errors import FileError
-from tartarus_cli.files import atomic_write, readable
+from tartarus_cli.files import atomic_write, digest_open, readable
 
-NUMBERS = "fiub"  # kinds of dtype that count as numbers: float, int, unsigned, bool
-CSR_PARTS = ("data", "indices", "indptr", "shape")
-UNREADABLE = (
+NUMBER_KINDS = "fiub"
+"""Kinds of dtype that count as numbers: float, int, unsigned, bool."""
+BLOCK_BYTES = 1 << 20
+"""Bytes that are hashed at a time."""
+CSR_ARRAYS = ("data", "indices", "indptr", "shape")
+"""Arrays of a sparse matrix in an npz file."""
+READ_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError),
     RuntimeError,  # an encrypted member
 )
-MOST_COLUMNS = (1 << 31) - 1
-MOST_PLAYS = 1e30  # more are no number of plays, and do not fit into single precision
-MOST_DEFLATED = 1100  # deflate shrinks zeros about a thousand times and nothing more
+"""Whatever zipfile raises at a damaged file."""
+MAX_COLUMNS = (1 << 31) - 1
+MAX_PLAYS = 1e30
+"""The largest number of plays; more is damage, and more than 3e38 does not fit into float32."""
+MAX_COMPRESSION = 1100
+"""The most that deflate can shrink data: zeros, about a thousand times."""
 
 
 @dataclass(frozen=True)
-class Header:
-    """What an array file says of itself before its content."""
+class ArrayHeader:
+    """The header of an array in npy format."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     fortran: bool
+    """Whether the first index changes fastest."""
     offset: int
+    """Bytes of the header."""
 
     @property
     def size(self) -> int:
-        """Bytes of the header and of the content it promises."""
+        """Bytes of the header and of the content that it declares."""
         count = 1
         for length in self.shape:
             count *= length
@@ -47,75 +58,106 @@ class Header:
 
 
 def open_dense(path: Path) -> NDArray[Any]:
-    """Map a dense array of numbers into memory; nothing of its content is read yet.
+    """Map a dense array of numbers into memory; its content is not read yet.
 
     Raises
     ------
     FileError
-        If the file is no ``.npy`` file, is cut short, or holds anything but numbers.
+        If the file is not in npy format, is cut short, or holds anything but numbers.
     """
     with readable(path), path.open("rb") as file:
         header = read_header(path, file)
-    size = path.stat().st_size
-    if size < header.size:
-        _refuse(
-            path,
-            found=f"cut short: {size:,} bytes",
-            expected=f"{header.size:,} bytes for an array {header.shape} of {header.dtype}",
-            hint=_AGAIN,
-        )
+        size = os.fstat(file.fileno()).st_size
+        if size < header.size:
+            _refuse(
+                path,
+                found=f"cut short: {size:,} bytes",
+                expected=f"{header.size:,} bytes for an array {header.shape} of {header.dtype}",
+                hint=_RECREATE,
+            )
+        content = np.memmap(file, np.uint8, mode="r")
     if 0 in header.shape:
         return np.zeros(header.shape, header.dtype)
-    return np.memmap(
-        path,
-        dtype=header.dtype,
-        mode="r",
-        offset=header.offset,
-        shape=header.shape,
-        order="F" if header.fortran else "C",
-    )
+    values = content[header.offset : header.size].view(header.dtype)
+    return values.reshape(header.shape, order="F" if header.fortran else "C")
 
 
-def read_header(path: Path, file: IO[bytes], member: str = "") -> Header:
+def digest_mapped(values: NDArray[Any]) -> str | None:
+    """BLAKE2b hash of the file that an array is mapped from; None if it is not mapped."""
+    content: Any = values
+    while isinstance(content.base, np.ndarray):
+        content = content.base
+    if not isinstance(content, np.memmap):
+        return None
+    hashed = blake2b(digest_size=16)
+    for start in range(0, content.size, BLOCK_BYTES):
+        hashed.update(content[start : start + BLOCK_BYTES].data)
+    return hashed.hexdigest()
+
+
+def read_header(path: Path, file: IO[bytes], member: str = "") -> ArrayHeader:
     """Read the header of one array in npy format, and make sure that it is an array of numbers.
+
+    Parameters
+    ----------
+    path
+        The file that error messages name.
+    file
+        The open file, at the beginning of the header.
+    member
+        Name of the array in an npz file.
 
     Raises
     ------
     FileError
-        If it is not; objects are refused, since reading them would run what they say.
+        If it is not; Python objects are refused, since reading them would run code from the file.
     """
-    within = f"{member}: " if member else ""
+    prefix = f"{member}: " if member else ""
     try:
         major, _ = npy.read_magic(file)
-        read = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
+        read_remainder = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
         with warnings.catch_warnings(action="ignore"):  # of headers that Python 2 wrote
-            shape, fortran, dtype = read(file)
+            shape, fortran, dtype = read_remainder(file)
     except Exception as problem:  # noqa: BLE001 — a damaged header makes NumPy raise anything
-        found = within + (_pickle_or(path) or f"damaged, or no npy file ({_first_line(problem)})")
+        found = prefix + (
+            _describe_pickle(path) or f"damaged, or no npy file ({_first_line(problem)})"
+        )
         _refuse(path, found=found, expected="an array in npy format", hint=_SAVE_DENSE)
-    if dtype.kind not in NUMBERS:
+    if dtype.kind not in NUMBER_KINDS:
         content = "Python objects (a pickle), which are never loaded" if dtype.hasobject else dtype
-        found = f"{within}{content}"
+        found = f"{prefix}{content}"
         _refuse(path, found=found, expected="numbers (float or integer)", hint=_SAVE_DENSE)
     if any(length < 0 for length in shape):
-        found = f"{within}damaged: shape {shape}"
+        found = f"{prefix}damaged: shape {shape}"
         _refuse(path, found=found, expected="lengths of 0 and more", hint=_SAVE_DENSE)
-    return Header(shape, dtype, fortran, file.tell())
+    return ArrayHeader(shape, dtype, fortran, file.tell())
 
 
-def open_csr(path: Path) -> csr_array:
+def open_csr(path: Path, digests: dict[Path, str] | None = None) -> csr_array:
     """Read a sparse matrix as ``scipy.sparse.save_npz`` or ``np.savez(data, indices, …)`` wrote it.
 
-    Its indices are checked, duplicates added up and explicit zeros dropped.
+    Indices are checked, duplicates are added up, and explicit zeros are dropped.
+
+    Parameters
+    ----------
+    path
+        The file.
+    digests
+        Gets the BLAKE2b hash of the file under its path, so that it need not be opened again.
 
     Raises
     ------
     FileError
         If the file is damaged, is no CSR matrix, or its indices point outside of it.
     """
-    with readable(path), _opened(path, "a sparse matrix in npz format") as archive:
+    expected = "a sparse matrix in npz format"
+    with readable(path), path.open("rb") as file, _open_archive(path, expected, file) as archive:
         _check_format(path, archive)
-        data, indices, indptr, shape = (_member(path, archive, n, CSR_PARTS) for n in CSR_PARTS)
+        data, indices, indptr, shape = (
+            _read_member(path, archive, n, CSR_ARRAYS) for n in CSR_ARRAYS
+        )
+        if digests is not None:
+            digests[path] = digest_open(file)
     _check_csr(path, data, indices, indptr, shape)
     data = data.astype(np.float32 if data.dtype == np.float16 else data.dtype.newbyteorder("="))
     matrix = csr_array((data, indices, indptr), shape=tuple(int(n) for n in shape))
@@ -132,34 +174,36 @@ def read_arrays(path: Path, names: tuple[str, ...]) -> list[NDArray[Any]]:
     FileError
         If the file is damaged, or one of them is missing or holds anything but numbers.
     """
-    with readable(path), _opened(path, f"an npz file with {', '.join(names)}") as archive:
-        return [_member(path, archive, name, names) for name in names]
+    with readable(path), _open_archive(path, f"an npz file with {', '.join(names)}") as archive:
+        return [_read_member(path, archive, name, names) for name in names]
 
 
 def array_names(path: Path) -> list[str]:
-    """List what the arrays of an npz file are called.
+    """List the names of the arrays of an npz file.
 
     Raises
     ------
     FileError
         If the file is damaged.
     """
-    with readable(path), _opened(path, "an npz file") as archive:
+    with readable(path), _open_archive(path, "an npz file") as archive:
         members = archive.namelist()
         return [name.removesuffix(".npy") for name in members if name.endswith(".npy")]
 
 
 @contextmanager
-def _opened(path: Path, expected: str) -> Iterator[zipfile.ZipFile]:
-    """Open an npz file; whatever is wrong with the archive itself is explained."""
+def _open_archive(
+    path: Path, expected: str, file: IO[bytes] | None = None
+) -> Iterator[zipfile.ZipFile]:
+    """Open an npz file, or one that is open; explain what is wrong with a damaged one."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file or path) as archive:
             yield archive
     except PermissionError:
         raise
-    except UNREADABLE as problem:
-        found = _pickle_or(path) or f"damaged, or no npz file ({_first_line(problem)})"
-        _refuse(path, found=found, expected=expected, hint=_AGAIN)
+    except READ_ERRORS as problem:
+        found = _describe_pickle(path) or f"damaged, or no npz file ({_first_line(problem)})"
+        _refuse(path, found=found, expected=expected, hint=_RECREATE)
 
 
 def _check_format(path: Path, archive: zipfile.ZipFile) -> None:
@@ -172,26 +216,30 @@ def _check_format(path: Path, archive: zipfile.ZipFile) -> None:
         _refuse(path, found=found, expected="CSR format", hint=_SAVE_CSR)
 
 
-def _member(
-    path: Path, archive: zipfile.ZipFile, name: str, wanted: tuple[str, ...]
+def _read_member(
+    path: Path, archive: zipfile.ZipFile, name: str, expected_names: tuple[str, ...]
 ) -> NDArray[Any]:
     try:
         info = archive.getinfo(f"{name}.npy")
     except KeyError:
         found = f"no array {name!r} (there are {', '.join(archive.namelist()) or 'none'})"
-        _refuse(path, found=found, expected=f"the arrays {', '.join(wanted)}", hint=_AGAIN)
+        expected = f"the arrays {', '.join(expected_names)}"
+        _refuse(path, found=found, expected=expected, hint=_RECREATE)
     with archive.open(info) as file:
         header = read_header(path, file, name)
-    if header.size != info.file_size or info.file_size > MOST_DEFLATED * info.compress_size + 1024:
+    if (
+        header.size != info.file_size
+        or info.file_size > MAX_COMPRESSION * info.compress_size + 1024
+    ):
         found = f"{name}: {info.file_size:,} bytes"
         expected = f"{header.size:,} bytes for an array {header.shape} of {header.dtype}"
-        _refuse(path, found=found, expected=expected, hint=_AGAIN)
+        _refuse(path, found=found, expected=expected, hint=_RECREATE)
     with archive.open(info) as file:
         try:
             return np.asarray(npy.read_array(file, allow_pickle=False))
         except ValueError as problem:
             found = f"{name}: damaged ({_first_line(problem)})"
-            _refuse(path, found=found, expected=f"an array {header.shape}", hint=_AGAIN)
+            _refuse(path, found=found, expected=f"an array {header.shape}", hint=_RECREATE)
 
 
 def _check_csr(
@@ -204,57 +252,64 @@ def _check_csr(
     if shape.shape != (2,) or shape.dtype.kind not in "iu" or (shape < 0).any():
         _refuse(path, found=f"shape {shape}", expected="rows and columns", hint=_SAVE_CSR)
     rows, width = (int(n) for n in shape)
-    if width > MOST_COLUMNS:
+    if width > MAX_COLUMNS:
         _refuse(
-            path, found=f"{width:,} columns", expected=f"{MOST_COLUMNS:,} or fewer", hint=_AGAIN
+            path, found=f"{width:,} columns", expected=f"{MAX_COLUMNS:,} or fewer", hint=_RECREATE
         )
     integers = indices.dtype.kind in "iu" and indptr.dtype.kind in "iu"
     fits = (data.ndim, indices.ndim, indptr.shape) == (1, 1, (rows + 1,))
     if not (integers and fits) or indices.size != data.size:
-        found = f"parts that do not fit: data {data.shape}, indices {indices.shape} of "
+        found = f"arrays that do not fit: data {data.shape}, indices {indices.shape} of "
         found += f"{indices.dtype}, indptr {indptr.shape} of {indptr.dtype}, shape {rows, width}"
         _refuse(path, found=found, expected="a CSR matrix", hint=_SAVE_CSR)
     if indptr[0] != 0 or indptr[-1] != data.size or (np.diff(indptr.astype(np.int64)) < 0).any():
         found = f"indptr from {indptr[0]} to {indptr[-1]}, not rising from 0 to {data.size}"
-        _refuse(path, found=found, expected="one start for each row", hint=_SAVE_CSR)
+        _refuse(path, found=found, expected="one offset for each row", hint=_SAVE_CSR)
     if indices.size and not 0 <= int(indices.min()) <= int(indices.max()) < width:
         found = f"column indices from {indices.min()} to {indices.max()}"
         _refuse(path, found=found, expected=f"0 to {width - 1}", hint=_SAVE_CSR)
 
 
-_AGAIN = "Copy or compute the file again."
+_RECREATE = "Copy or compute the file again."
 _SAVE_DENSE = "Write it with numpy.save(path, array, allow_pickle=False), as numbers."
 _SAVE_CSR = "Write it with scipy.sparse.save_npz(path, matrix.tocsr())."
 
 
 def save_dense(path: Path, array: NDArray[Any]) -> None:
     """Write a dense array in one step."""
-    with atomic_write(path) as beside:
-        np.save(beside, array, allow_pickle=False)
+    with atomic_write(path) as temporary:
+        np.save(temporary, array, allow_pickle=False)
 
 
 def save_arrays(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
-    """Write named arrays in one step, each let go before the next; equal ones give equal bytes."""
-    with atomic_write(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+    """Write named arrays into an npz file in one step; equal arrays give equal bytes.
+
+    An iterator of arrays needs memory for one at a time.
+    """
+    with atomic_write(path) as temporary, _create_archive(temporary) as archive:
         for name, values in arrays:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 npy.write_array(file, values, allow_pickle=False)
+
+
+def _create_archive(path: Path) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path, "w", zipfile.ZIP_STORED)
 
 
 def save_csr(path: Path, matrix: csr_array) -> None:
     """Write a sparse matrix in one step, as ``scipy.sparse.save_npz`` does."""
     from scipy.sparse import save_npz
 
-    with atomic_write(path) as beside:
-        save_npz(beside, matrix)
+    with atomic_write(path) as temporary:
+        save_npz(temporary, matrix)
 
 
-def _pickle_or(path: Path) -> str:
-    """Tell a pickle from any other damage, by its first bytes alone."""
+def _describe_pickle(path: Path) -> str:
+    """Return what is wrong with a pickle, recognized by its first bytes; "" for another file."""
     with path.open("rb") as file:
         start = file.read(2)
-    pickled = len(start) == 2 and start[0] == 0x80 and start[1] in range(2, 6)
-    return "a pickle, which is never loaded" if pickled else ""
+    is_pickle = len(start) == 2 and start[0] == 0x80 and start[1] in range(2, 6)
+    return "a pickle, which is never loaded" if is_pickle else ""
 
 
 def _first_line(problem: BaseException) -> str:

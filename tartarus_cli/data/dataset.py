@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.arrays import open_csr
+from tartarus_cli.data.arrays import digest_mapped, open_csr
 from tartarus_cli.data.features import Matrix, open_matrix
-from tartarus_cli.data.ids import id_problems, ids_digest, read_lines
-from tartarus_cli.data.scan import scan
+from tartarus_cli.data.ids import digest_ids, find_id_problems, split_lines
+from tartarus_cli.data.scan import scan_matrix
 from tartarus_cli.data.tasks import Task
 from tartarus_cli.errors import (
     DataError,
@@ -24,8 +26,12 @@ from tartarus_cli.errors import (
     parameter,
 )
 from tartarus_cli.file_names import PLAYS, SPLITS, DataFile, Kind
-from tartarus_cli.files import digest
+from tartarus_cli.files import decode_text, digest, digest_open, readable
+from tartarus_cli.html_table import html_table
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,9 @@ class Dataset:
     def digest(self, path: Path) -> str:
         """Return the BLAKE2b hash of a file's bytes, 32 hexadecimal digits; computed once."""
         if path not in self._digests:
-            self._digests[path] = digest(path)
+            mapped = self._matrices.get(path)
+            known = None if mapped is None or mapped.sparse else digest_mapped(mapped.values)
+            self._digests[path] = known or digest(path)
         return self._digests[path]
 
     # Items and users.
@@ -127,11 +135,11 @@ class Dataset:
 
     def ids_digest(self, split: str) -> str:
         """Return the BLAKE2b hash of the ids of a set, in order; the ends of lines do not count."""
-        return ids_digest(self.ids(split))
+        return digest_ids(self.ids(split))
 
     def list_digest(self, path: Path) -> str:
         """Return the BLAKE2b hash of a list of ids, in order; the ends of lines do not count."""
-        return ids_digest(self._read_ids(path))
+        return digest_ids(self._read_ids(path))
 
     def split_ids(self) -> dict[str, list[str]]:
         """Return the ids of each set, of the train items at least.
@@ -164,7 +172,7 @@ class Dataset:
     def _read_ids(self, path: Path) -> list[str]:
         ids = self.lines(path)
         if path not in self._sound_lists:
-            for problem in id_problems(path, ids):
+            for problem in find_id_problems(path, ids):
                 raise problem
             self._sound_lists.add(path)
         return ids
@@ -178,7 +186,10 @@ class Dataset:
             If the file cannot be read or is not UTF-8.
         """
         if path not in self._lines:
-            self._lines[path] = read_lines(path)
+            with readable(path), path.open("rb") as file:
+                content = file.read()
+                self._digests[path] = digest_open(file)
+            self._lines[path] = split_lines(decode_text(path, content))
         return self._lines[path]
 
     # Tasks.
@@ -202,7 +213,7 @@ class Dataset:
         """Whether each train item has exactly one class."""
         files = self.select(Kind.TARGETS, fact="class", split="train")
         try:
-            return bool(files) and scan(self.matrix(files[0].path)).one_hot
+            return bool(files) and scan_matrix(self.matrix(files[0].path)).one_hot
         except DataError:
             return False
 
@@ -263,7 +274,7 @@ class Dataset:
             If the file is damaged, is no matrix, or holds anything but numbers.
         """
         if path not in self._matrices:
-            self._matrices[path] = open_matrix(path)
+            self._matrices[path] = open_matrix(path, self._digests)
         return self._matrices[path]
 
     def features(self, setting: str, split: str) -> Matrix:
@@ -319,7 +330,7 @@ class Dataset:
         """
         path = self.require(PLAYS[split]).path
         if path not in self._interactions:
-            self._interactions[path] = open_csr(path)
+            self._interactions[path] = open_csr(path, self._digests)
         return self._interactions[path]
 
     def truth(self) -> Matrix | csr_array:
@@ -374,7 +385,7 @@ class Dataset:
         if dims:
             return self.find(Kind.TARGETS, split="test", fact="class", dim=str(dims[0]))
         files = self.select(Kind.TARGETS, fact="pmi", split="test")
-        return next((file for file in files if scan(self.matrix(file.path)).binary), None)
+        return next((file for file in files if scan_matrix(self.matrix(file.path)).binary), None)
 
     @property
     def class_truth_path(self) -> Path:
@@ -383,6 +394,27 @@ class Dataset:
         names = self.label_names
         dim = str(len(names)) if names else files[0].fields["dim"] if files else "N"
         return self.path(Kind.TARGETS, split="test", fact="class", dim=dim)
+
+    # In a notebook.
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return its sets, one in a row: ``split``, ``items``, and ``users`` that have an item."""
+        import polars as pl
+
+        rows = [(split, len(self.ids(split)), self._active_users(split)) for split in self.splits]
+        schema = {"split": pl.String, "items": pl.Int64, "users": pl.Int64}
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def _active_users(self, split: str) -> int | None:
+        if self.find(PLAYS[split]) is None:
+            return None
+        plays = self.plays(split)
+        return len(np.unique(plays.indices[plays.data > 0]))
+
+    def _repr_html_(self) -> str:
+        settings = ", ".join(self.settings) or "no settings"
+        caption = f"{self.name}: {self.task or 'a dataset'} with {settings}"
+        return html_table(caption, ("split", "items", "users"), self.to_frame().rows())
 
 
 def unknown_dataset_error(

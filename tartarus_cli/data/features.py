@@ -12,11 +12,12 @@ from scipy.sparse import csr_array
 from tartarus_cli.data.arrays import open_csr, open_dense
 from tartarus_cli.errors import FileError
 
-BLOCK_BYTES = 16 << 20  # of a matrix that is read block by block
+BLOCK_BYTES = 16 << 20
+"""Bytes of a block, as dense float32."""
+MAX_COLUMNS = 1 << 26
+"""The most columns of a matrix; more is damage."""
 
-MOST_COLUMNS = 1 << 26  # of features; a larger number is damage
-
-Rows = slice | NDArray[np.integer]
+RowSelection = slice | NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,19 @@ class Matrix:
 
     @property
     def sparse(self) -> bool:
-        """Whether it is kept without its zeros."""
+        """Whether zeros are not stored."""
         return isinstance(self.values, csr_array)
 
     @property
     def density(self) -> float:
-        """Share of values that are kept (1 for a dense matrix)."""
+        """Share of values that are stored (1 for a dense matrix)."""
         cells = self.shape[0] * self.shape[1]
         return self.values.nnz / max(cells, 1) if isinstance(self.values, csr_array) else 1.0
 
-    def rows(self, which: Rows) -> NDArray[np.float32]:
-        """Read some rows, dense, ``(rows, width)``; the whole is never made dense."""
-        block = self.values[which]
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is told of
+    def rows(self, selection: RowSelection) -> NDArray[np.float32]:
+        """Read the selected rows as a dense ``(rows, width)`` array."""
+        block = self.values[selection]
+        with np.errstate(over="ignore"):  # too large a number becomes infinite, and is reported
             if isinstance(block, csr_array):
                 return np.asarray(block.astype(np.float32, copy=False).toarray())
             return np.asarray(block, np.float32)
@@ -58,21 +59,23 @@ class Matrix:
         return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
 
 
-def open_matrix(path: Path) -> Matrix:
+def open_matrix(path: Path, digests: dict[Path, str] | None = None) -> Matrix:
     """Open a matrix: ``.npy`` is dense, ``.npz`` is sparse (CSR).
+
+    ``digests`` gets the hash of a sparse one, as of :func:`open_csr`.
 
     Raises
     ------
     FileError
         If the file is damaged, is no matrix, or holds anything but numbers.
     """
-    values = open_csr(path) if path.suffix == ".npz" else open_dense(path)
-    if values.ndim != 2 or not 0 < values.shape[1] <= MOST_COLUMNS:
+    values = open_csr(path, digests) if path.suffix == ".npz" else open_dense(path)
+    if values.ndim != 2 or not 0 < values.shape[1] <= MAX_COLUMNS:
         raise FileError(
             path,
             found=f"an array of shape {values.shape}",
-            expected=f"a matrix (rows, columns) of 1 to {MOST_COLUMNS:,} columns",
-            hint="Write one row for each id, and one column for each number, or for each class: 1 "
+            expected=f"a matrix (rows, columns) of 1 to {MAX_COLUMNS:,} columns",
+            hint="Write one row for each id, and one column for each feature, or for each class: 1 "
             "where the item has it, else 0.",
         )
     return Matrix(path, values)
@@ -81,19 +84,28 @@ def open_matrix(path: Path) -> Matrix:
 def require_finite(path: Path, rows: NDArray[np.float32], first: int = 0) -> None:
     """Make sure that rows read from a file hold no NaN and no infinity.
 
+    Parameters
+    ----------
+    path
+        The file.
+    rows
+        ``(rows, width)``.
+    first
+        Number of the first of these rows in the file, counted from 0.
+
     Raises
     ------
     FileError
-        If they do; it names the rows, ``first`` being the number of the first of them.
+        If a number is not finite; the message names the rows.
     """
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1)) + first
     if bad.size:
-        some = ", ".join(map(str, bad[:5])) + (", …" if bad.size > 5 else "")
+        numbers = ", ".join(map(str, bad[:5])) + (", …" if bad.size > 5 else "")
         raise FileError(
             path,
-            found=f"NaN or infinity in {bad.size:,} rows ({some}, counted from 0)",
+            found=f"NaN or infinity in {bad.size:,} rows ({numbers}, counted from 0)",
             expected="finite numbers",
-            hint="Compute these rows again; items may also be left out of predictions (--ids).",
+            hint="Compute these rows again; or leave their items out of predictions with `ids`.",
         )
 
 

@@ -21,84 +21,89 @@ def read_lines(path: Path) -> list[str]:
     FileError
         If the file is not UTF-8.
     """
-    lines = read_text(path).split("\n")
+    return split_lines(read_text(path))
+
+
+def split_lines(text: str) -> list[str]:
+    """Split the text of a list into its lines, as :func:`read_lines` does."""
+    lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
     return [line.removesuffix("\r") for line in lines]
 
 
 def read_ids(path: Path) -> list[str]:
-    """Read ids, and make sure that each names one row.
+    """Read a list of ids, and make sure that each id names one row.
 
     Raises
     ------
     FileError
-        If there is none, or one is empty, holds a tab, or comes twice.
+        If the list is empty, or an id is empty, holds a tab, or comes twice.
     """
     ids = read_lines(path)
-    for problem in id_problems(path, ids):
+    for problem in find_id_problems(path, ids):
         raise problem
     return ids
 
 
-def id_problems(path: Path, ids: Sequence[str]) -> list[FileError]:
+def find_id_problems(path: Path, ids: Sequence[str]) -> list[FileError]:
     """Return what is wrong with a list of ids, one error for each kind of fault."""
     faults = (
         ("no ids", [] if ids else ["the file is empty"]),
-        ("empty ids", [f"line {n}" for n, each in enumerate(ids, 1) if not each.strip()]),
-        ("ids with a tab", [f"line {n}" for n, each in enumerate(ids, 1) if "\t" in each]),
-        ("duplicate ids", [repr(each) for each, n in Counter(ids).items() if n > 1 and each]),
+        ("empty ids", [f"line {n}" for n, item in enumerate(ids, 1) if not item.strip()]),
+        ("ids with a tab", [f"line {n}" for n, item in enumerate(ids, 1) if "\t" in item]),
+        ("duplicate ids", [repr(item) for item, n in Counter(ids).items() if n > 1 and item]),
     )
     return [
         FileError(
             path,
-            found=f"{len(where):,} {fault} ({_some(where)})" if ids else fault,
+            found=f"{len(places):,} {fault} ({_first_few(places)})" if ids else fault,
             expected="one id a line, each of them once",
             hint="Correct the list, and the matrices whose rows it names.",
         )
-        for fault, where in faults
-        if where
+        for fault, places in faults
+        if places
     ]
 
 
 def write_ids(path: Path, ids: Iterable[str]) -> None:
     """Write ids, one a line, in one step."""
-    write_text(path, "".join(f"{each}\n" for each in ids))
+    write_text(path, "".join(f"{item}\n" for item in ids))
 
 
-def ids_digest(ids: Iterable[str]) -> str:
+def digest_ids(ids: Iterable[str]) -> str:
     """BLAKE2b hash of ids and of their order, whatever ends the lines; 32 hexadecimal digits."""
     hashed = blake2b(digest_size=16)
-    for each in ids:
-        hashed.update(f"{each}\n".encode())
+    for item in ids:
+        hashed.update(f"{item}\n".encode())
     return hashed.hexdigest()
 
 
-def near_ids(wanted: str, ids: Sequence[str], most: int = 20_000) -> str:
-    """Say which ids come closest to a wanted one, or what ids look like.
+def suggest_ids(name: str, ids: Sequence[str], most: int = 20_000) -> str:
+    """Say which ids come closest to an unknown one, or what ids look like.
 
-    Of very many ids, only those are looked at that share the longest beginning with it.
+    Of more than ``most`` ids, only those are compared that share the longest beginning with it.
 
-    >>> near_ids("song-12", ["song-1", "song-21", "x"])
+    >>> suggest_ids("song-12", ["song-1", "song-21", "x"])
     "Did you mean 'song-1' or 'song-21'?"
-    >>> near_ids("me", ["a", "b", "c", "d"])
+    >>> suggest_ids("me", ["a", "b", "c", "d"])
     "There are 'a', 'b', 'c', …."
     """
-    alike = _alike(wanted[:64], ids, most) if len(ids) > most else ids
-    near = get_close_matches(wanted, alike, n=3, cutoff=0.55)
-    if near:
-        return f"Did you mean {' or '.join(map(repr, near))}?"
-    return f"There are {_some([*map(repr, ids[:4])])}."
+    candidates = _ids_with_same_start(name[:64], ids, most) if len(ids) > most else ids
+    matches = get_close_matches(name, candidates, n=3, cutoff=0.55)
+    if matches:
+        return f"Did you mean {' or '.join(map(repr, matches))}?"
+    return f"There are {_first_few([*map(repr, ids[:4])])}."
 
 
-def _alike(wanted: str, ids: Sequence[str], most: int) -> list[str]:
-    for length in range(len(wanted), 0, -1):
-        start = wanted[:length]
-        found = [*islice((each for each in ids if each.startswith(start)), most)]
-        if found:
-            return found
+def _ids_with_same_start(name: str, ids: Sequence[str], most: int) -> list[str]:
+    for length in range(len(name), 0, -1):
+        start = name[:length]
+        matches = [*islice((item for item in ids if item.startswith(start)), most)]
+        if matches:
+            return matches
     return []
 
 
-def _some(where: Sequence[str], most: int = 3) -> str:
-    return ", ".join(where[:most]) + (", …" if len(where) > most else "")
+def _first_few(texts: Sequence[str], most: int = 3) -> str:
+    return ", ".join(texts[:most]) + (", …" if len(texts) > most else "")

@@ -1,4 +1,4 @@
-"""The store of spectrogram patches: HDF5 files read in contiguous runs, never whole."""
+"""Files of spectrogram patches: HDF5, read in contiguous runs, never as a whole."""
 
 from __future__ import annotations
 
@@ -13,54 +13,61 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.arrays import MOST_DEFLATED, read_arrays
-from tartarus_cli.errors import FileError
+from tartarus_cli.data.arrays import MAX_COMPRESSION, read_arrays
+from tartarus_cli.errors import FileError, Placeholder, call
 
-AGAIN = "Make it again with 'tartarus patches'."
+RECREATE_PATCHES = f"Recreate it: {call('patches', Placeholder('DATASET'))}"
+"""What to do about a damaged file of patches."""
 FEATURES, INDEX = "features", "index"
-COMPLETE, FINGERPRINT, SCALER_PATCHES = "complete", "fingerprint", "scaler_patches"  # attributes
+"""Names of the datasets of a file: patches, and the id of the item of each."""
+COMPLETE, FINGERPRINT, SCALER_PATCHES = "complete", "fingerprint", "scaler_patches"
+"""Attributes of a file."""
 
 
 @dataclass(frozen=True)
 class Patches:
-    """The rows of a file of patches that belong to items; sample i is the i-th of them."""
+    """The samples of a file of patches: the rows of the file that belong to items."""
 
     path: Path
-    store: Any  # h5py's dataset (rows, 1, frames, bins)
-    used: NDArray[np.int64]  # (samples,) rows of the file
-    items: NDArray[np.int64]  # (samples,) number of the item that each belongs to
+    features: Any
+    """h5py's dataset, ``(rows, 1, frames, bins)``."""
+    row_of_sample: NDArray[np.int64]
+    """``(samples,)`` row of the file."""
+    items: NDArray[np.int64]
+    """``(samples,)`` number of the item that each sample belongs to."""
     attributes: Mapping[str, Any]
+    """How the file was made."""
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """Samples, frames, bins, 1: the channel comes last."""
-        _, _, frames, bins = self.store.shape
-        return len(self.used), int(frames), int(bins), 1
+        _, _, frames, bins = self.features.shape
+        return len(self.row_of_sample), int(frames), int(bins), 1
 
     @property
     def fingerprint(self) -> str:
-        """What two files share that were made and scaled together; empty if they do not tell."""
+        """Hash that files made and scaled together share; empty if the file has none."""
         return str(self.attributes.get(FINGERPRINT, ""))
 
     def rows(self, samples: slice | NDArray[np.integer]) -> NDArray[np.float32]:
-        """Read some samples, ``(samples, frames, bins, 1)``; neighbours are read in one go."""
-        rows = self.used[samples]
+        """Read these samples, ``(samples, frames, bins, 1)``; neighbours are read together."""
+        rows = self.row_of_sample[samples]
         order = np.argsort(rows, kind="stable")
-        wanted = rows[order]
+        sorted_rows = rows[order]
         _, frames, bins, channels = self.shape
-        read = np.empty((len(rows), channels, frames, bins), np.float32)
-        breaks = np.flatnonzero(np.diff(wanted) != 1) + 1
-        starts = [0, *breaks.tolist(), len(wanted)]
-        with _explained(self.path):
+        patches = np.empty((len(rows), channels, frames, bins), np.float32)
+        breaks = np.flatnonzero(np.diff(sorted_rows) != 1) + 1
+        starts = [0, *breaks.tolist(), len(sorted_rows)]
+        with _explain_damage(self.path):
             for start, stop in pairwise(starts):
                 if stop > start:
-                    run = slice(int(wanted[start]), int(wanted[stop - 1]) + 1)
-                    self.store.read_direct(read, np.s_[run], np.s_[start:stop])
+                    run = slice(int(sorted_rows[start]), int(sorted_rows[stop - 1]) + 1)
+                    self.features.read_direct(patches, np.s_[run], np.s_[start:stop])
         if (order[1:] < order[:-1]).any():
-            back = np.empty_like(order)
-            back[order] = np.arange(len(order))
-            read = read[back]
-        return read.reshape(-1, frames, bins, channels)
+            inverse = np.empty_like(order)
+            inverse[order] = np.arange(len(order))
+            patches = patches[inverse]
+        return patches.reshape(-1, frames, bins, channels)
 
 
 def open_patches(path: Path, ids: Sequence[str]) -> Patches:
@@ -69,52 +76,55 @@ def open_patches(path: Path, ids: Sequence[str]) -> Patches:
     Parameters
     ----------
     path
-        ``patches_…hdf5``.
+        The file ``patches_…hdf5``.
     ids
-        Of the items of its set, in order.
+        Ids of the items of its set, in order.
 
     Raises
     ------
     FileError
         If the file is damaged or unfinished, or names an item that is not in the set.
     """
-    store = _opened(path)
-    with _explained(path):
-        features, index = checked_parts(path, store)
-        if not store.attrs.get(COMPLETE, True):
+    file = _open_file(path)
+    with _explain_damage(path):
+        features, index = find_datasets(path, file)
+        if not file.attrs.get(COMPLETE, True):
             raise FileError(
-                path, found="a file that was never finished", expected="all its rows", hint=AGAIN
+                path,
+                found="a file that was never finished",
+                expected="all its rows",
+                hint=RECREATE_PATCHES,
             )
-        named = row_ids(path, index)
-        attributes = dict(store.attrs)
+        ids_of_rows = read_row_ids(path, index)
+        attributes = dict(file.attrs)
     number = {item: n for n, item in enumerate(ids)}
-    strangers = sorted({each for each in named if each} - number.keys())
-    if strangers:
+    unknown = sorted({item for item in ids_of_rows if item} - number.keys())
+    if unknown:
         raise FileError(
             path,
-            found=f"{len(strangers):,} ids that are not in its set ({', '.join(strangers[:3])})",
+            found=f"{len(unknown):,} ids that are not in its set ({', '.join(unknown[:3])})",
             expected="ids of its set",
-            hint=AGAIN,
+            hint=RECREATE_PATCHES,
         )
-    used = np.array([row for row, item in enumerate(named) if item], np.int64)
-    items = np.array([number[item] for item in named if item], np.int64)
-    return Patches(path, features, used, items, attributes)
+    rows = np.array([row for row, item in enumerate(ids_of_rows) if item], np.int64)
+    items = np.array([number[item] for item in ids_of_rows if item], np.int64)
+    return Patches(path, features, rows, items, attributes)
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[h5py.File]:
-    """Open a file of patches for the time of the block; whatever is wrong with it is explained."""
-    with _opened(path) as store, _explained(path):
-        yield store
+def open_patch_file(path: Path) -> Iterator[h5py.File]:
+    """Open a file of patches, and close it after the block; explain a damaged one."""
+    with _open_file(path) as file, _explain_damage(path):
+        yield file
 
 
-def _opened(path: Path) -> h5py.File:
-    with _explained(path):
+def _open_file(path: Path) -> h5py.File:
+    with _explain_damage(path):
         return h5py.File(path, "r", locking=False)
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explain_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as problem:
@@ -122,62 +132,62 @@ def _explained(path: Path) -> Iterator[None]:
             path,
             found=f"damaged or no HDF5 file ({(str(problem) or '?').splitlines()[0][:120]})",
             expected="an HDF5 file with features and index",
-            hint=AGAIN,
+            hint=RECREATE_PATCHES,
         ) from None
 
 
-def checked_parts(path: Path, store: h5py.File) -> tuple[Any, Any]:
-    """Return the datasets of features and of ids; what they promise is compared with the file.
+def find_datasets(path: Path, file: h5py.File) -> tuple[Any, Any]:
+    """Return the datasets of features and of ids, whose sizes are compared with that of the file.
 
     Raises
     ------
     FileError
-        If one is missing, lies in another file, or is not of the right shape.
+        If one is missing, lies in another file, or has a wrong shape.
     """
-    features, index = (_dataset(path, store, name) for name in (FEATURES, INDEX))
-    stored = path.stat().st_size
+    features, index = (_find_dataset(path, file, name) for name in (FEATURES, INDEX))
+    file_size = path.stat().st_size
     found, expected = "", ""
     if features.ndim != 4 or features.shape[1] != 1 or features.dtype.kind != "f":
         found = f"features {features.shape} of {features.dtype}"
         expected = "(rows, 1, frames, bins) of float32"
     elif 0 in features.shape[2:]:
         found, expected = f"patches {features.shape[2:]}", "frames and bins"
-    elif max(features.nbytes, index.nbytes) > MOST_DEFLATED * stored:
-        found = f"{features.shape[0]:,} patches {features.shape[2:]} in {stored:,} bytes"
+    elif max(features.nbytes, index.nbytes) > MAX_COMPRESSION * file_size:
+        found = f"{features.shape[0]:,} patches {features.shape[2:]} in {file_size:,} bytes"
         expected = "patches that were written"
     elif index.shape != features.shape[:1]:
         found = f"index {index.shape}"
         expected = f"({features.shape[0]},), an id for each row of features"
     if found:
-        raise FileError(path, found=found, expected=expected, hint=AGAIN)
+        raise FileError(path, found=found, expected=expected, hint=RECREATE_PATCHES)
     return features, index
 
 
-def _dataset(path: Path, store: h5py.File, name: str) -> Any:
-    link = store.get(name, getlink=True)
-    part = store[name] if isinstance(link, h5py.HardLink) else None
-    if not isinstance(part, h5py.Dataset) or part.is_virtual or part.external:
+def _find_dataset(path: Path, file: h5py.File, name: str) -> Any:
+    link = file.get(name, getlink=True)
+    dataset = file[name] if isinstance(link, h5py.HardLink) else None
+    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
         raise FileError(
             path,
-            found=f"no dataset {name!r} (there are {', '.join(store) or 'none'})",
+            found=f"no dataset {name!r} (there are {', '.join(file) or 'none'})",
             expected="features and index, in the file itself",
-            hint=AGAIN,
+            hint=RECREATE_PATCHES,
         )
-    return part
+    return dataset
 
 
-def row_ids(path: Path, index: Any) -> list[str]:
+def read_row_ids(path: Path, index: Any) -> list[str]:
     """Return the id of each row, empty for an unused one.
 
     Raises
     ------
     FileError
-        If they are no text.
+        If they are not text.
     """
     if index.dtype.kind not in "SO" or h5py.check_string_dtype(index.dtype) is None:
         found = f"index holds {index.dtype}, not text"
-        raise FileError(path, found=found, expected="the id of each row", hint=AGAIN)
-    return [each.decode("utf-8", "replace") for each in index[:]]
+        raise FileError(path, found=found, expected="the id of each row", hint=RECREATE_PATCHES)
+    return [item.decode("utf-8", "replace") for item in index[:]]
 
 
 def write_patches(
@@ -192,29 +202,29 @@ def write_patches(
     Parameters
     ----------
     path
-        The file, which should be moved to its place afterwards.
+        The file: a temporary one, to be renamed afterwards.
     ids
         Id of the item of each row.
     blocks
-        Patches in the order of the ids, ``(some, frames, bins)`` each.
+        Blocks of patches in the order of the ids, ``(rows, frames, bins)`` each.
     patch
-        Frames and bins of each.
+        Frames and bins of a patch.
     attributes
-        What the file says of how it was made.
+        How the file was made.
     """
-    named = [each.encode() for each in ids]
-    text = h5py.string_dtype("utf-8", max(map(len, named), default=1))
-    with h5py.File(path, "w", locking=False) as store:
-        store.attrs[COMPLETE] = False
+    encoded = [item.encode() for item in ids]
+    text = h5py.string_dtype("utf-8", max(map(len, encoded), default=1))
+    with h5py.File(path, "w", locking=False) as file:
+        file.attrs[COMPLETE] = False
         for name, value in attributes.items():
-            store.attrs[name] = value
-        store.create_dataset(INDEX, data=np.array(named, text))
-        features = store.create_dataset(FEATURES, (len(ids), 1, *patch), np.float32)
+            file.attrs[name] = value
+        file.create_dataset(INDEX, data=np.array(encoded, text))
+        features = file.create_dataset(FEATURES, (len(ids), 1, *patch), np.float32)
         row = 0
         for block in blocks:
             features[row : row + len(block), 0] = block
             row += len(block)
-        store.attrs[COMPLETE] = True
+        file.attrs[COMPLETE] = True
 
 
 def read_scaler(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -232,12 +242,12 @@ def read_scaler(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             path,
             found=f"mean {mean.shape}, scale {scale.shape}, or values that cannot scale",
             expected="two vectors of frames × bins, finite, the scale above 0",
-            hint=AGAIN,
+            hint=RECREATE_PATCHES,
         )
     return mean.astype(np.float32), scale.astype(np.float32)
 
 
 def write_scaler(path: Path, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
-    """Write mean and scale of each position; the file should be moved to its place afterwards."""
+    """Write mean and scale of each position, ``(frames × bins,)``, to a temporary file."""
     with path.open("wb") as file:
         np.savez(file, mean=mean, scale=scale)

@@ -1,13 +1,22 @@
-"""Documents kept beside data that say how it was made: reading them again."""
+"""Manifests: JSON documents beside data files that record how the data was made."""
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    field_validator,
+)
 
-from tartarus_cli.errors import FileError
+from tartarus_cli.errors import FileError, Placeholder, call, parameter
 from tartarus_cli.files import read_text
 from tartarus_cli.layout import WorkspacePaths
 
@@ -15,21 +24,21 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def read_json_model(path: Path, model: type[ModelT], *, expected: str, hint: str) -> ModelT:
-    """Read a JSON document that a command kept.
+    """Read a JSON document as a pydantic model.
 
     Parameters
     ----------
     path
-        Where it is.
+        The document.
     model
-        What it holds.
+        The type to return.
     expected, hint
-        Told if it holds something else.
+        For the error: what the document should be, and what to do about it.
 
     Raises
     ------
     FileError
-        If the file is damaged; it tells the first fault.
+        If the file is damaged or holds something else; the message names the first fault.
     """
     try:
         return model.model_validate_json(read_text(path))
@@ -43,6 +52,7 @@ def read_json_model(path: Path, model: type[ModelT], *, expected: str, hint: str
 
 
 InteractionKind = Literal["plays", "labels"]
+"""What ties items to users, or to classes."""
 
 
 class FactorRecipe(BaseModel):
@@ -54,39 +64,289 @@ class FactorRecipe(BaseModel):
     method: str
     source: InteractionKind
     options: dict[str, int | float]
-    inputs: dict[str, str]  # file below data → BLAKE2b hash
+    inputs: dict[str, str]
+    """File below ``data`` → BLAKE2b hash."""
 
 
 class FactorManifest(BaseModel):
-    """Where factors come from, and what they are like."""
+    """How factors were made, and what they are like."""
 
     model_config = ConfigDict(frozen=True)
 
     recipe: FactorRecipe
     threads: int
     versions: dict[str, str]
-    outputs: dict[str, str]  # file below data → BLAKE2b hash
-    items: dict[str, int]  # split → items
-    columns: int  # users or labels
-    without: dict[str, int]  # split, and users or labels → those without a play or label
-    oracle: dict[str, float | None]  # metrics of the test items' true factors; empty: no truth
+    outputs: dict[str, str]
+    """File below ``data`` → BLAKE2b hash."""
+    items: dict[str, int]
+    """Split → number of items."""
+    columns: int
+    """Number of users or labels."""
+    without: dict[str, int]
+    """Split, and ``users`` or ``labels`` → how many have no play or no label."""
+    oracle: dict[str, float | None]
+    """Metrics of the test items' true factors; empty where there is no truth."""
     random: dict[str, float | None]
-    popularity_and_norm: float | None  # Spearman correlation
+    """The same metrics of a random ranking."""
+    popularity_and_norm: float | None
+    """Spearman correlation of items' popularity and the norm of their factors."""
 
 
 def read_factor_manifest(path: Path) -> FactorManifest:
-    """Read what is known of factors.
+    """Read the manifest of factors.
 
     Raises
     ------
     FileError
         If the file is damaged.
     """
-    expected = "a manifest as 'tartarus factorize' writes it"
-    hint = "Delete it, and factorize with --force."
+    expected = f"a manifest as {call('factorize')} writes it"
+    again = call("factorize", Placeholder("DATASET"), Placeholder("METHOD"), force=True)
+    hint = f"Delete it, and factorize again: {again}"
     return read_json_model(path, FactorManifest, expected=expected, hint=hint)
 
 
+class SourceTable(BaseModel):
+    """A table that a dataset was made of; the other keys say which column holds what."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    table: InteractionKind | None = None
+    """What the table holds."""
+    file: str
+    """Path as it was given."""
+    bytes: int
+    blake2b: str
+    """BLAKE2b hash, 32 hexadecimal digits."""
+
+
+class Filters(BaseModel):
+    """The least that labels, pairs, items and users must have to stay; None: no such filter."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    min_items_per_label: int | None = Field(None, alias="items_per_label")
+    """Items of a label."""
+    min_plays: int | None = Field(None, alias="plays")
+    """Plays of a pair of a user and an item."""
+    min_users: int | None = Field(None, alias="users")
+    """Users of an item."""
+    min_items: int | None = Field(None, alias="items")
+    """Items of a user."""
+    core: int | None = None
+    """Users of an item, and items of a user, until all that are left have so many."""
+
+    @property
+    def filter_plays(self) -> bool:
+        """Whether a filter needs plays."""
+        least = (self.min_plays, self.min_users, self.min_items, self.core)
+        return any(number is not None for number in least)
+
+
+class Stage(BaseModel):
+    """How much was left after a table was read, or a filter applied."""
+
+    model_config = ConfigDict(frozen=True)
+
+    after: str
+    """What was done, such as "1,200 rows of plays", or the filter, such as "`min_plays=3`"."""
+    items: int
+    users: int | None = None
+    pairs: int | None = None
+    plays: int | float | None = None
+    labels: int | None = None
+
+    # Documents have always named a filter by its option: --min-plays 3.
+
+    @field_serializer("after")
+    def _write_filter(self, after: str) -> str:
+        name, equals, number = after.strip("`").partition("=")
+        return f"--{name.replace('_', '-')} {number}" if equals else after
+
+    @field_validator("after")
+    @classmethod
+    def _read_filter(cls, after: str) -> str:
+        option = re.fullmatch(r"--([a-z-]+) (\d+)", after)
+        return parameter(option[1].replace("-", "_"), int(option[2])) if option else after
+
+
+class SetSize(BaseModel):
+    """How much one of the sets holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items: int
+    users: int | None = None
+    """Users that have one of its items."""
+    pairs: int | None = None
+    """Pairs of a user and an item."""
+    plays: int | float | None = None
+    density: float | None = None
+    """Pairs, as a share of all items times all users."""
+    labels: int | None = None
+    """Labels that one of its items has."""
+
+
+class Leakage(BaseModel):
+    """What the sets share, and what cannot be learnt from train; None where it is not known."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items_in_two_sets: int
+    artists_in_two_sets: int | None
+    users_without_train_items: int | None
+    users_without_test_items: int | None
+    items_without_users: int | None
+    items_without_labels: int | None
+    train_items_played_later: int | None = None
+    """Train items with plays later than the first test item."""
+    labels_without_train_items: list[str] | None
+    labels_without_test_items: list[str] | None
+
+
+SPLIT_AGAIN = "Split again, with `force=True`; or delete it, if the files are right."
+"""What to do about a manifest of a split that does not fit the files."""
+
+
+class SplitManifest(BaseModel):
+    """How the sets of a dataset were made: the document ``split_{dataset}.json``."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    dataset: str
+    seed: int
+    by: str
+    """How items were divided: item, artist, time, label, or lists."""
+    shares: dict[str, float] | None
+    """Requested shares of val and test items; None for lists of ids."""
+    tables: list[SourceTable] = Field(alias="read")
+    filters: Filters
+    stages: list[Stage]
+    users: int | None
+    labels: int | None
+    sets: dict[str, SetSize]
+    leakage: Leakage
+    version: str
+    """Version of Tartarus."""
+    files: list[str]
+    """Names of the files that were written."""
+    request: dict[str, Any] = Field(default_factory=dict, alias="asked")
+    """The request without the dataset's name: the same request may finish an interrupted split."""
+
+    def to_json(self) -> str:
+        """Return the text of the document."""
+        document = self.model_dump(by_alias=True)
+        return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def read_split_manifest(path: Path) -> SplitManifest:
+    """Read how the sets of a dataset were made.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged.
+    """
+    expected = f"what {call('split')} writes"
+    return read_json_model(path, SplitManifest, expected=expected, hint=SPLIT_AGAIN)
+
+
+MatrixForm = Literal["sparse", "dense"]
+"""How a matrix of features is stored: CSR in ``.npz``, or ``.npy``."""
+
+RECREATE_FEATURES = "Recreate the setting: " + call(
+    "features",
+    Placeholder("DATASET"),
+    Placeholder("SETTING"),
+    source=Placeholder("FILE"),
+    force=True,
+)
+"""What to do about a damaged manifest of features."""
+
+
+class ItemsOfSet(BaseModel):
+    """The items of one set that features have rows of."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items: int
+    """Number of items."""
+    digest: str
+    """BLAKE2b hash of their ids, in order."""
+
+
+class SourceColumns(BaseModel):
+    """Columns of the table that features were read from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    """Name of the column of ids."""
+    tag: str | None = None
+    """Name of the column of tags, of a table of tags."""
+    weight: tuple[str, ...] = ()
+    """Name of the column of weights, of a table of tags that has one."""
+    numbers: tuple[str, ...] = ()
+    """Names of the columns of numbers, of any other table."""
+
+
+class ColumnScale(BaseModel):
+    """Mean and standard deviation of each column, of the train items."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mean: list[float]
+    deviation: list[float]
+
+
+class FeatureManifest(BaseModel):
+    """How imported features were made. Fields that were never set are not written."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str = ""
+    """Name of the file that was read."""
+    digest: str = ""
+    """BLAKE2b hash of that file."""
+    ids: str | None = None
+    """Name of the list of ids, if the source was a matrix."""
+    ids_digest: str | None = None
+    """BLAKE2b hash of that list."""
+    sets: dict[str, ItemsOfSet] = {}
+    """Split → its items; empty in manifests of early versions."""
+    form: MatrixForm
+    width: int
+    """Columns of the matrices."""
+    kind: Literal["numbers", "tags"] = "numbers"
+    columns: SourceColumns | None = None
+    """Columns of the table; None if the source was a matrix."""
+    scale: ColumnScale | None = None
+    """The scale of numbers that were scaled."""
+    train_items: int | None = None
+    """Number of train items with a tag, of which the weights were computed."""
+    tags: list[str] | None = None
+    """The tag of each column."""
+    idf: list[float] | None = None
+    """Inverse document frequency of each tag."""
+
+    def to_json(self) -> str:
+        """Return the text of the document."""
+        document = self.model_dump(exclude_unset=True)
+        return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def read_feature_manifest(path: Path) -> FeatureManifest:
+    """Read the manifest of imported features.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged.
+    """
+    expected = f"what {call('features')} writes"
+    return read_json_model(path, FeatureManifest, expected=expected, hint=RECREATE_FEATURES)
+
+
 def data_path(workspace: WorkspacePaths, path: Path) -> str:
-    """Return how a manifest calls a file: its place below ``data``."""
+    """Return the name of a file in a manifest: its path below ``data``."""
     return path.relative_to(workspace.data).as_posix()

@@ -1,4 +1,4 @@
-"""One pass over a matrix, in blocks: what its values are like."""
+"""Statistics of a matrix, computed in one pass, block by block."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,53 +9,63 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.features import Matrix
 
+# 2⁶⁴ divided by the golden ratio: the multiplier of Fibonacci hashing.
 _MIX = 0x9E3779B97F4A7C15
 
 
 @dataclass(frozen=True)
-class Statistics:
-    """What the values of a matrix are like."""
+class MatrixStatistics:
+    """Statistics of the values of a matrix."""
 
     rows: int
     width: int
-    bad_rows: NDArray[np.int64]  # rows with NaN or infinity (as float32)
-    zero_rows: NDArray[np.bool_]  # (rows,)
-    identical_rows: int  # rows that repeat an earlier one, all-zero ones apart
-    constant_columns: NDArray[np.bool_]  # (width,)
-    empty_columns: NDArray[np.bool_]  # (width,): only zeros
-    binary: bool  # only 0 and 1
-    one_hot: bool  # each row holds a single 1
+    bad_rows: NDArray[np.int64]
+    """Numbers of the rows with NaN or infinity (as float32)."""
+    zero_rows: NDArray[np.bool_]
+    """``(rows,)`` whether a row holds only zeros."""
+    identical_rows: int
+    """Rows that repeat an earlier one; rows of zeros do not count."""
+    constant_columns: NDArray[np.bool_]
+    """``(width,)`` whether a column holds a single value."""
+    empty_columns: NDArray[np.bool_]
+    """``(width,)`` whether a column holds only zeros."""
+    binary: bool
+    """Whether all values are 0 or 1."""
+    one_hot: bool
+    """Whether each row holds a single 1."""
 
 
-def scan(matrix: Matrix, seen: Callable[[float], None] = lambda _share: None) -> Statistics:
-    """Read a matrix once, block by block.
+def scan_matrix(
+    matrix: Matrix, report_share: Callable[[float], None] = lambda _share: None
+) -> MatrixStatistics:
+    """Read a matrix once, block by block, and compute its statistics.
 
     Rows are compared by a 64-bit hash of their float32 values: two different rows of a million
-    are taken for the same with a probability below one in ten million.
+    count as identical with a probability below one in ten million.
 
     Parameters
     ----------
     matrix
         Dense or sparse, ``(rows, width)``.
-    seen
-        Told the share of the rows that each block is.
+    report_share
+        Called after each block with its share of the rows.
     """
-    tally = _Tally(matrix.shape[1])
+    collector = _StatisticsCollector(matrix.shape[1])
     for block in matrix.blocks():
         values = matrix.values[block]
-        with np.errstate(over="ignore", invalid="ignore"):  # counted, not warned of
+        with np.errstate(over="ignore", invalid="ignore"):  # bad values are counted
             values = values.astype(np.float32)
             if isinstance(values, csr_array):
                 values.eliminate_zeros()
-                tally.add_sparse(values)
+                collector.add_sparse(values)
             else:
-                tally.add_dense(np.ascontiguousarray(values))
-        seen((block.stop - block.start) / matrix.shape[0])
-    return tally.statistics(matrix.shape[0])
+                collector.add_dense(np.ascontiguousarray(values))
+        report_share((block.stop - block.start) / matrix.shape[0])
+    return collector.statistics(matrix.shape[0])
 
 
 @dataclass
-class _Tally:
+class _StatisticsCollector:
     width: int
     rows: int = 0
     binary: bool = True
@@ -119,10 +129,10 @@ class _Tally:
         self.one_hot = self.one_hot and bool(((filled == 1) & (sums == 1)).all())
         self.rows += len(finite)
 
-    def statistics(self, rows: int) -> Statistics:
+    def statistics(self, rows: int) -> MatrixStatistics:
         zero = np.concatenate([*self.zero, np.empty(0, bool)])
         hashes = np.concatenate([*self.hashes, np.empty(0, np.uint64)])[~zero]
-        return Statistics(
+        return MatrixStatistics(
             rows=rows,
             width=self.width,
             bad_rows=np.concatenate([*self.bad, np.empty(0, np.int64)]),
@@ -136,6 +146,6 @@ class _Tally:
 
 
 def _scramble(bits: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """Spread the bits of each value over 64; 0 stays 0, so that zeros need not be visited."""
+    """Spread the bits of each value over 64; 0 stays 0, so that sparse rows need no zeros."""
     mixed = bits.astype(np.uint64) * np.uint64(_MIX)
     return mixed ^ (mixed >> np.uint64(29))

@@ -7,28 +7,27 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 
-from tartarus_cli.errors import DataError, RequestError, display_path
+from tartarus_cli.errors import DataError, Placeholder, RequestError, call, display_path
 from tartarus_cli.example.world import DATASETS, write_example
 from tartarus_cli.files import atomic_write, write_text
-from tartarus_cli.layout import FOLDERS, MARK
+from tartarus_cli.layout import FOLDERS, MARK, WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.workspace import Workspace, is_data_folder, is_workspace
+from tartarus_cli.workspace import is_data_folder, is_workspace
 
-STAGE = ".example"  # where the example is made before its files take their places
+STAGE = ".example"
+"""Folder below ``data`` in which the example is made before its files take their places."""
 
-EMPTY = """\
+EMPTY_SETTINGS = """\
 # A Tartarus workspace. What is set here holds for every command, unless the command says otherwise.
 # dataset = "NAME"   # instead of the dataset that each preset names
 # seed = 0
 """
 
-EXAMPLE = """\
+EXAMPLE_SETTINGS = """\
 
 # The datasets {datasets} are synthetic:
-# their artists, songs, albums, listeners, recordings and lyrics are invented
-# by 'tartarus init --example'.
+# their artists, songs, albums, listeners, recordings and lyrics are invented.
 [example]
 seed = {seed}
 """
@@ -36,29 +35,32 @@ seed = {seed}
 
 @dataclass(frozen=True)
 class InitResult:
-    """What ``init`` did."""
+    """A workspace that was made, or completed."""
 
     root: Path
-    fresh: bool  # there was no workspace before
-    example: int | None  # seed of the example world that is in it now
-    written: int  # files of the example that were written
+    is_new: bool
+    """Whether there was no workspace before."""
+    example_seed: int | None
+    """Seed of the example world in it; None: there is none."""
+    example_files: int
+    """How many files of the example were written."""
 
 
 def init(
     path: Path, *, example: bool = False, seed: int = 0, progress: Progress = UNWATCHED
 ) -> InitResult:
-    """Make the layout of a workspace; what is already there stays as it is.
+    """Make the folders of a workspace; what is already there stays as it is.
 
     Parameters
     ----------
     path
         The root: a new folder, an empty one, or a workspace.
     example
-        Add the synthetic example world.
+        Whether to add the synthetic example world.
     seed
-        Of the example world; the same seed gives the same files, byte for byte.
+        Seed of the example world; the same seed gives the same files, byte for byte.
     progress
-        Told how it goes.
+        Hears how the example is being made.
 
     Raises
     ------
@@ -66,72 +68,78 @@ def init(
         If the folder holds something else.
     """
     root = path.expanduser().resolve()
-    _refuse_foreign(path, root)
-    fresh = not is_workspace(root)
-    workspace = Workspace(root, root / "data")
-    made_by = example_seed(root)
-    if example and made_by is None:
-        _refuse_taken(workspace)
+    _refuse_other_folder(path, root)
+    is_new = not is_workspace(root)
+    workspace = WorkspacePaths(root, root / "data")
+    present_seed = example_seed(root)
+    if example and present_seed is None:
+        _refuse_other_data(workspace)
     for folder in ("experiments", "audio", "text", *(f"data/{name}" for name in FOLDERS)):
         (root / folder).mkdir(parents=True, exist_ok=True)
     if not (root / MARK).exists():
-        write_text(root / MARK, EMPTY)
+        write_text(root / MARK, EMPTY_SETTINGS)
     if not example:
-        return InitResult(root, fresh, made_by, 0)
-    if made_by is not None and made_by != seed:
-        progress.warn(f"{display_path(root)} holds the example world of seed {made_by}; it is kept")
-        seed = made_by
-    if made_by is None:
-        said = (root / MARK).read_text(encoding="utf-8")
-        added = EXAMPLE.format(datasets=", ".join(DATASETS), seed=seed)
-        write_text(root / MARK, said + added)
-    return InitResult(root, fresh, seed, _add_example(workspace, seed, progress))
+        return InitResult(root, is_new, present_seed, 0)
+    if present_seed is not None and present_seed != seed:
+        name = display_path(root)
+        progress.warn(f"{name} holds the example world of seed {present_seed}, which stays")
+        seed = present_seed
+    if present_seed is None:
+        settings = (root / MARK).read_text(encoding="utf-8")
+        added = EXAMPLE_SETTINGS.format(datasets=", ".join(DATASETS), seed=seed)
+        write_text(root / MARK, settings + added)
+    return InitResult(root, is_new, seed, _add_example(workspace, seed, progress))
 
 
-def _refuse_foreign(path: Path, root: Path) -> None:
+def _refuse_other_folder(path: Path, root: Path) -> None:
     if root.exists() and not root.is_dir():
         msg = f"{path} is a file"
-        raise RequestError(msg, hint="Name a folder.")
+        raise RequestError(msg, hint="Give the path of a folder.")
     if not root.is_dir() or is_workspace(root):
         return
     if is_data_folder(root):
         msg = f"{path} is a data folder already"
-        use = f"tartarus check-data --workspace {quote(str(path))}"
-        raise RequestError(msg, hint=f"Use it as it is: {use}")
-    if any(root.iterdir()):
-        some = ", ".join(sorted(each.name for each in root.iterdir())[:3])
-        msg = f"{path} holds something else ({some})"
-        raise RequestError(msg, hint="Name a new or an empty folder.")
+        hint = f"Use it as it is: {call('check', workspace=str(path))}"
+        raise RequestError(msg, hint=hint)
+    names = ", ".join(sorted(file.name for file in root.iterdir())[:3])
+    if names:
+        msg = f"{path} holds something else ({names})"
+        raise RequestError(msg, hint="Give the path of a new or an empty folder.")
 
 
 def example_seed(root: Path) -> int | None:
-    """Return the seed of the example that was begun in a workspace, finished or not."""
+    """Return the seed of the example in a workspace, finished or not; None: there is none.
+
+    Raises
+    ------
+    DataError
+        If the settings of the workspace are not valid TOML.
+    """
     try:
-        said = tomllib.loads((root / MARK).read_text(encoding="utf-8"))
+        settings = tomllib.loads((root / MARK).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         msg = f"{display_path(root / MARK)} is not valid TOML: {problem}"
         raise DataError(msg, hint="Correct that line.") from None
-    seed = said.get("example", {}).get("seed")
+    seed = settings.get("example", {}).get("seed")
     return seed if isinstance(seed, int) else None
 
 
-def _refuse_taken(workspace: Workspace) -> None:
-    taken = sorted({*workspace.scan().datasets()} & {*DATASETS})
-    if taken:
-        msg = f"{display_path(workspace.root)} has data of its own for {', '.join(taken)}"
-        raise RequestError(
-            msg, hint="Make the example in another folder: tartarus init OTHER --example"
-        )
+def _refuse_other_data(workspace: WorkspacePaths) -> None:
+    names = sorted({*workspace.scan().datasets()} & {*DATASETS})
+    if names:
+        msg = f"{display_path(workspace.root)} holds other datasets called {', '.join(names)}"
+        make = call("init", Placeholder("OTHER"), example=True)
+        raise RequestError(msg, hint=f"Make the example in another folder: {make}")
 
 
-def _add_example(workspace: Workspace, seed: int, progress: Progress) -> int:
-    """Make the world aside, then move what is not there yet into its place."""
+def _add_example(workspace: WorkspacePaths, seed: int, progress: Progress) -> int:
+    """Make the world in a folder of its own, then move the files that are missing; count them."""
     stage = workspace.data / STAGE
     shutil.rmtree(stage, ignore_errors=True)
     try:
-        write_example(Workspace(stage, stage / "data"), seed, progress)
+        write_example(WorkspacePaths(stage, stage / "data"), seed, progress)
         return _move_missing(sorted(stage.rglob("*")), stage, workspace.root)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
@@ -140,9 +148,10 @@ def _add_example(workspace: Workspace, seed: int, progress: Progress) -> int:
 def _move_missing(files: Iterable[Path], stage: Path, root: Path) -> int:
     moved = 0
     for file in files:
-        place = root / file.relative_to(stage)
-        if file.is_file() and not place.exists():
-            with atomic_write(place) as beside:  # the folders of the root may lie on several disks
-                shutil.move(file, beside)
+        target = root / file.relative_to(stage)
+        if file.is_file() and not target.exists():
+            # The folders of the root may lie on several disks.
+            with atomic_write(target) as temporary:
+                shutil.move(file, temporary)
             moved += 1
     return moved

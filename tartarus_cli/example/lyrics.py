@@ -1,4 +1,4 @@
-"""Lyrics for the example's songs: words of a style, strung together by words of every song."""
+"""Lyrics for the example's songs: words of a style, joined by words of all songs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from types import MappingProxyType
 
 import numpy as np
 
-OWN = 0.75  # share of the content words that are the style's own; the others any song may use
-JOINING = (
+STYLE_SHARE = 0.75
+"""Share of the content words that belong to the style; the others are common to all songs."""
+FUNCTION_WORDS = (
     "the a my your our and with in under over through for like from into toward when while "
     "until still never always"
 )
-SHARED = (
+COMMON_WORDS = (
     "heart night love time eyes song dream world home hands words morning light door road "
     "voice rain days friend someone somewhere naïve tomorrow café window secret story"
 )
-WORDS: Mapping[str, str] = MappingProxyType(
+STYLE_WORDS: Mapping[str, str] = MappingProxyType(
     {
         "Slowglow": (
             "tide harbour drifting mist moonlit fjörd ember lantern hush velvet slumber shoreline "
@@ -38,7 +39,15 @@ WORDS: Mapping[str, str] = MappingProxyType(
 
 
 def write_lyrics(style: str, rng: np.random.Generator) -> str:
-    """Write a song of a style: two or three verses, a chorus after each, 64 to 144 words."""
+    """Write a song of a style: two or three verses, a chorus after each, 64 to 144 words.
+
+    Parameters
+    ----------
+    style
+        One of the styles of ``STYLE_WORDS``.
+    rng
+        Draws all words, and the lengths.
+    """
     shape = (4, int(rng.integers(4, 7)))  # lines of a verse, words of a line
     chorus = _verse(style, shape, rng)
     verses = [_verse(style, shape, rng) for _ in range(rng.integers(2, 4))]
@@ -52,16 +61,17 @@ def _verse(style: str, shape: tuple[int, int], rng: np.random.Generator) -> str:
 
 
 def _line(style: str, words: int, rng: np.random.Generator) -> list[str]:
-    """Put a joining word before each word that means something."""
+    """Put a function word before each content word."""
     line = []
     for number in range(words):
         if number % 2 == words % 2:
-            line.append(_any(JOINING, rng))
+            line.append(_draw_word(FUNCTION_WORDS, rng))
         else:
-            line.append(_any(WORDS[style] if rng.random() < OWN else SHARED, rng))
+            words_of_style = rng.random() < STYLE_SHARE
+            line.append(_draw_word(STYLE_WORDS[style] if words_of_style else COMMON_WORDS, rng))
     return line
 
 
-def _any(words: str, rng: np.random.Generator) -> str:
-    known = words.split()
-    return known[rng.integers(len(known))]
+def _draw_word(words: str, rng: np.random.Generator) -> str:
+    choices = words.split()
+    return choices[rng.integers(len(choices))]

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from tartarus_cli.data.lists import ListedFile, save_list
-from tartarus_cli.example import lyrics as example_lyrics
-from tartarus_cli.example import synthesis as example_sounds
+from tartarus_cli.example import lyrics, synthesis
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import atomic_write, write_text
 from tartarus_cli.layout import WorkspacePaths
 
-STYLES = tuple(example_sounds.STYLES)
+STYLES = tuple(synthesis.STYLES)
+"""Names of the styles."""
 
 
 def write_songs(
@@ -25,11 +25,11 @@ def write_songs(
     Parameters
     ----------
     workspace
-        Where to: the folders ``audio`` and ``text``, and the lists below ``data``.
+        Gets the recordings in ``audio``, the texts in ``text``, and the lists below ``data``.
     dataset
-        Whose songs they are.
+        Name of the dataset that the lists belong to.
     styles
-        The id of each song, and its style, one of ``STYLES``.
+        Id of a song → its style, one of ``STYLES``.
     rng
         Draws everything: the same state gives the same bytes.
     """
@@ -37,14 +37,14 @@ def write_songs(
     for item, style in styles.items():
         recordings.append(ListedFile(item, f"{item}.flac", workspace.audio / f"{item}.flac"))
         texts.append(ListedFile(item, f"{item}.txt", workspace.text / f"{item}.txt"))
-        _record(recordings[-1].path, example_sounds.perform(style, rng))
-        write_text(texts[-1].path, example_lyrics.write_lyrics(style, rng))
+        _write_recording(recordings[-1].path, synthesis.perform(style, rng))
+        write_text(texts[-1].path, lyrics.write_lyrics(style, rng))
     save_list(workspace.place(Kind.AUDIO_LIST, dataset=dataset), recordings)
     save_list(workspace.place(Kind.TEXT_LIST, dataset=dataset), texts)
 
 
-def _record(path: Path, samples: example_sounds.Samples) -> None:
+def _write_recording(path: Path, samples: synthesis.Waveform) -> None:
     import soundfile
 
-    with atomic_write(path) as beside:
-        soundfile.write(beside, samples, example_sounds.RATE, format="FLAC", subtype="PCM_16")
+    with atomic_write(path) as temporary:
+        soundfile.write(temporary, samples, synthesis.RATE, format="FLAC", subtype="PCM_16")

@@ -20,7 +20,7 @@ from tartarus_cli.file_names import DataFile, Kind, patch_fields
 
 PATCH_FILES = (Kind.PATCHES, Kind.SCALER)
 """Kinds of files that an input of patches is read from."""
-SETTING_FILES = (Kind.FEATURES, Kind.WORD_VECTORS, Kind.ORIGIN)
+SETTING_FILES = (Kind.FEATURES, Kind.WORD_VECTORS, Kind.FEATURE_MANIFEST)
 """Kinds of files that belong to a setting of a network."""
 
 

@@ -155,7 +155,8 @@ def _divergence_error(options: AlsOptions) -> TrainingError:
 def _confidence(plays: csr_array, options: AlsOptions) -> csr_array:
     confidence = plays.astype(np.float32)
     confidence.data[confidence.data < 0] = 0
-    confidence.eliminate_zeros()  # a stored 0 is no play
+    # A stored 0 is no play.
+    confidence.eliminate_zeros()
     # What becomes infinite is reported as divergence.
     with np.errstate(over="ignore"):
         confidence.data = 1 + options.alpha * np.log1p(confidence.data / options.eps)

@@ -119,7 +119,8 @@ def pmi(
     start = np.random.default_rng(seed).standard_normal(min(counts.shape))
     with single_blas_thread():
         u, s, vt = svds(_report_products(ppmi, on_product), k=dim, v0=start, solver="arpack")
-    s = np.where(s > 1e-9 * s.max(initial=0), s, 0)  # beyond the rank there is only noise
+    # Beyond the rank of the matrix there is only noise.
+    s = np.where(s > 1e-9 * s.max(initial=0), s, 0)
     # The SVD leaves the signs open: the largest entry of each factor becomes positive.
     signs = np.sign(vt[np.arange(dim), np.abs(vt).argmax(axis=1)])
     order = np.argsort(-s, kind="stable")

@@ -4,38 +4,53 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tartarus_cli.errors import RequestError, nearest
+from tartarus_cli.errors import Placeholder, RequestError, call, nearest
 
 ZENODO = "https://zenodo.org"
+"""The usual server."""
+
+
+@dataclass(frozen=True)
+class ExampleRun:
+    """An experiment that can be run."""
+
+    experiment: str
+    settings: tuple[str, ...]
+    dataset: str | None = None
+    """None: the dataset that the experiment names."""
 
 
 @dataclass(frozen=True)
 class PublishedArchive:
-    """A published archive of data."""
+    """An archive of data that a paper was published with."""
 
     name: str
     doi: str
-    holds: str
+    description: str
     datasets: tuple[str, ...]
-    unpacks_to: str
-    example: tuple[str, ...]  # an experiment and settings that its paper reports
-    confirmed: bool = True  # that the DOI is that of this archive
+    folder: str
+    """The folder that the archive unpacks to."""
+    example: ExampleRun
+    """An experiment that the paper reports."""
+    doi_confirmed: bool = True
+    """Whether the DOI is known to be that of this archive."""
 
     @property
     def record(self) -> str:
-        """Number of its record."""
+        """Number of its record on the server."""
         return self.doi.rpartition(".")[2]
 
     @property
     def page(self) -> str:
-        """Where a browser shows its files."""
+        """Address of the page that shows its files."""
         return f"{ZENODO}/records/{self.record}"
 
     @property
-    def by_hand(self) -> str:
-        """What to do without this command's help."""
-        what = f"the archive of {self.page} (it unpacks to {self.unpacks_to}/)"
-        return f"Or download {what} by hand, and: tartarus fetch --archive FILE"
+    def manual_download(self) -> str:
+        """How to fetch it if the download fails: a sentence for a hint."""
+        archive = f"the archive of {self.page} (it unpacks to {self.folder}/)"
+        then = call("fetch", archives=[Placeholder("FILE")])
+        return f"Or download {archive} by hand, and then: {then}"
 
 
 PUBLISHED = (
@@ -45,7 +60,7 @@ PUBLISHED = (
         "MSD-A: cold-start recommendation of artists and songs (DLRS 2017)",
         ("MSD-A-artists", "MSD-A-songs"),
         "dlrs-data",
-        ("rec_sparse", "sem-bio"),
+        ExampleRun("rec_sparse", ("sem-bio",)),
     ),
     PublishedArchive(
         "mumu",
@@ -53,7 +68,7 @@ PUBLISHED = (
         "MuMu: genres of albums, several each (ISMIR 2017)",
         ("MuMu-albums",),
         "ismir-data",
-        ("logistic_multilabel_bi", "model_audio", "model_text"),
+        ExampleRun("logistic_multilabel_bi", ("model_audio", "model_text")),
     ),
     PublishedArchive(
         "msdi",
@@ -61,13 +76,13 @@ PUBLISHED = (
         "MSD-I: genres of songs, one each (TISMIR 2018)",
         ("MSD-I",),
         "msdi-data",
-        ("single-label-multimodal", "audio", "visual"),
-        confirmed=False,
+        ExampleRun("single-label-multimodal", ("audio", "visual")),
+        doi_confirmed=False,
     ),
 )
 
 
-def published(name: str) -> PublishedArchive:
+def find_archive(name: str) -> PublishedArchive:
     """Return a published archive by its name.
 
     Raises
@@ -75,8 +90,8 @@ def published(name: str) -> PublishedArchive:
     RequestError
         If there is none of this name.
     """
-    for each in PUBLISHED:
-        if each.name == name:
-            return each
-    msg = f"no archive called {name!r} is known"
-    raise RequestError(msg, hint=nearest(name, [each.name for each in PUBLISHED]))
+    archives = {archive.name: archive for archive in PUBLISHED}
+    if name not in archives:
+        msg = f"no archive called {name!r} is known"
+        raise RequestError(msg, hint=nearest(name, archives))
+    return archives[name]

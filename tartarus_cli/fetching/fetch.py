@@ -1,19 +1,30 @@
-"""Fetch published data: download, verify, unpack, bring into place, check."""
+"""Fetch published data: download, verify, unpack, install, check."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from shlex import quote
 
 from tartarus_cli.checking.check import CheckResult, check_data
-from tartarus_cli.errors import DataError, RequestError, display_path, nearest
+from tartarus_cli.errors import (
+    DataError,
+    Placeholder,
+    RequestError,
+    call,
+    display_path,
+    nearest,
+)
 from tartarus_cli.example.init import example_seed
 from tartarus_cli.example.world import DATASETS
-from tartarus_cli.fetching.catalogue import PUBLISHED, PublishedArchive
-from tartarus_cli.fetching.download import download, missing_bytes
-from tartarus_cli.fetching.install import InstallResult, check_room, install_files, read_contents
+from tartarus_cli.fetching.catalogue import PUBLISHED, ExampleRun, PublishedArchive
+from tartarus_cli.fetching.download import count_missing_bytes, download
+from tartarus_cli.fetching.install import (
+    InstallResult,
+    install_files,
+    read_contents,
+    require_disk_space,
+)
 from tartarus_cli.fetching.zenodo import Record, RemoteFile, read_record
 from tartarus_cli.files import format_bytes, locked, readable
 from tartarus_cli.layout import WorkspacePaths
@@ -22,105 +33,135 @@ from tartarus_cli.progress import UNWATCHED, Progress
 
 @dataclass(frozen=True)
 class FetchResult:
-    """What was fetched, and what the check says of it."""
+    """Data that was fetched, and what the check says of it."""
 
-    sources: list[Path]  # the archives
-    kept: bool  # whether they are still there
-    placed: InstallResult
-    left_out: list[str]  # members of the archives that mean nothing here
+    archives: list[Path]
+    """The archives that are still there."""
+    installed: InstallResult
+    unknown_members: list[str]
+    """Members of the archives that are no data files of a workspace."""
     check: CheckResult
-    example: list[str]  # what can be given to 'run' now: an experiment and settings; or empty
+    example: ExampleRun | None
+    """An experiment that can be run now."""
 
 
 @dataclass(frozen=True)
 class FetchRequest:
-    """What is asked for."""
+    """A published archive to fetch."""
 
     archive: PublishedArchive
     server: str
-    files: tuple[str, ...] = ()  # of the record; all its archives if none is named
-    keep: bool = True  # what was downloaded
+    """Base address, such as ``https://zenodo.org``."""
+    files: tuple[str, ...] = ()
+    """Files of the record to download; none: all its archives."""
+    keep: bool = True
+    """Whether to keep the downloaded files."""
 
 
 def fetch(
-    workspace: WorkspacePaths, asked: FetchRequest, *, progress: Progress = UNWATCHED
+    workspace: WorkspacePaths, request: FetchRequest, *, progress: Progress = UNWATCHED
 ) -> FetchResult:
-    """Download a published archive and bring its files into the workspace.
+    """Download a published archive, and install its files in the workspace.
 
-    What an interrupted try has downloaded is gone on with.
+    An unfinished download is continued.
+
+    Parameters
+    ----------
+    workspace
+        Gets the files.
+    request
+        The archive, and which of its files to download.
+    progress
+        Hears of each byte, and of all that may be a mistake.
 
     Raises
     ------
     RequestError
-        If a named file is not of the record or no archive, or the workspace holds an example of the
-        same name.
+        If a named file does not belong to the record or is no archive, or the workspace holds an
+        example of the same name.
     DataError
-        If the server cannot be reached, or what it sends is not what it promised, or the disk has
+        If the server cannot be reached, or sends something else than it announced, or the disk has
         no room, or the workspace holds other data of the same name.
     """
-    archive = asked.archive
+    archive = request.archive
     _refuse_example(workspace, archive.datasets)
-    record = read_record(asked.server, archive)
-    chosen = choose(record, archive, asked.files)
-    if not archive.confirmed:
+    record = read_record(request.server, archive)
+    files = choose_files(record, archive, request.files)
+    if not archive.doi_confirmed:
         progress.warn(
-            f"{archive.doi} is not confirmed to be {archive.name}; it is {record.called!r}"
+            f"{archive.doi} is not confirmed to be {archive.name}; its title is "
+            f"{record.display_title!r}"
         )
     folder = workspace.downloads / archive.name
     with locked(workspace.downloads / ".lock"):
-        missing = sum(missing_bytes(file, folder) for file in chosen)
-        told = ", ".join(f"{file.name} ({format_bytes(file.size)})" for file in chosen)
-        progress.say(
-            f"{record.called or archive.page}: {told}; {format_bytes(missing)} to download"
-        )
-        check_room(workspace.data, missing, "to download")
-        paths = [download(file, archive, folder, progress) for file in chosen]
-        fetched = _arrive(workspace, paths, kept=asked.keep, progress=progress)
-        if not asked.keep:
+        missing = sum(count_missing_bytes(file, folder) for file in files)
+        names = ", ".join(f"{file.name} ({format_bytes(file.size)})" for file in files)
+        title = record.display_title or archive.page
+        progress.say(f"{title}: {names}; {format_bytes(missing)} to download")
+        require_disk_space(workspace.data, missing, "to download")
+        paths = [download(file, archive, folder, progress) for file in files]
+        result = _install_archives(workspace, paths, keep=request.keep, progress=progress)
+        if not request.keep:
             for path in paths:
                 path.unlink()
-    return fetched
+    return result
 
 
 def fetch_archives(
     workspace: WorkspacePaths, paths: Sequence[Path], *, progress: Progress = UNWATCHED
 ) -> FetchResult:
-    """Bring the files of archives that were downloaded by hand into the workspace.
+    """Install the files of archives that were downloaded by hand.
+
+    Parameters
+    ----------
+    workspace
+        Gets the files.
+    paths
+        The archives.
+    progress
+        Hears of each byte.
 
     Raises
     ------
     RequestError
         If there is no such file, or the workspace holds an example of the same name.
     DataError
-        If one is no archive, damaged, not to be trusted, or contradicts what is there.
+        If one is no archive, is damaged or not safe, or contradicts files of the workspace.
     """
     for path in paths:
-        _check_named(path)
+        _require_archive(path)
     with locked(workspace.downloads / ".lock"):
-        return _arrive(workspace, paths, kept=True, progress=progress)
+        return _install_archives(workspace, paths, keep=True, progress=progress)
 
 
-def _check_named(path: Path) -> None:
+def _require_archive(path: Path) -> None:
     if path.is_dir():
         msg = f"{display_path(path)} is a folder, not an archive"
-        use = f"tartarus check-data -w {quote(str(path))}"
-        raise RequestError(msg, hint=f"If it is an archive unpacked, use it as it is: {use}")
+        use = call("check", workspace=str(path))
+        raise RequestError(msg, hint=f"If it is an unpacked archive, use it as it is: {use}")
     if not path.exists():
         msg = f"there is no file {display_path(path)}"
-        raise RequestError(msg, hint="Name the archive that was downloaded.")
+        raise RequestError(msg, hint="Give the path of a downloaded archive.")
     with readable(path), path.open("rb"):
         pass
 
 
-def choose(
+def choose_files(
     record: Record, archive: PublishedArchive, names: Sequence[str] = ()
 ) -> list[RemoteFile]:
-    """Return the files of a record that are downloaded: those named, or all its archives.
+    """Return the files of a record to download: the named ones, or all its archives.
+
+    Parameters
+    ----------
+    record, archive
+        The published archive, as the server and as the catalogue describe it.
+    names
+        Names of files; none: all archives.
 
     Raises
     ------
     RequestError
-        If a name is not of the record, or not that of an archive.
+        If a file does not belong to the record, or is no archive.
     DataError
         If no name is given, and there are no archives.
     """
@@ -130,50 +171,56 @@ def choose(
             msg = f"{archive.page} has no file {name!r}"
             raise RequestError(msg, hint=nearest(name, known))
         if not known[name].is_archive:
-            msg = f"{name} is no archive by its name: nothing of it would be brought into place"
-            hint = f"Download it from {archive.page}; if it is one, then: tartarus fetch --archive "
-            raise RequestError(msg, hint=hint + quote(name))
-    chosen = [known[name] for name in dict.fromkeys(names)]
-    chosen = chosen or [file for file in known.values() if file.is_archive]
-    if not chosen:
-        some = ", ".join(known) or "no files that everybody may read"
-        msg = f"{archive.page} has {some}; expected an archive, such as a .tar.gz"
+            msg = f"{name} is no archive by its name: none of its files could be installed"
+            then = call("fetch", archives=[name])
+            hint = f"Download it from {archive.page}; if it is an archive, then: {then}"
+            raise RequestError(msg, hint=hint)
+    files = [known[name] for name in dict.fromkeys(names)]
+    files = files or [file for file in known.values() if file.is_archive]
+    if not files:
+        listing = ", ".join(known) or "no files that everybody may read"
+        msg = f"{archive.page} has {listing}; expected an archive, such as a .tar.gz"
         raise DataError(msg, hint=f"Look at https://doi.org/{archive.doi}.")
-    return chosen
+    return files
 
 
 def _refuse_example(workspace: WorkspacePaths, datasets: Iterable[str]) -> None:
-    """Refuse before anything is done what would end in a contradiction."""
+    """Refuse, before anything is downloaded, to mix published data with the example's."""
     same = sorted({*datasets} & {*DATASETS} & {*workspace.scan().datasets()})
     if same and example_seed(workspace.root) is not None:
         msg = f"{display_path(workspace.root)} holds the synthetic example of {', '.join(same)}"
-        raise RequestError(msg, hint="Fetch into a workspace of its own: tartarus init OTHER")
+        make = call("init", Placeholder("OTHER"))
+        raise RequestError(msg, hint=f"Fetch into another workspace; to make one: {make}")
 
 
-def _arrive(
-    workspace: WorkspacePaths, paths: Sequence[Path], *, kept: bool, progress: Progress
+def _install_archives(
+    workspace: WorkspacePaths, paths: Sequence[Path], *, keep: bool, progress: Progress
 ) -> FetchResult:
-    contents = [read_contents(path, progress) for path in paths]
-    datasets = sorted({name for each in contents for name in each.datasets})
+    archives = [read_contents(path, progress) for path in paths]
+    datasets = sorted({name for archive in archives for name in archive.datasets})
     _refuse_example(workspace, datasets)
-    placed = install_files(workspace, contents, progress)
-    check = _check(workspace, datasets, progress)
-    left_out = [name for each in contents for name in each.left_out]
-    return FetchResult([*paths], kept, placed, left_out, check, _example(check))
+    installed = install_files(workspace, archives, progress)
+    check = _check_datasets(workspace, datasets, progress)
+    unknown = [name for archive in archives for name in archive.unknown_members]
+    archive_paths = [*paths] if keep else []
+    return FetchResult(archive_paths, installed, unknown, check, _find_example(check))
 
 
-def _check(workspace: WorkspacePaths, datasets: Sequence[str], progress: Progress) -> CheckResult:
+def _check_datasets(
+    workspace: WorkspacePaths, datasets: Sequence[str], progress: Progress
+) -> CheckResult:
     results = [check_data(workspace, name, progress=progress) for name in datasets]
-    summaries = {name: summary for each in results for name, summary in each.datasets.items()}
-    return CheckResult(summaries, [problem for each in results for problem in each.problems])
+    summaries = {name: summary for result in results for name, summary in result.datasets.items()}
+    return CheckResult(summaries, [problem for result in results for problem in result.problems])
 
 
-def _example(check: CheckResult) -> list[str]:
-    """Return an experiment and settings of a paper whose data is there, or other data like it."""
+def _find_example(check: CheckResult) -> ExampleRun | None:
+    """Return an experiment of a paper that can be run with its data, or with other data like it."""
     for archive in PUBLISHED:
-        experiment, *settings = archive.example
+        example = archive.example
         for name, summary in check.datasets.items():
-            if experiment in summary.ready and {*settings} <= summary.settings.keys():
-                other = ["--dataset", name] if experiment in summary.borrowed else []
-                return [*archive.example, *other]
-    return []
+            has_settings = {*example.settings} <= summary.settings.keys()
+            if example.experiment in summary.ready and has_settings:
+                is_other = example.experiment in summary.borrowed
+                return replace(example, dataset=name) if is_other else example
+    return None

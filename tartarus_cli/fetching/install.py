@@ -1,4 +1,4 @@
-"""What an archive holds of a workspace's files, and bringing them to their places."""
+"""Which data files of a workspace an archive holds, and how they get into their places."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.errors import DataError, FileError, display_path
+from tartarus_cli.errors import DataError, FileError, Placeholder, call, display_path
 from tartarus_cli.fetching.archives import Member, is_archive_name, read_members, unpack
 from tartarus_cli.file_names import FILE_PATTERNS, DataFile, Kind, parse_path
 from tartarus_cli.files import atomic_write, format_bytes, same_content
@@ -19,98 +19,121 @@ from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import Progress
 from tartarus_cli.signals import defer_interrupts
 
-STAGE = ".fetch"  # where archives are unpacked before the files take their places
-DUPLICATES = ".doubles"  # in it, folders of what an archive holds for the second time, the third, …
-LONGEST_NAME = 245  # bytes; most systems take 255, and a file bears ten more while it is written
-ELSEWHERE = {"__MACOSX", "factors", "models", "results", "spectrograms"}  # hold no data to learn of
+STAGE = ".fetch"
+"""Folder below ``data`` into which archives are unpacked before the files take their places."""
+DUPLICATES_FOLDER = ".doubles"
+"""Folder of the stage for files that an archive holds a second time, a third time, …"""
+MAX_NAME_BYTES = 245
+"""Most systems allow 255 bytes, and a name has ten more while the file is written."""
+IGNORED_FOLDERS = {"__MACOSX", "factors", "models", "results", "spectrograms"}
+"""Folders in archives whose files are no data of a workspace."""
 FOLDERS = tuple(dict.fromkeys(layout.folder for layout in FILE_PATTERNS))
 
 
 @dataclass(frozen=True)
-class Contents:
-    """What an archive holds."""
+class ArchiveContents:
+    """The data files that an archive holds."""
 
     path: Path
     datasets: frozenset[str]
-    size: int  # bytes of what will be unpacked
-    left_out: tuple[str, ...]  # names that mean nothing here
+    size: int
+    """Bytes that will be unpacked."""
+    unknown_members: tuple[str, ...]
+    """Names of members that are no data files of a workspace."""
 
 
 @dataclass(frozen=True)
 class InstallResult:
-    """What became of the files of an archive."""
+    """The files of archives, in their places."""
 
-    files: list[Path]  # new in the workspace
-    present: list[Path]  # there already, with the same content
+    files: list[Path]
+    """New files of the workspace."""
+    present: list[Path]
+    """Files that were there already, with the same content."""
 
 
 def parse_member_name(name: str) -> DataFile | None:
-    """Read from the name of a member what it holds, wherever in the archive it lies.
+    """Read from the name of a member what it holds, in whatever folder of the archive it is.
+
+    None: it is no data file of a workspace.
 
     >>> parse_member_name("dlrs-data/splits/y_test_als_200_MSD-A-songs.npy").canonical
     'datasets/item_factors_test_als_200_MSD-A-songs.npy'
     >>> parse_member_name("dlrs-data/README.md")
     """
     path = PurePosixPath(name.replace("\\", "/"))
-    if path.name[:1] == "." or not path.name.isprintable() or ELSEWHERE & {*path.parts}:
+    if path.name[:1] == "." or not path.name.isprintable() or IGNORED_FOLDERS & {*path.parts}:
         return None
-    found = (parse_path(Path(path.name), folder) for folder in FOLDERS)
-    return next((file for file in found if file is not None), None)
+    files = (parse_path(Path(path.name), folder) for folder in FOLDERS)
+    return next((file for file in files if file is not None), None)
 
 
-def read_contents(path: Path, progress: Progress) -> Contents:
-    """Read to the end what an archive holds, and unpack nothing.
+def read_contents(path: Path, progress: Progress) -> ArchiveContents:
+    """Read an archive to its end and list its data files, without unpacking it.
 
     Raises
     ------
     FileError
-        If the archive is damaged or not to be trusted, or no file of it means anything here.
+        If the archive is damaged or not safe, or holds no data file of a workspace.
     """
     with progress.task(f"reading {path.name}", path.stat().st_size) as task:
         members = read_members(path, task)
-    found = [(member, parse_member_name(member.name)) for member in members]
-    taken = [(member, file) for member, file in found if file is not None]
-    for member, file in taken:
+    parsed = [(member, parse_member_name(member.name)) for member in members]
+    data_files = [(member, file) for member, file in parsed if file is not None]
+    for member, file in data_files:
         if not member.plain:
             raise FileError(
                 path,
                 found=f"{member.name} is a link or a device",
                 expected="a plain file",
-                hint="Unpack the archive yourself, and name the folder with --workspace.",
+                hint="Unpack the archive yourself, and name the folder with `workspace`.",
             )
         _check_length(path, file)
-    left_out = tuple(member.name for member, file in found if file is None)
-    if not taken:
-        some = ", ".join(left_out[:3]) or "no files"
-        hint = "Look whether it is the right archive; README.md lists the names of all files."
-        if any(map(is_archive_name, left_out)):
-            hint = "It holds archives: unpack it yourself, then: tartarus fetch --archive FILE"
-        raise FileError(
-            path,
-            found=f"no file whose name means anything here ({some})",
-            expected="files such as items_index_train_DATASET.tsv and X_train_SETTING_DATASET.npz",
-            hint=hint,
-        )
-    datasets = frozenset(file.dataset for _, file in taken)
-    return Contents(path, datasets, sum(member.size for member, _ in taken), left_out)
+    unknown = tuple(member.name for member, file in parsed if file is None)
+    if not data_files:
+        raise _no_data_error(path, unknown)
+    datasets = frozenset(file.dataset for _, file in data_files)
+    return ArchiveContents(path, datasets, sum(member.size for member, _ in data_files), unknown)
+
+
+def _no_data_error(path: Path, names: Sequence[str]) -> FileError:
+    hint = "Look whether it is the right archive; README.md lists the names of all files."
+    if any(map(is_archive_name, names)):
+        then = call("fetch", archives=[Placeholder("FILE")])
+        hint = f"It holds archives: unpack it yourself, and then: {then}"
+    return FileError(
+        path,
+        found=f"no file whose name means anything here ({', '.join(names[:3]) or 'no files'})",
+        expected="files such as items_index_train_DATASET.tsv and X_train_SETTING_DATASET.npz",
+        hint=hint,
+    )
 
 
 def _check_length(path: Path, file: DataFile) -> None:
     name = PurePosixPath(file.canonical).name
     length = len(name.encode())
-    if length > LONGEST_NAME:
+    if length > MAX_NAME_BYTES:
         raise FileError(
             path,
             found=f"a name of {length:,} bytes ({name[:40]}…)",
-            expected=f"at most {LONGEST_NAME}",
-            hint="Unpack it yourself, shorten the name, and name that folder: --workspace.",
+            expected=f"at most {MAX_NAME_BYTES}",
+            hint="Unpack it yourself, shorten the name, and name the folder with `workspace`.",
         )
 
 
 def install_files(
-    workspace: WorkspacePaths, archives: Sequence[Contents], progress: Progress
+    workspace: WorkspacePaths, archives: Sequence[ArchiveContents], progress: Progress
 ) -> InstallResult:
-    """Unpack archives aside, then give their files their places: all of them or none.
+    """Unpack archives into a stage, then move their files into place: all of them or none.
+
+    Parameters
+    ----------
+    workspace
+        Gets the files.
+    archives
+        The archives, and what they hold.
+    progress
+        Hears of each byte.
 
     Raises
     ------
@@ -118,29 +141,38 @@ def install_files(
         If the disk has no room, an archive contradicts itself, or the workspace holds other files
         of the same names.
     """
-    size = sum(each.size for each in archives)
-    check_room(workspace.data, size, "to unpack")
+    size = sum(archive.size for archive in archives)
+    require_disk_space(workspace.data, size, "to unpack")
     progress.say(f"{format_bytes(size)} to unpack")
     with _stage(workspace) as stage:
         with progress.task("unpacking", size) as task:
-            for each in archives:
-                unpack(each.path, _Places(stage), task)
-                _join_doubles(stage, each.path)
-        _name_label_factors(stage)
-        return _place(stage, workspace)
+            for archive in archives:
+                unpack(archive.path, _StagePaths(stage), task)
+                _remove_duplicates(stage, archive.path)
+        _rename_label_factors(stage)
+        return _install(stage, workspace)
 
 
-def check_room(folder: Path, size: int, what: str) -> None:
+def require_disk_space(folder: Path, size: int, purpose: str) -> None:
     """Make sure that a disk has room for so many bytes.
+
+    Parameters
+    ----------
+    folder
+        A folder of the disk.
+    size
+        Bytes that are needed.
+    purpose
+        Completes the message: such as "to unpack".
 
     Raises
     ------
     DataError
-        If it has not.
+        If it has less.
     """
     free = shutil.disk_usage(folder).free
     if size > free:
-        msg = f"{format_bytes(size)} are needed {what}, and {format_bytes(free)} are free"
+        msg = f"{format_bytes(size)} are needed {purpose}, and {format_bytes(free)} are free"
         hint = (
             f"Make room on the disk of {display_path(folder)}, or use a workspace on another one."
         )
@@ -158,8 +190,8 @@ def _stage(workspace: WorkspacePaths) -> Iterator[WorkspacePaths]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Places:
-    """Where in the stage each member is unpacked; a second one of a name lies apart."""
+class _StagePaths:
+    """Chooses the path of each member in the stage; duplicates get folders of their own."""
 
     def __init__(self, stage: WorkspacePaths) -> None:
         self.stage = stage
@@ -168,80 +200,89 @@ class _Places:
         file = parse_member_name(member.name)
         if file is None:
             return None
-        folders = (self.stage.data / DUPLICATES / str(number) for number in count(1))
-        places = (folder / file.canonical for folder in chain([self.stage.data], folders))
-        return next(place for place in places if not place.exists())
+        folders = (self.stage.data / DUPLICATES_FOLDER / str(number) for number in count(1))
+        paths = (folder / file.canonical for folder in chain([self.stage.data], folders))
+        return next(path for path in paths if not path.exists())
 
 
-def _join_doubles(stage: WorkspacePaths, archive: Path) -> None:
-    """Delete what an archive holds twice."""
-    doubles = stage.data / DUPLICATES
-    for double in sorted(path for path in doubles.glob("*/**/*") if path.is_file()):
-        canonical = Path(*double.relative_to(doubles).parts[1:])
-        if not same_content(double, stage.data / canonical):
+def _remove_duplicates(stage: WorkspacePaths, archive: Path) -> None:
+    """Delete the duplicates of an archive's files.
+
+    Raises
+    ------
+    FileError
+        If one differs from the first file of its name.
+    """
+    folder = stage.data / DUPLICATES_FOLDER
+    for duplicate in sorted(path for path in folder.glob("*/**/*") if path.is_file()):
+        canonical = Path(*duplicate.relative_to(folder).parts[1:])
+        if not same_content(duplicate, stage.data / canonical):
             raise FileError(
                 archive,
                 found=f"{canonical.name} under two names or in two places, with different contents",
                 expected="one file",
-                hint="Unpack it yourself, keep the right one, and name that folder: --workspace.",
+                hint="Unpack it yourself, delete the wrong file, and name the folder with "
+                "`workspace`.",
             )
-        double.unlink()
+        duplicate.unlink()
 
 
-def _name_label_factors(stage: WorkspacePaths) -> None:
-    """Give the factors of labels, which used to be called those of users, their own name."""
+def _rename_label_factors(stage: WorkspacePaths) -> None:
+    """Rename factors of labels, which old archives name like those of users."""
     files = stage.scan()
     for file in files.select(Kind.USER_FACTORS):
         dataset = Dataset(files, file.dataset)
         if dataset.is_classification and not dataset.is_recommendation:
-            place = stage.place(Kind.CLASS_FACTORS, **file.fields)
-            if not place.exists():
-                file.path.replace(place)
+            path = stage.place(Kind.CLASS_FACTORS, **file.fields)
+            if not path.exists():
+                file.path.replace(path)
 
 
-def _place(stage: WorkspacePaths, workspace: WorkspacePaths) -> InstallResult:
-    there = {file.key: file.path for file in workspace.scan().files}
-    arrived = stage.scan().files
-    for file in arrived:
-        if file.key in there and not same_content(file.path, there[file.key]):
-            raise _taken(there[file.key])
-    new = [file for file in arrived if file.key not in there]
-    new.sort(key=lambda file: file.kind is Kind.ITEMS)  # without ids, nothing is taken for whole
-    places = [workspace.data / file.canonical for file in new]
+def _install(stage: WorkspacePaths, workspace: WorkspacePaths) -> InstallResult:
+    old = {file.key: file.path for file in workspace.scan().files}
+    staged = stage.scan().files
+    for file in staged:
+        if file.key in old and not same_content(file.path, old[file.key]):
+            raise _conflict_error(old[file.key])
+    new = [file for file in staged if file.key not in old]
+    # Ids come last: a dataset without ids does not count as complete.
+    new.sort(key=lambda file: file.kind is Kind.ITEMS)
+    targets = [workspace.data / file.canonical for file in new]
     with defer_interrupts():
-        _link_all([file.path for file in new], places)
-    return InstallResult(places, [there[file.key] for file in arrived if file.key in there])
+        _link_all([file.path for file in new], targets)
+    return InstallResult(targets, [old[file.key] for file in staged if file.key in old])
 
 
-def _link_all(files: Sequence[Path], places: Sequence[Path]) -> None:
-    done: list[Path] = []
+def _link_all(files: Sequence[Path], targets: Sequence[Path]) -> None:
+    linked: list[Path] = []
     try:
-        for file, place in zip(files, places, strict=True):
-            _link(file, place)
-            done.append(place)
+        for file, target in zip(files, targets, strict=True):
+            _link(file, target)
+            linked.append(target)
     except BaseException:
-        for place in done:
-            place.unlink(missing_ok=True)
+        for target in linked:
+            target.unlink(missing_ok=True)
         raise
 
 
-def _link(file: Path, place: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
+def _link(file: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(file, place)
+        os.link(file, target)
     except FileExistsError:
-        raise _taken(place) from None
+        raise _conflict_error(target) from None
     except OSError:  # another disk, or a file system without hard links
-        with atomic_write(place) as beside:
-            shutil.copyfile(file, beside)
-        file.unlink()  # or all of it would need room twice
+        with atomic_write(target) as temporary:
+            shutil.copyfile(file, temporary)
+        file.unlink()  # else all files together would need twice the room
 
 
-def _taken(place: Path) -> FileError:
+def _conflict_error(path: Path) -> FileError:
+    make = call("init", Placeholder("OTHER"))
     return FileError(
-        place,
+        path,
         found="another content than in the archive",
         expected="no such file, or the same",
-        hint="Nothing was changed. Move it away, or fetch into a workspace of its own: "
-        "tartarus init OTHER",
+        hint="Nothing was changed. Move it away, or fetch into another workspace; to make one: "
+        f"{make}",
     )

@@ -1,4 +1,4 @@
-"""What Zenodo says of the files of a published archive."""
+"""Zenodo's description of the files of a published archive."""
 
 from __future__ import annotations
 
@@ -27,10 +27,13 @@ from tartarus_cli.fetching.catalogue import ZENODO, PublishedArchive
 if TYPE_CHECKING:
     from urllib.request import OpenerDirector
 
-TIMEOUT = 60.0  # seconds without a byte
-LONGEST_NAME = 230  # bytes; most systems take 255, and a file bears more while it is downloaded
-MOST_OF_A_RECORD = 16 << 20  # bytes
-CHECKSUMS = {"md5": 32, "sha256": 64, "sha512": 128}  # hexadecimal digits
+TIMEOUT_S = 60.0
+"""The longest time without a byte."""
+MAX_NAME_BYTES = 230
+"""Most systems allow 255 bytes, and a name is longer while the file is downloaded."""
+MAX_RECORD_BYTES = 16 << 20
+CHECKSUM_DIGITS = {"md5": 32, "sha256": 64, "sha512": 128}
+"""Kind of a checksum → number of hexadecimal digits."""
 
 
 class RemoteFile(BaseModel):
@@ -38,62 +41,64 @@ class RemoteFile(BaseModel):
 
     name: str = Field(validation_alias=AliasChoices("key", "filename"))
     size: NonNegativeInt = Field(validation_alias=AliasChoices("size", "filesize"))
-    checksum: str  # "md5:" and hexadecimal digits
+    checksum: str
+    """Its kind, a colon, and hexadecimal digits: ``md5:…``."""
     links: dict[str, Any] = {}
-    url: str = Field("", validation_alias="no such key")  # made of the links
+    url: str = Field("", validation_alias="no such key")
+    """Address of the content, which follows from the links."""
 
     @field_validator("name")
     @classmethod
-    def _plain_name(cls, name: str) -> str:
+    def _check_name(cls, name: str) -> str:
         if not name.isprintable() or re.search(r"[/\\:]", name) or name[:1] in ("", "."):
             msg = f"{name!r} is no name of a file"
             raise ValueError(msg)
-        if (length := len(name.encode())) > LONGEST_NAME:
+        if (length := len(name.encode())) > MAX_NAME_BYTES:
             msg = f"{name[:40]!r}… of {length:,} bytes is too long for the name of a file"
             raise ValueError(msg)
         return name
 
     @field_validator("checksum")
     @classmethod
-    def _known_checksum(cls, checksum: str) -> str:
+    def _check_checksum(cls, checksum: str) -> str:
         kind, _, digits = checksum.rpartition(":")
         kind = (kind or "md5").lower()
-        if len(digits) != CHECKSUMS.get(kind) or re.search(r"[^0-9a-fA-F]", digits):
+        if len(digits) != CHECKSUM_DIGITS.get(kind) or re.search(r"[^0-9a-fA-F]", digits):
             msg = f"{checksum!r} is no checksum of a known kind"
             raise ValueError(msg)
         return f"{kind}:{digits.lower()}"
 
-    def offered_by(self, server: str, archive: PublishedArchive) -> RemoteFile:
-        """Return it with the address where the server offers it."""
+    def with_url(self, server: str, archive: PublishedArchive) -> RemoteFile:
+        """Return the file with the address of its content on a server."""
         usual = f"{server}/api/records/{archive.record}/files/{quote(self.name)}/content"
-        said = self.links.get("self")
-        return self.model_copy(update={"url": said if isinstance(said, str) else usual})
+        link = self.links.get("self")
+        return self.model_copy(update={"url": link if isinstance(link, str) else usual})
 
     @property
     def is_archive(self) -> bool:
-        """Whether it is one by its name."""
+        """Whether it is an archive, by its name."""
         return is_archive_name(self.name)
 
     def hasher(self) -> hashlib._Hash:
-        """Return what computes a checksum of the kind that the server tells."""
+        """Return a hash object for the kind of checksum that the server gives."""
         return hashlib.new(self.checksum.partition(":")[0], usedforsecurity=False)
 
 
 class Record(BaseModel):
-    """What the server says of a published archive."""
+    """The server's description of a published archive."""
 
     files: list[RemoteFile] = []
     title: str = Field("", validation_alias=AliasChoices("title", "name"))
     metadata: dict[str, Any] = {}
 
     @property
-    def called(self) -> str:
-        """Its title."""
+    def display_title(self) -> str:
+        """The title; empty if there is none."""
         return self.title or str(self.metadata.get("title", ""))
 
 
 def read_record(server: str, archive: PublishedArchive) -> Record:
-    """Ask the server which files a published archive has.
+    """Read from the server which files a published archive has.
 
     Parameters
     ----------
@@ -105,63 +110,71 @@ def read_record(server: str, archive: PublishedArchive) -> Record:
     Raises
     ------
     RequestError
-        If the address is none.
+        If the server's address is not a web address.
     DataError
         If the server cannot be reached, has no such record, or answers with something else.
     """
     server = server.rstrip("/")
     url = f"{server}/api/records/{archive.record}"
     try:
-        with opened(url) as reply:
-            body = reply.read(MOST_OF_A_RECORD + 1)
+        with open_url(url) as reply:
+            body = reply.read(MAX_RECORD_BYTES + 1)
     except (OSError, HTTPException) as problem:
-        raise _unreachable(url, archive, problem) from None
+        raise _unreachable_error(url, archive, problem) from None
     try:
         record = Record.model_validate_json(body)
     except ValidationError as problem:
-        page = body.lstrip()[:1] == b"<"
+        is_page = body.lstrip()[:1] == b"<"
         first = problem.errors(include_url=False)[0]
-        found = "a web page" if page else f"{'.'.join(map(str, first['loc']))} {first['msg']}"
+        found = "a web page" if is_page else f"{'.'.join(map(str, first['loc']))} {first['msg']}"
         msg = f"{url}: {found.strip()}; expected the description of a record"
-        raise DataError(msg, hint=f"Try again later. {archive.by_hand}") from None
-    files = [file.offered_by(server, archive) for file in record.files]
+        raise DataError(msg, hint=f"Try again later. {archive.manual_download}") from None
+    files = [file.with_url(server, archive) for file in record.files]
     for file in files:
         _check_address(file, url)
     return record.model_copy(update={"files": files})
 
 
 def _check_address(file: RemoteFile, url: str) -> None:
-    """Make sure that a file is offered as safely as its record."""
+    """Make sure that a file has an address with https, or with the scheme of its record."""
     if not file.url.startswith(("https://", f"{urlsplit(url).scheme}://")):
         msg = f"{url}: {file.name} is offered at {file.url!r}; expected an address with https"
-        raise DataError(msg, hint="Do not trust this server.")
+        raise DataError(msg, hint="Do not trust this server: use another one.")
 
 
-def _unreachable(url: str, archive: PublishedArchive, problem: Exception) -> TartarusError:
+def _unreachable_error(url: str, archive: PublishedArchive, problem: Exception) -> TartarusError:
     if isinstance(problem, HTTPError):
         problem.close()
     if isinstance(problem, HTTPError) and problem.code in (404, 410):
         msg = f"{url}: there is no such record (the server answered {problem.code})"
         return DataError(msg, hint=f"Look for the data at https://doi.org/{archive.doi}.")
-    msg = f"{url} cannot be read: {reason(problem)}"
-    return DataError(msg, hint=f"Look at your connection, and try again. {archive.by_hand}")
+    msg = f"{url} cannot be read: {describe_failure(problem)}"
+    hint = f"Check your internet connection, and try again. {archive.manual_download}"
+    return DataError(msg, hint=hint)
 
 
-def reason(problem: Exception) -> str:
-    """Say what went wrong with a connection."""
+def describe_failure(problem: Exception) -> str:
+    """Return what went wrong with a connection, for a message."""
     cause = getattr(problem, "reason", None) or problem
     code = f"{problem.code} " if hasattr(problem, "code") else ""
     return f"{code}{getattr(cause, 'strerror', None) or cause or type(problem).__name__}"
 
 
 @contextmanager
-def opened(url: str, *, start: int = 0) -> Iterator[HTTPResponse]:
-    """Ask for an address, from a byte on.
+def open_url(url: str, *, start: int = 0) -> Iterator[HTTPResponse]:
+    """Open a web address, and close it after the block.
+
+    Parameters
+    ----------
+    url
+        The address.
+    start
+        The first byte to request.
 
     Raises
     ------
     RequestError
-        If the address is none of the web.
+        If it is not a web address.
     OSError, HTTPException
         If there is no answer, or a refusal (an ``HTTPError``, with its ``code``).
     """
@@ -172,9 +185,9 @@ def opened(url: str, *, start: int = 0) -> Iterator[HTTPResponse]:
     try:
         _check_scheme(url)
         request = Request(url, headers=headers)  # noqa: S310 — the scheme is checked above
-        reply = _opener().open(request, timeout=TIMEOUT)
-    except ValueError:  # what is no address fails in several ways
-        msg = f"{url!r} is no address of the web"
+        reply = _opener().open(request, timeout=TIMEOUT_S)
+    except ValueError:  # a wrong address fails in several ways
+        msg = f"{url!r} is not a web address"
         raise RequestError(msg, hint=f"The usual server is {ZENODO}.") from None
     with reply:
         yield reply
@@ -187,7 +200,7 @@ def _check_scheme(url: str) -> None:
 
 
 def _opener() -> OpenerDirector:
-    """Return what speaks HTTP and nothing else: a redirection must not lead to a file or FTP."""
+    """Return an opener for HTTP only: a redirection must not lead to a file or to FTP."""
     from urllib import request
 
     opener = request.OpenerDirector()

@@ -13,7 +13,13 @@ from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.audio.scaler import Scaler, fingerprint
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import ItemSet
-from tartarus_cli.data.patches import AGAIN, COMPLETE, FINGERPRINT, SCALER_PATCHES, read_scaler
+from tartarus_cli.data.patches import (
+    COMPLETE,
+    FINGERPRINT,
+    RECREATE_PATCHES,
+    SCALER_PATCHES,
+    read_scaler,
+)
 from tartarus_cli.data.vocabulary import read_vocabulary
 from tartarus_cli.errors import FileError, RequestError, TartarusError, call, display_path
 from tartarus_cli.experiments.inputs import patch_source
@@ -82,7 +88,7 @@ def check_scaler_fits(path: Path, recipe: PatchRecipe, attributes: Mapping[str, 
             path,
             found="another scaler than that of the patches",
             expected="the one that was written with them",
-            hint=AGAIN,
+            hint=RECREATE_PATCHES,
         )
 
 

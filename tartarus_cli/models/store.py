@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tartarus_cli.baselines import Baseline
 from tartarus_cli.data.dataset import Dataset
@@ -22,9 +23,13 @@ from tartarus_cli.errors import (
 from tartarus_cli.experiments.resolve import from_toml, to_toml
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.files import remove_folder, write_text
+from tartarus_cli.html_table import Cell, html_table
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
 from tartarus_cli.models.manifest import UNREADABLE, LayerInfo, ModelManifest
 from tartarus_cli.plugins import run_recorded
+
+if TYPE_CHECKING:
+    import polars as pl
 
 NETWORK, HISTORY, BASELINE = "model.keras", "history.csv", "model.npz"
 """Files of a model's folder: the network, its losses, the arrays of a baseline."""
@@ -67,7 +72,7 @@ class Model:
         run_recorded(self.workspace.root, self.manifest.code, self.name)
         path = self.folder / "experiment.toml"
         try:
-            experiment = from_toml(path.read_text(encoding="utf-8"))
+            experiment = from_toml(self._experiment_text)
             return experiment.with_settings(len(self.manifest.settings))
         except RequestError as problem:
             msg = f"{display_path(path)}: {problem}"
@@ -87,9 +92,13 @@ class Model:
         """
         path = self.folder / "experiment.toml"
         try:
-            return str(tomllib.loads(path.read_text(encoding="utf-8"))["targets"]["kind"])
+            return str(tomllib.loads(self._experiment_text)["targets"]["kind"])
         except (OSError, ValueError, LookupError, TypeError) as problem:
             raise self._unreadable(path, problem) from None
+
+    @cached_property
+    def _experiment_text(self) -> str:
+        return (self.folder / "experiment.toml").read_text(encoding="utf-8")
 
     def _unreadable(self, path: Path, problem: Exception) -> DataError:
         msg = f"{display_path(path)} cannot be read: {problem}"
@@ -137,6 +146,35 @@ class Model:
         known = ", ".join(f"{i} {layer.name}" for i, layer in enumerate(layers))
         msg = f"{self.name} has no layer {name!r}"
         raise RequestError(msg, hint=f"Its layers are: {known}.")
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return the losses of its training, an epoch in a row; of a ridge, a strength in a row.
+
+        Raises
+        ------
+        DataError
+            If nothing was trained by steps, or the file is missing or damaged.
+        """
+        import polars as pl
+
+        try:
+            return pl.read_csv(self.history)
+        except (OSError, pl.exceptions.PolarsError) as problem:
+            msg = f"{display_path(self.history)} cannot be read: {problem}"
+            raise DataError(msg, hint="Only networks and ridge regressions keep losses.") from None
+
+    def _repr_html_(self) -> str:
+        manifest = self.manifest
+        caption = f"{self.name}: {manifest.experiment} {' '.join(manifest.settings)}".rstrip()
+        rows: list[tuple[str, Cell]] = [
+            ("dataset", manifest.dataset),
+            ("task", manifest.task),
+            ("seed", manifest.seed),
+            ("epochs", manifest.epochs),
+            ("validation loss", manifest.validation_loss),
+            *manifest.scores.items(),
+        ]
+        return html_table(caption, ("", ""), rows)
 
 
 class Store:

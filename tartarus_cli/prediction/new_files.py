@@ -15,11 +15,10 @@ from scipy.sparse import csr_array
 from tartarus_cli.audio.decoding import RECORDING_EXTENSIONS as RECORDINGS
 from tartarus_cli.data.arrays import open_dense, save_dense
 from tartarus_cli.data.ids import write_ids
-from tartarus_cli.data.lists import check_name, files_below
+from tartarus_cli.data.lists import check_file_name, find_files
 from tartarus_cli.errors import DataError, FileError, RequestError, parameter
 from tartarus_cli.experiments.inputs import MIN_BATCH
-from tartarus_cli.extraction.corpus import ENDINGS as DOCUMENTS
-from tartarus_cli.extraction.corpus import read_document
+from tartarus_cli.extraction.corpus import DOCUMENT_EXTENSIONS, read_document
 from tartarus_cli.extraction.workers import (
     ExtractionJob,
     FailedRecording,
@@ -189,12 +188,12 @@ def predict_files(
 def _find_files(request: NewFilesRequest) -> dict[str, Path]:
     """Return the files to predict for, by their names within the folder."""
     if request.path.is_file():
-        check_name(request.path.name)
+        check_file_name(request.path.name)
         return {request.path.name: request.path}
     if not request.path.exists():
         msg = f"there is no file or folder {request.path}"
         raise RequestError(msg, hint="Name a recording or a document, or a folder of them.")
-    return files_below(request.path, DOCUMENTS if request.workers is None else RECORDINGS)
+    return find_files(request.path, DOCUMENT_EXTENSIONS if request.workers is None else RECORDINGS)
 
 
 def _write(paths: tuple[Path, Path], names: Sequence[str], blocks: Collection[Rows]) -> None:
@@ -218,7 +217,9 @@ def _predict_recordings(
     names = {path: name for name, path in files.items()}
     recordings = [Recording(str(Path(name).with_suffix("")), path) for path, name in names.items()]
     with tempfile.TemporaryDirectory() as folder, defer_interrupts() as check:
-        job = ExtractionJob(recipe, Path(folder), model.workspace.spectrograms, keep=False)
+        job = ExtractionJob(
+            recipe, Path(folder), model.workspace.spectrograms, keep_spectrograms=False
+        )
         workers = request.workers or worker_options(None, None)
         for prepared in prepare_all(job, recordings, workers, check):
             name = names[prepared.recording.path]

@@ -1,4 +1,4 @@
-"""Setting files aside: all of them or none, and each in its own folder's ``set_aside/``."""
+"""Backing files up: all of them or none, each into the folder ``set_aside/`` next to it."""
 
 from __future__ import annotations
 
@@ -7,57 +7,59 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-FOLDER = "set_aside"  # beside the file, since another folder may be on another disk
+# Next to the file: a common folder might lie on another disk.
+FOLDER = "set_aside"
 
 
 def back_up_files(paths: Sequence[Path], name: str) -> dict[Path, Path]:
-    """Move files away, in this order; if one cannot be moved, all are back in their places.
+    """Move files away, in this order; if one cannot be moved, none is.
 
     Parameters
     ----------
     paths
         The files.
     name
-        What the folder in ``set_aside/`` is called; a number follows.
+        Name of the folder in ``set_aside/``; a number that is still free is added to it.
 
     Returns
     -------
-    Where each file is now.
+    dict
+        Path → path of the backup.
     """
     folders = {path.parent / FOLDER for path in paths}
-    names = (f"{name}_{number}" for number in count(1))
-    free = next(each for each in names if not any((folder / each).exists() for folder in folders))
-    moved: dict[Path, Path] = {}
+    candidates = (f"{name}_{number}" for number in count(1))
+    free = next(c for c in candidates if not any((folder / c).exists() for folder in folders))
+    backups: dict[Path, Path] = {}
     try:
         for path in paths:
-            away = path.parent / FOLDER / free / path.name
-            away.parent.mkdir(parents=True, exist_ok=True)
-            _move(path, away)
-            moved[path] = away
+            backup = path.parent / FOLDER / free / path.name
+            backup.parent.mkdir(parents=True, exist_ok=True)
+            _move(path, backup)
+            backups[path] = backup
     except OSError:
-        restore_files(moved)
+        restore_files(backups)
         _remove_empty(folder / free for folder in folders)
         raise
-    return moved
+    return backups
 
 
-def restore_files(moved: Mapping[Path, Path]) -> None:
-    """Move files back, those that went last first."""
-    for path, away in reversed([*moved.items()]):
-        _move(away, path)
-    _remove_empty({away.parent for away in moved.values()})
+def restore_files(backups: Mapping[Path, Path]) -> None:
+    """Move backups (path → path of the backup) to their first places, the last one first."""
+    for path, backup in reversed([*backups.items()]):
+        _move(backup, path)
+    _remove_empty({backup.parent for backup in backups.values()})
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:
     for folder in folders:
-        with suppress(OSError):  # something is in it
+        with suppress(OSError):  # it is not empty
             folder.rmdir()
             folder.parent.rmdir()
 
 
-def _move(path: Path, to: Path) -> None:
-    if path.is_symlink():  # it may be told from where it lies
-        to.symlink_to(path.parent.resolve() / path.readlink())
+def _move(path: Path, target: Path) -> None:
+    if path.is_symlink():  # a relative link would lead to another file from another folder
+        target.symlink_to(path.parent.resolve() / path.readlink())
         path.unlink()
     else:
-        path.replace(to)
+        path.replace(target)

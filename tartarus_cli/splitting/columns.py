@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from shlex import quote
 from typing import TypeVar
 
-from tartarus_cli.data.tables.names import ITEM, normalize_column
+from tartarus_cli.data.tables.names import ITEM_NAMES, normalize_column
 from tartarus_cli.data.tables.reading import Table, require_column
-from tartarus_cli.errors import RequestError, display_path
+from tartarus_cli.errors import Placeholder, RequestError, display_path, parameter
 from tartarus_cli.splitting.labels import LabelColumns
 from tartarus_cli.splitting.plays import PlayColumns
 
-USER = ("user", "userid", "listener", "listenerid", "profile", "profileid")
-COUNT = ("count", "plays", "playcount", "listens", "listencount")
-TIME = ("time", "timestamp", "date", "datetime", "listenedat", "playedat")
-ARTIST = ("artist", "artistid", "artistname")
-LABEL = ("label", "genre", "tag", "class")
+USER_NAMES = ("user", "userid", "listener", "listenerid", "profile", "profileid")
+COUNT_NAMES = ("count", "plays", "playcount", "listens", "listencount")
+TIME_NAMES = ("time", "timestamp", "date", "datetime", "listenedat", "playedat")
+ARTIST_NAMES = ("artist", "artistid", "artistname")
+LABEL_NAMES = ("label", "genre", "tag", "class")
+
+ColumnsT = TypeVar("ColumnsT", PlayColumns, LabelColumns)
 
 
 @dataclass(frozen=True)
 class ColumnNames:
-    """Columns that the user named; the others are guessed."""
+    """Columns that the user named; None: recognized by its name, where there is only one."""
 
     user: str | None = None
     item: str | None = None
@@ -30,132 +31,154 @@ class ColumnNames:
     time: str | None = None
     artist: str | None = None
     label: str | None = None
-    label_item: str | None = None  # the column of items in the table of labels
-    wide: bool = False  # one column a label
-    header: bool = True  # whether the first line names the columns
-    skip_empty: bool = False  # whether rows without an id are left out
-    needed: frozenset[str] = frozenset()  # of artist and time
+    label_item: str | None = None
+    """The column of items in the table of labels, if its name differs from that in the plays."""
+    wide: bool = False
+    """Whether the table of labels has one column for each label."""
+    header: bool = True
+    """Whether the first line names the columns."""
+    skip_empty: bool = False
+    """Whether rows without an id are left out."""
+    required: frozenset[str] = frozenset()
+    """Which of ``artist`` and ``time`` must be there."""
 
-    def needing(self, *, artist: bool, time: bool) -> ColumnNames:
-        """Ask for columns that may otherwise be missing."""
-        asked = {"artist": artist, "time": time}
-        return replace(self, needed=frozenset(name for name, is_ in asked.items() if is_))
+    def require(self, *, artist: bool, time: bool) -> ColumnNames:
+        """Return the same names, with the columns that must be there."""
+        flags = {"artist": artist, "time": time}
+        return replace(self, required=frozenset(role for role, is_set in flags.items() if is_set))
 
-    def of_plays(self, table: Table) -> PlayColumns:
-        """Say which column holds what.
+    def choose_play_columns(self, table: Table) -> PlayColumns:
+        """Choose the columns of a table of plays.
+
+        Without a header these are the first two, for users and items, and of three the third, for
+        counts.
 
         Raises
         ------
         RequestError
-            If a column does not exist, or cannot be told.
+            If a column does not exist, cannot be recognized, or would have two roles.
         """
-        if not self.header:
-            first, second, *others = [*table.names, "", ""]
-            count = self.count or ("3" if others[:1] == ["3"] else None)
-            replaced = replace(self, user=self.user or first, item=self.item or second, count=count)
-            return replaced._of_plays(table)
-        return self._of_plays(table)
+        if self.header:
+            return self._choose_play_columns(table)
+        first, second, *others = [*table.names, "", ""]
+        count = self.count or ("3" if others[:1] == ["3"] else None)
+        names = replace(self, user=self.user or first, item=self.item or second, count=count)
+        return names._choose_play_columns(table)
 
-    def _of_plays(self, table: Table) -> PlayColumns:
-        return _distinct(
+    def _choose_play_columns(self, table: Table) -> PlayColumns:
+        return _require_distinct(
             table,
             PlayColumns(
-                user=_required(table, "user", self.user, USER),
-                item=_required(table, "item", self.item, ITEM),
-                count=_optional(table, "count", self.count, COUNT),
-                time=self._if_needed(table, "time", self.time, TIME),
-                artist=self._if_needed(table, "artist", self.artist, ARTIST),
+                user=_require(table, "user", self.user, USER_NAMES),
+                item=_require(table, "item", self.item, ITEM_NAMES),
+                count=_find(table, "count", self.count, COUNT_NAMES),
+                time=self._if_required(table, "time", self.time, TIME_NAMES),
+                artist=self._if_required(table, "artist", self.artist, ARTIST_NAMES),
                 skip_empty=self.skip_empty,
             ),
         )
 
-    def of_labels(self, table: Table, *, alone: bool) -> LabelColumns:
-        """Say which column holds what; beside plays, artists are read from these.
+    def choose_label_columns(self, table: Table, *, with_plays: bool) -> LabelColumns:
+        """Choose the columns of a table of labels; artists are read from that of plays, if given.
 
         Raises
         ------
         RequestError
-            If a column does not exist, or cannot be told.
+            If a column does not exist, cannot be recognized, or would have two roles.
         """
-        return _distinct(
+        artist = None
+        if not with_plays:
+            artist = self._if_required(table, "artist", self.artist, ARTIST_NAMES)
+        return _require_distinct(
             table,
             LabelColumns(
-                item=self._label_item(table, alone=alone),
-                label=None if self.wide else _required(table, "label", self.label, LABEL),
-                artist=self._if_needed(table, "artist", self.artist, ARTIST) if alone else None,
+                item=self._label_item(table, with_plays=with_plays),
+                label=None if self.wide else _require(table, "label", self.label, LABEL_NAMES),
+                artist=artist,
                 skip_empty=self.skip_empty,
             ),
         )
 
-    def _label_item(self, table: Table, *, alone: bool) -> str:
-        """Return the column of items of a table of labels: beside plays, it may be another."""
+    def _label_item(self, table: Table, *, with_plays: bool) -> str:
+        """Return the column of items of a table of labels."""
         if self.label_item is not None:
-            return _required(table, "label-item", self.label_item, ITEM)
-        named = self.item if alone or self.item in table.names else None
-        return _required(table, "item" if alone else "label-item", named, ITEM)
+            return _require(table, "label_item", self.label_item, ITEM_NAMES)
+        if not with_plays:
+            return _require(table, "item", self.item, ITEM_NAMES)
+        # The item column of the plays may be called otherwise than that of the labels.
+        name = self.item if self.item in table.names else None
+        return _require(table, "label_item", name, ITEM_NAMES)
 
-    def _if_needed(
-        self, table: Table, role: str, named: str | None, known: Sequence[str]
+    def _if_required(
+        self, table: Table, role: str, name: str | None, usual_names: Sequence[str]
     ) -> str | None:
-        if named is None and role not in self.needed:
+        if name is None and role not in self.required:
             return None
-        return _required(table, role, named, known)
+        return _require(table, role, name, usual_names)
 
 
-def _required(table: Table, role: str, named: str | None, known: Sequence[str]) -> str:
-    found = _optional(table, role, named, known)
-    if found is None:
-        msg = f"{display_path(table.path)}: no column is called as that of the {role}"
-        hint = f"Say which it is: --{role} NAME. There are {', '.join(table.names[:20])}."
+def _require(table: Table, role: str, name: str | None, usual_names: Sequence[str]) -> str:
+    column = _find(table, role, name, usual_names)
+    if column is None:
+        msg = f"{display_path(table.path)}: no column is recognized as that of the {_noun(role)}"
+        hint = f"Name it: {parameter(role, Placeholder('NAME'))}. "
+        hint += f"The columns are {', '.join(table.names[:20])}."
         if table.noun == "line":
-            hint += " If the first line holds no names: --no-header."
+            hint += " If the first line holds no names: `header=False`."
         raise RequestError(msg, hint=hint)
-    return found
+    return column
 
 
-def _optional(table: Table, role: str, named: str | None, known: Sequence[str]) -> str | None:
-    """Return the column that was named, or the only one whose name can mean this; else None."""
-    if named is not None:
-        require_column(table, named, f"Name the {role} with --{role}.")
-        return named
-    found = [name for name in table.names if normalize_column(name) in known]
-    if len(found) > 1:
-        msg = f"the {role} of {display_path(table.path)} may be in the columns {', '.join(found)}"
-        raise RequestError(msg, hint=f"Say which: --{role} {found[0]}")
-    return found[0] if found else None
+def _find(table: Table, role: str, name: str | None, usual_names: Sequence[str]) -> str | None:
+    """Return the named column, or the only one with a usual name of this role; else None."""
+    if name is not None:
+        require_column(table, name, f"Name the column with {parameter(role)}.")
+        return name
+    columns = [column for column in table.names if normalize_column(column) in usual_names]
+    if len(columns) > 1:
+        path = display_path(table.path)
+        msg = f"the {_noun(role)} of {path} may be in the columns {', '.join(columns)}"
+        raise RequestError(msg, hint=f"Name one of them: {parameter(role, columns[0])}")
+    return columns[0] if columns else None
 
 
-Columns = TypeVar("Columns", PlayColumns, LabelColumns)
+def _noun(role: str) -> str:
+    return "item" if role == "label_item" else role
 
 
-def _distinct(table: Table, columns: Columns) -> Columns:
-    names = [name for name in vars(columns).values() if isinstance(name, str)]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        msg = f"{display_path(table.path)}: the column {twice} cannot be two things at once"
-        raise RequestError(msg, hint="Name another column (see --help).")
+def _require_distinct(table: Table, columns: ColumnsT) -> ColumnsT:
+    roles = {role: name for role, name in vars(columns).items() if isinstance(name, str)}
+    for name in roles.values():
+        same = [parameter(role) for role, other in roles.items() if other == name]
+        if len(same) > 1:
+            msg = f"{display_path(table.path)}: the column {name} cannot be two things at once"
+            raise RequestError(msg, hint=f"Name another column for {' or '.join(same)}.")
     return columns
 
 
 def report_columns(table: Table, columns: PlayColumns | LabelColumns) -> str:
-    """Say which column holds what, so that a wrong guess is seen, and what could be known too."""
+    """Say which column is read as what, so that a wrong guess is seen, and which are not read."""
     roles = {role: name for role, name in vars(columns).items() if isinstance(name, str)}
-    of = ", ".join(f"{role} from {name!r}" for role, name in roles.items())
-    one = isinstance(columns, PlayColumns) and columns.count is None
+    report = ", ".join(f"{role} from {name!r}" for role, name in roles.items())
+    if isinstance(columns, PlayColumns) and columns.count is None:
+        report += "; no column of counts: each row is one play"
     wide = isinstance(columns, LabelColumns) and columns.label is None
-    rest = "; no column of counts: each row is one play" if one else ""
-    rest += "; every other column is a label" if wide else ""
+    if wide:
+        report += "; every other column is a label"
     unread = [name for name in table.names if name not in roles.values()]
     if unread and not wide:
-        rest += f"; not read: {', '.join(map(repr, unread[:5]))}" + ", …" * (len(unread) > 5)
-    return f"{display_path(table.path)}: {of}{rest}"
+        report += f"; not read: {', '.join(map(repr, unread[:5]))}" + ", …" * (len(unread) > 5)
+    return f"{display_path(table.path)}: {report}"
 
 
-def report_artists(table: Table, columns: PlayColumns | LabelColumns) -> str | None:
-    """Say how to learn of artists in two sets, where a column that nobody asked for has them."""
+def suggest_artists(table: Table, columns: PlayColumns | LabelColumns) -> str | None:
+    """Say what a column of artists could be used for, if there is one that is not read."""
     names = [
-        name for name in table.names if normalize_column(name) in ARTIST and name != columns.item
+        name
+        for name in table.names
+        if normalize_column(name) in ARTIST_NAMES and name != columns.item
     ]
     if not names or columns.artist is not None:
         return None
-    return f"--artist {quote(names[0])} counts artists in two sets, --by artist keeps each in one"
+    count, separate = parameter("artist", names[0]), parameter("by", "artist")
+    return f"{count} counts artists in two sets, {separate} keeps each in one"

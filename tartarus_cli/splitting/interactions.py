@@ -1,4 +1,4 @@
-"""What a dataset is made of: items with their plays or labels, and what is left of them."""
+"""The items of a dataset with their plays or labels: read from tables, joined, and filtered."""
 
 from __future__ import annotations
 
@@ -11,103 +11,98 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.tables.numbering import Codes, Ids, positions_of
+from tartarus_cli.data.provenance import Filters, Stage
+from tartarus_cli.data.tables.numbering import Codes, Ids, find_positions
 from tartarus_cli.data.tables.reading import Table, ending, open_table
-from tartarus_cli.errors import DataError, display_path
+from tartarus_cli.errors import DataError, display_path, parameter
 from tartarus_cli.progress import Progress
-from tartarus_cli.splitting.columns import ColumnNames, report_artists, report_columns
-from tartarus_cli.splitting.filters import Pairs, Size, core, least_items, least_plays, least_users
+from tartarus_cli.splitting.columns import ColumnNames, report_columns, suggest_artists
+from tartarus_cli.splitting.filters import (
+    Pairs,
+    PairTotals,
+    drop_rare_items,
+    drop_rare_pairs,
+    drop_rare_users,
+    k_core,
+)
 from tartarus_cli.splitting.labels import LabelColumns, Labels, read_labels
 from tartarus_cli.splitting.plays import PlayColumns, Plays, read_plays
 
 
 @dataclass(frozen=True)
-class Filters:
-    """What is left out, in this order; None leaves out nothing."""
-
-    items_per_label: int | None = None
-    plays: int | None = None  # of a pair of user and item
-    users: int | None = None  # of an item
-    items: int | None = None  # of a user
-    core: int | None = None
-
-    @property
-    def of_plays(self) -> bool:
-        """Whether plays are filtered."""
-        return any(n is not None for n in (self.plays, self.users, self.items, self.core))
-
-
-@dataclass(frozen=True)
-class Stage:
-    """How much there was after a filter."""
-
-    after: str
-    items: int
-    users: int | None = None
-    pairs: int | None = None
-    plays: float | None = None
-    labels: int | None = None
-
-
-@dataclass(frozen=True)
 class InteractionTable:
-    """Items in the order of their ids, with what is known of them."""
+    """Items in the order of their ids, with their plays, labels, times and artists."""
 
     items: Ids
+    """``(items,)`` ids."""
     users: Ids
+    """``(users,)`` ids; empty without plays."""
     pairs: Pairs | None
-    labels: list[str]
-    has: csr_array | None  # (items, labels)
-    first: NDArray[np.float64] | None = None  # of each item: when it was first played
-    last: NDArray[np.float64] | None = None  # and last
-    artists: Ids | None = None  # "" where unknown
+    """Who played what; None without plays."""
+    label_names: list[str]
+    labels: csr_array | None
+    """Sparse ``(items, labels)``, 1 where the item has the label; None without labels."""
+    first_played: NDArray[np.float64] | None = None
+    """``(items,)`` time of each item's first play."""
+    last_played: NDArray[np.float64] | None = None
+    """``(items,)`` time of each item's last play."""
+    artists: Ids | None = None
+    """``(items,)`` artist of each item, "" where it is not known."""
 
-    def places(self, ids: Sequence[str]) -> NDArray[np.int64]:
-        """Return where items stand; -1 where they do not."""
-        return positions_of(ids, self.items).astype(np.int64)
+    def positions(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Return the position of each id among the items; -1 if it is not one of them."""
+        return find_positions(ids, self.items).astype(np.int64)
 
-    def stage(self, after: str) -> Stage:
-        """Count what there is."""
-        size = None if self.pairs is None else Size.of(self.pairs)
-        labels = None if self.has is None else len(self.labels)
-        if size is None:
-            return Stage(after, len(self.items), labels=labels)
-        return Stage(after, size.items, size.users, size.pairs, size.plays, labels)
+    def count(self, after: str) -> Stage:
+        """Count the items, users, pairs, plays and labels after a step."""
+        labels = None if self.labels is None else len(self.label_names)
+        if self.pairs is None:
+            return Stage(after=after, items=len(self.items), labels=labels)
+        totals = PairTotals.of(self.pairs)
+        return Stage(
+            after=after,
+            items=totals.items,
+            users=totals.users,
+            pairs=totals.pairs,
+            plays=totals.plays,
+            labels=labels,
+        )
 
-    def keeping(self, kept: NDArray[np.bool_]) -> InteractionTable:
-        """Return some of the items, and the users that have one of them."""
+    def subset(self, mask: NDArray[np.bool_]) -> InteractionTable:
+        """Return the items where the mask is true, and the users that have one of them."""
         pairs, users = self.pairs, self.users
         if pairs is not None:
-            within = pairs.where(kept[pairs.item])
-            active = within.per_user > 0
-            users = users[active]
-            new_user, new_item = _renumbered(active), _renumbered(kept)
+            pairs = pairs.select(mask[pairs.item])
+            is_active = pairs.items_per_user > 0
+            users = users[is_active]
             pairs = Pairs(
-                new_user[within.user],
-                new_item[within.item],
-                within.count,
-                users=len(users),
-                items=int(kept.sum()),
+                _renumber(is_active)[pairs.user],
+                _renumber(mask)[pairs.item],
+                pairs.count,
+                user_count=len(users),
+                item_count=int(mask.sum()),
             )
         return replace(
             self,
-            items=self.items[kept],
+            items=self.items[mask],
             users=users,
             pairs=pairs,
-            has=None if self.has is None else csr_array(self.has[np.flatnonzero(kept)]),
-            first=None if self.first is None else self.first[kept],
-            last=None if self.last is None else self.last[kept],
-            artists=None if self.artists is None else self.artists[kept],
+            labels=None if self.labels is None else csr_array(self.labels[np.flatnonzero(mask)]),
+            first_played=None if self.first_played is None else self.first_played[mask],
+            last_played=None if self.last_played is None else self.last_played[mask],
+            artists=None if self.artists is None else self.artists[mask],
         )
 
 
 @dataclass(frozen=True)
 class SplitTables:
-    """What was read."""
+    """The content of the tables that a dataset is made of."""
 
-    material: InteractionTable
+    interactions: InteractionTable
     stages: list[Stage]
+    """How much each table holds, and how much of it the dataset is made of."""
     columns: dict[str, PlayColumns | LabelColumns]
+    """``plays`` and ``labels`` → which column holds what."""
 
 
 def read_split_tables(
@@ -117,9 +112,18 @@ def read_split_tables(
     listed: Sequence[str] | None,
     progress: Progress,
 ) -> SplitTables:
-    """Read the tables, and say of which items the dataset will be.
+    """Read the tables, and join them for the items of the dataset.
 
-    These are the listed ones, else all that have plays, or labels, or (of two tables) both.
+    Parameters
+    ----------
+    plays, labels
+        The tables; at least one.
+    names
+        Columns that the user named.
+    listed
+        Ids of the dataset's items; None: all that have plays, or labels, or (of two tables) both.
+    progress
+        Hears of the columns, of the rows read, and of suspicious ids.
 
     Raises
     ------
@@ -130,169 +134,191 @@ def read_split_tables(
     DataError
         If no item is left.
     """
-    tables = {n: open_table(p, header=names.header) for n, p in _named(plays, labels).items()}
+    paths = {"plays": plays, "labels": labels}
+    tables = {name: open_table(p, header=names.header) for name, p in paths.items() if p}
     columns: dict[str, PlayColumns | LabelColumns] = {}
     if "plays" in tables:
-        columns["plays"] = names.of_plays(tables["plays"])
+        columns["plays"] = names.choose_play_columns(tables["plays"])
     if "labels" in tables:
-        columns["labels"] = names.of_labels(tables["labels"], alone=plays is None)
+        with_plays = plays is not None
+        columns["labels"] = names.choose_label_columns(tables["labels"], with_plays=with_plays)
     for name, chosen in columns.items():
-        _tell(tables[name], chosen, progress, artists=name == "plays" or plays is None)
-    played, labelled = None, None
+        may_have_artists = name == "plays" or plays is None
+        _report_columns(tables[name], chosen, progress, artists=may_have_artists)
+    play_data, label_data = None, None
     for name, chosen in columns.items():
         if isinstance(chosen, PlayColumns):
-            played = read_plays(tables[name], chosen, progress=progress)
-            _warn_of_ids(tables[name], (played.users, played.items), progress)
+            play_data = read_plays(tables[name], chosen, progress=progress)
+            _warn_of_ids(tables[name], (play_data.users, play_data.items), progress)
         else:
-            labelled = read_labels(tables[name], chosen, progress=progress)
-            _warn_of_ids(tables[name], (labelled.items, labelled.names), progress)
-    material = _joined(played, labelled, listed)
-    return SplitTables(material, _stages(played, labelled, listed, material), columns)
+            label_data = read_labels(tables[name], chosen, progress=progress)
+            _warn_of_ids(tables[name], (label_data.items, label_data.names), progress)
+    interactions = _join(play_data, label_data, listed)
+    stages = _reading_stages(play_data, label_data, listed, interactions)
+    return SplitTables(interactions, stages, columns)
 
 
-def _tell(
+def _report_columns(
     table: Table, columns: PlayColumns | LabelColumns, progress: Progress, *, artists: bool
 ) -> None:
     progress.say(report_columns(table, columns))
-    told = report_artists(table, columns) if artists else None
-    if told:
-        progress.say(told)
+    suggestion = suggest_artists(table, columns) if artists else None
+    if suggestion:
+        progress.say(suggestion)
 
 
-def _stages(
-    played: Plays | None,
-    labelled: Labels | None,
+def _reading_stages(
+    plays: Plays | None,
+    labels: Labels | None,
     listed: Sequence[str] | None,
-    material: InteractionTable,
+    interactions: InteractionTable,
 ) -> list[Stage]:
-    """Count what was read, and what of it the dataset is of."""
+    """Count what each table holds, and how much of it belongs to items of the dataset."""
     stages = []
-    if played is not None:
-        empty = f", {played.left_out:,} without an id left out" * (played.left_out > 0)
-        stages.append(_all_of(played, None).stage(f"{played.rows:,} rows of plays{empty}"))
-    if labelled is not None:
-        unlabelled = f", {labelled.unlabelled:,} items without a label" * (labelled.unlabelled > 0)
-        empty = f", {labelled.left_out:,} with holes left out" * (labelled.left_out > 0)
-        after = f"{labelled.rows:,} rows of labels{empty}{unlabelled}"
-        stages.append(_all_of(None, labelled).stage(after))
+    if plays is not None:
+        skipped = f", {plays.skipped_rows:,} without an id left out" * (plays.skipped_rows > 0)
+        stages.append(_from_plays(plays).count(f"{plays.rows:,} rows of plays{skipped}"))
+    if labels is not None:
+        unlabelled = f", {labels.unlabelled:,} items without a label" * (labels.unlabelled > 0)
+        skipped = f", {labels.skipped_rows:,} with holes left out" * (labels.skipped_rows > 0)
+        after = f"{labels.rows:,} rows of labels{skipped}{unlabelled}"
+        stages.append(_from_labels(labels).count(after))
     if listed is not None or len(stages) == 2:
-        both = "items with plays and labels" if listed is None else "listed items"
-        stages.append(material.stage(both))
+        after = "items with plays and labels" if listed is None else "listed items"
+        stages.append(interactions.count(after))
     return stages
 
 
-def _warn_of_ids(table: Table, names: Sequence[Ids | list[str]], progress: Progress) -> None:
-    """Warn of blanks around ids, and of quotes in a TSV that were meant as in a CSV."""
+def _warn_of_ids(table: Table, columns: Sequence[Ids | list[str]], progress: Progress) -> None:
+    """Warn of whitespace around ids, and of quotes in a TSV that were meant as in a CSV."""
     import polars as pl
 
-    everyone = pl.concat([pl.Series([*ids], dtype=pl.String) for ids in names])
-    padded = everyone.filter(everyone != everyone.str.strip_chars())
+    names = pl.concat([pl.Series([*ids], dtype=pl.String) for ids in columns])
+    padded = names.filter(names != names.str.strip_chars())
     if len(padded):
-        told = f"ids of {display_path(table.path)} with blanks around them, such as {padded[0]!r}"
-        progress.warn(f"{told}: {len(padded):,} (they are kept, and are others than without)")
+        subject = f"ids of {display_path(table.path)} with whitespace around them"
+        progress.warn(
+            f"{subject}, such as {padded[0]!r}: {len(padded):,} (they are not the same ids as "
+            "those without it)"
+        )
     if ending(table.path) not in (".tsv", ".tab"):
         return
-    quoted = everyone.filter(everyone.str.contains(r'^".*"".*"$'))
+    quoted = names.filter(names.str.contains(r'^".*"".*"$'))
     if len(quoted):
-        path = display_path(table.path)
-        told = f"ids of {path} that look quoted, such as {quoted[0]}: {len(quoted):,}"
-        progress.warn(f"{told} (in a TSV quotes are letters; write the table as CSV otherwise)")
+        subject = f"ids of {display_path(table.path)} that look quoted, such as {quoted[0]}"
+        progress.warn(
+            f"{subject}: {len(quoted):,} (quotes in a TSV are part of the id; if they should not "
+            "be, write the table as CSV)"
+        )
 
 
-def _named(plays: Path | None, labels: Path | None) -> dict[str, Path]:
-    return {name: path for name, path in (("plays", plays), ("labels", labels)) if path}
-
-
-def _joined(
-    played: Plays | None, labelled: Labels | None, listed: Sequence[str] | None
+def _join(
+    plays: Plays | None, labels: Labels | None, listed: Sequence[str] | None
 ) -> InteractionTable:
-    """Put plays and labels side by side, for the items that the dataset is of."""
-    if listed is not None:
-        items = np.array(sorted(listed), object)
-    elif played is not None and labelled is not None:
-        items = np.array(sorted({*played.items} & {*labelled.items}), object)
-    else:
-        return _all_of(played, labelled)
-    made = InteractionTable(items, np.array([], object), None, [], None)
-    if played is not None:
-        alone = _all_of(played, None)
-        made = replace(made, users=alone.users, pairs=_onto(played, items))
-        if played.first is not None and played.last is not None:
-            first = _spread(played.first, played.items, items, np.inf)
-            last = _spread(played.last, played.items, items, -np.inf)
-            made = replace(made, first=first, last=last)
-    if labelled is not None:
-        has = _labels_onto(labelled, items)
-        made = replace(made, labels=labelled.names, has=has)
-    source = played if played is not None else labelled
-    if source is not None and source.artists is not None:
-        made = replace(made, artists=_spread(source.artists, source.items, items, ""))
+    """Put plays and labels side by side, for the items of the dataset."""
+    if listed is None and labels is None and plays is not None:
+        return _from_plays(plays)
+    if listed is None and plays is None and labels is not None:
+        return _from_labels(labels)
+    known = [{*source.items} for source in (plays, labels) if source is not None]
+    items = np.array(sorted(set.intersection(*known) if listed is None else listed), object)
     if not len(items):
         msg = "no item has both plays and labels"
-        raise DataError(msg, hint="Their ids have to be the same in both tables: compare them.")
-    return made.keeping(np.ones(len(items), np.bool_))
+        raise DataError(msg, hint="Compare the ids: they must be the same in both tables.")
+    table = InteractionTable(items, np.array([], object), None, [], None)
+    if plays is not None:
+        table = _add_plays(table, plays)
+    if labels is not None:
+        matrix = _align_labels(labels, items)
+        table = replace(table, label_names=labels.names, labels=matrix)
+    source = plays if plays is not None else labels
+    if source is not None and source.artists is not None:
+        table = replace(table, artists=_align(source.artists, source.items, items, ""))
+    return table.subset(np.ones(len(items), np.bool_))
 
 
-def _all_of(played: Plays | None, labelled: Labels | None) -> InteractionTable:
-    nobody = np.array([], object)
-    if played is not None:
-        pairs = Pairs(
-            played.user, played.item, played.count, users=len(played.users), items=len(played.items)
-        )
-        times = (played.first, played.last)
-        return InteractionTable(played.items, played.users, pairs, [], None, *times, played.artists)
-    if labelled is None:
-        msg = "neither plays nor labels"
-        raise ValueError(msg)
+def _add_plays(table: InteractionTable, plays: Plays) -> InteractionTable:
+    table = replace(table, users=plays.users, pairs=_align_pairs(plays, table.items))
+    if plays.first_played is None or plays.last_played is None:
+        return table
+    first = _align(plays.first_played, plays.items, table.items, np.inf)
+    last = _align(plays.last_played, plays.items, table.items, -np.inf)
+    return replace(table, first_played=first, last_played=last)
+
+
+def _from_plays(plays: Plays) -> InteractionTable:
+    pairs = Pairs(
+        plays.user,
+        plays.item,
+        plays.count,
+        user_count=len(plays.users),
+        item_count=len(plays.items),
+    )
+    times = (plays.first_played, plays.last_played)
+    return InteractionTable(plays.items, plays.users, pairs, [], None, *times, plays.artists)
+
+
+def _from_labels(labels: Labels) -> InteractionTable:
+    users = np.array([], object)
     return InteractionTable(
-        labelled.items, nobody, None, labelled.names, labelled.has, artists=labelled.artists
+        labels.items, users, None, labels.names, labels.matrix, artists=labels.artists
     )
 
 
-def _onto(played: Plays, items: Ids) -> Pairs:
-    """Renumber the items of plays; plays of others are left out."""
-    place = positions_of(played.items, items)
-    kept = place[played.item] >= 0
+def _align_pairs(plays: Plays, items: Ids) -> Pairs:
+    """Return the pairs of these items, numbered as they are here."""
+    position = find_positions(plays.items, items)
+    is_listed = position[plays.item] >= 0
     return Pairs(
-        played.user[kept],
-        place[played.item[kept]],
-        played.count[kept],
-        users=len(played.users),
-        items=len(items),
+        plays.user[is_listed],
+        position[plays.item[is_listed]],
+        plays.count[is_listed],
+        user_count=len(plays.users),
+        item_count=len(items),
     )
 
 
-def _labels_onto(labelled: Labels, items: Ids) -> csr_array:
-    """Take the labels of some items; no label where nothing is known."""
-    place = positions_of(items, labelled.items)
-    empty = csr_array((1, len(labelled.names)), dtype=labelled.has.dtype)
+def _align_labels(labels: Labels, items: Ids) -> csr_array:
+    """Return the labels of these items, ``(items, labels)``; an unknown item has none."""
     from scipy.sparse import vstack
 
-    with_nothing = csr_array(vstack([labelled.has, empty], format="csr"))
-    return csr_array(with_nothing[np.where(place < 0, labelled.has.shape[0], place)])
+    position = find_positions(items, labels.items)
+    empty = csr_array((1, len(labels.names)), dtype=labels.matrix.dtype)
+    extended = csr_array(vstack([labels.matrix, empty], format="csr"))
+    return csr_array(extended[np.where(position < 0, labels.matrix.shape[0], position)])
 
 
-def _spread(values: NDArray[Any], known: Ids, items: Ids, otherwise: float | str) -> NDArray[Any]:
-    place = positions_of(items, known)
-    found = values[np.maximum(place, 0)]
-    found[place < 0] = otherwise
-    return found
+def _align(values: NDArray[Any], known: Ids, items: Ids, missing: float | str) -> NDArray[Any]:
+    """Return the value of each item, ``missing`` for those that are not among the known ones."""
+    position = find_positions(items, known)
+    aligned = values[np.maximum(position, 0)]
+    aligned[position < 0] = missing
+    return aligned
 
 
-def _renumbered(kept: NDArray[np.bool_]) -> Codes:
-    return (np.cumsum(kept) - 1).astype(np.int32)
+def _renumber(mask: NDArray[np.bool_]) -> Codes:
+    """Return the new numbers of those that stay where the mask is true."""
+    return (np.cumsum(mask) - 1).astype(np.int32)
 
 
 def apply_filters(
-    material: InteractionTable, filters: Filters, *, listed: bool
+    interactions: InteractionTable, filters: Filters, *, listed: bool
 ) -> tuple[InteractionTable, list[Stage]]:
-    """Leave out what is rare, and whatever has nothing left.
+    """Drop rare labels, pairs, items and users, in this order, and items that have nothing left.
 
-    Listed items without plays, or without labels, stay, unless a filter asks for some.
+    Parameters
+    ----------
+    interactions
+        The items.
+    filters
+        The least that each must have.
+    listed
+        Whether the items were listed: then those without plays, or without labels, stay, unless a
+        filter demands some.
 
     Returns
     -------
-    What is left, and how much that was after each filter.
+    The remaining items, and how much was left after each filter.
 
     Raises
     ------
@@ -300,63 +326,70 @@ def apply_filters(
         If nothing is left.
     """
     stages = []
-    if filters.items_per_label is not None:
-        material = _without_rare_labels(material, filters.items_per_label, listed=listed)
-        stages.append(material.stage(f"--min-items-per-label {filters.items_per_label}"))
-    if material.pairs is not None:
-        material, later = _without_rare_plays(material, filters, listed=listed)
+    if filters.min_items_per_label is not None:
+        least = filters.min_items_per_label
+        interactions = _drop_rare_labels(interactions, least, listed=listed)
+        stages.append(interactions.count(parameter("min_items_per_label", least)))
+    if interactions.pairs is not None:
+        pairs = interactions.pairs
+        interactions, later = _filter_plays(interactions, pairs, filters, listed=listed)
         stages += later
-    if not len(material.items):
+    if not len(interactions.items):
         msg = "the filters leave nothing"
-        raise DataError(msg, hint="Ask for less: smaller --min-… and --core.")
-    return material, stages
+        given = [parameter(name) for name, least in filters if least is not None]
+        hint = f"Use a smaller number for {' or '.join(given)}."
+        raise DataError(msg, hint=hint if given else "Give a table with plays above 0.")
+    return interactions, stages
 
 
-def _without_rare_labels(
-    material: InteractionTable, least: int, *, listed: bool
+def _drop_rare_labels(
+    interactions: InteractionTable, min_items: int, *, listed: bool
 ) -> InteractionTable:
-    if material.has is None:
-        return material
-    common = np.flatnonzero(
-        np.bincount(material.has.indices, minlength=len(material.labels)) >= least
+    if interactions.labels is None:
+        return interactions
+    items_per_label = np.bincount(
+        interactions.labels.indices, minlength=len(interactions.label_names)
     )
-    has = csr_array(material.has[:, common])
-    material = replace(material, has=has, labels=[material.labels[n] for n in common])
-    return material if listed else material.keeping(np.diff(has.indptr) > 0)
+    common = np.flatnonzero(items_per_label >= min_items)
+    labels = csr_array(interactions.labels[:, common])
+    names = [interactions.label_names[label] for label in common]
+    filtered = replace(interactions, labels=labels, label_names=names)
+    return filtered if listed else filtered.subset(np.diff(labels.indptr) > 0)
 
 
-def _without_rare_plays(
-    material: InteractionTable, filters: Filters, *, listed: bool
+def _filter_plays(
+    interactions: InteractionTable, pairs: Pairs, filters: Filters, *, listed: bool
 ) -> tuple[InteractionTable, list[Stage]]:
-    """Filter the pairs; what has none left goes."""
-    pairs, stages = material.pairs, []
-    asked = (
-        ("--min-plays", least_plays, filters.plays),
-        ("--min-users", least_users, filters.users),
-        ("--min-items", least_items, filters.items),
-        ("--core", core, filters.core),
+    """Filter the pairs, and drop items and users that have none left."""
+    stages = []
+    steps = (
+        ("min_plays", drop_rare_pairs, filters.min_plays),
+        ("min_users", drop_rare_items, filters.min_users),
+        ("min_items", drop_rare_users, filters.min_items),
+        ("core", k_core, filters.core),
     )
-    if pairs is None:
-        return material, []
     if not pairs.count.all():
-        pairs = pairs.where(pairs.count > 0)
-        stages.append(replace(material, pairs=pairs).stage("pairs of 0 plays"))
-    for name, leave_out, least in asked:
+        pairs = pairs.select(pairs.count > 0)
+        stages.append(replace(interactions, pairs=pairs).count("pairs of 0 plays"))
+    for name, drop, least in steps:
         if least is not None:
-            pairs = leave_out(pairs, least)
-            stages.append(replace(material, pairs=pairs).stage(f"{name} {least}"))
-    material = replace(material, pairs=pairs)
-    everyone = listed and filters.users is None and filters.core is None
-    kept = np.ones(len(material.items), np.bool_) if everyone else pairs.per_item > 0
-    return material.keeping(kept), stages
+            pairs = drop(pairs, least)
+            stages.append(replace(interactions, pairs=pairs).count(parameter(name, least)))
+    keep_all = listed and filters.min_users is None and filters.core is None
+    has_pairs = pairs.users_per_item > 0
+    mask = np.ones(len(interactions.items), np.bool_) if keep_all else has_pairs
+    return replace(interactions, pairs=pairs).subset(mask), stages
 
 
 @dataclass(frozen=True)
 class SetRows:
-    """One of the sets: its items, in the order of its rows."""
+    """The rows of one of the sets."""
 
-    items: NDArray[np.int64]  # which of the material's
-    plays: csr_array | None  # (items, users)
+    items: NDArray[np.int64]
+    """``(rows,)`` number of each row's item in the table of interactions."""
+    plays: csr_array | None
+    """Sparse ``(rows, users)``; None without plays."""
 
 
-Sets = Mapping[str, SetRows]
+SplitSets = Mapping[str, SetRows]
+"""Name of the set (train, val or test) → its rows."""

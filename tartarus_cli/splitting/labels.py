@@ -12,19 +12,21 @@ from tartarus_cli.data.tables.numbering import Codes, Ids, NumberedTable
 from tartarus_cli.data.tables.reading import Table
 from tartarus_cli.errors import DataError, FileError, display_path
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.splitting.artists import Artists
+from tartarus_cli.splitting.artists import ArtistCollector
 
 
 @dataclass(frozen=True)
 class LabelColumns:
-    """Which column of a table holds what; without one of labels, every other one is a label."""
+    """Which column of a table holds what."""
 
     item: str
     label: str | None = None
+    """None: a wide table, in which every other column is a label."""
     artist: str | None = None
-    skip_empty: bool = False  # whether rows without an id or a label are left out
+    skip_empty: bool = False
+    """Whether rows without an id or a label are left out."""
 
-    def of_labels(self, table: Table) -> tuple[str, ...]:
+    def label_names(self, table: Table) -> tuple[str, ...]:
         """Return the columns of a wide table that are labels.
 
         Raises
@@ -35,10 +37,10 @@ class LabelColumns:
         names = tuple(name for name in table.names if name not in (self.item, self.artist))
         bad = [name for name in names if not name.strip() or any(c in name for c in "\t\n\r")]
         if bad or not names:
-            told = (
+            fault = (
                 f"a label cannot be called {bad[0]!r}" if bad else "there is no column of a label"
             )
-            msg = f"{display_path(table.path)}: {told}"
+            msg = f"{display_path(table.path)}: {fault}"
             raise DataError(msg, hint="Name each column of the first line.")
         return names
 
@@ -48,16 +50,23 @@ class Labels:
     """Labels of items; ids and labels are sorted, but for the columns of a wide table."""
 
     items: Ids
+    """``(items,)`` ids."""
     names: list[str]
-    has: csr_array  # (items, labels), 1 where the item has the label
-    rows: int  # of the table
-    left_out: int = 0  # rows without an id or a label
-    unlabelled: int = 0  # items of a wide table that were left out
-    artists: Ids | None = None  # of each item
+    """``(labels,)`` names."""
+    matrix: csr_array
+    """Sparse ``(items, labels)``, 1 where the item has the label."""
+    rows: int
+    """Rows of the table, without those that were left out."""
+    skipped_rows: int = 0
+    """Rows that were left out: without an id or a label."""
+    unlabelled: int = 0
+    """Items of a wide table that were left out, since they have no label."""
+    artists: Ids | None = None
+    """``(items,)`` artist of each item."""
 
 
 def read_labels(table: Table, columns: LabelColumns, *, progress: Progress = UNWATCHED) -> Labels:
-    """Read a table of labels; an item that has none is left out.
+    """Read a table of labels; items without a label are left out.
 
     Raises
     ------
@@ -70,86 +79,95 @@ def read_labels(table: Table, columns: LabelColumns, *, progress: Progress = UNW
         labels = _read_wide(table, columns, progress)
     else:
         labels = _read_long(table, columns, columns.label, progress)
-    kept = np.flatnonzero(np.diff(labels.has.indptr))
-    if not kept.size:
+    labelled = np.flatnonzero(np.diff(labels.matrix.indptr))
+    if not labelled.size:
         msg = f"{display_path(table.path)}: no item has a label"
-        raise DataError(msg, hint="Name another table, or other columns (see --help).")
-    artists = None if labels.artists is None else labels.artists[kept]
+        hint = "Give another table, or name other columns with `item` and `label`."
+        raise DataError(msg, hint=hint)
+    artists = None if labels.artists is None else labels.artists[labelled]
     return replace(
         labels,
-        items=labels.items[kept],
-        has=csr_array(labels.has[kept]),
-        unlabelled=len(labels.items) - len(kept),
+        items=labels.items[labelled],
+        matrix=csr_array(labels.matrix[labelled]),
+        unlabelled=len(labels.items) - len(labelled),
         artists=artists,
     )
 
 
 def _read_long(table: Table, columns: LabelColumns, label: str, progress: Progress) -> Labels:
     artist = () if columns.artist is None else (columns.artist,)
-    read = NumberedTable(table, Columns((columns.item, label, *artist), empty=columns.skip_empty))
-    item, tag, artists = [np.empty(0, np.int32)], [np.empty(0, np.int32)], Artists()
-    for codes, _ in read.blocks(progress):
+    texts = (columns.item, label, *artist)
+    reader = NumberedTable(table, Columns(texts, allow_empty=columns.skip_empty))
+    item, tag, artists = [np.empty(0, np.int32)], [np.empty(0, np.int32)], ArtistCollector()
+    for codes, _ in reader.blocks(progress):
         item.append(codes[0])
         tag.append(codes[1])
         if artist:
             artists.add(codes[0], codes[2])
-    items, tags, *names = read.in_order()
-    places = items.place[np.concatenate(item)], tags.place[np.concatenate(tag)]
-    rows = len(places[0])
+    items, tags, *names = reader.sorted_ids()
+    positions = items.position[np.concatenate(item)], tags.position[np.concatenate(tag)]
+    rows = len(positions[0])
     shape = (len(items.ids), len(tags.ids))
-    has = coo_array((np.ones(rows, np.int32), places), shape=shape).tocsr()
-    has.data[:] = 1
-    of_items = artists.of_items(table.path, items, names[0]) if artist else None
+    matrix = coo_array((np.ones(rows, np.int32), positions), shape=shape).tocsr()
+    matrix.data[:] = 1
     return Labels(
-        items.ids, tags.ids.tolist(), csr_array(has), rows, read.left_out, artists=of_items
+        items.ids,
+        tags.ids.tolist(),
+        csr_array(matrix),
+        rows,
+        reader.skipped_rows,
+        artists=artists.artists_of(table.path, items, names[0]) if artist else None,
     )
 
 
 def _read_wide(table: Table, columns: LabelColumns, progress: Progress) -> Labels:
-    names = columns.of_labels(table)
+    names = columns.label_names(table)
     artist = () if columns.artist is None else (columns.artist,)
-    read = NumberedTable(table, Columns((columns.item, *artist), names, empty=columns.skip_empty))
-    item, artists = list[Codes](), Artists()
-    has = [csr_array((0, len(names)), dtype=np.int32)]
-    for codes, block in read.blocks(progress):
-        _check_bits(table, names, block)
-        _check_once(table, codes[0], block, sum(map(len, item)))
+    selection = Columns((columns.item, *artist), names, allow_empty=columns.skip_empty)
+    reader = NumberedTable(table, selection)
+    item, artists = list[Codes](), ArtistCollector()
+    blocks = [csr_array((0, len(names)), dtype=np.int32)]
+    for codes, block in reader.blocks(progress):
+        _check_binary(table, names, block)
+        _check_unique_items(table, codes[0], block, sum(map(len, item)))
         item.append(codes[0])
-        has.append(csr_array(block.values.astype(np.int32)))
+        blocks.append(csr_array(block.values.astype(np.int32)))
         if artist:
             artists.add(codes[0], codes[1])
-    items, *others = read.in_order()
-    order = np.argsort(items.place)
-    of_items = artists.of_items(table.path, items, others[0]) if artist else None
-    everything = csr_array(vstack(has, format="csr"))
+    items, *others = reader.sorted_ids()
+    order = np.argsort(items.position)
+    of_items = artists.artists_of(table.path, items, others[0]) if artist else None
+    matrix = csr_array(vstack(blocks, format="csr"))
     return Labels(
         items.ids,
         [*names],
-        csr_array(everything[order]),
+        csr_array(matrix[order]),
         len(order),
-        read.left_out,
+        reader.skipped_rows,
         artists=of_items,
     )
 
 
-def _check_bits(table: Table, names: tuple[str, ...], block: Block) -> None:
+def _check_binary(table: Table, names: tuple[str, ...], block: Block) -> None:
     wrong = (block.values != 0) & (block.values != 1)
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
+        hint = "Correct it; or, if each row is an item and a label, do not give `wide=True`."
         raise FileError(
             table.path,
             found=f"{block.values[row, column]:g} in {table.noun} {block.lines[row]}, "
             f"column {names[column]!r}",
             expected="0 or 1",
-            hint="Correct it; or, where a row is an item with one label, leave --wide out.",
+            hint=hint,
         )
 
 
-def _check_once(table: Table, codes: Codes, block: Block, before: int) -> None:
-    """Make sure that each row is of another item: the numbers then count the rows."""
-    strange = codes != before + np.arange(len(codes))
-    if strange.any():
-        row = int(strange.argmax())
+def _check_unique_items(table: Table, items: Codes, block: Block, rows_before: int) -> None:
+    """Make sure that each row is of another item: then the items' numbers count the rows."""
+    repeated = items != rows_before + np.arange(len(items))
+    if repeated.any():
+        row = int(repeated.argmax())
         msg = f"{display_path(table.path)}: {block.texts[0][row]!r} has several rows"
         msg += f" (one is {table.noun} {block.lines[row]})"
-        raise DataError(msg, hint="Write one row for each item, or leave --wide out.")
+        hint = "Write one row for each item, or do not give `wide=True`."
+        raise DataError(msg, hint=hint)

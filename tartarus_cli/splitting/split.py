@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -15,31 +15,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.ids import read_ids
+from tartarus_cli.data.provenance import (
+    Filters,
+    SourceTable,
+    SplitManifest,
+    Stage,
+    read_split_manifest,
+)
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
 from tartarus_cli.file_names import SPLITS, Kind
-from tartarus_cli.files import digest_in_background, read_text, stat_signature
+from tartarus_cli.files import digest_in_background, stat_signature
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.splitting.columns import ColumnNames
 from tartarus_cli.splitting.interactions import (
-    Filters,
     InteractionTable,
     SetRows,
+    SplitSets,
     SplitTables,
-    Stage,
     apply_filters,
     read_split_tables,
 )
-from tartarus_cli.splitting.leakage import (
-    Leakage,
-    SetSize,
-    measure_leakage,
-    set_size,
-    warn_of_leakage,
+from tartarus_cli.splitting.leakage import measure_leakage, measure_set, warn_of_leakage
+from tartarus_cli.splitting.strategies import (
+    SetOfItem,
+    Shares,
+    by_group,
+    by_item,
+    by_label,
+    by_time,
 )
-from tartarus_cli.splitting.strategies import Shares, by_group, by_item, by_label, by_time
 from tartarus_cli.splitting.writing import SplitFiles, check_dataset_name, write_split
+
+Fault = tuple[bool, str, str]
+"""Whether it is one, the message, and what to do about it."""
 
 
 class SplitBy(StrEnum):
@@ -53,264 +63,324 @@ class SplitBy(StrEnum):
 
 @dataclass(frozen=True)
 class SplitRequest:
-    """What is asked for."""
+    """A dataset to make: its name, its tables, the filters, and how to divide its items."""
 
     dataset: str
     plays: Path | None = None
+    """A table of plays."""
     labels: Path | None = None
-    names: ColumnNames = field(default_factory=ColumnNames)
+    """A table of labels."""
+    columns: ColumnNames = field(default_factory=ColumnNames)
     filters: Filters = field(default_factory=Filters)
-    by: SplitBy | None = None  # label for labels alone, else item
+    by: SplitBy | None = None
+    """None: by label for labels alone, else by item."""
     val: float | None = None
+    """Share of val items; None: 0.1."""
     test: float | None = None
-    lists: Mapping[str, Path] = field(default_factory=dict)  # set → ids, instead of drawing them
+    """Share of test items; None: 0.2."""
+    train_ids: Path | None = None
+    """A list of the ids of train items, one a line, instead of drawing them."""
+    val_ids: Path | None = None
+    test_ids: Path | None = None
     seed: int = 0
-    force: bool = False  # take the place of a dataset that is there
+    force: bool = False
+    """Whether to replace a dataset of the same name."""
 
     @property
-    def way(self) -> SplitBy:
+    def strategy(self) -> SplitBy:
         """How items are divided, if not by lists."""
         return self.by or (SplitBy.ITEM if self.plays else SplitBy.LABEL)
 
     @property
     def shares(self) -> Shares:
-        """How much goes where."""
+        """Shares of val and test items."""
         val, test = self.val, self.test
         return Shares(0.1 if val is None else val, 0.2 if test is None else test)
 
+    @property
+    def id_lists(self) -> dict[str, Path]:
+        """Set → list of ids, in the order of the sets; empty if items are drawn."""
+        lists = {"train": self.train_ids, "val": self.val_ids, "test": self.test_ids}
+        return {name: path for name, path in lists.items() if path}
+
 
 @dataclass(frozen=True)
-class Split:
-    """What was made."""
+class SplitResult:
+    """A dataset that was made."""
 
-    dataset: str
-    seed: int
-    by: str  # or "lists"
-    shares: dict[str, float] | None  # asked for; None for lists
-    read: list[dict[str, Any]]  # each table, with its hash and columns
-    filters: dict[str, Any]
-    stages: list[Stage]  # how much was left after each filter
-    users: int | None
-    labels: int | None
-    sets: dict[str, SetSize]
-    leakage: Leakage
-    version: str
+    manifest: SplitManifest
+    """How it was made, and what it holds."""
     files: list[Path]
-    set_aside: list[Path]  # where the files are that no longer fit
+    """The files that were written."""
+    backups: list[Path]
+    """Backups of files that no longer fit."""
 
 
 def split(
-    workspace: WorkspacePaths, asked: SplitRequest, *, progress: Progress = UNWATCHED
-) -> Split:
-    """Read tables, leave out what is rare, divide the items, and write the files of a dataset.
+    workspace: WorkspacePaths, request: SplitRequest, *, progress: Progress = UNWATCHED
+) -> SplitResult:
+    """Read tables, drop what is rare, divide the items, and write the files of a dataset.
 
-    The same tables and seed give the same files, in whatever order the rows are.
+    The same tables and seed give the same files, whatever the order of the rows.
 
     Parameters
     ----------
     workspace
         Where the dataset is written.
-    asked
+    request
         The tables, the filters, and how to divide.
     progress
-        Told of the rows read, and of what may be a mistake.
+        Hears of the rows read, and of all that may be a mistake.
 
     Raises
     ------
     RequestError
-        If options contradict each other, the dataset is there already, or cannot be called so.
+        If parameters contradict each other, the dataset exists, or its name cannot be used.
     FileError
         If a table or a list is damaged.
     DataError
         If nothing is left to divide.
     """
-    _check(asked)
-    again = not asked.force and _asked_before(workspace, asked)
-    check_dataset_name(workspace, asked.dataset, force=asked.force or again)
-    lists = _lists(asked)
+    _check_request(request)
+    is_repeated = not request.force and _is_repeated(workspace, request)
+    check_dataset_name(workspace, request.dataset, force=request.force or is_repeated)
+    lists = _read_id_lists(request.id_lists)
     listed = None if lists is None else [item for ids in lists.values() for item in ids]
-    gathered, read = _gathered(asked, listed, progress)
-    material, stages = apply_filters(gathered.material, asked.filters, listed=listed is not None)
-    stages = [*gathered.stages, *stages]
+    tables, sources = _read_tables(request, listed, progress)
+    interactions, filter_stages = apply_filters(
+        tables.interactions, request.filters, listed=listed is not None
+    )
     with progress.task("dividing and writing", 2) as task:
-        pairs = material.pairs
+        pairs = interactions.pairs
         sets = {
             name: SetRows(items, None if pairs is None else pairs.matrix(items))
-            for name, items in _divided(material, asked, lists).items()
+            for name, items in _divide(interactions, request, lists).items()
         }
         task.advance()
-        made = _made(workspace, asked, material, sets, (read, stages))
-        files = SplitFiles(workspace, asked.dataset)
-        away = write_split(files, material, sets, _manifest(made, asked), force=asked.force)
-        made = replace(made, set_aside=away)
+        files = SplitFiles(workspace, request.dataset)
+        paths = files.paths(sets, plays=pairs is not None, labels=interactions.label_names)
+        manifest = _make_manifest(
+            request, interactions, sets, sources, [*tables.stages, *filter_stages], paths
+        )
+        backups = write_split(files, interactions, sets, manifest, force=request.force)
         task.advance()
-    warn_of_leakage(made.leakage, progress)
-    return made
+    warn_of_leakage(manifest.leakage, progress)
+    return SplitResult(manifest, paths, backups)
 
 
-def _gathered(
-    asked: SplitRequest, listed: Sequence[str] | None, progress: Progress
-) -> tuple[SplitTables, list[dict[str, Any]]]:
-    """Read the tables; return what is in them, and what is kept of them."""
-    asked_of = (("plays", asked.plays), ("labels", asked.labels))
-    tables = {name: path for name, path in asked_of if path}
+def _read_tables(
+    request: SplitRequest, listed: Sequence[str] | None, progress: Progress
+) -> tuple[SplitTables, list[SourceTable]]:
+    """Read the tables; return their content, and the record of each."""
+    paths = {"plays": request.plays, "labels": request.labels}
+    tables = {name: path for name, path in paths.items() if path}
     before = {path: stat_signature(path) for path in tables.values() if path.is_file()}
     with ExitStack() as stack:
         hashing = {n: stack.enter_context(digest_in_background(path)) for n, path in tables.items()}
-        gathered = read_split_tables(asked.plays, asked.labels, _names(asked), listed, progress)
-        hashes = {name: found() for name, found in hashing.items()}
-    if any(stat_signature(path) != version for path, version in before.items()):
+        names = request.columns.require(
+            artist=request.strategy is SplitBy.ARTIST, time=request.strategy is SplitBy.TIME
+        )
+        content = read_split_tables(request.plays, request.labels, names, listed, progress)
+        hashes = {name: finish() for name, finish in hashing.items()}
+    if any(stat_signature(path) != signature for path, signature in before.items()):
         msg = "a table was changed while it was read"
-        raise DataError(msg, hint="Give the command again.")
-    read = [
-        {"table": name, "file": str(path), "bytes": path.stat().st_size}
-        | {"blake2b": hashes[name]}
-        | asdict(gathered.columns[name])
+        raise DataError(msg, hint="Split again.")
+    sources = [
+        SourceTable.model_validate(
+            {"table": name, "file": str(path), "bytes": path.stat().st_size}
+            | {"blake2b": hashes[name]}
+            | asdict(content.columns[name])
+        )
         for name, path in tables.items()
     ]
-    return gathered, read
+    return content, sources
 
 
-def _names(asked: SplitRequest) -> ColumnNames:
-    """Ask for the columns of artists and times where they are needed."""
-    return asked.names.needing(artist=asked.way is SplitBy.ARTIST, time=asked.way is SplitBy.TIME)
+def _check_request(request: SplitRequest) -> None:
+    for is_fault, fault, hint in (*_table_faults(request), *_division_faults(request)):
+        if is_fault:
+            raise RequestError(fault, hint=hint)
 
 
-def _check(asked: SplitRequest) -> None:
-    names, shares, way = asked.names, asked.shares, asked.way
-    drawn = asked.by is not None or asked.val is not None or asked.test is not None
-    faults = {
-        "there is neither --plays nor --labels": not (asked.plays or asked.labels),
-        "--by label needs --labels": way is SplitBy.LABEL and not asked.labels,
-        "--by time needs --plays": way is SplitBy.TIME and not asked.plays,
-        "--wide and --min-items-per-label need --labels": not asked.labels
-        and (names.wide or asked.filters.items_per_label is not None),
-        "--label and --label-item need --labels": not asked.labels
-        and (names.label is not None or names.label_item is not None),
-        "--wide and --label exclude each other": names.wide and names.label is not None,
-        "--min-plays, --min-users, --min-items and --core need --plays": not asked.plays
-        and asked.filters.of_plays,
-        "--train-ids and --test-ids belong together": bool(asked.lists)
-        and not {"train", "test"} <= {*asked.lists},
-        "--by, --test and --val say nothing where lists of ids do": bool(asked.lists) and drawn,
-        "--val and --test are shares that leave something to train": shares.val + shares.test >= 1,
-        "--test is a share above 0": shares.test <= 0,
-        "--val is a share, or 0": not 0 <= shares.val < 1,
-    }
-    for fault, is_one in faults.items():
-        if is_one:
-            raise RequestError(fault, hint="See 'tartarus split --help'.")
+def _table_faults(request: SplitRequest) -> tuple[Fault, ...]:
+    """List what may be wrong with the tables that are given."""
+    columns, filters = request.columns, request.filters
+    no_plays, no_labels = not request.plays, not request.labels
+    give_plays, give_labels = "Give `plays=FILE`.", "Give `labels=FILE`."
+    return (
+        (
+            no_plays and no_labels,
+            "there is neither `plays` nor `labels`",
+            "Give `plays=FILE` or `labels=FILE`.",
+        ),
+        (
+            no_labels and request.strategy is SplitBy.LABEL,
+            "`by='label'` needs `labels`",
+            give_labels,
+        ),
+        (no_plays and request.strategy is SplitBy.TIME, "`by='time'` needs `plays`", give_plays),
+        (
+            no_labels and (columns.wide or filters.min_items_per_label is not None),
+            "`wide=True` and `min_items_per_label` need `labels`",
+            give_labels,
+        ),
+        (
+            no_labels and (columns.label is not None or columns.label_item is not None),
+            "`label` and `label_item` need `labels`",
+            give_labels,
+        ),
+        (
+            columns.wide and columns.label is not None,
+            "`wide=True` and `label` exclude each other",
+            "Leave one of the two out.",
+        ),
+        (
+            no_plays and filters.filter_plays,
+            "`min_plays`, `min_users`, `min_items` and `core` need `plays`",
+            give_plays,
+        ),
+    )
 
 
-def _lists(asked: SplitRequest) -> dict[str, list[str]] | None:
+def _division_faults(request: SplitRequest) -> tuple[Fault, ...]:
+    """List what may be wrong with the way in which items are divided."""
+    lists, shares = request.id_lists, request.shares
+    draws = request.by is not None or request.val is not None or request.test is not None
+    return (
+        (
+            bool(lists) and not {"train", "test"} <= lists.keys(),
+            "`train_ids` and `test_ids` belong together",
+            "Give both lists.",
+        ),
+        (
+            bool(lists) and draws,
+            "`by`, `test` and `val` mean nothing where lists of ids divide the items",
+            "Leave these out, or the lists.",
+        ),
+        (
+            shares.val + shares.test >= 1,
+            "`val` and `test` leave nothing to train on",
+            "Give shares whose sum is below 1.",
+        ),
+        (shares.test <= 0, "`test` is a share above 0", "Give one, for example `test=0.2`."),
+        (
+            not 0 <= shares.val < 1,
+            "`val` is a share from 0 to below 1",
+            "Give one, for example `val=0.1`.",
+        ),
+    )
+
+
+def _read_id_lists(paths: Mapping[str, Path]) -> dict[str, list[str]] | None:
     """Read the lists of ids, in the order of the sets; no id may be in two."""
-    if not asked.lists:
+    if not paths:
         return None
-    missing = next((path for path in asked.lists.values() if not path.is_file()), None)
+    missing = next((path for path in paths.values() if not path.is_file()), None)
     if missing is not None:
         msg = f"there is no file {missing}"
-        raise RequestError(msg, hint="Name a list of ids, one a line.")
-    lists = {name: read_ids(asked.lists[name]) for name in SPLITS if name in asked.lists}
-    where: dict[str, str] = {}
+        raise RequestError(msg, hint="Give the path of a list of ids, one a line.")
+    lists = {name: read_ids(path) for name, path in paths.items()}
+    set_of_id: dict[str, str] = {}
     for name, ids in lists.items():
-        twice = next((item for item in ids if item in where), None)
-        if twice is not None:
+        duplicate = next((item for item in ids if item in set_of_id), None)
+        if duplicate is not None:
             raise FileError(
-                asked.lists[name],
-                found=f"{twice!r}, which is in {display_path(asked.lists[where[twice]])} too",
-                expected="each id in one list alone",
-                hint="Take it out of one of the lists.",
+                paths[name],
+                found=f"{duplicate!r}, which is in {display_path(paths[set_of_id[duplicate]])} too",
+                expected="each id in one list only",
+                hint="Delete it from one of the lists.",
             )
-        where |= dict.fromkeys(ids, name)
+        set_of_id |= dict.fromkeys(ids, name)
     return lists
 
 
-def _divided(
-    material: InteractionTable, asked: SplitRequest, lists: Mapping[str, list[str]] | None
+def _divide(
+    interactions: InteractionTable, request: SplitRequest, lists: Mapping[str, list[str]] | None
 ) -> dict[str, NDArray[np.int64]]:
-    """Return which items each set has, in the order of its rows."""
+    """Return the items of each set, in the order of its rows."""
     if lists is not None:
-        places = {name: material.places(ids) for name, ids in lists.items()}
-        sets = {name: rows[rows >= 0] for name, rows in places.items()}
+        positions = {name: interactions.positions(ids) for name, ids in lists.items()}
+        sets = {name: rows[rows >= 0] for name, rows in positions.items()}
     else:
-        drawn = _drawn(material, asked)
-        rows = [np.flatnonzero(drawn == number) for number in range(len(SPLITS))]
+        set_of_item = _draw_sets(interactions, request)
+        rows = [np.flatnonzero(set_of_item == number) for number in range(len(SPLITS))]
         sets = dict(zip(SPLITS, rows, strict=True))
-        if not asked.shares.val:
+        if not request.shares.val:
             del sets["val"]
     for name, items in sets.items():
         if not len(items):
-            msg = f"{name} would hold no item, of {len(material.items):,}"
-            hint = "Ask for other shares or filters; or divide in another way."
+            msg = f"{name} would hold no item, of {len(interactions.items):,}"
+            hint = "Use other shares or filters, or divide in another way."
             raise DataError(msg, hint=hint)
     return sets
 
 
-def _drawn(material: InteractionTable, asked: SplitRequest) -> NDArray[np.int8]:
-    shares, seed, items = asked.shares, asked.seed, len(material.items)
+def _draw_sets(interactions: InteractionTable, request: SplitRequest) -> SetOfItem:
+    shares, seed, items = request.shares, request.seed, len(interactions.items)
     if shares.sizes(items)[0] < 1:
         msg = f"there is too little to be divided: items {items:,}"
-        raise DataError(msg, hint="Ask for fewer filters, or name a larger table.")
-    if asked.way is SplitBy.ARTIST and material.artists is not None:
-        return by_group(material.artists, shares, seed=seed)
-    if asked.way is SplitBy.TIME and material.first is not None:
-        return by_time(material.first, shares, seed=seed)
-    if asked.way is SplitBy.LABEL and material.has is not None:
+        raise DataError(msg, hint="Use fewer filters, or a larger table.")
+    if request.strategy is SplitBy.ARTIST and interactions.artists is not None:
+        return by_group(interactions.artists, shares, seed=seed)
+    if request.strategy is SplitBy.TIME and interactions.first_played is not None:
+        return by_time(interactions.first_played, shares, seed=seed)
+    if request.strategy is SplitBy.LABEL and interactions.labels is not None:
         with defer_interrupts() as check:
-            return by_label(material.has, shares, seed=seed, check=check)
+            return by_label(interactions.labels, shares, seed=seed, check=check)
     return by_item(items, shares, seed=seed)
 
 
-def _made(
-    workspace: WorkspacePaths,
-    asked: SplitRequest,
-    material: InteractionTable,
-    sets: Mapping[str, SetRows],
-    before: tuple[list[dict[str, Any]], list[Stage]],
-) -> Split:
-    pairs, has = material.pairs, material.has
-    files = SplitFiles(workspace, asked.dataset)
-    paths = files.all(tuple(sets), plays=pairs is not None, labels=material.labels)
-    sizes = {name: set_size(material, rows) for name, rows in sets.items()}
-    return Split(
-        dataset=asked.dataset,
-        seed=asked.seed,
-        by="lists" if asked.lists else asked.way.value,
-        shares=None if asked.lists else asdict(asked.shares),
-        read=before[0],
-        filters=asdict(asked.filters),
-        stages=before[1],
-        users=None if pairs is None else pairs.users,
-        labels=None if has is None else len(material.labels),
+def _make_manifest(
+    request: SplitRequest,
+    interactions: InteractionTable,
+    sets: SplitSets,
+    tables: list[SourceTable],
+    stages: list[Stage],
+    files: Sequence[Path],
+) -> SplitManifest:
+    pairs, labels = interactions.pairs, interactions.labels
+    sizes = {name: measure_set(interactions, rows) for name, rows in sets.items()}
+    return SplitManifest(
+        dataset=request.dataset,
+        seed=request.seed,
+        by="lists" if request.id_lists else request.strategy.value,
+        shares=None if request.id_lists else asdict(request.shares),
+        tables=tables,
+        filters=request.filters,
+        stages=stages,
+        users=None if pairs is None else pairs.user_count,
+        labels=None if labels is None else len(interactions.label_names),
         sets=sizes,
-        leakage=measure_leakage(material, sets, sizes),
+        leakage=measure_leakage(interactions, sets, sizes),
         version=version("tartarus-cli"),
-        files=paths,
-        set_aside=[],
+        files=[path.name for path in files],
+        request=_request_record(request),
     )
 
 
-def _manifest(made: Split, asked: SplitRequest) -> dict[str, Any]:
-    """Return what is kept with the dataset."""
-    kept = asdict(made) | {"asked": _kept(asked)}
-    kept["files"] = [path.name for path in made.files]
-    del kept["set_aside"]
-    return kept
+def _request_record(request: SplitRequest) -> dict[str, Any]:
+    """Return a request as its manifest records it; equal requests have equal records."""
+    columns = asdict(request.columns)
+    del columns["required"]
+    record = {
+        "plays": request.plays,
+        "labels": request.labels,
+        "names": columns | {"needed": sorted(request.columns.required)},
+        "filters": request.filters.model_dump(by_alias=True),
+        "by": request.by,
+        "val": request.val,
+        "test": request.test,
+        "lists": request.id_lists,
+        "seed": request.seed,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(record, default=str))
+    return plain
 
 
-def _kept(asked: SplitRequest) -> Any:
-    """Return what was asked for, as it is kept."""
-    options = asdict(asked)
-    options["names"]["needed"] = sorted(asked.names.needed)
-    del options["force"], options["dataset"]
-    return json.loads(json.dumps(options, default=str))
-
-
-def _asked_before(workspace: WorkspacePaths, asked: SplitRequest) -> bool:
-    """Whether the dataset that is there was asked for in the same words."""
-    path = workspace.place(Kind.SPLIT, dataset=asked.dataset)
+def _is_repeated(workspace: WorkspacePaths, request: SplitRequest) -> bool:
+    """Whether the dataset of this name was made, or begun, by the same request."""
+    path = workspace.place(Kind.SPLIT, dataset=request.dataset)
     try:
-        kept = json.loads(read_text(path)) if path.is_file() else None
-    except (ValueError, RecursionError):
+        return path.is_file() and read_split_manifest(path).request == _request_record(request)
+    except FileError:
         return False
-    return isinstance(kept, dict) and kept.get("asked") == _kept(asked)

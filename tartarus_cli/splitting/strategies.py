@@ -1,7 +1,7 @@
 """Ways of dividing items into train, val and test: arrays in, the set of each item out.
 
-A set is a number: 0 train, 1 val, 2 test. Items come in the order of their ids, and what is drawn
-depends on the seed alone.
+A set is a number: 0 train, 1 val, 2 test. Items come in the order of their ids, and all random
+draws depend on the seed alone.
 """
 
 from __future__ import annotations
@@ -16,18 +16,21 @@ from scipy.sparse import csr_array
 
 TRAIN, VAL, TEST = 0, 1, 2
 
-Sets = NDArray[np.int8]  # of each item
+SetOfItem = NDArray[np.int8]
+"""``(items,)`` the set of each item: ``TRAIN``, ``VAL`` or ``TEST``."""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Which share of the items is to be in val and in test."""
+    """Requested shares of val and test items; the others are train items."""
 
     val: float
     test: float
 
     def sizes(self, items: int) -> tuple[int, int, int]:
-        """Return how many items each set gets; a share above 0 is an item at least.
+        """Return how many of ``items`` items train, val and test get.
+
+        Test gets at least one; so does val, if its share is above 0.
 
         >>> Shares(val=0.1, test=0.2).sizes(10)
         (7, 1, 2)
@@ -37,64 +40,73 @@ class Shares:
         return items - val - test, val, test
 
     @property
-    def wanted(self) -> NDArray[np.float64]:
-        """Shares of train, val and test."""
+    def proportions(self) -> NDArray[np.float64]:
+        """``(3,)`` shares of train, val and test."""
         return np.array([1 - self.val - self.test, self.val, self.test])
 
 
-def by_item(items: int, shares: Shares, *, seed: int) -> Sets:
-    """Draw the items of each set."""
-    return _cut(np.random.default_rng(seed).permutation(items), shares)
-
-
-def by_time(first: NDArray[np.float64], shares: Shares, *, seed: int) -> Sets:
-    """Put the newest items into test, the next ones into val; equally new ones are drawn.
+def by_item(items: int, shares: Shares, *, seed: int) -> SetOfItem:
+    """Draw the items of each set.
 
     Parameters
     ----------
-    first
-        When each item was first played.
+    items
+        Number of items.
     shares, seed
-        How many, and what ties are drawn with.
+        Requested shares, and the seed of the draw.
     """
-    drawn = np.random.default_rng(seed).permutation(len(first))
-    return _cut(np.lexsort((drawn, first)), shares)
+    return _assign_in_order(np.random.default_rng(seed).permutation(items), shares)
 
 
-def by_group(groups: NDArray[Any], shares: Shares, *, seed: int) -> Sets:
+def by_time(first_played: NDArray[np.float64], shares: Shares, *, seed: int) -> SetOfItem:
+    """Put the newest items into test, the next newest into val; ties are drawn.
+
+    Parameters
+    ----------
+    first_played
+        ``(items,)`` time of each item's first play, in any unit.
+    shares, seed
+        Requested shares, and the seed for items of the same time.
+    """
+    drawn = np.random.default_rng(seed).permutation(len(first_played))
+    return _assign_in_order(np.lexsort((drawn, first_played)), shares)
+
+
+def by_group(groups: NDArray[Any], shares: Shares, *, seed: int) -> SetOfItem:
     """Put whole groups, such as all songs of an artist, into one set.
 
-    Groups are taken in a drawn order. Each goes into test if there is room for all of it, else into
-    val, else into train: no set but train is larger than asked for.
+    Groups are taken in a random order. Each goes into test if all of it fits in there, else into
+    val, else into train: test and val are never larger than requested.
 
     Parameters
     ----------
     groups
-        The group of each item.
+        ``(items,)`` the group of each item.
     shares, seed
-        How many items, and what is drawn with.
+        Requested shares of the items, and the seed of the order.
     """
-    _, group = np.unique(groups, return_inverse=True)
-    sizes = np.bincount(group)
-    _, val, test = shares.sizes(len(group))
-    room = {TEST: test, VAL: val}
-    sets = np.zeros(len(sizes), np.int8)
-    for each in np.random.default_rng(seed).permutation(len(sizes)):
-        fitting = next((s for s, free in room.items() if sizes[each] <= free), TRAIN)
-        sets[each] = fitting
-        if fitting != TRAIN:
-            room[fitting] -= int(sizes[each])
-    return sets[group]
+    _, group_of_item = np.unique(groups, return_inverse=True)
+    group_sizes = np.bincount(group_of_item)
+    _, val, test = shares.sizes(len(group_of_item))
+    capacity = {TEST: test, VAL: val}
+    set_of_group = np.zeros(len(group_sizes), np.int8)
+    for group in np.random.default_rng(seed).permutation(len(group_sizes)):
+        size = int(group_sizes[group])
+        chosen = next((number for number, free in capacity.items() if size <= free), TRAIN)
+        set_of_group[group] = chosen
+        if chosen != TRAIN:
+            capacity[chosen] -= size
+    return set_of_group[group_of_item]
 
 
 def by_label(
     labels: csr_array, shares: Shares, *, seed: int, check: Callable[[], None] = lambda: None
-) -> Sets:
+) -> SetOfItem:
     """Spread the items of each label over the sets in proportion: iterative stratification.
 
-    The rarest label goes first; each of its items goes to the set that lacks most of this label,
-    then to the one that lacks most items, then to a drawn one. Where items have one label, each
-    class is within one item of its share.
+    The rarest label goes first; each of its items goes to the set that lacks most items of this
+    label, then to the one that lacks most items, then to a random one. Where items have one label,
+    each class is within one item of its share.
 
     Sechidis, Tsoumakas, Vlahavas: *On the Stratification of Multi-label Data*, ECML PKDD 2011,
     algorithm 1.
@@ -102,58 +114,60 @@ def by_label(
     Parameters
     ----------
     labels
-        ``(items, labels)``, an entry where the item has the label; each item has one at least.
+        Sparse ``(items, labels)``, an entry where the item has the label; every item has at least
+        one.
     shares, seed
-        How many, and what is drawn with.
+        Requested shares, and the seed of the draws.
     check
-        Called for each label: may stop the work.
+        Called before each label; it may raise an exception to stop the work.
     """
-    state = _Stratifying(labels, shares, np.random.default_rng(seed))
-    while (label := state.rarest()) is not None:
+    state = _Stratification(labels, shares, np.random.default_rng(seed))
+    while (label := state.rarest_label()) is not None:
         check()
-        state.place(label)
-    return state.sets
+        state.assign_items(label)
+    return state.set_of_item
 
 
-class _Stratifying:
-    """What is still to be placed, and what each set still wants."""
+class _Stratification:
+    """Which items have a set, and how many items of each label each set still lacks."""
 
     def __init__(self, labels: csr_array, shares: Shares, rng: np.random.Generator) -> None:
         items = labels.shape[0]
-        self.rows, self.columns, self.rng = labels, labels.tocsc(), rng
-        self.sets = np.full(items, -1, np.int8)
-        self.left = np.diff(self.columns.indptr).astype(np.int64)  # items of each label
-        self.open = [s for s in (TRAIN, VAL, TEST) if shares.wanted[s] > 0]
-        wanted = shares.wanted[self.open]
-        self.label_wants = wanted[:, None] * self.left  # (sets, labels)
-        self.item_wants = wanted * items
+        self.by_item, self.by_label, self.rng = labels, labels.tocsc(), rng
+        self.set_of_item = np.full(items, -1, np.int8)
+        self.unassigned = np.diff(self.by_label.indptr).astype(np.int64)  # items of each label
+        self.sets = [number for number in (TRAIN, VAL, TEST) if shares.proportions[number] > 0]
+        proportions = shares.proportions[self.sets]
+        self.lacking_of_label = proportions[:, None] * self.unassigned  # (sets, labels)
+        self.lacking = proportions * items  # (sets,)
 
-    def rarest(self) -> int | None:
-        waiting = np.flatnonzero(self.left)
-        return int(waiting[self.left[waiting].argmin()]) if waiting.size else None
+    def rarest_label(self) -> int | None:
+        labels = np.flatnonzero(self.unassigned)
+        return int(labels[self.unassigned[labels].argmin()]) if labels.size else None
 
-    def place(self, label: int) -> None:
-        start, end = self.columns.indptr[label : label + 2]
-        having = self.columns.indices[start:end]
-        for item in self.rng.permutation(np.sort(having[self.sets[having] < 0])):
-            chosen = self._neediest(label)
-            self.sets[item] = self.open[chosen]
-            mine = self.rows.indices[self.rows.indptr[item] : self.rows.indptr[item + 1]]
-            self.left[mine] -= 1
-            self.label_wants[chosen, mine] -= 1
-            self.item_wants[chosen] -= 1
+    def assign_items(self, label: int) -> None:
+        start, end = self.by_label.indptr[label : label + 2]
+        items = self.by_label.indices[start:end]
+        for item in self.rng.permutation(np.sort(items[self.set_of_item[items] < 0])):
+            chosen = self._choose_set(label)
+            self.set_of_item[item] = self.sets[chosen]
+            start, end = self.by_item.indptr[item : item + 2]
+            labels = self.by_item.indices[start:end]
+            self.unassigned[labels] -= 1
+            self.lacking_of_label[chosen, labels] -= 1
+            self.lacking[chosen] -= 1
 
-    def _neediest(self, label: int) -> int:
-        wants = self.label_wants[:, label]
-        most = np.flatnonzero(wants >= wants.max() - 1e-9)
-        if len(most) > 1:
-            items = self.item_wants[most]
-            most = most[items >= items.max() - 1e-9]
-        return int(most[0] if len(most) == 1 else self.rng.choice(most))
+    def _choose_set(self, label: int) -> int:
+        lacking = self.lacking_of_label[:, label]
+        best = np.flatnonzero(lacking >= lacking.max() - 1e-9)
+        if len(best) > 1:
+            lacking = self.lacking[best]
+            best = best[lacking >= lacking.max() - 1e-9]
+        return int(best[0] if len(best) == 1 else self.rng.choice(best))
 
 
-def _cut(order: NDArray[np.int64], shares: Shares) -> Sets:
-    """Give the last of an order to test, those before them to val."""
+def _assign_in_order(order: NDArray[np.int64], shares: Shares) -> SetOfItem:
+    """Give the last items of an order to test, those before them to val, the first to train."""
     train, val, _ = shares.sizes(len(order))
     sets = np.full(len(order), TEST, np.int8)
     sets[order[: train + val]] = VAL

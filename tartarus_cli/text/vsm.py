@@ -53,7 +53,7 @@ class VsmOptions(ExtractorOptions):
     def tokens(self, text: str) -> list[str]:
         """Return the words of a document that count."""
         if self.unit == "character":
-            return split_words(text, "character")[: self.words]
+            return split_words(text, unit="character")[: self.words]
         return split_words(" ".join(text.split(None, self.words)[: self.words]))
 
 

@@ -112,7 +112,7 @@ class WordVocabulary(Vocabulary):
         rows = np.zeros((len(texts), self.options.length), np.int32)
         known = np.full(len(texts), np.nan)
         for row, text in enumerate(texts):
-            tokens = split_tokens(text, self.options.unit)[: self.options.length]
+            tokens = split_tokens(text, unit=self.options.unit)[: self.options.length]
             numbers = [self._numbers.get(token, UNKNOWN_WORD) for token in tokens]
             rows[row, : len(numbers)] = numbers
             known[row] = 1 - numbers.count(UNKNOWN_WORD) / len(numbers) if numbers else np.nan
@@ -142,7 +142,7 @@ def fit(train: TrainingTexts, options: W2vOptions) -> FittedVocabulary:
     counts: Counter[str] = Counter()
     documents = sentences = 0
     for text in train.texts:
-        tokens = split_tokens(text, options.unit)
+        tokens = split_tokens(text, unit=options.unit)
         counts.update(tokens)
         documents += 1
         sentences += -(-len(tokens) // SENTENCE_WORDS)
@@ -201,13 +201,15 @@ def _train_vectors(
 
     # Without a handler, gensim prints its warnings.
     logging.getLogger("gensim").addHandler(logging.NullHandler())
+    # Rare words are left out already, in an order that is the same everywhere; results repeat with
+    # one worker only; and gensim takes seeds of 32 bits.
     model = Word2Vec(
         vector_size=options.dim,
         window=options.window,
-        min_count=1,  # rare words are left out already
-        sorted_vocab=0,  # our order is the same everywhere
-        workers=1,  # more of them never repeat a result
-        seed=int(np.random.SeedSequence(train.seed).generate_state(1)[0]),  # 32 bits
+        min_count=1,
+        sorted_vocab=0,
+        workers=1,
+        seed=int(np.random.SeedSequence(train.seed).generate_state(1)[0]),
     )
     model.build_vocab_from_freq(counts, corpus_count=sentences)
     corpus = _Sentences(train.texts, options)
@@ -228,7 +230,7 @@ class _Sentences:
         size = SENTENCE_WORDS
         try:
             for text in self._texts:
-                tokens = split_tokens(text, self._options.unit)
+                tokens = split_tokens(text, unit=self._options.unit)
                 yield from (tokens[n : n + size] for n in range(0, len(tokens), size))
         except Exception as problem:  # noqa: BLE001 — raised in its thread, gensim would wait for ever
             self.problem = problem

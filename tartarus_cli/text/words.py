@@ -20,7 +20,7 @@ SIGN_VARIANTS = dict(zip("’，！？（）", "',!?()", strict=True))  # noqa: 
 """Other characters for the same signs."""
 
 
-def split_words(text: str, unit: TokenUnit = "word") -> list[str]:
+def split_words(text: str, *, unit: TokenUnit = "word") -> list[str]:
     """Return the words of two or more characters, in lower case and composed (NFC).
 
     Of plain Latin text they are the words that scikit-learn's ``CountVectorizer`` finds.
@@ -42,7 +42,7 @@ def split_words(text: str, unit: TokenUnit = "word") -> list[str]:
     return _word_pattern(unit).findall(_normalize(text))
 
 
-def split_tokens(text: str, unit: TokenUnit = "word") -> list[str]:
+def split_tokens(text: str, *, unit: TokenUnit = "word") -> list[str]:
     """Return words, contractions and the signs ``, ! ( ) ?``, each as a token.
 
     As Kim (Convolutional Neural Networks for Sentence Classification, EMNLP 2014) cleaned English

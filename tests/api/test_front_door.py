@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -57,6 +58,14 @@ def test_a_module_that_has_the_name_of_a_function_is_both(name: str) -> None:
         call()
 
 
+MODULES = ("data", "settings", "models", "results")
+
+
+def is_of(module: ModuleType, function: str) -> bool:
+    value = vars(module).get(function)
+    return inspect.isfunction(value) and value.__module__ == module.__name__
+
+
 def options_of(function: str) -> set[str]:
     command: Any = get_command(app)
     return {
@@ -70,8 +79,8 @@ def options_of(function: str) -> set[str]:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_option_is_a_parameter_of_the_function(function: str) -> None:
-    module = "models" if hasattr(tt.api.models, function) else "data"  # type: ignore[attr-defined]
-    found = getattr(getattr(tt.api, module), function)  # type: ignore[attr-defined]
+    modules = (import_module(f"tartarus_cli.api.{name}") for name in MODULES)
+    found = next(vars(module)[function] for module in modules if is_of(module, function))
     parameters = inspect.signature(found).parameters.values()
     known = {flag(p.name) for p in parameters if p.kind is p.KEYWORD_ONLY} - {"--progress"}
     negated = {f"--no-{name.removeprefix('--')}" for name in known}
@@ -129,3 +138,14 @@ def test_progress_is_quiet_where_nobody_looks(
     assert capsys.readouterr() == ("", "")
     tt.check("rec", workspace=world.root, progress=True)
     assert "checking" in capsys.readouterr().err
+
+
+def test_datasets_and_models_are_shown_in_a_notebook(world: World) -> None:
+    dataset = tt.open_workspace(world.root).dataset("rec")
+    assert dataset.to_frame().rows() == [("train", 40, 9), ("test", 12, 9)]
+    assert ">train<" in dataset._repr_html_()
+    assert ">40<" in dataset._repr_html_()
+    quick = {"training.epochs": 2, "network.hidden": [8]}
+    model = tt.train("rec_dense", "text", dataset="rec", overrides=quick, workspace=world.root)
+    assert model.to_frame().height == 2
+    assert "<caption>model_1: rec_dense text</caption>" in model._repr_html_()

@@ -64,8 +64,8 @@ class InMemory:
 
 def in_memory(patches: Patches) -> InMemory:
     """Read all patches."""
-    whole = np.empty(patches.store.shape, np.float32)
-    patches.store.read_direct(whole)
+    whole = np.empty(patches.features.shape, np.float32)
+    patches.features.read_direct(whole)
     return InMemory(patches.path, whole.reshape(patches.shape))
 
 

@@ -19,7 +19,7 @@ from scipy.sparse import csc_array, csr_array, csr_matrix, load_npz, save_npz
 
 from tartarus_cli.data.arrays import open_csr, open_dense, read_arrays, save_csr, save_dense
 from tartarus_cli.data.features import Matrix, open_matrix
-from tartarus_cli.data.scan import Statistics, scan
+from tartarus_cli.data.scan import MatrixStatistics, scan_matrix
 from tartarus_cli.errors import FileError
 
 QUICK = settings(max_examples=50)
@@ -85,7 +85,7 @@ def test_a_matrix_without_rows_is_read(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", NUMBERS[:0])
     save_npz(tmp_path / "a.npz", csr_array(NUMBERS[:0]))
     for name in ("a.npy", "a.npz"):
-        statistics = scan(open_matrix(tmp_path / name))
+        statistics = scan_matrix(open_matrix(tmp_path / name))
         assert (statistics.rows, statistics.width) == (0, 3)
         assert not statistics.constant_columns.any()
 
@@ -165,7 +165,7 @@ def test_plain_parts_of_any_kind_of_number_are_read(
     save(tmp_path / "a.npz", **parts | {"data": parts["data"].astype(dtype)})
     matrix = open_matrix(tmp_path / "a.npz")
     np.testing.assert_array_equal(matrix.rows(slice(0, 4)), values.astype(np.float32))
-    assert scan(matrix).rows == 4
+    assert scan_matrix(matrix).rows == 4
 
 
 @pytest.mark.parametrize("part", ["indices", "indptr", "shape"])
@@ -238,7 +238,7 @@ def test_parts_that_make_no_matrix_are_refused(
     parts = _parts(csr_array(NUMBERS))
     np.savez(tmp_path / "a.npz", **parts | changed)
     with pytest.raises(FileError, match=rf"a\.npz: .*{found}") as caught:
-        scan(open_matrix(tmp_path / "a.npz"))
+        scan_matrix(open_matrix(tmp_path / "a.npz"))
     assert caught.value.hint
 
 
@@ -260,10 +260,10 @@ def test_an_array_that_promises_more_than_is_there_takes_no_memory(tmp_path: Pat
     npy.write_array_header_1_0(header, {"descr": "<i8", "fortran_order": False, "shape": (10**13,)})
     with (
         zipfile.ZipFile(tmp_path / "whole.npz") as whole,
-        zipfile.ZipFile(tmp_path / "a.npz", "w") as made,
+        zipfile.ZipFile(tmp_path / "a.npz", "w") as archive,
     ):
         for name in whole.namelist():
-            made.writestr(name, header.getvalue() if name == "data.npy" else whole.read(name))
+            archive.writestr(name, header.getvalue() if name == "data.npy" else whole.read(name))
     with pytest.raises(FileError, match=r"data: 128 bytes; expected 80,000,000,000,128 bytes"):
         open_csr(tmp_path / "a.npz")
 
@@ -288,31 +288,31 @@ def _damaged(content: bytes, mask: int, step: int = 1) -> Iterator[bytes]:
 @pytest.mark.parametrize(
     ("save", "mask", "step"), [(np.savez, 0xFF, 5), (np.savez_compressed, 0x01, 1)]
 )
-def test_a_flipped_byte_in_an_npz_is_either_harmless_or_told(
+def test_a_flipped_byte_in_an_npz_is_either_harmless_or_reported(
     save: Callable[..., None], mask: int, step: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.npz"
     save(path, **_parts(csr_array(NUMBERS)))
-    told = 0
+    reported = 0
     for content in _damaged(path.read_bytes(), mask, step):
         path.write_bytes(content)
         match _outcome(path):
             case FileError():
-                told += 1
+                reported += 1
             case values:
                 np.testing.assert_array_equal(values, NUMBERS)
-    assert told > 100
+    assert reported > 100
 
 
 @pytest.mark.parametrize("mask", [0x01, 0x04, 0x10, 0x80])
 def test_a_flipped_byte_in_the_header_of_an_npy_is_no_traceback(mask: int, tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     np.save(path, NUMBERS.astype(np.float32))
-    told = 0
+    reported = 0
     for content in _damaged(path.read_bytes(), mask):
         path.write_bytes(content)
-        told += isinstance(_outcome(path), FileError)
-    assert told > 20
+        reported += isinstance(_outcome(path), FileError)
+    assert reported > 20
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.npz"])
@@ -372,12 +372,12 @@ def _both(values: NDArray[Any]) -> list[Matrix]:
 @QUICK
 @given(values=arrays(np.float64, st.tuples(st.integers(1, 7), st.integers(1, 4))), data=st.data())
 def test_rows_come_in_the_order_asked_for(values: NDArray[np.float64], data: st.DataObject) -> None:
-    which = np.array(data.draw(st.lists(st.integers(0, len(values) - 1), max_size=9)), np.int64)
+    selection = np.array(data.draw(st.lists(st.integers(0, len(values) - 1), max_size=9)), np.int64)
     values = np.nan_to_num(np.clip(values, -1e9, 1e9))
     for matrix in _both(values):
-        rows = matrix.rows(which)
+        rows = matrix.rows(selection)
         assert rows.dtype == np.float32
-        np.testing.assert_array_equal(rows, values[which].astype(np.float32))
+        np.testing.assert_array_equal(rows, values[selection].astype(np.float32))
 
 
 @QUICK
@@ -396,23 +396,23 @@ def test_blocks_cover_each_row_once_within_their_size(rows: int, width: int, siz
 class Cut(Matrix):
     """A matrix that is scanned a few bytes at a time."""
 
-    bytes_each: int = 1
+    block_size: int = 1
 
     def blocks(self, block_bytes: int = 0) -> Iterator[slice]:
         """Cut the rows into small slices."""
-        return super().blocks(block_bytes or self.bytes_each)
+        return super().blocks(block_bytes or self.block_size)
 
 
-def _assert_right(statistics: Statistics, values: NDArray[Any]) -> None:
+def _assert_right(statistics: MatrixStatistics, values: NDArray[Any]) -> None:
     """Compare with what NumPy says of the whole."""
     with np.errstate(all="ignore"):
         values = np.asarray(values, np.float32) + np.float32(0)
-    some = values[(values != 0).any(axis=1)]
-    distinct = len({row.tobytes() for row in some})
+    nonzero = values[(values != 0).any(axis=1)]
+    distinct = len({row.tobytes() for row in nonzero})
     assert (statistics.rows, statistics.width) == values.shape
     assert statistics.bad_rows.tolist() == np.flatnonzero(~np.isfinite(values).all(1)).tolist()
     assert statistics.zero_rows.tolist() == (values == 0).all(axis=1).tolist()
-    assert statistics.identical_rows == len(some) - distinct
+    assert statistics.identical_rows == len(nonzero) - distinct
     assert statistics.constant_columns.tolist() == (values == values[:1]).all(axis=0).tolist()
     assert statistics.empty_columns.tolist() == (values == 0).all(axis=0).tolist()
     binary = bool(((values == 0) | (values == 1)).all())
@@ -434,7 +434,7 @@ def test_a_scan_across_blocks_finds_what_numpy_finds_in_the_whole(
 ) -> None:
     values = data.draw(arrays(np.float64, SHAPES, elements=cells))
     for matrix in _both(values):
-        _assert_right(scan(Cut(matrix.path, matrix.values, size)), values)
+        _assert_right(scan_matrix(Cut(matrix.path, matrix.values, size)), values)
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, *INTEGERS, "bool"])
@@ -444,33 +444,33 @@ def test_a_scan_does_not_depend_on_the_kind_of_number(
     dtype: str, values: NDArray[np.int8], size: int
 ) -> None:
     dense = values.astype(dtype)
-    _assert_right(scan(Cut(Path("x.npy"), dense, size)), dense)
-    _assert_right(scan(Cut(Path("x.npy"), np.asfortranarray(dense), size)), dense)
+    _assert_right(scan_matrix(Cut(Path("x.npy"), dense, size)), dense)
+    _assert_right(scan_matrix(Cut(Path("x.npy"), np.asfortranarray(dense), size)), dense)
     if dtype in ("bool", "int8", "uint8", "int64", "float32", "float64"):
-        _assert_right(scan(Cut(Path("x.npz"), csr_array(dense), size)), dense)
+        _assert_right(scan_matrix(Cut(Path("x.npz"), csr_array(dense), size)), dense)
 
 
 def test_values_that_vanish_in_32_bits_count_as_zero() -> None:
     values = np.array([[1e-300, 0], [1, 0], [1, 1e-300]])
     for matrix in _both(values):
-        _assert_right(scan(matrix), values)
+        _assert_right(scan_matrix(matrix), values)
 
 
 def test_each_place_of_a_value_makes_another_row() -> None:
     values = np.vstack([np.eye(50), 2 * np.eye(50), np.eye(50)[::-1]])
     for matrix in _both(values):
-        assert scan(matrix).identical_rows == 50
+        assert scan_matrix(matrix).identical_rows == 50
 
 
 def test_fifty_thousand_different_rows_are_all_told_apart() -> None:
     rng = np.random.default_rng(0)
     values = np.unique(rng.integers(0, 2, (50_000, 40)).astype(np.float32), axis=0)
     for matrix in _both(values):
-        assert scan(Cut(matrix.path, matrix.values, 1 << 20)).identical_rows == 0
+        assert scan_matrix(Cut(matrix.path, matrix.values, 1 << 20)).identical_rows == 0
 
 
 def test_a_scan_tells_which_share_of_the_rows_it_has_seen() -> None:
     for matrix in _both(np.ones((7, 3))):
-        seen: list[float] = []
-        scan(Cut(matrix.path, matrix.values, 24), seen.append)
-        assert seen == pytest.approx([2 / 7, 2 / 7, 2 / 7, 1 / 7])
+        shares: list[float] = []
+        scan_matrix(Cut(matrix.path, matrix.values, 24), shares.append)
+        assert shares == pytest.approx([2 / 7, 2 / 7, 2 / 7, 1 / 7])

@@ -62,19 +62,19 @@ def test_published_files_of_any_float_and_any_kind_of_text_are_read(
     patches = open_patches(path, IDS)
     assert patches.shape == (6, 3, 2, 1)
     assert patches.items.tolist() == [2, 0, 1, 2, 3, 0]
-    read = patches.rows(slice(None))
-    assert read.dtype == np.float32
+    values = patches.rows(slice(None))
+    assert values.dtype == np.float32
     expected = FEATURES.astype(dtype).astype(np.float32)[USED].reshape(-1, 3, 2, 1)
-    np.testing.assert_array_equal(read, expected)
+    np.testing.assert_array_equal(values, expected)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.integers(0, len(USED) - 1), max_size=12))
 def test_any_samples_in_any_order_are_those_of_the_file(file: Path, samples: list[int]) -> None:
     patches = open_patches(file, IDS)
-    read = patches.rows(np.array(samples, np.int64))
+    values = patches.rows(np.array(samples, np.int64))
     expected = FEATURES[[USED[s] for s in samples]].reshape(-1, 3, 2, 1)
-    np.testing.assert_array_equal(read, expected)
+    np.testing.assert_array_equal(values, expected)
 
 
 def test_what_is_written_is_read_with_its_ids_and_attributes(tmp_path: Path) -> None:
@@ -115,14 +115,14 @@ def test_a_writer_that_stops_halfway_leaves_a_file_that_says_so(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9])
-def test_a_cut_file_is_told(share: float, file: Path) -> None:
+def test_a_cut_file_is_reported(share: float, file: Path) -> None:
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(FileError, match="damaged or no HDF5 file"):
         open_patches(file, IDS)
 
 
-def test_another_file_is_told(tmp_path: Path) -> None:
+def test_another_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "text.hdf5").write_text("patches")
     with pytest.raises(FileError, match="damaged or no HDF5 file"):
         open_patches(tmp_path / "text.hdf5", IDS)
@@ -130,7 +130,7 @@ def test_another_file_is_told(tmp_path: Path) -> None:
         open_patches(tmp_path / "none.hdf5", IDS)
 
 
-def test_a_damaged_chunk_is_told_when_it_is_read(tmp_path: Path) -> None:
+def test_a_damaged_chunk_is_reported_when_it_is_read(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).standard_normal((7, 1, 50, 40)).astype(np.float32)
     path = published(tmp_path / "x.hdf5", as_bytes(), noise, chunks=(1, 1, 50, 40), compression=4)
     with h5py.File(path) as store:
@@ -144,7 +144,7 @@ def test_a_damaged_chunk_is_told_when_it_is_read(tmp_path: Path) -> None:
         patches.rows(slice(None))
 
 
-def test_a_missing_part_is_told(tmp_path: Path) -> None:
+def test_a_missing_part_is_reported(tmp_path: Path) -> None:
     for name, other in (("features", "index"), ("index", "features")):
         path = tmp_path / f"{name}.hdf5"
         with h5py.File(path, "w") as store:
@@ -189,7 +189,7 @@ def test_data_that_lie_elsewhere_are_refused(tmp_path: Path) -> None:
         (FEATURES[:, :, :0], as_bytes(), r"patches \(0, 2\)"),
     ],
 )
-def test_parts_of_another_shape_or_kind_are_told(
+def test_parts_of_another_shape_or_kind_are_reported(
     features: NDArray[Any], index: NDArray[Any], found: str, tmp_path: Path
 ) -> None:
     path = published(tmp_path / "x.hdf5", index, features)
@@ -209,7 +209,7 @@ def test_an_index_that_promises_more_than_the_file_holds_is_not_read(
         open_patches(path, IDS)
 
 
-def test_items_of_no_set_are_told(file: Path) -> None:
+def test_items_of_no_set_are_reported(file: Path) -> None:
     with pytest.raises(FileError, match=r"2 ids that are not in its set \(b, d+\)"):
         open_patches(file, ["a", "é/../\u2028", "z"])
 
@@ -228,15 +228,15 @@ def test_a_strange_mark_of_completeness_is_no_crash(value: Any, file: Path) -> N
 def test_a_scaler_is_read_as_it_was_written(tmp_path: Path) -> None:
     mean, scale = np.array([[1, -2.5], [1, 0.1]], np.float32)
     write_scaler(tmp_path / "scaler.npz", mean, scale)
-    found = read_scaler(tmp_path / "scaler.npz")
-    np.testing.assert_array_equal(found, [mean, scale])
+    scaler = read_scaler(tmp_path / "scaler.npz")
+    np.testing.assert_array_equal(scaler, [mean, scale])
 
 
 @pytest.mark.parametrize(
     ("mean", "scale"),
     [([0], [0]), ([0], [-1]), ([0], [np.nan]), ([np.inf], [1]), ([0, 0], [1]), ([[0]], [[1]])],
 )
-def test_a_scaler_that_cannot_scale_is_told(mean: Any, scale: Any, tmp_path: Path) -> None:
+def test_a_scaler_that_cannot_scale_is_reported(mean: Any, scale: Any, tmp_path: Path) -> None:
     np.savez(
         tmp_path / "scaler.npz", mean=np.array(mean, np.float32), scale=np.array(scale, np.float32)
     )

@@ -174,5 +174,5 @@ def test_amounts_of_memory_are_read_with_and_without_units(text: str, expected: 
 
 @pytest.mark.parametrize("text", ["", "much", "-1", "1e9", "1.k", "1 PB", "1,5G", "9" * 400])
 def test_what_is_no_amount_of_memory_is_refused(text: str) -> None:
-    with pytest.raises(RequestError, match="is no amount of memory"):
+    with pytest.raises(RequestError, match="is not an amount of memory"):
         parse_bytes(text)

@@ -35,7 +35,7 @@ def unranked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         counted.append("ranked")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tartarus_cli.evaluation.recommendation.rank_items", rank)
+    monkeypatch.setattr("tartarus_cli.evaluation.user_metrics.rank_items", rank)
     return counted
 
 

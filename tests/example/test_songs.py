@@ -10,7 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from tartarus_cli.example.lyrics import WORDS, write_lyrics
+from tartarus_cli.example.lyrics import STYLE_WORDS, write_lyrics
 from tartarus_cli.example.songs import STYLES, write_songs
 from tartarus_cli.example.synthesis import perform
 from tartarus_cli.workspace import Workspace
@@ -48,7 +48,7 @@ def mean_spectrum(path: Path) -> NDArray[np.float64]:
 
 def nearest_style_is_right(train: Rows, truth: Rows, test: Rows, style: Rows) -> float:
     """Return the share of test rows that lie nearest to the mean of their own style."""
-    middles = np.stack([train[truth == each].mean(axis=0) for each in range(3)])
+    middles = np.stack([train[truth == label].mean(axis=0) for label in range(3)])
     distance = np.linalg.norm(test[:, None] - middles, axis=2)
     return float((distance.argmin(axis=1) == style).mean())
 
@@ -111,9 +111,9 @@ def test_songs_of_a_style_differ(style: str) -> None:
 
 
 def test_no_word_belongs_to_two_styles() -> None:
-    words = [word for text in WORDS.values() for word in set(text.lower().split())]
+    words = [word for text in STYLE_WORDS.values() for word in set(text.lower().split())]
     assert len(words) == len(set(words))
-    assert tuple(WORDS) == STYLES
+    assert tuple(STYLE_WORDS) == STYLES
 
 
 def test_the_same_draws_write_the_same_bytes(tmp_path: Path) -> None:

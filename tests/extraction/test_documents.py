@@ -391,12 +391,12 @@ def test_another_list_is_never_written_over(run: Run, songs: World, tmp_path: Pa
     folder.mkdir()
     (folder / "train-0.txt").write_text("la la")
     refused = run("vsm", "--text", folder)
-    assert (refused.status, "says something else than the folder" in refused.err) == (2, True)
+    assert (refused.status, "differs from the folder" in refused.err) == (2, True)
     assert path.read_text() == before
 
 
 def test_a_huge_document_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tartarus_cli.extraction.corpus.MOST_BYTES", 100)
+    monkeypatch.setattr("tartarus_cli.extraction.corpus.MAX_BYTES", 100)
     refused = run("vsm")
     assert (refused.status, "expected a document of at most" in refused.err) == (1, True)
 
@@ -518,7 +518,7 @@ MISMATCHES: dict[str, tuple[str, Callable[[World], object], str, str]] = {
         "vsm_one.vocabulary.json",
         lambda world: (world.features / "vsm_one.vocabulary.json").write_text("{"),
         "Expecting property name",
-        "a vocabulary as 'tartarus text' writes it",
+        "a vocabulary as tartarus text writes it",
     ),
     "no vocabulary": (
         "vsm_one.vocabulary.json",

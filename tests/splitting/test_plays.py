@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.tables.reading import open_table
 from tartarus_cli.errors import DataError, FileError, RequestError, TartarusError
-from tartarus_cli.splitting.filters import Pairs, core, least_items, least_users
+from tartarus_cli.splitting.filters import Pairs, drop_rare_items, drop_rare_users, k_core
 from tartarus_cli.splitting.labels import LabelColumns, read_labels
 from tartarus_cli.splitting.plays import PlayColumns, Plays, read_plays
 from tartarus_cli.splitting.strategies import Shares, by_group, by_item, by_label, by_time
@@ -23,7 +23,7 @@ QUICK = settings(max_examples=40)
 COLUMNS = PlayColumns("user", "item", "count")
 
 
-def told(plays: Plays) -> dict[tuple[str, str], float]:
+def plays_by_pair(plays: Plays) -> dict[tuple[str, str], float]:
     """Each pair with its plays."""
     names = zip(plays.users[plays.user], plays.items[plays.item], strict=True)
     return dict(zip(names, plays.count.tolist(), strict=True))
@@ -51,7 +51,7 @@ def test_every_form_of_a_table_reads_the_same(name: str, tmp_path: Path) -> None
         text = "user,item,count\n" + "".join(f'{u},"{i}",{n}\n' for u, i, n in rows)
         path.write_bytes(gzip.compress(text.encode()) if "gz" in name else text.encode())
     plays = read_plays(open_table(path), COLUMNS)
-    assert told(plays) == {("007", "é,1"): 5, ("7", "b"): 1}
+    assert plays_by_pair(plays) == {("007", "é,1"): 5, ("7", "b"): 1}
     assert plays.count.dtype == np.int32
 
 
@@ -72,25 +72,25 @@ def test_ids_survive_whatever_they_hold(
     for user, item, count in rows:
         expected[user, item] += count
     plays = table(path, text)
-    assert told(plays) == expected
+    assert plays_by_pair(plays) == expected
     assert plays.users.tolist() == sorted({user for user, _, _ in rows})
 
 
 def test_quotation_marks_of_a_tsv_are_letters(tmp_path: Path) -> None:
     plays = table(tmp_path / "t.tsv", 'user\titem\tcount\nu\t"Heroes"\t1\nu\tthe "x\t1\n')
-    assert {item for _, item in told(plays)} == {'"Heroes"', 'the "x'}
+    assert {item for _, item in plays_by_pair(plays)} == {'"Heroes"', 'the "x'}
 
 
 def test_a_mark_windows_line_ends_and_empty_lines_are_accepted(tmp_path: Path) -> None:
     plays = table(tmp_path / "t.csv", "\ufeffuser,item,count\r\nu,a,1\r\n\r\nv,b,2\r\n\r\n")
-    assert told(plays) == {("u", "a"): 1, ("v", "b"): 2}
+    assert plays_by_pair(plays) == {("u", "a"): 1, ("v", "b"): 2}
     assert plays.rows == 2
 
 
 def test_without_counts_each_row_is_a_play(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     plays = table(path, "user,item\nu,a\nu,a\nv,a\n", PlayColumns("user", "item"))
-    assert told(plays) == {("u", "a"): 2, ("v", "a"): 1}
+    assert plays_by_pair(plays) == {("u", "a"): 2, ("v", "a"): 1}
 
 
 def test_fractions_are_summed_to_the_last_bit_in_any_order(tmp_path: Path) -> None:
@@ -99,7 +99,11 @@ def test_fractions_are_summed_to_the_last_bit_in_any_order(tmp_path: Path) -> No
     sums = set()
     for _ in range(8):
         rng.shuffle(rows)
-        sums.add(told(table(tmp_path / "t.csv", "\n".join(["user,item,count", *rows])))["u", "a"])
+        sums.add(
+            plays_by_pair(table(tmp_path / "t.csv", "\n".join(["user,item,count", *rows])))[
+                "u", "a"
+            ]
+        )
     assert len(sums) == 1
 
 
@@ -122,19 +126,19 @@ def test_fractions_are_summed_to_the_last_bit_in_any_order(tmp_path: Path) -> No
         ("", "holds no play"),
     ],
 )
-def test_a_bad_row_is_told_with_its_line(rows: str, complaint: str, tmp_path: Path) -> None:
+def test_a_bad_row_is_reported_with_its_line(rows: str, complaint: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=complaint):
         table(tmp_path / "t.csv", "user,item,count\n" + rows + "\n")
 
 
-def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
+def test_bytes_that_are_no_text_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(b"user,item,count\nu,caf\xe9,1\n")
     with pytest.raises(FileError, match="not UTF-8 in line 2"):
         read_plays(open_table(path), COLUMNS)
 
 
-def test_a_gzip_file_that_is_cut_short_is_told(tmp_path: Path) -> None:
+def test_a_gzip_file_that_is_cut_short_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "t.csv.gz"
     rng = np.random.default_rng(0)
     rows = "".join(f"u{n},a,1\n" for n in rng.integers(10**9, size=20_000))
@@ -152,7 +156,7 @@ def test_a_gzip_file_that_is_cut_short_is_told(tmp_path: Path) -> None:
         ([[1], [2]], "column 'count' of type List"),
     ],
 )
-def test_a_bad_row_of_parquet_is_told(
+def test_a_bad_row_of_parquet_is_reported(
     values: Sequence[object], complaint: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "t.parquet"
@@ -219,20 +223,23 @@ def test_the_first_play_of_an_item_is_known(
     later = "".join(f"v,{item},{max(times)}\n" for item in "abc")
     columns = PlayColumns("user", "item", time="at")
     plays = table(tmp_path / "t.csv", "user,item,at\n" + later + rows, columns)
-    assert plays.first is not None
-    assert plays.items[plays.first.argmax()] == newest
+    assert plays.first_played is not None
+    assert plays.items[plays.first_played.argmax()] == newest
 
 
 def test_rows_of_no_plays_do_not_date_an_item(tmp_path: Path) -> None:
     columns = PlayColumns("user", "item", "count", time="at")
     rows = "user,item,count,at\nu,a,0,1\nv,a,1,5\nv,a,2,7\nu,a,0,9\nu,b,1,3\n"
     plays = table(tmp_path / "t.csv", rows, columns)
-    assert plays.first is not None
-    assert plays.last is not None
-    assert [*zip(plays.items, plays.first, plays.last, strict=True)] == [("a", 5, 7), ("b", 3, 3)]
+    assert plays.first_played is not None
+    assert plays.last_played is not None
+    assert [*zip(plays.items, plays.first_played, plays.last_played, strict=True)] == [
+        ("a", 5, 7),
+        ("b", 3, 3),
+    ]
 
 
-def test_a_time_of_another_form_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_time_of_another_form_is_reported_with_its_line(tmp_path: Path) -> None:
     columns = PlayColumns("user", "item", time="at")
     with pytest.raises(FileError, match="'2020-01-01' in line 3, column 'at'; expected seconds"):
         table(tmp_path / "t.csv", "user,item,at\nu,a,100\nu,b,2020-01-01\n", columns)
@@ -264,7 +271,7 @@ def test_long_and_wide_tables_tell_the_same_labels(tmp_path: Path) -> None:
     assert (one.unlabelled, other.unlabelled) == (0, 1)
     for labels in (one, other):
         assert (labels.items.tolist(), labels.names) == (["a", "b"], ["jazz", "rock"])
-        assert labels.has.toarray().tolist() == [[1, 1], [0, 1]]
+        assert labels.matrix.toarray().tolist() == [[1, 1], [0, 1]]
 
 
 @pytest.mark.parametrize(
@@ -276,7 +283,7 @@ def test_long_and_wide_tables_tell_the_same_labels(tmp_path: Path) -> None:
         ("item,jazz\n,1\n", "nothing in line 2, column 'item'"),
     ],
 )
-def test_a_bad_wide_table_is_told(text: str, complaint: str, tmp_path: Path) -> None:
+def test_a_bad_wide_table_is_reported(text: str, complaint: str, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text(text)
     with pytest.raises(DataError, match=complaint):
@@ -302,17 +309,17 @@ def test_the_core_is_the_largest_part_in_which_all_have_k(seed: int) -> None:
         if bad is None:
             break
         left.remove(bad)
-    found = core(_pairs(seed), 5)
-    assert {*zip(found.item.tolist(), found.user.tolist(), strict=True)} == left
+    core = k_core(_pairs(seed), 5)
+    assert {*zip(core.item.tolist(), core.user.tolist(), strict=True)} == left
 
 
 def test_items_and_users_with_just_enough_stay() -> None:
     pairs = _pairs(1)
-    assert least_users(pairs, 5).per_item.tolist() == [
-        n if n >= 5 else 0 for n in pairs.per_item.tolist()
+    assert drop_rare_items(pairs, 5).users_per_item.tolist() == [
+        n if n >= 5 else 0 for n in pairs.users_per_item.tolist()
     ]
-    assert least_items(pairs, 5).per_user.tolist() == [
-        n if n >= 5 else 0 for n in pairs.per_user.tolist()
+    assert drop_rare_users(pairs, 5).items_per_user.tolist() == [
+        n if n >= 5 else 0 for n in pairs.items_per_user.tolist()
     ]
 
 
@@ -355,8 +362,8 @@ def test_each_class_is_in_proportion_within_one_item(classes: list[int], seed: i
     has = csr_array(np.eye(5, dtype=int)[classes])
     sets = by_label(has, Shares(0.1, 0.2), seed=seed)
     for label in {*classes}:
-        found = np.bincount(sets[np.array(classes) == label], minlength=3)
-        assert np.abs(found - found.sum() * np.array([0.7, 0.1, 0.2])).max() <= 1 + 1e-9
+        counts = np.bincount(sets[np.array(classes) == label], minlength=3)
+        assert np.abs(counts - counts.sum() * np.array([0.7, 0.1, 0.2])).max() <= 1 + 1e-9
 
 
 def test_several_labels_are_spread_more_evenly_than_by_chance() -> None:

@@ -214,8 +214,8 @@ def test_contractions_and_signs_become_tokens(text: str, expected: str) -> None:
 
 
 def test_characters_keep_their_marks() -> None:
-    assert split_words("गीत", "character") == ["गी", "त"]
-    assert split_tokens("啊, 好!", "character") == ["啊", ",", "好", "!"]
+    assert split_words("गीत", unit="character") == ["गी", "त"]
+    assert split_tokens("啊, 好!", unit="character") == ["啊", ",", "好", "!"]
 
 
 # -------------------------------------------------------------------------------------- tf-idf

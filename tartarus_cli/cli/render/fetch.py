@@ -5,14 +5,14 @@ from __future__ import annotations
 from shlex import join
 from typing import TYPE_CHECKING
 
-from tartarus_cli.cli.render.check import checked, checked_document
+from tartarus_cli.cli.render.check import check_document, check_result
 from tartarus_cli.cli.render.console import document, out, plain, table
 from tartarus_cli.errors import count_noun
 from tartarus_cli.fetching.catalogue import PUBLISHED
 from tartarus_cli.files import format_bytes
 
 if TYPE_CHECKING:
-    from tartarus_cli.fetching.catalogue import PublishedArchive
+    from tartarus_cli.fetching.catalogue import ExampleRun, PublishedArchive
     from tartarus_cli.fetching.fetch import FetchResult
     from tartarus_cli.fetching.zenodo import Record
     from tartarus_cli.workspace import Workspace
@@ -31,8 +31,8 @@ def archives(*, json: bool) -> None:
         return
     shown = table("name", "holds", "datasets", "DOI")
     for each in PUBLISHED:
-        doi = each.doi + ("" if each.confirmed else " *")
-        shown.add_row(each.name, each.holds, ", ".join(each.datasets), doi)
+        doi = each.doi + ("" if each.doi_confirmed else " *")
+        shown.add_row(each.name, each.description, ", ".join(each.datasets), doi)
     out().print(shown)
     out().print(f"* {UNCONFIRMED}.", soft_wrap=True)
     out().print("Next: tartarus fetch dlrs --list   (files and sizes), then without --list")
@@ -42,9 +42,9 @@ def _described(archive: PublishedArchive) -> dict[str, object]:
     return {
         "name": archive.name,
         "doi": archive.doi,
-        "confirmed": archive.confirmed,
+        "confirmed": archive.doi_confirmed,
         "page": archive.page,
-        "holds": archive.holds,
+        "holds": archive.description,
         "datasets": archive.datasets,
     }
 
@@ -56,11 +56,12 @@ def record(archive: PublishedArchive, found: Record, *, json: bool) -> None:
             {"name": f.name, "size": f.size, "checksum": f.checksum, "fetched": f.is_archive}
             for f in found.files
         ]
-        document(_described(archive) | {"title": found.called, "files": files})
+        document(_described(archive) | {"title": found.display_title, "files": files})
         return
     console = out()
-    console.print(f"[bold]{plain(found.called)}[/]  https://doi.org/{archive.doi}", soft_wrap=True)
-    if not archive.confirmed:
+    title = plain(found.display_title)
+    console.print(f"[bold]{title}[/]  https://doi.org/{archive.doi}", soft_wrap=True)
+    if not archive.doi_confirmed:
         console.print(f"[yellow]warning:[/] the DOI is {UNCONFIRMED}.", soft_wrap=True)
     shown = table("file", ">size", "")
     for file in found.files:
@@ -78,22 +79,29 @@ def record(archive: PublishedArchive, found: Record, *, json: bool) -> None:
 
 def fetched(workspace: Workspace, result: FetchResult, *, json: bool) -> None:
     """Say what was brought into place, what was left out, and what the check says."""
-    new = [workspace.within(path) for path in result.placed.files]
+    new = [workspace.within(path) for path in result.installed.files]
     if json:
-        present = [workspace.within(path) for path in result.placed.present]
-        sources = [workspace.within(path) for path in result.sources] if result.kept else []
-        files = {"files": new, "present": present, "left_out": result.left_out}
-        document({"archives": sources} | files | checked_document(result.check))
+        present = [workspace.within(path) for path in result.installed.present]
+        archives = [workspace.within(path) for path in result.archives]
+        files = {"archives": archives, "files": new, "present": present}
+        files |= {"left_out": result.unknown_members}
+        document(files | check_document(result.check))
         return
     console = out()
-    checked(result.check, json=False)
-    there = len(result.placed.present)
-    already = f"; {count_noun(there, 'file was', 'files were')} there already" if there else ""
+    check_result(result.check, json=False)
+    known = len(result.installed.present)
+    already = f"; {count_noun(known, 'file was', 'files were')} there already" * (known > 0)
     console.print(
         f"{count_noun(len(new), 'new file')} in {plain(workspace.data)}{already}", soft_wrap=True
     )
-    if result.left_out:
-        some = ", ".join(result.left_out[:SOME]) + (", …" if len(result.left_out) > SOME else "")
-        console.print(f"Left in the archive: {len(result.left_out):,} ({plain(some)})")
+    unknown = result.unknown_members
+    if unknown:
+        names = ", ".join(unknown[:SOME]) + (", …" if len(unknown) > SOME else "")
+        console.print(f"Left in the archive: {len(unknown):,} ({plain(names)})")
     if result.example:
-        console.print(f"Next: tartarus run {plain(join(result.example))}", soft_wrap=True)
+        console.print(f"Next: {plain(_run_command(result.example))}", soft_wrap=True)
+
+
+def _run_command(example: ExampleRun) -> str:
+    dataset = ["--dataset", example.dataset] if example.dataset else []
+    return join(["tartarus", "run", example.experiment, *example.settings, *dataset])

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.classes import class_figures
 from tartarus_cli.cli.render.console import document, figure, out, plain, table
-from tartarus_cli.cli.render.evaluation import HEADLINES, figures
+from tartarus_cli.cli.render.evaluation import figures
+from tartarus_cli.evaluation.headlines import headline
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,12 +31,12 @@ def made(result: InitResult) -> None:
     path = _relative(result.root)
     root = plain(path)
     console = out()
-    console.print(f"{'Made' if result.fresh else 'There already:'} the workspace {root}")
-    if result.example is not None:
+    console.print(f"{'Made' if result.is_new else 'There already:'} the workspace {root}")
+    if result.example_seed is not None:
         console.print(
             "It holds an example world, which is [bold]synthetic[/]: its artists, songs, albums, "
             "listeners, recordings and lyrics are invented "
-            f"(seed {result.example}; {result.written} files written)."
+            f"(seed {result.example_seed}; {result.example_files} files written)."
         )
         there = plain(quote(str(path)))
         console.print(f"Next: cd {there} && tartarus run rec_multi a-sem-emb audio-emb")
@@ -206,7 +207,7 @@ def models(found: Sequence[Model], *, json: bool) -> None:
 def _line(found: Model) -> tuple[str, ...]:
     manifest = found.manifest
     loss = manifest.held_out_loss
-    score = HEADLINES.get(manifest.task, "")
+    score = headline(manifest.task)
     return (
         found.name,
         " ".join([manifest.experiment, *manifest.settings]),

@@ -3,55 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from tartarus_cli.cli.render.console import document, out, plain, table, unbroken
+from tartarus_cli.cli.render.console import document, message, out, plain, table, unbroken
 from tartarus_cli.errors import count_noun
 
 if TYPE_CHECKING:
-    from tartarus_cli.splitting.split import Split
+    from tartarus_cli.data.provenance import SplitManifest
+    from tartarus_cli.splitting.split import SplitResult
     from tartarus_cli.workspace import Workspace
 
 
-def split_made(workspace: Workspace, made: Split, *, json: bool) -> None:
+def split_result(workspace: Workspace, result: SplitResult, *, json: bool) -> None:
     """Say what was left out, how large the sets are, and what comes next."""
-    files = [workspace.within(path) for path in made.files]
-    away = [workspace.within(path) for path in made.set_aside]
+    manifest = result.manifest
+    files = [workspace.within(path) for path in result.files]
+    backups = [workspace.within(path) for path in result.backups]
     if json:
-        document(asdict(made) | {"files": files, "set_aside": away})
+        fields = manifest.model_dump(by_alias=True, exclude={"request"})
+        document(fields | {"files": files, "set_aside": backups})
         return
     console = out()
-    _show_stages(made)
-    _show_sets(made)
+    _show_stages(manifest)
+    _show_sets(manifest)
     for file in files:
         console.print(f"  {plain(file)}", soft_wrap=True)
-    for file in away:
-        console.print(f"  set aside: {plain(file)}", soft_wrap=True)
-    items = sum(size.items for size in made.sets.values())
-    have = [
-        count_noun(count, what)
-        for count, what in ((items, "item"), (made.users, "user"), (made.labels, "label"))
+    for file in backups:
+        console.print(f"  backed up: {plain(file)}", soft_wrap=True)
+    items = sum(size.items for size in manifest.sets.values())
+    counts = [
+        count_noun(count, noun)
+        for count, noun in ((items, "item"), (manifest.users, "user"), (manifest.labels, "label"))
         if count is not None
     ]
-    apart = {"lists": "by the lists", "label": "by label, in proportion"}
-    way = apart.get(made.by, f"by {made.by}")
-    drawn = "" if made.by == "lists" else f", seed {made.seed}"
+    strategies = {"lists": "by the lists", "label": "by label, in proportion"}
+    strategy = strategies.get(manifest.by, f"by {manifest.by}")
+    drawn = "" if manifest.by == "lists" else f", seed {manifest.seed}"
     console.print(
-        f"[bold]{plain(made.dataset)}[/] is a dataset of {', '.join(have)}, divided {way}{drawn}",
+        f"[bold]{plain(manifest.dataset)}[/] is a dataset of {', '.join(counts)}, divided "
+        f"{strategy}{drawn}",
         soft_wrap=True,
     )
-    console.print(f"Next: {plain(_next(made))}", soft_wrap=True)
+    console.print(f"Next: {plain(_next_command(manifest))}", soft_wrap=True)
 
 
-def _show_stages(made: Split) -> None:
-    rows = {stage.after: asdict(stage) for stage in made.stages}
+def _show_stages(manifest: SplitManifest) -> None:
+    rows = {stage.after: stage.model_dump() for stage in manifest.stages}
     _show("left after", rows, ("items", "users", "pairs", "plays", "labels"))
 
 
-def _show_sets(made: Split) -> None:
-    rows = {name: asdict(size) for name, size in made.sets.items()}
+def _show_sets(manifest: SplitManifest) -> None:
+    rows = {name: size.model_dump() for name, size in manifest.sets.items()}
     for row in rows.values():
         row["density"] = None if row["density"] is None else f"{row['density']:.3%}"
     _show("set", rows, ("items", "users", "pairs", "plays", "labels", "density"))
@@ -62,7 +65,7 @@ def _show(heading: str, rows: Mapping[str, Mapping[str, Any]], columns: Sequence
     known = [name for name in columns if any(row.get(name) is not None for row in rows.values())]
     shown = table(heading, *(f">{name}" for name in known))
     for label, row in rows.items():
-        shown.add_row(plain(label), *(_number(row[name]) for name in known))
+        shown.add_row(message(label), *(_number(row[name]) for name in known))
     unbroken(shown)
 
 
@@ -70,8 +73,8 @@ def _number(value: float | str | None) -> str:
     return "" if value is None else value if isinstance(value, str) else f"{value:,}"
 
 
-def _next(made: Split) -> str:
-    dataset = quote(made.dataset)
-    if made.users is None:
+def _next_command(manifest: SplitManifest) -> str:
+    dataset = quote(manifest.dataset)
+    if manifest.users is None:
         return f"tartarus features {dataset} SETTING --from FILE   (or: patches, text, predict)"
     return f"tartarus factorize {dataset} als"

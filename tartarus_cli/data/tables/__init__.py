@@ -1,1 +1,1 @@
-"""Tables of the user's, CSV, TSV and Parquet: read and written block by block, never whole."""
+"""Tables in CSV, TSV and Parquet: read and written block by block, never as a whole."""

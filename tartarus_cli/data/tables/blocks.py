@@ -1,16 +1,15 @@
-"""What tables of all forms are read as: blocks of rows, with the place of each."""
+"""What tables of all forms are read as: blocks of rows, with the place of each row."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.errors import FileError
+from tartarus_cli.errors import FileError, parameter
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,47 +19,59 @@ if TYPE_CHECKING:
 class Columns:
     """Which columns of a table are read, by name, and as what."""
 
-    texts: tuple[str, ...]  # ids, tags: to the letter
-    numbers: tuple[str, ...] = ()  # finite
-    times: tuple[str, ...] = ()  # seconds or any other numbers, or dates
-    vectors: bool = False  # whether numbers of Parquet may be vectors
-    leave_out: str = ""  # the option that leaves a column out, if there is one
-    empty: bool = False  # whether texts may be empty
+    texts: tuple[str, ...]
+    """Columns of ids or tags, read as they are written."""
+    numbers: tuple[str, ...] = ()
+    """Columns of finite numbers."""
+    times: tuple[str, ...] = ()
+    """Columns of dates, of seconds, or of any other numbers."""
+    vectors: bool = False
+    """Whether the columns of numbers of a Parquet file may hold vectors."""
+    exclude_parameter: str = ""
+    """The parameter by which the user leaves a column out, if there is one."""
+    allow_empty: bool = False
+    """Whether texts may be empty."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of a table."""
+    """Consecutive rows of a table."""
 
-    texts: tuple[pl.Series, ...]  # none is missing; where they may be empty, they are ""
-    values: NDArray[np.float64]  # (rows, width) numbers, then times in seconds; finite
-    lines: NDArray[np.int64]  # (rows,) where they stand, counted from 1
-    done: int  # units of the table's size that were read for it
+    texts: tuple[pl.Series, ...]
+    """The columns of texts; none is missing, and where they may be empty, they are ""."""
+    values: NDArray[np.float64]
+    """``(rows, width)`` finite numbers, then times in seconds."""
+    lines: NDArray[np.int64]
+    """``(rows,)`` line or row of each in the file, counted from 1."""
+    size: int
+    """How much of the table's size was read for it."""
 
 
-def no_number(path: Path, cell: str, where: str, column: str, leave_out: str = "") -> FileError:
+def number_error(
+    path: Path, cell: str, where: str, column: str, exclude_parameter: str = ""
+) -> FileError:
     """Return the error of a cell that is no number; ``where`` is such as ``line 7``."""
-    hint = "Correct it, or " + (
-        f"leave the column out: {leave_out} {quote(column)}" if leave_out else "delete that row."
-    )
+    hint = "Correct it, or delete that row."
+    if exclude_parameter:
+        hint = f"Correct it, or leave the column out: {parameter(exclude_parameter, [column])}"
     if cell.strip().lstrip("+-").replace(",", "", 1).isdigit():
         hint = "Write numbers with a point, not with a comma."
-    return _no(path, cell, f"{where}, column {column!r}", "a finite number", hint)
+    return _cell_error(path, cell, f"{where}, column {column!r}", "a finite number", hint)
 
 
-def no_time(path: Path, cell: str, where: str, column: str) -> FileError:
+def time_error(path: Path, cell: str, where: str, column: str) -> FileError:
     """Return the error of a cell that is no time; ``where`` is such as ``line 7``."""
     expected = "seconds, or a date and time such as 2009-05-04T23:08:57, in one form"
-    hint = "Correct it, or write the column in another way."
-    return _no(path, cell, f"{where}, column {column!r}", expected, hint)
+    hint = "Correct it, or write the times of the whole column in such a form."
+    return _cell_error(path, cell, f"{where}, column {column!r}", expected, hint)
 
 
-def no_text(path: Path, cell: str, where: str, column: str) -> FileError:
-    """Return the error of a cell that names no user, item or tag."""
-    hint = "Fill it in, or delete that row ('split' leaves such rows out with --skip-empty)."
-    return _no(path, cell, f"{where}, column {column!r}", "a name", hint)
+def text_error(path: Path, cell: str, where: str, column: str) -> FileError:
+    """Return the error of a cell that names no user, item or tag; ``where``: such as ``line 7``."""
+    hint = "Fill it in, or delete that row (a split leaves such rows out with `skip_empty=True`)."
+    return _cell_error(path, cell, f"{where}, column {column!r}", "a name", hint)
 
 
-def _no(path: Path, cell: str, where: str, expected: str, hint: str) -> FileError:
-    told = f"{cell[:60]!r}" if cell.strip() else "nothing"
-    return FileError(path, found=f"{told} in {where}", expected=expected, hint=hint)
+def _cell_error(path: Path, cell: str, where: str, expected: str, hint: str) -> FileError:
+    content = f"{cell[:60]!r}" if cell.strip() else "nothing"
+    return FileError(path, found=f"{content} in {where}", expected=expected, hint=hint)

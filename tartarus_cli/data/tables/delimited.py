@@ -1,10 +1,9 @@
 """Tables of text: CSV and TSV, with or without gzip.
 
-A field of a CSV may stand between quotes; in a TSV quotes are letters like any other.
+A field of a CSV may stand between quotes; in a TSV quotes are characters like any other.
 
-What is plain (a line for each row, as many fields in each, numbers where they should be) is read by
-polars. Whatever is not goes through Python's ``csv``, ten times slower, which knows the line that
-something is wrong in.
+Regular rows (one line each, as many fields in each, numbers where they should be) are read by
+polars. All others go through Python's ``csv``, ten times slower, which knows the line of an error.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from typing import IO, TYPE_CHECKING, NoReturn, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.tables.blocks import Block, Columns, no_number, no_text, no_time
+from tartarus_cli.data.tables.blocks import Block, Columns, number_error, text_error, time_error
 from tartarus_cli.data.tables.times import Clock
 from tartarus_cli.errors import FileError
 from tartarus_cli.files import readable
@@ -35,45 +34,56 @@ if TYPE_CHECKING:
 
     from tartarus_cli.data.tables.rows import RowEnds
 
-BLOCK_BYTES = 8 << 20  # of text that is read at once
-LONGEST = 64 << 20  # bytes of a row
+BLOCK_BYTES = 8 << 20
+"""Bytes of text that are read at once."""
+LONGEST_ROW = 64 << 20
+"""Bytes of the longest row that is read."""
 BOM = b"\xef\xbb\xbf"
 GZ = ".gz"
-TRUTH = {"true": 1.0, "false": 0.0}
+BOOLEANS = {"true": 1.0, "false": 0.0}
 
 
 class _Readable(Protocol):
-    """A file, or what a compressed one holds."""
+    """A file, or the content of a compressed one."""
 
     def read(self, size: int, /) -> bytes:
         """Return so many bytes, or fewer at the end."""
 
 
-Row = tuple[int, list[str]]  # its line, counted from 1, and its fields
-Wrong = Callable[[Path, str, str, str], FileError]  # of a path, a cell, its place and its column
+NumberedRow = tuple[int, list[str]]
+"""The line of a row, counted from 1, and its fields."""
+CellError = Callable[[Path, str, str, str], FileError]
+"""Makes the error of a cell from the path, the cell, its place and its column."""
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _Chunk:
     """Whole rows of a file, as they are in it."""
 
     text: bytes
-    line: int  # number of its first line
-    ends: int  # of lines
-    done: int  # bytes of the file that were read for it
-    quoted: RowEnds | None = None  # its rows, where there are quotes
+    first_line: int
+    line_feeds: int
+    size: int
+    """Bytes of the file that were read for it."""
+    quoted: RowEnds | None = None
+    """Its rows, where there are quotes."""
 
     @property
     def head(self) -> bytes:
-        """The first line that is not blank, and the blank ones before it."""
+        """The first line that is not empty, and the empty ones before it."""
         match = re.match(rb"\s*[^\n]*\n?", self.text)
         return match[0] if match else b""
 
-    def after(self, start: bytes) -> _Piece:
+    def after(self, start: bytes) -> _Chunk:
         """Return what follows its first bytes."""
-        ends = start.count(b"\n")
-        text, line = self.text[len(start) :], self.line + ends
-        return _Piece(text, line, self.ends - ends, self.done, self.quoted)
+        line_feeds = start.count(b"\n")
+        return _Chunk(
+            self.text[len(start) :],
+            self.first_line + line_feeds,
+            self.line_feeds - line_feeds,
+            self.size,
+            self.quoted,
+        )
 
 
 @dataclass(frozen=True)
@@ -82,11 +92,12 @@ class Delimited:
 
     path: Path
     separator: str
-    header: bool = True  # whether the first line names the columns; else they are numbered from 1
+    header: bool = True
+    """Whether the first line names the columns; else they are numbered from 1."""
 
     @property
     def noun(self) -> str:
-        """What a place in it is called."""
+        """What the place of a row is called in messages."""
         return "line"
 
     @property
@@ -107,18 +118,18 @@ class Delimited:
         FileError
             If the file is empty or damaged, or has a single column that should be several.
         """
-        heads = (_Piece(piece.head, piece.line, 0, 0) for piece in self._pieces())
+        heads = (_Chunk(chunk.head, chunk.first_line, 0, 0) for chunk in self._chunks())
         row = next((row for head in heads for _, row in self._rows(head)), [])
         if not row:
             self._refuse("an empty table", "names of columns, and rows", "Write the table again.")
-        if len(row) == 1 and any(each in row[0] for each in "\t;,"):
+        if len(row) == 1 and any(separator in row[0] for separator in "\t;,"):
             hint = "Write commas between the columns of a .csv, and tabs between those of a .tsv."
             self._refuse(f"a single column, {row[0][:60]!r}", "two or more", hint)
         return tuple(row if self.header else map(str, range(1, 1 + len(row))))
 
     @cached_property
-    def _places(self) -> Mapping[str, int]:
-        return {name: place for place, name in enumerate(self.names)}
+    def _positions(self) -> Mapping[str, int]:
+        return {name: position for position, name in enumerate(self.names)}
 
     def blocks(self, columns: Columns) -> Iterator[Block]:
         """Read all rows, some at a time.
@@ -129,156 +140,161 @@ class Delimited:
             If the file is damaged, or a cell is not what it is read as; it names line and column.
         """
         clocks = {name: Clock() for name in columns.times}
-        head = self.header
-        for piece in self._pieces():
-            rows = piece.after(piece.head) if head else piece
-            head = head and not piece.head.strip()
-            plain = self._plain(rows, columns, clocks)
-            yield plain if plain is not None else self._exact(rows, columns, clocks)
+        expect_head = self.header
+        for chunk in self._chunks():
+            rows = chunk.after(chunk.head) if expect_head else chunk
+            expect_head = expect_head and not chunk.head.strip()
+            block = self._read_fast(rows, columns, clocks)
+            yield block if block is not None else self._read_exactly(rows, columns, clocks)
 
-    def _plain(self, piece: _Piece, columns: Columns, clocks: Mapping[str, Clock]) -> Block | None:
-        """Read rows in which nothing is special; None if something is."""
-        text = piece.text.replace(b"\r\n", b"\n") if b"\r" in piece.text else piece.text
+    def _read_fast(
+        self, chunk: _Chunk, columns: Columns, clocks: Mapping[str, Clock]
+    ) -> Block | None:
+        """Read regular rows; None if one is not regular."""
+        text = chunk.text.replace(b"\r\n", b"\n") if b"\r" in chunk.text else chunk.text
         if text[:1] in (b"", b"\n") or text.startswith(BOM) or b"\r" in text:
             return None
-        if not self._is_regular(piece, text, columns):
+        if not self._is_regular(chunk, text, columns):
             return None
-        frame = self._frame(text, columns, quoted=piece.quoted is not None)
-        if frame is None or len(frame) != piece.ends + (text[-1:] != b"\n"):
+        frame = self._frame(text, columns, quoted=chunk.quoted is not None)
+        if frame is None or len(frame) != chunk.line_feeds + (text[-1:] != b"\n"):
             return None
         numbers = [frame[name].to_numpy() for name in columns.numbers]
         times = [clocks[name].read(frame[name]) for name in columns.times]
-        values = _side_by_side([*numbers, *times], len(frame))
+        values = _stack_columns([*numbers, *times], len(frame))
         texts = tuple(frame[name] for name in columns.texts)
-        if columns.empty:
-            texts = tuple(each.fill_null("") for each in texts)
-        if any(each.null_count() for each in texts) or not np.isfinite(values).all():
+        if columns.allow_empty:
+            texts = tuple(column.fill_null("") for column in texts)
+        if any(column.null_count() for column in texts) or not np.isfinite(values).all():
             return None
-        return Block(texts, values, piece.line + np.arange(len(frame)), piece.done)
+        return Block(texts, values, chunk.first_line + np.arange(len(frame)), chunk.size)
 
     def _frame(self, text: bytes, columns: Columns, *, quoted: bool) -> pl.DataFrame | None:
-        """Read the columns that matter; None if polars cannot."""
+        """Read the selected columns; None if polars cannot."""
         import polars as pl
 
-        kinds = dict.fromkeys(columns.numbers, pl.Float64)
-        at = {name: f"column_{n + 1}" for name, n in self._places.items()}
-        wanted = [*columns.texts, *columns.numbers, *columns.times]
+        types = dict.fromkeys(columns.numbers, pl.Float64)
+        labels = {name: f"column_{n + 1}" for name, n in self._positions.items()}
+        selected = [*columns.texts, *columns.numbers, *columns.times]
         try:
             frame = pl.read_csv(
                 text,
                 has_header=False,
                 separator=self.separator,
                 quote_char='"' if quoted else None,
-                schema={at[name]: kinds.get(name, pl.String) for name in self.names},
-                columns=[at[name] for name in wanted],
+                schema={labels[name]: types.get(name, pl.String) for name in self.names},
+                columns=[labels[name] for name in selected],
             )
         except pl.exceptions.PolarsError:
             return None
-        return frame.select(pl.col(at[name]).alias(name) for name in wanted)
+        return frame.select(pl.col(labels[name]).alias(name) for name in selected)
 
-    def _is_regular(self, piece: _Piece, text: bytes, columns: Columns) -> bool:
+    def _is_regular(self, chunk: _Chunk, text: bytes, columns: Columns) -> bool:
         """Whether each line is a row of as many fields as there are columns.
 
         Of a table whose columns are all read, polars refuses rows that are too long, and lets the
         last field of those that are too short be missing; of others it looks at no row as a whole.
         """
-        if piece.quoted is not None:
-            return piece.quoted.fields == len(self.names)
+        if chunk.quoted is not None:
+            return chunk.quoted.fields == len(self.names)
         if len(columns.texts) + len(columns.numbers) + len(columns.times) == len(self.names):
             return True
         from tartarus_cli.data.tables.rows import find_rows
 
-        ended = text if text.endswith(b"\n") else text + b"\n"
-        return find_rows(ended, self.separator, None).fields == len(self.names)
+        complete = text if text.endswith(b"\n") else text + b"\n"
+        return find_rows(complete, self.separator, None).fields == len(self.names)
 
-    def _exact(self, piece: _Piece, columns: Columns, clocks: Mapping[str, Clock]) -> Block:
-        """Read rows one by one; raise an error at what is not as it should be."""
+    def _read_exactly(self, chunk: _Chunk, columns: Columns, clocks: Mapping[str, Clock]) -> Block:
+        """Read rows one by one; raise an error at a row or a cell that is not as it should be."""
         import polars as pl
 
-        rows = [*self._rows(piece)]
-        lines = np.array([self._whole(line, row) for line, row in rows], np.int64)
+        rows = [*self._rows(chunk)]
+        for line, row in rows:
+            self._check_length(line, row)
+        lines = np.array([line for line, _ in rows], np.int64)
 
-        def read(name: str, fits: Callable[[str], object], wrong: Wrong) -> pl.Series:
-            at = self._places[name]
-            cells = pl.Series(name, [row[at] for _, row in rows], pl.String)
-            self._require([bool(fits(cell)) for cell in cells], cells, lines, wrong)
+        def read(name: str, fits: Callable[[str], object], error: CellError) -> pl.Series:
+            position = self._positions[name]
+            cells = pl.Series(name, [row[position] for _, row in rows], pl.String)
+            self._require([bool(fits(cell)) for cell in cells], cells, lines, error)
             return cells
 
-        there = (lambda _: True) if columns.empty else str.strip
-        texts = [read(name, there, no_text) for name in columns.texts]
-        refuse = partial(no_number, leave_out=columns.leave_out)
-        numbers = [read(name, _is_number, refuse) for name in columns.numbers]
-        times = [read(name, str.strip, no_time) for name in columns.times]
-        values = [np.array([*map(_number, each)], np.float64) for each in numbers]
-        for each in times:
-            values.append(clocks[each.name].read(each))
-            self._require(np.isfinite(values[-1]).tolist(), each, lines, no_time)
-        return Block(tuple(texts), _side_by_side(values, len(rows)), lines, piece.done)
+        fits_text = (lambda _: True) if columns.allow_empty else str.strip
+        texts = [read(name, fits_text, text_error) for name in columns.texts]
+        error = partial(number_error, exclude_parameter=columns.exclude_parameter)
+        numbers = [read(name, _is_number, error) for name in columns.numbers]
+        times = [read(name, str.strip, time_error) for name in columns.times]
+        values = [np.array([*map(_number, cells)], np.float64) for cells in numbers]
+        for cells in times:
+            values.append(clocks[cells.name].read(cells))
+            self._require(np.isfinite(values[-1]).tolist(), cells, lines, time_error)
+        return Block(tuple(texts), _stack_columns(values, len(rows)), lines, chunk.size)
 
-    def _whole(self, line: int, row: Sequence[str]) -> int:
+    def _check_length(self, line: int, row: Sequence[str]) -> None:
         if len(row) != len(self.names):
-            hint = "Correct that line; a field with a separator in it stands between quotes."
+            hint = "Correct that line; write a field that holds a separator between quotes."
             expected = f"{len(self.names)}, as in line 1"
             self._refuse(f"{len(row)} fields in line {line}", expected, hint)
-        return line
 
     def _require(
-        self, fits: list[bool], cells: pl.Series, lines: NDArray[np.int64], wrong: Wrong
+        self, fits: list[bool], cells: pl.Series, lines: NDArray[np.int64], error: CellError
     ) -> None:
         if not all(fits):
             row = fits.index(False)
-            raise wrong(self.path, cells[row], f"line {lines[row]}", cells.name)
+            raise error(self.path, cells[row], f"line {lines[row]}", cells.name)
 
-    def _rows(self, piece: _Piece) -> Iterator[Row]:
-        """Cut some text into rows; blank lines are none."""
-        text = io.StringIO(self._decoded(piece), newline="\n")
+    def _rows(self, chunk: _Chunk) -> Iterator[NumberedRow]:
+        """Cut some text into rows; empty lines are none."""
+        text = io.StringIO(self._decode(chunk), newline="\n")
         reader = csv.reader(
             text,
             delimiter=self.separator,
             quoting=csv.QUOTE_NONE if self._quote is None else csv.QUOTE_MINIMAL,
             strict=True,
         )
-        line = piece.line
+        line = chunk.first_line
         try:
             for row in reader:
                 if row:
                     yield line, row
-                line = piece.line + reader.line_num
+                line = chunk.first_line + reader.line_num
         except csv.Error as problem:
             if "new-line" in str(problem):
                 hint = "Write a line feed at the end of each line."
                 self._refuse(f"a carriage return in line {line}", "line feeds between rows", hint)
-            hint = 'Quotes within quotes are written twice (""), and each quote has to be closed.'
+            hint = 'Write quotes within quotes twice (""), and close each quote.'
             self._refuse(f"{problem} in line {line}", "fields as CSV has them", hint)
 
-    def _decoded(self, piece: _Piece) -> str:
+    def _decode(self, chunk: _Chunk) -> str:
         try:
-            return piece.text.decode("utf-8")
+            return chunk.text.decode("utf-8")
         except UnicodeDecodeError as problem:
-            line = piece.line + piece.text.count(b"\n", 0, problem.start)
-            hint = "Convert it, such as with iconv -f LATIN1 -t UTF-8."
+            line = chunk.first_line + chunk.text.count(b"\n", 0, problem.start)
+            hint = "Convert it, for example with iconv -f LATIN1 -t UTF-8."
             self._refuse(f"bytes that are not UTF-8 in line {line}", "UTF-8 text", hint)
 
-    def _pieces(self) -> Iterator[_Piece]:
-        """Cut the file into pieces of whole rows."""
-        rest, line, read = b"", 1, 0
-        with self._opened() as (file, raw):
+    def _chunks(self) -> Iterator[_Chunk]:
+        """Cut the file into chunks of whole rows."""
+        unfinished, line, offset = b"", 1, 0
+        with self._open() as (file, raw):
             while more := file.read(BLOCK_BYTES):
-                held = (rest + more).removeprefix(BOM) if line == 1 else rest + more
-                quoted = self._quoted_rows(held)
-                cut = held.rfind(b"\n") + 1 if quoted is None else quoted.end
-                if len(held) - cut > LONGEST:
-                    found = f"a row of more than {LONGEST >> 20} MiB in line {line}"
-                    hint = "Look for a quote there that is never closed."
+                text = unfinished + more
+                text = text.removeprefix(BOM) if line == 1 else text
+                quoted = self._quoted_rows(text)
+                cut = text.rfind(b"\n") + 1 if quoted is None else quoted.end
+                if len(text) - cut > LONGEST_ROW:
+                    found = f"a row of more than {LONGEST_ROW >> 20} MiB in line {line}"
+                    hint = "Look in that line for a quote that is never closed."
                     self._refuse(found, "rows that end", hint)
-                rest = held[cut:]
+                unfinished = text[cut:]
                 if cut:
-                    text = held[:cut]
-                    ends = _count(text, "\n")
-                    yield _Piece(text, line, ends, raw.tell() - read, quoted)
-                    line, read = line + ends, raw.tell()
-        if rest:
-            yield _Piece(rest, line, _count(rest, "\n"), 0, self._quoted_rows(rest + b"\n"))
+                    rows = text[:cut]
+                    line_feeds = _count_bytes(rows, "\n")
+                    yield _Chunk(rows, line, line_feeds, raw.tell() - offset, quoted)
+                    line, offset = line + line_feeds, raw.tell()
+        if unfinished:
+            quoted = self._quoted_rows(unfinished + b"\n")
+            yield _Chunk(unfinished, line, _count_bytes(unfinished, "\n"), 0, quoted)
 
     def _quoted_rows(self, text: bytes) -> RowEnds | None:
         if self._quote is None or self._quote.encode() not in text:
@@ -288,8 +304,8 @@ class Delimited:
         return find_rows(text, self.separator, self._quote)
 
     @contextmanager
-    def _opened(self) -> Iterator[tuple[_Readable, IO[bytes]]]:
-        """Open the file, and what of it is compressed; whatever is wrong with that is explained."""
+    def _open(self) -> Iterator[tuple[_Readable, IO[bytes]]]:
+        """Open the file for its decompressed and its raw bytes; explain a damaged one."""
         with readable(self.path):
             raw = self.path.open("rb")
         with raw:
@@ -307,11 +323,11 @@ class Delimited:
         raise FileError(self.path, found=found, expected=expected, hint=hint) from None
 
 
-def _count(text: bytes, letter: str) -> int:
-    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord(letter)))
+def _count_bytes(text: bytes, character: str) -> int:
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord(character)))
 
 
-def _side_by_side(values: Sequence[NDArray[np.float64]], rows: int) -> NDArray[np.float64]:
+def _stack_columns(values: Sequence[NDArray[np.float64]], rows: int) -> NDArray[np.float64]:
     return np.column_stack(values) if values else np.empty((rows, 0))
 
 
@@ -321,8 +337,8 @@ def _is_number(cell: str) -> bool:
 
 def _number(cell: str) -> float | None:
     """Return a number that is neither infinite nor NaN; True and False are 1 and 0."""
-    if cell.lower() in TRUTH:
-        return TRUTH[cell.lower()]
+    if cell.lower() in BOOLEANS:
+        return BOOLEANS[cell.lower()]
     try:
         number = float(cell) if "_" not in cell else math.nan
     except ValueError:

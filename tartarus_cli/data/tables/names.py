@@ -1,10 +1,12 @@
-"""What columns of items are called, so that they need not be named."""
+"""Usual names of columns of items, so that the user need not name the column."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-ITEM = ("item", "itemid", "song", "songid", "track", "trackid", "album", "albumid", "recording")
+ITEM_NAMES = (
+    *("item", "itemid", "song", "songid", "track", "trackid", "album", "albumid", "recording"),
+)
 
 
 def normalize_column(name: str) -> str:
@@ -17,9 +19,9 @@ def normalize_column(name: str) -> str:
 
 
 def item_columns(names: Iterable[str]) -> list[str]:
-    """Return the columns that hold ids of items, as their names say.
+    """Return the columns whose names say that they hold ids of items.
 
     >>> item_columns(["title", "ID", "plays"])
     ['ID']
     """
-    return [name for name in names if normalize_column(name) in ("id", *ITEM)]
+    return [name for name in names if normalize_column(name) in ("id", *ITEM_NAMES)]

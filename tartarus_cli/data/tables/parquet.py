@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.tables.blocks import Block, Columns, no_number, no_text, no_time
+from tartarus_cli.data.tables.blocks import Block, Columns, number_error, text_error, time_error
 from tartarus_cli.data.tables.times import Clock, seconds
-from tartarus_cli.errors import FileError
+from tartarus_cli.errors import FileError, parameter
 from tartarus_cli.files import readable
 
 if TYPE_CHECKING:
     import polars as pl
 
 BLOCK_ROWS = 4096
-BLOCK_CELLS = 1 << 18  # of columns without vectors
+"""Rows of a block that has vectors."""
+BLOCK_CELLS = 1 << 18
+"""Cells of a block that has none."""
 
 
 @dataclass(frozen=True)
@@ -31,27 +33,27 @@ class Parquet:
     path: Path
 
     @cached_property
-    def _kinds(self) -> Mapping[str, pl.DataType]:
-        """What each column holds."""
-        with self._explained():
+    def _types(self) -> Mapping[str, pl.DataType]:
+        """Type of each column."""
+        with self._explain_damage():
             return self._scan().collect_schema()
 
     @property
     def noun(self) -> str:
-        """What a place in it is called."""
+        """What the place of a row is called in messages."""
         return "row"
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all columns, in order."""
-        return tuple(self._kinds)
+        return tuple(self._types)
 
     @cached_property
     def size(self) -> int:
         """Rows of the table."""
         import polars as pl
 
-        with self._explained():
+        with self._explain_damage():
             return int(self._scan().select(pl.len()).collect().item())
 
     def _scan(self) -> pl.LazyFrame:
@@ -73,34 +75,36 @@ class Parquet:
         clocks = {name: Clock() for name in columns.times}
         for frame in self._frames(columns):
             texts = tuple(self._text(frame[name], first, columns) for name in columns.texts)
-            parts = [
-                self._numbers(frame[name], first, lengths, columns.leave_out)
+            values = [
+                self._numbers(frame[name], first, lengths, columns.exclude_parameter)
                 for name in columns.numbers
             ]
-            parts += [self._times(frame[name], clocks[name], first) for name in columns.times]
-            values = np.hstack(parts) if parts else np.empty((len(frame), 0))
-            yield Block(texts, values, np.arange(first, first + len(frame)), len(frame))
+            values += [self._times(frame[name], clocks[name], first) for name in columns.times]
+            matrix = np.hstack(values) if values else np.empty((len(frame), 0))
+            yield Block(texts, matrix, np.arange(first, first + len(frame)), len(frame))
             first += len(frame)
 
     def _check(self, columns: Columns) -> None:
         numbers = "numbers, or vectors of numbers" if columns.vectors else "numbers"
-        asked = (
+        selections = (
             (columns.texts, _is_text, "text or integers"),
             (columns.numbers, _is_features if columns.vectors else _is_number, numbers),
             (columns.times, _is_time, "times, numbers or text"),
         )
-        for names, fits, expected in asked:
+        for names, fits, expected in selections:
             for name in names:
-                if not fits(self._kinds[name]):
-                    found = f"column {name!r} of type {self._kinds[name]}"
-                    hint = "Write it so, or leave the column out (see --help)."
-                    self._refuse(found, expected, hint)
+                if not fits(self._types[name]):
+                    hint = "Convert the column, or name another one."
+                    if name in columns.numbers and columns.exclude_parameter:
+                        exclude = parameter(columns.exclude_parameter, [name])
+                        hint = f"Convert the column, or leave it out: {exclude}"
+                    self._refuse(f"column {name!r} of type {self._types[name]}", expected, hint)
 
     def _frames(self, columns: Columns) -> Iterator[pl.DataFrame]:
         names = [*columns.texts, *columns.numbers, *columns.times]
-        wide = any(_is_vector(self._kinds[name]) for name in names)
+        wide = any(_is_vector(self._types[name]) for name in names)
         rows = BLOCK_ROWS if wide else max(BLOCK_CELLS // len(names), 64)
-        with self._explained():
+        with self._explain_damage():
             scanned = self._scan().select(names)
             yield from scanned.collect_batches(chunk_size=rows, maintain_order=True)
 
@@ -108,11 +112,11 @@ class Parquet:
         import polars as pl
 
         texts = column.cast(pl.String)
-        if columns.empty:
+        if columns.allow_empty:
             return texts.fill_null("")
         if texts.null_count():
             row = int(texts.is_null().to_numpy().argmax())
-            raise no_text(self.path, "", f"row {first + row}", column.name)
+            raise text_error(self.path, "", f"row {first + row}", column.name)
         return texts
 
     def _times(self, column: pl.Series, clock: Clock, first: int) -> NDArray[np.float64]:
@@ -122,15 +126,15 @@ class Parquet:
         kind = column.dtype
         if not (kind == pl.String or kind.is_temporal()):
             return self._numbers(column, first, {}, "")
-        found = clock.read(column) if kind == pl.String else seconds(column)
-        if not np.isfinite(found).all():
-            row = int(np.isfinite(found).argmin())
+        times = clock.read(column) if kind == pl.String else seconds(column)
+        if not np.isfinite(times).all():
+            row = int(np.isfinite(times).argmin())
             cell = "" if column[row] is None else str(column[row])
-            raise no_time(self.path, cell, f"row {first + row}", column.name)
-        return found[:, None]
+            raise time_error(self.path, cell, f"row {first + row}", column.name)
+        return times[:, None]
 
     def _numbers(
-        self, column: pl.Series, first: int, lengths: dict[str, int], leave_out: str
+        self, column: pl.Series, first: int, lengths: dict[str, int], exclude_parameter: str
     ) -> NDArray[np.float64]:
         """Return a column of numbers, ``(rows, 1)``, or of vectors, ``(rows, length)``."""
         import polars as pl
@@ -142,7 +146,7 @@ class Parquet:
                 row = int(finite.argmin())
                 cell = "" if column[row] is None else str(column[row])
                 where = f"row {first + row}"
-                raise no_number(self.path, cell, where, column.name, leave_out)
+                raise number_error(self.path, cell, where, column.name, exclude_parameter)
             return values[:, None]
         lists = column.cast(pl.List(pl.Float64))
         self._check_lengths(lists, first, lengths)
@@ -155,18 +159,19 @@ class Parquet:
         return values
 
     def _check_lengths(self, lists: pl.Series, first: int, lengths: dict[str, int]) -> None:
-        found = lists.list.len().fill_null(0).to_numpy()
-        length = lengths.setdefault(lists.name, int(found[0]) if len(found) else 0)
-        wrong = np.asarray((found != length) | (found == 0))
+        """Make sure that all vectors of a column are as long as its first one."""
+        row_lengths = lists.list.len().fill_null(0).to_numpy()
+        length = lengths.setdefault(lists.name, int(row_lengths[0]) if len(row_lengths) else 0)
+        wrong = np.asarray((row_lengths != length) | (row_lengths == 0))
         if wrong.any():
             row = int(wrong.argmax())
-            told = f"a vector of {found[row]:,}" if found[row] else "no vector"
-            told += f" in row {first + row}, column {lists.name!r}"
+            found = f"a vector of {row_lengths[row]:,}" if row_lengths[row] else "no vector"
+            found += f" in row {first + row}, column {lists.name!r}"
             expected = f"{length:,} numbers, as in row 1" if length else "a vector in each row"
-            self._refuse(told, expected, "Correct that row, or delete it.")
+            self._refuse(found, expected, "Correct that row, or delete it.")
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explain_damage(self) -> Iterator[None]:
         """Explain what is wrong with the file as a whole."""
         import polars as pl
 

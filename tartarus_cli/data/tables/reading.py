@@ -24,18 +24,18 @@ class Table(Protocol):
 
     @property
     def noun(self) -> str:
-        """What a place in it is called: a line or a row."""
+        """What the place of a row is called in messages: a line or a row."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all columns, in order, each of them once."""
+        """Names of all columns, in order; all different."""
 
     @property
     def size(self) -> int:
-        """Units of progress of one reading."""
+        """Bytes or rows of the file: the unit of progress."""
 
     def blocks(self, columns: Columns) -> Iterator[Block]:
-        """Read all rows, some at a time.
+        """Read all rows, block by block.
 
         Raises
         ------
@@ -45,7 +45,7 @@ class Table(Protocol):
 
 
 def ending(path: Path) -> str:
-    """Return the ending that tells what a file is, without that of its compression.
+    """Return the ending of a file's name in lower case, without that of its compression.
 
     >>> ending(Path("a/tags.CSV.gz"))
     '.csv'
@@ -59,38 +59,38 @@ def open_table(path: Path, *, header: bool = True) -> Table:
     Parameters
     ----------
     path
-        The file, whose ending says what it is.
+        The file: ``.csv``, ``.tsv`` or ``.tab``, also with ``.gz``, or ``.parquet`` or ``.pq``.
     header
         Whether the first line of a CSV or TSV names the columns; else they are numbered from 1.
 
     Raises
     ------
     RequestError
-        If there is no such file, or its ending says no form.
+        If there is no such file, or its ending is another one.
     FileError
         If it is empty or damaged, or two columns have one name.
     """
     from tartarus_cli.data.tables.delimited import Delimited
     from tartarus_cli.data.tables.parquet import Parquet
 
-    check_exists(path)
+    require_file(path)
     table: Table
     if path.suffix.lower() in PARQUET:
         if not header:
             msg = f"{display_path(path)}: the columns of a Parquet file have names"
-            raise RequestError(msg, hint="Leave --no-header out.")
+            raise RequestError(msg, hint="Do not give `header=False`.")
         table = Parquet(path)
     elif ending(path) in SEPARATORS:
         table = Delimited(path, SEPARATORS[ending(path)], header)
     else:
         msg = f"{display_path(path)}: its ending does not say what it is"
-        hint = "Write a table as .csv (commas), .tsv (tabs), either with .gz, or .parquet."
+        hint = "Give a table in .csv (commas), .tsv (tabs), one of these with .gz, or .parquet."
         raise RequestError(msg, hint=hint)
     _check_names(table)
     return table
 
 
-def check_exists(path: Path) -> None:
+def require_file(path: Path) -> None:
     """Make sure that there is a file.
 
     Raises
@@ -100,11 +100,11 @@ def check_exists(path: Path) -> None:
     """
     if not path.is_file():
         msg = f"there is no file {path}"
-        raise RequestError(msg, hint="Name a table: CSV, TSV or Parquet.")
+        raise RequestError(msg, hint="Give the path of a table: CSV, TSV or Parquet.")
 
 
 def require_column(table: Table, name: str, hint: str = "") -> None:
-    """Make sure that a table has a column.
+    """Make sure that a table has a column; a ``hint`` stands before the names of its columns.
 
     Raises
     ------
@@ -118,8 +118,8 @@ def require_column(table: Table, name: str, hint: str = "") -> None:
 
 def _check_names(table: Table) -> None:
     counts = Counter(table.names)
-    twice = next((name for name, count in counts.items() if count > 1), None)
-    if twice is not None:
-        found = f"two columns called {twice!r}"
-        hint = "The first line has to name the columns, each in its own way."
+    duplicate = next((name for name, count in counts.items() if count > 1), None)
+    if duplicate is not None:
+        found = f"two columns called {duplicate!r}"
+        hint = "Give each column a name of its own in the first line."
         raise FileError(table.path, found=found, expected="names that differ", hint=hint)

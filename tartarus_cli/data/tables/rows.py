@@ -9,47 +9,54 @@ import numpy as np
 
 from tartarus_cli.compiled import compiled
 
-LINE_FEED, RETURN = ord("\n"), ord("\r")
-NO_QUOTE = 256  # no byte is this
-START, PLAIN, QUOTED, CLOSED = range(4)  # of a field; CLOSED: after what may be its last quote
+LINE_FEED, CARRIAGE_RETURN = ord("\n"), ord("\r")
+NO_QUOTE = 256
+"""A quote that no byte is equal to."""
+FIELD_START, IN_PLAIN, IN_QUOTES, AFTER_QUOTE = range(4)
+"""States of the scanner; a quote that may be the last of its field leads to AFTER_QUOTE."""
 
 
 @dataclass(frozen=True)
 class RowEnds:
-    """What stands in some text."""
+    """The rows of a text."""
 
-    end: int  # where the last whole row ends; a line feed between quotes ends none
-    fields: int  # of each row; 0 if rows differ, lines are no rows, or quotes stand within fields
+    end: int
+    """Offset behind the last whole row; a line feed between quotes ends no row."""
+    fields: int
+    """Fields of each row; 0 if rows differ, a row has several lines, or a field holds quotes."""
 
 
 def find_rows(text: bytes, separator: str, quote: str | None) -> RowEnds:
-    """Go through text that begins with a row, and ends with one if it is looked at as a whole."""
-    letters = np.frombuffer(text, np.uint8)
-    end, fields = _find(letters, ord(separator), NO_QUOTE if quote is None else ord(quote))
+    """Find the end of the last row and the number of fields, in text that begins with a row.
+
+    All fields are counted only if the text also ends with a row.
+    """
+    characters = np.frombuffer(text, np.uint8)
+    end, fields = _scan(characters, ord(separator), NO_QUOTE if quote is None else ord(quote))
     return RowEnds(int(end), int(fields))
 
 
 @compiled
-def _find(text: Any, separator: int, quote: int) -> Any:  # pragma: no cover  # noqa: C901 — one machine
-    end, fields, first, state, regular = 0, 1, 0, START, True
-    for place in range(text.size):
-        letter = text[place]
-        if state == QUOTED:
-            if letter == quote:
-                state = CLOSED
-            elif letter == LINE_FEED:
+def _scan(text: Any, separator: int, quote: int) -> Any:  # pragma: no cover  # noqa: C901 — one machine
+    end, fields, first, state, regular = 0, 1, 0, FIELD_START, True
+    for position in range(text.size):
+        character = text[position]
+        if state == IN_QUOTES:
+            if character == quote:
+                state = AFTER_QUOTE
+            elif character == LINE_FEED:
                 regular = False
-        elif letter == quote:
-            regular &= state != PLAIN
-            state = PLAIN if state == PLAIN else QUOTED
-        elif letter == separator:
+        elif character == quote:
+            regular &= state != IN_PLAIN
+            state = IN_PLAIN if state == IN_PLAIN else IN_QUOTES
+        elif character == separator:
             fields += 1
-            state = START
-        elif letter == LINE_FEED:
+            state = FIELD_START
+        elif character == LINE_FEED:
             first = fields if end == 0 else first
             regular &= fields == first
-            end, fields, state = place + 1, 1, START
-        elif letter != RETURN or state != CLOSED:
-            regular &= state != CLOSED
-            state = PLAIN
+            end, fields, state = position + 1, 1, FIELD_START
+        elif character != CARRIAGE_RETURN or state != AFTER_QUOTE:
+            regular &= state != AFTER_QUOTE
+            state = IN_PLAIN
     return end, first if regular else 0

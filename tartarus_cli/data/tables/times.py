@@ -1,4 +1,4 @@
-"""Times as people write them: seconds, or dates in one of the usual forms."""
+"""Times in tables: seconds, or dates in one of the usual forms."""
 
 from __future__ import annotations
 
@@ -11,29 +11,32 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import polars as pl
 
-FORMS = (  # of ISO 8601, with a T or a blank between date and time
+DATE_FORMS = (
     "%Y-%m-%d",
     *(
-        f"%Y-%m-%d{between}{time}"
-        for between in "T "
+        f"%Y-%m-%d{separator}{time}"
+        for separator in "T "
         for time in ("%H:%M", "%H:%M:%S%.f", "%H:%M:%S%.fZ", "%H:%M:%S%.f%:z")
     ),
 )
+"""Forms of ISO 8601, with a T or a space between date and time."""
 NUMBERS = "numbers"
+"""The form of a column of seconds, or of any other numbers."""
 
 
 @dataclass
 class Clock:
-    """Reads a column of times, all in the form of the first one."""
+    """Reads a column of times, block by block, all in the form of the first one."""
 
-    form: str | None = None  # one of FORMS, or NUMBERS
+    form: str | None = None
+    """One of ``DATE_FORMS``, or ``NUMBERS``; None before the first time was read."""
 
     def read(self, texts: pl.Series) -> NDArray[np.float64]:
-        """Return seconds, or whatever the numbers are; NaN where there is no time of the form."""
+        """Return seconds, or the numbers as they are; NaN where a text has another form."""
         import polars as pl
 
         if len(texts) and self.form is None:
-            self.form = _form(texts[:1])
+            self.form = _find_form(texts[:1])
         if self.form == NUMBERS:
             return texts.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
         if self.form is None:
@@ -42,17 +45,17 @@ class Clock:
 
 
 def seconds(times: pl.Series) -> NDArray[np.float64]:
-    """Return dates and times as seconds since 1970; NaN where there is none."""
+    """Return dates and times as seconds since 1970; NaN where one is missing."""
     import polars as pl
 
-    since = times.cast(pl.Datetime("us")).dt.timestamp("us").cast(pl.Float64) / 1e6
-    return since.fill_null(np.nan).to_numpy()
+    elapsed = times.cast(pl.Datetime("us")).dt.timestamp("us").cast(pl.Float64) / 1e6
+    return elapsed.fill_null(np.nan).to_numpy()
 
 
-def _form(first: pl.Series) -> str | None:
+def _find_form(first: pl.Series) -> str | None:
     import polars as pl
 
     if first.cast(pl.Float64, strict=False).is_not_null().all():
         return NUMBERS
-    fits = (f for f in FORMS if first.str.to_datetime(f, strict=False).is_not_null().all())
-    return next(fits, None)
+    forms = (f for f in DATE_FORMS if first.str.to_datetime(f, strict=False).is_not_null().all())
+    return next(forms, None)

@@ -14,33 +14,36 @@ if TYPE_CHECKING:
     import polars as pl
 
 TableForm = Literal["csv", "tsv", "trec", "parquet"]
-Put = Callable[["pl.DataFrame"], None]
+"""Form of a table; ``trec`` is the form of TREC's runs and judgements, without a heading."""
+WriteRows = Callable[["pl.DataFrame"], None]
+"""Writes the next rows of a table."""
 
-PIECE_CELLS = 1 << 22  # of a Parquet file, that are in memory at a time
+PIECE_CELLS = 1 << 22
+"""Cells of a Parquet file that are in memory at a time."""
 
 
 @contextmanager
-def writing_table(path: Path, form: TableForm) -> Iterator[Put]:
-    """Yield what writes the next rows; the file gets its name when the block succeeds.
+def open_table_writer(path: Path, form: TableForm) -> Iterator[WriteRows]:
+    """Yield a function that writes the next rows; the file appears when the block succeeds.
 
     Parameters
     ----------
     path
-        What to write.
+        The file to write.
     form
         ``csv`` with a heading, and quotes where they are needed; ``tsv`` the same with tabs and
-        never a quote; ``trec`` with blanks, without heading and quotes; ``parquet``.
+        never a quote; ``trec`` with spaces, without heading and quotes; ``parquet``.
     """
-    with atomic_write(path) as beside:
+    with atomic_write(path) as temporary:
         if form == "parquet":
-            with _parquet(beside) as put:
-                yield put
+            with _parquet_writer(temporary) as write_rows:
+                yield write_rows
         else:
-            with beside.open("wb") as file:
-                yield _Lines(file, form)
+            with temporary.open("wb") as file:
+                yield _TextWriter(file, form)
 
 
-class _Lines:
+class _TextWriter:
     def __init__(self, file: BinaryIO, form: TableForm) -> None:
         self._file, self._form = file, form
         self._heading = form != "trec"
@@ -56,32 +59,32 @@ class _Lines:
 
 
 @contextmanager
-def _parquet(path: Path) -> Iterator[Put]:
-    """Write pieces beside a file, and join them at the end, one after the other."""
+def _parquet_writer(path: Path) -> Iterator[WriteRows]:
+    """Write pieces next to a file, and join them at the end, one after the other."""
     import polars as pl
 
     with TemporaryDirectory(prefix=".", suffix=".pieces", dir=path.parent) as folder:
-        pieces = _Pieces(Path(folder))
+        pieces = _PieceWriter(Path(folder))
         yield pieces
-        pl.scan_parquet(pieces.written(), glob=False).sink_parquet(path)
+        pl.scan_parquet(pieces.finish(), glob=False).sink_parquet(path)
 
 
-class _Pieces:
+class _PieceWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._paths: list[Path] = []
-        self._kept: list[pl.DataFrame] = []
+        self._buffer: list[pl.DataFrame] = []
         self._cells = 0
 
     def __call__(self, rows: pl.DataFrame) -> None:
-        self._kept.append(rows)
+        self._buffer.append(rows)
         self._cells += rows.height * rows.width
         if self._cells > PIECE_CELLS:
             self._write()
 
-    def written(self) -> list[Path]:
-        """Write what is left, and return all pieces in their order."""
-        if self._kept:
+    def finish(self) -> list[Path]:
+        """Write the rows that remain, and return all pieces in order."""
+        if self._buffer:
             self._write()
         return self._paths
 
@@ -89,5 +92,5 @@ class _Pieces:
         import polars as pl
 
         self._paths.append(self._folder / f"{len(self._paths)}.parquet")
-        pl.concat(self._kept).write_parquet(self._paths[-1])
-        self._kept, self._cells = [], 0
+        pl.concat(self._buffer).write_parquet(self._paths[-1])
+        self._buffer, self._cells = [], 0

@@ -1,0 +1,277 @@
+"""ExportKind trained models are worth, and what they recommend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tartarus_cli.api.arguments import (
+    Code,
+    ModelLike,
+    Overrides,
+    SplitName,
+    WorkspaceLike,
+    bytes_of,
+    model_of,
+    overrides_of,
+    path_of,
+    run_code,
+    workspace_of,
+)
+from tartarus_cli.api.progress import ProgressOption, shown
+from tartarus_cli.evaluation import compare as comparing
+from tartarus_cli.evaluation.comparison import Comparison
+from tartarus_cli.evaluation.evaluate import evaluate as evaluate_subject
+from tartarus_cli.evaluation.evaluate import evaluation_options
+from tartarus_cli.evaluation.report import Evaluation
+from tartarus_cli.evaluation.slices import EvaluatedSlices, SliceBy, evaluate_slices
+from tartarus_cli.experiments.request import ExperimentRequest
+from tartarus_cli.exporting.export import ExportResult
+from tartarus_cli.exporting.export import export as export_model
+from tartarus_cli.exporting.request import ExportKind, ExportRequest
+from tartarus_cli.models.store import Model
+from tartarus_cli.recommendation.lists import (
+    RecommendationFile,
+    RecommendationList,
+    RecommendRequest,
+)
+from tartarus_cli.recommendation.lists import recommend as recommend_items
+from tartarus_cli.recommendation.recommender import ListOptions
+
+
+def evaluate(
+    model: ModelLike | Path = None,
+    *,
+    experiment: str | None = None,
+    dataset: str | None = None,
+    ids: Path | str | None = None,
+    overrides: Overrides = (),
+    k: Sequence[int] = (),
+    users: str | None = None,
+    published: bool = False,
+    baselines: bool = False,
+    by: SliceBy | None = None,
+    memory: int | str = "1GiB",
+    resume: bool = False,
+    merge: bool = False,
+    code: Code = (),
+    seed: int | None = None,
+    workspace: WorkspaceLike = None,
+    progress: ProgressOption = "auto",
+) -> Evaluation | EvaluatedSlices:
+    """Compute the metrics of a model, or of predictions made elsewhere.
+
+    Parameters
+    ----------
+    model
+        A model, the newest if None; or a ``.npy`` file of predictions.
+    experiment, dataset, ids, overrides
+        For a file: the experiment whose predictions these are, another dataset than its own, the
+        ids of the rows, parameters of the experiment.
+    k
+        Cut-offs beside the usual ones.
+    users
+        Only these users, as ``"0:1000"``.
+    published
+        Add the nDCG of the papers.
+    baselines
+        Train and evaluate simple baselines too, as rows beneath the model.
+    by
+        Figures by quantiles of users or of items, instead of the whole.
+    memory
+        Room for scores and factors, in bytes or as ``"1GiB"``.
+    resume, merge
+        Go on where an interrupted evaluation stopped; join what was evaluated for some users.
+    code
+        Python files with metrics and the like of your own.
+    seed
+        Of the random row.
+    workspace
+        Where the model is, if it is named.
+    progress
+        Told of each block of users.
+
+    Raises
+    ------
+    RequestError
+        If there is no such model, or the request does not fit what is evaluated.
+    DataError
+        If a file is missing, damaged or out of step.
+    """
+    run_code(code)
+    root = workspace_of(model.store.workspace.root if isinstance(model, Model) else workspace)
+    subject = model.name if isinstance(model, Model) else None if model is None else str(model)
+    options = evaluation_options(
+        *(k, users),
+        memory=str(bytes_of(memory)),
+        published=published,
+        seed=seed,
+        baselines=baselines,
+        resume=resume,
+        merge=merge,
+    )
+    request = ExperimentRequest(experiment, dataset, overrides_of(overrides))
+    with shown(progress) as watcher:
+        if by is not None:
+            return evaluate_slices(
+                *(root, subject, request, options, by), ids=path_of(ids), progress=watcher
+            )
+        return evaluate_subject(
+            *(root, subject, request, options), ids=path_of(ids), progress=watcher
+        )
+
+
+def compare(
+    *models: Model | str,
+    metrics: Sequence[str] = (),
+    resamples: int = 10_000,
+    seed: int | None = None,
+    workspace: WorkspaceLike = None,
+    progress: ProgressOption = "auto",
+) -> Comparison:
+    """Put the metrics of several models side by side, and how sure the differences are.
+
+    Parameters
+    ----------
+    models
+        Models or names of results, the reference first; all were evaluated.
+    metrics
+        Which differences are tested; one or two usual ones if none is named.
+    resamples
+        Of the bootstrap and of the randomization test.
+    seed
+        Of both.
+    workspace
+        Where the models are.
+    progress
+        Told of each test.
+
+    Raises
+    ------
+    RequestError
+        If there is no such model or metric, or they were not evaluated on the same data.
+    """
+    names = [model.name if isinstance(model, Model) else model for model in models]
+    roots = [model.workspace.root for model in models if isinstance(model, Model)]
+    root = workspace_of(workspace if workspace is not None or not roots else roots[0])
+    options = comparing.CompareOptions(tuple(metrics), resamples, seed)
+    with shown(progress) as watcher:
+        return comparing.compare(root, names, options, progress=watcher)
+
+
+def recommend(
+    model: ModelLike = None,
+    *,
+    user: str | None = None,
+    item: str | None = None,
+    top: int = 10,
+    min_score: float | None = None,
+    known: bool = False,
+    memory: int | str = "1GiB",
+    code: Code = (),
+    workspace: WorkspaceLike = None,
+    progress: ProgressOption = "auto",
+) -> RecommendationList | RecommendationFile:
+    """Rank new items for a user, users for a new item, or the items for all users into a file.
+
+    Parameters
+    ----------
+    model
+        The newest if None.
+    user, item
+        Whose list; neither: those of all users, in a file.
+    top
+        How long a list is.
+    min_score
+        Leave out what scores less.
+    known
+        Mark what the user has, according to the truth.
+    memory
+        Room for scores and factors, in bytes or as ``"1GiB"``.
+    code
+        Python files with networks and the like of your own.
+    workspace
+        Where the model is, if it is named.
+    progress
+        Told of each block of users.
+
+    Raises
+    ------
+    RequestError
+        If there is no such model, user or item.
+    DataError
+        If the model has not predicted, or a file is missing or damaged.
+    """
+    run_code(code)
+    trained = model_of(model, workspace)
+    options = ListOptions(top, min_score, known=known)
+    request = RecommendRequest(user, item)
+    with shown(progress) as watcher:
+        return recommend_items(trained, request, options, memory=bytes_of(memory), progress=watcher)
+
+
+def export(
+    model: ModelLike = None,
+    *,
+    what: ExportKind,
+    path: Path | str,
+    layer: str | int | None = None,
+    split: SplitName | None = None,
+    top: int | None = None,
+    memory: int | str | None = None,
+    replace_whitespace: str | None = None,
+    force: bool = False,
+    code: Code = (),
+    workspace: WorkspaceLike = None,
+    progress: ProgressOption = "auto",
+) -> ExportResult:
+    """Write predictions, embeddings or rankings as Parquet, CSV or TSV, or for trec_eval.
+
+    Parameters
+    ----------
+    model
+        The newest if None.
+    what
+        ``predictions``, ``embeddings`` (of a layer), ``rankings``, ``run`` or ``qrels``.
+    path
+        Its ending says the form: ``.parquet``, ``.csv`` or ``.tsv``.
+    layer
+        For embeddings: name or index of the layer.
+    split
+        Which items; the usual ones if None.
+    top
+        For rankings and runs: items for each user.
+    memory
+        For rankings and runs: room for scores and factors.
+    replace_whitespace
+        For runs and truth: what stands for whitespace in ids.
+    force
+        Write over a file that is there.
+    code
+        Python files with networks and the like of your own.
+    workspace
+        Where the model is, if it is named.
+    progress
+        Told of each block.
+
+    Raises
+    ------
+    RequestError
+        If there is no such model or layer, the file exists, or the options contradict each other.
+    DataError
+        If something has not been predicted, or a file is missing or damaged.
+    """
+    run_code(code)
+    trained = model_of(model, workspace)
+    request = ExportRequest(
+        what,
+        Path(path),
+        layer=None if layer is None else str(layer),
+        split=split,
+        top=top,
+        memory=None if memory is None else bytes_of(memory),
+        replace_whitespace=replace_whitespace,
+        force=force,
+    )
+    with shown(progress) as watcher:
+        return export_model(trained, request, progress=watcher)

@@ -1,0 +1,236 @@
+"""Features of a dataset's items: brought along, cut from recordings, counted in texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from tartarus_cli.api.arguments import (
+    Code,
+    Overrides,
+    WorkspaceLike,
+    overrides_of,
+    path_of,
+    run_code,
+    workspace_of,
+)
+from tartarus_cli.api.progress import ProgressOption, shown
+from tartarus_cli.experiments.request import seed_of
+from tartarus_cli.extraction.documents import TextResult, extract_text
+from tartarus_cli.extraction.patches import PatchesResult, extract_patches
+from tartarus_cli.extraction.request import PatchesRequest, TextRequest
+from tartarus_cli.features.importing import FeaturesRequest, FeaturesResult, import_features
+
+
+def features(
+    dataset: str,
+    setting: str,
+    *,
+    source: Path | str,
+    ids: Path | str | None = None,
+    id_column: str | None = None,
+    without: Sequence[str] = (),
+    tags: bool = False,
+    min_items: int | None = None,
+    max_tags: int | None = None,
+    missing: Literal["error", "zero"] = "error",
+    tolerate: float | None = None,
+    sparse: bool | None = None,
+    scale: bool = False,
+    force: bool = False,
+    workspace: WorkspaceLike = None,
+    progress: ProgressOption = "auto",
+) -> FeaturesResult:
+    """Bring features or tags of your own into a dataset as a new setting, aligned with its items.
+
+    Parameters
+    ----------
+    dataset, setting
+        Where the features go, and what they will be called.
+    source
+        A table (CSV, TSV, Parquet) or a matrix (``.npy``, ``.npz``).
+    ids
+        For a matrix: the id of each row, one a line.
+    id_column
+        The column of ids; the first one if None.
+    without
+        Columns to leave out.
+    tags
+        The table has a row for each item and tag.
+    min_items, max_tags
+        For tags: the train items that one needs, and how many are used.
+    missing
+        What is done with items without a row: an error, or a row of zeros.
+    tolerate
+        Rows of zeros only while so small a share of a set lacks one.
+    sparse
+        How the matrices are written; by the values if None.
+    scale
+        Zero mean and unit variance of each column, by the train items.
+    force
+        Replace a setting of this name.
+    workspace
+        Where the dataset is.
+    progress
+        Told of each block.
+
+    Raises
+    ------
+    RequestError
+        If there is no such dataset, file or column, or there is such a setting.
+    DataError
+        If the source is damaged, or lacks items.
+    """
+    request = FeaturesRequest(
+        dataset=dataset,
+        setting=setting,
+        source=Path(source),
+        ids=path_of(ids),
+        id_column=id_column,
+        without=tuple(without),
+        tags=tags,
+        min_items=min_items,
+        max_tags=max_tags,
+        missing=missing,
+        tolerate=tolerate,
+        sparse=sparse,
+        scale=scale,
+        force=force,
+    )
+    with shown(progress) as watcher:
+        return import_features(workspace_of(workspace), request, progress=watcher)
+
+
+def patches(
+    dataset: str,
+    *,
+    audio: Path | str | None = None,
+    transform: str = "cqt",
+    per_item: int = 1,
+    seconds: float = 15,
+    overrides: Overrides = (),
+    scaler_patches: int = 300_000,
+    jobs: int | None = None,
+    timeout: float | None = None,
+    keep_spectrograms: bool = True,
+    code: Code = (),
+    seed: int | None = None,
+    workspace: WorkspaceLike = None,
+    progress: ProgressOption = "auto",
+) -> PatchesResult:
+    """Turn recordings into spectrogram patches; interrupted, it goes on where it was.
+
+    Parameters
+    ----------
+    dataset
+        Of this workspace.
+    audio
+        A folder of recordings, of which the list is made; None: there is a list.
+    transform
+        ``cqt``, ``mel``, ``stft``, or one of your own.
+    per_item, seconds
+        Patches of each recording, and how long they are.
+    overrides
+        Parameters of the transform.
+    scaler_patches
+        Fit the scaler on at most so many train patches.
+    jobs
+        Processes; one for each core if None.
+    timeout
+        Give up on a recording after so many seconds.
+    keep_spectrograms
+        Keep the spectrograms, so that other patches are cut from them quickly.
+    code
+        Python files with transforms of your own.
+    seed
+        Of where patches are cut; the workspace's, else 0, if None.
+    workspace
+        Where the dataset is.
+    progress
+        Told of each recording.
+
+    Raises
+    ------
+    RequestError
+        If there is no such dataset, folder, transform or parameter.
+    DataError
+        If there is no list of recordings, or no train recording can be used.
+    """
+    run_code(code)
+    root = workspace_of(workspace)
+    request = PatchesRequest(
+        dataset,
+        audio=path_of(audio),
+        transform=transform,
+        per_item=per_item,
+        seconds=seconds,
+        overrides=overrides_of(overrides),
+        scaler_patches=scaler_patches,
+        jobs=jobs,
+        timeout_s=timeout,
+        keep_spectrograms=keep_spectrograms,
+        seed=seed_of(root, seed),
+    )
+    with shown(progress) as watcher:
+        return extract_patches(root, request, progress=watcher)
+
+
+def text(
+    dataset: str,
+    extractor: str,
+    *,
+    text: Path | str | None = None,
+    setting: str | None = None,
+    vectors: Path | str | None = None,
+    overrides: Overrides = (),
+    code: Code = (),
+    seed: int | None = None,
+    workspace: WorkspaceLike = None,
+    progress: ProgressOption = "auto",
+) -> TextResult:
+    """Turn documents into a setting: a vocabulary of the train items, a row for each item.
+
+    Parameters
+    ----------
+    dataset
+        Of this workspace.
+    extractor
+        ``vsm`` (tf-idf), ``w2v`` (sequences of words, word vectors), or one of your own.
+    text
+        A folder of documents, of which the list is made; None: there is a list.
+    setting
+        What the setting is called; as the extractor if None.
+    vectors
+        For ``w2v``: word vectors in word2vec's format, instead of learning them.
+    overrides
+        Parameters of the extractor.
+    code
+        Python files with extractors of your own.
+    seed
+        Of what is learnt; the workspace's, else 0, if None.
+    workspace
+        Where the dataset is.
+    progress
+        Told of each document.
+
+    Raises
+    ------
+    RequestError
+        If there is no such dataset, extractor or parameter, or there is another such setting.
+    DataError
+        If the list or a document is missing or damaged, or nothing can be learnt.
+    """
+    run_code(code)
+    root = workspace_of(workspace)
+    request = TextRequest(
+        dataset=dataset,
+        extractor=extractor,
+        setting=setting,
+        text=path_of(text),
+        vectors=path_of(vectors),
+        overrides=overrides_of(overrides),
+        seed=seed_of(root, seed),
+    )
+    with shown(progress) as watcher:
+        return extract_text(root, request, progress=watcher)
