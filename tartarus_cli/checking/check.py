@@ -181,7 +181,7 @@ def _raise_missing(missing: Sequence[MissingInput], experiment: Experiment) -> N
     if missing:
         first = missing[0]
         subject = f"{display_path(first.path)} is missing: " if first.path else ""
-        needs = ", ".join(requirement.what for requirement in missing)
+        needs = ", ".join(requirement.description for requirement in missing)
         msg = f"{subject}{experiment.name} needs {needs}"
         raise DataError(msg, hint=f"To see each file: {call('check', experiment.dataset.name)}")
 

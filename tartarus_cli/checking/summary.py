@@ -115,7 +115,9 @@ def add_experiments(
     """Add which experiments of the dataset can be run, and what the others still need."""
     for experiment in experiments:
         try:
-            missing = [requirement.what for requirement in missing_inputs(dataset, experiment)]
+            missing = [
+                requirement.description for requirement in missing_inputs(dataset, experiment)
+            ]
         except TartarusError as problem:
             missing = [f"files that agree ({problem})"]
         if missing:

@@ -11,7 +11,7 @@ import typer
 from tartarus_cli.cli import render
 from tartarus_cli.cli.logs import INTERRUPTED, open_log
 from tartarus_cli.cli.options import LogFile, Verbose
-from tartarus_cli.cli.signatures import arranged
+from tartarus_cli.cli.signatures import arrange_signature
 from tartarus_cli.errors import TartarusError, system_error
 from tartarus_cli.progress import watching
 
@@ -19,7 +19,10 @@ from tartarus_cli.progress import watching
 def explained(command: Callable[..., None]) -> Callable[..., None]:
     """Turn a TartarusError into a message, a hint and a status; a bug keeps its traceback.
 
-    The command gets the options of the log, which every command has.
+    Parameters
+    ----------
+    command
+        A function whose parameters Typer turns into options; it gets those of the log as well.
     """
     common = inspect.signature(_begin, eval_str=True).parameters
 
@@ -30,7 +33,7 @@ def explained(command: Callable[..., None]) -> Callable[..., None]:
             with watching(render.Watching()):
                 command(*args, **kwargs)
 
-    wrapper.__signature__ = arranged(command, common.values())  # type: ignore[attr-defined]
+    wrapper.__signature__ = arrange_signature(command, common.values())  # type: ignore[attr-defined]
     return wrapper
 
 
@@ -47,7 +50,8 @@ def _explanations() -> Iterator[None]:
         render.error(problem)
         raise typer.Exit(problem.exit_code) from None
     except BrokenPipeError:
-        raise  # whoever read our output has seen enough
+        # The reader of the output has closed it.
+        raise
     except OSError as problem:
         render.error(system_error(problem))
         raise typer.Exit(1) from None

@@ -10,7 +10,8 @@ from tartarus_cli.cli.options import Json, Root
 from tartarus_cli.errors import RequestError
 from tartarus_cli.fetching.catalogue import PUBLISHED, ZENODO, find_archive
 
-NAMES = [each.name for each in PUBLISHED]
+NAMES = [archive.name for archive in PUBLISHED]
+"""Names of the published archives."""
 
 
 def _names(incomplete: str) -> list[str]:
@@ -96,8 +97,8 @@ def _fetch(
     archive = find_archive(name) if name else None
     root = open_workspace(workspace)
     if archive is not None:
-        asked = FetchRequest(archive, server, tuple(files or ()), keep=keep)
-        result = fetch(root, asked, progress=render.Watching())
+        request = FetchRequest(archive, server, tuple(files or ()), keep=keep)
+        result = fetch(root, request, progress=render.Watching())
     else:
         result = fetch_archives(root, archives or [], progress=render.Watching())
     render.fetched(root, result, json=json)
@@ -113,14 +114,16 @@ def _check_options(
     keep: bool,
 ) -> None:
     """Refuse what would be ignored."""
-    given = {"--list": listed, "--file": files, "--no-keep": not keep}
-    said = [option for option, value in given.items() if value]
-    if archives and (name or said):
-        msg = f"--archive and {name or said[0]} exclude each other"
-        raise RequestError(msg, hint="--archive FILE takes files that are here already.")
-    if said and name is None:
-        msg = f"{said[0]} of which archive?"
+    values = {"--list": listed, "--file": files, "--no-keep": not keep}
+    options = [option for option, value in values.items() if value]
+    if archives and (name or options):
+        msg = f"--archive and {name or options[0]} exclude each other"
+        raise RequestError(
+            msg, hint="Leave one of the two out: --archive FILE names a file that was downloaded."
+        )
+    if options and name is None:
+        msg = f"{options[0]} needs the name of an archive"
         raise RequestError(msg, hint=f"Name one: {', '.join(NAMES)}.")
-    if listed and len(said) > 1:
-        msg = f"--list and {said[1]} exclude each other"
-        raise RequestError(msg, hint="--list downloads nothing.")
+    if listed and len(options) > 1:
+        msg = f"--list and {options[1]} exclude each other"
+        raise RequestError(msg, hint="Leave one of the two out: --list downloads nothing.")

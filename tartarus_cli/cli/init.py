@@ -16,6 +16,8 @@ Example = Annotated[
 
 def init(path: Where, *, example: Example = False, seed: Seed = None) -> None:
     """Make a workspace: a folder with the layout that every command works in."""
-    from tartarus_cli.example.init import init as make
+    from tartarus_cli.example.init import init as create
 
-    render.made(make(path, example=example, seed=seed or 0, progress=render.Watching()))
+    render.created_workspace(
+        create(path, example=example, seed=seed or 0, progress=render.Watching())
+    )

@@ -42,6 +42,7 @@ def delete(model: ModelName, *, yes: Yes = False, workspace: Root = None) -> Non
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
-    Store(root).find(model)  # before anything is asked
+    # An unknown model is an error, before a question.
+    Store(root).find(model)
     if yes or render.confirmed(f"Delete {model}, its predictions and its results?"):
         render.deleted(root, model, delete_model(root, model))

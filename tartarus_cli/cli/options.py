@@ -56,7 +56,7 @@ class PoolOrNot(StrEnum):
     none = "none"
 
 
-def _completed(names: Callable[[Workspace | None], list[str]]) -> Callable[[str], list[str]]:
+def _complete_from(names: Callable[[Workspace | None], list[str]]) -> Callable[[str], list[str]]:
     """Turn a list of names into a shell completion; there may be no workspace."""
 
     def complete(incomplete: str) -> list[str]:
@@ -83,7 +83,9 @@ def _settings(workspace: Workspace | None) -> list[str]:
     if workspace is None:
         return []
     inventory = workspace.scan()
-    return sorted({each for name in inventory.datasets() for each in inventory.settings(name)})
+    return sorted(
+        {setting for name in inventory.datasets() for setting in inventory.settings(name)}
+    )
 
 
 def _datasets(workspace: Workspace | None) -> list[str]:
@@ -100,9 +102,9 @@ def _results(workspace: Workspace | None) -> list[str]:
 
 
 def parameter_option(names: str) -> Any:
-    """Return the option ``--set``, whose help tells the names of the parameters."""
-    told = f"Override a parameter; may be repeated. {names}."
-    return typer.Option("--set", metavar="KEY=VALUE", help=told, show_default=False)
+    """Return the option ``--set``; its help lists the ``names`` of the parameters."""
+    text = f"Override a parameter; may be repeated. {names}."
+    return typer.Option("--set", metavar="KEY=VALUE", help=text, show_default=False)
 
 
 def run_code(files: list[Path] | None) -> tuple[CodeFile, ...]:
@@ -127,7 +129,7 @@ ExperimentName = Annotated[
     typer.Argument(
         metavar="EXPERIMENT",
         help="A preset or one of the workspace's own; see 'tartarus experiments list'.",
-        autocompletion=_completed(_experiments),
+        autocompletion=_complete_from(_experiments),
     ),
 ]
 Settings = Annotated[
@@ -135,14 +137,14 @@ Settings = Annotated[
     typer.Argument(
         metavar="SETTING...",
         help="The feature matrices to feed it.",
-        autocompletion=_completed(_settings),
+        autocompletion=_complete_from(_settings),
         show_default=False,
     ),
 ]
 ModelName = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="A model, such as model_1.", autocompletion=_completed(_models)
+        metavar="MODEL", help="A model, such as model_1.", autocompletion=_complete_from(_models)
     ),
 ]
 ComparedModels = Annotated[
@@ -150,7 +152,7 @@ ComparedModels = Annotated[
     typer.Argument(
         metavar="MODEL",
         help="Models, or names of results, the reference first.",
-        autocompletion=_completed(_results),
+        autocompletion=_complete_from(_results),
         show_default=False,
     ),
 ]
@@ -159,7 +161,7 @@ NewestModel = Annotated[
     typer.Argument(
         metavar="[MODEL]",
         help="A model, such as model_1; the newest if none is named.",
-        autocompletion=_completed(_models),
+        autocompletion=_complete_from(_models),
         show_default=False,
     ),
 ]
@@ -168,7 +170,7 @@ DatasetName = Annotated[
     typer.Option(
         "--dataset",
         help="Apply the experiment to another dataset than its own.",
-        autocompletion=_completed(_datasets),
+        autocompletion=_complete_from(_datasets),
         show_default=False,
     ),
 ]
@@ -177,13 +179,15 @@ OneDataset = Annotated[
     typer.Argument(
         metavar="[DATASET]",
         help="The dataset; all of them if none is named.",
-        autocompletion=_completed(_datasets),
+        autocompletion=_complete_from(_datasets),
         show_default=False,
     ),
 ]
 Dataset = Annotated[
     str,
-    typer.Argument(metavar="DATASET", help="The dataset.", autocompletion=_completed(_datasets)),
+    typer.Argument(
+        metavar="DATASET", help="The dataset.", autocompletion=_complete_from(_datasets)
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,

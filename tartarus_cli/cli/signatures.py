@@ -10,7 +10,9 @@ from typing import Annotated, TypeVar, get_args
 from typer.models import OptionInfo
 
 EVERYWHERE = "Everywhere"
+"""Title of the panel of the options that every command has."""
 COMMON = ("workspace", "json", "log", "verbose")
+"""Names of these options."""
 
 CommandT = TypeVar("CommandT", bound=Callable[..., None])
 
@@ -35,10 +37,17 @@ def panels(groups: Mapping[str, Sequence[str]]) -> Callable[[CommandT], CommandT
     return register
 
 
-def arranged(
+def arrange_signature(
     command: Callable[..., None], common: Iterable[inspect.Parameter]
 ) -> inspect.Signature:
-    """Return the signature of a command with more parameters, those of all commands.
+    """Return the signature of a command, with its options in panels.
+
+    Parameters
+    ----------
+    command
+        The function of the command.
+    common
+        Parameters that every command gets besides its own.
 
     Raises
     ------
@@ -46,7 +55,7 @@ def arranged(
         If a panel names a parameter that the command does not have.
     """
     signature = inspect.signature(command, eval_str=True)
-    parameters = {each.name: each for each in (*signature.parameters.values(), *common)}
+    parameters = {p.name: p for p in (*signature.parameters.values(), *common)}
     groups = _PANELS.get(command, {})
     if groups:
         groups = {**groups, EVERYWHERE: [name for name in COMMON if name in parameters]}
@@ -55,12 +64,12 @@ def arranged(
         msg = f"{command.__name__} has no parameters {sorted(unknown)}"
         raise ValueError(msg)
     order = [*(name for name in parameters if name not in titles), *titles]
-    shown = [_shown(parameters[name], titles.get(name)) for name in order]
+    shown = [_with_panel(parameters[name], titles.get(name)) for name in order]
     return signature.replace(parameters=shown)
 
 
-def _shown(parameter: inspect.Parameter, title: str | None) -> inspect.Parameter:
-    """Give an option its panel; a flag takes no value, so that its help names no type."""
+def _with_panel(parameter: inspect.Parameter, title: str | None) -> inspect.Parameter:
+    """Return an option in its panel; the help of a flag, which takes no value, names no type."""
     annotation, *marks = get_args(parameter.annotation) or (parameter.annotation,)
     if not marks or not isinstance(marks[0], OptionInfo):
         return parameter

@@ -116,7 +116,7 @@ def _count_settings(settings: int) -> str:
 class MissingInput:
     """An input that an experiment needs and that the dataset lacks."""
 
-    what: str
+    description: str
     """What it is, such as ``user factors``."""
     path: Path | None = None
     """The file that would hold it; None where it is not one certain file."""

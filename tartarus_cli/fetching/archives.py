@@ -201,7 +201,7 @@ def _zip_member(path: Path, info: ZipInfo) -> Member:
             path,
             found=f"{info.filename} is encrypted",
             expected="an archive without a password",
-            hint="Unpack it yourself, and name the folder with --workspace.",
+            hint="Unpack it yourself, and name the folder with `workspace`.",
         )
     kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where made on another system than Unix
     return Member(info.filename, info.file_size, kind in (0, stat.S_IFREG))
@@ -288,7 +288,7 @@ def _too_much(path: Path, found: str) -> FileError:
         path,
         found=f"{found}, unpacked, in an archive of {path.stat().st_size:,} bytes",
         expected=f"at most {MOST_RATIO} times what is packed, and {MOST_MEMBERS:,} files",
-        hint="If you trust it, unpack it yourself and name the folder with --workspace.",
+        hint="If you trust it, unpack it yourself and name the folder with `workspace`.",
     )
 
 

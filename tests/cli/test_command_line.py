@@ -44,7 +44,7 @@ def test_completion_loads_no_heavy_library(world: World) -> None:
     code = "from tartarus_cli.cli.options import *\n"
     code += f"import os; os.environ['TARTARUS_WORKSPACE'] = {str(world.root)!r}\n"
     code += "from tartarus_cli.cli import options as o\n"
-    code += "print(o._completed(o._settings)('te'), o._completed(o._experiments)('rec_m'))"
+    code += "print(o._complete_from(o._settings)('te'), o._complete_from(o._experiments)('rec_m'))"
     shown = loaded_by(code)
     assert not HEAVY & shown
     assert {"['text',", "'text-sparse']", "['rec_multi']"} <= shown
@@ -106,11 +106,11 @@ ASKED_WRONGLY = {
 def test_asking_wrongly_exits_2_and_says_what_is_near(
     why: str, tartarus: Command, world: World
 ) -> None:
-    words, said = ASKED_WRONGLY[why]
+    words, message = ASKED_WRONGLY[why]
     where = () if why == "an unknown command" else ("-w", world.root)
     refused = tartarus(*words, *where)
     assert refused.status == 2
-    assert said in refused.err
+    assert message in refused.err
     assert not (world.root / "data" / "models").exists()
 
 
@@ -122,10 +122,10 @@ def test_outside_of_a_workspace_the_command_says_how_to_make_one(tartarus: Comma
 SLY = "a;b $(c)'"  # what a shell would take for commands
 
 
-def commands_of(said: str) -> list[list[str]]:
+def commands_of(text: str) -> list[list[str]]:
     """Read the commands that a text recommends as a shell would."""
-    found = re.findall(r"(?:tartarus|mkdir|cd) [a-z-]+ .*?(?=   \(|$)", said, re.MULTILINE)
-    return [shlex.split(each) for each in found]
+    lines = re.findall(r"(?:tartarus|mkdir|cd) [a-z-]+ .*?(?=   \(|$)", text, re.MULTILINE)
+    return [shlex.split(line) for line in lines]
 
 
 def test_names_of_the_users_are_single_words_of_every_recommended_command(
@@ -138,16 +138,16 @@ def test_names_of_the_users_are_single_words_of_every_recommended_command(
     (folder / "text").mkdir()
     ids = (world.datasets / f"items_index_{split}_{SLY}.tsv" for split in ("train", "test"))
     rows = [line for path in ids for line in path.read_text().splitlines()]
-    Path("f.csv").write_text("id,c\n" + "".join(f"{each},1\n" for each in rows))
-    for each in rows:
-        (folder / "text" / f"{each}.txt").write_text(f"la {each}")
+    Path("f.csv").write_text("id,c\n" + "".join(f"{row},1\n" for row in rows))
+    for row in rows:
+        (folder / "text" / f"{row}.txt").write_text(f"la {row}")
     plays = "".join(f"u{n % 7},i{n % 31},1\n" for n in range(300))
     Path("plays.csv").write_text("user,item,count\n" + plays)
-    every = ("--set", "max_df=1")
-    asked: tuple[tuple[object, ...], ...] = (
+    options = ("--set", "max_df=1")
+    requests: tuple[tuple[object, ...], ...] = (
         ("check-data", SLY),
         ("features", SLY, SLY, "--from", "f.csv"),
-        ("text", SLY, "vsm", "--text", folder / "text", "--setting", SLY + "t", *every),
+        ("text", SLY, "vsm", "--text", folder / "text", "--setting", SLY + "t", *options),
         ("factorize", SLY, "als", "--dim", 2, "--threads", 1),
         ("split", f"{SLY}3", "--plays", "plays.csv", "--min-plays", 1),
         ("fetch", "--archive", folder),
@@ -155,12 +155,12 @@ def test_names_of_the_users_are_single_words_of_every_recommended_command(
         ("check-data", "--workspace", f"{SLY}4"),
         ("init", folder / "data"),
     )
-    for words in asked:
+    for words in requests:
         where = () if {"init", "--workspace"} & {*words} else ("-w", world.root)
         outcome = tartarus(*words, *where)
-        found = commands_of(outcome.out + outcome.err)
-        assert found, (words, outcome)
-        for command in found:
+        recommended = commands_of(outcome.out + outcome.err)
+        assert recommended, (words, outcome)
+        for command in recommended:
             assert any(SLY in word for word in command), command
             assert not {"b", "$(c)", "$(c)'"} & {*command}, command
 
@@ -195,7 +195,7 @@ def test_defaults_of_the_workspace_count_before_those_of_a_preset(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("seed = -1", "seed"),
         ("datset = 'rec'", "Did you mean dataset?"),
@@ -205,13 +205,13 @@ def test_defaults_of_the_workspace_count_before_those_of_a_preset(
     ],
 )
 def test_a_wrong_workspace_file_is_named(
-    text: str, said: str, tartarus: Command, world: World
+    text: str, message: str, tartarus: Command, world: World
 ) -> None:
     (world.root / "tartarus.toml").write_text(text)
     refused = tartarus("run", "rec_dense", "text", "-w", world.root)
     assert refused.status == 2
     assert "tartarus.toml" in refused.err
-    assert said in refused.err
+    assert message in refused.err
 
 
 def test_markup_and_control_characters_in_data_are_shown_as_they_are(
@@ -232,8 +232,8 @@ def test_models_are_listed_shown_and_deleted(tartarus: Command, world: World) ->
     assert re.search(r"2 +dense_1 +Dense +4 +28", shown)
     assert "figures computed once" in shown
     assert "rec_dense text" in tartarus("models", "list", "-w", world.root).out
-    asked = tartarus("models", "delete", "model_1", "-w", world.root)
-    assert (asked.status, "--yes" in asked.err) == (2, True)
+    refused = tartarus("models", "delete", "model_1", "-w", world.root)
+    assert (refused.status, "--yes" in refused.err) == (2, True)
     deleted = tartarus("models", "delete", "model_1", "--yes", "-w", world.root)
     assert deleted.status == 0
     assert "X_train_model_1-pred_dense_1_rec.npy" in deleted.out
@@ -291,7 +291,7 @@ def test_the_readme_names_every_command_and_no_option_that_does_not_exist() -> N
         assert f"{words[0]} {words[1]}" in text
         assert words[-1] in text
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text))
-    assert options <= {o for each in known.values() for o in each} | {"--install-completion"}
+    assert options <= {o for names in known.values() for o in names} | {"--install-completion"}
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from tartarus_cli.cli.app import PANELS, app
-from tartarus_cli.cli.signatures import arranged, panels
+from tartarus_cli.cli.signatures import arrange_signature, panels
 from tests.conftest import Command
 
 MOST_OPTIONS = 10  # in a panel that a reader still surveys
@@ -114,4 +114,4 @@ def test_a_panel_of_a_parameter_that_does_not_exist_is_an_error() -> None:
         """Draw."""
 
     with pytest.raises(ValueError, match=r"draw has no parameters \['heigth'\]"):
-        arranged(draw, ())
+        arrange_signature(draw, ())

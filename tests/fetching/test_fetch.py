@@ -463,8 +463,8 @@ def test_next_names_the_dataset_if_it_is_none_of_the_papers(
 
 WRONGLY = {
     "an unknown name": (("dlsr",), "Did you mean dlrs?"),
-    "a list of nothing": (("--list",), "of which archive"),
-    "keeping of nothing": (("--no-keep",), "of which archive"),
+    "a list of nothing": (("--list",), "needs the name of an archive"),
+    "keeping of nothing": (("--no-keep",), "needs the name of an archive"),
     "a name and an archive": (("dlrs", "--archive", "a.zip"), "exclude each other"),
     "an own archive to delete": (("--archive", "a.zip", "--no-keep"), "exclude each other"),
     "a list of one file": (("dlrs", "--list", "--file", "a"), "exclude each other"),

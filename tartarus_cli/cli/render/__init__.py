@@ -11,8 +11,8 @@ from tartarus_cli.cli.render.fetch import archives, fetched, record
 from tartarus_cli.cli.render.log import close_handlers, log_crash, log_shown, open_handlers
 from tartarus_cli.cli.render.messages import error, interrupted
 from tartarus_cli.cli.render.models import (
+    created_workspace,
     deleted,
-    made,
     model,
     models,
     predicted,
@@ -34,6 +34,7 @@ __all__ = [
     "close_handlers",
     "comparison",
     "confirmed",
+    "created_workspace",
     "deleted",
     "error",
     "evaluation",
@@ -46,7 +47,6 @@ __all__ = [
     "interrupted",
     "log_crash",
     "log_shown",
-    "made",
     "model",
     "models",
     "open_handlers",

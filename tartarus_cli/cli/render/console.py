@@ -1,4 +1,4 @@
-"""What all printing is made of: consoles, tables, text that does no harm."""
+"""The basics of printing: consoles, tables, and text without markup or control characters."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from tartarus_cli.errors import RequestError
 if TYPE_CHECKING:
     from rich.table import Table
 
-UNLIMITED = 10_000  # columns of a terminal
+UNLIMITED = 10_000
+"""Columns of a terminal that is never too narrow."""
 
 
 def printable(value: object) -> str:
-    """Write control characters of the user's text as what they are."""
+    """Write a text with its control characters as escapes, as Python does."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
 
 
 def plain(value: object) -> str:
-    """Make text of the user's harmless: no markup, no control characters."""
+    """Write a text so that it holds no markup and no control characters."""
     return escape(printable(value))
 
 
 def message(text: str) -> str:
-    """Write what the package says, parameters as options, and harmless."""
+    """Write a message of the package: parameters as options, without markup."""
     return plain(in_shell(text))
 
 
@@ -50,7 +51,7 @@ def document(value: Any) -> None:
 
 
 def version(value: bool) -> None:
-    """Print the version, if it was asked for."""
+    """Print the version, and exit, if the option is given."""
     if value:
         from importlib.metadata import version as installed
 
@@ -59,10 +60,16 @@ def version(value: bool) -> None:
 
 
 def confirmed(question: str) -> bool:
-    """Ask; where there is nobody to ask, the answer has to be given with the command."""
+    """Ask a question on a terminal, and return whether the answer is yes.
+
+    Raises
+    ------
+    RequestError
+        If standard input is no terminal.
+    """
     if not sys.stdin.isatty():
-        msg = "nobody is there to answer, and nothing was done"
-        raise RequestError(msg, hint="Say --yes.")
+        msg = "the question cannot be answered without a terminal, and nothing was done"
+        raise RequestError(msg, hint="To answer it in advance, add --yes.")
     return typer.confirm(question)
 
 
@@ -82,16 +89,16 @@ def unbroken(shown: Table) -> None:
 
 
 def table(*headings: str, narrow: bool = False) -> Table:
-    """Make a table; a heading that begins with ``>`` is that of a column of numbers.
+    """Return a table; a heading that begins with ``>`` is that of a column of numbers.
 
     A narrow one has no lines and a single space between its columns.
     """
     from rich import box
     from rich.table import Table
 
-    made = Table(box=None if narrow else box.SIMPLE, pad_edge=False)
-    made.padding = (0, 1, 0, 0) if narrow else (0, 1)
+    shown = Table(box=None if narrow else box.SIMPLE, pad_edge=False)
+    shown.padding = (0, 1, 0, 0) if narrow else (0, 1)
     for heading in headings:
         justify: Literal["left", "right"] = "right" if heading[:1] == ">" else "left"
-        made.add_column(heading.removeprefix(">"), justify=justify, overflow="fold")
-    return made
+        shown.add_column(heading.removeprefix(">"), justify=justify, overflow="fold")
+    return shown

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tartarus_cli.cli.render.console import document, out, plain, table
+from tartarus_cli.cli.flags import in_shell
+from tartarus_cli.cli.render.console import document, message, out, plain, table
 
 if TYPE_CHECKING:
     from tartarus_cli.experiments.request import ListedExperiment
@@ -18,9 +19,9 @@ def experiments(listed: Iterable[ListedExperiment], *, json: bool) -> None:
     shown = table("experiment", "dataset", "what for")
     shown.columns[0].no_wrap = True
     documents = []
-    for each in listed:
-        documents.append(_listed(each))
-        shown.add_row(plain(each.name), *_row(each))
+    for row in listed:
+        documents.append(_as_document(row))
+        shown.add_row(plain(row.name), *_cells(row))
     if json:
         document(documents)
         return
@@ -28,38 +29,38 @@ def experiments(listed: Iterable[ListedExperiment], *, json: bool) -> None:
     out().print("Every parameter of one: tartarus experiments show NAME")
 
 
-def _row(each: ListedExperiment) -> tuple[str, str]:
+def _cells(row: ListedExperiment) -> tuple[str, str]:
     """Say which dataset an experiment is for, and what it is."""
-    if each.code_not_run is not None:
-        known, files = each.code_not_run, ", ".join(each.code_not_run.code)
-        own = f"[cyan](your own; a list does not run its code, {plain(files)})[/]"
-        return plain(known.dataset), f"{plain(known.description)} {own}".lstrip()
-    if each.experiment is None:
-        return "", f"[red]cannot be read:[/] {plain(each.problem)}"
-    own = "" if each.preset else " [cyan](your own)[/]"
-    return plain(each.experiment.dataset.name), plain(each.experiment.description) + own
+    if row.code_not_run is not None:
+        error, files = row.code_not_run, ", ".join(row.code_not_run.code)
+        mark = f"[cyan](your own; a list does not run its code, {plain(files)})[/]"
+        return plain(error.dataset), f"{plain(error.description)} {mark}".lstrip()
+    if row.experiment is None:
+        return "", f"[red]cannot be read:[/] {message(row.problem)}"
+    mark = "" if row.preset else " [cyan](your own)[/]"
+    return plain(row.experiment.dataset.name), plain(row.experiment.description) + mark
 
 
-def _listed(each: ListedExperiment) -> dict[str, Any]:
+def _as_document(row: ListedExperiment) -> dict[str, Any]:
     from tartarus_cli.experiments.resolve import to_table
 
-    known = {"name": each.name, "preset": each.preset}
-    if each.code_not_run is not None:
-        found = each.code_not_run
-        told = {"description": found.description, "dataset": {"name": found.dataset}}
-        return known | told | {"code": [*found.code], "resolved": False}
-    if each.experiment is None:
-        return known | {"problem": each.problem}
-    return known | to_table(each.experiment)
+    head = {"name": row.name, "preset": row.preset}
+    if row.code_not_run is not None:
+        error = row.code_not_run
+        text = {"description": error.description, "dataset": {"name": error.dataset}}
+        return head | text | {"code": [*error.code], "resolved": False}
+    if row.experiment is None:
+        return head | {"problem": in_shell(row.problem)}
+    return head | to_table(row.experiment)
 
 
-def experiment(found: Experiment, *, json: bool) -> None:
+def experiment(resolved: Experiment, *, json: bool) -> None:
     """Print every parameter of an experiment."""
     from tartarus_cli.experiments.resolve import to_table, to_toml
 
     if json:
-        document(to_table(found))
+        document(to_table(resolved))
         return
-    if found.note:
-        out().print(f"[yellow]note:[/] {plain(found.note)}")
-    sys.stdout.write(to_toml(found))
+    if resolved.note:
+        out().print(f"[yellow]note:[/] {message(resolved.note)}")
+    sys.stdout.write(to_toml(resolved))

@@ -1,4 +1,4 @@
-"""What can be fetched, and what was."""
+"""Published archives, and the files that were fetched."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from tartarus_cli.fetching.zenodo import Record
     from tartarus_cli.workspace import Workspace
 
-SOME = 5  # names shown of what was left out
+MAX_NAMES = 5
+"""Names that are shown of files that were left out."""
 UNCONFIRMED = (
     "not confirmed to be this archive's: the code of the papers names that of mumu here. "
     "Compare the title that --list shows"
@@ -27,18 +28,18 @@ UNCONFIRMED = (
 def archives(*, json: bool) -> None:
     """List what can be fetched."""
     if json:
-        document([_described(each) for each in PUBLISHED])
+        document([_describe(archive) for archive in PUBLISHED])
         return
     shown = table("name", "holds", "datasets", "DOI")
-    for each in PUBLISHED:
-        doi = each.doi + ("" if each.doi_confirmed else " *")
-        shown.add_row(each.name, each.description, ", ".join(each.datasets), doi)
+    for archive in PUBLISHED:
+        doi = archive.doi + ("" if archive.doi_confirmed else " *")
+        shown.add_row(archive.name, archive.description, ", ".join(archive.datasets), doi)
     out().print(shown)
     out().print(f"* {UNCONFIRMED}.", soft_wrap=True)
     out().print("Next: tartarus fetch dlrs --list   (files and sizes), then without --list")
 
 
-def _described(archive: PublishedArchive) -> dict[str, object]:
+def _describe(archive: PublishedArchive) -> dict[str, object]:
     return {
         "name": archive.name,
         "doi": archive.doi,
@@ -49,36 +50,36 @@ def _described(archive: PublishedArchive) -> dict[str, object]:
     }
 
 
-def record(archive: PublishedArchive, found: Record, *, json: bool) -> None:
+def record(archive: PublishedArchive, zenodo_record: Record, *, json: bool) -> None:
     """List the files of a published archive, and which are fetched."""
     if json:
         files = [
             {"name": f.name, "size": f.size, "checksum": f.checksum, "fetched": f.is_archive}
-            for f in found.files
+            for f in zenodo_record.files
         ]
-        document(_described(archive) | {"title": found.display_title, "files": files})
+        document(_describe(archive) | {"title": zenodo_record.display_title, "files": files})
         return
     console = out()
-    title = plain(found.display_title)
+    title = plain(zenodo_record.display_title)
     console.print(f"[bold]{title}[/]  https://doi.org/{archive.doi}", soft_wrap=True)
     if not archive.doi_confirmed:
         console.print(f"[yellow]warning:[/] the DOI is {UNCONFIRMED}.", soft_wrap=True)
     shown = table("file", ">size", "")
-    for file in found.files:
+    for file in zenodo_record.files:
         fetched = "fetched" if file.is_archive else "no archive"
         shown.add_row(plain(file.name), format_bytes(file.size), fetched)
     console.print(shown)
-    size = format_bytes(sum(file.size for file in found.files if file.is_archive))
+    size = format_bytes(sum(file.size for file in zenodo_record.files if file.is_archive))
     console.print(
-        f"Room on the disk: {size} to download, and what it unpacks to, which is looked at before"
-        " anything is unpacked.",
+        f"Space on the disk: {size} to download, and as much as it unpacks to, which is checked"
+        " before anything is unpacked.",
         soft_wrap=True,
     )
     console.print(f"Next: tartarus fetch {archive.name}")
 
 
 def fetched(workspace: Workspace, result: FetchResult, *, json: bool) -> None:
-    """Say what was brought into place, what was left out, and what the check says."""
+    """Say which files were installed, which were left out, and what the check found."""
     new = [workspace.within(path) for path in result.installed.files]
     if json:
         present = [workspace.within(path) for path in result.installed.present]
@@ -96,7 +97,7 @@ def fetched(workspace: Workspace, result: FetchResult, *, json: bool) -> None:
     )
     unknown = result.unknown_members
     if unknown:
-        names = ", ".join(unknown[:SOME]) + (", …" if len(unknown) > SOME else "")
+        names = ", ".join(unknown[:MAX_NAMES]) + (", …" if len(unknown) > MAX_NAMES else "")
         console.print(f"Left in the archive: {len(unknown):,} ({plain(names)})")
     if result.example:
         console.print(f"Next: {plain(_run_command(result.example))}", soft_wrap=True)

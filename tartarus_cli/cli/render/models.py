@@ -1,4 +1,4 @@
-"""What was made: workspaces, models, predictions."""
+"""New workspaces, models and predictions."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from tartarus_cli.prediction.predict import Prediction
     from tartarus_cli.workspace import Workspace
 
-MOST_BEST = 3  # classes shown of a new file
-MOST_NEW = 50  # new files shown; the files that are written have them all
+MAX_CLASSES = 3
+"""Classes that are shown of a new file, those of the highest scores."""
+MAX_FILES = 50
+"""New files that are shown; the written files have all of them."""
 
 
-def made(result: InitResult) -> None:
+def created_workspace(result: InitResult) -> None:
     """Say what ``init`` did."""
     path = _relative(result.root)
     root = plain(path)
@@ -38,12 +40,12 @@ def made(result: InitResult) -> None:
             "listeners, recordings and lyrics are invented "
             f"(seed {result.example_seed}; {result.example_files} files written)."
         )
-        there = plain(quote(str(path)))
-        console.print(f"Next: cd {there} && tartarus run rec_multi a-sem-emb audio-emb")
+        folder = plain(quote(str(path)))
+        console.print(f"Next: cd {folder} && tartarus run rec_multi a-sem-emb audio-emb")
     else:
-        there = plain(quote(str(path)))
+        folder = plain(quote(str(path)))
         for line in (
-            f"Next: cd {there} && tartarus split NAME --plays FILE   (or --labels FILE)",
+            f"Next: cd {folder} && tartarus split NAME --plays FILE   (or --labels FILE)",
             "Published datasets: tartarus fetch",
             f"Files of your own: put them into {root}/data   (then tartarus check-data)",
         ):
@@ -53,37 +55,37 @@ def made(result: InitResult) -> None:
 def _relative(path: Path) -> Path:
     from pathlib import Path
 
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+    current = Path.cwd()
+    return path.relative_to(current) if path.is_relative_to(current) else path
 
 
-def trained(found: Model, *, json: bool) -> None:
+def trained(model: Model, *, json: bool) -> None:
     """Say what a training made."""
-    manifest = found.manifest
+    manifest = model.manifest
     if json:
-        _document(found)
+        _document(model)
         return
     if manifest.kind == "baseline":
-        _trained_baseline(found)
+        _trained_baseline(model)
         return
     loss = f"validation loss {figure(manifest.validation_loss)}"
     if manifest.held_out_loss is not None:
         loss += f", held-out loss {figure(manifest.held_out_loss)}"
     out().print(
-        f"[bold]{found.name}[/] is trained: {manifest.epochs} epochs in "
+        f"[bold]{model.name}[/] is trained: {manifest.epochs} epochs in "
         f"{manifest.duration_s:.0f} s, the weights of epoch {manifest.best_epoch} kept, {loss}"
     )
-    out().print(f"Next: tartarus predict {found.name} && tartarus evaluate {found.name}")
+    out().print(f"Next: tartarus predict {model.name} && tartarus evaluate {model.name}")
 
 
-def _trained_baseline(found: Model) -> None:
-    manifest = found.manifest
-    what = plain(" ".join([manifest.experiment, *manifest.settings]))
-    told = f"[bold]{found.name}[/] is trained: the baseline {what} in {manifest.duration_s:.1f} s"
+def _trained_baseline(model: Model) -> None:
+    manifest = model.manifest
+    source = plain(" ".join([manifest.experiment, *manifest.settings]))
+    text = f"[bold]{model.name}[/] is trained: the baseline {source} in {manifest.duration_s:.1f} s"
     if manifest.strength is not None:
-        told += f", strength {_strength(manifest)}"
-    out().print(told, soft_wrap=True)
-    out().print(f"Next: tartarus predict {found.name} && tartarus evaluate {found.name}")
+        text += f", strength {_strength(manifest)}"
+    out().print(text, soft_wrap=True)
+    out().print(f"Next: tartarus predict {model.name} && tartarus evaluate {model.name}")
 
 
 def _strength(manifest: ModelManifest) -> str:
@@ -96,9 +98,9 @@ def predicted(workspace: Workspace, result: Prediction, *, json: bool) -> None:
     """Say what was predicted and where it was written."""
     files = [workspace.within(path) for path in result.files]
     if json:
-        what = {"model": result.model, "dataset": result.dataset, "layer": result.layer}
-        made = {"setting": result.setting, "splits": result.splits, "files": files}
-        document({**what, **made, "without_patch": result.without_patch})
+        source = {"model": result.model, "dataset": result.dataset, "layer": result.layer}
+        output = {"setting": result.setting, "splits": result.splits, "files": files}
+        document({**source, **output, "without_patch": result.without_patch})
         return
     sets = ", ".join(f"{split} {count:,}" for split, count in result.splits.items())
     console = out()
@@ -132,20 +134,20 @@ def predicted_new(workspace: Workspace, result: NewPrediction, *, json: bool) ->
     """Say what was predicted for new files."""
     files = [workspace.within(path) for path in result.files]
     if json:
-        what = {"model": result.model, "layer": result.layer, "files": files}
+        source = {"model": result.model, "layer": result.layer, "files": files}
         document(
-            {**what, "items": _items(result), "failed": result.failed, "remarks": result.remarks}
+            {**source, "items": _items(result), "failed": result.failed, "remarks": result.remarks}
         )
         return
     console = out()
     if result.classes:
         console.print(_best_classes(result))
     for name, remark in result.remarks.items():
-        told = f"[yellow]warning:[/] {plain(name)}: {plain(remark)}"
-        console.print(told, soft_wrap=True)
+        text = f"[yellow]warning:[/] {plain(name)}: {plain(remark)}"
+        console.print(text, soft_wrap=True)
     for name, reason in result.failed.items():
-        told = f"[yellow]warning:[/] {plain(name)} is left out: {plain(reason)}"
-        console.print(told, soft_wrap=True)
+        text = f"[yellow]warning:[/] {plain(name)} is left out: {plain(reason)}"
+        console.print(text, soft_wrap=True)
     for file in files:
         console.print(f"  {plain(file)}", soft_wrap=True)
     kind = result.layer or ("class scores" if result.classes else "factors")
@@ -167,13 +169,13 @@ def _items(result: NewPrediction) -> list[dict[str, Any]]:
 
 def _best_classes(result: NewPrediction) -> Table:
     """Show the classes of the highest scores, best first."""
-    shown = table("file", *["class", ">score"] * min(MOST_BEST, len(result.classes)))
-    for name, values in zip(result.names[:MOST_NEW], result.rows, strict=False):
-        best = (-values).argsort(kind="stable")[:MOST_BEST]
+    shown = table("file", *["class", ">score"] * min(MAX_CLASSES, len(result.classes)))
+    for name, values in zip(result.names[:MAX_FILES], result.rows, strict=False):
+        best = (-values).argsort(kind="stable")[:MAX_CLASSES]
         cells = [cell for n in best for cell in (plain(result.classes[n]), figure(values[n]))]
         shown.add_row(plain(name), *cells)
-    if len(result.names) > MOST_NEW:
-        shown.add_row(f"… and {len(result.names) - MOST_NEW:,} more")
+    if len(result.names) > MAX_FILES:
+        shown.add_row(f"… and {len(result.names) - MAX_FILES:,} more")
     return shown
 
 
@@ -185,31 +187,31 @@ def _next(result: Prediction) -> str:
     return f"tartarus run EXPERIMENT {plain(quote(result.setting or ''))} …"
 
 
-def models(found: Sequence[Model], *, json: bool) -> None:
+def models(trained_models: Sequence[Model], *, json: bool) -> None:
     """Print the list of models."""
     if json:
         document(
             [
                 {"model": m.name, **m.manifest.model_dump(by_alias=True, exclude={"layers"})}
-                for m in found
+                for m in trained_models
             ]
         )
         return
-    if not found:
+    if not trained_models:
         out().print("No models yet. Next: tartarus run EXPERIMENT SETTING…")
         return
     shown = table("model", "experiment and settings", "dataset", ">loss", "test score")
-    for each in found:
-        shown.add_row(*map(plain, _line(each)))
+    for trained_model in trained_models:
+        shown.add_row(*map(plain, _cells(trained_model)))
     out().print(shown)
 
 
-def _line(found: Model) -> tuple[str, ...]:
-    manifest = found.manifest
+def _cells(model: Model) -> tuple[str, ...]:
+    manifest = model.manifest
     loss = manifest.held_out_loss
     score = headline(manifest.task)
     return (
-        found.name,
+        model.name,
         " ".join([manifest.experiment, *manifest.settings]),
         manifest.dataset,
         figure(manifest.validation_loss if loss is None else loss),
@@ -221,22 +223,22 @@ def _line(found: Model) -> tuple[str, ...]:
     )
 
 
-def model(found: Model, *, json: bool) -> None:
+def model(model: Model, *, json: bool) -> None:
     """Print where a model comes from, its layers and its scores."""
-    manifest = found.manifest
+    manifest = model.manifest
     if json:
-        _document(found)
+        _document(model)
         return
     settings = plain(" ".join(manifest.settings))
-    out().print(f"[bold]{found.name}[/] · {plain(manifest.experiment)} {settings}")
-    for name, told in _origin(manifest).items():
-        out().print(f"  [dim]{name:<8}[/] {plain(told)}", soft_wrap=True)
+    out().print(f"[bold]{model.name}[/] · {plain(manifest.experiment)} {settings}")
+    for name, text in _describe_manifest(manifest).items():
+        out().print(f"  [dim]{name:<8}[/] {plain(text)}", soft_wrap=True)
     if manifest.kind == "network":
         _layers(manifest)
     if manifest.scores and manifest.task == "recommendation":
-        figures({found.name: manifest.scores})
+        figures({model.name: manifest.scores})
     elif manifest.scores:
-        class_figures({found.name: manifest.scores}, single=manifest.task == "multiclass")
+        class_figures({model.name: manifest.scores}, single=manifest.task == "multiclass")
 
 
 def _layers(manifest: ModelManifest) -> None:
@@ -247,14 +249,14 @@ def _layers(manifest: ModelManifest) -> None:
     out().print(shown)
 
 
-def _document(found: Model) -> None:
-    document({"model": found.name, **found.manifest.model_dump(by_alias=True)})
+def _document(model: Model) -> None:
+    document({"model": model.name, **model.manifest.model_dump(by_alias=True)})
 
 
-def _origin(manifest: ModelManifest) -> dict[str, str]:
+def _describe_manifest(manifest: ModelManifest) -> dict[str, str]:
     losses = (manifest.validation_loss, manifest.held_out_loss)
     times = "once" if manifest.test_evaluations == 1 else f"{manifest.test_evaluations} times"
-    told = {
+    lines = {
         "status": ": ".join(filter(None, (manifest.status, manifest.reason))),
         "dataset": f"{manifest.dataset} ({manifest.task})",
         "items": ", ".join(f"{name} {count:,}" for name, count in manifest.items.items()),
@@ -265,22 +267,24 @@ def _origin(manifest: ModelManifest) -> dict[str, str]:
         "test": f"figures computed {times}",
     }
     if manifest.code:
-        told["code"] = ", ".join(manifest.code)
-    return told if manifest.kind == "network" else _without_epochs(manifest, told)
+        lines["code"] = ", ".join(manifest.code)
+    return lines if manifest.kind == "network" else _baseline_lines(manifest, lines)
 
 
-def _without_epochs(manifest: ModelManifest, told: dict[str, str]) -> dict[str, str]:
-    """Tell of a baseline what there is to tell: it has no epochs, and maybe no losses."""
-    left = {"epochs"} | ({"loss"} if manifest.validation_loss is None else set())
-    kind = "a baseline" + (f" beside {manifest.compared_with}" if manifest.compared_with else "")
-    own = {"kind": kind} | {name: said for name, said in told.items() if name not in left}
-    return own | ({"strength": _strength(manifest)} if manifest.strength is not None else {})
+def _baseline_lines(manifest: ModelManifest, lines: dict[str, str]) -> dict[str, str]:
+    """Return the lines of a baseline, which has no epochs, and maybe no losses."""
+    unused = {"epochs"} | ({"loss"} if manifest.validation_loss is None else set())
+    compared = f", compared with {manifest.compared_with}" if manifest.compared_with else ""
+    lines = {"kind": f"a baseline{compared}"} | {
+        name: text for name, text in lines.items() if name not in unused
+    }
+    return lines | ({"strength": _strength(manifest)} if manifest.strength is not None else {})
 
 
-def deleted(workspace: Workspace, name: str, kept: Sequence[Path]) -> None:
-    """Say what a deletion left."""
+def deleted(workspace: Workspace, name: str, settings: Sequence[Path]) -> None:
+    """Say what was deleted, and list the files of settings that stay."""
     out().print(f"Deleted {plain(name)}, its predictions and its results.")
-    if kept:
+    if settings:
         out().print("Settings made from its layers are kept:")
-    for path in kept:
+    for path in settings:
         out().print(f"  {plain(workspace.within(path))}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Bars and messages on standard error while a step works; its log has them too."""
+"""Bars and messages on standard error while a command works; its log has them too."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Watching:
-    """Shows on standard error what a step does; bars only on a terminal."""
+    """Shows on standard error how far a command is; bars only on a terminal."""
 
     def say(self, text: str) -> None:
         """Print something worth knowing."""
