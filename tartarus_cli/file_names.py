@@ -31,7 +31,7 @@ class Kind(StrEnum):
     FEATURES = "features"
     VOCABULARY = "vocabulary"
     WORD_VECTORS = "word vectors"
-    ORIGIN = "origin"
+    FEATURE_MANIFEST = "feature manifest"
     PATCHES = "patches"
     SCALER = "scaler"
     AUDIO_ERRORS = "audio failures"
@@ -100,7 +100,9 @@ FILE_PATTERNS = (
     FilePattern(Kind.FEATURES, "datasets/train_data", ("X_{split}_{setting}_{dataset}.{ext}",)),
     FilePattern(Kind.VOCABULARY, "datasets/train_data", ("{setting}_{dataset}.vocabulary.json",)),
     FilePattern(Kind.WORD_VECTORS, "datasets/train_data", ("embedding_{setting}_{dataset}.npy",)),
-    FilePattern(Kind.ORIGIN, "datasets/train_data", ("{setting}_{dataset}.features.json",)),
+    FilePattern(
+        Kind.FEATURE_MANIFEST, "datasets/train_data", ("{setting}_{dataset}.features.json",)
+    ),
     FilePattern(
         Kind.PATCHES,
         "patches",

@@ -327,7 +327,7 @@ def test_the_scale_is_the_same_however_the_rows_of_other_items_cut_those_of_trai
         moments = Moments(3)
         for some in np.split(np.asfortranarray(rows), cuts):
             moments.add(some)
-        moments.end()
+        moments.finish()
         assert moments.rows == len(rows)
         scales.append((moments.mean.tobytes(), moments.deviation.tobytes()))
     assert len({*scales}) == 1
@@ -346,7 +346,7 @@ def test_the_scale_of_more_than_one_block_is_that_of_all_rows_together(
     rows = (drift + rng.standard_normal((1050, 3))).astype(np.float32)
     moments = Moments(3)
     moments.add(rows)
-    moments.end()
+    moments.finish()
     scaler = StandardScaler().fit(rows.astype(np.float64))
     assert moments.mean == pytest.approx(scaler.mean_, rel=1e-12)
     assert moments.deviation == pytest.approx(scaler.scale_, rel=1e-12)
@@ -356,6 +356,6 @@ def test_the_scale_of_more_than_one_block_is_that_of_all_rows_together(
 def test_without_rows_nothing_is_scaled() -> None:
     moments = Moments(2)
     moments.add(np.empty((0, 2), np.float32))
-    moments.end()
+    moments.finish()
     assert moments.rows == 0
     assert moments.scale(np.array([[3, 4]], np.float32)).tolist() == [[3, 4]]

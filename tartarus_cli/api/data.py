@@ -18,8 +18,9 @@ from tartarus_cli.checking.check import CheckResult, check_data
 from tartarus_cli.data.provenance import Filters
 from tartarus_cli.example import init as example_init
 from tartarus_cli.experiments.request import seed_of
-from tartarus_cli.factors.factorize import FactorizeRequest, FactorizeResult
+from tartarus_cli.factors.factorize import FactorizeResult
 from tartarus_cli.factors.factorize import factorize as factorize_dataset
+from tartarus_cli.factors.request import FactorizeRequest
 from tartarus_cli.splitting import split as splitting
 from tartarus_cli.splitting.columns import ColumnNames
 from tartarus_cli.workspace import Workspace
@@ -233,22 +234,19 @@ def factorize(
         If a matrix is missing or damaged.
     """
     root = workspace_of(workspace)
-    parameters = {
-        "alpha": alpha,
-        "eps": eps,
-        "regularization": regularization,
-        "iterations": iterations,
-        "shift": shift,
-    }
     request = FactorizeRequest(
         dataset=dataset,
         method=method,
         dim=dim,
-        seed=seed_of(root, seed),
         source=source,
         threads=threads,
-        given={name: value for name, value in parameters.items() if value is not None},
+        seed=seed_of(root, seed),
         force=force,
+        alpha=alpha,
+        regularization=regularization,
+        iterations=iterations,
+        eps=eps,
+        shift=shift,
     )
     with shown(progress) as watcher:
         return factorize_dataset(root, request, progress=watcher)

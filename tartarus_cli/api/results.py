@@ -1,4 +1,4 @@
-"""What trained models are worth, and what they recommend."""
+"""ExportKind trained models are worth, and what they recommend."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tartarus_cli.api.arguments import (
 )
 from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.evaluation import compare as comparing
+from tartarus_cli.evaluation.comparison import Comparison
 from tartarus_cli.evaluation.evaluate import evaluate as evaluate_subject
 from tartarus_cli.evaluation.evaluate import evaluation_options
 from tartarus_cli.evaluation.report import Evaluation
@@ -27,9 +28,13 @@ from tartarus_cli.evaluation.slices import EvaluatedSlices, SliceBy, evaluate_sl
 from tartarus_cli.experiments.request import ExperimentRequest
 from tartarus_cli.exporting.export import ExportResult
 from tartarus_cli.exporting.export import export as export_model
-from tartarus_cli.exporting.request import ExportRequest, What
+from tartarus_cli.exporting.request import ExportKind, ExportRequest
 from tartarus_cli.models.store import Model
-from tartarus_cli.recommendation.lists import Playlist, Playlists, RecommendRequest
+from tartarus_cli.recommendation.lists import (
+    RecommendationFile,
+    RecommendationList,
+    RecommendRequest,
+)
 from tartarus_cli.recommendation.lists import recommend as recommend_items
 from tartarus_cli.recommendation.recommender import ListOptions
 
@@ -123,7 +128,7 @@ def compare(
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> comparing.Comparison:
+) -> Comparison:
     """Put the metrics of several models side by side, and how sure the differences are.
 
     Parameters
@@ -166,7 +171,7 @@ def recommend(
     code: Code = (),
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> Playlist | Playlists:
+) -> RecommendationList | RecommendationFile:
     """Rank new items for a user, users for a new item, or the items for all users into a file.
 
     Parameters
@@ -202,17 +207,13 @@ def recommend(
     options = ListOptions(top, min_score, known=known)
     request = RecommendRequest(user, item)
     with shown(progress) as watcher:
-        return recommend_items(
-            *(trained.workspace, trained.name, request, options),
-            memory=bytes_of(memory),
-            progress=watcher,
-        )
+        return recommend_items(trained, request, options, memory=bytes_of(memory), progress=watcher)
 
 
 def export(
     model: ModelLike = None,
     *,
-    what: What,
+    what: ExportKind,
     path: Path | str,
     layer: str | int | None = None,
     split: SplitName | None = None,
@@ -269,8 +270,8 @@ def export(
         split=split,
         top=top,
         memory=None if memory is None else bytes_of(memory),
-        blanks=replace_whitespace,
+        replace_whitespace=replace_whitespace,
         force=force,
     )
     with shown(progress) as watcher:
-        return export_model(trained.workspace, trained.name, request, progress=watcher)
+        return export_model(trained, request, progress=watcher)

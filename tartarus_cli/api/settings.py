@@ -17,13 +17,10 @@ from tartarus_cli.api.arguments import (
 )
 from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.experiments.request import seed_of
-from tartarus_cli.extraction.documents import TextRequest, TextResult, extract_text
-from tartarus_cli.extraction.patches import PatchesResult, extract_patches, patches_request
-from tartarus_cli.extraction.workers import worker_options
-from tartarus_cli.features.alignment import MissingRowPolicy
-from tartarus_cli.features.importing import FeaturesRequest, ImportedFeatures, import_features
-from tartarus_cli.features.tables import Selection
-from tartarus_cli.features.tags import TagChoice
+from tartarus_cli.extraction.documents import TextResult, extract_text
+from tartarus_cli.extraction.patches import PatchesResult, extract_patches
+from tartarus_cli.extraction.request import PatchesRequest, TextRequest
+from tartarus_cli.features.importing import FeaturesRequest, FeaturesResult, import_features
 
 
 def features(
@@ -44,7 +41,7 @@ def features(
     force: bool = False,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> ImportedFeatures:
+) -> FeaturesResult:
     """Bring features or tags of your own into a dataset as a new setting, aligned with its items.
 
     Parameters
@@ -90,10 +87,14 @@ def features(
         setting=setting,
         source=Path(source),
         ids=path_of(ids),
-        selection=Selection(id_column, tuple(without), tags),
-        tags=TagChoice.of(min_items, max_tags),
-        leniency=MissingRowPolicy.of(zero=missing == "zero", tolerate=tolerate),
-        form=None if sparse is None else ("sparse" if sparse else "dense"),
+        id_column=id_column,
+        without=tuple(without),
+        tags=tags,
+        min_items=min_items,
+        max_tags=max_tags,
+        missing=missing,
+        tolerate=tolerate,
+        sparse=sparse,
         scale=scale,
         force=force,
     )
@@ -158,17 +159,18 @@ def patches(
     """
     run_code(code)
     root = workspace_of(workspace)
-    request = patches_request(
+    request = PatchesRequest(
         dataset,
-        transform,
-        overrides_of(overrides),
-        worker_options(jobs, timeout),
+        audio=path_of(audio),
+        transform=transform,
         per_item=per_item,
         seconds=seconds,
-        seed=seed_of(root, seed),
-        folder=path_of(audio),
-        keep=keep_spectrograms,
+        overrides=overrides_of(overrides),
         scaler_patches=scaler_patches,
+        jobs=jobs,
+        timeout_s=timeout,
+        keep_spectrograms=keep_spectrograms,
+        seed=seed_of(root, seed),
     )
     with shown(progress) as watcher:
         return extract_patches(root, request, progress=watcher)
@@ -224,11 +226,11 @@ def text(
     request = TextRequest(
         dataset=dataset,
         extractor=extractor,
-        seed=seed_of(root, seed),
-        folder=path_of(text),
         setting=setting,
+        text=path_of(text),
         vectors=path_of(vectors),
         overrides=overrides_of(overrides),
+        seed=seed_of(root, seed),
     )
     with shown(progress) as watcher:
         return extract_text(root, request, progress=watcher)

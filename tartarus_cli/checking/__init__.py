@@ -1,1 +1,1 @@
-"""Whether the files of a dataset are whole and fit together."""
+"""Checks whether the files of a dataset are complete, undamaged and fit each other."""

@@ -14,7 +14,7 @@ def check_lists(dataset: Dataset, files: list[DataFile], report: Report) -> dict
     lists = {}
     for file in files:
         if file.kind in (Kind.ITEMS, Kind.USERS, Kind.LABELS):
-            with report.catching():
+            with report.catch_errors():
                 lists[file.path] = dataset.lines(file.path)
                 for problem in find_id_problems(file.path, lists[file.path]):
                     severity = report.warn if file.kind is Kind.LABELS else report.error
@@ -23,17 +23,25 @@ def check_lists(dataset: Dataset, files: list[DataFile], report: Report) -> dict
 
 
 def check_overlap(sets: Mapping[str, tuple[Path, list[str]]], report: Report) -> None:
-    """Check that no item is in two sets: it would leak from one into the other."""
+    """Check that no item is in two sets: it would leak from one into the other.
+
+    Parameters
+    ----------
+    sets
+        Split → its list of ids, and the ids.
+    report
+        Receives an error for each pair of sets that share items.
+    """
     names = list(sets)
-    for number, one in enumerate(names):
-        for other in names[number + 1 :]:
-            first, (path, second) = sets[one][1], sets[other]
-            both = sorted({*first} & {*second} - {""})
-            if both:
+    for number, first in enumerate(names):
+        for second in names[number + 1 :]:
+            first_ids, (path, second_ids) = sets[first][1], sets[second]
+            shared = sorted({*first_ids} & {*second_ids} - {""})
+            if shared:
                 report.error(
                     path,
-                    f"{len(both):,} ids that are in {one} too ({', '.join(both[:3])}"
-                    f"{', …' if len(both) > 3 else ''})",
+                    f"{len(shared):,} ids that are in {first} too ({', '.join(shared[:3])}"
+                    f"{', …' if len(shared) > 3 else ''})",
                     expected="each item in one set only",
-                    hint="Split the items again; otherwise the figures are too good.",
+                    hint="Split the items again; otherwise the metrics are too high.",
                 )

@@ -1,4 +1,4 @@
-"""What manifests say of the files beside them, and whether it is still so."""
+"""Checks of manifests: whether they still describe the files that they were written with."""
 
 from __future__ import annotations
 
@@ -7,226 +7,220 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from tartarus_cli.checking.matrices import CheckedMatrix
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.ids import digest_ids
 from tartarus_cli.data.provenance import (
+    RECREATE_FEATURES,
     SPLIT_AGAIN,
     FactorRecipe,
+    FeatureManifest,
+    ItemsOfSet,
     SourceTable,
     data_path,
     read_factor_manifest,
-    read_json_model,
+    read_feature_manifest,
     read_split_manifest,
 )
-from tartarus_cli.errors import FileError, call
+from tartarus_cli.errors import FileError, Placeholder, call
 from tartarus_cli.factorization.als import AlsOptions
 from tartarus_cli.factorization.pmi import PmiOptions
-from tartarus_cli.features.alignment import MatrixForm
 from tartarus_cli.file_names import SPLITS, DataFile, Kind
 from tartarus_cli.files import digest
 
 
 @dataclass(frozen=True)
 class PresentMatrices:
-    """What was found in the other files of a dataset."""
+    """Contents of the other files of a dataset, to compare manifests with."""
 
     dataset: Dataset
-    ids: Mapping[str, Sequence[str]]  # split → ids
+    ids: Mapping[str, Sequence[str]]
+    """Split → ids of its items."""
     users: int | None
     labels: int | None
-    pairs: Mapping[str, int]  # split → entries above 0 in its matrix of plays
-    checked: Sequence[CheckedMatrix]
-
-
-class _Listed(BaseModel):
-    """The items of a set that rows were brought for."""
-
-    model_config = ConfigDict(frozen=True)
-
-    items: int
-    digest: str  # of their ids
-
-
-class _Origin(BaseModel):
-    """What is kept beside features, as far as files show it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    form: MatrixForm
-    width: int
-    tags: list[str] | None = None
-    idf: list[float] | None = None
-    sets: dict[str, _Listed] = {}
+    pairs: Mapping[str, int]
+    """Split → entries above 0 in its matrix of plays."""
+    matrices: Sequence[CheckedMatrix]
 
 
 @dataclass(frozen=True)
 class _Comparison:
-    """Compares what a manifest says with what is there."""
+    """Compares a manifest with the files of its dataset."""
 
     file: DataFile
     present: PresentMatrices
     report: Report
-    again: str  # how to make all of it anew
+    hint: str
+    """How to recreate the manifest and its files."""
 
     def warn(self, found: str, expected: str, path: Path | None = None) -> None:
-        """Tell a difference."""
-        self.report.warn(path or self.file.path, found, expected=expected, hint=self.again)
+        """Report a difference."""
+        self.report.warn(path or self.file.path, found, expected=expected, hint=self.hint)
 
-    def number(self, said: int | None, there: int | None, what: str) -> None:
-        """Compare a number, where both are known."""
-        if said is not None and there is not None and said != there:
-            self.warn(f"it speaks of {said:,} {what}", f"{there:,}, as there are now")
+    def number(self, recorded: int | None, current: int | None, noun: str) -> None:
+        """Compare a number, if both are known."""
+        if recorded is not None and current is not None and recorded != current:
+            self.warn(f"it speaks of {recorded:,} {noun}", f"{current:,}, as there are now")
 
-    def sets(self, said: Mapping[str, int]) -> None:
-        """Compare which sets there are, and how many items each has."""
+    def sets(self, recorded: Mapping[str, int]) -> None:
+        """Compare which sets there are, and how many items they have."""
         for split in SPLITS:
-            ids, what = self.present.ids.get(split), f"{split} items"
-            if split in said and ids is not None:
-                self.number(said[split], len(ids), what)
+            ids, noun = self.present.ids.get(split), f"{split} items"
+            if split in recorded and ids is not None:
+                self.number(recorded[split], len(ids), noun)
             elif ids is not None:
-                self.warn(f"it speaks of no {what}", f"{len(ids):,}, as there are now")
-            elif split in said and not self._listed(split):
-                self.warn(f"it speaks of {said[split]:,} {what}", "none, as none are listed now")
+                self.warn(f"it speaks of no {noun}", f"{len(ids):,}, as there are now")
+            elif split in recorded and not self._has_ids(split):
+                self.warn(
+                    f"it speaks of {recorded[split]:,} {noun}", "none, as none are listed now"
+                )
 
-    def _listed(self, split: str) -> bool:
+    def _has_ids(self, split: str) -> bool:
         return bool(self.present.dataset.select(Kind.ITEMS, split=split))
 
-    def name(self, said: Mapping[str, object]) -> None:
-        """Compare what it speaks of with what it is called."""
-        for name, value in said.items():
+    def name(self, recorded: Mapping[str, object]) -> None:
+        """Compare recorded fields with those of the manifest's file name."""
+        for name, value in recorded.items():
             if str(value) != self.file.fields[name]:
                 self.warn(f"it speaks of {name} {value}", f"{self.file.fields[name]}, its name")
 
 
 def check_manifests(files: Iterable[DataFile], present: PresentMatrices, report: Report) -> None:
-    """Check what is kept of how factors, features and sets were made.
+    """Check the manifests of factors, features and sets.
 
     Parameters
     ----------
     files
-        Those of a dataset, or some of them.
+        Files of a dataset; those that are no manifests are passed over.
     present
-        What is in the others.
+        Contents of the other files.
     report
-        Gets an error for a damaged manifest, and a warning where it speaks of other files than
-        those that are there.
+        Receives an error for a damaged manifest, and a warning for one that describes other files
+        than there are.
     """
     for file in files:
-        with report.catching():
+        with report.catch_errors():
             if file.kind is Kind.FACTORIZATION:
                 _check_factors(file, present, report)
-            elif file.kind is Kind.ORIGIN:
+            elif file.kind is Kind.FEATURE_MANIFEST:
                 _check_features(file, present, report)
             elif file.kind is Kind.SPLIT:
                 _check_split(file, present, report)
 
 
 def _check_factors(file: DataFile, present: PresentMatrices, report: Report) -> None:
-    said = read_factor_manifest(file.path)
-    recipe = said.recipe
-    compared = _Comparison(file, present, report, f"Factorize again: {_command(file, recipe)}")
+    manifest = read_factor_manifest(file.path)
+    recipe = manifest.recipe
+    compared = _Comparison(
+        file, present, report, f"Factorize again: {_factorize_call(file, recipe)}"
+    )
     dim = recipe.options.get("dim", file.dim)
-    compared.name({"fact": recipe.method, "dim": dim})
-    compared.sets(said.items)
-    many = present.users if recipe.source == "plays" else present.labels
-    compared.number(said.columns, many, "users" if recipe.source == "plays" else "labels")
-    _check_contents(compared, recipe.inputs, said.outputs)
+    compared.name({"dataset": recipe.dataset, "fact": recipe.method, "dim": dim})
+    compared.sets(manifest.items)
+    columns = present.users if recipe.source == "plays" else present.labels
+    compared.number(manifest.columns, columns, "users" if recipe.source == "plays" else "labels")
+    _check_contents(compared, recipe.inputs, manifest.outputs)
 
 
 def _check_contents(
     compared: _Comparison, inputs: Mapping[str, str], outputs: Mapping[str, str]
 ) -> None:
-    """Compare what was read and written, file below ``data`` → hash, with what is there now."""
-    present = compared.present
-    there = _paths(present.dataset)
+    """Compare the hashes of what was read and written, by path below ``data``, with the files."""
+    dataset = compared.present.dataset
+    paths = _readable_paths(dataset)
 
     def differs(name: str, content: str) -> bool:
-        return name in there and present.dataset.digest(there[name]) != content
+        return name in paths and dataset.digest(paths[name]) != content
 
-    short = {name: Path(name).name for name in (*inputs, *outputs)}
-    gone = [short[name] for name in inputs if name not in there]
-    others = [short[name] for name in inputs if differs(name, inputs[name])]
-    if gone:
-        compared.warn(f"made from {', '.join(gone)}, no longer there", "what it was made from")
-    if others:
-        compared.warn(f"made from another {', '.join(others)}", "what is there now")
-    lost = [short[name] for name in outputs if name not in there]
+    file_names = {name: Path(name).name for name in (*inputs, *outputs)}
+    missing = [file_names[name] for name in inputs if name not in paths]
+    changed = [file_names[name] for name in inputs if differs(name, inputs[name])]
+    if missing:
+        compared.warn(f"made from {', '.join(missing)}, no longer there", "what it was made from")
+    if changed:
+        compared.warn(f"made from another {', '.join(changed)}", "what is there now")
+    lost = [file_names[name] for name in outputs if name not in paths]
     if lost:
         compared.warn(f"{', '.join(lost)} of it no longer there", "all that was made together")
     for name, content in outputs.items():
         if differs(name, content):
-            says = f"what {compared.file.path.name} speaks of"
-            compared.warn("changed since it was made", says, there[name])
+            expected = f"what {compared.file.path.name} speaks of"
+            compared.warn("changed since it was made", expected, paths[name])
 
 
-def _paths(dataset: Dataset) -> dict[str, Path]:
-    """Return the files that may be read, by name: a manifest could name any file of a machine."""
+def _readable_paths(dataset: Dataset) -> dict[str, Path]:
+    """Return the files that may be read, by name: a manifest could name any file of the system."""
     return {data_path(dataset.workspace, file.path): file.path for file in dataset.files.files}
 
 
-def _command(file: DataFile, recipe: FactorRecipe) -> str:
-    """Return the command that makes such factors; what is as usual is left out."""
-    options = AlsOptions if recipe.method == "als" else PmiOptions
-    named: dict[str, object] = {"dim": file.dim}
-    for name, usual in options.model_fields.items():
-        value = recipe.options.get(name, usual.default)
-        if name != "dim" and value != usual.default:
-            named[name] = value
+def _factorize_call(file: DataFile, recipe: FactorRecipe) -> str:
+    """Return the call that recreates the factors; options with their default are left out."""
+    model = AlsOptions if recipe.method == "als" else PmiOptions
+    options: dict[str, object] = {"dim": file.dim}
+    for name, option in model.model_fields.items():
+        value = recipe.options.get(name, option.default)
+        if name != "dim" and value != option.default:
+            options[name] = value
     source = "labels" if recipe.source == "labels" else None
-    return call("factorize", file.dataset, file.fields["fact"], **named, source=source, force=True)
+    method = file.fields["fact"]
+    return call("factorize", file.dataset, method, **options, source=source, force=True)
 
 
 def _check_features(file: DataFile, present: PresentMatrices, report: Report) -> None:
-    again = "Give `features()` again, with `force=True`."
-    said = read_json_model(file.path, _Origin, expected="what `features()` writes", hint=again)
-    if said.tags is not None and not len(said.tags) == len(said.idf or ()) == said.width:
-        found = f"{len(said.tags):,} tags and {len(said.idf or ()):,} weights"
-        raise FileError(file.path, found=found, expected=f"{said.width:,} of each", hint=again)
-    compared = _Comparison(file, present, report, again)
-    fields = {"setting": file.fields["setting"]}
-    if not present.dataset.select(Kind.FEATURES, **fields):
-        compared.warn("there are no rows of this setting", "what it tells the origin of")
-    for each in present.checked:
-        if each.file.kind is Kind.FEATURES and fields.items() <= each.file.fields.items():
-            _compare_rows(compared, said, each)
-    if said.sets:
-        compared.sets({split: listed.items for split, listed in said.sets.items()})
-    others = [split for split, listed in said.sets.items() if _lists_others(present, split, listed)]
+    manifest = read_feature_manifest(file.path)
+    width, tags, weights = manifest.width, manifest.tags, manifest.idf or []
+    if tags is not None and not len(tags) == len(weights) == width:
+        found = f"{len(tags):,} tags and {len(weights):,} weights"
+        raise FileError(
+            file.path, found=found, expected=f"{width:,} of each", hint=RECREATE_FEATURES
+        )
+    setting = file.fields["setting"]
+    recreate = call("features", file.dataset, setting, source=Placeholder("FILE"), force=True)
+    compared = _Comparison(file, present, report, f"Recreate the setting: {recreate}")
+    if not present.dataset.select(Kind.FEATURES, setting=setting):
+        compared.warn("there are no rows of this setting", "the matrices that it describes")
+    for matrix in present.matrices:
+        if matrix.file.kind is Kind.FEATURES and matrix.file.fields["setting"] == setting:
+            _compare_matrix(compared, manifest, matrix)
+    if manifest.sets:
+        compared.sets({split: items.items for split, items in manifest.sets.items()})
+    others = [split for split, items in manifest.sets.items() if _differ(present, split, items)]
     if others:
         found = f"its rows are of other {', '.join(others)} items"
         compared.warn(found, "those that are listed now")
 
 
-def _lists_others(present: PresentMatrices, split: str, listed: _Listed) -> bool:
-    """Whether a set has as many items as before, but not the same, or not in this order."""
+def _differ(present: PresentMatrices, split: str, recorded: ItemsOfSet) -> bool:
+    """Whether a set has as many items as before, but not the same, or in another order."""
     ids = present.ids.get(split, ())
-    return len(ids) == listed.items and digest_ids(ids) != listed.digest
+    return len(ids) == recorded.items and digest_ids(ids) != recorded.digest
 
 
-def _compare_rows(compared: _Comparison, said: _Origin, rows: CheckedMatrix) -> None:
-    says = f"as {compared.file.path.name} says"
-    if rows.matrix.shape[1] != said.width:
-        found = f"{rows.matrix.shape[1]:,} columns"
-        compared.warn(found, f"{said.width:,}, {says}", rows.file.path)
-    form = "sparse" if rows.matrix.sparse else "dense"
-    if form != said.form:
-        compared.warn(f"a {form} matrix", f"a {said.form} one, {says}", rows.file.path)
+def _compare_matrix(
+    compared: _Comparison, manifest: FeatureManifest, checked: CheckedMatrix
+) -> None:
+    source = f"as {compared.file.path.name} says"
+    width = checked.matrix.shape[1]
+    if width != manifest.width:
+        expected = f"{manifest.width:,}, {source}"
+        compared.warn(f"{width:,} columns", expected, checked.file.path)
+    form = "sparse" if checked.matrix.sparse else "dense"
+    if form != manifest.form:
+        expected = f"a {manifest.form} one, {source}"
+        compared.warn(f"a {form} matrix", expected, checked.file.path)
 
 
 def _check_split(file: DataFile, present: PresentMatrices, report: Report) -> None:
-    said = read_split_manifest(file.path)
+    manifest = read_split_manifest(file.path)
     compared = _Comparison(file, present, report, SPLIT_AGAIN)
-    compared.name({"dataset": said.dataset})
-    compared.sets({split: sizes.items for split, sizes in said.sets.items()})
-    compared.number(said.users, present.users, "users")
-    compared.number(said.labels, present.labels, "labels")
-    for split, sizes in said.sets.items():
+    compared.name({"dataset": manifest.dataset})
+    compared.sets({split: sizes.items for split, sizes in manifest.sets.items()})
+    compared.number(manifest.users, present.users, "users")
+    compared.number(manifest.labels, present.labels, "labels")
+    for split, sizes in manifest.sets.items():
         compared.number(sizes.pairs, present.pairs.get(split), f"pairs of {split}")
-    for table in said.tables:
+    for table in manifest.tables:
         if _is_another(table):
             report.note(
                 file.path,

@@ -27,47 +27,51 @@ def check_matrix(
     file: DataFile,
     rows: int | None,
     report: Report,
-    seen: Callable[[float], None],
+    advance: Callable[[float], None],
 ) -> CheckedMatrix | None:
-    """Check one matrix: can it be read, has it a row for each id, what are its values like.
+    """Check one matrix: whether it can be read and has a row for each id, and its values.
 
     Parameters
     ----------
     dataset
-        Whose matrix it is.
+        The dataset that the matrix belongs to.
     file
         Features, targets, or factors of users or labels.
     rows
-        How many there should be, if that is known.
+        Expected number of rows; None if it is not known.
     report
-        Gets what is wrong.
-    seen
-        Told what share of the file each block is.
+        Receives the problems.
+    advance
+        Called with the share of the file that each block is.
+
+    Returns
+    -------
+    The matrix and its statistics; None if it cannot be read.
     """
     matrix = None
-    with report.catching():
+    with report.catch_errors():
         matrix = dataset.matrix(file.path)
     if matrix is None:
         return None
-    statistics = scan_matrix(matrix, seen)
+    statistics = scan_matrix(matrix, advance)
     classes = is_classes(file, statistics)
     _check_shape(file, matrix, rows, report, named=not classes or file.fields["fact"] == "class")
     _check_values(file, statistics, report)
     if classes:
         _check_classes(file, statistics, report)
-    elif not _may_stand_still(file, matrix):
+    elif not _may_have_constant_columns(file, matrix):
         _check_columns(file, statistics, report)
     return CheckedMatrix(file, matrix, statistics)
 
 
-def _may_stand_still(file: DataFile, matrix: Matrix) -> bool:
+def _may_have_constant_columns(file: DataFile, matrix: Matrix) -> bool:
     """Whether columns may well be constant: padding after words, or idle units of a layer."""
     words = not matrix.sparse and matrix.values.dtype.kind in "iu"
     return words or "-pred_" in file.fields.get("setting", "")
 
 
 def is_classes(file: DataFile, statistics: MatrixStatistics) -> bool:
-    """Whether targets say which classes items have; PMI ones of test do where they are 0 and 1."""
+    """Whether targets are classes; those of test items named ``pmi`` are if all are 0 or 1."""
     fact = file.fields.get("fact")
     truth = file.split == "test" and statistics.binary
     return file.kind is Kind.TARGETS and (fact == "class" or (fact == "pmi" and truth))
@@ -76,12 +80,12 @@ def is_classes(file: DataFile, statistics: MatrixStatistics) -> bool:
 def _check_shape(
     file: DataFile, matrix: Matrix, rows: int | None, report: Report, *, named: bool
 ) -> None:
-    found, width = matrix.shape
-    if rows is not None and found != rows:
-        turned = " (it may be transposed)" if width == rows else ""
+    height, width = matrix.shape
+    if rows is not None and height != rows:
+        transposed = " (it may be transposed)" if width == rows else ""
         report.error(
             file.path,
-            f"{found:,} rows{turned}",
+            f"{height:,} rows{transposed}",
             expected=f"{rows:,}, one for each line of its list of ids",
             hint="Write the rows in the order of the ids, none left out.",
         )
@@ -95,21 +99,21 @@ def _check_shape(
 
 
 def _check_values(file: DataFile, statistics: MatrixStatistics, report: Report) -> None:
-    bad, zero = statistics.bad_rows, int(statistics.zero_rows.sum())
-    if bad.size:
-        some = ", ".join(str(row) for row in bad[:3])
+    bad_rows, zero_rows = statistics.bad_rows, int(statistics.zero_rows.sum())
+    if bad_rows.size:
         report.error(
             file.path,
-            f"NaN or infinity in {bad.size:,} rows ({some}{', …' if bad.size > 3 else ''})",
+            f"NaN or infinity in {bad_rows.size:,} rows ({_first_numbers(bad_rows, 3)})",
             expected="finite numbers (within the range of float32)",
-            hint="Compute these rows again (they are counted from 0), or fill in 0.",
+            hint="Compute these rows again, or fill in 0. Rows are counted from 0.",
         )
-    if zero and file.kind is not Kind.WORD_VECTORS:  # whose first row is padding
+    # The first row of word vectors is padding.
+    if zero_rows and file.kind is not Kind.WORD_VECTORS:
         report.warn(
             file.path,
-            f"{zero:,} of {statistics.rows:,} rows are all zero",
-            expected="something said of each row",
-            hint=_ZERO.get(file.kind, "Nothing can be learnt from such rows."),
+            f"{zero_rows:,} of {statistics.rows:,} rows are all zero",
+            expected="values other than zero in each row",
+            hint=_ZERO_ROWS.get(file.kind, "Nothing can be learnt from such rows."),
         )
     if statistics.identical_rows and file.fields.get("fact") not in ("class", "pmi"):
         report.warn(
@@ -120,8 +124,8 @@ def _check_values(file: DataFile, statistics: MatrixStatistics, report: Report) 
         )
 
 
-_ZERO = {
-    Kind.USER_FACTORS: "Such users have no train item; all their scores tie.",
+_ZERO_ROWS = {
+    Kind.USER_FACTORS: "Such users have no train item; all their scores are equal.",
     Kind.FEATURES: "Such items have no known word or feature; they all get the same prediction.",
 }
 
@@ -133,7 +137,7 @@ def _check_columns(file: DataFile, statistics: MatrixStatistics, report: Report)
             file.path,
             f"{constant:,} of {statistics.width:,} columns are constant",
             expected="columns that tell items apart",
-            hint="They do no harm but cost time; leave them out if you make the file again.",
+            hint="They do no harm, but cost time: leave them out when you recreate the file.",
         )
 
 
@@ -145,26 +149,35 @@ def _check_classes(file: DataFile, statistics: MatrixStatistics, report: Report)
             expected="1 where the item has the class, else 0",
             hint="Write class matrices as 0 and 1.",
         )
-    empty = int(statistics.empty_columns.sum())
-    if empty and file.split != "val":
+    empty = np.flatnonzero(statistics.empty_columns)
+    if empty.size and file.split != "val":
         report.warn(
             file.path,
-            f"{empty:,} of {statistics.width:,} labels have no positive item",
-            expected="items of each label",
-            hint=f"Labels in columns {_some(statistics.empty_columns)} (counted from 0).",
+            f"{empty.size:,} of {statistics.width:,} labels have no positive item",
+            expected="at least one item of each label",
+            hint=f"Look at columns {_first_numbers(empty, 5)}. Columns are counted from 0.",
         )
 
 
-def _some(which: np.ndarray) -> str:
-    columns = np.flatnonzero(which)
-    return ", ".join(map(str, columns[:5])) + (", …" if columns.size > 5 else "")
+def _first_numbers(numbers: np.ndarray, count: int) -> str:
+    return ", ".join(map(str, numbers[:count])) + (", …" if numbers.size > count else "")
 
 
 def check_labels(
-    labels: tuple[Path, list[str]] | None, checked: list[CheckedMatrix], report: Report
+    labels: tuple[Path, list[str]] | None, matrices: list[CheckedMatrix], report: Report
 ) -> None:
-    """Check that there are as many label names as classes, and as many classes in each set."""
-    classes = [c for c in checked if is_classes(c.file, c.statistics)]
+    """Check that there are as many label names as classes, and as many classes in each set.
+
+    Parameters
+    ----------
+    labels
+        The list of class names, and the names; None if there is no list.
+    matrices
+        All matrices of the dataset.
+    report
+        Receives the problems.
+    """
+    classes = [c for c in matrices if is_classes(c.file, c.statistics)]
     dims = {c.matrix.shape[1] for c in classes}
     if labels is not None and dims and len(labels[1]) not in dims:
         files = ", ".join(sorted(c.file.path.name for c in classes))
@@ -180,53 +193,53 @@ def check_labels(
 
 def _check_same_classes(classes: list[CheckedMatrix], report: Report) -> None:
     train = {c.matrix.shape[1] for c in classes if c.file.split == "train"}
-    for each in classes:
-        if train and each.matrix.shape[1] not in train:
+    for checked in classes:
+        if train and checked.matrix.shape[1] not in train:
             report.error(
-                each.file.path,
-                f"{each.matrix.shape[1]:,} classes",
+                checked.file.path,
+                f"{checked.matrix.shape[1]:,} classes",
                 expected=f"{' or '.join(map(str, sorted(train)))}, as in train",
                 hint="Write the same classes, in the same order, in each set.",
             )
 
 
-def check_users(checked: list[CheckedMatrix], report: Report) -> None:
-    """Check that all factors of users are those of as many users."""
-    factors = [c for c in checked if c.file.kind is Kind.USER_FACTORS]
-    for each in factors[1:]:
-        if each.matrix.shape[0] != factors[0].matrix.shape[0]:
+def check_users(matrices: list[CheckedMatrix], report: Report) -> None:
+    """Check that all matrices of user factors are those of the same number of users."""
+    factors = [c for c in matrices if c.file.kind is Kind.USER_FACTORS]
+    for checked in factors[1:]:
+        if checked.matrix.shape[0] != factors[0].matrix.shape[0]:
             report.error(
-                each.file.path,
-                f"{each.matrix.shape[0]:,} rows",
+                checked.file.path,
+                f"{checked.matrix.shape[0]:,} rows",
                 expected=f"{factors[0].matrix.shape[0]:,}, as in {factors[0].file.path.name}",
                 hint="Factorize the plays of the same users.",
             )
 
 
-def check_one_hot(checked: list[CheckedMatrix], report: Report, *, required: bool) -> None:
-    """Check that items have one class each, where they should or where the train items do."""
-    classes = [c for c in checked if is_classes(c.file, c.statistics)]
+def check_one_hot(matrices: list[CheckedMatrix], report: Report, *, required: bool) -> None:
+    """Check that items have one class each, if that is required or holds for the train items."""
+    classes = [c for c in matrices if is_classes(c.file, c.statistics)]
     single = required or any(c.statistics.one_hot for c in classes if c.file.split == "train")
-    for each in classes:
-        if single and not each.statistics.one_hot:
-            say = report.error if required else report.warn
-            say(
-                each.file.path,
+    for checked in classes:
+        if single and not checked.statistics.one_hot:
+            add = report.error if required else report.warn
+            add(
+                checked.file.path,
                 "items with no class, or with several",
                 expected="one class for each item, as in train" if not required else "one class",
-                hint="A multiclass task needs a single 1 in each row; or set dataset.task.",
+                hint="Write a single 1 in each row, or set dataset.task to multilabel.",
             )
 
 
-def check_widths(checked: list[CheckedMatrix], report: Report) -> None:
-    """Check that a setting is as wide in each set as in the first, which is train."""
-    first: dict[str, CheckedMatrix] = {}
-    for each in sorted(checked, key=lambda c: SPLITS.index(c.file.split)):
-        one = first.setdefault(each.file.fields["setting"], each)
-        if each.matrix.shape[1] != one.matrix.shape[1]:
+def check_widths(features: list[CheckedMatrix], report: Report) -> None:
+    """Check that a setting has as many columns in each set as in the first, which is train."""
+    first_matrices: dict[str, CheckedMatrix] = {}
+    for checked in sorted(features, key=lambda c: SPLITS.index(c.file.split)):
+        first = first_matrices.setdefault(checked.file.fields["setting"], checked)
+        if checked.matrix.shape[1] != first.matrix.shape[1]:
             report.error(
-                each.file.path,
-                f"{each.matrix.shape[1]:,} columns",
-                expected=f"{one.matrix.shape[1]:,}, as in {one.file.path.name}",
+                checked.file.path,
+                f"{checked.matrix.shape[1]:,} columns",
+                expected=f"{first.matrix.shape[1]:,}, as in {first.file.path.name}",
                 hint="Compute the sets with the same vocabulary or network.",
             )

@@ -20,30 +20,32 @@ from tartarus_cli.data.patches import (
 )
 from tartarus_cli.file_names import DataFile
 
-BLOCK_BYTES = 32 << 20  # read at once
+BLOCK_BYTES = 32 << 20
+"""Size of the blocks in which patches are read."""
 
 
 @dataclass(frozen=True)
 class PatchKind:
-    """What the patches of a file are like."""
+    """Shape and origin of the patches of a file."""
 
     frames: int
     bins: int
-    attributes: Mapping[str, Any]  # what the file says of how they were made
+    attributes: Mapping[str, Any]
+    """Attributes of the HDF5 file: how the patches were made."""
 
     @property
-    def made_as(self) -> tuple[int, int, str]:
-        """What the files of two sets share that were made and scaled together."""
+    def signature(self) -> tuple[int, int, str]:
+        """Frames, bins and fingerprint: equal for files that were made and scaled together."""
         return self.frames, self.bins, str(self.attributes.get(FINGERPRINT, ""))
 
     @property
     def transform(self) -> str:
-        """Name of the transform; empty if the file does not tell."""
+        """Name of the transform; empty if the file does not say."""
         return str(self.attributes.get("transform", ""))
 
 
 def check_patches(
-    file: DataFile, ids: Sequence[str] | None, report: Report, seen: Callable[[float], None]
+    file: DataFile, ids: Sequence[str] | None, report: Report, advance: Callable[[float], None]
 ) -> PatchKind | None:
     """Check one HDF5 file: shapes, the ids of its rows, that it is complete, and its values.
 
@@ -54,15 +56,15 @@ def check_patches(
     ids
         Items of its set, if they are known.
     report
-        Gets what is wrong.
-    seen
-        Told what share of the file each block is.
+        Receives the problems.
+    advance
+        Called with the share of the file that each block is.
 
     Returns
     -------
-    What its patches are like; None if it cannot be read.
+    Shape and origin of its patches; None if it cannot be read.
     """
-    with report.catching(), open_patch_file(file.path) as store:
+    with report.catch_errors(), open_patch_file(file.path) as store:
         features, index = find_datasets(file.path, store)
         if not store.attrs.get(COMPLETE, True):
             report.error(
@@ -71,11 +73,11 @@ def check_patches(
                 expected="all its rows",
                 hint=RECREATE_PATCHES,
             )
-        named = read_row_ids(file.path, index)
+        item_ids = read_row_ids(file.path, index)
         if ids is not None:
-            _check_rows(file, named, ids, report)
-        used = np.array([bool(each) for each in named], bool)
-        _check_values(file, features, used, report, seen)
+            _check_rows(file, item_ids, ids, report)
+        in_use = np.array([bool(item) for item in item_ids], bool)
+        _check_values(file, features, in_use, report, advance)
         frames, bins = features.shape[2:]
         return PatchKind(int(frames), int(bins), dict(store.attrs))
     return None
@@ -83,14 +85,16 @@ def check_patches(
 
 def check_scaler(file: DataFile, report: Report) -> None:
     """Check the mean and the scale of each position of a patch."""
-    with report.catching():
+    with report.catch_errors():
         read_scaler(file.path)
 
 
-def _check_rows(file: DataFile, rows: Sequence[str], ids: Sequence[str], report: Report) -> None:
+def _check_rows(
+    file: DataFile, row_items: Sequence[str], ids: Sequence[str], report: Report
+) -> None:
     known = {*ids}
-    unknown = sorted({each for each in rows if each and each not in known})
-    absent = known - {*rows}
+    unknown = sorted({item for item in row_items if item and item not in known})
+    absent = known - {*row_items}
     if unknown:
         report.error(
             file.path,
@@ -111,21 +115,21 @@ def _check_rows(file: DataFile, rows: Sequence[str], ids: Sequence[str], report:
 def _check_values(
     file: DataFile,
     features: Any,
-    used: NDArray[np.bool_],
+    in_use: NDArray[np.bool_],
     report: Report,
-    seen: Callable[[float], None],
+    advance: Callable[[float], None],
 ) -> None:
-    bad = 0
+    bad_rows = 0
     rows = max(1, BLOCK_BYTES // (4 * math.prod(features.shape[1:])))
     for start in range(0, features.shape[0], rows):
         block = features[start : start + rows]
         finite = np.isfinite(block).all(axis=(1, 2, 3))
-        bad += int((used[start : start + rows] & ~finite).sum())
-        seen(len(block) / features.shape[0])
-    if bad:
+        bad_rows += int((in_use[start : start + rows] & ~finite).sum())
+        advance(len(block) / features.shape[0])
+    if bad_rows:
         report.error(
             file.path,
-            f"NaN or infinity in {bad:,} rows",
+            f"NaN or infinity in {bad_rows:,} rows",
             expected="finite numbers",
             hint=RECREATE_PATCHES,
         )

@@ -1,4 +1,4 @@
-"""What the checks found, all of it: a fault does not stop them."""
+"""Problems that the checks find; a problem does not stop them."""
 
 from __future__ import annotations
 
@@ -16,39 +16,44 @@ Severity = Literal["error", "warning", "note"]
 
 @dataclass(frozen=True)
 class DataProblem:
-    """One thing that is wrong, or worth knowing, about one file."""
+    """One problem of one file, or a note about it."""
 
     severity: Severity
     dataset: str
+    """Name of the dataset; empty for a file that belongs to none."""
     file: str
+    """Path of the file, relative to the workspace."""
     found: str
+    """What is wrong with the file."""
     expected: str
+    """What the file should hold, or be called."""
     hint: str
+    """What to do about it."""
 
 
 @dataclass
 class Report:
-    """Collects the problems of one dataset."""
+    """The problems of one dataset, in the order in which they were found."""
 
     workspace: WorkspacePaths
     dataset: str
     problems: list[DataProblem] = field(default_factory=list)
 
     def error(self, path: Path, found: str, *, expected: str, hint: str) -> None:
-        """Add what must be mended."""
+        """Add a problem that has to be corrected."""
         self._add("error", path, found, expected, hint)
 
     def warn(self, path: Path, found: str, *, expected: str, hint: str) -> None:
-        """Add what may be a mistake."""
+        """Add a problem that may be a mistake."""
         self._add("warning", path, found, expected, hint)
 
     def note(self, path: Path, found: str, *, expected: str, hint: str) -> None:
-        """Add what is worth knowing."""
+        """Add a note, which asks for nothing."""
         self._add("note", path, found, expected, hint)
 
     @contextmanager
-    def catching(self) -> Iterator[None]:
-        """Turn a FileError of the block into a problem."""
+    def catch_errors(self) -> Iterator[None]:
+        """Add a FileError that is raised in the block, instead of raising it."""
         try:
             yield
         except FileError as problem:

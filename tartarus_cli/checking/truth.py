@@ -1,4 +1,4 @@
-"""Checks of the matrices of who listened to what."""
+"""Checks of the matrices of plays: which users played which items."""
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -8,6 +8,7 @@ from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.file_names import PLAYS, DataFile, Kind
 
 LISTENING = {kind: split for split, kind in PLAYS.items()}
+"""Kind of a matrix of plays → its split."""
 
 
 def check_listening(
@@ -18,15 +19,19 @@ def check_listening(
     Parameters
     ----------
     dataset
-        Whose matrix it is.
+        The dataset that the matrix belongs to.
     file
         ``matrix_test_…``, ``matrix_val_…`` or ``matrix_train_…``.
     items, users
-        How many there should be, if that is known.
+        Expected number of rows and of columns; None if it is not known.
     report
-        Gets what is wrong.
+        Receives the problems.
+
+    Returns
+    -------
+    The matrix, ``(items, users)``; None if it cannot be read.
     """
-    with report.catching():
+    with report.catch_errors():
         matrix = dataset.plays(LISTENING[file.kind])
         _check_shape(file, matrix.shape, (items, users), report)
         _check_plays(file, matrix, report)
@@ -36,21 +41,25 @@ def check_listening(
 
 def _check_shape(
     file: DataFile,
-    found: tuple[int, int],
+    shape: tuple[int, int],
     expected: tuple[int | None, int | None],
     report: Report,
 ) -> None:
-    if all(want in (None, have) for have, want in zip(found, expected, strict=True)):
+    if _fits(shape, expected):
         return
-    turned = all(want in (None, have) for have, want in zip(found[::-1], expected, strict=True))
+    transposed = _fits(shape[::-1], expected)
     split = LISTENING[file.kind]
     sizes = " × ".join("?" if n is None else f"{n:,}" for n in expected)
     report.error(
         file.path,
-        f"{found[0]:,} × {found[1]:,}{' (it looks transposed)' if turned else ''}",
+        f"{shape[0]:,} × {shape[1]:,}{' (it looks transposed)' if transposed else ''}",
         expected=f"{sizes} ({split} items × users)",
-        hint="Write matrix.T.tocsr()." if turned else "Make it from the same ids and users.",
+        hint="Write matrix.T.tocsr()." if transposed else "Make it from the same ids and users.",
     )
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    return all(want in (None, have) for have, want in zip(shape, expected, strict=True))
 
 
 def _check_plays(file: DataFile, matrix: csr_array, report: Report) -> None:
@@ -67,7 +76,7 @@ def _check_plays(file: DataFile, matrix: csr_array, report: Report) -> None:
             file.path,
             f"{negative:,} values are below 0",
             expected="numbers of plays",
-            hint="They count as no play, and factorize refuses them: leave these entries out.",
+            hint="Leave these entries out: they count as no play, and cannot be factorized.",
         )
     positive = matrix.data > 0
     if not positive.any():
@@ -75,7 +84,7 @@ def _check_plays(file: DataFile, matrix: csr_array, report: Report) -> None:
             file.path,
             "no positive entry",
             expected="over 0 where the user has the item",
-            hint="Nobody has any of these items: look at how the matrix was made.",
+            hint="No user has any of these items: look at how the matrix was made.",
         )
         return
     if file.kind is Kind.TEST_MATRIX:
@@ -88,17 +97,18 @@ def _check_coverage(
     positive: np.ndarray,
     report: Report,
 ) -> None:
-    idle = matrix.shape[1] - len(np.unique(matrix.indices[positive]))
+    users_without_items = matrix.shape[1] - len(np.unique(matrix.indices[positive]))
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    unheard = matrix.shape[0] - len(np.unique(rows[positive]))
-    for count, total, what in (
-        (idle, matrix.shape[1], "users have no test item; they count as 0 in the mean"),
-        (unheard, matrix.shape[0], "test items have no user"),
+    items_without_users = matrix.shape[0] - len(np.unique(rows[positive]))
+    of_users = "users have no test item; they count as 0 in the mean"
+    for count, total, problem in (
+        (users_without_items, matrix.shape[1], of_users),
+        (items_without_users, matrix.shape[0], "test items have no user"),
     ):
         if count:
             report.warn(
                 file.path,
-                f"{count:,} of {total:,} {what}",
-                expected="some of each",
-                hint="This occurs in real data; the figures say how many they are.",
+                f"{count:,} of {total:,} {problem}",
+                expected="at least one each",
+                hint="This is common in real data; the results say how many there are.",
             )

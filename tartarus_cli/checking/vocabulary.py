@@ -1,4 +1,4 @@
-"""Vocabularies in files: reading them, and whether they fit the matrices made with them."""
+"""Checks of vocabularies, and whether they fit the matrices that were made with them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from tartarus_cli.file_names import DataFile, Kind
 from tartarus_cli.text import Vocabulary
 
 
-def check_vocabulary(file: DataFile, checked: Iterable[CheckedMatrix], report: Report) -> None:
+def check_vocabulary(file: DataFile, matrices: Iterable[CheckedMatrix], report: Report) -> None:
     """Check a vocabulary, and that the matrices of its setting were made with it."""
-    with report.catching():
+    with report.catch_errors():
         vocabulary = read_vocabulary(file.path)
-        for each in checked:
-            if each.file.fields.get("setting") != file.fields["setting"]:
+        for checked in matrices:
+            if checked.file.fields.get("setting") != file.fields["setting"]:
                 continue
-            rows, width = each.matrix.shape
-            if each.file.kind is Kind.FEATURES and width != vocabulary.width:
-                _refuse(each, f"{width:,} columns", f"{vocabulary.width:,}", file)
-            elif each.file.kind is Kind.WORD_VECTORS and rows != vocabulary.vectors:
-                _refuse(each, f"{rows:,} rows", f"{vocabulary.vectors or 0:,}", file)
-            elif each.file.kind is Kind.FEATURES and vocabulary.form == "sequence":
-                _check_numbers(each, vocabulary, file)
+            rows, width = checked.matrix.shape
+            if checked.file.kind is Kind.FEATURES and width != vocabulary.width:
+                _refuse(checked, f"{width:,} columns", f"{vocabulary.width:,}", file)
+            elif checked.file.kind is Kind.WORD_VECTORS and rows != vocabulary.vectors:
+                _refuse(checked, f"{rows:,} rows", f"{vocabulary.vectors or 0:,}", file)
+            elif checked.file.kind is Kind.FEATURES and vocabulary.form == "sequence":
+                _check_word_numbers(checked, vocabulary, file)
 
 
-def _check_numbers(features: CheckedMatrix, vocabulary: Vocabulary, file: DataFile) -> None:
+def _check_word_numbers(features: CheckedMatrix, vocabulary: Vocabulary, file: DataFile) -> None:
     matrix = features.matrix
-    ends = [(block.min(), block.max()) for block in map(matrix.rows, matrix.blocks())]
-    low = min((each for each, _ in ends), default=0)
-    high = max((each for _, each in ends), default=0)
+    ranges = [(block.min(), block.max()) for block in map(matrix.rows, matrix.blocks())]
+    low = min((lowest for lowest, _ in ranges), default=0)
+    high = max((highest for _, highest in ranges), default=0)
     if not 0 <= low <= high < (vocabulary.vectors or 0):
         expected = f"0 to {(vocabulary.vectors or 0) - 1:,}"
         _refuse(features, f"numbers of words from {low:g} to {high:g}", expected, file)

@@ -15,5 +15,5 @@ def check_data(
 
     run_code(code)
     result = check(open_workspace(workspace), dataset, progress=render.Watching())
-    render.checked(result, json=json)
+    render.check_result(result, json=json)
     raise typer.Exit(0 if result.ok else 1)

@@ -53,10 +53,10 @@ def compare(
     render.comparison(result, form)
 
 
-def _form(**asked: bool) -> render.Form:
-    """Return the one form that was asked for, or that of a terminal."""
-    forms = [render.Form(name) for name, wanted in asked.items() if wanted]
+def _form(**options: bool) -> render.Form:
+    """Return the form of the one option that is given, or that of a terminal."""
+    forms = [render.Form(name) for name, given in options.items() if given]
     if len(forms) > 1:
         msg = f"{' and '.join(f'--{form}' for form in forms)} exclude each other"
-        raise RequestError(msg, hint="Ask for one of them.")
+        raise RequestError(msg, hint="Give one of them.")
     return forms[0] if forms else render.Form.terminal

@@ -20,7 +20,6 @@ from tartarus_cli.cli.options import (
     Root,
     Seed,
     Users,
-    run_code,
 )
 from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
@@ -82,38 +81,39 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Print the metrics table of a model, or of predictions made elsewhere."""
-    from tartarus_cli.evaluation.evaluate import evaluate as compute
-    from tartarus_cli.evaluation.evaluate import evaluation_options
-    from tartarus_cli.evaluation.slices import evaluate_slices
-    from tartarus_cli.experiments.request import ExperimentRequest
+    from tartarus_cli.api.results import evaluate as compute
+    from tartarus_cli.evaluation.slices import EvaluatedSlices
     from tartarus_cli.workspace import open_workspace
 
     _check_one(by, explain)
-    run_code(code)
     root = open_workspace(workspace)
-    options = evaluation_options(
-        *(k or (), users),
+    result = compute(
+        subject,
+        experiment=experiment,
+        dataset=dataset,
+        ids=ids,
+        overrides=overrides or (),
+        k=k or (),
+        users=users,
         published=published,
-        seed=seed,
         baselines=baselines,
+        by=by.value if by else None,
         memory=memory,
         resume=resume,
         merge=merge,
+        code=code or (),
+        seed=seed,
+        workspace=root,
+        progress=render.Watching(),
     )
-    asked, watching = (
-        ExperimentRequest(experiment, dataset, tuple(overrides or ())),
-        render.Watching(),
-    )
-    if by is not None:
-        cut = evaluate_slices(root, subject, asked, options, by.value, ids=ids, progress=watching)
-        render.slices(cut, json=json)
-        return
-    result = compute(root, subject, asked, options, ids=ids, progress=watching)
-    render.evaluation(root, result, explain=explain, json=json)
+    if isinstance(result, EvaluatedSlices):
+        render.slices(result, json=json)
+    else:
+        render.evaluation(root, result, explain=explain, json=json)
 
 
 def _check_one(by: By | None, explain: bool) -> None:
-    """Make sure that no option is left unheard."""
+    """Make sure that no option would have no effect."""
     if by is not None and explain:
         msg = "--by and --explain exclude each other"
-        raise RequestError(msg, hint="Ask for one of them.")
+        raise RequestError(msg, hint="Leave one of the two out.")

@@ -8,12 +8,12 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import Code, Json, NewestModel, Root, Split, run_code
-from tartarus_cli.cli.recommend import MOST
+from tartarus_cli.cli.recommend import MAX_TOP
 from tartarus_cli.cli.signatures import panels
 
 
 class Exports(StrEnum):
-    """What can be written."""
+    """Kinds of exports."""
 
     predictions = "predictions"
     embeddings = "embeddings"
@@ -62,7 +62,7 @@ Top = Annotated[
     typer.Option(
         "--top",
         min=1,
-        max=MOST,
+        max=MAX_TOP,
         help="For rankings and run: items of each user (default: 10; for a run 1000).",
         show_default=False,
     ),
@@ -72,23 +72,24 @@ MemoryOrNot = Annotated[
     typer.Option(
         "--memory",
         metavar="SIZE",
-        help="For rankings and run: room for scores and factors (default: 1GiB).",
+        help="For rankings and run: memory for scores and factors (default: 1GiB).",
         show_default=False,
     ),
 ]
-Blanks = Annotated[
+Replacement = Annotated[
     str | None,
     typer.Option(
-        "--blanks",
-        metavar="SIGN",
-        help="For run and qrels: what stands for each blank in ids, such as _.",
+        "--replace-whitespace",
+        metavar="CHAR",
+        help="For run and qrels: what replaces each whitespace character in ids, such as _.",
         show_default=False,
     ),
 ]
+OldReplacement = Annotated[str | None, typer.Option("--blanks", hidden=True)]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 
 
-@panels({"Rankings, and files for trec_eval": ("top", "memory", "blanks")})
+@panels({"Rankings, and files for trec_eval": ("top", "memory", "replace_whitespace")})
 def export(
     model: NewestModel = None,
     *,
@@ -98,7 +99,8 @@ def export(
     split: Sets = None,
     top: Top = None,
     memory: MemoryOrNot = None,
-    blanks: Blanks = None,
+    replace_whitespace: Replacement = None,
+    blanks: OldReplacement = None,
     force: Force = False,
     code: Code = None,
     workspace: Root = None,
@@ -109,16 +111,22 @@ def export(
     Users of whom nothing is known (no train plays) are counted: rankings leave
     them out, a run has the items in the order of the ids, as the evaluation has.
     """
-    from tartarus_cli.exporting.export import export as run
+    from tartarus_cli.exporting.export import export as write
     from tartarus_cli.exporting.request import ExportRequest
+    from tartarus_cli.models.store import Store
     from tartarus_cli.options import parse_bytes
     from tartarus_cli.workspace import open_workspace
 
     run_code(code)
-    sets = split.value if split else None
-    room = None if memory is None else parse_bytes(memory)
-    asked = ExportRequest(
-        what.value, to, layer=layer, split=sets, top=top, memory=room, blanks=blanks, force=force
+    request = ExportRequest(
+        what.value,
+        to,
+        layer=layer,
+        split=split.value if split else None,
+        top=top,
+        memory=None if memory is None else parse_bytes(memory),
+        replace_whitespace=blanks if replace_whitespace is None else replace_whitespace,
+        force=force,
     )
-    result = run(open_workspace(workspace), model, asked, progress=render.Watching())
-    render.exported(result, json=json)
+    exported_model = Store(open_workspace(workspace)).get(model)
+    render.exported(write(exported_model, request, progress=render.Watching()), json=json)

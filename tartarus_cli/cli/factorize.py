@@ -108,27 +108,24 @@ def factorize(
 ) -> None:
     """Turn the plays of the train items, or their labels, into factors to learn."""
     from tartarus_cli.experiments.request import seed_of
-    from tartarus_cli.factors.factorize import FactorizeRequest
-    from tartarus_cli.factors.factorize import factorize as make
+    from tartarus_cli.factors.factorize import factorize as compute
+    from tartarus_cli.factors.request import FactorizeRequest
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
-    parameters = {
-        "alpha": alpha,
-        "eps": eps,
-        "regularization": regularization,
-        "iterations": iterations,
-        "shift": shift,
-    }
-    asked = FactorizeRequest(
+    request = FactorizeRequest(
         dataset=dataset,
         method=method.value,
         dim=dim,
-        seed=seed_of(root, seed),
         source=source.value if source else None,
         threads=threads,
-        given={name: value for name, value in parameters.items() if value is not None},
+        seed=seed_of(root, seed),
         force=force,
+        alpha=alpha,
+        regularization=regularization,
+        iterations=iterations,
+        eps=eps,
+        shift=shift,
     )
-    made = make(root, asked, progress=render.Watching())
-    render.factorized(root, made, json=json)
+    result = compute(root, request, progress=render.Watching())
+    render.factorize_result(root, result, json=json)

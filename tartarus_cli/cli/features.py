@@ -139,25 +139,26 @@ def features(
     workspace: Root = None,
     json: Json = False,
 ) -> None:
-    """Bring features or tags of your own: align them with the items, as a new setting."""
-    from tartarus_cli.features.alignment import MissingRowPolicy
+    """Import features or tags of your own: align them with the items, as a new setting."""
     from tartarus_cli.features.importing import FeaturesRequest, import_features
-    from tartarus_cli.features.tables import Selection
-    from tartarus_cli.features.tags import TagChoice
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
-    asked = FeaturesRequest(
+    request = FeaturesRequest(
         dataset=dataset,
         setting=setting,
         source=source,
         ids=ids,
-        selection=Selection(id_column, tuple(without or ()), tags),
-        tags=TagChoice.of(min_items, max_tags),
-        leniency=MissingRowPolicy.of(zero=missing is Missing.zero, tolerate=tolerate),
-        form=None if sparse is None else ("sparse" if sparse else "dense"),
+        id_column=id_column,
+        without=tuple(without or ()),
+        tags=tags,
+        min_items=min_items,
+        max_tags=max_tags,
+        missing=missing.value,
+        tolerate=tolerate,
+        sparse=sparse,
         scale=scale,
         force=force,
     )
-    made = import_features(root, asked, progress=render.Watching())
-    render.features_made(root, made, json=json)
+    result = import_features(root, request, progress=render.Watching())
+    render.features_result(root, result, json=json)

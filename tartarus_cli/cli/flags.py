@@ -27,6 +27,9 @@ FLAGS = {
 }
 """Parameter → option, where the option is not the parameter's name."""
 
+NEGATIONS = {"sparse": "--dense"}
+"""Parameter → option that sets it to False, where the option is not ``--no-…``."""
+
 COMMANDS = {
     "check": "check-data",
     "list_experiments": "experiments list",
@@ -83,7 +86,8 @@ def _command(written: str) -> Iterator[str]:
 
 def _option(name: str, value: ast.expr | None) -> Iterator[str]:
     if isinstance(value, ast.Constant) and isinstance(value.value, bool):
-        yield flag(name) if value.value else f"--no-{flag(name).removeprefix('--')}"
+        negation = NEGATIONS.get(name, f"--no-{flag(name).removeprefix('--')}")
+        yield flag(name) if value.value else negation
     elif isinstance(value, ast.List | ast.Tuple):
         for element in value.elts:
             yield from (flag(name), *_words(element))

@@ -106,9 +106,9 @@ def patches(
 ) -> None:
     """Turn recordings into spectrogram patches; interrupted, it goes on where it was."""
     from tartarus_cli.experiments.request import seed_of
-    from tartarus_cli.extraction.patches import extract_patches, patches_request
+    from tartarus_cli.extraction.patches import extract_patches
     from tartarus_cli.extraction.plot import show_patches
-    from tartarus_cli.extraction.workers import worker_options
+    from tartarus_cli.extraction.request import PatchesRequest
     from tartarus_cli.workspace import open_workspace
 
     if to is not None and show is None:
@@ -116,21 +116,21 @@ def patches(
         raise typer.BadParameter(msg, param_hint="'--to'")
     run_code(code)
     root = open_workspace(workspace)
-    order = patches_request(
+    request = PatchesRequest(
         dataset,
-        transform,
-        parameters or (),
-        worker_options(jobs, timeout),
+        audio=audio,
+        transform=transform,
         per_item=per_item,
         seconds=seconds,
-        seed=seed_of(root, seed),
-        folder=audio,
-        keep=keep,
+        overrides=tuple(parameters or ()),
         scaler_patches=scaler_patches,
+        jobs=jobs,
+        timeout_s=timeout,
+        keep_spectrograms=keep,
+        seed=seed_of(root, seed),
     )
     if show is not None:
-        render.drawn(root, show_patches(root, order, show, to), json=json)
-    else:
-        render.patches_made(
-            root, extract_patches(root, order, progress=render.Watching()), json=json
-        )
+        render.patches_picture(root, show_patches(root, request, show, to), json=json)
+        return
+    result = extract_patches(root, request, progress=render.Watching())
+    render.patches_result(root, result, json=json)

@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Code, Json, Memory, NewestModel, Root, run_code
+from tartarus_cli.cli.options import Code, Json, Memory, NewestModel, Root
 from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
 
-MOST = 10_000
+MAX_TOP = 10_000
+"""Longest list."""
 
 User = Annotated[
     str | None,
@@ -26,7 +27,7 @@ Item = Annotated[
         show_default=False,
     ),
 ]
-Top = Annotated[int, typer.Option("--top", min=1, max=MOST, help="How long a list is.")]
+Top = Annotated[int, typer.Option("--top", min=1, max=MAX_TOP, help="How long a list is.")]
 MinScore = Annotated[
     float | None,
     typer.Option("--min-score", help="Leave out what scores less.", show_default=False),
@@ -55,28 +56,32 @@ def recommend(
     """Rank new items for a user, users for a new item, or the items for all users into a file.
 
     Users of whom nothing is known (no train plays) have no list, and are counted.
-    The name of the file, in data/playlists, tells --top, --min-score and --known.
+    The name of the file, in data/playlists, has --top, --min-score and --known in it.
     """
-    form = _form(tsv=tsv, json=json, one=user is not None or item is not None)
-    from tartarus_cli.options import parse_bytes
-    from tartarus_cli.recommendation.lists import RecommendRequest
-    from tartarus_cli.recommendation.lists import recommend as run
-    from tartarus_cli.recommendation.recommender import ListOptions
-    from tartarus_cli.workspace import open_workspace
+    form = _form(tsv=tsv, json=json, single=user is not None or item is not None)
+    from tartarus_cli.api.results import recommend as compute
 
-    run_code(code)
-    root, options = open_workspace(workspace), ListOptions(top, min_score, known=known)
-    wish, watching = RecommendRequest(user, item), render.Watching()
-    result = run(root, model, wish, options, memory=parse_bytes(memory), progress=watching)
-    render.recommended(root, result, form)
+    result = compute(
+        model,
+        user=user,
+        item=item,
+        top=top,
+        min_score=min_score,
+        known=known,
+        memory=memory,
+        code=code or (),
+        workspace=workspace,
+        progress=render.Watching(),
+    )
+    render.recommended(result, form)
 
 
-def _form(*, tsv: bool, json: bool, one: bool) -> render.ListForm:
-    """Return the form that was asked for."""
+def _form(*, tsv: bool, json: bool, single: bool) -> render.ListForm:
+    """Return the form of the option that is given, or that of a terminal."""
     if tsv and json:
         msg = "--tsv and --json exclude each other"
-        raise RequestError(msg, hint="Ask for one of them.")
-    if tsv and not one:
+        raise RequestError(msg, hint="Leave one of the two out.")
+    if tsv and not single:
         msg = "--tsv prints one list, and the lists of all users are written to a file"
         raise RequestError(msg, hint="Leave it out (that file is TSV), or name --user or --item.")
     chosen = render.ListForm

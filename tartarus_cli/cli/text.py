@@ -71,19 +71,20 @@ def text(
 ) -> None:
     """Turn documents into a setting: a vocabulary of the train items, a row for each item."""
     from tartarus_cli.experiments.request import seed_of
-    from tartarus_cli.extraction.documents import TextRequest, extract_text
+    from tartarus_cli.extraction.documents import extract_text
+    from tartarus_cli.extraction.request import TextRequest
     from tartarus_cli.workspace import open_workspace
 
     run_code(code)
     root = open_workspace(workspace)
-    asked = TextRequest(
+    request = TextRequest(
         dataset=dataset,
         extractor=extractor,
-        seed=seed_of(root, seed),
-        folder=folder,
         setting=setting,
+        text=folder,
         vectors=vectors,
         overrides=tuple(overrides or ()),
+        seed=seed_of(root, seed),
     )
-    made = extract_text(root, asked, progress=render.Watching())
-    render.text_features(root, made, json=json)
+    result = extract_text(root, request, progress=render.Watching())
+    render.text_result(root, result, json=json)

@@ -27,7 +27,7 @@ from tartarus_cli.errors import (
 )
 from tartarus_cli.file_names import PLAYS, SPLITS, DataFile, Kind
 from tartarus_cli.files import decode_text, digest, digest_open, readable
-from tartarus_cli.html import html_table
+from tartarus_cli.html_table import html_table
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
 
 if TYPE_CHECKING:

@@ -251,6 +251,102 @@ def read_split_manifest(path: Path) -> SplitManifest:
     return read_json_model(path, SplitManifest, expected=expected, hint=SPLIT_AGAIN)
 
 
+MatrixForm = Literal["sparse", "dense"]
+"""How a matrix of features is stored: CSR in ``.npz``, or ``.npy``."""
+
+RECREATE_FEATURES = "Recreate the setting: " + call(
+    "features",
+    Placeholder("DATASET"),
+    Placeholder("SETTING"),
+    source=Placeholder("FILE"),
+    force=True,
+)
+"""What to do about a damaged manifest of features."""
+
+
+class ItemsOfSet(BaseModel):
+    """The items of one set that features have rows of."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items: int
+    """Number of items."""
+    digest: str
+    """BLAKE2b hash of their ids, in order."""
+
+
+class SourceColumns(BaseModel):
+    """Columns of the table that features were read from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    """Name of the column of ids."""
+    tag: str | None = None
+    """Name of the column of tags, of a table of tags."""
+    weight: tuple[str, ...] = ()
+    """Name of the column of weights, of a table of tags that has one."""
+    numbers: tuple[str, ...] = ()
+    """Names of the columns of numbers, of any other table."""
+
+
+class ColumnScale(BaseModel):
+    """Mean and standard deviation of each column, of the train items."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mean: list[float]
+    deviation: list[float]
+
+
+class FeatureManifest(BaseModel):
+    """How imported features were made. Fields that were never set are not written."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str = ""
+    """Name of the file that was read."""
+    digest: str = ""
+    """BLAKE2b hash of that file."""
+    ids: str | None = None
+    """Name of the list of ids, if the source was a matrix."""
+    ids_digest: str | None = None
+    """BLAKE2b hash of that list."""
+    sets: dict[str, ItemsOfSet] = {}
+    """Split → its items; empty in manifests of early versions."""
+    form: MatrixForm
+    width: int
+    """Columns of the matrices."""
+    kind: Literal["numbers", "tags"] = "numbers"
+    columns: SourceColumns | None = None
+    """Columns of the table; None if the source was a matrix."""
+    scale: ColumnScale | None = None
+    """The scale of numbers that were scaled."""
+    train_items: int | None = None
+    """Number of train items with a tag, of which the weights were computed."""
+    tags: list[str] | None = None
+    """The tag of each column."""
+    idf: list[float] | None = None
+    """Inverse document frequency of each tag."""
+
+    def to_json(self) -> str:
+        """Return the text of the document."""
+        document = self.model_dump(exclude_unset=True)
+        return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def read_feature_manifest(path: Path) -> FeatureManifest:
+    """Read the manifest of imported features.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged.
+    """
+    expected = f"what {call('features')} writes"
+    return read_json_model(path, FeatureManifest, expected=expected, hint=RECREATE_FEATURES)
+
+
 def data_path(workspace: WorkspacePaths, path: Path) -> str:
     """Return the name of a file in a manifest: its path below ``data``."""
     return path.relative_to(workspace.data).as_posix()

@@ -1,4 +1,4 @@
-"""What a model has to beat: baselines trained, predicted and evaluated beside it."""
+"""The baselines that a model has to beat: trained, predicted and evaluated as the model is."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ BASELINES_OF = {
     "multilabel": ("knn", "ridge", "prior"),
     "multiclass": ("knn", "ridge", "prior"),
 }
-"""Task → what is trained beside a model; rows of random and oracle are there anyway."""
-TAGS = ("tags", "labels", "genres")
-"""What a setting is called whose columns may be popular."""
+"""Task → the baselines of a model; an evaluation has rows of random and oracle anyway."""
+
+TAG_SETTINGS = ("tags", "labels", "genres")
+"""Names of settings whose columns are tags, which can be popular."""
 
 
 @dataclass(frozen=True)
 class QuietProgress:
-    """Passes on what is under way and what is wrong; the rest was said of the model already."""
+    """Passes on tasks and warnings, but no messages: they were shown for the model already."""
 
     progress: Progress
 
@@ -42,7 +43,7 @@ class QuietProgress:
         """Drop the message."""
 
     def warn(self, message: str) -> None:
-        """Tell something that may be a mistake of the user's."""
+        """Report what may be a mistake of the user's."""
         self.progress.warn(message)
 
     def task(self, description: str, total: int) -> AbstractContextManager[ProgressTask]:
@@ -53,7 +54,7 @@ class QuietProgress:
 def evaluate_baselines(
     model: Model, options: EvaluationOptions, progress: Progress = UNWATCHED
 ) -> dict[str, dict[str, float]]:
-    """Return the figures of the baselines that fit a model, evaluated as the model is.
+    """Return the figures of the baselines that fit a model: baseline → metric → value.
 
     A baseline that was trained before, with the same settings, targets and seed and from the same
     files, is reused. One that cannot be trained is left out, and that is reported.
@@ -61,13 +62,13 @@ def evaluate_baselines(
     Parameters
     ----------
     model
-        What they are compared with: its dataset, targets, settings and seed are theirs.
+        The model to compare them with; they have its dataset, targets, settings and seed.
     options
         How the model is evaluated.
     progress
-        Told of each baseline.
+        Reports each baseline.
     """
-    alone = replace(options, baselines=False, resume=False, merge=False)
+    options = replace(options, baselines=False, resume=False, merge=False)
     quiet = QuietProgress(progress)
     rows: dict[str, dict[str, float]] = {}
     for name, settings in _baselines_for(model, progress):
@@ -75,7 +76,7 @@ def evaluate_baselines(
             baseline = train_or_reuse(model, name, settings, progress)
             for split in required_splits(baseline):
                 predict(baseline, PredictOptions(split=split), progress=quiet)
-            adapted = replace(alone, references=not baseline.manifest.beside)
+            adapted = replace(options, references=not baseline.manifest.beside)
             evaluation = evaluate_predictions(baseline, adapted, progress=quiet)
         except TartarusError as problem:
             progress.warn(f"the baseline {name} is left out: {problem}")
@@ -111,22 +112,35 @@ def _settings_for(name: str, model: Model, progress: Progress) -> tuple[str, ...
 def _tag_setting(model: Model, progress: Progress) -> tuple[str, ...] | None:
     """Return the setting whose columns are tags: one of the model's, else one of the dataset."""
     words = word_settings(model.dataset)
-    complete = [name for name in TAGS if name in model.dataset.complete_settings]
+    complete = [name for name in TAG_SETTINGS if name in model.dataset.complete_settings]
     for setting in (*model.manifest.settings, *complete):
-        if setting in TAGS and setting not in words:
+        if setting in TAG_SETTINGS and setting not in words:
             progress.say(f"popularity is that of the {setting}")
             return (setting,)
-    lack = f"no setting of {model.manifest.dataset} is called {', '.join(TAGS)}"
-    progress.say(f"popularity is left out: {lack}")
+    names = f"{', '.join(TAG_SETTINGS[:-1])} or {TAG_SETTINGS[-1]}"
+    gap = f"no setting of {model.manifest.dataset} is called {names}"
+    progress.say(f"popularity is left out: {gap}")
     return None
 
 
 def train_or_reuse(model: Model, name: str, settings: tuple[str, ...], progress: Progress) -> Model:
-    """Return a baseline beside a model: one that was trained before, or a new one."""
+    """Return a baseline to compare a model with: one that was trained before, or a new one.
+
+    Parameters
+    ----------
+    model
+        The model to compare it with.
+    name
+        The baseline.
+    settings
+        The settings that the baseline reads.
+    progress
+        Reports which model is used.
+    """
     request = TrainingRequest(_experiment(model, name), settings, model.manifest.seed)
     for candidate in reversed(model.store.finished()):
         if _is_reusable(candidate, request):
-            progress.say(f"{name}: {candidate.name} is taken")
+            progress.say(f"{name}: {candidate.name} is used again")
             return candidate
     quiet = QuietProgress(progress)
     trained = train(model.store, request, evaluated=True, compared_with=model.name, progress=quiet)
@@ -163,7 +177,10 @@ def _is_reusable(model: Model, request: TrainingRequest) -> bool:
 
 
 def same_parameters(model: Model, experiment: Experiment) -> bool:
-    """Compare parameters, but for the number of classes, which is that of the dataset."""
+    """Whether a model has the parameters of an experiment.
+
+    The number of classes is not compared: it is that of the dataset.
+    """
     try:
         tables = [to_table(model.experiment), to_table(experiment)]
     except TartarusError:
@@ -178,7 +195,7 @@ def same_parameters(model: Model, experiment: Experiment) -> bool:
 
 
 def _has_changed_inputs(model: Model) -> bool:
-    """Whether a file is not what it was, or there are plays now that there were not."""
+    """Whether a file has changed, or there are train plays now and were none."""
     paths = [model.workspace.root / name for name in model.manifest.inputs]
     if not all(path.is_file() for path in paths):
         return True

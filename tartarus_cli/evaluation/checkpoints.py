@@ -1,4 +1,4 @@
-"""How systems rank all items for some users in a row: kept part by part, and joined."""
+"""How systems rank all items for users in a row: stored shard by shard, and joined."""
 
 from __future__ import annotations
 
@@ -14,104 +14,117 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.arrays import read_arrays
-from tartarus_cli.errors import FileError, RequestError
+from tartarus_cli.errors import FileError, RequestError, parameter
 from tartarus_cli.evaluation.results import write_unit_values
 
 KEY = "key"
+"""Name of the hash in the file of a shard."""
 
 
 @dataclass(frozen=True)
 class RankSummary:
-    """How one system ranks all items for some users in a row."""
+    """How one system ranks all items for users in a row."""
 
-    ranks: NDArray[np.int32]  # (relevant,), in the order of the truth
-    shown: dict[int, NDArray[np.int64]]  # k → users that have each item among their first k
-    novelty: dict[int, NDArray[np.float64]]  # k → mean self-information of the first k, (users,)
+    ranks: NDArray[np.int32]
+    """``(relevant,)``: the ranks of the relevant items, in the order of the truth."""
+    shown: dict[int, NDArray[np.int64]]
+    """k → number of users that have each item among their first k, ``(items,)``."""
+    novelty: dict[int, NDArray[np.float64]]
+    """k → mean self-information of the first k items of each user, ``(users,)``."""
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All that it is made of, by name."""
-        named: dict[str, NDArray[Any]] = {"ranks": self.ranks}
-        named |= {f"shown@{k}": each for k, each in self.shown.items()}
-        return named | {f"novelty@{k}": each for k, each in self.novelty.items()}
+        """All arrays, by the names that they have in a file."""
+        arrays: dict[str, NDArray[Any]] = {"ranks": self.ranks}
+        arrays |= {f"shown@{k}": counts for k, counts in self.shown.items()}
+        return arrays | {f"novelty@{k}": means for k, means in self.novelty.items()}
 
 
-def join_summaries(tallies: Sequence[RankSummary]) -> RankSummary:
-    """Join what was ranked for users that follow each other."""
-    ks = tallies[0].shown
+def join_summaries(summaries: Sequence[RankSummary]) -> RankSummary:
+    """Join the summaries of one system for blocks of users that follow each other."""
+    first, *others = summaries
     return RankSummary(
-        np.concatenate([each.ranks for each in tallies]),
-        {k: sum((t.shown[k] for t in tallies[1:]), tallies[0].shown[k]) for k in ks},
-        {k: np.concatenate([each.novelty[k] for each in tallies]) for k in ks},
+        np.concatenate([summary.ranks for summary in summaries]),
+        {k: sum((other.shown[k] for other in others), first.shown[k]) for k in first.shown},
+        {k: np.concatenate([summary.novelty[k] for summary in summaries]) for k in first.shown},
     )
 
 
 @dataclass(frozen=True)
 class RankingShard:
-    """All systems, for some users in a row."""
+    """How all systems rank, for users in a row."""
 
     users: slice
-    tallies: dict[str, RankSummary]
+    summaries: dict[str, RankSummary]
+    """System → how it ranks."""
 
 
 @dataclass(frozen=True)
 class CheckpointStore:
-    """Where the parts of one evaluation are kept."""
+    """Where the shards of one evaluation are stored."""
 
     folder: Path
-    key: Callable[[], bytes]  # of all that the ranks depend on; parts of others are not taken
+    key: Callable[[], bytes]
+    """Hashes all that the ranks depend on; shards with another hash are not used."""
     systems: tuple[str, ...]
     ks: tuple[int, ...]
+    """Where lists are cut."""
 
-    def keep(self, part: RankingShard) -> Path:
-        """Write a part."""
-        arrays = [(KEY, np.frombuffer(self._key_of(part.users), np.uint8))]
-        for system, tally in part.tallies.items():
-            arrays += [(f"{system}.{name}", each) for name, each in tally.arrays.items()]
-        path = self.path(part.users)
+    def write(self, shard: RankingShard) -> Path:
+        """Write a shard, and return its file."""
+        arrays = [(KEY, np.frombuffer(self._key_of(shard.users), np.uint8))]
+        for system, summary in shard.summaries.items():
+            arrays += [(f"{system}.{name}", array) for name, array in summary.arrays.items()]
+        path = self.path(shard.users)
         write_unit_values(path, arrays)
         return path
 
-    def replace(self, part: RankingShard) -> Path:
-        """Write a part in place of those that it covers, damaged ones among them."""
-        path = self.keep(part)
-        for users in self._named(part.users):
-            if users != part.users and self._superseded(users):
+    def replace(self, shard: RankingShard) -> Path:
+        """Write a shard in place of those that it covers, damaged ones among them."""
+        path = self.write(shard)
+        for users in self._file_names(shard.users):
+            if users != shard.users and self._is_superseded(users):
                 self.path(users).unlink(missing_ok=True)
         return path
 
-    def parts(self, within: slice) -> list[RankingShard]:
-        """Return parts that lie within some users and do not overlap, in their order."""
-        return [self._read(users) for users in non_overlapping(self._there(within))]
+    def read(self, within: slice) -> list[RankingShard]:
+        """Read shards that lie within a range of users and do not overlap, in their order.
 
-    def forget(self) -> None:
-        """Delete the parts of this evaluation; those of other predictions or options stay."""
-        for users in self._named(slice(0, sys.maxsize)):
-            if self._superseded(users):
+        Raises
+        ------
+        FileError
+            If one of them is damaged.
+        """
+        users = [users for users in self._file_names(within) if self._has_key(users)]
+        return [self._read(users) for users in non_overlapping(users)]
+
+    def delete(self) -> None:
+        """Delete the shards of this evaluation; those of other predictions or options stay."""
+        for users in self._file_names(slice(0, sys.maxsize)):
+            if self._is_superseded(users):
                 self.path(users).unlink(missing_ok=True)
         with suppress(OSError):  # others are there, or nothing ever was
             self.folder.rmdir()
 
-    def _named(self, within: slice) -> list[slice]:
+    def path(self, users: slice) -> Path:
+        """Return the file of a shard."""
+        return self.folder / f"users_{users.start}_{users.stop}.npz"
+
+    def _file_names(self, within: slice) -> list[slice]:
+        """Return the users that the files in the folder are named after."""
         names = self.folder.glob("users_*.npz") if self.folder.is_dir() else []
         matches = (re.fullmatch(r"users_(\d+)_(\d+)", path.stem) for path in names)
-        found = [slice(int(match[1]), int(match[2])) for match in matches if match]
-        return [u for u in found if within.start <= u.start < u.stop <= within.stop]
+        users = [slice(int(match[1]), int(match[2])) for match in matches if match]
+        return [u for u in users if within.start <= u.start < u.stop <= within.stop]
 
-    def _there(self, within: slice) -> list[slice]:
-        return [users for users in self._named(within) if self._ours(users)]
-
-    def _superseded(self, users: slice) -> bool:
+    def _is_superseded(self, users: slice) -> bool:
+        """Whether a file that a larger one covers can go: it is damaged, or of this evaluation."""
         try:
-            return self._ours(users)
+            return self._has_key(users)
         except FileError:
             return True
 
-    def path(self, users: slice) -> Path:
-        """Where a part is written."""
-        return self.folder / f"users_{users.start}_{users.stop}.npz"
-
-    def _ours(self, users: slice) -> bool:
+    def _has_key(self, users: slice) -> bool:
         (key,) = read_arrays(self.path(users), (KEY,))
         return bytes(key.astype(np.uint8)) == self._key_of(users)
 
@@ -119,55 +132,56 @@ class CheckpointStore:
         return self.key() + f" {users.start}:{users.stop}".encode()
 
     def _read(self, users: slice) -> RankingShard:
-        return RankingShard(users, {system: self._tally(users, system) for system in self.systems})
+        summaries = {system: self._read_summary(users, system) for system in self.systems}
+        return RankingShard(users, summaries)
 
-    def _tally(self, users: slice, system: str) -> RankSummary:
+    def _read_summary(self, users: slice, system: str) -> RankSummary:
         kinds = ("shown", "novelty")
         names = [f"{system}.ranks", *(f"{system}.{kind}@{k}" for kind in kinds for k in self.ks)]
-        ranks, *rest = read_arrays(self.path(users), tuple(names))
+        ranks, *by_k = read_arrays(self.path(users), tuple(names))
         half = len(self.ks)
         return RankSummary(
             ranks,
-            dict(zip(self.ks, rest[:half], strict=True)),
-            dict(zip(self.ks, rest[half:], strict=True)),
+            dict(zip(self.ks, by_k[:half], strict=True)),
+            dict(zip(self.ks, by_k[half:], strict=True)),
         )
 
 
-def non_overlapping(parts: Sequence[slice]) -> list[slice]:
-    """Choose parts that do not overlap, the larger ones first, and put them into order.
+def non_overlapping(ranges: Sequence[slice]) -> list[slice]:
+    """Choose ranges of users that do not overlap, the larger ones first, and sort them.
 
     >>> non_overlapping([slice(0, 9), slice(2, 4), slice(8, 12), slice(9, 11)])
     [slice(0, 9, None), slice(9, 11, None)]
     """
     chosen: list[slice] = []
-    for part in sorted(parts, key=lambda users: (users.start - users.stop, users.start)):
-        if all(part.stop <= other.start or other.stop <= part.start for other in chosen):
-            chosen.append(part)
+    for users in sorted(ranges, key=lambda users: (users.start - users.stop, users.start)):
+        if all(users.stop <= other.start or other.stop <= users.start for other in chosen):
+            chosen.append(users)
     return sorted(chosen, key=lambda users: users.start)
 
 
-def missing_users(users: slice, parts: Sequence[RankingShard]) -> list[slice]:
-    """Return which of the users no part covers; parts are in order.
+def missing_users(users: slice, shards: Sequence[RankingShard]) -> list[slice]:
+    """Return the users that no shard covers; shards are in order.
 
     >>> missing_users(slice(0, 9), [RankingShard(slice(2, 4), {}), RankingShard(slice(4, 7), {})])
     [slice(0, 2, None), slice(7, 9, None)]
     """
-    edges = [users.start, *(n for p in parts for n in (p.users.start, p.users.stop)), users.stop]
+    edges = [users.start, *(n for s in shards for n in (s.users.start, s.users.stop)), users.stop]
     pairs = zip(edges[::2], edges[1::2], strict=True)
     return [slice(first, last) for first, last in pairs if first < last]
 
 
-def require_all_users(users: slice, parts: Sequence[RankingShard]) -> None:
-    """Make sure that parts cover all users.
+def require_all_users(users: slice, shards: Sequence[RankingShard]) -> None:
+    """Make sure that shards cover all users.
 
     Raises
     ------
     RequestError
-        If some are missing; the hint says how they are made.
+        If some are missing; the hint says how to evaluate them.
     """
-    missing = [f"{gap.start}:{gap.stop}" for gap in missing_users(users, parts)]
+    missing = [f"{gap.start}:{gap.stop}" for gap in missing_users(users, shards)]
     if missing:
         msg = f"users {', '.join(missing)} were not evaluated yet, or with other files or options"
-        raise RequestError(
-            msg, hint=f"The same with --users {missing[0]} and no --merge does that."
-        )
+        option = parameter("users", missing[0])
+        hint = f"Evaluate them: give {option} and leave out {parameter('merge')}."
+        raise RequestError(msg, hint=hint)

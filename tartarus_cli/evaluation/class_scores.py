@@ -10,29 +10,33 @@ from numpy.typing import NDArray
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix, require_finite, unit_rows
 from tartarus_cli.errors import DataError, FileError, call, display_path
+from tartarus_cli.evaluation.relevance import CHECK_FILES
 from tartarus_cli.file_names import DataFile, Kind
 from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.aligned import Predictions, align_predictions
 from tartarus_cli.progress import Progress
 
-_CHECK = "See which file is out of step: `check()`"
-
 
 @dataclass(frozen=True)
 class ClassTruth:
-    """The classes of the items of a set."""
+    """The classes of the items of a split."""
 
     matrix: Matrix
-    classes: NDArray[np.bool_]  # (items, classes)
+    """The same as stored: over 0 where an item has a class."""
+    classes: NDArray[np.bool_]
+    """``(items, classes)``."""
     names: list[str]
+    """Of the classes."""
 
 
 @dataclass(frozen=True)
 class ValidationScores:
-    """Val items that have classes and a prediction."""
+    """Validation items that have classes and a prediction."""
 
-    scores: NDArray[np.float32]  # (items, classes)
-    truth: NDArray[np.bool_]  # (items, classes)
+    scores: NDArray[np.float32]
+    """``(items, classes)``."""
+    truth: NDArray[np.bool_]
+    """``(items, classes)``."""
 
 
 def read_truth(dataset: Dataset) -> ClassTruth:
@@ -72,6 +76,19 @@ def class_scores(
 ) -> NDArray[np.float32]:
     """Return a score for each class: as predicted, or the cosine with the labels' factors.
 
+    Parameters
+    ----------
+    predictions
+        What was predicted, and on which dataset.
+    values
+        The predictions of the items of a split, ``(items, dim)``.
+    truth
+        The classes of the same items, ``(items, classes)``.
+
+    Returns
+    -------
+    Scores ``(items, classes)``.
+
     Raises
     ------
     DataError
@@ -87,13 +104,13 @@ def class_scores(
             source,
             found=f"scores of {scores.shape[0]:,} items × {scores.shape[1]:,} classes",
             expected=f"{truth.shape[0]:,} × {truth.shape[1]:,}, as in {truth.path.name}",
-            hint=_CHECK,
+            hint=CHECK_FILES,
         )
     return scores
 
 
 def single_classes(truth: ClassTruth) -> NDArray[np.int64]:
-    """Return the number of the one class of each item.
+    """Return the number of the one class of each item, ``(items,)``.
 
     Raises
     ------
@@ -112,7 +129,10 @@ def single_classes(truth: ClassTruth) -> NDArray[np.int64]:
 
 
 def read_validation(predictions: Predictions, progress: Progress) -> ValidationScores | None:
-    """Read what a model predicted for the val items, and their classes; None if there is none.
+    """Read what a model predicted for the validation items, and their classes.
+
+    None if the predictions were made elsewhere, or there are no validation items with classes, or
+    the model has not predicted them.
 
     Raises
     ------
@@ -130,8 +150,8 @@ def read_validation(predictions: Predictions, progress: Progress) -> ValidationS
     name = model.name
     paths = workspace.predicted_factors(name, "val"), workspace.predicted_ids(name, "val")
     if not all(path.is_file() for path in paths):
-        lack = f"{name} has not predicted the val items, which choose the threshold of each class"
-        progress.say(f"{lack}: give {call('predict', name, split='val')} and evaluate again")
+        gap = f"{name} has not predicted the val items, which choose the threshold of each class"
+        progress.say(f"{gap}: {call('predict', name, split='val')}, then evaluate again")
         return None
     values, absent = align_predictions(dataset, *paths, "val")
     matrix = dataset.matrix(file.path)
@@ -141,15 +161,18 @@ def read_validation(predictions: Predictions, progress: Progress) -> ValidationS
 
 
 def required_splits(model: Model) -> list[str]:
-    """Return the sets that an evaluation of a model reads, the val items where they can choose."""
-    several = model.experiment.dataset.task == "multilabel"
-    if several and val_truth_file(model.dataset) is not None:
+    """Return the splits that an evaluation of a model reads.
+
+    These are the test items and, where they can choose thresholds, the validation items.
+    """
+    multilabel = model.experiment.dataset.task == "multilabel"
+    if multilabel and val_truth_file(model.dataset) is not None:
         return ["val", "test"]
     return ["test"]
 
 
 def val_truth_file(dataset: Dataset) -> DataFile | None:
-    """Return the classes of the val items, if it has val items and these classes are known."""
+    """Return the file of the classes of the validation items, if there is one."""
     test = dataset.class_truth
     if test is None or dataset.find(Kind.ITEMS, split="val") is None:
         return None

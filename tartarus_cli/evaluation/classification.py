@@ -1,4 +1,4 @@
-"""Judge predicted classes by those that the test items have."""
+"""Compare predicted classes with those that the test items have."""
 
 from __future__ import annotations
 
@@ -24,48 +24,63 @@ from tartarus_cli.metrics.thresholds import MIN_ITEMS, choose_thresholds
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import UNWATCHED, Progress
 
-Scores = NDArray[np.floating[Any]]  # (items, classes)
-Classes = NDArray[np.bool_]  # (items, classes)
+Scores = NDArray[np.floating[Any]]
+"""``(items, classes)``."""
+
+Classes = NDArray[np.bool_]
+"""``(items, classes)``."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
     """From which score on each class is predicted, and which items chose that."""
 
-    source: Literal["val"] | None  # None: nobody chose
-    names: Sequence[str]  # of the classes
-    values: NDArray[np.float64]  # (classes,)
-    items: int = 0  # that chose
-    sharing: int = 0  # classes that too few of these items have, and that share one threshold
+    source: Literal["val"] | None
+    """The split whose items chose; None: all thresholds are 0.5."""
+    names: Sequence[str]
+    """Of the classes."""
+    values: NDArray[np.float64]
+    """``(classes,)``."""
+    items: int = 0
+    """Number of the items that chose."""
+    sharing: int = 0
+    """Number of the classes that too few of these items have, and that share one threshold."""
 
-    def document(self) -> dict[str, Any]:
-        """Return the values for JSON."""
-        return {
-            "from": self.source,
-            "by_class": dict(zip(self.names, self.values.tolist(), strict=True)),
-        }
+    @property
+    def by_class(self) -> dict[str, float]:
+        """Class → threshold."""
+        return dict(zip(self.names, self.values.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
 class ClassificationResult:
-    """All that is found out about predicted classes."""
+    """All figures of predicted classes, and what pictures of them are drawn from."""
 
-    names: list[str]  # of the classes
-    scores: Scores  # (items, classes); those of items without a prediction come last
-    truth: Classes  # (items, classes)
+    names: list[str]
+    """Of the classes."""
+    scores: Scores
+    """``(items, classes)``; those of items without a prediction come last."""
+    truth: Classes
+    """``(items, classes)``."""
     metrics: dict[str, float]
-    rows: dict[str, dict[str, float]]  # random
-    perfect: dict[str, float]  # the same figures of scores that are the truth
+    rows: dict[str, dict[str, float]]
+    """The figures of random."""
+    perfect_metrics: dict[str, float]
+    """The same figures of scores that are the truth."""
     classes: list[ClassReport]
-    confusion: list[list[int]]  # empty where an item may have several classes
-    thresholds: Thresholds | None  # None where an item has one class
-    unit_values: dict[str, NDArray[np.float64]]  # (items,)
-    reliability: Reliability | None  # None where scores are no probabilities
+    confusion: list[list[int]]
+    """``(true classes, predicted classes)``; empty where an item may have several classes."""
+    thresholds: Thresholds | None
+    """None where an item has one class."""
+    unit_values: dict[str, NDArray[np.float64]]
+    """Metric → its value for each item, ``(items,)``."""
+    reliability: Reliability | None
+    """None where scores are no probabilities."""
 
 
 @dataclass(frozen=True)
-class _How:
-    """How scores are judged; all systems in the same way."""
+class _ClassMetrics:
+    """Computes the figures of scores, of all systems in the same way."""
 
     truth: ClassTruth
     single: NDArray[np.int64] | None  # the class of each item, if it has one
@@ -76,7 +91,7 @@ class _How:
     def figures(
         self, scores: Scores, thresholds: Any, present: NDArray[np.bool_]
     ) -> ClassificationMetrics:
-        """Judge the scores of one system."""
+        """Compute the figures of one system; ``present`` are the items with a prediction."""
         known = present if self.probabilities else None
         if self.single is not None:
             return classification.multiclass_metrics(scores, self.single, with_probabilities=known)
@@ -98,23 +113,23 @@ def evaluate_classes(
     seed: int = 0,
     progress: Progress = UNWATCHED,
 ) -> ClassificationResult:
-    """Judge the predicted classes of the test items.
+    """Compute the figures of the predicted classes of the test items.
 
-    Where items may have several classes, the val items choose from which score on each class is
-    predicted, if the model has predicted them; no test item ever does.
+    Where items may have several classes, the validation items choose from which score on each
+    class is predicted, if the model has predicted them; no test item ever does.
 
     Parameters
     ----------
     predictions
         Predicted class scores, or factors, of the test items.
     k
-        Cut-offs beside the usual ones.
+        Cut-offs in addition to the usual ones.
     published
         Add the figures that exist only to compare with the papers.
     seed
         Of the random row.
     progress
-        Told where there are no thresholds of validation.
+        Reports if validation items choose no thresholds.
 
     Raises
     ------
@@ -122,36 +137,41 @@ def evaluate_classes(
         If a file is missing, damaged, or out of step with the others.
     """
     truth = read_truth(predictions.dataset)
-    several = predictions.task == "multilabel"
+    multilabel = predictions.task == "multilabel"
     scores = class_scores(predictions, predictions.values, truth.matrix)
-    single = None if several else single_classes(truth)
-    validation = read_validation(predictions, progress) if several else None
+    single = None if multilabel else single_classes(truth)
+    validation = read_validation(predictions, progress) if multilabel else None
     thresholds = _thresholds(validation, truth.names)
-    at = thresholds.values
+    lowest = thresholds.values
     present = ~predictions.absent
-    probable = predictions.targets.kind == "class" and are_probabilities(scores[present])
-    how = _How(truth, single, tuple(k), published, probable)
+    probabilities = predictions.targets.kind == "class" and are_probabilities(scores[present])
+    metrics = _ClassMetrics(truth, single, tuple(k), published, probabilities)
     scores = scores.copy()  # what was predicted may be mapped from its file
-    scores[~present] = _worst(truth.classes[~present], min(scores.min(), at.min()))
-    found = how.figures(scores, at, present)
-    chosen = scores >= at if single is None else _highest(scores)
+    scores[~present] = _worst(truth.classes[~present], min(scores.min(), lowest.min()))
+    figures = metrics.figures(scores, lowest, present)
+    predicted = scores >= lowest if single is None else _highest(scores)
     return ClassificationResult(
         names=truth.names,
         scores=scores,
         truth=truth.classes,
-        metrics=found.overall,
-        rows={"random": _random(how, validation, seed)},
-        perfect=how.figures(truth.classes.astype(np.float32), THRESHOLD, present).overall,
+        metrics=figures.overall,
+        rows={"random": _random(metrics, validation, seed)},
+        perfect_metrics=_perfect(metrics, present),
         classes=classification.class_reports(
-            truth.classes, chosen, found.areas, truth.names, at if several else None
+            truth.classes, predicted, figures.areas, truth.names, lowest if multilabel else None
         ),
         confusion=[]
         if single is None
         else classification.confusion_counts(single, scores).tolist(),
-        thresholds=thresholds if several else None,
-        unit_values=found.by_item,
-        reliability=found.reliability,
+        thresholds=thresholds if multilabel else None,
+        unit_values=figures.by_item,
+        reliability=figures.reliability,
     )
+
+
+def _perfect(metrics: _ClassMetrics, present: NDArray[np.bool_]) -> dict[str, float]:
+    """Compute the figures of scores that are the truth."""
+    return metrics.figures(metrics.truth.classes.astype(np.float32), THRESHOLD, present).overall
 
 
 def _thresholds(validation: ValidationScores | None, names: Sequence[str]) -> Thresholds:
@@ -162,18 +182,20 @@ def _thresholds(validation: ValidationScores | None, names: Sequence[str]) -> Th
     return Thresholds("val", names, chosen, len(validation.scores), sharing)
 
 
-def _random(how: _How, validation: ValidationScores | None, seed: int) -> dict[str, float]:
-    """Judge random scores, whose thresholds are chosen as those of the model are."""
+def _random(
+    metrics: _ClassMetrics, validation: ValidationScores | None, seed: int
+) -> dict[str, float]:
+    """Compute the figures of random scores, with thresholds chosen as those of the model are."""
     rng = np.random.default_rng(seed)
-    scores = rng.random(how.truth.classes.shape, np.float32)
+    scores = rng.random(metrics.truth.classes.shape, np.float32)
     thresholds: Any = THRESHOLD
     if validation is not None:
         thresholds = choose_thresholds(
             rng.random(validation.truth.shape, np.float32), validation.truth
         )
-    if how.single is not None:
-        scores /= scores.sum(axis=1, keepdims=True)  # as probable, together, as a network's
-    return how.figures(scores, thresholds, np.ones(len(scores), np.bool_)).overall
+    if metrics.single is not None:
+        scores /= scores.sum(axis=1, keepdims=True)  # they sum to 1, as those of a network
+    return metrics.figures(scores, thresholds, np.ones(len(scores), np.bool_)).overall
 
 
 def _highest(scores: Scores) -> Classes:

@@ -12,7 +12,11 @@ from tartarus_cli.models.store import Store
 
 
 def delete_model(workspace: WorkspacePaths, name: str) -> list[Path]:
-    """Delete a model, its predictions and its results; return the settings made from it, kept.
+    """Delete a model, its predictions and its results.
+
+    Returns
+    -------
+    The files of the settings that were made from the model, which stay.
 
     Raises
     ------
@@ -28,6 +32,6 @@ def delete_model(workspace: WorkspacePaths, name: str) -> list[Path]:
     if workspace.result_parts(name).is_dir():
         remove_folder(workspace.result_parts(name))
     write_results_table(workspace)
-    made = f"{name}-pred_"
+    prefix = f"{name}-pred_"
     settings = workspace.scan().select(Kind.FEATURES)
-    return [file.path for file in settings if file.fields["setting"].startswith(made)]
+    return [file.path for file in settings if file.fields["setting"].startswith(prefix)]

@@ -1,4 +1,4 @@
-"""Evaluate a model, or predictions made elsewhere, as the user asks for it."""
+"""Evaluate a model, or predictions made elsewhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tartarus_cli.errors import RequestError
+from tartarus_cli.errors import RequestError, parameter
 from tartarus_cli.evaluation.baseline_rows import evaluate_baselines
 from tartarus_cli.evaluation.evaluator import evaluate_file, evaluate_predictions
 from tartarus_cli.evaluation.report import Evaluation, EvaluationOptions
@@ -22,12 +22,34 @@ from tartarus_cli.workspace import Workspace
 def evaluation_options(
     k: Sequence[int], users: str | None, *, memory: str = "1GiB", **more: Any
 ) -> EvaluationOptions:
-    """Read how to evaluate from what the command line says."""
+    """Return how to evaluate, from texts as a user writes them.
+
+    Parameters
+    ----------
+    k
+        Cut-offs in addition to the usual ones.
+    users
+        ``A:B``, as for :func:`parse_users`.
+    memory
+        An amount such as ``1GiB``.
+    more
+        Other fields of :class:`EvaluationOptions`.
+
+    Raises
+    ------
+    RequestError
+        If a text means nothing.
+    """
     return EvaluationOptions(tuple(k), parse_users(users), memory=parse_bytes(memory), **more)
 
 
 def parse_users(text: str | None) -> slice:
-    """Read ``A:B``, users counted from 0, B not included.
+    """Read ``A:B``, users counted from 0, B not included; all users if None.
+
+    Raises
+    ------
+    RequestError
+        If the text has another form.
 
     >>> parse_users("100:200")
     slice(100, 200, None)
@@ -36,21 +58,38 @@ def parse_users(text: str | None) -> slice:
         return slice(None)
     first, colon, last = text.partition(":")
     if not colon or not all(part.isascii() and part.isdigit() for part in (first, last) if part):
-        msg = f"--users {text}: not of the form A:B"
-        raise RequestError(msg, hint="For example --users 0:1000, or --users 1000: for the rest.")
+        msg = f"{parameter('users', text)}: not of the form A:B"
+        first_users, other_users = parameter("users", "0:1000"), parameter("users", "1000:")
+        hint = f"For example {first_users}, or {other_users} for all from user 1000 on."
+        raise RequestError(msg, hint=hint)
     return slice(int(first) if first else None, int(last) if last else None)
 
 
 def evaluate(
     workspace: Workspace,
     subject: str | None,
-    asked: ExperimentRequest,
+    request: ExperimentRequest,
     options: EvaluationOptions,
     *,
     ids: Path | None = None,
     progress: Progress = UNWATCHED,
 ) -> Evaluation:
     """Evaluate a model by name, the newest if None, or a ``.npy`` file of predictions.
+
+    Parameters
+    ----------
+    workspace
+        The workspace of the model or of the dataset.
+    subject
+        A model, or a file of predictions.
+    request
+        For a file: the experiment that it was predicted for.
+    options
+        How to evaluate.
+    ids
+        For a file: a file of the ids of its rows; None: the test items in their order.
+    progress
+        Reports each block of users, and what may be a mistake.
 
     Raises
     ------
@@ -61,13 +100,14 @@ def evaluate(
     """
     if is_file_of_predictions(subject):
         if options.baselines:
-            msg = "--baselines: a file of predictions does not tell which settings it was made from"
+            problem = "a file of predictions does not say which settings it was made from"
+            msg = f"{parameter('baselines')}: {problem}"
             raise RequestError(msg, hint="Leave it out, or name a model.")
-        experiment, path = asked.resolve(workspace), Path(str(subject))
+        experiment, path = request.resolve(workspace), Path(str(subject))
         dataset = workspace.dataset(experiment.dataset.name)
         options = replace(options, seed=seed_of(workspace, options.seed))
         return evaluate_file(path, experiment, dataset, options, ids=ids, progress=progress)
-    model = find_model(workspace, subject, asked, ids)
+    model = find_model(workspace, subject, request, ids)
     return evaluate_model(model, options, progress=progress)
 
 
@@ -77,18 +117,25 @@ def is_file_of_predictions(subject: str | None) -> bool:
 
 
 def find_model(
-    workspace: Workspace, subject: str | None, asked: ExperimentRequest, ids: Path | None
+    workspace: Workspace, subject: str | None, request: ExperimentRequest, ids: Path | None
 ) -> Model:
-    """Return the model that is to be evaluated; what only files need must not be said of it."""
+    """Return the model to evaluate.
+
+    Raises
+    ------
+    RequestError
+        If there is no such model, or options are given that only a file of predictions has.
+    """
     if subject is not None and Path(subject).is_file():
         msg = f"{subject} is no .npy file"
         raise RequestError(msg, hint="Write predictions with numpy.save(path, array).")
     model = Store(workspace).get(subject)
-    own = (None, model.manifest.dataset)
-    if asked.experiment or asked.overrides or ids is not None or asked.dataset not in own:
+    other_dataset = request.dataset not in (None, model.manifest.dataset)
+    if request.experiment or request.overrides or ids is not None or other_dataset:
         msg = f"{model.name} is evaluated with the experiment and the dataset that it learnt"
-        hint = "--experiment, --dataset, --set and --ids are for a .npy file of predictions."
-        raise RequestError(msg, hint=hint)
+        names = [parameter(name) for name in ("experiment", "dataset", "overrides", "ids")]
+        hint = f"Leave out {', '.join(names[:-1])} and {names[-1]}"
+        raise RequestError(msg, hint=f"{hint}: they are for a .npy file of predictions.")
     return model
 
 
@@ -106,4 +153,4 @@ def evaluate_model(
         return evaluate_predictions(model, options, progress=progress)
     require_unchanged_inputs(model)  # before baselines are trained for nothing
     rows = evaluate_baselines(model, options, progress)
-    return evaluate_predictions(model, options, others=rows, progress=progress)
+    return evaluate_predictions(model, options, other_rows=rows, progress=progress)

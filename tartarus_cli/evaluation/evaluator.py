@@ -1,27 +1,29 @@
-"""Judge predicted factors or class scores of the test items, and keep the figures."""
+"""Evaluate predicted factors or class scores of the test items, and write the results."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.tasks import Task
-from tartarus_cli.evaluation.checkpoints import CheckpointStore
 from tartarus_cli.evaluation.classification import ClassificationResult, evaluate_classes
 from tartarus_cli.evaluation.plots import draw_class_pictures
-from tartarus_cli.evaluation.protocol import comparison_basis, describe_protocol
+from tartarus_cli.evaluation.protocol import (
+    ComparisonBasis,
+    comparison_basis,
+    describe_protocol,
+)
 from tartarus_cli.evaluation.ranking import RankingOptions, ranking_fingerprint
 from tartarus_cli.evaluation.report import (
-    OF_CLASSES,
-    OF_RANKINGS,
+    ClassEvaluation,
     Evaluation,
+    EvaluationBase,
     EvaluationOptions,
+    RankingEvaluation,
     check_evaluation_options,
 )
 from tartarus_cli.evaluation.results import write_results, write_unit_values
@@ -29,7 +31,6 @@ from tartarus_cli.evaluation.upper_bound import worse_than_chance
 from tartarus_cli.evaluation.user_metrics import evaluate_ranking, json_metrics
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.files import digest
-from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.metrics import family
 from tartarus_cli.metrics.lists import LIST_METRICS
 from tartarus_cli.models.manifest import write_model_manifest
@@ -37,47 +38,49 @@ from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.aligned import Predictions, file_predictions, model_predictions
 from tartarus_cli.progress import UNWATCHED, Progress
 
-NO_QUALITY = (
-    *LIST_METRICS,
-    "calibration",
-)  # families of figures that a better order does not raise
-WEAKEST_FIRST = ("random", "popularity", "prior", "knn", "ridge", "oracle")  # rows beside a model
+NO_QUALITY = (*LIST_METRICS, "calibration")
+"""Families of figures that a better order does not raise."""
+
+WEAKEST_FIRST = ("random", "popularity", "prior", "knn", "ridge", "oracle")
+"""The order of the rows beneath a model."""
+
+Rows = Mapping[str, dict[str, float]]
+"""System → metric → value."""
 
 
 def evaluate_predictions(
     model: Model,
     options: EvaluationOptions,
     *,
-    others: Mapping[str, dict[str, float]] | None = None,
+    other_rows: Rows | None = None,
     progress: Progress = UNWATCHED,
 ) -> Evaluation:
-    """Compute the figures of what a model predicted for the test items, and keep them.
+    """Compute the figures of what a model predicted for the test items, and write the results.
 
     Parameters
     ----------
     model
-        It has predicted its test items.
+        A model that has predicted its test items.
     options
         How to evaluate.
-    others
-        Figures of other systems, to be put beside the model's.
+    other_rows
+        Figures of other systems, to be shown beneath the model's.
     progress
-        Told how it goes.
+        Reports each block of users, and what may be a mistake.
 
     Raises
     ------
     DataError
         If it has not predicted yet, or a file is missing, damaged or out of step.
     """
-    evaluation = _evaluate(model_predictions(model), options, progress, others)
-    dense = [layer.name for layer in model.manifest.layers if layer.kind == "Dense"]
-    flat = [layer.name for layer in model.manifest.layers if layer.kind == "Flatten"]
-    hidden = dense[:-1] or flat
+    evaluation = _evaluate(
+        _Evaluator(model_predictions(model), options, progress, other_rows or {})
+    )
     model.manifest.test_evaluations += 1
     if evaluation.results is not None:
         model.manifest.scores = json_metrics(evaluation.metrics)
     write_model_manifest(model.folder, model.manifest)
-    return replace(evaluation, embedding=hidden[-1] if hidden else None)
+    return replace(evaluation, embedding=_last_hidden_layer(model))
 
 
 def evaluate_file(
@@ -89,72 +92,189 @@ def evaluate_file(
     ids: Path | None = None,
     progress: Progress = UNWATCHED,
 ) -> Evaluation:
-    """Compute the figures of predictions that were made elsewhere, in the same way."""
+    """Compute the figures of predictions that were made elsewhere, in the same way.
+
+    Parameters
+    ----------
+    path
+        A ``.npy`` file, ``(items, dim)``.
+    experiment
+        What was predicted: its task and its targets.
+    dataset
+        The dataset of the experiment.
+    options
+        How to evaluate.
+    ids
+        A file of the ids of the rows; None: the test items in their order.
+    progress
+        Reports each block of users, and what may be a mistake.
+    """
     predictions = file_predictions(path, experiment, dataset, ids, progress)
-    return _evaluate(predictions, options, progress)
+    return _evaluate(_Evaluator(predictions, options, progress))
 
 
-def _in_order(rows: Mapping[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Put rows into the order in which they are shown: the weakest first."""
-    order = [name for name in WEAKEST_FIRST if name in rows]
-    return {name: rows[name] for name in dict.fromkeys([*order, *rows])}
+def _last_hidden_layer(model: Model) -> str | None:
+    dense = [layer.name for layer in model.manifest.layers if layer.kind == "Dense"]
+    flat = [layer.name for layer in model.manifest.layers if layer.kind == "Flatten"]
+    hidden = dense[:-1] or flat
+    return hidden[-1] if hidden else None
 
 
-def _evaluate(
-    predictions: Predictions,
-    options: EvaluationOptions,
-    progress: Progress,
-    others: Mapping[str, dict[str, float]] | None = None,
-) -> Evaluation:
-    task = predictions.task
-    check_evaluation_options(options, task)
-    workspace = predictions.dataset.workspace
-    trained = predictions.model.manifest.seed if predictions.model else None  # a file tells none
-    seed = next((seed for seed in (options.seed, trained) if seed is not None), 0)
-    judge = _judge_ranking if task == "recommendation" else _judge_classes
-    found = judge(predictions, options, seed, progress)
-    _tell_of_oracle(predictions, found.fields["rows"], progress)
-    found.fields["rows"] = _in_order({**found.fields["rows"], **(others or {})})
-    common = comparison_basis(predictions, found.users, _cuts(task, options))
-    thresholds = found.fields.get("thresholds")
-    if thresholds is not None:
-        common["thresholds"] = f"of {thresholds.source}" if thresholds.source else "of 0.5"
-    figures = found.fields["metrics"]
-    whole = options.users == slice(None)
-    evaluation = Evaluation(
-        model=predictions.model.name if predictions.model else None,
-        experiment=predictions.experiment.name,
-        settings=predictions.settings,
-        dataset=predictions.dataset.name,
-        task=task,
-        seed=seed if trained is None else trained,
-        random_seed=seed,
-        items=predictions.values.shape[0],
-        items_without_prediction=int(predictions.absent.sum()),
-        basis=common,
-        protocol=describe_protocol(predictions, common, figures),
-        gap_closed=gaps_closed({"model": figures} | found.fields["rows"], found.perfect),
-        fingerprint=fingerprint_of(predictions),
-        results=workspace.results(predictions.name) if whole else None,
-        **found.fields,
+@dataclass(frozen=True)
+class _Evaluator:
+    """Predictions, and how to evaluate them."""
+
+    predictions: Predictions
+    options: EvaluationOptions
+    progress: Progress
+    other_rows: Rows = field(default_factory=dict)
+
+    @property
+    def random_seed(self) -> int:
+        """The seed of the random row: as asked for, else that of the training, else 0."""
+        seed, model = self.options.seed, self.predictions.model
+        if seed is not None:
+            return seed
+        return model.manifest.seed if model else 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether all users, or items, are evaluated."""
+        return self.options.users == slice(None)
+
+    def rows(self, references: Rows) -> dict[str, dict[str, float]]:
+        """Put the rows into the order in which they are shown: the weakest first."""
+        rows = {**references, **self.other_rows}
+        order = [name for name in WEAKEST_FIRST if name in rows]
+        return {name: rows[name] for name in dict.fromkeys([*order, *rows])}
+
+    def common(
+        self,
+        metrics: dict[str, float],
+        references: Rows,
+        basis: ComparisonBasis,
+        perfect: Mapping[str, float] | None = None,
+    ) -> EvaluationBase:
+        """Return what the evaluations of all tasks have.
+
+        Parameters
+        ----------
+        metrics
+            The figures of the predictions.
+        references
+            The figures of random, and of the oracle if there is one.
+        basis
+            What another evaluation must have in common with this one to be compared.
+        perfect
+            The figures of the truth itself, where there is no oracle.
+        """
+        predictions, model = self.predictions, self.predictions.model
+        rows, workspace = self.rows(references), predictions.dataset.workspace
+        return EvaluationBase(
+            name=predictions.name,
+            model=model.name if model else None,
+            experiment=predictions.experiment.name,
+            settings=predictions.settings,
+            dataset=predictions.dataset.name,
+            task=predictions.task,
+            seed=model.manifest.seed if model else self.random_seed,
+            random_seed=self.random_seed,
+            items=predictions.values.shape[0],
+            items_without_prediction=int(predictions.absent.sum()),
+            metrics=metrics,
+            rows=rows,
+            gap_closed=gaps_closed({"model": metrics} | rows, perfect),
+            basis=basis,
+            protocol=describe_protocol(predictions, basis, metrics),
+            fingerprint=fingerprint_of(predictions),
+            results=workspace.results(predictions.name) if self.whole else None,
+        )
+
+
+def _evaluate(evaluator: _Evaluator) -> Evaluation:
+    task = evaluator.predictions.task
+    check_evaluation_options(evaluator.options, task)
+    if task == "recommendation":
+        return _evaluate_ranking(evaluator)
+    return _evaluate_classes(evaluator)
+
+
+def _evaluate_ranking(evaluator: _Evaluator) -> RankingEvaluation:
+    predictions, options = evaluator.predictions, evaluator.options
+    ranking = RankingOptions(
+        k=options.k,
+        users=options.users,
+        seed=evaluator.random_seed,
+        memory=options.memory,
+        references=options.references,
+        resume=options.resume,
+        merge=options.merge,
     )
-    if not whole:
-        return evaluation
-    kept = _kept(predictions, evaluation, found.judged)
-    if found.shelf is not None:
-        found.shelf.forget()
-    return kept
+    result = evaluate_ranking(
+        predictions, ranking, published=options.published, progress=evaluator.progress
+    )
+    _warn_of_weak_oracle(predictions, result.rows, evaluator.progress)
+    basis = comparison_basis(predictions, result.users, ranking.ks)
+    evaluation = RankingEvaluation(
+        **vars(evaluator.common(result.metrics, result.rows, basis)),
+        users=result.users.stop - result.users.start,
+        users_without_relevant=result.users_without_relevant,
+        shard=result.shard,
+    )
+    if evaluator.whole:
+        workspace, name = predictions.dataset.workspace, predictions.name
+        for path in (*workspace.pictures_of(name), workspace.unit_values(name, "items")):
+            path.unlink(missing_ok=True)  # of an earlier classification of that name
+        write_results(workspace, name, evaluation.results_document())
+        result.checkpoints.delete()
+    return evaluation
 
 
-def _tell_of_oracle(
-    predictions: Predictions, rows: Mapping[str, dict[str, float]], progress: Progress
-) -> None:
-    """Warn of factors that say less of new items than chance does."""
-    if predictions.task == "recommendation" and "oracle" in rows:
+def _evaluate_classes(evaluator: _Evaluator) -> ClassEvaluation:
+    predictions, options = evaluator.predictions, evaluator.options
+    result = evaluate_classes(
+        predictions,
+        k=options.k,
+        published=options.published,
+        seed=evaluator.random_seed,
+        progress=evaluator.progress,
+    )
+    ks = () if predictions.task == "multiclass" else RankingOptions(k=options.k).ks
+    basis = comparison_basis(predictions, None, ks)
+    if result.thresholds is not None:
+        source = result.thresholds.source
+        basis["thresholds"] = f"of {source}" if source else "of 0.5"
+    common = evaluator.common(result.metrics, result.rows, basis, result.perfect_metrics)
+    workspace, name = predictions.dataset.workspace, predictions.name
+    title = f"{name} · {common.experiment} · {common.dataset}"
+    evaluation = ClassEvaluation(
+        **vars(common),
+        classes=result.classes,
+        confusion=result.confusion,
+        thresholds=result.thresholds,
+        pictures=tuple(draw_class_pictures(workspace, name, title, result)),
+    )
+    _write_item_values(predictions, result)
+    write_results(workspace, name, evaluation.results_document())
+    return evaluation
+
+
+def _warn_of_weak_oracle(predictions: Predictions, rows: Rows, progress: Progress) -> None:
+    """Warn of true factors that say less about new items than chance does."""
+    if "oracle" in rows:
         dim = predictions.targets.dim
-        told = worse_than_chance(rows["oracle"], rows.get("random", {}), "plays", dim)
-        if told:
-            progress.warn(told)
+        warning = worse_than_chance(rows["oracle"], rows.get("random", {}), "plays", dim)
+        if warning:
+            progress.warn(warning)
+
+
+def _write_item_values(predictions: Predictions, result: ClassificationResult) -> None:
+    """Write the figures of each item, and delete those of users of an earlier recommendation."""
+    workspace, name = predictions.dataset.workspace, predictions.name
+    ids = predictions.dataset.ids("test")
+    path = workspace.unit_values(name, "items")
+    write_unit_values(path, {"ids": np.array(ids), **result.unit_values}.items())
+    workspace.unit_values(name, "users").unlink(missing_ok=True)
 
 
 def fingerprint_of(predictions: Predictions) -> str:
@@ -162,72 +282,6 @@ def fingerprint_of(predictions: Predictions) -> str:
     if predictions.task == "recommendation":
         return ranking_fingerprint(predictions).hex()
     return digest(predictions.path)
-
-
-def _kept(
-    predictions: Predictions,
-    evaluation: Evaluation,
-    judged: ClassificationResult | None,
-) -> Evaluation:
-    """Write the results, with their pictures and the figures of each item."""
-    workspace, name = predictions.dataset.workspace, predictions.name
-    kept = replace(evaluation, pictures=_draw(workspace, predictions, judged))
-    _keep_values(predictions, judged)
-    write_results(workspace, name, kept.document())
-    return kept
-
-
-@dataclass(frozen=True)
-class TaskResult:
-    """What came of judging predictions."""
-
-    fields: dict[str, Any]  # of the evaluation
-    users: slice | None = None  # that were ranked for
-    judged: ClassificationResult | None = None
-    shelf: CheckpointStore | None = None  # of parts that whole results make superfluous
-
-    @property
-    def perfect(self) -> dict[str, float] | None:
-        """The figures that the truth itself would have, where the oracle has no row."""
-        return self.judged.perfect if self.judged else None
-
-
-def _judge_ranking(
-    predictions: Predictions,
-    options: EvaluationOptions,
-    seed: int,
-    progress: Progress,
-) -> TaskResult:
-    how = RankingOptions(
-        k=options.k,
-        users=options.users,
-        seed=seed,
-        memory=options.memory,
-        references=options.references,
-        resume=options.resume,
-        merge=options.merge,
-    )
-    published = options.published
-    ranked = evaluate_ranking(predictions, how, published=published, progress=progress)
-    fields = {name: getattr(ranked, name) for name in OF_RANKINGS}
-    fields |= {"users": ranked.users.stop - ranked.users.start, "classes": [], "confusion": []}
-    return TaskResult(fields, users=ranked.users, shelf=ranked.shelf)
-
-
-def _judge_classes(
-    predictions: Predictions,
-    options: EvaluationOptions,
-    seed: int,
-    progress: Progress,
-) -> TaskResult:
-    cuts: dict[str, Any] = {"k": options.k, "published": options.published}
-    judged = evaluate_classes(predictions, **cuts, seed=seed, progress=progress)
-    fields = {name: getattr(judged, name) for name in OF_CLASSES}
-    return TaskResult(fields | {"users": None, "users_without_relevant": None}, judged=judged)
-
-
-def _cuts(task: Task, options: EvaluationOptions) -> tuple[int, ...]:
-    return () if task == "multiclass" else RankingOptions(k=options.k).ks
 
 
 def gaps_closed(
@@ -246,9 +300,13 @@ def gaps_closed(
     random, best = rows.get("random"), perfect or rows.get("oracle")
     if random is None or best is None:
         return {}
-    judged = [name for name in random if family(name) not in NO_QUALITY]
+    metrics = [metric for metric in random if family(metric) not in NO_QUALITY]
     return {
-        name: {each: _share(row[each], random[each], best[each]) for each in judged if each in row}
+        name: {
+            metric: _share(row[metric], random[metric], best[metric])
+            for metric in metrics
+            if metric in row
+        }
         for name, row in rows.items()
         if name not in ("random", "oracle")
     }
@@ -256,27 +314,3 @@ def gaps_closed(
 
 def _share(value: float, random: float, best: float) -> float:
     return (value - random) / (best - random) if best > random else math.nan
-
-
-def _draw(
-    workspace: WorkspacePaths, predictions: Predictions, judged: ClassificationResult | None
-) -> tuple[Path, ...]:
-    """Draw what is known of classes, and remove the pictures of an earlier task of that name."""
-    if judged is not None:
-        about = (predictions.name, predictions.experiment.name, predictions.dataset.name)
-        return tuple(draw_class_pictures(workspace, predictions.name, " · ".join(about), judged))
-    for path in workspace.pictures_of(predictions.name):
-        path.unlink(missing_ok=True)
-    return ()
-
-
-def _keep_values(predictions: Predictions, judged: ClassificationResult | None) -> None:
-    """Keep the figures of each item, where items are what is judged."""
-    workspace = predictions.dataset.workspace
-    path = workspace.unit_values(predictions.name, "items")
-    if judged is None:
-        path.unlink(missing_ok=True)
-        return
-    ids = predictions.dataset.ids("test")
-    write_unit_values(path, {"ids": np.array(ids), **judged.unit_values}.items())
-    workspace.unit_values(predictions.name, "users").unlink(missing_ok=True)

@@ -20,24 +20,27 @@ from tartarus_cli.pictures import (
     picture_format,
 )
 
-MOST_CURVES = 8  # of classes, the largest
+MAX_CURVES = 8
+"""Classes that have a curve: the largest."""
 
 
 def draw_class_pictures(
-    workspace: WorkspacePaths, name: str, title: str, judged: ClassificationResult
+    workspace: WorkspacePaths, name: str, title: str, result: ClassificationResult
 ) -> list[Path]:
-    """Draw what there is to see, remove pictures of an earlier evaluation of the same name.
+    """Draw confusion, precision by recall and reliability, as far as the task has them.
+
+    Other pictures of an earlier evaluation of the same name are deleted.
 
     Parameters
     ----------
     workspace
-        Where the pictures go.
+        The workspace that holds the results.
     name
-        Of the results.
+        The name of the results.
     title
         Stands above each picture.
-    judged
-        What was found out.
+    result
+        What to draw.
 
     Returns
     -------
@@ -46,14 +49,14 @@ def draw_class_pictures(
     pictures = {}
     confusion, curves, reliability = paths = workspace.pictures_of(name)
     file_format = picture_format(confusion)
-    if judged.confusion:
-        counts = np.array(judged.confusion)
-        pictures[confusion] = draw_confusion(counts, judged.names, title, file_format=file_format)
-    if judged.truth.any():
-        drawn = draw_precision_recall(class_curves(judged), title, file_format=file_format)
-        pictures[curves] = drawn
-    if judged.reliability is not None:
-        pictures[reliability] = _draw_reliability(judged, judged.reliability, title, file_format)
+    if result.confusion:
+        counts = np.array(result.confusion)
+        pictures[confusion] = draw_confusion(counts, result.names, title, file_format=file_format)
+    if result.truth.any():
+        picture = draw_precision_recall(class_curves(result), title, file_format=file_format)
+        pictures[curves] = picture
+    if result.reliability is not None:
+        pictures[reliability] = _draw_reliability(result, result.reliability, title, file_format)
     for path in paths:
         if path in pictures:
             write_bytes(path, pictures[path])
@@ -62,28 +65,28 @@ def draw_class_pictures(
     return [Path(workspace.within(path)) for path in pictures]
 
 
-def class_curves(judged: ClassificationResult) -> list[Curve]:
+def class_curves(result: ClassificationResult) -> list[Curve]:
     """Return the curve of all pairs of an item and a class, and those of the largest classes."""
-    sizes = judged.truth.sum(axis=0)
-    largest = [n for n in np.argsort(-sizes, kind="stable")[:MOST_CURVES] if sizes[n]]
-    together = precision_by_recall(judged.scores.ravel(), judged.truth.ravel())
-    return [Curve("micro average", *together)] + [
-        Curve(judged.names[n], *precision_by_recall(judged.scores[:, n], judged.truth[:, n]))
+    sizes = result.truth.sum(axis=0)
+    largest = [n for n in np.argsort(-sizes, kind="stable")[:MAX_CURVES] if sizes[n]]
+    pooled = precision_by_recall(result.scores.ravel(), result.truth.ravel())
+    return [Curve("micro average", *pooled)] + [
+        Curve(result.names[n], *precision_by_recall(result.scores[:, n], result.truth[:, n]))
         for n in largest
     ]
 
 
 def _draw_reliability(
-    judged: ClassificationResult, reliability: Reliability, title: str, file_format: Format
+    result: ClassificationResult, reliability: Reliability, title: str, file_format: Format
 ) -> bytes:
-    said = ("predicted probability", "share that have the class", "share of pairs")
-    if judged.thresholds is None:
-        said = ("confidence in the predicted class", "accuracy", "share of items")
+    labels = ("predicted probability", "share that have the class", "share of pairs")
+    if result.thresholds is None:
+        labels = ("confidence in the predicted class", "accuracy", "share of items")
     return draw_reliability(
         reliability.confidence,
         reliability.accuracy,
         reliability.shares,
-        said=said,
+        said=labels,
         title=f"{title}\ncalibration error {reliability.error:.4f}",
         file_format=file_format,
     )

@@ -4,31 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Any
 
 from tartarus_cli.file_names import DataFile, Kind
 from tartarus_cli.metrics.explained import explain
 from tartarus_cli.prediction.aligned import Predictions
 
 ComparisonBasis = dict[str, str | int]
+"""What two evaluations must have in common for their figures to be compared."""
+
+Protocol = dict[str, str | dict[str, str]]
+"""What was done, in words; under ``figures`` a dictionary: metric → its formula and source."""
 
 
 def comparison_basis(
     predictions: Predictions, users: slice | None, ks: Iterable[int]
 ) -> ComparisonBasis:
-    """Return all that two evaluations must have in common for their figures to be compared."""
+    """Return all that two evaluations must have in common for their figures to be compared.
+
+    Parameters
+    ----------
+    predictions
+        The predictions that are evaluated.
+    users
+        The users ranked for; None for a classification.
+    ks
+        Where lists are cut.
+    """
     dataset = predictions.dataset
-    truth = _truth(predictions)
-    common: ComparisonBasis = {
+    truth = _truth_file(predictions)
+    basis: ComparisonBasis = {
         "task": predictions.task,
         "truth": dataset.digest(truth.path) if truth else "",
         "test items": blake2b("\n".join(dataset.ids("test")).encode(), digest_size=16).hexdigest(),
         "k": ", ".join(map(str, ks)),
     }
-    return common | ({"users": f"{users.start}:{users.stop}"} if users else {})
+    return basis | ({"users": f"{users.start}:{users.stop}"} if users else {})
 
 
-def _truth(predictions: Predictions) -> DataFile | None:
+def _truth_file(predictions: Predictions) -> DataFile | None:
     if predictions.task == "recommendation":
         return predictions.dataset.find(Kind.TEST_MATRIX)
     return predictions.dataset.class_truth
@@ -36,40 +49,53 @@ def _truth(predictions: Predictions) -> DataFile | None:
 
 def describe_protocol(
     predictions: Predictions,
-    common: ComparisonBasis,
-    figures: Iterable[str],
-) -> dict[str, Any]:
-    """Say what was done: candidates, users or items, scores, ties, k, and each figure's formula."""
+    basis: ComparisonBasis,
+    metrics: Iterable[str],
+) -> Protocol:
+    """Say what was done: candidates, users or items, scores, ties, k, and each figure's formula.
+
+    Parameters
+    ----------
+    predictions
+        The predictions that were evaluated.
+    basis
+        What :func:`comparison_basis` returns for them.
+    metrics
+        The names of the figures.
+    """
     recommends = predictions.task == "recommendation"
-    card = _of_users(predictions, common) if recommends else _of_items(predictions)
-    truth = _truth(predictions)
-    named = truth.path.name if truth else ""
+    steps = _of_users(predictions, basis) if recommends else _of_items(predictions)
+    truth = _truth_file(predictions)
+    file_name = truth.path.name if truth else ""
     relevant = "an item is relevant to a user" if recommends else "an item has a class"
+    ks = str(basis["k"])
     return {
-        **card,
-        "truth": f"{named} (BLAKE2b {common['truth']}): {relevant} where the entry is over 0",
-        "k": f"{common['k'] or 'none'}, and 500 for MAP" if recommends else common["k"] or "none",
-        "test set": _who_reads_it(predictions),
-        "figures": {name: explain(name, classes=not recommends) for name in figures},
+        **steps,
+        "truth": f"{file_name} (BLAKE2b {basis['truth']}): {relevant} where the entry is over 0",
+        "k": f"{ks or 'none'}, and 500 for MAP" if recommends else ks or "none",
+        "test set": _readers_of_test_set(predictions),
+        "figures": {name: explain(name, classes=not recommends) for name in metrics},
     }
 
 
-def _who_reads_it(predictions: Predictions) -> str:
+def _readers_of_test_set(predictions: Predictions) -> str:
     if predictions.model is None:
         return "the predictions were made elsewhere; what they were made from is not known here"
     baseline = predictions.experiment.baseline
     if baseline is not None and baseline.sees_truth:
         return "what is predicted are the true factors of the test items themselves"
-    alone = "training, early stopping, scaling and thresholds see train and validation items alone"
-    return f"read by nothing but this evaluation: {alone}"
+    readers = (
+        "training, early stopping, scaling and thresholds see train and validation items alone"
+    )
+    return f"read by nothing but this evaluation: {readers}"
 
 
-def _of_users(predictions: Predictions, common: ComparisonBasis) -> dict[str, str]:
+def _of_users(predictions: Predictions, basis: ComparisonBasis) -> dict[str, str]:
     items, absent = predictions.values.shape[0], int(predictions.absent.sum())
     return {
         "candidates": f"all {items:,} test items of {predictions.dataset.name}, for every user; "
         "none is sampled or left out",
-        "users": f"{common['users']} (counted from 0, the last not included); those without "
+        "users": f"{basis['users']} (counted from 0, the last not included); those without "
         "relevant test items count as 0 where a figure does not say otherwise",
         "scores": _SCORES[predictions.form, predictions.targets.kind == "pmi"],
         "ranks": "counted in float32, one more than the items scored above; no list is cut off",
@@ -84,9 +110,9 @@ _SCORES = {
     ("factors", False): "predicted factors divided by their L2 norm, times the user's factors",
     ("factors", True): "cosine of predicted factors and the user's factors",
 } | {
-    (form, cosine): said
+    (form, cosine): text
     for cosine in (False, True)
-    for form, said in {
+    for form, text in {
         "neighbours": "summed similarity to the nearest train items that the user has",
         "scores": "one score for each item, the same for every user",
     }.items()
@@ -95,13 +121,16 @@ _SCORES = {
 
 def _of_items(predictions: Predictions) -> dict[str, str]:
     items, absent = predictions.values.shape[0], int(predictions.absent.sum())
-    pmi = "cosine of predicted factors and the label's factors"
-    several = predictions.task == "multilabel"
-    chosen = "those whose score reaches the class's threshold" if several else "the highest score"
+    cosine = "cosine of predicted factors and the label's factors"
+    multilabel = predictions.task == "multilabel"
+    chosen = (
+        "those whose score reaches the class's threshold" if multilabel else "the highest score"
+    )
+    pmi = predictions.targets.kind == "pmi"
     return {
         "candidates": f"all classes, for each of the {items:,} test items of "
         f"{predictions.dataset.name}",
-        "scores": pmi if predictions.targets.kind == "pmi" else "as predicted, one for each class",
+        "scores": cosine if pmi else "as predicted, one for each class",
         "predicted classes": chosen,
         "ties": "equal scores keep the order of the classes",
         "in the words below": "a user stands for an item here, and an item for a class",

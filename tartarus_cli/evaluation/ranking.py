@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.features import Matrix, require_finite
-from tartarus_cli.errors import DataError, FileError, RequestError, display_path
+from tartarus_cli.errors import DataError, FileError, RequestError, call, display_path, parameter
 from tartarus_cli.evaluation.checkpoints import (
     CheckpointStore,
     RankingShard,
@@ -25,7 +25,7 @@ from tartarus_cli.evaluation.checkpoints import (
     require_all_users,
 )
 from tartarus_cli.evaluation.relevance import (
-    _CHECK,
+    CHECK_FILES,
     RelevantItems,
     build_scorer,
     read_relevant_items,
@@ -45,24 +45,38 @@ from tartarus_cli.progress import Progress
 from tartarus_cli.signals import defer_interrupts
 
 MEMORY = 1 << 30
-KEPT_EVERY_S = 60  # what was ranked is written, so that a crash loses no more
-JOINED_EVERY = 8  # blocks, since each counts all items
+"""Bytes for scores and factors unless said otherwise."""
 
-Ranker = Callable[[slice], RankedItems]  # of users
+SAVE_EVERY_S = 60
+"""Seconds after which what was ranked is written, so that a crash loses no more."""
+
+JOIN_EVERY = 8
+"""Blocks that are summarized before they are joined, since each summary counts all items."""
+
+Ranker = Callable[[slice], RankedItems]
+"""Ranks all items for the users of a block."""
 
 
 @dataclass(frozen=True)
 class RankingOptions:
     """What to rank, and how."""
 
-    k: tuple[int, ...] = ()  # cut-offs beside the usual ones
+    k: tuple[int, ...] = ()
+    """Cut-offs in addition to the usual ones."""
     users: slice = field(default_factory=lambda: slice(None))
-    seed: int = 0  # of the random order
-    memory: int = MEMORY  # bytes for scores and factors
-    references: bool = True  # rank at random and by the true factors too
-    resume: bool = False  # take what an interrupted ranking left
-    merge: bool = False  # take everything from parts
-    keep: bool = True  # now and then, and when interrupted, what was ranked so far
+    """The users to rank for, by number."""
+    seed: int = 0
+    """Of the random order."""
+    memory: int = MEMORY
+    """Bytes for scores and factors."""
+    references: bool = True
+    """Rank at random and by the true factors too."""
+    resume: bool = False
+    """Go on from what an interrupted ranking stored."""
+    merge: bool = False
+    """Join shards that were ranked before, and rank nothing."""
+    checkpoints: bool = True
+    """Store what was ranked so far: from time to time, and when interrupted."""
 
     @property
     def ks(self) -> tuple[int, ...]:
@@ -72,14 +86,18 @@ class RankingOptions:
 
 @dataclass(frozen=True)
 class Ranking:
-    """How each system, the model's own under ``model``, ranks all items for some users."""
+    """How each system ranks all items for users in a row."""
 
     users: slice
-    starts: NDArray[np.int64]  # (users + 1,): where each user's relevant items start
-    items: NDArray[np.int32]  # (relevant,): the relevant items
-    count: int  # of all items
-    tallies: dict[str, RankSummary]
-    shelf: CheckpointStore
+    starts: NDArray[np.int64]
+    """``(users + 1,)``: where each user's relevant items start."""
+    items: NDArray[np.int32]
+    """``(relevant,)``: the relevant items."""
+    count: int
+    """Number of all items."""
+    summaries: dict[str, RankSummary]
+    """System → how it ranks; the evaluated predictions are called ``model``."""
+    checkpoints: CheckpointStore
 
     @property
     def users_without_relevant(self) -> int:
@@ -92,16 +110,16 @@ def rank_items(predictions: Predictions, options: RankingOptions, progress: Prog
 
     The score of an item for a user is, for als, the product of the user's factors and the item's
     predicted factors divided by their L2 norm; for pmi, the cosine of the two. Items without a
-    prediction rank last. What was ranked when the work is interrupted is kept in parts.
+    prediction rank last. What was ranked when the work is interrupted is stored in shards.
 
     Parameters
     ----------
     predictions
         Predicted factors of the test items, or what else orders them.
     options
-        Which users, and what is wanted of the ranking.
+        The users, and how to rank.
     progress
-        Told of each block of users.
+        Reports each block of users.
 
     Raises
     ------
@@ -113,155 +131,159 @@ def rank_items(predictions: Predictions, options: RankingOptions, progress: Prog
     dataset, targets = predictions.dataset, predictions.targets
     factors = dataset.user_factors(targets.kind, targets.dim)
     truth = read_relevant_items(predictions, factors.shape[0])
-    users = _existing(options.users, factors.shape[0])
+    users = _existing_users(options.users, factors.shape[0])
     systems = _systems(predictions, factors, truth, options)
     key = cache(lambda: _key(predictions, options, tuple(systems)))
     folder = dataset.workspace.result_parts(predictions.name)
-    shelf = CheckpointStore(folder, key, tuple(systems), options.ks)
-    parts = shelf.parts(users) if options.resume or options.merge else []
-    for part in parts:
-        _check_part(part, truth, folder)
+    store = CheckpointStore(folder, key, tuple(systems), options.ks)
+    shards = store.read(users) if options.resume or options.merge else []
+    for shard in shards:
+        _check_shard(shard, truth, folder)
     if options.merge:
-        require_all_users(users, parts)
-    ranker = _Ranker(truth, systems, options, shelf, progress)
-    parts += ranker.rank(users, parts)
-    parts.sort(key=lambda part: part.users.start)
-    tallies = {name: join_summaries([part.tallies[name] for part in parts]) for name in systems}
-    return Ranking(users, *truth.of(users), truth.relevant.shape[1], tallies, shelf)
+        require_all_users(users, shards)
+    blocks = _BlockRanker(truth, systems, options, store, progress)
+    shards += blocks.rank_missing(users, shards)
+    shards.sort(key=lambda shard: shard.users.start)
+    summaries = {
+        name: join_summaries([shard.summaries[name] for shard in shards]) for name in systems
+    }
+    return Ranking(users, *truth.of(users), truth.relevant.shape[1], summaries, store)
 
 
-def _check_part(part: RankingShard, truth: RelevantItems, folder: Path) -> None:
-    """Make sure that a part holds as many values as its users have."""
-    _, items = truth.of(part.users)
-    users, count = part.users.stop - part.users.start, truth.relevant.shape[1]
-    for tally in part.tallies.values():
-        lengths = {len(each) for each in tally.novelty.values()}
-        counts = {len(each) for each in tally.shown.values()}
-        if (len(tally.ranks), lengths, counts) != (len(items), {users}, {count}):
-            which = f"the part of users {part.users.start}:{part.users.stop}"
-            msg = f"{display_path(folder)}: {which} is damaged"
+def _check_shard(shard: RankingShard, truth: RelevantItems, folder: Path) -> None:
+    """Make sure that a shard holds as many values as its users have."""
+    _, items = truth.of(shard.users)
+    users, count = shard.users.stop - shard.users.start, truth.relevant.shape[1]
+    for summary in shard.summaries.values():
+        lengths = {len(means) for means in summary.novelty.values()}
+        counts = {len(shown) for shown in summary.shown.values()}
+        if (len(summary.ranks), lengths, counts) != (len(items), {users}, {count}):
+            name = f"the part of users {shard.users.start}:{shard.users.stop}"
+            msg = f"{display_path(folder)}: {name} is damaged"
             raise DataError(msg, hint="Delete it, and evaluate these users again.")
 
 
-def _existing(users: slice, count: int) -> slice:
+def _existing_users(users: slice, count: int) -> slice:
     start, stop, _ = users.indices(count)
     if start >= stop:
-        asked = ":".join("" if n is None else str(n) for n in (users.start, users.stop))
-        msg = f"--users {asked} names none of the {count:,} users"
-        raise RequestError(msg, hint="Say FIRST:END, counted from 0, END not included.")
+        text = ":".join("" if n is None else str(n) for n in (users.start, users.stop))
+        msg = f"{parameter('users', text)} names none of the {count:,} users"
+        hint = "Name the users as FIRST:END, counted from 0, END not included."
+        raise RequestError(msg, hint=hint)
     return slice(start, stop)
 
 
 @dataclass(frozen=True)
-class _Ranker:
-    """Ranks block after block of users, and keeps now and then what it has."""
+class _BlockRanker:
+    """Ranks block after block of users, and stores from time to time what was ranked."""
 
     truth: RelevantItems
     systems: dict[str, Ranker]
     options: RankingOptions
-    shelf: CheckpointStore
+    store: CheckpointStore
     progress: Progress
 
-    def rank(self, users: slice, there: Sequence[RankingShard]) -> list[RankingShard]:
-        """Rank for the users that no part covers."""
-        missing = missing_users(users, there)
+    def rank_missing(self, users: slice, shards: Sequence[RankingShard]) -> list[RankingShard]:
+        """Rank for the users that no shard covers."""
+        gaps = missing_users(users, shards)
         information = self_information(self.truth.popularity, self.truth.relevant.shape[0])
-        total, room = users.stop - users.start, self._room
+        budget = MemoryBudget(self.truth.relevant.shape[1], self.options.memory)
+        total = users.stop - users.start
 
-        def tallied(block: slice) -> dict[str, RankSummary]:
-            return self._tallies(block, information)
+        def summarize(block: slice) -> dict[str, RankSummary]:
+            return {
+                name: _summarize(rank(block), self.options.ks, information)
+                for name, rank in self.systems.items()
+            }
 
         with defer_interrupts() as check, self.progress.task("ranking", total) as task:
-            task.advance(total - sum(gap.stop - gap.start for gap in missing))
-            shelf = self.shelf if self.options.keep else None
-            with CheckpointWriter(shelf, self.progress) as kept:
-                for gap in missing:
-                    with map_user_blocks(room, gap, tallied) as blocks:
-                        for block, tallies in blocks:
-                            kept.add(block, tallies)
+            task.advance(total - sum(gap.stop - gap.start for gap in gaps))
+            store = self.store if self.options.checkpoints else None
+            with CheckpointWriter(store, self.progress) as writer:
+                for gap in gaps:
+                    with map_user_blocks(budget, gap, summarize) as blocks:
+                        for block, summaries in blocks:
+                            writer.add(block, summaries)
                             task.advance(block.stop - block.start)
                             check()
-            return kept.parts
-
-    @property
-    def _room(self) -> MemoryBudget:
-        return MemoryBudget(self.truth.relevant.shape[1], self.options.memory)
-
-    def _tallies(self, block: slice, information: NDArray[np.float64]) -> dict[str, RankSummary]:
-        return {
-            name: _tally(order(block), self.options.ks, information)
-            for name, order in self.systems.items()
-        }
+            return writer.shards
 
 
-def _tally(order: RankedItems, ks: Sequence[int], information: NDArray[np.float64]) -> RankSummary:
+def _summarize(
+    order: RankedItems, ks: Sequence[int], information: NDArray[np.float64]
+) -> RankSummary:
     ranks, first = order
-    heads = {k: first[:, :k] for k in ks}
+    lists = {k: first[:, :k] for k in ks}
     return RankSummary(
         ranks,
-        {k: np.bincount(head.ravel(), minlength=len(information)) for k, head in heads.items()},
-        {k: _mean_of_each(information, head) for k, head in heads.items()},
+        {k: np.bincount(items.ravel(), minlength=len(information)) for k, items in lists.items()},
+        {k: _mean_by_user(information, items) for k, items in lists.items()},
     )
 
 
-def _mean_of_each(information: NDArray[np.float64], head: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Return the mean over each user's first items, some users at a time."""
-    step = max(1, (1 << 20) // head.shape[1])
-    cuts = range(0, len(head), step)
-    return np.concatenate([information[head[n : n + step]].mean(axis=1) for n in cuts])
+def _mean_by_user(
+    information: NDArray[np.float64], items: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """Return the mean over the items ``(users, k)`` of each user, a block of users at a time."""
+    step = max(1, (1 << 20) // items.shape[1])
+    starts = range(0, len(items), step)
+    return np.concatenate([information[items[n : n + step]].mean(axis=1) for n in starts])
 
 
 class CheckpointWriter:
-    """Collects tallies, and writes them as parts every minute and when the work is stopped."""
+    """Collects summaries, and writes them as shards every minute and when the work is stopped."""
 
-    def __init__(self, shelf: CheckpointStore | None, progress: Progress) -> None:
-        self.parts: list[RankingShard] = []
-        self._shelf, self._progress = shelf, progress
-        self._tallies: list[dict[str, RankSummary]] = []  # of users in a row
+    def __init__(self, store: CheckpointStore | None, progress: Progress) -> None:
+        self.shards: list[RankingShard] = []
+        self._store, self._progress = store, progress
+        self._summaries: list[dict[str, RankSummary]] = []  # of users in a row
         self._first = self._last = 0
-        self._written, self._at = 0, time.monotonic()
+        self._written, self._written_at = 0, time.monotonic()
 
-    def add(self, users: slice, tallies: dict[str, RankSummary]) -> None:
+    def add(self, users: slice, summaries: dict[str, RankSummary]) -> None:
         """Take in a block of users."""
         if users.start != self._last:
             self._close()
-        if not self._tallies:
+        if not self._summaries:
             self._first = users.start
-        self._tallies.append(tallies)
+        self._summaries.append(summaries)
         self._last = users.stop
-        if len(self._tallies) == JOINED_EVERY:
-            self._tallies = [self._joined()]
-        if self._shelf is not None and time.monotonic() - self._at > KEPT_EVERY_S:
-            self._write(self._shelf)
+        if len(self._summaries) == JOIN_EVERY:
+            self._summaries = [self._joined()]
+        if self._store is not None and time.monotonic() - self._written_at > SAVE_EVERY_S:
+            self._write(self._store)
 
     def _joined(self) -> dict[str, RankSummary]:
-        names = self._tallies[0]
-        return {name: join_summaries([each[name] for each in self._tallies]) for name in names}
+        return {
+            name: join_summaries([summaries[name] for summaries in self._summaries])
+            for name in self._summaries[0]
+        }
 
     def _close(self) -> None:
-        if self._tallies:
-            self.parts.append(RankingShard(slice(self._first, self._last), self._joined()))
-        self._tallies = []
+        if self._summaries:
+            self.shards.append(RankingShard(slice(self._first, self._last), self._joined()))
+        self._summaries = []
 
-    def _write(self, shelf: CheckpointStore) -> None:
+    def _write(self, store: CheckpointStore) -> None:
         self._close()
-        for part in self.parts[self._written :]:
-            shelf.keep(part)
-        self._written, self._at = len(self.parts), time.monotonic()
+        for shard in self.shards[self._written :]:
+            store.write(shard)
+        self._written, self._written_at = len(self.shards), time.monotonic()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._close()
-        if kind is not None and self.parts and self._shelf is not None:
-            self._write(self._shelf)
-            name = self._shelf.folder.name
-            model = name.startswith("model_")
-            more = f"'tartarus evaluate {name} --resume'" if model else "the same with --resume"
-            options = " and the same options go on" if model else " goes on"
-            told = f"what was ranked is kept, up to user {self._last:,}"
-            self._progress.say(f"{told}: {more}{options}")
+        if kind is not None and self.shards and self._store is not None:
+            self._write(self._store)
+            self._progress.say(self._how_to_resume(self._store.folder.name))
+
+    def _how_to_resume(self, name: str) -> str:
+        stored = f"what was ranked is kept, up to user {self._last:,}"
+        if name.startswith("model_"):
+            return f"{stored}: {call('evaluate', name, resume=True)} and the same options go on"
+        return f"{stored}: the same with `resume=True` goes on"
 
 
 def _systems(
@@ -270,25 +292,25 @@ def _systems(
     truth: RelevantItems,
     options: RankingOptions,
 ) -> dict[str, Ranker]:
-    room = MemoryBudget(truth.relevant.shape[1], options.memory)
-    most = options.ks[-1]
+    budget = MemoryBudget(truth.relevant.shape[1], options.memory)
+    longest = options.ks[-1]
 
-    def scored(scorer: Scorer) -> Ranker:
-        return lambda users: order_by_scores(scorer(users), *truth.of(users), k=most)
+    def by_scores(scorer: Scorer) -> Ranker:
+        return lambda users: order_by_scores(scorer(users), *truth.of(users), k=longest)
 
     def at_random(users: slice) -> RankedItems:
         starts, items = truth.of(users)
-        return random_ranks(options.seed, users, starts, items, count=room.items, k=most)
+        return random_ranks(options.seed, users, starts, items, count=budget.items, k=longest)
 
-    systems = {"model": scored(build_scorer(predictions, factors, room))}
+    systems = {"model": by_scores(build_scorer(predictions, factors, budget))}
     if options.references:
         systems["random"] = at_random
-        true = _true_factors(predictions, room.items, factors.shape[1])
+        true = _true_factors(predictions, budget.items, factors.shape[1])
         if true is not None:
             cosine = predictions.targets.kind == "pmi"
-            nobody = np.zeros(room.items, bool)
-            oracle = FactorScorer(room, factors, true.values, cosine, nobody)
-            systems["oracle"] = scored(oracle.ready())
+            absent = np.zeros(budget.items, bool)
+            oracle = FactorScorer(budget, factors, true.values, cosine, absent)
+            systems["oracle"] = by_scores(oracle.precompute())
     return systems
 
 
@@ -302,7 +324,7 @@ def _true_factors(predictions: Predictions, items: int, dim: int) -> Matrix | No
             matrix.path,
             found=f"{matrix.shape[0]:,} × {matrix.shape[1]:,}",
             expected=f"{items:,} × {dim:,}",
-            hint=_CHECK,
+            hint=CHECK_FILES,
         )
     for block in matrix.blocks():
         require_finite(matrix.path, matrix.rows(block), block.start)
@@ -315,10 +337,10 @@ def _key(
     systems: tuple[str, ...],
 ) -> bytes:
     """Hash all that the ranks of all systems depend on."""
-    room = MemoryBudget(len(predictions.absent), options.memory)
-    blocks = (room.users, room.items_at_once(predictions.targets.dim))
-    how = repr((systems, options.ks, options.seed, blocks))
-    hashed = blake2b(how.encode() + ranking_fingerprint(predictions), digest_size=16)
+    budget = MemoryBudget(len(predictions.absent), options.memory)
+    blocks = (budget.users, budget.items_at_once(predictions.targets.dim))
+    recipe = repr((systems, options.ks, options.seed, blocks))
+    hashed = blake2b(recipe.encode() + ranking_fingerprint(predictions), digest_size=16)
     dataset = predictions.dataset
     true = dataset.find(Kind.TARGETS, split="test", **predictions.targets.fields)
     oracle_file = true if "oracle" in systems else None

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.features import Matrix
-from tartarus_cli.errors import FileError
+from tartarus_cli.errors import FileError, call
 from tartarus_cli.evaluation.scorers import (
     ConstantScorer,
     FactorScorer,
@@ -20,16 +20,19 @@ from tartarus_cli.evaluation.scorers import (
 from tartarus_cli.file_names import Kind
 from tartarus_cli.prediction.aligned import Predictions
 
+CHECK_FILES = f"See which file is out of step: {call('check')}"
+"""What to do about files that do not fit each other."""
+
 
 @dataclass(frozen=True)
 class RelevantItems:
-    """Which test items each user has."""
+    """The test items that each user has."""
 
     relevant: csr_array
     """Sparse ``(users, items)``, items in ascending order."""
 
     def of(self, users: slice) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Return where each user's items start, and the items, one user after the other."""
+        """Return where each user's items start, ``(users + 1,)``, and the items, by user."""
         starts = self.relevant.indptr[users.start : users.stop + 1].astype(np.int64)
         return starts - starts[0], self.relevant.indices[starts[0] : starts[-1]]
 
@@ -41,6 +44,13 @@ class RelevantItems:
 
 def read_relevant_items(predictions: Predictions, users: int) -> RelevantItems:
     """Read which test items are relevant to each user.
+
+    Parameters
+    ----------
+    predictions
+        The predictions that are to be ranked.
+    users
+        Number of users, as in their factors.
 
     Raises
     ------
@@ -55,7 +65,7 @@ def read_relevant_items(predictions: Predictions, users: int) -> RelevantItems:
             path,
             found=f"{truth.shape[0]:,} × {truth.shape[1]:,}",
             expected=f"{expected[0]:,} × {expected[1]:,} (test items × users)",
-            hint="Write matrix.T.tocsr()." if truth.shape == expected[::-1] else _CHECK,
+            hint="Write matrix.T.tocsr()." if truth.shape == expected[::-1] else CHECK_FILES,
         )
     if not np.isfinite(truth.data).all():
         raise FileError(
@@ -80,11 +90,17 @@ def binary(plays: csr_array) -> csr_array:
     return ones
 
 
-_CHECK = "See which file is out of step: `check()`"
-
-
-def build_scorer(predictions: Predictions, factors: Matrix, room: MemoryBudget) -> Scorer:
+def build_scorer(predictions: Predictions, factors: Matrix, budget: MemoryBudget) -> Scorer:
     """Return what scores all test items for a block of users, as every ranking does.
+
+    Parameters
+    ----------
+    predictions
+        Predicted factors of the items, similarities to train items, or one score for each item.
+    factors
+        Of the users, ``(users, dim)``.
+    budget
+        How much memory there is.
 
     Raises
     ------
@@ -94,10 +110,10 @@ def build_scorer(predictions: Predictions, factors: Matrix, room: MemoryBudget) 
     values = predictions.values
     if predictions.form == "neighbours":
         plays = _train_plays(predictions, factors.shape[0])
-        return NeighbourScorer(room, plays, values, predictions.absent).ready()
+        return NeighbourScorer(budget, plays, values, predictions.absent).precompute()
     if predictions.form == "scores":
         scores = np.where(predictions.absent, -np.inf, values[:, 0])
-        return ConstantScorer(room, scores.astype(np.float32))
+        return ConstantScorer(budget, scores.astype(np.float32))
     if values.shape[1] != factors.shape[1]:
         raise FileError(
             predictions.path,
@@ -106,7 +122,7 @@ def build_scorer(predictions: Predictions, factors: Matrix, room: MemoryBudget) 
             hint="Predict factors of the same kind and number as the users'.",
         )
     cosine = predictions.targets.kind == "pmi"
-    return FactorScorer(room, factors, values, cosine, predictions.absent).ready()
+    return FactorScorer(budget, factors, values, cosine, predictions.absent).precompute()
 
 
 def _train_plays(predictions: Predictions, users: int) -> csr_array:
@@ -118,6 +134,6 @@ def _train_plays(predictions: Predictions, users: int) -> csr_array:
             path,
             found=f"{plays.shape[0]:,} × {plays.shape[1]:,}",
             expected=f"{expected[0]:,} × {expected[1]:,} (train items × users)",
-            hint="Write matrix.T.tocsr()." if plays.shape == expected[::-1] else _CHECK,
+            hint="Write matrix.T.tocsr()." if plays.shape == expected[::-1] else CHECK_FILES,
         )
     return binary(plays).T.tocsr().astype(np.float32)

@@ -1,107 +1,188 @@
-"""What is asked of an evaluation, and what it answers."""
+"""How to evaluate, and the results of an evaluation."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.data.tasks import Task
 from tartarus_cli.errors import RequestError
 from tartarus_cli.evaluation.classification import Thresholds
-from tartarus_cli.evaluation.protocol import ComparisonBasis
+from tartarus_cli.evaluation.headlines import HEADLINES, headline
+from tartarus_cli.evaluation.protocol import ComparisonBasis, Protocol
 from tartarus_cli.evaluation.ranking import MEMORY
-from tartarus_cli.evaluation.user_metrics import json_metrics
+from tartarus_cli.evaluation.results import ResultsDocument
+from tartarus_cli.html_table import html_table
 from tartarus_cli.metrics.classification import ClassReport
 
-OF_CLASSES = ("metrics", "rows", "classes", "confusion", "thresholds")  # what is told of them
-
-
-OF_RANKINGS = ("metrics", "rows", "users_without_relevant", "part")
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True)
 class EvaluationOptions:
     """How to evaluate."""
 
-    k: tuple[int, ...] = ()  # cut-offs beside the usual ones
+    k: tuple[int, ...] = ()
+    """Cut-offs in addition to the usual ones."""
     users: slice = field(default_factory=lambda: slice(None))
-    published: bool = False  # add the figures that exist only to compare with the papers
-    seed: int | None = None  # of the random row; that of the training if None
-    memory: int = MEMORY  # bytes for scores and factors
-    references: bool = True  # rank at random and by the true factors too
-    resume: bool = False  # take what an interrupted evaluation left
-    merge: bool = False  # take all users from parts that were evaluated before
-    baselines: bool = False  # train, predict and judge those that fit the model
+    """The users to rank for, by number."""
+    published: bool = False
+    """Add the figures that exist only to compare with the papers."""
+    seed: int | None = None
+    """Of the random row; None: the seed of the training."""
+    memory: int = MEMORY
+    """Bytes for scores and factors."""
+    references: bool = True
+    """Rank at random and by the true factors too."""
+    resume: bool = False
+    """Go on from what an interrupted evaluation stored."""
+    merge: bool = False
+    """Join parts of the users that were evaluated before."""
+    baselines: bool = False
+    """Train, predict and evaluate the baselines that fit the model."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """All figures of one set of predictions."""
+@dataclass(frozen=True, kw_only=True)
+class EvaluationBase:
+    """What the evaluations of all tasks have."""
 
+    name: str
+    """What the results are called: as the model, or as the file of predictions."""
     model: str | None
+    """The model that predicted; None for predictions made elsewhere."""
     experiment: str
     settings: tuple[str, ...]
+    """The settings that the model learnt from; empty for predictions made elsewhere."""
     dataset: str
-    task: str
+    task: Task
     seed: int
-    random_seed: int  # of the random row
+    """Of the training; of the random row for predictions made elsewhere."""
+    random_seed: int
+    """Of the random row."""
     items: int
+    """Number of test items."""
     items_without_prediction: int
-    users: int | None
-    users_without_relevant: int | None
     metrics: dict[str, float]
-    rows: dict[str, dict[str, float]]  # random, oracle
-    classes: list[ClassReport]
-    confusion: list[list[int]]
-    results: Path | None  # where they are kept; None for a part of the users
-    thresholds: Thresholds | None = None  # where an item may have several classes
-    pictures: tuple[Path, ...] = ()  # relative to the root of the workspace
-    embedding: str | None = None  # the last hidden layer of the model, worth reading out
-    part: Path | None = None  # where the ranks for a part of the users are kept
-    gap_closed: dict[str, dict[str, float]] = field(default_factory=dict)  # of each row
-    basis: ComparisonBasis = field(default_factory=dict)  # what others must share to be compared
-    protocol: dict[str, Any] = field(default_factory=dict)  # what was done, in words
-    fingerprint: str = ""  # hash of the predictions and of all else that the figures depend on
+    """Metric → value; NaN where it has none."""
+    rows: dict[str, dict[str, float]]
+    """System → metric → value, for random, the baselines and the oracle."""
+    gap_closed: dict[str, dict[str, float]]
+    """System → metric → share of the way from random to the best possible; the evaluated
+    predictions are called ``model`` here."""
+    basis: ComparisonBasis
+    """What two evaluations must have in common to be compared."""
+    protocol: Protocol
+    """What was done, in words."""
+    fingerprint: str
+    """Hash of the predictions and of all else that the figures depend on."""
+    results: Path | None
+    """The file of the results; None for a part of the users."""
+    embedding: str | None = None
+    """The last hidden layer of the model, which can be read out as a setting."""
 
     @property
-    def name(self) -> str:
-        """What the results are called: as the model, or as the file of predictions."""
-        results = self.results.stem if self.results else ""
-        return self.model or (self.part.parent.name if self.part else results)
+    def headline(self) -> str:
+        """The most important metric of the task."""
+        return headline(self.task)
 
     def document(self) -> dict[str, Any]:
-        """Everything as plain values for JSON; a figure that has no value is null."""
-        values = asdict(self) | {"settings": list(self.settings)}
-        del values["results"], values["embedding"], values["thresholds"], values["part"]
-        values["pictures"] = [path.as_posix() for path in self.pictures]
-        if self.thresholds is not None:
-            values["thresholds"] = self.thresholds.document()
-        if self.task == "multiclass":
-            confusion = (each for each in values["pictures"] if each.endswith("_confusion.png"))
-            values["confusion_picture"] = next(confusion, None)
-        if self.task == "recommendation":
-            del values["classes"], values["confusion"], values["pictures"]
-        values["metrics"] = json_metrics(self.metrics)
-        for rows in ("rows", "gap_closed"):
-            values[rows] = {name: json_metrics(row) for name, row in getattr(self, rows).items()}
-        return values
+        """Return everything as plain values for JSON; a figure without a value is None."""
+        return self.results_document().document()
+
+    def results_document(self) -> ResultsDocument:
+        """Return what is written to the file of results."""
+        return ResultsDocument.model_validate(self)
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return one row for each system and metric, the evaluated predictions first.
+
+        Returns
+        -------
+        The columns ``system``, ``metric``, ``value`` and ``gap_closed`` (the share of the way from
+        random to the best possible), null where there is no value.
+        """
+        import polars as pl
+
+        cells = [
+            (system, metric, value, gaps.get(metric))
+            for system, values, gaps in self.systems()
+            for metric, value in values.items()
+        ]
+        types: dict[str, type[pl.DataType]] = {"system": pl.String, "metric": pl.String}
+        types |= {"value": pl.Float64, "gap_closed": pl.Float64}
+        frame = pl.DataFrame(cells, schema=types, orient="row")
+        return frame.with_columns(pl.col("value", "gap_closed").fill_nan(None))
+
+    def systems(self) -> Iterator[tuple[str, Mapping[str, float], Mapping[str, float]]]:
+        """Yield name, figures and closed gaps of the model and of each row beneath it."""
+        yield self.name, self.metrics, self.gap_closed.get("model", {})
+        for system, values in self.rows.items():
+            yield system, values, self.gap_closed.get(system, {})
+
+    def _repr_html_(self) -> str:
+        first = [metric for metric in HEADLINES[self.task] if metric in self.metrics]
+        metrics = list(dict.fromkeys([*first, *self.metrics]))
+        about = " ".join([self.experiment, *self.settings])
+        return html_table(
+            f"{self.name} · {about} · {self.dataset} · {self.task}",
+            ["", *metrics],
+            ([system, *map(values.get, metrics)] for system, values, _ in self.systems()),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankingEvaluation(EvaluationBase):
+    """All figures of one set of predictions that rank items for users."""
+
+    users: int
+    """Number of users ranked for."""
+    users_without_relevant: int
+    """Number of users without relevant items."""
+    shard: Path | None = None
+    """The file of the ranks for a part of the users, to be merged; None for all users."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassEvaluation(EvaluationBase):
+    """All figures of one set of predicted classes."""
+
+    classes: list[ClassReport]
+    confusion: list[list[int]]
+    """``(true classes, predicted classes)``; empty where an item may have several classes."""
+    thresholds: Thresholds | None
+    """None where an item has one class."""
+    pictures: tuple[Path, ...] = ()
+    """Relative to the root of the workspace."""
+
+    @property
+    def confusion_picture(self) -> Path | None:
+        """The picture of the confusion matrix, if there is one."""
+        pictures = (path for path in self.pictures if path.stem.endswith("_confusion"))
+        return next(pictures, None)
+
+
+Evaluation = RankingEvaluation | ClassEvaluation
+"""All figures of one set of predictions."""
 
 
 def check_evaluation_options(options: EvaluationOptions, task: Task) -> None:
-    """Make sure that nothing is asked of an evaluation that its task does not have.
+    """Make sure that a task has what the options ask for.
 
     Raises
     ------
     RequestError
-        If users are cut out of a classification, or rankings cut where there are none.
+        If a classification is to be evaluated for some users or in parts, or if rankings are to be
+        cut where there are none.
     """
     if options.users != slice(None) and task != "recommendation":
-        msg = f"--users: a {task} task has no users"
+        msg = f"`users`: a {task} task has no users"
         raise RequestError(msg, hint="Leave it out.")
     if (options.resume or options.merge) and task != "recommendation":
-        msg = f"--resume and --merge: a {task} task is evaluated in one go"
+        msg = f"`resume` and `merge`: a {task} task is evaluated as a whole"
         raise RequestError(msg, hint="Leave them out.")
     if (options.k or options.published) and task == "multiclass":
-        msg = "--k and --published cut rankings, and a multiclass task ranks nothing"
+        msg = "`k` and `published` cut rankings, and a multiclass task ranks nothing"
         raise RequestError(msg, hint="Leave them out.")

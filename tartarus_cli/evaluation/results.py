@@ -1,57 +1,168 @@
-"""The results of all models: a document each, and one table of them all."""
+"""The results of all models: a document for each, and one table of them all."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
 
 from numpy.typing import NDArray
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    ValidationInfo,
+)
 
 from tartarus_cli.data.arrays import array_names, read_arrays, save_arrays
-from tartarus_cli.errors import RequestError, display_path, nearest
+from tartarus_cli.data.tasks import Task
+from tartarus_cli.errors import FileError, RequestError, call, display_path, nearest
+from tartarus_cli.evaluation.protocol import ComparisonBasis
 from tartarus_cli.files import write_text
 from tartarus_cli.layout import WorkspacePaths
+from tartarus_cli.metrics.classification import ClassReport
 
-ABOUT = ("experiment", "settings", "dataset", "task", "seed")  # columns before the metrics
+IDENTITY = ("experiment", "settings", "dataset", "task", "seed")
+"""Columns of the table before the metrics."""
+
+KEY_TASKS: dict[str, Task] = {"confusion_picture": "multiclass", "thresholds": "multilabel"}
+"""Key of a document → the one task that has it."""
+
+CLASS_KEYS = ("classes", "confusion", "pictures", *KEY_TASKS)
+"""Keys of a document that a recommendation does not have."""
 
 
-def write_results(workspace: WorkspacePaths, name: str, document: dict[str, Any]) -> None:
-    """Keep the figures of a model, or of a file of predictions, and make the table anew."""
-    text = json.dumps(document, indent=2, ensure_ascii=False)
+def _without_nan(value: Any, info: ValidationInfo) -> Any:
+    """Turn NaN into None; in a file it is refused."""
+    is_nan = info.mode == "python" and isinstance(value, float) and math.isnan(value)
+    return None if is_nan else value
+
+
+MetricValue = Annotated[FiniteFloat | None, BeforeValidator(_without_nan)]
+"""A figure in JSON, which knows no NaN: what has no value is null."""
+
+MetricTable = dict[str, dict[str, MetricValue]]
+"""System → metric → value."""
+
+
+class ThresholdsDocument(BaseModel):
+    """From which score on each class is predicted."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    source: Literal["val"] | None = Field(
+        validation_alias=AliasChoices("from", "source"), serialization_alias="from"
+    )
+    """The set whose items chose the thresholds; null: all are 0.5."""
+    by_class: dict[str, float]
+    """Class → threshold."""
+
+
+class ResultsDocument(BaseModel):
+    """What ``data/results/NAME.json`` holds and ``evaluate`` prints as JSON.
+
+    Results that an earlier version wrote may lack what has a default here.
+    """
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    model: str | None = None
+    """The model that predicted; null for predictions made elsewhere."""
+    experiment: str
+    settings: list[str]
+    dataset: str
+    task: Task
+    seed: int
+    """Of the training."""
+    random_seed: int = 0
+    """Of the random row."""
+    items: int = 0
+    """Test items."""
+    items_without_prediction: int = 0
+    users: int | None = None
+    """Users ranked for; null for a classification."""
+    users_without_relevant: int | None = None
+    """Users without relevant items; null for a classification."""
+    metrics: dict[str, MetricValue]
+    rows: MetricTable = {}
+    """Figures of random, baselines and oracle."""
+    classes: list[ClassReport] = []
+    confusion: list[list[int]] = []
+    """``(true classes, predicted classes)``; empty where an item may have several."""
+    pictures: list[PurePosixPath] = []
+    """Relative to the root of the workspace."""
+    gap_closed: MetricTable = {}
+    """Share of the way from random to the best possible."""
+    basis: ComparisonBasis | None = None
+    """What two evaluations must have in common to be compared."""
+    protocol: dict[str, str | dict[str, str]] = {}
+    """What was done, in words."""
+    fingerprint: str = ""
+    """Hash of the predictions and of all else that the figures depend on."""
+    thresholds: ThresholdsDocument | None = None
+    confusion_picture: PurePosixPath | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return the plain values for JSON: what the task has."""
+        other_tasks = {key for key, task in KEY_TASKS.items() if task != self.task}
+        if self.task == "recommendation":
+            other_tasks = {*CLASS_KEYS}
+        return self.model_dump(mode="json", by_alias=True, exclude=other_tasks)
+
+
+def write_results(workspace: WorkspacePaths, name: str, results: ResultsDocument) -> None:
+    """Write the results of a model, or of a file of predictions, and the table of all results."""
+    text = json.dumps(results.document(), indent=2, ensure_ascii=False)
     write_text(workspace.results(name), text + "\n")
     write_results_table(workspace)
 
 
-def read_results(workspace: WorkspacePaths, name: str) -> dict[str, Any]:
-    """Return the kept figures of a model, or of a file of predictions.
+def read_results(workspace: WorkspacePaths, name: str) -> ResultsDocument:
+    """Read the results of a model, or of a file of predictions.
 
     Raises
     ------
     RequestError
-        If there are none.
+        If there are none: no file, or one that is no document of results.
+    FileError
+        If one of the values is not what it should be.
     """
     path = workspace.results(name)
-    document = _read(path)
-    if document is None:
-        msg = f"{name} has no results: {display_path(path)} is missing or damaged"
-        known = sorted((each.stem for each in path.parent.glob("*.json")), key=_by_number)
-        trained = (workspace.models / name).is_dir()
-        hint = f"Run 'tartarus evaluate {name}'." if trained else nearest(name, known)
-        raise RequestError(msg, hint=hint)
-    return document
+    try:
+        return _read(path)
+    except OSError:
+        pass
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        if first["loc"] and first["type"] != "missing":
+            raise FileError(
+                path,
+                found=f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
+                expected="results as `evaluate()` writes them",
+                hint=f"Evaluate again: {call('evaluate', name)}",
+            ) from None
+    msg = f"{name} has no results: {display_path(path)} is missing or damaged"
+    known = sorted((file.stem for file in path.parent.glob("*.json")), key=_by_number)
+    trained = (workspace.models / name).is_dir()
+    hint = f"Evaluate it: {call('evaluate', name)}" if trained else nearest(name, known)
+    raise RequestError(msg, hint=hint)
 
 
 def write_unit_values(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
-    """Keep values by user or by item under names."""
+    """Write named values, one for each user or item."""
     save_arrays(path, arrays)
 
 
 def read_unit_values(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Read some of the values that :func:`write_unit_values` kept.
+    """Read some of the values that :func:`write_unit_values` wrote.
 
     Raises
     ------
@@ -62,7 +173,7 @@ def read_unit_values(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]
 
 
 def unit_metric_names(path: Path) -> list[str]:
-    """List what :func:`write_unit_values` kept, metrics and others.
+    """List the names that :func:`write_unit_values` wrote, of metrics and of other values.
 
     Raises
     ------
@@ -73,32 +184,29 @@ def unit_metric_names(path: Path) -> list[str]:
 
 
 def write_results_table(workspace: WorkspacePaths) -> None:
-    """Write one line a model, made anew from all the documents that can be read."""
-    paths = workspace.results_table.parent.glob("*.json")
-    documents = {path.stem: document for path in paths if (document := _read(path)) is not None}
-    metrics = list(dict.fromkeys(name for each in documents.values() for name in each["metrics"]))
+    """Write one line for each model, from all the documents that can be read."""
+    results = {}
+    for path in workspace.results_table.parent.glob("*.json"):
+        try:
+            results[path.stem] = _read(path)
+        except (OSError, ValidationError):  # no results, or just deleted
+            continue
+    metrics = list(dict.fromkeys(name for result in results.values() for name in result.metrics))
     text = io.StringIO()
     writer = csv.writer(text, "excel-tab", lineterminator="\n")
-    writer.writerow(["model", *ABOUT, *metrics])
-    for name in sorted(documents, key=_by_number):
-        each = documents[name]
-        about = [" ".join(each[key]) if key == "settings" else each[key] for key in ABOUT]
-        writer.writerow([name, *about, *(each["metrics"].get(metric) for metric in metrics)])
+    writer.writerow(["model", *IDENTITY, *metrics])
+    for name in sorted(results, key=_by_number):
+        result = results[name]
+        identity = (
+            *(result.experiment, " ".join(result.settings), result.dataset),
+            *(result.task, result.seed),
+        )
+        writer.writerow([name, *identity, *(result.metrics.get(metric) for metric in metrics)])
     write_text(workspace.results_table, text.getvalue())
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """Read a document of results; None if it is none, or has just been deleted."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    fits = isinstance(document, dict) and {*ABOUT, "metrics"} <= document.keys()
-    if not fits or not isinstance(document["metrics"], dict):
-        return None
-    settings = document["settings"]
-    named = isinstance(settings, list) and all(isinstance(each, str) for each in settings)
-    return document if named else None
+def _read(path: Path) -> ResultsDocument:
+    return ResultsDocument.model_validate_json(path.read_bytes())
 
 
 def _by_number(name: str) -> tuple[str, int]:

@@ -25,29 +25,37 @@ from tartarus_cli.machine import cores
 Floats = NDArray[np.float32]
 T = TypeVar("T")
 
-MOST_USERS = 512  # in a block; more make the product no faster
-LARGEST = 1e30  # of a factor; products of larger ones may overflow
+MAX_BLOCK_USERS = 512
+"""Users of a block; more make the product no faster."""
+
+MAX_FACTOR = 1e30
+"""Largest factor; products of larger ones may overflow."""
 
 
 class Scorer(Protocol):
     """Scores items for users."""
 
     def __call__(self, users: slice) -> Floats:
-        """Score all items for some users, ``(users, items)``; overwritten by the next call."""
+        """Score all items for users of one block, ``(users, items)``.
 
-    def about(self, item: int, users: int) -> ItemScores:
-        """Score one item for all of so many users, up to a margin."""
+        The next call in the same thread overwrites the scores.
+        """
+
+    def item_scores(self, item: int, users: int) -> ItemScores:
+        """Score one item for all users, of whom there are so many, up to a margin."""
 
     def unknown(self, users: slice) -> NDArray[np.bool_]:
-        """Tell of which users nothing is known, so that all items score the same for them."""
+        """Return of which users nothing is known, ``(users,)``: all items score the same."""
 
 
 @dataclass(frozen=True)
 class ItemScores:
     """Scores of one item for all users, and how far those of a block may be from them."""
 
-    scores: NDArray[np.float64]  # (users,)
-    margins: NDArray[np.float64]  # (users,)
+    scores: NDArray[np.float64]
+    """``(users,)``."""
+    margins: NDArray[np.float64]
+    """``(users,)``: the most that the score of a block may differ."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +68,19 @@ class MemoryBudget:
     """
 
     items: int
-    memory: int  # bytes
+    """Number of all items."""
+    memory: int
+    """Bytes."""
 
     @property
     def users(self) -> int:
-        """Users of a block: a power of two, so that the scores of two take a third of the room."""
+        """Users of a block, a power of two: the scores of two take a third of the memory."""
         fitting = max(1, self.memory // 6 // self._row)
-        return min(MOST_USERS, 1 << (fitting.bit_length() - 1))
+        return min(MAX_BLOCK_USERS, 1 << (fitting.bit_length() - 1))
 
     @property
     def workers(self) -> int:
-        """How many blocks there is room for at a time, on the cores that there are."""
+        """Number of blocks that fit at a time, on the cores that there are."""
         return max(1, min(cores(), self.memory // 3 // (self.users * self._row)))
 
     @property
@@ -78,7 +88,7 @@ class MemoryBudget:
         return 4 * max(self.items, 1)
 
     def items_at_once(self, dim: int) -> int:
-        """Return how many items' factors take a quarter of the room."""
+        """Return how many items' factors take a quarter of the memory."""
         return min(max(self.items, 1), max(1, self.memory // 4 // (4 * dim)))
 
     def blocks(self, users: slice) -> list[slice]:
@@ -87,50 +97,63 @@ class MemoryBudget:
         edges = [users.start, *inner, users.stop]
         return [slice(*pair) for pair in pairwise(edges)]
 
-    def whole(self, users: slice, count: int) -> slice:
-        """Return the block that some users of it belong to, of ``count`` users in all."""
+    def block_of(self, users: slice, count: int) -> slice:
+        """Return the block that users of one block belong to, of ``count`` users in all."""
         start = users.start // self.users * self.users
         return slice(start, min(start + self.users, count))
 
     def scores(self, users: int) -> Floats:
         """Return where the scores of a block are written: always the same place in a thread."""
-        own = self._own  # once: threads that come first at the same time may each make one
-        if not hasattr(own, "scores"):
-            own.scores = np.empty((self.users, self.items), np.float32)
-        return np.asarray(own.scores)[:users]
+        buffers = self._buffers  # once: threads that come first at the same time may each make one
+        if not hasattr(buffers, "scores"):
+            buffers.scores = np.empty((self.users, self.items), np.float32)
+        return np.asarray(buffers.scores)[:users]
 
     @cached_property
-    def _own(self) -> threading.local:
+    def _buffers(self) -> threading.local:
         return threading.local()
 
 
 @contextmanager
 def map_user_blocks(
-    room: MemoryBudget, users: slice, work: Callable[[slice], T]
+    budget: MemoryBudget, users: slice, work: Callable[[slice], T]
 ) -> Iterator[Iterator[tuple[slice, T]]]:
-    """Do some work for block after block of users, as many at a time as there is room for.
+    """Do a piece of work for block after block of users, as many at a time as fit into memory.
 
     Each product is computed by one thread where there are as many blocks as cores: threads of
     the product that wait for more of it would only be in the way of the counting.
+
+    Parameters
+    ----------
+    budget
+        How much memory there is.
+    users
+        All users of the work.
+    work
+        Takes a block of users.
+
+    Yields
+    ------
+    An iterator of each block, in order, with what the work returned for it.
     """
-    blocks = room.blocks(users)
+    blocks = budget.blocks(users)
     with (
-        threadpool_limits(max(1, cores() // room.workers), "blas"),
-        ThreadPoolExecutor(room.workers) as pool,
+        threadpool_limits(max(1, cores() // budget.workers), "blas"),
+        ThreadPoolExecutor(budget.workers) as pool,
     ):
 
-        def begin(block: slice) -> Future[T]:
+        def submit(block: slice) -> Future[T]:
             return pool.submit(work, block)
 
-        def finished() -> Iterator[tuple[slice, T]]:
-            under_way = deque(map(begin, blocks[: 2 * room.workers]))
+        def results() -> Iterator[tuple[slice, T]]:
+            futures = deque(map(submit, blocks[: 2 * budget.workers]))
             for number, block in enumerate(blocks):
-                done = under_way.popleft().result()
-                under_way.extend(map(begin, blocks[number + 2 * room.workers :][:1]))
-                yield block, done
+                result = futures.popleft().result()
+                futures.extend(map(submit, blocks[number + 2 * budget.workers :][:1]))
+                yield block, result
 
         try:
-            yield finished()
+            yield results()
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -139,27 +162,31 @@ def map_user_blocks(
 class FactorScorer:
     """The product of a user's factors and an item's, these divided by their L2 norm."""
 
-    room: MemoryBudget
+    budget: MemoryBudget
     users: Matrix
-    items: NDArray[Any]  # (items, dim)
-    cosine: bool  # divide the user's factors too
-    absent: NDArray[np.bool_]  # (items,): to rank last
+    """``(users, dim)``."""
+    items: NDArray[Any]
+    """``(items, dim)``."""
+    cosine: bool
+    """Divide the user's factors by their L2 norm too."""
+    absent: NDArray[np.bool_]
+    """``(items,)``: items that rank last."""
 
     def __call__(self, users: slice) -> Floats:
-        """Score all items for some users of one block."""
-        block = self.room.whole(users, self.users.shape[0])
+        """Score all items for users of one block, ``(users, items)``."""
+        block = self.budget.block_of(users, self.users.shape[0])
         factors = self._factors(block)
-        scores = self.room.scores(len(factors))
-        for some in self._item_blocks:
-            np.matmul(factors, self._directions(some), out=scores[:, some])
-        later, first = self._twins
+        scores = self.budget.scores(len(factors))
+        for items in self._item_blocks:
+            np.matmul(factors, self._directions(items), out=scores[:, items])
+        later, first = self._duplicates
         for row in scores if later.size else ():
             row[later] = row[first]
         if self.absent.any():
             scores[:, self.absent] = -np.inf
         return scores[users.start - block.start : users.stop - block.start]
 
-    def about(self, item: int, users: int) -> ItemScores:
+    def item_scores(self, item: int, users: int) -> ItemScores:
         """Score one item for all users, without the product with all the others.
 
         The last bits of a float32 product of n terms depend on the order of the sums; it is never
@@ -167,52 +194,53 @@ class FactorScorer:
         of Numerical Algorithms, 2002, equation 3.5).
         """
         direction = unit_rows(self.items[[item]])[0].astype(np.float64)
-        found = ItemScores(np.empty(users), np.empty(users))
-        for some in self.users.blocks():
-            factors = self._factors(some).astype(np.float64)
-            found.scores[some] = factors @ direction
-            found.margins[some] = np.linalg.norm(factors, axis=1)
-        found.margins[:] *= len(direction) * np.finfo(np.float32).eps
-        return found
+        estimate = ItemScores(np.empty(users), np.empty(users))
+        for block in self.users.blocks():
+            factors = self._factors(block).astype(np.float64)
+            estimate.scores[block] = factors @ direction
+            estimate.margins[block] = np.linalg.norm(factors, axis=1)
+        estimate.margins[:] *= len(direction) * np.finfo(np.float32).eps
+        return estimate
 
     def unknown(self, users: slice) -> NDArray[np.bool_]:
-        """Tell which users have factors of zero."""
+        """Return which users have factors of zero."""
         return np.asarray(~self.users.rows(users).any(axis=1))
 
-    def ready(self) -> Self:
-        """Compute what all threads share."""
+    def precompute(self) -> Self:
+        """Compute what all threads share, and return the scorer."""
         if len(self._item_blocks) == 1:
             self._directions(self._item_blocks[0])
-        _ = self._twins
+        _ = self._duplicates
         return self
 
     def _factors(self, block: slice) -> Floats:
         factors = self.users.rows(block)
         require_finite(self.users.path, factors, block.start)
-        if np.abs(factors).max(initial=0) > LARGEST:
+        if np.abs(factors).max(initial=0) > MAX_FACTOR:
             raise FileError(
                 self.users.path,
                 found=f"factors as large as {np.abs(factors).max():g}",
-                expected=f"at most {LARGEST:g}",
-                hint="Factorize again; such values are not told apart.",
+                expected=f"at most {MAX_FACTOR:g}",
+                hint="Factorize again: products of such large numbers overflow.",
             )
         return unit_rows(factors) if self.cosine else factors
 
     @cached_property
     def _item_blocks(self) -> list[slice]:
         count, dim = self.items.shape
-        step = self.room.items_at_once(dim)
+        step = self.budget.items_at_once(dim)
         return [slice(first, min(first + step, count)) for first in range(0, count, step)]
 
     @cached_property
-    def _twins(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        return duplicate_rows(self._directions(some).T for some in self._item_blocks)
+    def _duplicates(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return duplicate_rows(self._directions(items).T for items in self._item_blocks)
 
-    def _directions(self, some: slice) -> Floats:
-        return self._kept if len(self._item_blocks) == 1 else unit_rows(self.items[some]).T
+    def _directions(self, items: slice) -> Floats:
+        """Return the factors of items divided by their L2 norm, ``(dim, items)``."""
+        return self._unit_items if len(self._item_blocks) == 1 else unit_rows(self.items[items]).T
 
     @cached_property
-    def _kept(self) -> Floats:
+    def _unit_items(self) -> Floats:
         return np.ascontiguousarray(unit_rows(self.items).T)  # as the product likes it best
 
 
@@ -220,30 +248,33 @@ class FactorScorer:
 class NeighbourScorer:
     """The summed similarity of an item to those of its neighbours that the user has."""
 
-    room: MemoryBudget
-    plays: csr_array  # (users, train items), 1 where the user has the item
-    similar: csr_array  # (items, train items)
-    absent: NDArray[np.bool_]  # to rank last
+    budget: MemoryBudget
+    plays: csr_array
+    """``(users, train items)``, 1 where the user has the item."""
+    similar: csr_array
+    """``(items, train items)``."""
+    absent: NDArray[np.bool_]
+    """``(items,)``: items that rank last."""
 
-    def ready(self) -> Self:
-        """Compute what all threads share."""
+    def precompute(self) -> Self:
+        """Compute what all threads share, and return the scorer."""
         _ = self._similar
         return self
 
     def __call__(self, users: slice) -> Floats:
-        """Score all items for some users of one block."""
+        """Score all items for users of one block, ``(users, items)``."""
         scores = np.asarray((self.plays[users] @ self._similar).toarray(), np.float32)
         if self.absent.any():
             scores[:, self.absent] = -np.inf
         return scores
 
-    def about(self, item: int, users: int) -> ItemScores:
+    def item_scores(self, item: int, users: int) -> ItemScores:
         """Score one item for all users; a sparse product has no other last bits than in blocks."""
         scores = self.plays @ self.similar[[item]].T.tocsr()
         return ItemScores(scores.toarray()[:, 0].astype(np.float64), np.zeros(users))
 
     def unknown(self, users: slice) -> NDArray[np.bool_]:
-        """Tell which users have no train item."""
+        """Return which users have no train item."""
         return np.asarray(np.diff(self.plays.indptr[users.start : users.stop + 1]) == 0)
 
     @cached_property
@@ -253,23 +284,24 @@ class NeighbourScorer:
 
 @dataclass(frozen=True)
 class ConstantScorer:
-    """The same scores for everybody."""
+    """The same scores for every user."""
 
-    room: MemoryBudget
-    items: Floats  # (items,)
+    budget: MemoryBudget
+    items: Floats
+    """``(items,)``."""
 
     def __call__(self, users: slice) -> Floats:
-        """Score all items for some users."""
-        scores = self.room.scores(users.stop - users.start)
+        """Score all items for users, ``(users, items)``."""
+        scores = self.budget.scores(users.stop - users.start)
         scores[:] = self.items
         return scores
 
-    def about(self, item: int, users: int) -> ItemScores:
+    def item_scores(self, item: int, users: int) -> ItemScores:
         """Score one item for all users."""
         return ItemScores(np.full(users, self.items[item], np.float64), np.zeros(users))
 
     def unknown(self, users: slice) -> NDArray[np.bool_]:
-        """Tell that nobody is unknown: nothing of them matters."""
+        """Return that no user is unknown: the scores depend on none of them."""
         return np.zeros(users.stop - users.start, bool)
 
 
@@ -281,10 +313,10 @@ def duplicate_rows(blocks: Iterable[Floats]) -> tuple[NDArray[np.int64], NDArray
     >>> duplicate_rows([np.array([[1, 2], [0, 1]]), np.array([[1, 2]])])
     (array([2]), array([0]))
     """
-    seen: dict[bytes, int] = {}
+    first_rows: dict[bytes, int] = {}
     rows = (row for block in blocks for row in np.add(block, 0, order="C"))  # -0 is 0
     first = [
-        seen.setdefault(blake2b(row.tobytes(), digest_size=16).digest(), number)
+        first_rows.setdefault(blake2b(row.tobytes(), digest_size=16).digest(), number)
         for number, row in enumerate(rows)
     ]
     firsts = np.array(first, np.int64)

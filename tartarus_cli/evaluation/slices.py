@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.errors import FileError, RequestError, call
+from tartarus_cli.errors import FileError, RequestError, TartarusError, call
 from tartarus_cli.evaluation.evaluate import evaluate, find_model, is_file_of_predictions
 from tartarus_cli.evaluation.evaluator import evaluate_predictions, fingerprint_of
 from tartarus_cli.evaluation.report import EvaluationOptions
@@ -18,16 +18,24 @@ from tartarus_cli.evaluation.results import read_results, read_unit_values
 from tartarus_cli.evaluation.user_metrics import apply_metrics, json_metrics, mean_of_defined
 from tartarus_cli.experiments.request import ExperimentRequest
 from tartarus_cli.file_names import Kind
+from tartarus_cli.html_table import html_table
 from tartarus_cli.metrics.ranks import RelevantRanks
 from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.aligned import model_predictions
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.workspace import Workspace
 
+if TYPE_CHECKING:
+    import polars as pl
+
 SliceBy = Literal["user-activity", "item-popularity"]
+"""Cut users by how many train items they have, or items by how many users have them."""
 
 QUANTILES = 4
+"""Number of slices; fewer where many counts are equal."""
+
 SHOWN = ("MAP@500 (users with relevant items)", "ROC-AUC", "MRR", "nDCG@5", "R@5")
+"""The metrics of each slice."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +43,15 @@ class Slice:
     """The users, or the items, of one quantile."""
 
     lowest: int
+    """Lowest count in the quantile."""
     highest: int
+    """Highest count in the quantile."""
     size: int
-    users: int  # with relevant items, which the figures are means of
+    """Users, or items, in the quantile."""
+    users: int
+    """Users with relevant items in the quantile, which the figures are means of."""
     metrics: dict[str, float]
+    """Metric → value; NaN where it has none."""
 
 
 @dataclass(frozen=True)
@@ -46,35 +59,92 @@ class Slices:
     """The figures of each quantile."""
 
     by: SliceBy
-    counted: str  # what was counted of each user or item
+    counted: str
+    """What was counted of each user or item, in words."""
     slices: list[Slice]
+
+    @property
+    def unit(self) -> str:
+        """What was cut."""
+        return "users" if self.by == "user-activity" else "items"
 
 
 @dataclass(frozen=True)
-class _Ranks:
-    starts: NDArray[np.int64]
-    items: NDArray[np.int32]
-    ranks: NDArray[np.int32]
-    count: int
+class EvaluatedSlices:
+    """The figures of a model, or of a file of predictions, by quantiles."""
+
+    name: str
+    """What the results are called: as the model, or as the file of predictions."""
+    dataset: str
+    slices: Slices
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as plain values for JSON; a figure without a value is None."""
+        slices = asdict(self.slices)
+        for quantile in slices["slices"]:
+            quantile["metrics"] = json_metrics(quantile["metrics"])
+        return {"name": self.name, "dataset": self.dataset, "found": slices}
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return one row for each quantile and metric.
+
+        Returns
+        -------
+        The columns ``name``, ``lowest``, ``highest``, ``size``, ``users``, ``metric`` and ``value``
+        (null where there is none).
+        """
+        import polars as pl
+
+        cells = [
+            (self.name, part.lowest, part.highest, part.size, part.users, metric, value)
+            for part in self.slices.slices
+            for metric, value in part.metrics.items()
+        ]
+        counts = dict.fromkeys(("lowest", "highest", "size", "users"), pl.Int64)
+        types = {"name": pl.String} | counts | {"metric": pl.String, "value": pl.Float64}
+        frame = pl.DataFrame(cells, schema=types, orient="row")
+        return frame.with_columns(pl.col("value").fill_nan(None))
+
+    def _repr_html_(self) -> str:
+        slices = self.slices
+        return html_table(
+            f"{self.name} · {self.dataset} · {slices.unit} by {slices.counted}",
+            ["lowest", "highest", slices.unit, "evaluated users", *SHOWN],
+            (
+                [part.lowest, part.highest, part.size, part.users, *part.metrics.values()]
+                for part in slices.slices
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class _StoredRanks:
+    """The ranks of all relevant items, user by user, as an evaluation stored them."""
+
+    starts: NDArray[np.int64]  # (users + 1,)
+    items: NDArray[np.int32]  # (relevant,)
+    ranks: NDArray[np.int32]  # (relevant,), from 1 on
+    count: int  # of all items
 
     @property
     def users(self) -> NDArray[np.int64]:
+        """The user of each relevant item, ``(relevant,)``."""
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
     @property
     def fit(self) -> bool:
-        """Whether they can be what an evaluation has kept."""
-        arrays, count = (self.starts, self.items, self.ranks), self.items.size
-        if any(each.ndim != 1 or each.dtype.kind != "i" for each in arrays):
+        """Whether an evaluation can have stored them."""
+        arrays, relevant = (self.starts, self.items, self.ranks), self.items.size
+        if any(array.ndim != 1 or array.dtype.kind != "i" for array in arrays):
             return False
         ends = (*self.starts[:1], *self.starts[-1:], self.ranks.size)
-        if ends != (0, count, count) or (np.diff(self.starts) < 0).any():
+        if ends != (0, relevant, relevant) or (np.diff(self.starts) < 0).any():
             return False
-        places = (self.items, self.ranks - 1)
-        return all(bool(((each >= 0) & (each < self.count)).all()) for each in places)
+        numbers = (self.items, self.ranks - 1)
+        return all(bool(((n >= 0) & (n < self.count)).all()) for n in numbers)
 
-    def some(self, chosen: NDArray[np.bool_]) -> RelevantRanks:
-        """Take relevant items out of the ranking that were not chosen: they are no wrong answers.
+    def only(self, chosen: NDArray[np.bool_]) -> RelevantRanks:
+        """Take the relevant items that were not chosen out of the ranking: they are not wrong.
 
         Without them, each of the others moves up by as many as stood above it.
         """
@@ -83,14 +153,14 @@ class _Ranks:
         before: NDArray[np.int64] = np.concatenate([[0], np.cumsum(left_out)])
         above: NDArray[np.int64] = before[:-1] - before[self.starts[:-1]][self.users]
         users = len(self.starts) - 1
-        many = np.bincount(self.users[chosen], minlength=users)
+        counts = np.bincount(self.users[chosen], minlength=users)
         ranks = (self.ranks[order].astype(np.int64) - above)[~left_out]
-        starts = np.concatenate([[0], np.cumsum(many)])
-        return RelevantRanks(ranks, starts, self.count - (np.diff(self.starts) - many))
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        return RelevantRanks(ranks, starts, self.count - (np.diff(self.starts) - counts))
 
 
 def slice_evaluation(dataset: Dataset, name: str, by: SliceBy, items: int) -> Slices:
-    """Cut the kept ranks of an evaluation into quantiles, and compute the figures of each.
+    """Cut the stored ranks of an evaluation into quantiles, and compute the figures of each.
 
     Users are cut by the number of train items they have, where the train plays are known, else of
     test items; items by the number of users who have them in the truth. Every figure is a mean
@@ -99,23 +169,38 @@ def slice_evaluation(dataset: Dataset, name: str, by: SliceBy, items: int) -> Sl
 
     Parameters
     ----------
-    name
-        Of the results.
     dataset
-        What was evaluated on.
+        The dataset of the evaluation.
+    name
+        The name of the results.
     by
         What to cut by.
     items
-        How many were ranked.
+        How many items were ranked.
 
     Raises
     ------
     FileError
         If the ranks are missing or damaged.
     """
+    ranks = _read_ranks(dataset, name, items)
+    if by == "item-popularity":
+        counts = np.bincount(ranks.items, minlength=items)
+        counted = "how many users have them in the truth"
+    else:
+        counts, counted = _activity(dataset, ranks)
+    slices = []
+    for lowest, highest in quantiles(counts):
+        inside = (counts >= lowest) & (counts <= highest)
+        chosen = inside[ranks.items] if by == "item-popularity" else inside[ranks.users]
+        slices.append(_slice(ranks.only(chosen), lowest, highest, int(inside.sum())))
+    return Slices(by, counted, slices)
+
+
+def _read_ranks(dataset: Dataset, name: str, items: int) -> _StoredRanks:
     path = dataset.workspace.unit_values(name, "users")
-    kept: dict[str, Any] = read_unit_values(path, ("starts", "items", "ranks"))
-    ranks = _Ranks(kept["starts"], kept["items"], kept["ranks"], items)
+    arrays: dict[str, Any] = read_unit_values(path, ("starts", "items", "ranks"))
+    ranks = _StoredRanks(arrays["starts"], arrays["items"], arrays["ranks"], items)
     if not ranks.fit:
         raise FileError(
             path,
@@ -123,33 +208,22 @@ def slice_evaluation(dataset: Dataset, name: str, by: SliceBy, items: int) -> Sl
             expected=f"ranks from 1 to {items:,}, user by user",
             hint=f"Evaluate again: {call('evaluate', name)}",
         )
-    if by == "item-popularity":
-        counts, counted = (
-            np.bincount(ranks.items, minlength=items),
-            "how many users have them in the truth",
-        )
-    else:
-        counts, counted = _activity(dataset, ranks)
-    found = []
-    for lowest, highest in quantiles(counts):
-        inside = (counts >= lowest) & (counts <= highest)
-        chosen = inside[ranks.items] if by == "item-popularity" else inside[ranks.users]
-        found.append(_slice(ranks.some(chosen), lowest, highest, int(inside.sum())))
-    return Slices(by, counted, found)
+    return ranks
 
 
 def _slice(ranks: RelevantRanks, lowest: int, highest: int, size: int) -> Slice:
-    there = ranks.relevant > 0
+    with_relevant = ranks.relevant > 0
     metrics = {
-        name: mean_of_defined(each[there])
-        for name, each in apply_metrics(ranks).items()
+        name: mean_of_defined(values[with_relevant])
+        for name, values in apply_metrics(ranks).items()
         if name in SHOWN
     }
     in_order = {name: metrics[name] for name in SHOWN}
-    return Slice(lowest, highest, size, int(there.sum()), in_order)
+    return Slice(lowest, highest, size, int(with_relevant.sum()), in_order)
 
 
-def _activity(dataset: Dataset, ranks: _Ranks) -> tuple[NDArray[np.int64], str]:
+def _activity(dataset: Dataset, ranks: _StoredRanks) -> tuple[NDArray[np.int64], str]:
+    """Count the items that each user has, ``(users,)``, and say which items these are."""
     users = len(ranks.starts) - 1
     file = dataset.find(Kind.TRAIN_MATRIX)
     if file is not None:
@@ -175,29 +249,13 @@ def quantiles(counts: NDArray[np.int64], number: int = QUANTILES) -> list[tuple[
     ordered = np.sort(counts)
     cuts = ordered[(np.arange(1, number) * len(ordered)) // number - 1]
     edges = [*np.unique(cuts).tolist(), int(ordered[-1])]
-    found, lowest = [], int(ordered[0])
+    ranges, lowest = [], int(ordered[0])
     for edge in dict.fromkeys(edges):
         inside = ordered[(ordered >= lowest) & (ordered <= edge)]
         if inside.size:
-            found.append((int(inside[0]), int(inside[-1])))
+            ranges.append((int(inside[0]), int(inside[-1])))
             lowest = int(inside[-1]) + 1
-    return found
-
-
-@dataclass(frozen=True)
-class EvaluatedSlices:
-    """The figures of a model, or of a file, by quantiles."""
-
-    name: str
-    dataset: str
-    found: Slices
-
-    def document(self) -> dict[str, Any]:
-        """Everything as plain values for JSON; a figure that has no value is null."""
-        values = asdict(self)
-        for each in values["found"]["slices"]:
-            each["metrics"] = json_metrics(each["metrics"])
-        return values
+    return ranges
 
 
 def evaluate_slices(  # noqa: PLR0913 — as evaluate, and what to cut by
@@ -210,7 +268,24 @@ def evaluate_slices(  # noqa: PLR0913 — as evaluate, and what to cut by
     ids: Path | None = None,
     progress: Progress = UNWATCHED,
 ) -> EvaluatedSlices:
-    """Cut an evaluation into quantiles; the ranks that were kept are used, if they still hold.
+    """Cut an evaluation into quantiles; stored ranks are used again while they hold.
+
+    Parameters
+    ----------
+    workspace
+        The workspace of the model or of the dataset.
+    subject
+        A model by name, the newest if None, or a ``.npy`` file of predictions.
+    request
+        For a file: the experiment that it was predicted for.
+    options
+        How to evaluate where nothing is stored.
+    by
+        What to cut by.
+    ids
+        For a file: a file of the ids of its rows; None: the test items in their order.
+    progress
+        Reports each block of users, and what may be a mistake.
 
     Raises
     ------
@@ -219,25 +294,24 @@ def evaluate_slices(  # noqa: PLR0913 — as evaluate, and what to cut by
     DataError
         If a file is missing, damaged or out of step.
     """
-    _check_whole(options)
+    _check_options(options)
     if is_file_of_predictions(subject):
         experiment = request.resolve(workspace)
         _check_has_users(experiment.dataset.task, str(subject))
         evaluation = evaluate(workspace, subject, request, options, ids=ids, progress=progress)
-        name, document = evaluation.name, evaluation.document()
+        name, items = evaluation.name, evaluation.items
         dataset = workspace.dataset(experiment.dataset.name)
     else:
         model = find_model(workspace, subject, request, ids)
         _check_has_users(model.manifest.task, model.name)
         name, dataset = model.name, model.dataset
-        document = _present_results(model) or (
-            evaluate_predictions(model, options, progress=progress).document()
+        items = _stored_items(model) or (
+            evaluate_predictions(model, options, progress=progress).items
         )
-    slices = slice_evaluation(dataset, name, by, document["items"])
-    return EvaluatedSlices(name, dataset.name, slices)
+    return EvaluatedSlices(name, dataset.name, slice_evaluation(dataset, name, by, items))
 
 
-def _check_whole(options: EvaluationOptions) -> None:
+def _check_options(options: EvaluationOptions) -> None:
     if options.users != slice(None):
         msg = "`by` cuts all users, and `users` names some"
         raise RequestError(msg, hint="Leave one of the two out.")
@@ -249,17 +323,21 @@ def _check_whole(options: EvaluationOptions) -> None:
 def _check_has_users(task: str, name: str) -> None:
     if task != "recommendation":
         msg = f"`by`: {name} is of a {task} task, which has no users"
-        raise RequestError(msg, hint="Its table of classes shows where it is good.")
+        hint = "Leave it out: the figures of each class show where it is good."
+        raise RequestError(msg, hint=hint)
 
 
-def _present_results(model: Model) -> dict[str, Any] | None:
-    """Return the results of a model, if they are those of its predictions and of the truth."""
+def _stored_items(model: Model) -> int | None:
+    """Return how many items were ranked, if the results are those of the files as they are.
+
+    None if they are not, or if there are none.
+    """
     workspace, name = model.workspace, model.name
     try:
-        document = read_results(workspace, name)
-    except RequestError:
+        results = read_results(workspace, name)
+    except TartarusError:  # none, or damaged: evaluated again
         return None
     predictions = model_predictions(model)
-    same = document.get("fingerprint") == fingerprint_of(predictions)
-    same &= document.get("items") == len(predictions.absent)
-    return document if same and workspace.unit_values(name, "users").is_file() else None
+    same = results.fingerprint == fingerprint_of(predictions)
+    same &= results.items == len(predictions.absent)
+    return results.items if same and workspace.unit_values(name, "users").is_file() else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,26 +14,32 @@ from tartarus_cli.data.provenance import InteractionKind
 from tartarus_cli.errors import parameter
 from tartarus_cli.evaluation.classification import evaluate_classes
 from tartarus_cli.evaluation.ranking import RankingOptions, rank_items
-from tartarus_cli.evaluation.user_metrics import mean_metrics, user_values
+from tartarus_cli.evaluation.user_metrics import json_metrics, mean_metrics, user_values
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import Progress
 
-Figures = dict[str, float | None]
+MetricValues = dict[str, float | None]
+"""Metric → value; None where it has none."""
+
 EXPERIMENTS: Mapping[InteractionKind, str] = {
     "plays": "rec_dense",
     "labels": "cosine_multilabel_vector",
 }
+"""What was factorized → the experiment that evaluates such factors."""
 
-JUDGED_BY: Mapping[InteractionKind, str] = {"plays": "MAP@500", "labels": "ROC-AUC"}
+MAIN_METRIC: Mapping[InteractionKind, str] = {"plays": "MAP@500", "labels": "ROC-AUC"}
+"""What was factorized → the metric by which factors are compared with chance."""
 
 
 @dataclass(frozen=True)
 class UpperBound:
     """All metrics of the true factors, and of a random order; empty where there is no truth."""
 
-    oracle: Figures = field(default_factory=dict)
-    random: Figures = field(default_factory=dict)
+    oracle: MetricValues = field(default_factory=dict)
+    """The figures of the true factors."""
+    random: MetricValues = field(default_factory=dict)
+    """The figures of a random order."""
 
 
 def upper_bound(
@@ -46,22 +51,22 @@ def upper_bound(
     seed: int,
     progress: Progress,
 ) -> UpperBound:
-    """Judge the test items' true factors as if a model had predicted them.
+    """Evaluate the test items' true factors as if a model had predicted them.
 
     Parameters
     ----------
     dataset
-        With the factors of the users or labels, and the truth.
+        A dataset that has factors of the users or labels, and the truth.
     targets
-        Which factors.
+        The kind and number of the factors.
     source
-        Users are ranked for where there are plays; labels are classes.
+        What was factorized: plays, to rank for users, or labels, to classify.
     true
-        The factors of the test items, ``(test items, dim)``.
+        The file of the factors of the test items, ``(test items, dim)``.
     seed
         Of the random order.
     progress
-        Told of each block of users.
+        Reports each block of users.
 
     Raises
     ------
@@ -80,14 +85,14 @@ def upper_bound(
         absent=np.zeros(len(values), np.bool_),
     )
     if source == "labels":
-        judged = evaluate_classes(predictions, seed=seed, progress=progress)
-        return UpperBound(_plain(judged.metrics), _plain(judged.rows["random"]))
-    ranking = rank_items(predictions, RankingOptions(seed=seed, keep=False), progress)
-    found = {
-        system: _plain(mean_metrics(user_values(ranking, system), tally))
-        for system, tally in ranking.tallies.items()
+        result = evaluate_classes(predictions, seed=seed, progress=progress)
+        return UpperBound(json_metrics(result.metrics), json_metrics(result.rows["random"]))
+    ranking = rank_items(predictions, RankingOptions(seed=seed, checkpoints=False), progress)
+    metrics = {
+        system: json_metrics(mean_metrics(user_values(ranking, system), summary))
+        for system, summary in ranking.summaries.items()
     }
-    return UpperBound(found["model"], found["random"])
+    return UpperBound(metrics["model"], metrics["random"])
 
 
 def worse_than_chance(
@@ -96,12 +101,21 @@ def worse_than_chance(
     source: InteractionKind,
     dim: int,
 ) -> str:
-    """Say that true factors do worse than a random order, and what that means; else nothing.
+    """Return a warning if true factors do worse than a random order; else an empty text.
+
+    Parameters
+    ----------
+    oracle, random
+        The figures of the true factors, and of a random order.
+    source
+        What was factorized.
+    dim
+        Number of factors.
 
     >>> worse_than_chance({"MAP@500": 0.2}, {"MAP@500": 0.1}, "plays", 50)
     ''
     """
-    name = JUDGED_BY[source]
+    name = MAIN_METRIC[source]
     best, chance = oracle.get(name), random.get(name)
     if best is None or chance is None or not best < chance:
         return ""
@@ -111,7 +125,3 @@ def worse_than_chance(
         f"{chance:.4f}), and no model that learns such factors can be trusted to do better: there "
         f"are too few {source} for {dim} factors{fewer}"
     )
-
-
-def _plain(found: Mapping[str, float]) -> Figures:
-    return {name: None if math.isnan(value) else float(value) for name, value in found.items()}

@@ -22,59 +22,68 @@ from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import Progress
 
 USERS_AT_ONCE = 1 << 16
+"""Users whose values are computed together."""
 
 
 def user_values(
     ranking: Ranking, system: str, *, k: Sequence[int] = (), published: bool = False
 ) -> dict[str, Values]:
-    """Return every metric for each user, NaN where it says nothing of one.
+    """Return every metric for each user: name → ``(users,)``, NaN where it says nothing.
 
     Parameters
     ----------
     ranking
         The ranks of the relevant items.
     system
-        Whose.
+        ``model``, ``random`` or ``oracle``.
     k
-        Cut-offs beside the usual ones.
+        Cut-offs in addition to the usual ones.
     published
         Add the figures that exist only to compare with the papers.
     """
-    tally, users = ranking.tallies[system], len(ranking.starts) - 1
+    summary, users = ranking.summaries[system], len(ranking.starts) - 1
     values: dict[str, Values] = {}
     for first in range(0, users, USERS_AT_ONCE):
         starts = ranking.starts[first : min(first + USERS_AT_ONCE, users) + 1]
-        ranks = sort_ranks(tally.ranks[starts[0] : starts[-1]], starts - starts[0], ranking.count)
-        for name, found in apply_metrics(ranks, k=k, published=published).items():
-            whole = values.setdefault(name, np.empty(users))
-            whole[first : first + len(found)] = found
-    return values | {f"novelty@{k}": each for k, each in tally.novelty.items()}
+        ranks = sort_ranks(summary.ranks[starts[0] : starts[-1]], starts - starts[0], ranking.count)
+        for name, block in apply_metrics(ranks, k=k, published=published).items():
+            column = values.setdefault(name, np.empty(users))
+            column[first : first + len(block)] = block
+    return values | {f"novelty@{k}": means for k, means in summary.novelty.items()}
 
 
 def apply_metrics(
     ranks: RelevantRanks, *, k: Sequence[int] = (), published: bool = False
 ) -> dict[str, Values]:
-    """Apply all metrics to the ranks of some users."""
-    found = {}
+    """Apply all metrics to the ranks of users: name → ``(users,)``."""
+    values = {}
     for name in METRICS.names():
         metric = METRICS.get(name)
         if published or not metric.published:
             for label, cut in metric.names(name, tuple(k)).items():
-                found[label] = metric.measure(ranks, cut)
-    return found
+                values[label] = metric.measure(ranks, cut)
+    return values
 
 
-def mean_metrics(values: Mapping[str, Values], tally: RankSummary) -> dict[str, float]:
-    """Return the mean of each metric over the users that have a value, and what lists show."""
-    found = {name: mean_of_defined(each) for name, each in values.items()}
-    found |= {f"C@{k}": coverage(shown) for k, shown in tally.shown.items()}
-    found |= {f"Gini@{k}": gini(shown) for k, shown in tally.shown.items()}
-    return sort_metrics(found)
+def mean_metrics(values: Mapping[str, Values], summary: RankSummary) -> dict[str, float]:
+    """Return the mean of each metric over the users that have a value, and coverage and Gini.
+
+    Parameters
+    ----------
+    values
+        What :func:`user_values` returns for a system.
+    summary
+        How the system ranks.
+    """
+    metrics = {name: mean_of_defined(column) for name, column in values.items()}
+    metrics |= {f"C@{k}": coverage(shown) for k, shown in summary.shown.items()}
+    metrics |= {f"Gini@{k}": gini(shown) for k, shown in summary.shown.items()}
+    return sort_metrics(metrics)
 
 
-def json_metrics(found: Mapping[str, float]) -> dict[str, float | None]:
+def json_metrics(metrics: Mapping[str, float]) -> dict[str, float | None]:
     """Return figures for JSON, which knows no NaN: one that has no value is None."""
-    return {name: None if math.isnan(value) else value for name, value in found.items()}
+    return {name: None if math.isnan(value) else value for name, value in metrics.items()}
 
 
 def mean_of_defined(values: Values) -> float:
@@ -83,20 +92,24 @@ def mean_of_defined(values: Values) -> float:
     >>> mean_of_defined(np.array([1, np.nan, 0]))
     0.5
     """
-    there = values[~np.isnan(values)]
-    return float(there.mean()) if there.size else float("nan")
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else float("nan")
 
 
 @dataclass(frozen=True)
 class RankingResult:
-    """What came of ranking all test items for some users."""
+    """The figures of a ranking of all test items."""
 
     metrics: dict[str, float]
-    rows: dict[str, dict[str, float]]  # random, oracle
+    rows: dict[str, dict[str, float]]
+    """The figures of random and oracle."""
     users: slice
+    """The users ranked for."""
     users_without_relevant: int
-    part: Path | None  # where the ranks are kept, if these are not all users
-    shelf: CheckpointStore  # of the parts, to be forgotten once the results are written
+    shard: Path | None
+    """The file of the ranks, if these are not all users."""
+    checkpoints: CheckpointStore
+    """To be deleted once the results are written."""
 
 
 def evaluate_ranking(
@@ -108,9 +121,20 @@ def evaluate_ranking(
 ) -> RankingResult:
     """Compute the figures of predicted factors, or of whatever else orders items for users.
 
-    The figures of each user are kept beside the results, with the ranks of the relevant items, so
-    that other metrics and slices need no second ranking. Those of some users only are kept as a
-    part, to be merged with others.
+    The figures of each user are stored with the results, with the ranks of the relevant items, so
+    that other metrics and slices need no second ranking. Those of a part of the users are stored
+    as a shard, to be merged with others.
+
+    Parameters
+    ----------
+    predictions
+        What to evaluate.
+    options
+        The users, and how to rank.
+    published
+        Add the figures that exist only to compare with the papers.
+    progress
+        Reports each block of users.
 
     Raises
     ------
@@ -118,22 +142,21 @@ def evaluate_ranking(
         If a file is missing, damaged, or out of step with the others.
     """
     ranking = rank_items(predictions, options, progress)
-    part = None
+    shard = None
     if options.users != slice(None):
-        part = ranking.shelf.replace(RankingShard(ranking.users, ranking.tallies))
-    found: dict[str, dict[str, float]] = {}
-    for system, tally in ranking.tallies.items():
+        shard = ranking.checkpoints.replace(RankingShard(ranking.users, ranking.summaries))
+    rows: dict[str, dict[str, float]] = {}
+    for system, summary in ranking.summaries.items():
         values = user_values(ranking, system, k=options.k, published=published)
-        found[system] = mean_metrics(values, tally)
-        if system == "model" and part is None:
+        rows[system] = mean_metrics(values, summary)
+        if system == "model" and shard is None:
             path = predictions.dataset.workspace.unit_values(predictions.name, "users")
             ids = _user_ids(predictions.dataset, len(ranking.starts) - 1)
-            write_unit_values(path, _kept(values, ranking, ids))
-        del values
-    model = found.pop("model")
-    return RankingResult(
-        model, found, ranking.users, ranking.users_without_relevant, part, ranking.shelf
-    )
+            write_unit_values(path, _named_arrays(values, ranking, ids))
+        del values  # before those of the next system take as much memory
+    model = rows.pop("model")
+    without = ranking.users_without_relevant
+    return RankingResult(model, rows, ranking.users, without, shard, ranking.checkpoints)
 
 
 def _user_ids(dataset: Dataset, users: int) -> Sequence[str] | None:
@@ -141,12 +164,13 @@ def _user_ids(dataset: Dataset, users: int) -> Sequence[str] | None:
     return ids if len(ids) == users else None
 
 
-def _kept(
+def _named_arrays(
     values: dict[str, Values], ranking: Ranking, ids: Sequence[str] | None
 ) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield what is stored of each user, by name."""
     if ids is not None:
         yield "ids", np.array(ids)
     yield from values.items()
     yield "starts", ranking.starts
     yield "items", ranking.items
-    yield "ranks", ranking.tallies["model"].ranks
+    yield "ranks", ranking.summaries["model"].ranks

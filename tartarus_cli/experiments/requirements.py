@@ -19,7 +19,7 @@ from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.file_names import DataFile, Kind, patch_fields
 
 PATCH_FILES = (Kind.PATCHES, Kind.SCALER)
-SETTING_FILES = (Kind.FEATURES, Kind.WORD_VECTORS, Kind.ORIGIN)
+SETTING_FILES = (Kind.FEATURES, Kind.WORD_VECTORS, Kind.FEATURE_MANIFEST)
 """Of which a setting is made, for a network."""
 
 

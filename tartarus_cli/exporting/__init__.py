@@ -1,1 +1,1 @@
-"""Predictions, layers and rankings in the formats of other tools."""
+"""Export of predictions, layers and rankings in the formats of other programs."""

@@ -1,4 +1,4 @@
-"""Write what a model predicted or recommends in a form that other programs read."""
+"""Write predictions, embeddings or rankings of a model to files that other programs read."""
 
 from __future__ import annotations
 
@@ -8,125 +8,137 @@ from pathlib import Path
 from shlex import quote
 
 from tartarus_cli.data.tables.writing import TableForm, open_table_writer
-from tartarus_cli.errors import RequestError, display_path
+from tartarus_cli.errors import RequestError, display_path, parameter
 from tartarus_cli.exporting.items import TableBlocks, embedding_tables, prediction_tables
-from tartarus_cli.exporting.request import ExportRequest, What
-from tartarus_cli.exporting.users import BLANK, TREC, user_tables
-from tartarus_cli.layout import WorkspacePaths
-from tartarus_cli.models.store import Model, Store
+from tartarus_cli.exporting.request import ExportKind, ExportRequest
+from tartarus_cli.exporting.users import TREC, WHITESPACE, user_tables
+from tartarus_cli.models.store import Model
 from tartarus_cli.progress import UNWATCHED, Progress
 
-ENDINGS: dict[str, TableForm] = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
-NO_TREC = (*ENDINGS, ".npy", ".npz", ".json", ".gz", ".zip", ".bz2", ".xz", ".zst", ".lz4")
+FORMATS: dict[str, TableForm] = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
+"""Extension of a file → format of its table."""
+
+NOT_TREC = (*FORMATS, ".npy", ".npz", ".json", ".gz", ".zip", ".bz2", ".xz", ".zst", ".lz4")
+"""Extensions that a run or qrels, which are plain text, must not have."""
 
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What was written."""
+    """A file that was written."""
 
     model: str
+    """Name of the model."""
     dataset: str
-    what: What
+    """Name of its dataset."""
+    what: ExportKind
     path: Path
     lines: int
+    """Number of rows of the table."""
     columns: tuple[str, ...]
-    blanks: str | None = None  # what stands for blanks in the ids, if that was asked
+    """Names of its columns."""
+    replace_whitespace: str | None = None
+    """Characters that replaced whitespace in ids, if that was requested."""
 
 
-def export(
-    workspace: WorkspacePaths,
-    name: str | None,
-    asked: ExportRequest,
-    *,
-    progress: Progress = UNWATCHED,
-) -> ExportResult:
-    """Write predictions, embeddings or rankings, block by block.
+def export(model: Model, request: ExportRequest, *, progress: Progress = UNWATCHED) -> ExportResult:
+    """Write predictions, embeddings or rankings of a model, block by block.
+
+    As trec_eval and similar programs order by the score alone, a run lowers equal scores by the
+    smallest step of float32. Users without train plays are in a run, as in the evaluation, but not
+    in rankings.
 
     Parameters
     ----------
-    workspace
-        Where the model and its data are.
-    name
-        The model; the newest if None.
-    asked
-        ``predictions``: a line for each item, with its factors, or its class scores by the names of
-        the classes; of a baseline that finds neighbours, a line for each of these. ``embeddings``:
-        a line for each item, with the values of a layer. ``rankings``: the first items of each
-        user. ``run`` and ``qrels``: rankings and truth for trec_eval and its kin. As these order by
-        the score alone, a run lowers equal scores by the smallest step that float32 tells apart.
-        Users of whom nothing is known are in a run, as in the evaluation, but not in rankings.
+    model
+        The model.
+    request
+        What to write, and to which file.
     progress
-        Told of each block.
+        Shows how much is written.
 
     Raises
     ------
     RequestError
-        If there is no such model, layer or set, the file exists, the request contradicts itself,
-        or ids would become the same.
+        If there is no such layer or set, the file exists, the request contradicts itself, or ids
+        would become the same.
     DataError
-        If something has not been predicted, or a file is missing, damaged or out of step.
+        If something has not been predicted, or a file is missing or damaged, or does not fit the
+        others.
     """
-    form = _form(asked)
-    _check_place(asked)
-    _check_options(asked)
-    model = Store(workspace).get(name)
-    tables = _tables(workspace, model, asked, progress)
+    form = _format(request)
+    _check_path(request)
+    _check_parameters(request)
+    tables = _tables(model, request, progress)
     lines, columns = 0, list[str]()
-    with open_table_writer(asked.path, form) as put, closing(tables):
+    with open_table_writer(request.path, form) as put, closing(tables):
         for table in tables:
             put(table)
             lines, columns = lines + len(table), table.columns
-    dataset = model.manifest.dataset
-    told = model.name, dataset, asked.what, asked.path, lines, tuple(columns)
-    return ExportResult(*told, blanks=asked.blanks)
+    return ExportResult(
+        model=model.name,
+        dataset=model.manifest.dataset,
+        what=request.what,
+        path=request.path,
+        lines=lines,
+        columns=tuple(columns),
+        replace_whitespace=request.replace_whitespace,
+    )
 
 
-def _form(asked: ExportRequest) -> TableForm:
-    ending = asked.path.suffix.lower()
-    if asked.what in TREC:
-        if ending in NO_TREC:
-            msg = f"--to {asked.path}: --what {asked.what} writes plain text, not {ending}"
-            raise RequestError(msg, hint=f"Call it {asked.path.with_suffix('.trec').name}.")
+def _format(request: ExportRequest) -> TableForm:
+    extension = request.path.suffix.lower()
+    path, what = parameter("path", str(request.path)), parameter("what", request.what)
+    if request.what in TREC:
+        if extension in NOT_TREC:
+            msg = f"{path}: {what} writes plain text, not {extension}"
+            raise RequestError(msg, hint=f"Call it {request.path.with_suffix('.trec').name}.")
         return "trec"
-    if ending not in ENDINGS:
-        msg = f"--to {asked.path}: its ending does not say what to write"
-        raise RequestError(msg, hint=f"Let it end in {', '.join(ENDINGS)}.")
-    return ENDINGS[ending]
+    if extension not in FORMATS:
+        msg = f"{path}: its extension does not say which format to write"
+        raise RequestError(msg, hint=f"Choose one of the extensions {', '.join(FORMATS)}.")
+    return FORMATS[extension]
 
 
-def _check_place(asked: ExportRequest) -> None:
-    path = asked.path
+def _check_path(request: ExportRequest) -> None:
+    path = request.path
     if path.is_dir():
-        msg = f"--to {path} is a folder"
+        msg = f"{parameter('path', str(path))} is a folder"
         raise RequestError(msg, hint="Name a file in it.")
     if not path.parent.is_dir():
         msg = f"there is no folder {path.parent}"
-        raise RequestError(msg, hint=f"Make it: mkdir -p {quote(str(path.parent))}")
-    if path.exists() and not asked.force:
+        raise RequestError(msg, hint=f"Create it: mkdir -p {quote(str(path.parent))}")
+    if path.exists() and not request.force:
         msg = f"{display_path(path)} is there already"
-        raise RequestError(msg, hint="Name another file, or say --force to write over it.")
+        raise RequestError(msg, hint="Name another file, or write over it with `force=True`.")
 
 
-_TAKES = {"layer": ("embeddings",), "split": ("predictions", "embeddings")}
-_TAKES |= {"top": ("rankings", "run"), "memory": ("rankings", "run"), "blanks": TREC}
+_APPLICABLE: dict[str, tuple[ExportKind, ...]] = {
+    "layer": ("embeddings",),
+    "split": ("predictions", "embeddings"),
+    "top": ("rankings", "run"),
+    "memory": ("rankings", "run"),
+    "replace_whitespace": TREC,
+}
+"""Parameter → the exports that it applies to."""
 
 
-def _check_options(asked: ExportRequest) -> None:
-    """Make sure that no option is given that would mean nothing."""
-    for option, those in _TAKES.items():
-        if getattr(asked, option) is not None and asked.what not in those:
-            msg = f"--{option} means nothing with --what {asked.what}"
-            raise RequestError(msg, hint=f"It is for {' and '.join(those)}; leave it out.")
-    if asked.blanks is not None and (not asked.blanks or BLANK.search(asked.blanks)):
-        msg = f"--blanks {asked.blanks!r} cannot stand for blanks: it is empty, or has one itself"
-        raise RequestError(msg, hint="Name a sign that is no blank: --blanks _")
+def _check_parameters(request: ExportRequest) -> None:
+    """Make sure that each parameter applies to the export."""
+    for name, kinds in _APPLICABLE.items():
+        if getattr(request, name) is not None and request.what not in kinds:
+            msg = f"{parameter(name)} means nothing with {parameter('what', request.what)}"
+            raise RequestError(msg, hint=f"Leave it out: it is for {' and '.join(kinds)}.")
+    replacement = request.replace_whitespace
+    if replacement is not None and (not replacement or WHITESPACE.search(replacement)):
+        value = parameter("replace_whitespace", replacement)
+        msg = f"{value} cannot replace whitespace: it is empty, or contains whitespace itself"
+        example = parameter("replace_whitespace", "_")
+        raise RequestError(msg, hint=f"Name a character that is no whitespace: {example}")
 
 
-def _tables(
-    workspace: WorkspacePaths, model: Model, asked: ExportRequest, progress: Progress
-) -> TableBlocks:
-    if asked.what == "embeddings":
-        return embedding_tables(model, asked, progress)
-    if asked.what == "predictions":
-        return prediction_tables(model, asked, progress)
-    return user_tables(workspace, model, asked, progress)
+def _tables(model: Model, request: ExportRequest, progress: Progress) -> TableBlocks:
+    if request.what == "embeddings":
+        return embedding_tables(model, request, progress)
+    if request.what == "predictions":
+        return prediction_tables(model, request, progress)
+    return user_tables(model, request, progress)

@@ -1,4 +1,4 @@
-"""Tables of items: what a model predicted of each, or the values of one of its layers."""
+"""Tables of items: predictions of a model, or the values of one of its layers."""
 
 from __future__ import annotations
 
@@ -35,13 +35,15 @@ if TYPE_CHECKING:
     from tartarus_cli.exporting.request import ExportRequest
 
 TableBlocks = Generator["pl.DataFrame", None, None]
+"""Tables that are written one after the other, with the same columns."""
 
-TABLE_BYTES = 4 << 20  # of rows at a time
+TABLE_BYTES = 4 << 20
+"""Size of the blocks of rows that are written at once."""
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """A matrix of which each row belongs to an item of a set."""
+class _ItemRows:
+    """A matrix with a row for each item of a set."""
 
     split: str
     ids: list[str]
@@ -49,54 +51,61 @@ class _Rows:
 
     @cached_property
     def column(self) -> pl.Series:
-        """The ids, to take some from."""
+        """The ids, as a column to select rows from."""
         import polars as pl
 
         return pl.Series(self.ids, dtype=pl.String)
 
 
-def embedding_tables(model: Model, asked: ExportRequest, progress: Progress) -> TableBlocks:
-    """List items with the values of a layer."""
-    if asked.layer is None:
+def embedding_tables(model: Model, request: ExportRequest, progress: Progress) -> TableBlocks:
+    """Yield tables of items with the values of a layer.
+
+    Raises
+    ------
+    RequestError
+        If no layer is named, or the model has no such layer.
+    DataError
+        If the layer has not been read out for a set.
+    """
+    if request.layer is None:
         layers = [layer.name for layer in model.manifest.layers]
         msg = "embeddings are those of a layer, and `layer` names none"
-        known = f"{model.name} has {', '.join(layers)}." if layers else f"{model.name} has none."
-        raise RequestError(msg, hint=known)
-    layer = model.layer(asked.layer).name
+        raise RequestError(msg, hint=f"{model.name} has {', '.join(layers) or 'none'}.")
+    layer = model.layer(request.layer).name
     setting = f"{model.name}-pred_{layer}"
     files = model.dataset.select(Kind.FEATURES, setting=setting)
     present = [split for split in SPLITS if split in {file.split for file in files}]
-    splits = present if asked.split is None else _splits(model, asked.split)
-    lacking = [split for split in splits if split not in present] or ([] if present else ["all"])
-    if lacking:
-        msg = f"layer {layer} of {model.name} has not been read out for {lacking[0]} items"
-        command = call("predict", model.name, layer=layer, split=lacking[0])
+    splits = present if request.split is None else _splits(model, request.split)
+    missing = [split for split in splits if split not in present] or ([] if present else ["all"])
+    if missing:
+        msg = f"layer {layer} of {model.name} has not been read out for {missing[0]} items"
+        command = call("predict", model.name, layer=layer, split=missing[0])
         raise DataError(msg, hint=f"Read it out first: {command}")
-    sets = [_embedded(model.dataset, split, setting) for split in splits]
+    sets = [_layer_rows(model.dataset, split, setting) for split in splits]
     names = [f"{layer}_{number}" for number in range(sets[0].matrix.shape[1])]
-    return _dense(sets, names, progress)
+    return _value_tables(sets, names, progress)
 
 
-def _embedded(dataset: Dataset, split: str, setting: str) -> _Rows:
+def _layer_rows(dataset: Dataset, split: str, setting: str) -> _ItemRows:
     file = dataset.require(Kind.FEATURES, split=split, setting=setting)
     ids = dataset.require(Kind.ITEMS, split=split).path
-    return _rows(split, file.path, ids)
+    return _read_rows(split, file.path, ids)
 
 
-def _rows(split: str, path: Path, ids: Path) -> _Rows:
-    found = _Rows(split, read_ids(ids), open_matrix(path))
-    if found.matrix.shape[0] != len(found.ids):
+def _read_rows(split: str, path: Path, ids: Path) -> _ItemRows:
+    rows = _ItemRows(split, read_ids(ids), open_matrix(path))
+    if rows.matrix.shape[0] != len(rows.ids):
         raise FileError(
             path,
-            found=count_noun(found.matrix.shape[0], "row"),
-            expected=f"{len(found.ids):,}, one for each id in {ids.name}",
+            found=count_noun(rows.matrix.shape[0], "row"),
+            expected=f"{len(rows.ids):,}, one for each id in {ids.name}",
             hint="Predict again.",
         )
-    return found
+    return rows
 
 
 def _splits(model: Model, name: str) -> list[str]:
-    """Return the sets that a name stands for: one of them, or ``all``."""
+    """Return the sets of a split: itself, or each of them for ``all``."""
     splits = list(model.dataset.splits)
     if name != "all" and name not in splits:
         msg = f"{model.manifest.dataset} has no {name} items"
@@ -105,28 +114,36 @@ def _splits(model: Model, name: str) -> list[str]:
     return splits if name == "all" else [name]
 
 
-def prediction_tables(model: Model, asked: ExportRequest, progress: Progress) -> TableBlocks:
-    """List items with their factors or class scores, or with their neighbours."""
+def prediction_tables(model: Model, request: ExportRequest, progress: Progress) -> TableBlocks:
+    """Yield tables of items with their factors or class scores, or with their neighbours.
+
+    Raises
+    ------
+    RequestError
+        If the dataset has no such set.
+    DataError
+        If the items of a set have not been predicted.
+    """
     dataset, workspace = model.dataset, model.workspace
-    near = model.manifest.form == "neighbours"
-    place = workspace.predicted_neighbours if near else workspace.predicted_factors
+    has_neighbours = model.manifest.form == "neighbours"
+    matrix_path = workspace.predicted_neighbours if has_neighbours else workspace.predicted_factors
     sets = []
-    for split in _splits(model, asked.split or "test"):
-        paths = place(model.name, split), workspace.predicted_ids(model.name, split)
+    for split in _splits(model, request.split or "test"):
+        paths = matrix_path(model.name, split), workspace.predicted_ids(model.name, split)
         for path in paths:
             if not path.is_file():
-                place_of = display_path(path)
-                msg = f"{place_of} is missing: {model.name} has not predicted the {split} items"
+                msg = f"{display_path(path)} is missing: "
+                msg += f"{model.name} has not predicted the {split} items"
                 command = call("predict", model.name, split=split)
                 raise DataError(msg, hint=f"Predict first: {command}")
-        sets.append(_rows(split, *paths))
-    if near:
+        sets.append(_read_rows(split, *paths))
+    if has_neighbours:
         train = dataset.require(Kind.ITEMS, split="train").path
-        return _neighbours(sets, read_ids(train), progress)
-    return _dense(sets, _columns(dataset, model, sets[0].matrix.shape[1]), progress)
+        return _neighbour_tables(sets, read_ids(train), progress)
+    return _value_tables(sets, _column_names(dataset, model, sets[0].matrix.shape[1]), progress)
 
 
-def _columns(dataset: Dataset, model: Model, width: int) -> list[str]:
+def _column_names(dataset: Dataset, model: Model, width: int) -> list[str]:
     if model.manifest.form == "scores":
         return ["score"]
     if model.experiment.targets.kind != "class":
@@ -142,61 +159,63 @@ def _columns(dataset: Dataset, model: Model, width: int) -> list[str]:
             expected=f"{width:,}, one for each class that {model.name} predicts",
             hint="Correct the list.",
         )
-    twice = {"id", "split"} & {*names} or {name for name in names if names.count(name) > 1}
-    if twice:
+    duplicates = {"id", "split"} & {*names} or {name for name in names if names.count(name) > 1}
+    if duplicates:
         raise FileError(
             path,
-            found=f"a class called {min(twice)!r}, as another column is",
+            found=f"a class called {min(duplicates)!r}, as another column is",
             expected="names that are all different, and none of them id or split",
-            hint="Call the class otherwise.",
+            hint="Rename the class.",
         )
     return names
 
 
-def _dense(sets: Sequence[_Rows], names: list[str], progress: Progress) -> TableBlocks:
-    """List the items: id, set, and the numbers of each by name."""
+def _value_tables(sets: Sequence[_ItemRows], names: list[str], progress: Progress) -> TableBlocks:
+    """Yield tables of items: id, set, and values by column."""
     import polars as pl
 
-    def table(rows: _Rows, block: slice) -> pl.DataFrame:
+    def table(rows: _ItemRows, block: slice) -> pl.DataFrame:
         values = rows.matrix.rows(block)
         require_finite(rows.matrix.path, values, block.start)
-        whose = _whose(rows, np.arange(block.start, block.stop))
-        return whose.hstack(pl.from_numpy(values, schema=names, orient="row"))
+        keys = _key_columns(rows, np.arange(block.start, block.stop))
+        return keys.hstack(pl.from_numpy(values, schema=names, orient="row"))
 
-    for each in sets:
-        if each.matrix.shape[1] != len(names):
+    for rows in sets:
+        if rows.matrix.shape[1] != len(names):
             raise FileError(
-                each.matrix.path,
-                found=count_noun(each.matrix.shape[1], "column"),
+                rows.matrix.path,
+                found=count_noun(rows.matrix.shape[1], "column"),
                 expected=f"{len(names):,}, as in {sets[0].matrix.path.name}",
                 hint="Predict again.",
             )
     return _blockwise(sets, table, progress)
 
 
-def _neighbours(sets: Sequence[_Rows], train: Sequence[str], progress: Progress) -> TableBlocks:
-    """List the neighbours of the items: id, set, train item, similarity."""
+def _neighbour_tables(
+    sets: Sequence[_ItemRows], train: Sequence[str], progress: Progress
+) -> TableBlocks:
+    """Yield tables of neighbours: id of the item, set, train item, similarity."""
     import polars as pl
 
     column = pl.Series(train, dtype=pl.String)
 
-    def table(rows: _Rows, block: slice) -> pl.DataFrame:
-        found = csr_array(rows.matrix.values)[block].tocoo()
-        numbers = {"neighbour": column.gather(found.col), "similarity": found.data}
-        return _whose(rows, found.row + block.start).with_columns(**numbers)
+    def table(rows: _ItemRows, block: slice) -> pl.DataFrame:
+        entries = csr_array(rows.matrix.values)[block].tocoo()
+        numbers = {"neighbour": column.gather(entries.col), "similarity": entries.data}
+        return _key_columns(rows, entries.row + block.start).with_columns(**numbers)
 
-    for each in sets:
-        if each.matrix.shape[1] != len(train):
+    for rows in sets:
+        if rows.matrix.shape[1] != len(train):
             raise FileError(
-                each.matrix.path,
-                found=count_noun(each.matrix.shape[1], "column"),
+                rows.matrix.path,
+                found=count_noun(rows.matrix.shape[1], "column"),
                 expected=f"{len(train):,}, one for each train item",
                 hint="Predict again.",
             )
     return _blockwise(sets, table, progress)
 
 
-def _whose(rows: _Rows, numbers: NDArray[np.integer]) -> pl.DataFrame:
+def _key_columns(rows: _ItemRows, numbers: NDArray[np.integer]) -> pl.DataFrame:
     import polars as pl
 
     ids = pl.DataFrame({"id": rows.column.gather(numbers)})
@@ -204,12 +223,12 @@ def _whose(rows: _Rows, numbers: NDArray[np.integer]) -> pl.DataFrame:
 
 
 def _blockwise(
-    sets: Sequence[_Rows], table: Callable[[_Rows, slice], pl.DataFrame], progress: Progress
+    sets: Sequence[_ItemRows], table: Callable[[_ItemRows, slice], pl.DataFrame], progress: Progress
 ) -> TableBlocks:
-    total = sum(len(each.ids) for each in sets)
+    total = sum(len(rows.ids) for rows in sets)
     with defer_interrupts() as check, progress.task("exporting", total) as task:
-        for each in sets:
-            for block in each.matrix.blocks(TABLE_BYTES):
-                yield table(each, block)
+        for rows in sets:
+            for block in rows.matrix.blocks(TABLE_BYTES):
+                yield table(rows, block)
                 task.advance(block.stop - block.start)
                 check()

@@ -1,4 +1,4 @@
-"""What is asked of an export."""
+"""Requests for exports: what to write, and to which file."""
 
 from __future__ import annotations
 
@@ -6,18 +6,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-What = Literal["predictions", "embeddings", "rankings", "run", "qrels"]
+ExportKind = Literal["predictions", "embeddings", "rankings", "run", "qrels"]
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What to write, and where."""
+    """What to write of a model, and to which file."""
 
-    what: What
+    what: ExportKind
+    """``predictions``: a row for each item, with its factors, or with its class scores by the names
+    of the classes; of a baseline that finds neighbours, a row for each neighbour. ``embeddings``: a
+    row for each item, with the values of a layer. ``rankings``: the first items of each user.
+    ``run`` and ``qrels``: rankings and truth for trec_eval and similar programs."""
     path: Path
-    layer: str | None = None  # of the embeddings
-    split: str | None = None  # train, val, test or all; None: what is usual
-    top: int | None = None  # items for each user; None: 10, in a run 1000
-    memory: int | None = None  # bytes for scores and factors; None: as in an evaluation
-    blanks: str | None = None  # what stands for each blank in ids of a run or qrels
-    force: bool = False  # write over what is there
+    """File to write; its extension says in which format, but for ``run`` and ``qrels``."""
+    layer: str | None = None
+    """Layer of the embeddings."""
+    split: str | None = None
+    """Train, val, test or all; None: test items, or of embeddings all that were read out."""
+    top: int | None = None
+    """Items of each user; None: 10, in a run 1000."""
+    memory: int | None = None
+    """Bytes for scores and factors; None: as in an evaluation."""
+    replace_whitespace: str | None = None
+    """Characters that replace each whitespace character in the ids of a run or qrels."""
+    force: bool = False
+    """Whether to write over an existing file."""

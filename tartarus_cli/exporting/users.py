@@ -1,21 +1,19 @@
-"""Tables of users: rankings, and a run and its truth as trec_eval and its kin read them."""
+"""Tables of users: rankings, and a run and its truth as trec_eval and similar programs read."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
 from pathlib import Path
-from shlex import join
 from typing import TYPE_CHECKING
 
-from tartarus_cli.errors import FileError, RequestError
+from tartarus_cli.errors import FileError, Placeholder, RequestError, call, parameter
 from tartarus_cli.evaluation.ranking import MEMORY
 from tartarus_cli.exporting.items import TableBlocks
-from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
+from tartarus_cli.recommendation.id_index import IdIndex
 from tartarus_cli.recommendation.recommender import (
-    IdIndex,
     ListOptions,
     Recommender,
     open_recommender,
@@ -24,92 +22,108 @@ from tartarus_cli.recommendation.recommender import (
 from tartarus_cli.signals import defer_interrupts
 
 if TYPE_CHECKING:
-    from tartarus_cli.exporting.request import ExportRequest
+    from tartarus_cli.exporting.request import ExportKind, ExportRequest
 
-TREC = ("run", "qrels")
-BLANK = re.compile(r"\s")  # of any kind: a reader splits lines at each of them
-SIGNS = ("_", "~", "__", "|")  # that may stand for blanks; the first that keeps ids apart is told
-DEEP = 1000  # items of a user in a run, as TREC has it
-SHORT = 10  # in rankings
+TREC: tuple[ExportKind, ...] = ("run", "qrels")
+"""Exports in the formats of TREC, whose columns are separated by whitespace."""
+
+WHITESPACE = re.compile(r"\s")
+"""Any character at which a reader may split a line."""
+
+REPLACEMENTS = ("_", "~", "__", "|")
+"""What may replace whitespace; the first that keeps all ids apart is suggested."""
+
+RUN_LENGTH = 1000
+"""Items of a user in a run, as usual at TREC."""
+
+RANKING_LENGTH = 10
+"""Items of a user in rankings."""
 
 
-def user_tables(
-    workspace: WorkspacePaths, model: Model, asked: ExportRequest, progress: Progress
-) -> TableBlocks:
-    """List the first items of each user, or those that each user has."""
-    judged = asked.what == "qrels"
-    memory = MEMORY if asked.memory is None else asked.memory
-    recommender = open_recommender(
-        workspace, model.name, truth=judged, memory=memory, progress=progress
-    )
-    if asked.what in TREC:
-        recommender = _without_blanks(recommender, asked)
-    if judged:
+def user_tables(model: Model, request: ExportRequest, progress: Progress) -> TableBlocks:
+    """Yield tables of the first items of each user, or of those that each user has."""
+    is_truth = request.what == "qrels"
+    memory = MEMORY if request.memory is None else request.memory
+    recommender = open_recommender(model, truth=is_truth, memory=memory, progress=progress)
+    if request.what in TREC:
+        recommender = _replace_whitespace(recommender, request)
+    if is_truth:
         return _qrels(recommender, progress)
-    in_run = asked.what == "run"
-    options = ListOptions(asked.top or (DEEP if in_run else SHORT), apart=in_run, unknown=in_run)
+    in_run = request.what == "run"
+    length = request.top or (RUN_LENGTH if in_run else RANKING_LENGTH)
+    options = ListOptions(length, distinct_scores=in_run, unknown=in_run)
     warn_unknown_users(recommender, options, progress)
     tables = recommender.tables(options, progress)
     return _run(tables, model.name) if in_run else tables
 
 
-def _without_blanks(recommender: Recommender, asked: ExportRequest) -> Recommender:
-    """Put a sign in the place of the blanks in ids, the same one in a run and in its truth."""
+def _replace_whitespace(recommender: Recommender, request: ExportRequest) -> Recommender:
+    """Replace whitespace in ids, in the same way for a run and its truth."""
     users, items = recommender.users, recommender.items
-    for names in (users, items):
-        line = next((n for n, each in enumerate(names.ids) if BLANK.search(each)), None)
-        if line is not None and asked.blanks is None:
+    replacement = request.replace_whitespace
+    if replacement is not None:
+        return replace(
+            recommender,
+            users=_replace_in_ids(users, replacement),
+            items=_replace_in_ids(items, replacement),
+        )
+    for index in (users, items):
+        line = next((n for n, name in enumerate(index.ids, 1) if WHITESPACE.search(name)), None)
+        if line is not None:
             raise FileError(
-                names.path or Path(),
-                found=f"the id {names.ids[line]!r} in line {line + 1:,} has a blank",
-                expected="ids without, since blanks separate the columns of TREC's files",
-                hint=f"Let a sign stand for blanks: {_with_a_sign(recommender, asked)}",
+                index.path or Path(),
+                found=f"the id {index.ids[line - 1]!r} in line {line:,} contains whitespace",
+                expected="ids without whitespace, which separates the columns of TREC's files",
+                hint=f"Replace whitespace in ids: {_suggest_call(recommender, request)}",
             )
-    if asked.blanks is None:
-        return recommender
-    sign = asked.blanks
-    return replace(recommender, users=_signed(users, sign), items=_signed(items, sign))
+    return recommender
 
 
-def _signed(names: IdIndex, sign: str) -> IdIndex:
-    """Put a sign in the place of all blanks.
+def _replace_in_ids(index: IdIndex, replacement: str) -> IdIndex:
+    """Replace all whitespace.
 
     Raises
     ------
     RequestError
         If two ids become the same.
     """
-    new = [_joined(each, sign) for each in names.ids]
-    seen: dict[str, int] = {}
-    for row, each in enumerate(new):
-        first = seen.setdefault(each, row)
-        if first != row:
-            one, other = names.ids[first], names.ids[row]
-            msg = f"--blanks {sign}: the {names.unit}s {one!r} and {other!r} would both be {each!r}"
-            raise RequestError(msg, hint="Name another sign, one that no id has.")
-    return replace(names, ids=new)
+    new_ids = [_replace_in_id(name, replacement) for name in index.ids]
+    first_rows: dict[str, int] = {}
+    for row, new_id in enumerate(new_ids):
+        first_row = first_rows.setdefault(new_id, row)
+        if first_row != row:
+            pair = f"{index.ids[first_row]!r} and {index.ids[row]!r}"
+            value = parameter("replace_whitespace", replacement)
+            msg = f"{value}: the {index.unit}s {pair} would both be {new_id!r}"
+            raise RequestError(msg, hint="Name another character, one that no id contains.")
+    return replace(index, ids=new_ids)
 
 
-def _joined(name: str, sign: str) -> str:
-    return BLANK.sub(lambda _: sign, name)
+def _replace_in_id(name: str, replacement: str) -> str:
+    return WHITESPACE.sub(lambda _: replacement, name)
 
 
-def _with_a_sign(recommender: Recommender, asked: ExportRequest) -> str:
-    """Return the command again, with a sign for blanks that keeps all ids apart."""
+def _suggest_call(recommender: Recommender, request: ExportRequest) -> str:
+    """Return the call of the same export, with a replacement that keeps all ids apart."""
     lists = recommender.users.ids, recommender.items.ids
-    apart = (
-        sign
-        for sign in SIGNS
-        if all(len({_joined(each, sign) for each in ids}) == len(ids) for ids in lists)
+    suitable = (
+        text
+        for text in REPLACEMENTS
+        if all(len({_replace_in_id(name, text) for name in ids}) == len(ids) for ids in lists)
     )
-    words = ["tartarus", "export", recommender.model, "--what", asked.what, "--to", str(asked.path)]
-    words += [] if asked.top is None else ["--top", str(asked.top)]
-    words += ["--force"] if asked.force else []
-    return join([*words, "--blanks", next(apart, "SIGN")])
+    return call(
+        "export",
+        recommender.model,
+        what=request.what,
+        path=str(request.path),
+        top=request.top,
+        force=request.force or None,
+        replace_whitespace=next(suitable, Placeholder("CHAR")),
+    )
 
 
 def _run(tables: TableBlocks, model: str) -> TableBlocks:
-    """Order the columns as trec_eval reads them."""
+    """Yield tables with the columns that trec_eval reads."""
     import polars as pl
 
     for table in tables:
@@ -118,15 +132,15 @@ def _run(tables: TableBlocks, model: str) -> TableBlocks:
 
 
 def _qrels(recommender: Recommender, progress: Progress) -> TableBlocks:
-    """List what each user has: user, 0, item, 1."""
+    """Yield tables of the items that each user has: user, 0, item, 1."""
     import polars as pl
 
     users, items = recommender.users.column, recommender.items.column
     with defer_interrupts() as check, progress.task("exporting", len(users)) as task:
-        for some in recommender.room.blocks(recommender.everybody):
-            whose, which = recommender.owned(some)
-            pairs = pl.DataFrame({"user": users.gather(whose), "item": items.gather(which)})
+        for block in recommender.budget.blocks(recommender.all_users):
+            user_rows, item_rows = recommender.owned(block)
+            pairs = pl.DataFrame({"user": users.gather(user_rows), "item": items.gather(item_rows)})
             zero, one = pl.lit(0).alias("iteration"), pl.lit(1).alias("relevance")
             yield pairs.select("user", zero, "item", one)
-            task.advance(some.stop - some.start)
+            task.advance(block.stop - block.start)
             check()

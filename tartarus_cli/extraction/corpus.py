@@ -1,4 +1,4 @@
-"""The documents of a dataset: which item each belongs to, read one at a time."""
+"""The documents of a dataset: the file of each item, and their texts, one at a time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.lists import FileSource, find_listed, save_list
-from tartarus_cli.errors import DataError, FileError, display_path
+from tartarus_cli.errors import DataError, FileError, Placeholder, display_path, parameter
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import read_text
 from tartarus_cli.progress import ProgressTask
 
-ENDINGS = (".txt", ".md")
-MOST_BYTES = 64 << 20  # of one document
+DOCUMENT_EXTENSIONS = (".txt", ".md")
+
+MAX_BYTES = 64 << 20
+"""Size of the largest document that is read."""
 
 
 def find_corpus(dataset: Dataset, ids: Collection[str], folder: Path | None) -> dict[str, Path]:
@@ -27,11 +29,11 @@ def find_corpus(dataset: Dataset, ids: Collection[str], folder: Path | None) -> 
     Parameters
     ----------
     dataset
-        Whose list of documents is read.
+        The dataset whose list of documents is read.
     ids
-        The items of the dataset.
+        Ids of all items of the dataset.
     folder
-        Documents of which the list is made instead, and kept; None: there is a list.
+        Folder of documents from which the list is made and written; None: there is a list.
 
     Raises
     ------
@@ -41,15 +43,16 @@ def find_corpus(dataset: Dataset, ids: Collection[str], folder: Path | None) -> 
         If there is no list, it is damaged, lists no item, or lists files that are missing or huge.
     """
     workspace, path = dataset.workspace, dataset.path(Kind.TEXT_LIST)
-    hint = "List the documents in it (id, tab, path), or name their folder: --text FOLDER. "
+    text = parameter("text", Placeholder("FOLDER"))
+    hint = f"List the documents in it (id, tab, path), or name their folder: {text}. "
     hint += f"Paths start from {display_path(workspace.text)}."
-    source = FileSource(Kind.TEXT_LIST, workspace.text, folder, ENDINGS, hint)
-    listed = find_listed(dataset, ids, source)
+    source = FileSource(Kind.TEXT_LIST, workspace.text, folder, DOCUMENT_EXTENSIONS, hint)
+    files = find_listed(dataset, ids, source)
     known = {*ids}
-    documents = {each.id: each.path for each in listed if each.id in known}
+    documents = {file.id: file.path for file in files if file.id in known}
     _check_files(documents, folder or path, workspace.text)
     if folder is not None:
-        save_list(path, listed)
+        save_list(path, files)
     return documents
 
 
@@ -73,7 +76,7 @@ def _check_files(documents: Mapping[str, Path], source: Path, base: Path) -> Non
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is such a file; unlike pathlib's, no other trouble is taken for a no."""
+    """Whether there is such a file; unlike pathlib, raise errors other than that it is missing."""
     try:
         return S_ISREG(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -82,12 +85,12 @@ def _is_file(path: Path) -> bool:
 
 def _check_size(path: Path) -> None:
     size = path.stat().st_size
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         raise FileError(
             path,
             found=f"{size / (1 << 20):,.0f} MiB",
-            expected=f"a document of at most {MOST_BYTES >> 20} MiB",
-            hint="Cut it, or take it off the list.",
+            expected=f"a document of at most {MAX_BYTES >> 20} MiB",
+            hint="Shorten it, or remove it from the list.",
         )
 
 
@@ -105,26 +108,35 @@ def read_document(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents of some items, read anew each time that they are gone through."""
+    """Documents of the items of a set; they are read whenever it is iterated over."""
 
     ids: Sequence[str]
-    paths: Mapping[str, Path]  # of the items that have a document
-    task: ProgressTask  # told of each document
+    """Ids of all items of the set."""
+    paths: Mapping[str, Path]
+    """Id of an item that has a document → its file."""
+    task: ProgressTask
+    """Advances with each document."""
 
     def __iter__(self) -> Iterator[str]:
-        """Read the documents there are."""
+        """Read the documents; items without one are passed over."""
         for item in self.ids:
             if item in self.paths:
                 yield self._text(item)
 
     def blocks(self, size: int) -> Iterator[list[str]]:
-        """Read all items, some at a time; one that has no document counts as an empty one."""
+        """Read the documents of ``size`` items at a time; an item without one has an empty text."""
         for start in range(0, len(self.ids), size):
             items = self.ids[start : start + size]
             yield [self._text(item) if item in self.paths else "" for item in items]
 
     def wordless(self, known: NDArray[np.float64]) -> list[str]:
-        """Return the items whose document has no share of known words, for want of any."""
+        """Return the items whose document contains no word.
+
+        Parameters
+        ----------
+        known
+            Share of known words in the document of each item, ``(items,)``; NaN if it has no word.
+        """
         shares = zip(self.ids, known, strict=True)
         return [item for item, share in shares if np.isnan(share) and item in self.paths]
 

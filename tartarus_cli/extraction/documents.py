@@ -1,4 +1,4 @@
-"""Turn the documents of a dataset into a setting: a vocabulary, and a row for each item."""
+"""Features of documents: a vocabulary of the train items, and a row for each item."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from scipy.sparse import save_npz, vstack
 
 from tartarus_cli.architectures import InputKind
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.errors import DataError, RequestError, display_path
+from tartarus_cli.errors import DataError, Placeholder, RequestError, display_path, parameter
 from tartarus_cli.experiments.settings import (
     check_setting_name,
     experiments_reading,
     setting_name_error,
 )
 from tartarus_cli.extraction.corpus import Corpus, find_corpus
+from tartarus_cli.extraction.request import TextRequest
 from tartarus_cli.extraction.word_vectors import read_vectors
 from tartarus_cli.file_names import Kind, parse_path
 from tartarus_cli.files import atomic_write, locked, remove_leftovers
@@ -42,51 +43,42 @@ from tartarus_cli.text import (
     Vocabulary,
 )
 
-BLOCK = 256  # documents transformed at once
-
-
-@dataclass(frozen=True)
-class TextRequest:
-    """What is asked for."""
-
-    dataset: str
-    extractor: str
-    seed: int = 0
-    folder: Path | None = None  # of documents of which the list is made
-    setting: str | None = None  # the extractor's name, if None
-    vectors: Path | None = None  # word vectors learnt elsewhere
-    overrides: tuple[str, ...] = ()  # key=value
-
-    @property
-    def name(self) -> str:
-        """What the setting is called."""
-        return self.extractor if self.setting is None else self.setting
+BLOCK = 256
+"""Documents that are transformed at once."""
 
 
 @dataclass(frozen=True)
 class TextResult:
-    """What was written."""
+    """A setting that was made of documents."""
 
     dataset: str
     setting: str
     extractor: str
     seed: int
     options: dict[str, Any]
-    form: RowForm  # of the rows
-    splits: dict[str, int]  # split → items
+    """Parameters of the extractor."""
+    form: RowForm
+    splits: dict[str, int]
+    """Split → number of items."""
     width: int
-    vocabulary: int  # words or terms
-    known: dict[str, float | None]  # split → mean share of a document's words that it holds
-    without_document: list[str]  # ids
-    without_word: list[str]  # ids of documents that hold none
+    """Columns of the matrices."""
+    vocabulary: int
+    """Number of words or terms."""
+    known: dict[str, float | None]
+    """Split → mean share of a document's words that are in the vocabulary."""
+    without_document: list[str]
+    """Ids of items without a document."""
+    without_word: list[str]
+    """Ids of items whose document contains no word."""
     files: list[Path]
-    experiments: list[str] = field(default_factory=list)  # that it can be given to as it is
+    experiments: list[str] = field(default_factory=list)
+    """Names of experiments that take this setting and nothing else."""
 
 
 def extract_text(
-    workspace: WorkspacePaths, asked: TextRequest, *, progress: Progress = UNWATCHED
+    workspace: WorkspacePaths, request: TextRequest, *, progress: Progress = UNWATCHED
 ) -> TextResult:
-    """Learn a vocabulary from the train documents and write the features of every set.
+    """Learn a vocabulary from the train documents, and write the features of every set.
 
     All files are written before any of them takes the place of an older one, the vocabulary first:
     a command that was killed can be given again.
@@ -94,65 +86,64 @@ def extract_text(
     Parameters
     ----------
     workspace
-        Where the ids and the list of documents are.
-    asked
+        The workspace that the dataset is in.
+    request
         The dataset, the extractor and its parameters.
     progress
-        Told of each document, and of items without one.
+        Shows how many documents are read, and reports items without one.
 
     Raises
     ------
     RequestError
-        If there is no such dataset, extractor or parameter, or the setting cannot be called so, or
-        another command is making it.
+        If there is no such dataset, extractor or parameter, the name of the setting is not
+        possible or in use, or another command is writing the setting.
     DataError
         If the list or a document is missing or damaged, or nothing can be learnt.
     """
-    extractor = EXTRACTORS.get(asked.extractor)
-    options = parse_options(extractor.options, asked.overrides, asked.extractor)
-    _check_vectors(asked, extractor)
-    ids = Dataset(workspace.scan(), asked.dataset).split_ids()
-    places = _places(workspace, asked, extractor, tuple(ids))
-    with _alone(places):
-        dataset = Dataset(workspace.scan(), asked.dataset)
-        _refuse_others(dataset, asked, places)
-        everyone = dict.fromkeys(item for items in ids.values() for item in items)
-        paths = find_corpus(dataset, everyone, asked.folder)
-        work = _amount(asked, options, ids, paths)
-        with progress.task("reading documents", work) as task:
-            sets = {split: Corpus(items, paths, task) for split, items in ids.items()}
+    extractor = EXTRACTORS.get(request.extractor)
+    options = parse_options(extractor.options, request.overrides, request.extractor)
+    _check_vectors(request, extractor)
+    ids = Dataset(workspace.scan(), request.dataset).split_ids()
+    files = _setting_files(workspace, request, extractor, tuple(ids))
+    with _lock_setting(files):
+        dataset = Dataset(workspace.scan(), request.dataset)
+        _refuse_other_settings(dataset, request, files)
+        items = dict.fromkeys(item for split_ids in ids.values() for item in split_ids)
+        paths = find_corpus(dataset, items, request.text)
+        total = _count_readings(request, options, ids, paths)
+        with progress.task("reading documents", total) as task:
+            sets = {split: Corpus(split_ids, paths, task) for split, split_ids in ids.items()}
             _read_all(sets[split] for split in ids if split != "train")
-            learnt = extractor.fit(_lesson(asked, sets["train"]), options)
+            fitted = extractor.fit(_training_texts(request, sets["train"]), options)
             task.describe("writing features")
-            known = _write(sets, learnt, places)
-    if learnt.remark:
-        progress.say(learnt.remark)
-    made = _made(asked, sets, learnt, known, places)
-    _warn(progress, made.without_document, "no document on the list")
-    _warn(progress, made.without_word, "a document without a word")
-    words = made.form == "sequence"
-    kind: InputKind = "sequence" if words else "features"
-    return replace(made, experiments=experiments_reading(workspace, made.dataset, kind))
+            known = _write(sets, fitted, files)
+    if fitted.remark:
+        progress.say(fitted.remark)
+    result = _result(request, sets, fitted, known, files)
+    _warn(progress, result.without_document, "no document on the list")
+    _warn(progress, result.without_word, "a document without a word")
+    kind: InputKind = "sequence" if result.form == "sequence" else "features"
+    return replace(result, experiments=experiments_reading(workspace, result.dataset, kind))
 
 
-def _lesson(asked: TextRequest, train: Corpus) -> TrainingTexts:
-    vectors = None if asked.vectors is None else partial(read_vectors, asked.vectors)
-    return TrainingTexts(train, asked.seed, vectors)
+def _training_texts(request: TextRequest, train: Corpus) -> TrainingTexts:
+    vectors = None if request.vectors is None else partial(read_vectors, request.vectors)
+    return TrainingTexts(train, request.seed, vectors)
 
 
-def _made(
-    asked: TextRequest,
+def _result(
+    request: TextRequest,
     sets: Mapping[str, Corpus],
-    learnt: FittedVocabulary,
+    fitted: FittedVocabulary,
     known: Mapping[str, NDArray[np.float64]],
-    places: _Places,
+    files: _SettingFiles,
 ) -> TextResult:
-    vocabulary = learnt.vocabulary
+    vocabulary = fitted.vocabulary
     return TextResult(
-        dataset=asked.dataset,
-        setting=asked.name,
-        extractor=asked.extractor,
-        seed=asked.seed,
+        dataset=request.dataset,
+        setting=request.setting_name,
+        extractor=request.extractor,
+        seed=request.seed,
         options=vocabulary.options.model_dump(mode="json"),
         form=vocabulary.form,
         splits={split: len(documents.ids) for split, documents in sets.items()},
@@ -161,121 +152,130 @@ def _made(
         known={split: _mean(shares) for split, shares in known.items()},
         without_document=[i for s in sets.values() for i in s.ids if i not in s.paths],
         without_word=[i for s, documents in sets.items() for i in documents.wordless(known[s])],
-        files=places.files(with_vectors=learnt.word_vectors is not None),
+        files=files.paths(with_vectors=fitted.word_vectors is not None),
     )
 
 
-def _amount(
-    asked: TextRequest,
+def _count_readings(
+    request: TextRequest,
     options: ExtractorOptions,
     ids: Mapping[str, list[str]],
     paths: Mapping[str, Path],
 ) -> int:
-    """Return how many documents will be read in all; there have to be some to learn from."""
+    """Return how often a document will be read in all; there must be some of train items."""
     counts = {split: sum(item in paths for item in items) for split, items in ids.items()}
     if not counts["train"]:
-        msg = f"no train item of {asked.dataset} has a document on the list"
-        raise DataError(msg, hint="Add the documents of the train items: others teach nothing.")
-    passes = 1 if asked.vectors else options.passes
+        msg = f"no train item of {request.dataset} has a document on the list"
+        raise DataError(
+            msg, hint="Add documents of train items: a vocabulary is learnt from these alone."
+        )
+    passes = 1 if request.vectors else options.passes
     return 2 * sum(counts.values()) + (passes - 1) * counts["train"]
 
 
 def _read_all(sets: Iterable[Corpus]) -> None:
-    """Read documents in vain, so that one that cannot be read is told before the work begins."""
+    """Read documents only to find those that cannot be read before the work begins."""
     for documents in sets:
         deque(documents, maxlen=0)
 
 
-def _check_vectors(asked: TextRequest, extractor: Extractor) -> None:
-    if asked.vectors is None:
+def _check_vectors(request: TextRequest, extractor: Extractor) -> None:
+    if request.vectors is None:
         return
     if not extractor.takes_vectors:
-        able = [name for name in EXTRACTORS.names() if EXTRACTORS.get(name).takes_vectors]
-        msg = f"{asked.extractor} uses no word vectors"
-        raise RequestError(msg, hint=f"Leave --vectors out, or choose {' or '.join(able)}.")
-    if not asked.vectors.is_file():
-        msg = f"there is no file {asked.vectors}"
+        names = [name for name in EXTRACTORS.names() if EXTRACTORS.get(name).takes_vectors]
+        msg = f"{request.extractor} uses no word vectors"
+        hint = f"Leave {parameter('vectors')} out, or choose {' or '.join(names)}."
+        raise RequestError(msg, hint=hint)
+    if not request.vectors.is_file():
+        msg = f"there is no file {request.vectors}"
         raise RequestError(msg, hint="Name a file in word2vec's text or binary format.")
 
 
 @dataclass(frozen=True)
-class _Places:
-    """Where everything is written."""
+class _SettingFiles:
+    """Paths of the files of one setting."""
 
-    features: Mapping[str, Path]  # split → path
+    features: Mapping[str, Path]
+    """Split → matrix."""
     vocabulary: Path
     word_vectors: Path
 
-    def files(self, *, with_vectors: bool) -> list[Path]:
-        last = [self.word_vectors] if with_vectors else []
-        return [*self.features.values(), self.vocabulary, *last]
+    def paths(self, *, with_vectors: bool) -> list[Path]:
+        """Return all of them, with or without word vectors."""
+        vectors = [self.word_vectors] if with_vectors else []
+        return [*self.features.values(), self.vocabulary, *vectors]
 
 
-_ENDINGS: Mapping[RowForm, str] = {"sparse": "npz", "dense": "npy", "sequence": "npy"}
+_EXTENSIONS: Mapping[RowForm, str] = {"sparse": "npz", "dense": "npy", "sequence": "npy"}
 
 
-def _places(
-    workspace: WorkspacePaths, asked: TextRequest, extractor: Extractor, splits: Sequence[str]
-) -> _Places:
-    """Return where the setting is written."""
-    check_setting_name(asked.name, option="--setting ")
-    fields = {"setting": asked.name, "dataset": asked.dataset}
-    place, ext = workspace.place, _ENDINGS[extractor.vocabulary.form]
-    places = _Places(
-        {split: place(Kind.FEATURES, split=split, ext=ext, **fields) for split in splits},
-        place(Kind.VOCABULARY, **fields),
-        place(Kind.WORD_VECTORS, **fields),
+def _setting_files(
+    workspace: WorkspacePaths, request: TextRequest, extractor: Extractor, splits: Sequence[str]
+) -> _SettingFiles:
+    """Return the files of the setting, whose name has to be possible."""
+    option = f"{parameter('setting')} "
+    check_setting_name(request.setting_name, option=option)
+    fields = {"setting": request.setting_name, "dataset": request.dataset}
+    path, ext = workspace.place, _EXTENSIONS[extractor.vocabulary.form]
+    files = _SettingFiles(
+        {split: path(Kind.FEATURES, split=split, ext=ext, **fields) for split in splits},
+        path(Kind.VOCABULARY, **fields),
+        path(Kind.WORD_VECTORS, **fields),
     )
-    read = parse_path(places.vocabulary, "datasets/train_data")
-    if read is None or read.fields != fields:
-        raise setting_name_error(asked.name, option="--setting ")
-    return places
+    parsed = parse_path(files.vocabulary, "datasets/train_data")
+    if parsed is None or parsed.fields != fields:
+        raise setting_name_error(request.setting_name, option=option)
+    return files
 
 
 @contextmanager
-def _alone(places: _Places) -> Iterator[None]:
-    """Let nobody else make this setting, and remove what a killed command left half written."""
-    folder, written = places.vocabulary.parent, places.files(with_vectors=True)
-    with locked(folder / f".making_{places.vocabulary.name}.lock"):
-        remove_leftovers(folder, {path.name for path in written})
+def _lock_setting(files: _SettingFiles) -> Iterator[None]:
+    """Keep other commands from writing this setting; remove files that a killed one left."""
+    folder, paths = files.vocabulary.parent, files.paths(with_vectors=True)
+    with locked(folder / f".making_{files.vocabulary.name}.lock"):
+        remove_leftovers(folder, {path.name for path in paths})
         yield
 
 
-def _refuse_others(dataset: Dataset, asked: TextRequest, places: _Places) -> None:
-    """Make sure that nothing else is called as the setting will be."""
-    fields = {"setting": asked.name}
-    ours = {*places.files(with_vectors=True)} if places.vocabulary.exists() else set()
+def _refuse_other_settings(dataset: Dataset, request: TextRequest, files: _SettingFiles) -> None:
+    """Refuse to write over files of this name that were not made of documents."""
+    replaceable = {*files.paths(with_vectors=True)} if files.vocabulary.exists() else set()
     for file in dataset.own_files:
-        if fields.items() <= file.fields.items() and file.path not in ours:
-            msg = f"{asked.dataset} has a setting {asked.name} already, made in another way: "
-            hint = "Choose another name with --setting NAME, or move its files away."
-            raise RequestError(msg + display_path(file.path), hint=hint)
+        is_same = file.fields.get("setting") == request.setting_name
+        if is_same and file.path not in replaceable:
+            msg = f"{request.dataset} has a setting {request.setting_name} already, made in "
+            msg += f"another way: {display_path(file.path)}"
+            name = parameter("setting", Placeholder("NAME"))
+            hint = f"Choose another name with {name}, or move its files away."
+            raise RequestError(msg, hint=hint)
 
 
 def _write(
-    sets: Mapping[str, Corpus], learnt: FittedVocabulary, places: _Places
+    sets: Mapping[str, Corpus], fitted: FittedVocabulary, files: _SettingFiles
 ) -> dict[str, NDArray[np.float64]]:
     """Write everything; return the share of known words in each document of each set."""
     known = {}
     with defer_interrupts() as check, ExitStack() as stack:
         for split, documents in sets.items():
-            beside = stack.enter_context(atomic_write(places.features[split]))
-            known[split] = _write_rows(beside, documents, learnt.vocabulary, check)
-        if learnt.word_vectors is not None:
-            beside = stack.enter_context(atomic_write(places.word_vectors))
-            np.save(beside, learnt.word_vectors, allow_pickle=False)
-        # the last to be written is the first to take its place: the others are then known as ours
-        beside = stack.enter_context(atomic_write(places.vocabulary))
-        document = learnt.vocabulary.model_dump(mode="json")
+            temporary = stack.enter_context(atomic_write(files.features[split]))
+            known[split] = _write_rows(temporary, documents, fitted.vocabulary, check)
+        if fitted.word_vectors is not None:
+            temporary = stack.enter_context(atomic_write(files.word_vectors))
+            np.save(temporary, fitted.word_vectors, allow_pickle=False)
+        # The last file that is entered is the first to take its place: if the others do not, the
+        # vocabulary says that they may be replaced.
+        temporary = stack.enter_context(atomic_write(files.vocabulary))
+        document = fitted.vocabulary.model_dump(mode="json")
         text = json.dumps(document, ensure_ascii=False, indent=1)
-        beside.write_text(text + "\n", encoding="utf-8", newline="\n")
+        temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
     return known
 
 
 def _write_rows(
     path: Path, documents: Corpus, vocabulary: Vocabulary, check: Callable[[], None]
 ) -> NDArray[np.float64]:
-    """Write the rows of one set, some documents at a time."""
+    """Write the rows of one set, block by block; return the shares of known words."""
     known: list[NDArray[np.float64]] = []
 
     def blocks() -> Iterator[Any]:
@@ -298,13 +298,13 @@ def _write_rows(
     return np.concatenate(known)
 
 
-def _warn(progress: Progress, items: Sequence[str], what: str) -> None:
+def _warn(progress: Progress, items: Sequence[str], problem: str) -> None:
     if items:
-        some = ", ".join(items[:3]) + (", …" if len(items) > 3 else "")
+        names = ", ".join(items[:3]) + (", …" if len(items) > 3 else "")
         have = "items have" if len(items) > 1 else "item has"
-        progress.warn(f"{len(items):,} {have} {what} ({some}): no word, a row of zeros")
+        progress.warn(f"{len(items):,} {have} {problem} ({names}): no word, a row of zeros")
 
 
 def _mean(shares: NDArray[np.float64]) -> float | None:
-    told = shares[~np.isnan(shares)]
-    return float(told.mean()) if told.size else None
+    defined = shares[~np.isnan(shares)]
+    return float(defined.mean()) if defined.size else None

@@ -1,4 +1,4 @@
-"""Recordings to spectrogram patches: prepared one by one, scaled together, written as HDF5."""
+"""Patches of recordings: prepared one by one, scaled together, written as HDF5."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
-from tartarus_cli.audio import TRANSFORMS, cached_transform
 from tartarus_cli.audio.decoding import RECORDING_EXTENSIONS
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.audio.scaler import Scaler, fingerprint, fit_scaler
@@ -23,7 +21,8 @@ from tartarus_cli.data.arrays import open_dense
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.lists import FileSource, ListedFile, find_listed, save_list
 from tartarus_cli.data.patches import FINGERPRINT, SCALER_PATCHES, write_patches, write_scaler
-from tartarus_cli.errors import DataError, RequestError, display_path
+from tartarus_cli.errors import DataError, Placeholder, display_path, parameter
+from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.extraction.workers import (
     ExtractionJob,
     FailedRecording,
@@ -35,319 +34,294 @@ from tartarus_cli.extraction.workers import (
 from tartarus_cli.file_names import SPLITS, Kind, patch_fields
 from tartarus_cli.files import atomic_write, locked, remove_leftovers, shared_folder, write_text
 from tartarus_cli.layout import WorkspacePaths
-from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
 
-BLOCK_BYTES = 1 << 25  # of patches that are scaled at once
-MOST_SCALER_PATCHES = 300_000
+BLOCK_BYTES = 1 << 25
+"""Size of the blocks of patches that are scaled at once."""
+
 LISTS = (Kind.AUDIO_LIST, Kind.AUDIO_ERRORS)
 
 
 @dataclass(frozen=True)
-class PatchesRequest:
-    """What is asked of the preparation of a dataset's recordings."""
-
-    dataset: str
-    recipe: PatchRecipe
-    effort: WorkerOptions
-    folder: Path | None = None  # of recordings, to make the list from
-    keep: bool = True  # the spectrograms
-    scaler_patches: int = MOST_SCALER_PATCHES  # train patches that the scaler is fitted on
-
-
-@dataclass(frozen=True)
 class PatchesResult:
-    """What was made of a dataset's recordings."""
+    """Patches that were made of the recordings of a dataset."""
 
     dataset: str
     recipe: PatchRecipe
-    shape: tuple[int, int]  # frames and bins of a patch
-    items: dict[str, int]  # split → items that have patches
-    failed: dict[str, str]  # id → reason
-    silent: tuple[str, ...]  # ids whose patches are all floor
-    short: tuple[str, ...]  # ids with a patch that ends in silence, or is longer than the recording
+    shape: tuple[int, int]
+    """Frames and bins of a patch."""
+    items: dict[str, int]
+    """Split → number of items that have patches."""
+    failures: dict[str, str]
+    """Id of an item without patches → the reason."""
+    silent_items: tuple[str, ...]
+    """Ids of items whose patches are all silent."""
+    short_items: tuple[str, ...]
+    """Ids of items with a patch that ends in silence, or is longer than the recording."""
     files: list[Path]
-    errors: Path | None  # the list of failures, if there are any
+    """The scaler, and the patches of each set."""
+    failure_list: Path | None
+    """File that lists the failures, if there are any."""
     seconds: float
-
-
-def patches_request(
-    dataset: str, transform: str, overrides: Sequence[str], effort: WorkerOptions, **rest: Any
-) -> PatchesRequest:
-    """Return what is asked, its parameters checked.
-
-    Parameters
-    ----------
-    dataset, transform
-        Names.
-    overrides
-        Parameters of the transform, ``key=value``.
-    effort
-        How the work is spread.
-    rest
-        ``per_item``, ``seconds`` and ``seed`` of the recipe, and what else an order has.
-
-    Raises
-    ------
-    RequestError
-        If there is no such transform or parameter, or the parameters do not go together.
-    """
-    parameters = parse_options(TRANSFORMS.get(transform).options, overrides, transform)
-    told = {name: rest.pop(name) for name in ("per_item", "seconds", "seed")}
-    try:
-        recipe = PatchRecipe(transform=transform, parameters=parameters, **told)
-    except ValidationError as problem:
-        first = problem.errors(include_url=False)[0]
-        msg = f"{first['loc'][0]}: {first['msg']}, not {first['input']!r}"
-        raise RequestError(msg, hint="Ask for another value.") from None
-    check_recipe(recipe)
-    return PatchesRequest(dataset, recipe, effort, **rest)
-
-
-def check_recipe(recipe: PatchRecipe) -> None:
-    """Make sure that patches can be made so, before anything is read."""
-    try:
-        with defer_interrupts():  # an interruption while a library compiles may be lost
-            cached_transform(recipe.transform, recipe.parameters)
-    except ValueError as problem:
-        msg = f"{recipe.transform}: {problem}"
-        raise RequestError(msg, hint="Change the parameters of the transform (--set).") from None
-    if recipe.frames < 1:
-        msg = f"a patch of {recipe.seconds:g} s is shorter than one frame"
-        raise RequestError(msg, hint="Ask for more --seconds, or a shorter --set hop_length=…")
+    """Time that it took."""
 
 
 def extract_patches(
-    workspace: WorkspacePaths, order: PatchesRequest, *, progress: Progress = UNWATCHED
+    workspace: WorkspacePaths, request: PatchesRequest, *, progress: Progress = UNWATCHED
 ) -> PatchesResult:
     """Make the patches of every item of a dataset that has a recording.
 
-    A recording that cannot be used is left out and listed. Interrupted at any moment and started
-    again, it goes on where it was, and the files come out the same, byte for byte.
+    A recording that cannot be used is left out and listed. If the command is interrupted at any
+    moment and given again, it continues, and the files are the same, byte for byte.
 
     Parameters
     ----------
     workspace
-        Where the lists are and the patches go.
-    order
+        The workspace that the dataset is in.
+    request
         The dataset, and how its patches are made.
     progress
-        Told of each recording.
+        Shows how many recordings are prepared, and reports recordings that are not used.
 
     Raises
     ------
     RequestError
-        If there is no such dataset or folder.
+        If there is no such dataset, folder, transform or parameter.
     DataError
         If there is no list of recordings, or no train recording can be used.
     """
-    began = time.monotonic()
-    dataset = Dataset(workspace.scan(), order.dataset)
+    start = time.monotonic()
+    recipe = request.recipe
+    dataset = Dataset(workspace.scan(), request.dataset)
     sets = dataset.split_ids()
-    wanted = [item for ids in sets.values() for item in ids]
-    with _alone(workspace, order), defer_interrupts() as check:
-        _refuse_old_names(dataset, order, sets)
-        listed = listed_recordings(dataset, order, wanted)
-        _tell_of_gaps(sets, listed, progress)
-        staging = _staging(workspace, order)
-        studio = ExtractionJob(order.recipe, staging, workspace.spectrograms, order.keep)
-        recordings = [Recording(item, listed[item].path) for item in wanted if item in listed]
-        prepared, failed = _prepare(studio, recordings, order.effort, progress, check)
-        reasons = {each.recording.item: each.reason for each in failed}
-        reasons |= {item: "it is not in the list" for item in wanted if item not in listed}
-        reasons = {item: reasons[item] for item in wanted if item in reasons}
-        errors = _keep_failures(workspace, order.dataset, reasons, listed)
+    items = [item for ids in sets.values() for item in ids]
+    with _lock_dataset(workspace, request), defer_interrupts() as check:
+        _refuse_old_names(dataset, request, sets)
+        recordings = find_recordings(dataset, request, items)
+        _warn_unused(sets, recordings, progress)
+        staging = _staging_folder(workspace, request)
+        job = ExtractionJob(recipe, staging, workspace.spectrograms, request.keep_spectrograms)
+        work = [Recording(item, recordings[item].path) for item in items if item in recordings]
+        prepared, failed = _prepare(job, work, request.workers, progress, check)
+        failures = {failure.recording.item: failure.reason for failure in failed}
+        failures |= {item: "it is not in the list" for item in items if item not in recordings}
+        failures = {item: failures[item] for item in items if item in failures}
+        failure_list = _write_failures(workspace, request.dataset, failures, recordings)
         rows = {s: [prepared[item] for item in ids if item in prepared] for s, ids in sets.items()}
         if not rows["train"]:
-            _refuse_all(order, reasons, errors)
-        files, shape = _write(workspace, order, rows, progress, check)
+            raise _no_recording_error(request, failures, failure_list)
+        files, shape = _write(workspace, request, rows, progress, check)
     return PatchesResult(
-        dataset=order.dataset,
-        recipe=order.recipe,
+        dataset=request.dataset,
+        recipe=recipe,
         shape=shape,
-        items={split: len(each) for split, each in rows.items()},
-        failed=reasons,
-        silent=tuple(item for item in wanted if item in prepared and prepared[item].silent),
-        short=tuple(item for item in wanted if item in prepared and prepared[item].short),
+        items={split: len(recordings) for split, recordings in rows.items()},
+        failures=failures,
+        silent_items=tuple(i for i in items if i in prepared and prepared[i].silent),
+        short_items=tuple(i for i in items if i in prepared and prepared[i].short),
         files=files,
-        errors=errors,
-        seconds=time.monotonic() - began,
+        failure_list=failure_list,
+        seconds=time.monotonic() - start,
     )
 
 
-def listed_recordings(
-    dataset: Dataset, order: PatchesRequest, ids: Collection[str], *, keep: bool = True
+def find_recordings(
+    dataset: Dataset, request: PatchesRequest, ids: Collection[str], *, save: bool = True
 ) -> dict[str, ListedFile]:
-    """Return the recordings of a dataset by id; a list made from a folder is kept, if so wanted."""
-    workspace = dataset.workspace
-    hint = "List the recordings in it (id, tab, path), or name their folder: --audio FOLDER. "
+    """Return the recordings of a dataset by id.
+
+    Parameters
+    ----------
+    dataset
+        The dataset whose list of recordings is read.
+    request
+        The folder from which the list is made, if there is one.
+    ids
+        Ids of all items of the dataset.
+    save
+        Whether to write a list that is made from a folder.
+    """
+    workspace, audio = dataset.workspace, parameter("audio", Placeholder("FOLDER"))
+    hint = f"List the recordings in it (id, tab, path), or name their folder: {audio}. "
     hint += f"Paths start from {display_path(workspace.audio)}."
-    source = FileSource(Kind.AUDIO_LIST, workspace.audio, order.folder, RECORDING_EXTENSIONS, hint)
-    listed = find_listed(dataset, ids, source)
-    if keep and order.folder is not None:
-        save_list(dataset.path(Kind.AUDIO_LIST), listed)
-    return {each.id: each for each in listed}
+    source = FileSource(Kind.AUDIO_LIST, workspace.audio, request.audio, RECORDING_EXTENSIONS, hint)
+    files = find_listed(dataset, ids, source)
+    if save and request.audio is not None:
+        save_list(dataset.path(Kind.AUDIO_LIST), files)
+    return {file.id: file for file in files}
 
 
-def _refuse_old_names(dataset: Dataset, order: PatchesRequest, sets: Iterable[str]) -> None:
-    """Never make patches that would then contradict those of an older name."""
+def _refuse_old_names(dataset: Dataset, request: PatchesRequest, sets: Iterable[str]) -> None:
+    """Refuse to make patches that would contradict those under an older name."""
     for split in sets:
-        for found in dataset.files.select(Kind.PATCHES, split=split, **_fields(order)):
-            if not dataset.files.is_canonical(found):
-                path = display_path(found.path)
+        for file in dataset.files.select(Kind.PATCHES, split=split, **_fields(request)):
+            if not dataset.files.is_canonical(file):
+                path = display_path(file.path)
                 msg = f"{path} is there already, the same patches under an older name"
                 raise DataError(msg, hint="Use it as it is, or move it away to make others.")
 
 
-def _tell_of_gaps(
-    sets: dict[str, list[str]], listed: dict[str, ListedFile], progress: Progress
+def _warn_unused(
+    sets: dict[str, list[str]], recordings: dict[str, ListedFile], progress: Progress
 ) -> None:
+    """Warn of recordings of no item, and of those of two items."""
     known = {item for ids in sets.values() for item in ids}
-    strangers = [item for item in listed if item not in known]
-    if strangers:
-        some = ", ".join(strangers[:3]) + (", …" if len(strangers) > 3 else "")
-        progress.warn(f"{len(strangers):,} recordings belong to no item and are not used: {some}")
+    unknown = [item for item in recordings if item not in known]
+    if unknown:
+        count, names = len(unknown), _first_names(unknown)
+        progress.warn(f"{count:,} recordings belong to no item and are not used: {names}")
     by_path: dict[Path, str] = {}
-    doubles = [
-        f"{by_path[each.path]} and {item}"
-        for item, each in listed.items()
-        if item in known and by_path.setdefault(each.path, item) != item
+    pairs = [
+        f"{by_path[file.path]} and {item}"
+        for item, file in recordings.items()
+        if item in known and by_path.setdefault(file.path, item) != item
     ]
-    if doubles:
-        some = ", ".join(doubles[:3]) + (", …" if len(doubles) > 3 else "")
-        progress.warn(f"{len(doubles):,} recordings belong to two items: {some}")
+    if pairs:
+        progress.warn(f"{len(pairs):,} recordings belong to two items: {_first_names(pairs)}")
+
+
+def _first_names(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 @contextmanager
-def _alone(workspace: WorkspacePaths, order: PatchesRequest) -> Iterator[None]:
-    """Let nobody else work at this dataset, and remove what killed commands left.
+def _lock_dataset(workspace: WorkspacePaths, request: PatchesRequest) -> Iterator[None]:
+    """Keep other commands from making patches of the dataset; remove files that killed ones left.
 
-    What they wrote half goes at once, the patches of other kinds that they had prepared when this
-    command is done.
+    Half-written files are removed at once; patches of other kinds that were prepared, but not
+    written, when the block ends.
     """
-    folder, fields = workspace.data / "patches", _fields(order)
-    written = {workspace.place(Kind.PATCHES, split=split, **fields) for split in SPLITS}
-    written.add(workspace.place(Kind.SCALER, **fields))
-    written |= {workspace.place(kind, dataset=order.dataset) for kind in LISTS}
-    with locked(folder / f".making_{order.dataset}.lock"):
-        for place in {path.parent for path in written}:
-            remove_leftovers(place, {path.name for path in written})
+    folder, fields = workspace.data / "patches", _fields(request)
+    paths = {workspace.place(Kind.PATCHES, split=split, **fields) for split in SPLITS}
+    paths.add(workspace.place(Kind.SCALER, **fields))
+    paths |= {workspace.place(kind, dataset=request.dataset) for kind in LISTS}
+    with locked(folder / f".making_{request.dataset}.lock"):
+        for parent in {path.parent for path in paths}:
+            remove_leftovers(parent, {path.name for path in paths})
         yield
-        for staging in folder.glob(f".making_{escape(order.dataset)}_*"):
+        for staging in folder.glob(f".making_{escape(request.dataset)}_*"):
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def _fields(order: PatchesRequest) -> dict[str, str]:
-    return {"dataset": order.dataset} | patch_fields(order.recipe.per_item, order.recipe.seconds)
+def _fields(request: PatchesRequest) -> dict[str, str]:
+    return {"dataset": request.dataset} | patch_fields(request.per_item, request.seconds)
 
 
-def _staging(workspace: WorkspacePaths, order: PatchesRequest) -> Path:
-    """Where the patches of each recording wait; what another recipe left there is not used."""
-    name = ".making_{dataset}_{count}_{seconds}".format(**_fields(order))
+def _staging_folder(workspace: WorkspacePaths, request: PatchesRequest) -> Path:
+    """Return the folder of patches that are not written yet; those of other recipes are ignored."""
+    name = ".making_{dataset}_{count}_{seconds}".format(**_fields(request))
     return workspace.data / "patches" / name
 
 
 def _prepare(
-    studio: ExtractionJob,
+    job: ExtractionJob,
     recordings: Sequence[Recording],
-    effort: WorkerOptions,
+    workers: WorkerOptions,
     progress: Progress,
     check: Callable[[], None],
 ) -> tuple[dict[str, PreparedRecording], list[FailedRecording]]:
-    """Prepare all recordings; what has been prepared before takes no time."""
+    """Prepare all recordings; those that were prepared before take no time."""
     prepared, failed = dict[str, PreparedRecording](), list[FailedRecording]()
-    studio.staging.mkdir(parents=True, exist_ok=True)
-    kept = shared_folder(studio.kept) if studio.keep else nullcontext()
-    with kept, progress.task("preparing recordings", len(recordings)) as task:
-        began = time.monotonic()
-        for number, each in enumerate(prepare_all(studio, recordings, effort, check), 1):
-            if isinstance(each, FailedRecording):
-                failed.append(each)
+    job.staging.mkdir(parents=True, exist_ok=True)
+    folder = shared_folder(job.spectrogram_folder) if job.keep_spectrograms else nullcontext()
+    with folder, progress.task("preparing recordings", len(recordings)) as task:
+        start = time.monotonic()
+        for number, outcome in enumerate(prepare_all(job, recordings, workers, check), 1):
+            if isinstance(outcome, FailedRecording):
+                failed.append(outcome)
             else:
-                prepared[each.recording.item] = each
-            rate = number / (time.monotonic() - began)
+                prepared[outcome.recording.item] = outcome
+            rate = number / (time.monotonic() - start)
             task.describe(f"preparing recordings, {rate:.1f} a second")
             task.advance()
     return prepared, failed
 
 
-def _keep_failures(
-    workspace: WorkspacePaths, dataset: str, reasons: dict[str, str], listed: dict[str, ListedFile]
+def _write_failures(
+    workspace: WorkspacePaths,
+    dataset: str,
+    failures: dict[str, str],
+    recordings: dict[str, ListedFile],
 ) -> Path | None:
-    place = workspace.place(Kind.AUDIO_ERRORS, dataset=dataset)
-    if not reasons:
-        place.unlink(missing_ok=True)
+    path = workspace.place(Kind.AUDIO_ERRORS, dataset=dataset)
+    if not failures:
+        path.unlink(missing_ok=True)
         return None
-    named = {item: listed[item].name if item in listed else "" for item in reasons}
-    lines = (f"{item}\t{named[item]}\t{reason}\n" for item, reason in sorted(reasons.items()))
-    write_text(place, "".join(lines))
-    return place
+    names = {item: recordings[item].name if item in recordings else "" for item in failures}
+    lines = (f"{item}\t{names[item]}\t{reason}\n" for item, reason in sorted(failures.items()))
+    write_text(path, "".join(lines))
+    return path
 
 
-def _refuse_all(order: PatchesRequest, reasons: dict[str, str], errors: Path | None) -> None:
-    item, reason = next(iter(reasons.items()))
-    msg = f"no train recording of {order.dataset} can be used; {item!r}: {reason}"
-    raise DataError(msg, hint=f"{display_path(errors) if errors else 'The list'} names them all.")
+def _no_recording_error(
+    request: PatchesRequest, failures: dict[str, str], failure_list: Path | None
+) -> DataError:
+    item, reason = next(iter(failures.items()))
+    msg = f"no train recording of {request.dataset} can be used; {item!r}: {reason}"
+    path = display_path(failure_list) if failure_list else "The list"
+    return DataError(msg, hint=f"{path} names them all.")
 
 
 def _write(
     workspace: WorkspacePaths,
-    order: PatchesRequest,
+    request: PatchesRequest,
     rows: dict[str, list[PreparedRecording]],
     progress: Progress,
     check: Callable[[], None],
 ) -> tuple[list[Path], tuple[int, int]]:
     """Write the scaler and the files of all sets; they take their places together."""
-    recipe, fields = order.recipe, _fields(order)
+    recipe, fields = request.recipe, _fields(request)
     frames, bins = recipe.frames, recipe.bins
-    at_once = max(1, BLOCK_BYTES // (4 * recipe.per_item * frames * bins))
+    block_size = max(1, BLOCK_BYTES // (4 * recipe.per_item * frames * bins))
     total = len(rows["train"]) + sum(map(len, rows.values()))
     with ExitStack() as stack, progress.task("scaling and writing patches", total) as task:
 
         def blocks(prepared: Sequence[PreparedRecording]) -> Iterator[NDArray[np.float32]]:
-            for first in range(0, len(prepared), at_once):
-                some = prepared[first : first + at_once]
+            for start in range(0, len(prepared), block_size):
+                block = prepared[start : start + block_size]
                 check()
-                yield np.concatenate([open_dense(each.patches) for each in some])
-                task.advance(len(some))
+                yield np.concatenate([open_dense(recording.patches) for recording in block])
+                task.advance(len(block))
 
-        chosen = _chosen(len(rows["train"]) * recipe.per_item, order.scaler_patches, recipe.seed)
-        scaler = fit_scaler(_some_of(blocks(rows["train"]), chosen))
+        total_patches = len(rows["train"]) * recipe.per_item
+        sample = _sample(total_patches, request.scaler_patches, recipe.seed)
+        scaler = fit_scaler(_select(blocks(rows["train"]), sample))
         files = [workspace.place(Kind.SCALER, **fields)]
         write_scaler(stack.enter_context(atomic_write(files[0])), scaler.mean, scaler.scale)
-        told = _attributes(order, scaler)
+        attributes = _attributes(request, scaler)
         for split, prepared in rows.items():
             files.append(workspace.place(Kind.PATCHES, split=split, **fields))
-            ids = [each.recording.item for each in prepared for _ in range(recipe.per_item)]
-            beside = stack.enter_context(atomic_write(files[-1]))
-            write_patches(beside, ids, map(scaler, blocks(prepared)), (frames, bins), told)
+            ids = [row.recording.item for row in prepared for _ in range(recipe.per_item)]
+            temporary = stack.enter_context(atomic_write(files[-1]))
+            scaled = map(scaler, blocks(prepared))
+            write_patches(temporary, ids, scaled, (frames, bins), attributes)
     return files, (frames, bins)
 
 
-def _chosen(total: int, most: int, seed: int) -> NDArray[np.bool_]:
-    """Draw which train patches the scaler is fitted on, where there are too many."""
-    chosen = np.ones(total, bool)
+def _sample(total: int, most: int, seed: int) -> NDArray[np.bool_]:
+    """Draw the train patches that the scaler is fitted on, if there are too many of them."""
+    sample = np.ones(total, bool)
     if total > most:
         rng = np.random.default_rng(seed)
-        chosen[rng.choice(total, total - most, replace=False)] = False
-    return chosen
+        sample[rng.choice(total, total - most, replace=False)] = False
+    return sample
 
 
-def _some_of(
-    blocks: Iterable[NDArray[np.float32]], chosen: NDArray[np.bool_]
+def _select(
+    blocks: Iterable[NDArray[np.float32]], sample: NDArray[np.bool_]
 ) -> Iterator[NDArray[np.float32]]:
-    first = 0
+    start = 0
     for block in blocks:
-        wanted = chosen[first : first + len(block)]
-        first += len(block)
-        if wanted.any():
-            yield block[wanted]
+        rows = sample[start : start + len(block)]
+        start += len(block)
+        if rows.any():
+            yield block[rows]
 
 
-def _attributes(order: PatchesRequest, scaler: Scaler) -> dict[str, Any]:
-    """Return what a file of patches says of how it was made."""
-    recipe = order.recipe
-    told = recipe.model_dump(exclude={"parameters"}) | recipe.parameters.model_dump()
-    told |= {SCALER_PATCHES: order.scaler_patches}
-    return told | {FINGERPRINT: fingerprint(recipe, scaler)}
+def _attributes(request: PatchesRequest, scaler: Scaler) -> dict[str, Any]:
+    """Return the attributes of a file of patches, which say how it was made."""
+    recipe = request.recipe
+    attributes = recipe.model_dump(exclude={"parameters"}) | recipe.parameters.model_dump()
+    attributes |= {SCALER_PATCHES: request.scaler_patches}
+    return attributes | {FINGERPRINT: fingerprint(recipe, scaler)}

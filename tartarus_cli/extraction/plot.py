@@ -1,4 +1,4 @@
-"""Draw the spectrogram of an item's recording, and where its patches lie."""
+"""Pictures of the spectrogram of a recording, with the places of its patches."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import quote
 
-from tartarus_cli.audio import TRANSFORMS
+from tartarus_cli.audio import TRANSFORMS, Magnitude
 from tartarus_cli.audio.decoding import RecordingError
 from tartarus_cli.audio.patches import PatchRecipe, decibels, patch_starts
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.patches import open_patch_file
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path, nearest
-from tartarus_cli.extraction.patches import PatchesRequest, listed_recordings
+from tartarus_cli.extraction.patches import find_recordings
+from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.extraction.workers import ExtractionJob, spectrogram
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import write_bytes
@@ -22,57 +23,53 @@ from tartarus_cli.models.preprocessing import read_patch_recipe
 from tartarus_cli.pictures import draw_spectrogram, picture_format
 
 LONGEST_NAME = 100
-USUAL = "cqt"  # the transform that is meant if none is named
+"""Longest part of a picture's file name that is made of an id."""
 
 
 def show_patches(
-    workspace: WorkspacePaths, request: PatchesRequest, item: str, to: Path | None
+    workspace: WorkspacePaths, request: PatchesRequest, item: str, path: Path | None
 ) -> Path:
-    """Draw the patches of one item; return the picture's path.
+    """Draw the spectrogram and the patches of one item; return the path of the picture.
 
-    They are those that ``patches`` would cut with these parameters; but where they are the usual
-    ones, and patches of one other kind have been made, they are those.
+    The patches are those that the request describes; but if it describes the default ones, and the
+    dataset has patches of exactly one kind, it is these.
 
     Parameters
     ----------
     workspace
-        Where the list is.
+        The workspace that the dataset is in.
     request
         The dataset, and how patches are made.
     item
-        The id.
-    to
-        The picture, PNG or SVG by its ending; if None, one in the folder of results.
+        Id of the item.
+    path
+        File of the picture, PNG or SVG by its extension; None: one in the folder of results.
 
     Raises
     ------
     RequestError
-        If the dataset or the item does not exist, or the ending is another one.
+        If the dataset or the item does not exist, or the extension is another one.
     DataError
         If the recording cannot be used.
     """
+    requested = request.recipe
     dataset = Dataset(workspace.scan(), request.dataset)
     ids = [item for ids in dataset.split_ids().values() for item in ids]
-    if to is not None and to.is_dir():
-        msg = f"{to} is a folder"
+    if path is not None and path.is_dir():
+        msg = f"{path} is a folder"
         raise RequestError(msg, hint="Name a file that ends in .png or .svg.")
     if item not in ids:
         msg = f"{request.dataset} has no item {item!r}"
         raise RequestError(msg, hint=nearest(item, ids[:10_000]))
-    listed = listed_recordings(dataset, request, ids, keep=False)
-    if item not in listed:
+    recordings = find_recordings(dataset, request, ids, save=False)
+    if item not in recordings:
         msg = f"the list of recordings does not name {item!r}"
         raise DataError(msg, hint="Add it to the list.")
-    recipe, path = _recipe(dataset, request), listed[item].path
-    studio = ExtractionJob(recipe, workspace.spectrograms, workspace.spectrograms, keep=False)
-    try:
-        magnitude = spectrogram(studio, path)
-    except RecordingError as problem:
-        msg = f"{display_path(path)}: {problem}"
-        raise DataError(msg, hint="Replace the recording.") from None
-    picture = to or workspace.picture(f"patches_{request.dataset}_{_file_name(item)}")
+    recipe = _choose_recipe(dataset, requested)
+    magnitude = _read_spectrogram(workspace, recipe, recordings[item].path)
+    picture = path or workspace.picture(f"patches_{request.dataset}_{_file_name(item)}")
     total, frames = magnitude.shape[1], recipe.frames
-    drawn = draw_spectrogram(
+    content = draw_spectrogram(
         decibels(magnitude),
         starts=patch_starts(total, frames, recipe.per_item, seed=recipe.seed, item=item).tolist(),
         frames=frames,
@@ -81,23 +78,34 @@ def show_patches(
         title=f"{item} ({request.dataset}): {recipe.description}",
         file_format=picture_format(picture),
     )
-    write_bytes(picture, drawn)
+    write_bytes(picture, content)
     return picture
 
 
-def _recipe(dataset: Dataset, request: PatchesRequest) -> PatchRecipe:
-    usual = PatchRecipe.model_validate({"transform": USUAL, "parameters": {}})
-    made = []
+def _read_spectrogram(workspace: WorkspacePaths, recipe: PatchRecipe, path: Path) -> Magnitude:
+    folder = workspace.spectrograms
+    job = ExtractionJob(recipe, staging=folder, spectrograms=folder, keep_spectrograms=False)
+    try:
+        return spectrogram(job, path)
+    except RecordingError as problem:
+        msg = f"{display_path(path)}: {problem}"
+        raise DataError(msg, hint="Replace the recording.") from None
+
+
+def _choose_recipe(dataset: Dataset, requested: PatchRecipe) -> PatchRecipe:
+    """Return the recipe of the dataset's only patches if the default one is requested."""
+    default = PatchRecipe.model_validate({"transform": "cqt", "parameters": {}})
+    existing = []
     for file in dataset.select(Kind.PATCHES, split="train"):
         with suppress(FileError), open_patch_file(file.path) as store:
-            made.append(read_patch_recipe(store.attrs))
-    asked = request.recipe.model_copy(update={"seed": usual.seed})
-    only = made[0] if len(made) == 1 else None
-    return only if asked == usual and only is not None else request.recipe
+            existing.append(read_patch_recipe(store.attrs))
+    is_default = requested.model_copy(update={"seed": default.seed}) == default
+    recipe = existing[0] if len(existing) == 1 else None
+    return recipe if is_default and recipe is not None else requested
 
 
 def _file_name(item: str) -> str:
-    """Write an id as a part of a file name; a long one is cut, and told apart by its hash."""
+    """Write an id as a part of a file name; a long one is cut, and its hash is added."""
     name = quote(item, safe="")
     if len(name) <= LONGEST_NAME:
         return name

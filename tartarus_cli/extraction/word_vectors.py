@@ -1,9 +1,9 @@
-"""Word vectors from a file in word2vec's text or binary format, of which only some are wanted.
+"""Vectors of given words, read from a file in word2vec's text or binary format.
 
 Both begin with a line ``words dimensions``. In the text format a line follows for each word: the
-word and its numbers, separated by blanks. In the binary one, for each word: the word, a blank, its
-numbers as little-endian float32, and perhaps a line feed. Files are read as a stream, so that a
-few gigabytes of vectors need no more memory than those that are wanted.
+word and its numbers, separated by spaces. In the binary one, for each word: the word, a space, its
+numbers as little-endian float32, and sometimes a line feed. Files are read as a stream, so that a
+file of a few gigabytes needs no more memory than the vectors of the given words.
 """
 
 from __future__ import annotations
@@ -24,50 +24,57 @@ from tartarus_cli.errors import FileError, display_path
 from tartarus_cli.files import readable
 from tartarus_cli.text import MAX_DIMENSIONS, WordVectors
 
-LONGEST_WORD = 4096  # bytes
-LONGEST_NUMBER = 64  # bytes, of the text format
+LONGEST_WORD = 4096
+"""Bytes of the longest word that is read."""
+
+LONGEST_NUMBER = 64
+"""Bytes of the longest number in the text format."""
+
 BLOCK = 1 << 20
+"""Bytes that are read at once."""
 
 
-def read_vectors(path: Path, places: Mapping[str, int]) -> WordVectors:
-    """Read the vectors of some words; a word is matched as it is, and not otherwise.
+def read_vectors(path: Path, rows: Mapping[str, int]) -> WordVectors:
+    """Read the vectors of given words; words are compared exactly, upper and lower case too.
 
     Parameters
     ----------
     path
-        Word2vec's text or binary format, which is told from its content; gzip too.
-    places
-        Row of each word that is wanted, 0 to their number - 1.
+        File in word2vec's text or binary format, also with gzip; its content shows which it is.
+    rows
+        Word → row of its vector, from 0 to the number of words - 1.
 
     Raises
     ------
     FileError
-        If the file is of another form, is cut short or longer than its first line says, or holds
-        numbers that are not finite for a word that is wanted.
+        If the file has another format, is shorter or longer than its first line says, or holds
+        numbers that are not finite for one of the words.
     """
-    with readable(path), _opened(path) as file:
-        count, dim = _header(path, file)
+    with readable(path), _open(path) as file:
+        count, dim = _read_header(path, file)
         start = file.read(LONGEST_WORD + LONGEST_NUMBER * dim)
         text = _is_text(start, dim)
-        entries = (_text if text else _binary)(path, _Stream(file, start), count, dim)
-        wanted = {word.encode(): place for word, place in places.items()}
-        values = np.zeros((len(wanted), dim), np.float32)
-        there = np.zeros(len(wanted), bool)
-        for number, (word, vector) in enumerate(entries, 1):
-            place = wanted.get(word)
-            if place is not None and not there[place]:
-                values[place] = _numbers(path, number, vector, text=text)
-                there[place] = True
-    return WordVectors(values, there, display_path(path))
+        read_entries = _read_text if text else _read_binary
+        row_of = {word.encode(): row for word, row in rows.items()}
+        values = np.zeros((len(row_of), dim), np.float32)
+        present = np.zeros(len(row_of), bool)
+        for number, (word, vector) in enumerate(
+            read_entries(path, _Stream(file, start), count, dim), 1
+        ):
+            row = row_of.get(word)
+            if row is not None and not present[row]:
+                values[row] = _parse_vector(path, number, vector, text=text)
+                present[row] = True
+    return WordVectors(values, present, display_path(path))
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _open(path: Path) -> Iterator[IO[bytes]]:
     with ExitStack() as stack:
         file = stack.enter_context(path.open("rb"))
-        packed = file.read(2) == b"\x1f\x8b"
+        compressed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
-        if not packed:
+        if not compressed:
             yield file
             return
         try:
@@ -76,7 +83,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
             _refuse(path, f"damaged gzip data ({problem})", "a whole gzip file")
 
 
-def _header(path: Path, file: IO[bytes]) -> tuple[int, int]:
+def _read_header(path: Path, file: IO[bytes]) -> tuple[int, int]:
     line = file.readline(256)
     match = re.fullmatch(rb"(\d{1,18})[ \t](\d{1,18})\s*", line)
     if not match:
@@ -85,20 +92,20 @@ def _header(path: Path, file: IO[bytes]) -> tuple[int, int]:
     count, dim = (int(number) for number in match.groups())
     if not (count and 0 < dim <= MAX_DIMENSIONS):
         found = f"{count:,} words of {dim:,} dimensions, as its first line says"
-        _refuse(path, found, f"some words, of 1 to {MAX_DIMENSIONS:,} dimensions")
+        _refuse(path, found, f"at least one word, of 1 to {MAX_DIMENSIONS:,} dimensions")
     return count, dim
 
 
 def _is_text(start: bytes, dim: int) -> bool:
-    """Whether what follows the first line is text: all of it, or the next line as it should be."""
+    """Whether the bytes after the first line are text, or begin with a line of the text format."""
     try:
-        read = getincrementaldecoder("utf-8")().decode(start)
+        text = getincrementaldecoder("utf-8")().decode(start)
     except UnicodeDecodeError:
-        return _fits(start.partition(b"\n")[0], dim)
-    return "\0" not in read
+        return _is_text_line(start.partition(b"\n")[0], dim)
+    return "\0" not in text
 
 
-def _fits(line: bytes, dim: int) -> bool:
+def _is_text_line(line: bytes, dim: int) -> bool:
     _, *numbers = line.rstrip().rsplit(b" ", dim)
     try:
         return len([float(number) for number in numbers]) == dim
@@ -107,44 +114,45 @@ def _fits(line: bytes, dim: int) -> bool:
 
 
 class _Stream:
-    """A file read in blocks, of which some bytes may have been read already."""
+    """A file that is read in blocks, of which the first bytes may have been read already."""
 
     def __init__(self, file: IO[bytes], start: bytes) -> None:
-        self._file, self._held, self._place = file, start, 0
+        self._file, self._buffer, self._position = file, start, 0
 
     def until(self, mark: bytes, longest: int) -> bytes | None:
-        """Return the bytes before the next mark and skip it; None if it is not near."""
-        end = self._held.find(mark, self._place)
-        while end < 0 and len(self._held) - self._place <= longest and self._more():
-            end = self._held.find(mark, self._place)
-        if end < 0 or end - self._place > longest:
+        """Return the bytes before the next mark, and skip it; None if these are too many."""
+        end = self._buffer.find(mark, self._position)
+        while end < 0 and len(self._buffer) - self._position <= longest and self._read_block():
+            end = self._buffer.find(mark, self._position)
+        if end < 0 or end - self._position > longest:
             return None
-        found, self._place = self._held[self._place : end], end + 1
-        return found
+        content, self._position = self._buffer[self._position : end], end + 1
+        return content
 
     def take(self, size: int) -> bytes:
         """Return the next bytes; fewer at the end of the file."""
-        while len(self._held) - self._place < size and self._more():
+        while len(self._buffer) - self._position < size and self._read_block():
             pass
-        found = self._held[self._place : self._place + size]
-        self._place += len(found)
-        return found
+        content = self._buffer[self._position : self._position + size]
+        self._position += len(content)
+        return content
 
-    def _more(self) -> bool:
+    def _read_block(self) -> bool:
         block = self._file.read(BLOCK)
-        self._held, self._place = self._held[self._place :] + block, 0
+        self._buffer, self._position = self._buffer[self._position :] + block, 0
         return bool(block)
 
 
-Entry = tuple[bytes, bytes]  # a word and its numbers, still in the form of the file
+_Entry = tuple[bytes, bytes]  # a word and its numbers, still in the format of the file
 
 
-def _text(path: Path, stream: _Stream, count: int, dim: int) -> Iterator[Entry]:
+def _read_text(path: Path, stream: _Stream, count: int, dim: int) -> Iterator[_Entry]:
     longest = LONGEST_WORD + LONGEST_NUMBER * dim
     for number in range(1, count + 1):
         line = stream.until(b"\n", longest)
         if line is None:
-            line = stream.take(longest)  # the last line may lack its end
+            # The last line may lack its line feed.
+            line = stream.take(longest)
         line = line.rstrip(b" \t\r\n")
         if not line:
             _refuse(path, f"cut short after {number - 1:,} words", f"{count:,} words")
@@ -152,11 +160,12 @@ def _text(path: Path, stream: _Stream, count: int, dim: int) -> Iterator[Entry]:
             found = f"{line.count(b' '):,} numbers in line {number + 1:,}"
             _refuse(path, found, f"a word and {dim:,} numbers")
         word = line.partition(b" ")[0] if line.count(b" ") == dim else line.rsplit(b" ", dim)[0]
-        yield word, line[len(word) :]  # a word may hold blanks
-    _end(path, stream, count)
+        # A word may contain spaces.
+        yield word, line[len(word) :]
+    _require_end(path, stream, count)
 
 
-def _binary(path: Path, stream: _Stream, count: int, dim: int) -> Iterator[Entry]:
+def _read_binary(path: Path, stream: _Stream, count: int, dim: int) -> Iterator[_Entry]:
     for number in range(1, count + 1):
         word = stream.until(b" ", LONGEST_WORD)
         numbers = stream.take(4 * dim) if word is not None else b""
@@ -164,18 +173,19 @@ def _binary(path: Path, stream: _Stream, count: int, dim: int) -> Iterator[Entry
             found = f"cut short or damaged after {number - 1:,} words"
             _refuse(path, found, f"{count:,} words of {dim:,} dimensions")
         yield word.lstrip(b"\n"), numbers
-    _end(path, stream, count)
+    _require_end(path, stream, count)
 
 
-def _end(path: Path, stream: _Stream, count: int) -> None:
+def _require_end(path: Path, stream: _Stream, count: int) -> None:
     if stream.take(LONGEST_WORD).strip():
         _refuse(path, f"more than {count:,} words", "as many as its first line says")
 
 
-def _numbers(path: Path, number: int, read: bytes, *, text: bool) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # what does not fit becomes infinity, and is refused
+def _parse_vector(path: Path, number: int, content: bytes, *, text: bool) -> NDArray[np.float32]:
+    # Numbers that do not fit become infinity, and are refused.
+    with np.errstate(over="ignore"):
         try:
-            numbers = np.array(read.split(), float) if text else np.frombuffer(read, "<f4")
+            numbers = np.array(content.split(), float) if text else np.frombuffer(content, "<f4")
             vector = np.asarray(numbers, np.float32)
         except ValueError:
             _refuse(path, f"something else than numbers for word {number:,}", "numbers")

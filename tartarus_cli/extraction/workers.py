@@ -1,4 +1,4 @@
-"""Prepare recordings in processes of their own: one that fails or hangs stops nothing."""
+"""Prepare recordings in other processes: one that fails or hangs does not stop the others."""
 
 from __future__ import annotations
 
@@ -25,17 +25,24 @@ from tartarus_cli.audio import Magnitude, cached_transform
 from tartarus_cli.audio.decoding import RecordingError, decode
 from tartarus_cli.audio.patches import FLOOR_DB, PatchRecipe
 from tartarus_cli.data.arrays import open_dense, save_dense
-from tartarus_cli.errors import FileError, TartarusError
+from tartarus_cli.errors import FileError, TartarusError, parameter
 from tartarus_cli.files import digest
 from tartarus_cli.plugins import files_run, run_files
 
-AHEAD = 4  # recordings handed to each process before their turn
-TIMEOUT_S = 300  # for a recording, unless the user says otherwise
-GLANCE_S = 0.2  # how often an interruption is looked for
-LOADED = (  # once for all processes; librosa loads its parts at their first use otherwise
+PREFETCH = 4
+"""Recordings that are handed to each process before their turn."""
+
+TIMEOUT_S = 300
+"""Seconds after which a recording is given up, by default."""
+
+POLL_S = 0.2
+"""Seconds between two looks for an interruption."""
+
+PRELOADED = (
     *("librosa.core.audio", "librosa.core.spectrum", "librosa.filters", "librosa.util.utils"),
     *("soundfile", "soxr", "threadpoolctl"),
 )
+"""Modules that are imported once for all processes; librosa would load parts at first use."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +50,21 @@ class Recording:
     """A recording to prepare."""
 
     item: str
+    """Id of the item."""
     path: Path
 
 
 @dataclass(frozen=True)
 class PreparedRecording:
-    """The patches of a recording, lying in a file."""
+    """The patches of a recording, in a file."""
 
     recording: Recording
-    patches: Path  # (per_item, frames, bins) in decibels
-    silent: bool  # all of them
-    short: bool  # they end in silence, or the recording is shorter than a patch
+    patches: Path
+    """NumPy file, ``(per_item, frames, bins)`` in decibels."""
+    silent: bool
+    """Whether all patches are silent."""
+    short: bool
+    """Whether a patch ends in silence, or the recording is shorter than a patch."""
 
 
 @dataclass(frozen=True)
@@ -66,86 +77,98 @@ class FailedRecording:
 
 @dataclass(frozen=True)
 class ExtractionJob:
-    """What the preparation of all recordings has in common."""
+    """How all recordings are prepared, and where the results are written."""
 
     recipe: PatchRecipe
-    staging: Path  # folder that the patches of each recording go to
-    spectrograms: Path  # folder of spectrograms: those that are there are used
-    keep: bool  # whether spectrograms are written there
+    staging: Path
+    """Folder to which the patches of each recording are written."""
+    spectrograms: Path
+    """Folder of spectrograms; existing ones are used."""
+    keep_spectrograms: bool
+    """Whether to write spectrograms there."""
 
     @property
-    def kept(self) -> Path:
-        """The folder of the spectrograms that are made by the same recipe."""
+    def spectrogram_folder(self) -> Path:
+        """The folder of spectrograms that were made by the same recipe."""
         return self.spectrograms / self.recipe.spectrogram_key
 
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """How the work is spread."""
+    """How the work is spread over processes."""
 
-    jobs: int  # processes
-    timeout: float  # seconds for each recording
-
-
-def worker_options(jobs: int | None, timeout: float | None) -> WorkerOptions:
-    """Return how the work is spread; by default over all cores that this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)
-    cores = len(allowed(0)) if allowed else os.cpu_count() or 1
-    return WorkerOptions(jobs or cores, timeout or TIMEOUT_S)
+    jobs: int
+    """Number of processes."""
+    timeout_s: float
+    """Seconds after which a recording is given up."""
 
 
-def prepare_all(
-    studio: ExtractionJob,
-    recordings: Sequence[Recording],
-    spread: WorkerOptions,
-    check: Callable[[], None],
-) -> Iterator[PreparedRecording | FailedRecording]:
-    """Prepare recordings side by side; they come in the order in which they are done.
+def worker_options(jobs: int | None, timeout_s: float | None) -> WorkerOptions:
+    """Return how the work is spread over processes.
 
     Parameters
     ----------
-    studio
-        What to make of them, and where to.
+    jobs
+        Number of processes; None: one for each core that this process may use.
+    timeout_s
+        Seconds after which a recording is given up; None: ``TIMEOUT_S``.
+    """
+    allowed = getattr(os, "sched_getaffinity", None)
+    cores = len(allowed(0)) if allowed else os.cpu_count() or 1
+    return WorkerOptions(jobs or cores, timeout_s or TIMEOUT_S)
+
+
+def prepare_all(
+    job: ExtractionJob,
+    recordings: Sequence[Recording],
+    workers: WorkerOptions,
+    check: Callable[[], None],
+) -> Iterator[PreparedRecording | FailedRecording]:
+    """Prepare recordings in parallel; results come in the order in which they are done.
+
+    Parameters
+    ----------
+    job
+        How to prepare them, and where to write the results.
     recordings
-        They are handed out a few at a time.
-    spread
-        How many processes, and how long one recording may take.
+        The recordings; a few at a time are handed to the processes.
+    workers
+        Number of processes, and time for one recording.
     check
-        Called now and then; what it raises stops the work.
+        Called several times a second; an error that it raises stops the work.
 
     Raises
     ------
     OSError
-        If what was prepared cannot be written.
+        If results cannot be written.
     TartarusError
-        If processes end whatever they are given.
+        If processes cannot be started, or end again and again.
     """
-    jobs = max(1, min(spread.jobs, len(recordings)))
+    jobs = max(1, min(workers.jobs, len(recordings)))
     pool = ProcessPool(
         jobs,
         initializer=_begin,
-        # As text: until the code ran that its parameters may be of, it cannot be read otherwise.
-        initargs=(studio.recipe.model_dump_json(), tuple(file.path for file in files_run())),
+        # As text: it cannot be read before the code ran that may define its parameters.
+        initargs=(job.recipe.model_dump_json(), tuple(file.path for file in files_run())),
         context=_fresh_processes(),
     )
-    todo, under_way = (
-        iter(recordings),
-        dict[Future[PreparedRecording | FailedRecording], Recording](),
-    )
+    waiting = iter(recordings)
+    running = dict[Future[PreparedRecording | FailedRecording], Recording]()
     try:
         while True:
-            for each in islice(todo, AHEAD * jobs - len(under_way)):
-                begun = pool.schedule(_attempt, args=(studio, each), timeout=spread.timeout)
-                under_way[begun] = each
-            if not under_way:
+            for recording in islice(waiting, PREFETCH * jobs - len(running)):
+                task = pool.schedule(_attempt, args=(job, recording), timeout=workers.timeout_s)
+                running[task] = recording
+            if not running:
                 return
-            done, _ = wait(under_way, GLANCE_S, FIRST_COMPLETED)
+            done, _ = wait(running, POLL_S, FIRST_COMPLETED)
             check()
-            for task in done:
-                yield _outcome(task, under_way.pop(task), spread)
+            for future in done:
+                yield _outcome(future, running.pop(future), workers)
     except RuntimeError as problem:
         msg = f"the processes that prepare recordings cannot go on: {problem}"
-        hint = "Start again, it goes on where it was; with fewer --jobs, if memory is short."
+        hint = "Give the command again: it continues. If there is too little memory, give fewer "
+        hint += f"{parameter('jobs')}."
         raise TartarusError(msg, hint=hint) from None
     finally:
         pool.stop()  # type: ignore[no-untyped-call]
@@ -153,11 +176,11 @@ def prepare_all(
 
 
 def _fresh_processes() -> BaseContext:
-    """Return how processes are started: without our threads, and where possible already loaded."""
+    """Return how processes are started: without our threads, and, if possible, with modules."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, *LOADED])
+    context.set_forkserver_preload([__name__, *PRELOADED])
     resource_tracker.ensure_running()
     with _quiet():
         forkserver.ensure_running()
@@ -166,48 +189,51 @@ def _fresh_processes() -> BaseContext:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Let what is started be silent, and deaf to Ctrl-C, which reaches all of a terminal."""
+    """Start processes with no standard error, and with SIGINT blocked: Ctrl-C reaches them too."""
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    shown, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
-        os.dup2(shown, 2)
-        os.close(shown)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _outcome(
-    task: Future[PreparedRecording | FailedRecording], recording: Recording, spread: WorkerOptions
+    task: Future[PreparedRecording | FailedRecording], recording: Recording, workers: WorkerOptions
 ) -> PreparedRecording | FailedRecording:
     try:
         return task.result()
     except TimeoutError:
-        reason = f"it took longer than {spread.timeout:g} s"
+        reason = f"it took longer than {workers.timeout_s:g} s"
     except ProcessExpired:
         reason = "it makes the decoder crash, or needs more memory than there is"
     return FailedRecording(recording, reason)
 
 
-def _attempt(studio: ExtractionJob, recording: Recording) -> PreparedRecording | FailedRecording:
-    """Prepare a recording; no error but the system's leaves this process, not all can."""
+def _attempt(job: ExtractionJob, recording: Recording) -> PreparedRecording | FailedRecording:
+    """Prepare a recording; only errors of the system leave this process, as others may not be able.
+
+    An error of a library may not be possible to pickle.
+    """
     try:
-        return prepare(studio, recording)
+        return prepare(job, recording)
     except RecordingError as problem:
         reason = str(problem)
     except OSError:
         raise
     except MemoryError:
         reason = "it needs more memory than there is"
-    except Exception as problem:  # noqa: BLE001 — whatever a strange recording makes a library do
+    except Exception as problem:  # noqa: BLE001 — a damaged recording makes libraries raise anything
         reason = f"{type(problem).__name__}: {problem}"
     return FailedRecording(recording, " ".join(reason.split())[:200])
 
 
-def prepare(studio: ExtractionJob, recording: Recording) -> PreparedRecording:
-    """Decode a recording, compute its spectrogram and cut its patches; what is there is used.
+def prepare(job: ExtractionJob, recording: Recording) -> PreparedRecording:
+    """Decode a recording, compute its spectrogram and cut its patches; use results that exist.
 
     Raises
     ------
@@ -215,51 +241,60 @@ def prepare(studio: ExtractionJob, recording: Recording) -> PreparedRecording:
         If the recording cannot be used.
     """
     content = _digest(recording.path)
-    recipe = studio.recipe
-    named = "\0".join([recipe.model_dump_json(), recording.item, str(recording.path), content])
-    place = studio.staging / f"{blake2b(named.encode(), digest_size=16).hexdigest()}.npy"
-    patches = _kept(place, (recipe.per_item, recipe.frames, recipe.bins), FLOOR_DB)
+    recipe = job.recipe
+    key = "\0".join([recipe.model_dump_json(), recording.item, str(recording.path), content])
+    path = job.staging / f"{blake2b(key.encode(), digest_size=16).hexdigest()}.npy"
+    patches = _read_existing(path, (recipe.per_item, recipe.frames, recipe.bins), FLOOR_DB)
     if patches is None:
-        patches = recipe.cut(_spectrogram(studio, recording.path, content), recording.item)
-        save_dense(place, patches)
+        patches = recipe.cut(_spectrogram(job, recording.path, content), recording.item)
+        save_dense(path, patches)
     silent = bool((patches <= FLOOR_DB).all())
-    return PreparedRecording(
-        recording, place, silent, bool((patches[:, -1] <= FLOOR_DB).all(axis=1).any())
-    )
+    short = bool((patches[:, -1] <= FLOOR_DB).all(axis=1).any())
+    return PreparedRecording(recording, path, silent, short)
 
 
-def spectrogram(studio: ExtractionJob, path: Path) -> Magnitude:
-    """Compute the magnitude of a recording, or read it where it is kept.
+def spectrogram(job: ExtractionJob, path: Path) -> Magnitude:
+    """Compute the spectrogram of a recording, or read it if it exists; ``(bins, frames)``.
 
     Raises
     ------
     RecordingError
         If the recording cannot be used.
     """
-    return _spectrogram(studio, path, _digest(path))
+    return _spectrogram(job, path, _digest(path))
 
 
-def _spectrogram(studio: ExtractionJob, path: Path, content: str) -> Magnitude:
-    recipe = studio.recipe
-    kept = studio.kept / f"{content}.npy"
-    found = _kept(kept, (recipe.bins, -1), 0)
-    if found is not None:
-        return found
+def _spectrogram(job: ExtractionJob, path: Path, content: str) -> Magnitude:
+    recipe = job.recipe
+    file = job.spectrogram_folder / f"{content}.npy"
+    existing = _read_existing(file, (recipe.bins, -1), 0)
+    if existing is not None:
+        return existing
     magnitude = recipe.spectrogram(decode(path, recipe.parameters.sample_rate))
-    if studio.keep:
-        save_dense(kept, magnitude)
+    if job.keep_spectrograms:
+        save_dense(file, magnitude)
     return magnitude
 
 
-def _kept(path: Path, shape: tuple[int, ...], lowest: float) -> NDArray[np.float32] | None:
-    """Read what was made before; None if it is missing or damaged (-1: of any length)."""
+def _read_existing(path: Path, shape: tuple[int, ...], lowest: float) -> NDArray[np.float32] | None:
+    """Read an array that was written before; None if it is missing or damaged.
+
+    Parameters
+    ----------
+    path
+        The file.
+    shape
+        Shape of the array; -1 for a dimension of any length.
+    lowest
+        Lowest value that it may hold.
+    """
     with suppress(FileError, OSError):
-        found = open_dense(path)
-        fits = found.ndim == len(shape) and all(
-            wanted in (-1, length) for wanted, length in zip(shape, found.shape, strict=True)
+        array = open_dense(path)
+        fits = array.ndim == len(shape) and all(
+            expected in (-1, length) for expected, length in zip(shape, array.shape, strict=True)
         )
-        if fits and np.isfinite(found).all() and found.min(initial=lowest) >= lowest:
-            return np.asarray(found, np.float32)
+        if fits and np.isfinite(array).all() and array.min(initial=lowest) >= lowest:
+            return np.asarray(array, np.float32)
     return None
 
 
@@ -271,20 +306,22 @@ def _digest(path: Path) -> str:
         raise RecordingError(msg[:1].lower() + msg[1:]) from None
 
 
-def _begin(recipe: str, code: Sequence[Path]) -> None:
-    """Set up a process: quiet, single-threaded, gone with its parent, its filters made."""
+def _begin(recipe_json: str, code: Sequence[Path]) -> None:
+    """Set up a process: quiet, with one thread, ending with its parent, its filters computed."""
     from threadpoolctl import threadpool_limits
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops us
+    # The parent stops us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders print what they think of a file
+    # Decoders print warnings about files.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     threadpool_limits(1)
     run_files(code)
-    made = PatchRecipe.model_validate_json(recipe)
-    cached_transform(made.transform, made.parameters)
+    recipe = PatchRecipe.model_validate_json(recipe_json)
+    cached_transform(recipe.transform, recipe.parameters)
 
 
 def _end_with(parent: int) -> None:

@@ -1,1 +1,1 @@
-"""Plays and labels, factorized."""
+"""Factorization of plays and labels into the targets of networks."""

@@ -1,23 +1,22 @@
-"""Turn who played what, or which item has which label, into the factors that networks learn."""
+"""Factorize plays or labels into the latent factors that networks learn."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.dataset import Dataset, TargetSpec
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.provenance import FactorManifest, FactorRecipe, InteractionKind, data_path
-from tartarus_cli.data.targets import USUAL_DIM
-from tartarus_cli.errors import DataError, RequestError
+from tartarus_cli.errors import DataError, RequestError, parameter
 from tartarus_cli.evaluation.upper_bound import UpperBound, upper_bound, worse_than_chance
 from tartarus_cli.experiments.requirements import word_settings
 from tartarus_cli.factorization.als import AlsOptions, als
@@ -28,366 +27,351 @@ from tartarus_cli.factors.files import (
     factor_files,
     factor_recipe,
     manifest_json,
-    models_that_learnt,
+    models_trained_on,
     reusable_factors,
     with_new_factors,
 )
 from tartarus_cli.factors.interactions import InteractionMatrices, load_interactions
+from tartarus_cli.factors.request import FactorizeRequest
 from tartarus_cli.files import atomic_write, digest, locked, remove_leftovers
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.machine import cores, factorizer_versions
-from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
 
-Method = Literal["als", "pmi"]
-Factors = NDArray[np.float32]  # (rows, dim)
-ROWS_AT_ONCE = 2048  # items folded in
+Factors = NDArray[np.float32]
+"""Factors of items, users or labels, ``(rows, dim)``."""
 
-
-@dataclass(frozen=True)
-class FactorizeRequest:
-    """What is asked for."""
-
-    dataset: str
-    method: Method
-    dim: int = USUAL_DIM
-    seed: int = 0
-    source: InteractionKind | None = None  # whichever there is
-    threads: int | None = None  # all cores
-    given: Mapping[str, float] = field(default_factory=dict)  # parameters of the method
-    force: bool = False  # replace other factors of the same name
-
-    @property
-    def targets(self) -> TargetSpec:
-        """Which factors these are."""
-        return TargetSpec(self.method, self.dim)
-
-    @property
-    def options(self) -> AlsOptions | PmiOptions:
-        """Parameters, checked.
-
-        Raises
-        ------
-        RequestError
-            If the method has no such parameter, or a value does not fit.
-        """
-        said = {"dim": self.dim, "seed": self.seed, **self.given}
-        told = [f"{name}={value!r}" for name, value in said.items()]
-        if self.method == "als":
-            return parse_options(AlsOptions, told, self.method)
-        return parse_options(PmiOptions, told, self.method)
+FOLD_IN_ROWS = 2048
+"""Items that are folded in at once."""
 
 
 @dataclass(frozen=True)
 class FactorizeResult:
-    """What was written, or was there already."""
+    """Factors that were written, or existed already."""
 
     manifest: FactorManifest
     files: list[Path]
-    made: bool
-    replaced_under: list[str]  # models that were trained on what was replaced
-    settings: list[str]  # of feature vectors, that a network could learn the factors from
+    """The factors, and their manifest."""
+    is_new: bool
+    """Whether they were computed now; else the same ones existed already."""
+    outdated_models: list[str]
+    """Names of models that were trained on factors which were replaced."""
+    settings: list[str]
+    """Settings of feature vectors, from which a network could learn the factors."""
 
 
 class FoldIn(Protocol):
-    """Gives factors to further items."""
+    """Computes the factors of further items, with those of users or labels held fixed."""
 
     def __call__(self, counts: csr_array, /) -> Factors:
-        """Solve for ``(items, users or labels)``; returns ``(items, dim)``."""
+        """Solve for ``counts``, ``(items, users or labels)``; returns ``(items, dim)``."""
 
 
 @dataclass(frozen=True)
-class LearntFactors:
-    """What was learnt from the train items alone."""
+class TrainFactors:
+    """Factors that were computed from the train items alone."""
 
     items: Factors
+    """Factors of the train items, ``(train items, dim)``."""
     columns: Factors
+    """Factors of the users or labels, ``(users or labels, dim)``."""
     fold_in: FoldIn
-    correlation: float | None  # of popularity and norm
-    idle: dict[str, int]  # train, and users or labels → those without any
+    correlation: float | None
+    """Spearman correlation of popularity and norm."""
+    empty: dict[str, int]
+    """``train``, and ``users`` or ``labels`` → how many have no play or label."""
 
 
 def factorize(
-    workspace: WorkspacePaths, asked: FactorizeRequest, *, progress: Progress = UNWATCHED
+    workspace: WorkspacePaths, request: FactorizeRequest, *, progress: Progress = UNWATCHED
 ) -> FactorizeResult:
     """Factorize the train matrix of a dataset, and fold in the val and test items.
 
-    Factors of train items and of users, or labels, know nothing of val and test items. All files
-    are written before any takes its place; older ones are gone before the first new one is there.
+    Factors of train items, and of users or labels, do not depend on val and test items. All files
+    are written before any takes its place; the old ones are deleted before the first new one is
+    in its place.
 
     Parameters
     ----------
     workspace
-        Where the ids and the matrices are.
-    asked
-        The dataset, the method and its parameters.
+        The workspace that the dataset is in.
+    request
+        The dataset, the method and its options.
     progress
-        Told of each iteration, and of users and items that have nothing.
+        Shows the iterations, and reports users and items without plays or labels.
 
     Raises
     ------
     RequestError
-        If there is no such dataset or parameter, it is not clear what to factorize, other factors
-        of the same name are there, or another command is making them.
+        If there is no such dataset or option, the dataset has plays and labels and neither is
+        chosen, there are other factors of the same name, or another command is writing them.
     DataError
-        If a matrix is missing, damaged, or out of step with the ids, or too small for so many
+        If a matrix is missing or damaged, does not fit the ids, or is too small for so many
         factors.
     TrainingError
         If the factors diverge.
     """
-    options = asked.options
-    _check(asked)
-    dataset = Dataset(workspace.scan(), asked.dataset)
-    source: InteractionKind | None = "plays" if asked.method == "als" else asked.source
-    counts = load_interactions(dataset, source)
-    places = factor_files(dataset, asked.targets, counts)
-    with locked(places.lock):
-        dataset = Dataset(workspace.scan(), asked.dataset)
-        names = [path.name for path in (*places.factors, places.manifest)]
-        remove_leftovers(places.manifest.parent, names)
-        recipe = factor_recipe(dataset, asked.method, counts, options.model_dump(mode="json"))
-        known = reusable_factors(dataset, places, recipe, force=asked.force)
-        if known is not None:
-            _tell_of_best(known, progress)
-            return _result(dataset, places, known)
-        _check_rank(asked, counts)
-        _tell_before(asked, counts, progress)
-        learnt = _learn(asked, options, counts, progress)
-        work = FactorWriter(dataset, places, recipe, counts, asked, progress)
-        old = [path for path in places.factors if path.exists()]
-        manifest = work.write(learnt)
-    _tell_of_best(manifest, progress)
-    present = Dataset(workspace.scan(), asked.dataset)
-    return _result(present, places, manifest, replaced=old)
+    options = request.options
+    _check_request(request)
+    dataset = Dataset(workspace.scan(), request.dataset)
+    source: InteractionKind | None = "plays" if request.method == "als" else request.source
+    matrices = load_interactions(dataset, source)
+    files = factor_files(dataset, request.targets, matrices)
+    with locked(files.lock):
+        dataset = Dataset(workspace.scan(), request.dataset)
+        names = [path.name for path in (*files.factors, files.manifest)]
+        remove_leftovers(files.manifest.parent, names)
+        recipe = factor_recipe(dataset, request.method, matrices, options.model_dump(mode="json"))
+        existing = reusable_factors(dataset, files, recipe, force=request.force)
+        if existing is not None:
+            _warn_below_chance(existing, progress)
+            return _result(dataset, files, existing)
+        _check_rank(request, matrices)
+        _report_sizes(request, matrices, progress)
+        factors = _factorize_train(request, options, matrices, progress)
+        writer = FactorWriter(dataset, files, recipe, matrices, request, progress)
+        replaced = [path for path in files.factors if path.exists()]
+        manifest = writer.write(factors)
+    _warn_below_chance(manifest, progress)
+    updated = Dataset(workspace.scan(), request.dataset)
+    return _result(updated, files, manifest, replaced=replaced)
 
 
-def _check(asked: FactorizeRequest) -> None:
-    if asked.method == "als" and asked.source == "labels":
+def _check_request(request: FactorizeRequest) -> None:
+    if request.method == "als" and request.source == "labels":
         msg = "als factorizes plays, not labels"
-        raise RequestError(msg, hint="Use pmi for labels, or leave --from out.")
-    if asked.method == "pmi" and asked.threads is not None:
-        msg = "pmi works on one thread, whatever --threads says"
-        raise RequestError(msg, hint="Leave --threads out.")
+        raise RequestError(msg, hint=f"Use pmi for labels, or leave {parameter('source')} out.")
+    if request.method == "pmi" and request.threads is not None:
+        threads = parameter("threads")
+        msg = f"pmi works on one thread, and takes no {threads}"
+        raise RequestError(msg, hint=f"Leave {threads} out.")
 
 
-def _threads(asked: FactorizeRequest) -> int:
-    return 1 if asked.method == "pmi" else asked.threads or cores()
+def _threads(request: FactorizeRequest) -> int:
+    return 1 if request.method == "pmi" else request.threads or cores()
 
 
-def _fewest(counts: InteractionMatrices) -> tuple[int, str]:
-    """Return the smaller side of the train matrix, and what its two sides are."""
-    items = counts.items["train"]
-    there = f"{items:,} train items and {counts.columns:,} {counts.what}"
-    return min(items, counts.columns), there
+def _smaller_side(matrices: InteractionMatrices) -> tuple[int, str]:
+    """Return the size of the smaller side of the train matrix, and a text with both sizes."""
+    items = matrices.items["train"]
+    sizes = f"{items:,} train items and {matrices.columns:,} {matrices.column_kind}"
+    return min(items, matrices.columns), sizes
 
 
-def _check_rank(asked: FactorizeRequest, counts: InteractionMatrices) -> None:
-    """Make sure that a decomposition has so many factors."""
-    fewest, there = _fewest(counts)
-    if asked.method == "pmi" and asked.dim >= fewest:
-        msg = f"{asked.dataset} has {there}, too few for {asked.dim} PMI factors"
-        most = f"Ask for at most {fewest - 1:,}: --dim {fewest - 1}"
-        raise DataError(msg, hint=most if fewest > 1 else "There is nothing to factorize.")
+def _check_rank(request: FactorizeRequest, matrices: InteractionMatrices) -> None:
+    """Make sure that a singular value decomposition has so many factors."""
+    smaller, sizes = _smaller_side(matrices)
+    if request.method == "pmi" and request.dim >= smaller:
+        msg = f"{request.dataset} has {sizes}, too few for {request.dim} PMI factors"
+        most = f"Compute at most {smaller - 1:,}: {parameter('dim', smaller - 1)}"
+        raise DataError(msg, hint=most if smaller > 1 else "There is nothing to factorize.")
 
 
-def _tell_before(asked: FactorizeRequest, counts: InteractionMatrices, progress: Progress) -> None:
-    fewest, there = _fewest(counts)
-    if asked.dim > fewest:
-        progress.warn(f"{asked.dim} factors of {there} say no more than {fewest:,} do")
-    for split in counts.items:
-        if split not in counts.paths:
-            what = "targets" if split == "val" else "true factors, and no oracle row"
-            progress.say(f"the {split} items have no {counts.source}: no {what} of theirs")
+def _report_sizes(
+    request: FactorizeRequest, matrices: InteractionMatrices, progress: Progress
+) -> None:
+    smaller, sizes = _smaller_side(matrices)
+    if request.dim > smaller:
+        progress.warn(f"{request.dim} factors of {sizes} say no more than {smaller:,} do")
+    for split in matrices.items:
+        if split not in matrices.paths:
+            absent = "targets" if split == "val" else "true factors, and no oracle row"
+            progress.say(f"the {split} items have no {matrices.source}: no {absent}")
 
 
-def _tell_of_best(manifest: FactorManifest, progress: Progress) -> None:
+def _warn_below_chance(manifest: FactorManifest, progress: Progress) -> None:
     dim = int(manifest.recipe.options["dim"])
-    told = worse_than_chance(manifest.oracle, manifest.random, manifest.recipe.source, dim)
-    if told:
-        progress.warn(told)
+    warning = worse_than_chance(manifest.oracle, manifest.random, manifest.recipe.source, dim)
+    if warning:
+        progress.warn(warning)
 
 
 def _result(
     dataset: Dataset,
-    places: FactorFiles,
+    files: FactorFiles,
     manifest: FactorManifest,
     replaced: list[Path] | None = None,
 ) -> FactorizeResult:
-    words = word_settings(dataset)
+    sequences = word_settings(dataset)
     return FactorizeResult(
         manifest,
-        [*places.factors, places.manifest],
-        made=replaced is not None,
-        replaced_under=models_that_learnt(dataset.workspace, replaced or []),
-        settings=[name for name in dataset.complete_settings if name not in words],
+        [*files.factors, files.manifest],
+        is_new=replaced is not None,
+        outdated_models=models_trained_on(dataset.workspace, replaced or []),
+        settings=[name for name in dataset.complete_settings if name not in sequences],
     )
 
 
-def _learn(
-    asked: FactorizeRequest,
+def _factorize_train(
+    request: FactorizeRequest,
     options: AlsOptions | PmiOptions,
-    counts: InteractionMatrices,
+    matrices: InteractionMatrices,
     progress: Progress,
-) -> LearntFactors:
+) -> TrainFactors:
     """Factorize the train matrix."""
-    train = counts.read("train")
-    popularity = np.bincount(train.indices, minlength=counts.columns)
-    of_items = np.diff(train.indptr)
+    train = matrices.read("train")
+    column_counts = np.bincount(train.indices, minlength=matrices.columns)
+    item_counts = np.diff(train.indptr)
     items, columns, fold_in = (
-        _als(train, options, _threads(asked), progress)
+        _als(train, options, _threads(request), progress)
         if isinstance(options, AlsOptions)
         else _pmi(train, options, progress)
     )
-    idle = {
-        "train": _count_idle(progress, counts, "train", of_items, items),
-        counts.what: _count_idle(progress, counts, counts.what, popularity, columns),
+    kind = matrices.column_kind
+    empty = {
+        "train": _count_empty(progress, matrices, "train", item_counts, items),
+        kind: _count_empty(progress, matrices, kind, column_counts, columns),
     }
-    judged = (of_items, items) if counts.source == "plays" else (popularity, columns)
-    correlation = spearman(judged[0], np.linalg.norm(judged[1], axis=1))
-    return LearntFactors(
-        items, columns, fold_in, None if math.isnan(correlation) else correlation, idle
+    popularity, factors = (
+        (item_counts, items) if matrices.source == "plays" else (column_counts, columns)
     )
+    rho = spearman(popularity, np.linalg.norm(factors, axis=1))
+    return TrainFactors(items, columns, fold_in, None if math.isnan(rho) else rho, empty)
 
 
 def _als(
     train: csr_array, options: AlsOptions, threads: int, progress: Progress
 ) -> tuple[Factors, Factors, FoldIn]:
     with progress.task("factorizing", options.iterations) as task:
-        found = als(train, options, threads=threads, on_iteration=task.advance)
-    return found.items, found.users, lambda counts: found.fold_in(counts, options)
+        factors = als(train, options, threads=threads, on_iteration=task.advance)
+    return factors.items, factors.users, lambda counts: factors.fold_in(counts, options)
 
 
 def _pmi(
     train: csr_array, options: PmiOptions, progress: Progress
 ) -> tuple[Factors, Factors, FoldIn]:
-    expected = 6 * options.dim  # of products; how many it takes shows only in the end
+    # Number of products: a guess, for how many it takes is known only at the end.
+    expected = 6 * options.dim
     with progress.task("factorizing", expected) as task:
-        found = pmi(
+        factors = pmi(
             train, dim=options.dim, seed=options.seed, shift=options.shift, on_product=task.advance
         )
-    return found.items, found.contexts, found.fold_in
+    return factors.items, factors.contexts, factors.fold_in
 
 
-def _count_idle(
+def _count_empty(
     progress: Progress,
-    counts: InteractionMatrices,
-    which: str,
-    has: NDArray[np.integer],
+    matrices: InteractionMatrices,
+    group: str,
+    counts: NDArray[np.integer],
     factors: Factors,
 ) -> int:
-    """Count those that have nothing, and tell of all whose factors are zero.
+    """Count the items, users or labels that have no play or label; warn of zero factors.
 
     Parameters
     ----------
-    progress, counts
-        Who is told, and of what.
-    which
-        A split, or users or labels.
-    has
-        How many plays or labels each has.
+    progress
+        Receives the warnings.
+    matrices
+        The matrices that are factorized.
+    group
+        Name of a split, or ``users`` or ``labels``.
+    counts
+        Number of plays or labels of each of them, ``(rows,)``.
     factors
-        A row for each.
+        Factors of each of them, ``(rows, dim)``.
     """
-    idle, total = has == 0, f"{len(has):,} {which}"
-    lack = "train plays" if counts.source == "plays" else "train item"
-    if which in counts.items:
-        total, lack = f"{total} items", counts.source
-    others = "train items" if which == counts.what else counts.what
-    blank = ~factors.any(axis=1) & ~idle
-    for some, why in ((idle, lack), (blank, f"mutual information with any of the {others}")):
-        if some.any():
-            progress.warn(f"{np.count_nonzero(some):,} of {total} have no {why}: zero factors")
-    return int(idle.sum())
+    column_kind = matrices.column_kind
+    empty, total = counts == 0, f"{len(counts):,} {group}"
+    lack = "train plays" if matrices.source == "plays" else "train item"
+    if group in matrices.items:
+        total, lack = f"{total} items", matrices.source
+    others = "train items" if group == column_kind else column_kind
+    unrelated = ~factors.any(axis=1) & ~empty
+    reason = f"mutual information with any of the {others}"
+    for rows, absent in ((empty, lack), (unrelated, reason)):
+        if rows.any():
+            progress.warn(f"{np.count_nonzero(rows):,} of {total} have no {absent}: zero factors")
+    return int(empty.sum())
 
 
 @dataclass(frozen=True)
 class FactorWriter:
-    """Writes what was learnt, with the further items folded in, and judges it."""
+    """Writes factors, folds in the val and test items, and evaluates the factors."""
 
     dataset: Dataset
-    places: FactorFiles
+    files: FactorFiles
     recipe: FactorRecipe
-    counts: InteractionMatrices
-    asked: FactorizeRequest
+    matrices: InteractionMatrices
+    request: FactorizeRequest
     progress: Progress
 
-    def write(self, learnt: LearntFactors) -> FactorManifest:
-        """Write everything beside its place, and put it there in the end."""
+    def write(self, factors: TrainFactors) -> FactorManifest:
+        """Write all files to temporary ones, and then let them take their places."""
         with defer_interrupts() as check, ExitStack() as stack:
-            # the last to be written is the first to take its place
-            written = {
-                path: stack.enter_context(atomic_write(path)) for path in self.places.factors
-            }
-            last = stack.enter_context(atomic_write(self.places.manifest))
-            idle = self._write_factors(learnt, written, check)
-            best = self._judge(written)
-            manifest = self._manifest(learnt, written, idle, best)
-            last.write_text(manifest_json(manifest), encoding="utf-8", newline="\n")
+            # The last file that is entered is the first to take its place.
+            written = {path: stack.enter_context(atomic_write(path)) for path in self.files.factors}
+            temporary = stack.enter_context(atomic_write(self.files.manifest))
+            empty = self._write_factors(factors, written, check)
+            best = self._evaluate(written)
+            manifest = self._manifest(factors, written, empty, best)
+            temporary.write_text(manifest_json(manifest), encoding="utf-8", newline="\n")
             check()
-            for path in (*self.places.factors, self.places.manifest):
-                path.unlink(missing_ok=True)  # so that old and new ones are never side by side
+            # There must never be old and new ones together.
+            for path in (*self.files.factors, self.files.manifest):
+                path.unlink(missing_ok=True)
         return manifest
 
     def _write_factors(
-        self, learnt: LearntFactors, written: Mapping[Path, Path], check: Callable[[], None]
+        self, factors: TrainFactors, written: Mapping[Path, Path], check: Callable[[], None]
     ) -> dict[str, int]:
-        np.save(written[self.places.columns], learnt.columns, allow_pickle=False)
-        np.save(written[self.places.items["train"]], learnt.items, allow_pickle=False)
-        idle = dict(learnt.idle)
-        for split, place in self.places.items.items():
+        np.save(written[self.files.columns], factors.columns, allow_pickle=False)
+        np.save(written[self.files.items["train"]], factors.items, allow_pickle=False)
+        empty = dict(factors.empty)
+        for split, path in self.files.items.items():
             if split != "train":
-                idle[split] = self._fold_in(split, written[place], learnt.fold_in, check)
-        return idle
+                empty[split] = self._fold_in(split, written[path], factors.fold_in, check)
+        return empty
 
     def _fold_in(self, split: str, path: Path, fold_in: FoldIn, check: Callable[[], None]) -> int:
-        """Write the factors of the items of one split; return how many have nothing."""
-        further = self.counts.read(split)
-        shape = (further.shape[0], self.asked.dim)
+        """Write the factors of the items of a split; return how many have no play or label."""
+        matrix = self.matrices.read(split)
+        shape = (matrix.shape[0], self.request.dim)
         rows = open_memmap(path, "w+", np.float32, shape)
         with self.progress.task(f"folding in the {split} items", shape[0]) as task:
-            for some in _blocks(shape[0]):
-                rows[some] = fold_in(csr_array(further[some]))
-                task.advance(some.stop - some.start)
+            for block in _blocks(shape[0]):
+                rows[block] = fold_in(csr_array(matrix[block]))
+                task.advance(block.stop - block.start)
                 check()
         rows.flush()
-        return _count_idle(self.progress, self.counts, split, np.diff(further.indptr), rows)
+        return _count_empty(self.progress, self.matrices, split, np.diff(matrix.indptr), rows)
 
-    def _judge(self, written: Mapping[Path, Path]) -> UpperBound:
-        if "test" not in self.places.items:
+    def _evaluate(self, written: Mapping[Path, Path]) -> UpperBound:
+        if "test" not in self.files.items:
             return UpperBound()
         return upper_bound(
-            with_new_factors(self.dataset, self.asked.targets, written),
-            self.asked.targets,
-            self.counts.source,
-            true=written[self.places.items["test"]],
-            seed=self.asked.seed,
+            with_new_factors(self.dataset, self.request.targets, written),
+            self.request.targets,
+            self.matrices.source,
+            true=written[self.files.items["test"]],
+            seed=self.request.seed,
             progress=self.progress,
         )
 
     def _manifest(
         self,
-        learnt: LearntFactors,
+        factors: TrainFactors,
         written: Mapping[Path, Path],
-        idle: dict[str, int],
+        empty: dict[str, int],
         best: UpperBound,
     ) -> FactorManifest:
         workspace = self.dataset.workspace
         return FactorManifest(
             recipe=self.recipe,
-            threads=_threads(self.asked),
+            threads=_threads(self.request),
             versions=factorizer_versions(),
             outputs={
-                data_path(workspace, path): digest(beside) for path, beside in written.items()
+                data_path(workspace, path): digest(temporary) for path, temporary in written.items()
             },
-            items=dict(self.counts.items),
-            columns=self.counts.columns,
-            without=idle,
+            items=dict(self.matrices.items),
+            columns=self.matrices.columns,
+            without=empty,
             oracle=best.oracle,
             random=best.random,
-            popularity_and_norm=learnt.correlation,
+            popularity_and_norm=factors.correlation,
         )
 
 
 def _blocks(rows: int) -> Iterator[slice]:
-    return (slice(start, min(start + ROWS_AT_ONCE, rows)) for start in range(0, rows, ROWS_AT_ONCE))
+    return (slice(start, min(start + FOLD_IN_ROWS, rows)) for start in range(0, rows, FOLD_IN_ROWS))

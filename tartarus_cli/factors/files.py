@@ -1,4 +1,4 @@
-"""The files of a factorization, and the manifest that says where they come from."""
+"""The files of a factorization, and the manifest that says how they were made."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ from tartarus_cli.data.provenance import (
     data_path,
     read_factor_manifest,
 )
-from tartarus_cli.errors import RequestError, display_path
+from tartarus_cli.errors import RequestError, display_path, parameter
 from tartarus_cli.factors.interactions import InteractionMatrices
 from tartarus_cli.file_names import DataFile, Kind, parse_path
 from tartarus_cli.files import digest
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
 from tartarus_cli.models.store import Store
 
-FACTORS = (Kind.TARGETS, Kind.USER_FACTORS, Kind.CLASS_FACTORS)
+FACTOR_KINDS = (Kind.TARGETS, Kind.USER_FACTORS, Kind.CLASS_FACTORS)
 
 
 @dataclass(frozen=True)
 class FactorFiles:
-    """Where everything is written."""
+    """Paths of the files of one factorization."""
 
     targets: TargetSpec
-    """Which factors."""
+    """Method and number of factors."""
     items: Mapping[str, Path]
-    """Split → the factors of its items."""
+    """Split → file of the factors of its items."""
     columns: Path
-    """The factors of users or of labels."""
+    """File of the factors of users or of labels."""
     manifest: Path
-    """Where they come from."""
+    """File that records how they were made."""
 
     @property
     def factors(self) -> list[Path]:
-        """The files of factors."""
+        """All files of factors."""
         return [*self.items.values(), self.columns]
 
     @property
     def lock(self) -> Path:
-        """What keeps two commands from the same work."""
+        """The file that keeps two commands from writing the same factors."""
         return self.manifest.with_name(f".making_{self.manifest.name}.lock")
 
 
 def factor_files(
     dataset: Dataset, targets: TargetSpec, interactions: InteractionMatrices
 ) -> FactorFiles:
-    """Return where the factors of some interactions are written."""
+    """Return the files to which the factors of a dataset are written."""
     kind = Kind.USER_FACTORS if interactions.source == "plays" else Kind.CLASS_FACTORS
     path, fields = dataset.path, targets.fields
     return FactorFiles(
@@ -63,59 +63,69 @@ def factor_files(
 
 
 def reusable_factors(
-    dataset: Dataset, places: FactorFiles, recipe: FactorRecipe, *, force: bool
+    dataset: Dataset, files: FactorFiles, recipe: FactorRecipe, *, force: bool
 ) -> FactorManifest | None:
-    """Return the manifest of the same factors if they are there, and let others not be lost.
+    """Return the manifest of factors that exist and were made by the same recipe, or None.
+
+    Parameters
+    ----------
+    dataset
+        The dataset that is to be factorized.
+    files
+        Files of the factors.
+    recipe
+        The recipe of the new factors.
+    force
+        Whether to replace other factors of the same name.
 
     Raises
     ------
     RequestError
-        If there are factors of this name that come from elsewhere, and may not be replaced; or
-        some that would not be replaced, but would no longer fit.
+        If there are other factors of this name that must not be replaced; or some that would not
+        be replaced, but would no longer fit.
     """
-    there = [file.path for file in _of_this_name(dataset, places.targets)]
-    ours = [path for path in there if path in places.factors]
-    strangers = [path for path in there if path not in places.factors]
-    if strangers:
-        msg = (
-            f"{display_path(strangers[0])} is there, of another factorization or under an old name"
-        )
-        hint = "It would not fit the new factors: move it away, or take another --dim."
+    existing = [file.path for file in _same_name(dataset, files.targets)]
+    to_replace = [path for path in existing if path in files.factors]
+    others = [path for path in existing if path not in files.factors]
+    if others:
+        msg = f"{display_path(others[0])} is there, of another factorization or under an old name"
+        hint = f"Move it away, or choose another {parameter('dim')}: it would not fit the new ones."
         raise RequestError(msg, hint=hint)
-    known = (
-        None if force or not places.manifest.is_file() else read_factor_manifest(places.manifest)
-    )
-    if ours and not force:
-        known = _same(dataset, ours, recipe, known)
-    return known if {*ours} == {*places.factors} else None
+    manifest = None
+    if files.manifest.is_file() and not force:
+        manifest = read_factor_manifest(files.manifest)
+    if to_replace and not force:
+        manifest = _require_same(dataset, to_replace, recipe, manifest)
+    return manifest if {*to_replace} == {*files.factors} else None
 
 
-def _same(
+def _require_same(
     dataset: Dataset,
-    there: Iterable[Path],
+    paths: Iterable[Path],
     recipe: FactorRecipe,
-    known: FactorManifest | None,
+    manifest: FactorManifest | None,
 ) -> FactorManifest:
-    """Return the manifest if the factors that are there come from the same recipe."""
-    for path in there:
-        if known is None:
-            why = "and nothing says how it was made"
-        elif known.recipe != recipe:
-            why = f"made in another way ({_difference(known.recipe, recipe)})"
-        elif known.outputs.get(data_path(dataset.workspace, path)) != digest(path):
-            why = "and was changed since it was made"
+    """Return the manifest if these factors were made by the same recipe and not changed."""
+    for path in paths:
+        if manifest is None:
+            reason = "and nothing says how it was made"
+        elif manifest.recipe != recipe:
+            reason = f"made in another way ({_difference(manifest.recipe, recipe)})"
+        elif manifest.outputs.get(data_path(dataset.workspace, path)) != digest(path):
+            reason = "and was changed since it was made"
         else:
             continue
-        msg = f"{display_path(path)} is there already, {why}; models that were trained on it "
-        msg += "would silently mean something else"
-        hint = "Take another --dim, move the factors away, or replace them with --force."
+        msg = f"{display_path(path)} is there already, {reason}; what models that were trained "
+        msg += "on it predict would no longer fit"
+        dim = parameter("dim")
+        hint = f"Choose another {dim}, move the factors away, or replace them with `force=True`."
         raise RequestError(msg, hint=hint)
-    assert known is not None  # noqa: S101 — there is at least one file
-    return known
+    assert manifest is not None  # noqa: S101 — there is at least one file
+    return manifest
 
 
 def _difference(old: FactorRecipe, new: FactorRecipe) -> str:
-    """Say what the first difference is."""
+    """Describe the first difference of two recipes."""
     if old.source != new.source:
         return f"from {old.source}"
     for name, value in new.options.items():
@@ -124,57 +134,59 @@ def _difference(old: FactorRecipe, new: FactorRecipe) -> str:
     return "from other matrices"
 
 
-def _of_this_name(dataset: Dataset, targets: TargetSpec) -> list[DataFile]:
-    return [file for kind in FACTORS for file in dataset.select(kind, **targets.fields)]
+def _same_name(dataset: Dataset, targets: TargetSpec) -> list[DataFile]:
+    return [file for kind in FACTOR_KINDS for file in dataset.select(kind, **targets.fields)]
 
 
 def with_new_factors(
     dataset: Dataset, targets: TargetSpec, written: Mapping[Path, Path]
 ) -> Dataset:
-    """Return the dataset as if factors had taken their places; the test items' stay hidden.
+    """Return the dataset as it is when new factors have taken their places.
+
+    The factors of the test items stay hidden.
 
     Parameters
     ----------
     dataset
-        As it was before.
+        The dataset as it was before.
     targets
-        Which factors.
+        Method and number of factors.
     written
-        Place of a file → where it was written, to take its place later.
+        Path of each file of factors → temporary file that will take its place.
     """
     files, fields = dataset.files, {"dataset": dataset.name, **targets.fields}
     others = [file for file in files.files if not fields.items() <= file.fields.items()]
     new = []
-    for place, path in written.items():
-        kind, named = _meaning(dataset.workspace, place, fields)
-        if named.get("split") != "test":
-            new.append(DataFile(kind, path, f"datasets/{place.name}", named))
+    for path, temporary in written.items():
+        kind, file_fields = _parse(dataset.workspace, path, fields)
+        if file_fields.get("split") != "test":
+            new.append(DataFile(kind, temporary, f"datasets/{path.name}", file_fields))
     return Dataset(WorkspaceFiles(files.workspace, (*others, *new), files.unknown), dataset.name)
 
 
-def _meaning(
+def _parse(
     workspace: WorkspacePaths, path: Path, fields: dict[str, str]
 ) -> tuple[Kind, dict[str, str]]:
-    named = parse_path(path, path.parent.relative_to(workspace.data).as_posix())
-    assert named is not None  # noqa: S101 — the workspace named it
-    return named.kind, {**fields, **named.fields}
+    file = parse_path(path, path.parent.relative_to(workspace.data).as_posix())
+    assert file is not None  # noqa: S101 — the workspace named it
+    return file.kind, {**fields, **file.fields}
 
 
-def models_that_learnt(workspace: WorkspacePaths, paths: Iterable[Path]) -> list[str]:
-    """Name the models that learnt from some files as they are now, or as they were."""
+def models_trained_on(workspace: WorkspacePaths, paths: Iterable[Path]) -> list[str]:
+    """Return the names of the models that were trained on any version of these files."""
     names = {workspace.within(path) for path in paths}
     return [model.name for model in Store(workspace).all() if names & {*model.manifest.inputs}]
 
 
 def manifest_json(manifest: FactorManifest) -> str:
-    """Write a manifest as text."""
+    """Return the text of a manifest."""
     return manifest.model_dump_json(indent=1) + "\n"
 
 
 def factor_recipe(
     dataset: Dataset, method: str, interactions: InteractionMatrices, options: Mapping[str, Any]
 ) -> FactorRecipe:
-    """Return all that the factors of some interactions depend on."""
+    """Return all that the factors of these matrices depend on."""
     paths = interactions.paths.values()
     return FactorRecipe(
         dataset=dataset.name,

@@ -1,4 +1,4 @@
-"""Who has what: the matrices that a factorization reads, plays of users or labels of items."""
+"""The matrices that a factorization reads: plays of users, or labels of items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tartarus_cli.data.arrays import MAX_PLAYS, open_csr
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.provenance import InteractionKind
-from tartarus_cli.errors import DataError, FileError, RequestError, count_noun
+from tartarus_cli.errors import DataError, FileError, RequestError, call, count_noun
 from tartarus_cli.file_names import PLAYS, DataFile, Kind
 
 
@@ -22,74 +22,77 @@ class InteractionMatrices:
     """The matrices of a dataset, ``(items, users)`` or ``(items, labels)``; read one at a time."""
 
     source: InteractionKind
-    paths: Mapping[str, Path]  # split → file; train is there, val and test may be
-    items: Mapping[str, int]  # split → number of its ids
-    columns: int  # users or labels
+    paths: Mapping[str, Path]
+    """Split → file; there is one of the train items at least."""
+    items: Mapping[str, int]
+    """Split → number of its ids."""
+    columns: int
+    """Number of users or labels."""
 
     @property
-    def what(self) -> str:
-        """What the columns are."""
+    def column_kind(self) -> str:
+        """What the columns are: ``users`` or ``labels``."""
         return {"plays": "users", "labels": "labels"}[self.source]
 
     def read(self, split: str) -> csr_array:
-        """Read the matrix of one split; labels of 0 and less are none.
+        """Read the matrix of one split; labels of 0 and less count as no label.
 
         Raises
         ------
         FileError
-            If it is damaged, of another shape than the ids and the train matrix, or holds what is
-            no count.
+            If it is damaged, does not fit the ids or the train matrix, or holds values that are
+            not numbers of plays.
         """
         path = self.paths[split]
         matrix = _read_plays(path) if self.source == "plays" else _read_labels(path)
-        for many, wanted, what in (
+        for size, expected, noun in (
             (matrix.shape[0], self.items[split], f"rows, one for each of the {split} items"),
-            (matrix.shape[1], self.columns, f"columns, one for each of the {self.what}"),
+            (matrix.shape[1], self.columns, f"columns, one for each of the {self.column_kind}"),
         ):
-            if many != wanted:
-                found = f"{matrix.shape[0]:,} × {matrix.shape[1]:,}"
-                turned = self.items[split] == matrix.shape[1] != matrix.shape[0]
-                hint = "Write matrix.T.tocsr()." if turned else _CHECK
-                raise FileError(path, found=found, expected=f"{wanted:,} {what}", hint=hint)
+            if size != expected:
+                shape = f"{matrix.shape[0]:,} × {matrix.shape[1]:,}"
+                transposed = self.items[split] == matrix.shape[1] != matrix.shape[0]
+                hint = "Write matrix.T.tocsr()." if transposed else _CHECK
+                raise FileError(path, found=shape, expected=f"{expected:,} {noun}", hint=hint)
         return matrix
 
 
-_CHECK = "Run 'tartarus check-data' to see which file is out of step."
+_CHECK = f"To see which files do not fit each other: {call('check')}"
 
 
 def load_interactions(dataset: Dataset, source: InteractionKind | None) -> InteractionMatrices:
-    """Find the plays or the labels of a dataset, and look at each matrix once.
+    """Find the matrices of plays or labels of a dataset, and check each by reading it once.
 
     Parameters
     ----------
     dataset
-        It has train items at least.
+        A dataset that has train items at least.
     source
-        Which of the two; whichever there is, if None.
+        Whether to take plays or labels; None: the one that the dataset has.
 
     Raises
     ------
     RequestError
-        If there is no such dataset, or both and none is named.
+        If there is no such dataset, or ``source`` is None and the dataset has both.
     DataError
-        If there is none, or a file is damaged or out of step with the others.
+        If the dataset has neither, or a file is damaged or does not fit the others.
     """
     items = {split: len(ids) for split, ids in dataset.split_ids().items()}
     source = source or _only_source(dataset)
-    paths = {s: file.path for s in items if (file := _file(dataset, source, s))}
+    paths = {s: file.path for s in items if (file := _find_matrix(dataset, source, s))}
     if "train" not in paths:
         _require_train(dataset, source)
-    columns = _columns(dataset, source, paths["train"])
-    counts = InteractionMatrices(source, paths, items, columns)
+    columns = _count_columns(dataset, source, paths["train"])
+    matrices = InteractionMatrices(source, paths, items, columns)
     for split, path in paths.items():
-        if not counts.read(split).nnz and split == "train":
+        if not matrices.read(split).nnz and split == "train":
             raise FileError(
                 path,
                 found="no positive entry",
-                expected=f"over 0 where the item has one of the {counts.what}",
-                hint="Nothing can be learnt from it: look at how the matrix was made.",
+                expected=f"over 0 where the item has one of the {matrices.column_kind}",
+                hint="Look at how the matrix was made: nothing can be learnt from it.",
             )
-    return counts
+    return matrices
 
 
 _NO_PLAYS = (
@@ -99,7 +102,7 @@ _NO_LABELS = "Labels are needed: train items × labels, 1 where the item has the
 
 
 def _require_train(dataset: Dataset, source: InteractionKind) -> None:
-    """Say that the matrix of the train items is missing."""
+    """Raise the error that the matrix of the train items is missing."""
     if source == "plays":
         dataset.require(Kind.TRAIN_MATRIX, hint=_NO_PLAYS)
     number = str(len(dataset.label_names or []) or "N")
@@ -116,7 +119,7 @@ def _only_source(dataset: Dataset) -> InteractionKind:
     return "labels" if labels else "plays"
 
 
-def _file(dataset: Dataset, source: InteractionKind, split: str) -> DataFile | None:
+def _find_matrix(dataset: Dataset, source: InteractionKind, split: str) -> DataFile | None:
     if source == "plays":
         return dataset.find(PLAYS[split])
     fields = {"fact": "class"}
@@ -125,17 +128,14 @@ def _file(dataset: Dataset, source: InteractionKind, split: str) -> DataFile | N
     if names is not None and len(names) in dims:
         dims = {len(names)}
     if len(dims) > 1:
-        msg = (
-            f"{dataset.name} has matrices of {sorted(dims)} classes, and no list of labels decides"
-        )
-        raise DataError(
-            msg, hint=f"Write the names into data/datasets/genre_labels_{dataset.name}.tsv."
-        )
+        msg = f"{dataset.name} has matrices of {sorted(dims)} classes, and no list of labels"
+        path = f"data/datasets/genre_labels_{dataset.name}.tsv"
+        raise DataError(msg, hint=f"Write the names of the labels into {path}.")
     return dataset.find(Kind.TARGETS, split=split, dim=str(*dims), **fields) if dims else None
 
 
-def _columns(dataset: Dataset, source: InteractionKind, train: Path) -> int:
-    """Return how many users or labels there are: as many as names, if they are named."""
+def _count_columns(dataset: Dataset, source: InteractionKind, train: Path) -> int:
+    """Return the number of users or labels: as many as there are names, if they have names."""
     if source == "labels":
         names = dataset.label_names
         return len(names) if names is not None else open_matrix(train).shape[1]
@@ -145,13 +145,13 @@ def _columns(dataset: Dataset, source: InteractionKind, train: Path) -> int:
 
 def _read_plays(path: Path) -> csr_array:
     plays = open_csr(path)
-    plain = np.isfinite(plays.data) & (plays.data <= MAX_PLAYS)
-    if not plain.all():
-        many = int(np.count_nonzero(~plain))
-        wrong = count_noun(many, "value that is", "values that are")
+    valid = np.isfinite(plays.data) & (plays.data <= MAX_PLAYS)
+    if not valid.all():
+        count = int(np.count_nonzero(~valid))
+        values = count_noun(count, "value that is", "values that are")
         raise FileError(
             path,
-            found=f"{wrong} NaN, infinite or over {MAX_PLAYS:g}",
+            found=f"{values} NaN, infinite or over {MAX_PLAYS:g}",
             expected="numbers of plays",
             hint="Leave these entries out.",
         )
@@ -161,7 +161,7 @@ def _read_plays(path: Path) -> csr_array:
             path,
             found=f"{count_noun(negative, 'value')} below 0",
             expected="numbers of plays",
-            hint="Nobody plays an item less than never: leave these entries out.",
+            hint="Leave these entries out: an item cannot be played less than 0 times.",
         )
     return plays
 

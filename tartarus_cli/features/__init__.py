@@ -1,1 +1,1 @@
-"""Embeddings, tables and tags of one's own, brought into place."""
+"""Import of embeddings, tables and tags as settings of a dataset."""

@@ -13,50 +13,57 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, save_npz, vstack
 
-from tartarus_cli.errors import DataError, FileError, RequestError, display_path
+from tartarus_cli.data.provenance import MatrixForm
+from tartarus_cli.errors import DataError, FileError, RequestError, display_path, parameter
 from tartarus_cli.features.tables import FeatureBlock, FeatureSource
 from tartarus_cli.progress import ProgressTask
 
-MatrixForm = Literal["sparse", "dense"]
-Sets = Mapping[str, Sequence[str]]  # split → ids
-Paths = Mapping[str, Path]  # split → where its rows are written
+Sets = Mapping[str, Sequence[str]]
+"""Split → ids of its items, in the order of the rows to write."""
+
+Paths = Mapping[str, Path]
+"""Split → file that its rows are written to."""
+
 Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class MissingRowPolicy:
-    """How many items a table may lack, which then get rows of zeros."""
+    """How many items may have no row in the source; they get rows of zeros."""
 
-    share: float = 0.0  # of each set
+    share: float = 0.0
+    """Largest share of the items of each set."""
 
     @classmethod
-    def of(cls, *, zero: bool, tolerate: float | None) -> MissingRowPolicy:
-        """Return what ``--missing zero`` and ``--tolerate`` ask for.
+    def of(cls, missing: Literal["error", "zero"], tolerate: float | None) -> MissingRowPolicy:
+        """Return the policy that these parameters ask for.
 
         Raises
         ------
         RequestError
             If they contradict each other.
         """
-        if zero and tolerate is not None:
-            msg = "--missing zero tolerates any number of items without a row"
-            raise RequestError(msg, hint=f"Leave out it or --tolerate {tolerate:g}.")
-        return cls(1.0 if zero else tolerate or 0.0)
+        if missing == "zero" and tolerate is not None:
+            zero, share = parameter("missing", "zero"), parameter("tolerate", tolerate)
+            msg = f"{zero} tolerates any number of items without a row"
+            raise RequestError(msg, hint=f"Leave one of the two out: {zero} or {share}.")
+        return cls(1.0 if missing == "zero" else tolerate or 0.0)
 
 
 @dataclass(frozen=True)
-class Reader:
-    """Goes through a table, counts what is done, and stops where it is told to."""
+class SourceReader:
+    """Reads a source in blocks, shows the progress, and stops if the user interrupts."""
 
-    table: FeatureSource
+    source: FeatureSource
     task: ProgressTask
     check: Callable[[], None]
+    """Called after each block; raises if the work is to stop."""
 
     def blocks(self) -> Iterator[FeatureBlock]:
-        """Read the table once."""
-        for block in self.table.blocks():
+        """Read the source once."""
+        for block in self.source.blocks():
             yield block
-            self.task.advance(block.done)
+            self.task.advance(block.size)
             self.check()
 
 
@@ -66,74 +73,97 @@ class PreparedFeatures:
 
     form: MatrixForm
     width: int
-    write: Callable[[Paths], Sequence[str]]  # returns what may be a mistake of the user's
-    origin: Mapping[str, Any]  # how they came about, to be kept beside them
-    remarks: Sequence[str] = ()  # worth telling the user
+    """Columns of the matrices."""
+    write: Callable[[Paths], Sequence[str]]
+    """Writes all sets; returns warnings of what may be a mistake of the user."""
+    manifest_fields: Mapping[str, Any]
+    """Fields of the manifest that say how the values were computed."""
+    remarks: Sequence[str] = ()
+    """Decisions to report to the user."""
 
 
 @dataclass
 class ItemAlignment:
-    """Which items of a dataset a table has rows of."""
+    """Which items of a dataset have rows in a source."""
 
     sets: Sets
-    strange: int = 0  # rows of the table that belong to no item
-    stranger: str = ""  # the id of the first of them
-    index: dict[str, dict[str, int]] = field(init=False)  # split → id → number
-    found: dict[str, NDArray[np.bool_]] = field(init=False)  # split → whether each was found
+    unknown_rows: int = 0
+    """Rows of the source that belong to no item."""
+    first_unknown_id: str = ""
+    numbers: dict[str, dict[str, int]] = field(init=False)
+    """Split → id → number of the item in its set."""
+    has_row: dict[str, NDArray[np.bool_]] = field(init=False)
+    """Split → whether each item has a row, ``(items,)``."""
 
     def __post_init__(self) -> None:
-        self.index = {s: {each: n for n, each in enumerate(ids)} for s, ids in self.sets.items()}
-        self.found = {split: np.zeros(len(ids), bool) for split, ids in self.sets.items()}
+        self.numbers = {
+            split: {item: number for number, item in enumerate(ids)}
+            for split, ids in self.sets.items()
+        }
+        self.has_row = {split: np.zeros(len(ids), bool) for split, ids in self.sets.items()}
 
     def locate(self, block: FeatureBlock, split: str) -> tuple[Numbers, Numbers]:
         """Return which rows of a block are of items of a set, and the numbers of these items."""
-        index = self.index[split]
-        items = np.fromiter((index.get(each, -1) for each in block.ids), np.int64, len(block.ids))
+        numbers = self.numbers[split]
+        items = np.fromiter((numbers.get(i, -1) for i in block.ids), np.int64, len(block.ids))
         rows = np.flatnonzero(items >= 0)
         return rows, items[rows]
 
-    def call(self, block: FeatureBlock) -> None:
-        """Note the items that a block has rows of."""
+    def record(self, block: FeatureBlock) -> None:
+        """Record the items that a block has rows of, and the rows of no item."""
         known = np.zeros(len(block.ids), bool)
-        for split, found in self.found.items():
+        for split, has_row in self.has_row.items():
             rows, items = self.locate(block, split)
-            found[items] = known[rows] = True
-        self.strange += int((~known).sum())
+            has_row[items] = known[rows] = True
+        self.unknown_rows += int((~known).sum())
         if not known.all():
-            self.stranger = self.stranger or block.ids[int(known.argmin())]
+            self.first_unknown_id = self.first_unknown_id or block.ids[int(known.argmin())]
 
     @property
     def missing(self) -> dict[str, list[str]]:
-        """Items of each set that the table has no row of."""
+        """Items of each set without a row."""
         return {
-            split: [ids[int(n)] for n in np.flatnonzero(~self.found[split])]
+            split: [ids[int(number)] for number in np.flatnonzero(~self.has_row[split])]
             for split, ids in self.sets.items()
         }
 
-    def require(self, path: Path, dataset: str, leniency: MissingRowPolicy) -> None:
-        """Make sure that the table has rows of the items, or of enough of them.
+    def require(self, path: Path, dataset: str, policy: MissingRowPolicy) -> None:
+        """Make sure that all items have rows, or as many as the policy asks for.
+
+        Parameters
+        ----------
+        path
+            The file that holds the ids, for the message.
+        dataset
+            Name of the dataset, for the message.
+        policy
+            How many items may have no row.
 
         Raises
         ------
         DataError
-            If it lacks too many of a set, or has no train item.
+            If too many items of a set, or all train items, have no row.
         """
-        if not self.found["train"].any():
+        if not self.has_row["train"].any():
             msg = f"{display_path(path)} has no train item of {dataset}"
-            msg += f"; its ids are such as {self.stranger!r}" if self.stranger else ""
-            hint = f"Ids of {dataset} are such as {self.sets['train'][0]!r}; name their column "
-            raise DataError(msg, hint=hint + "with --id, or write them so.")
-        shares = [1 - float(found.mean()) for found in self.found.values() if len(found)]
-        if max(shares) > leniency.share:
-            msg = f"{display_path(path)} lacks {self.told_missing()} of {dataset}"
-            hint = "Add their rows, or let them be rows of zeros: --missing zero"
-            few = f"; --tolerate {_rounded_up(max(shares))} does so only while they are few"
-            raise DataError(msg, hint=hint + few * (max(shares) < 0.5) + ".")
+            example = self.first_unknown_id
+            msg += f"; its ids look like {example!r}" if example else ""
+            id_column = parameter("id_column")
+            hint = f"Name the column of ids with {id_column}, or write the ids in the same way. "
+            hint += f"Ids of {dataset} are such as {self.sets['train'][0]!r}."
+            raise DataError(msg, hint=hint)
+        shares = [1 - float(has_row.mean()) for has_row in self.has_row.values() if len(has_row)]
+        if max(shares) > policy.share:
+            msg = f"{display_path(path)} lacks {self.describe_missing()} of {dataset}"
+            hint = f"Add their rows, or fill them with zeros: {parameter('missing', 'zero')}"
+            tolerate = parameter("tolerate", _round_up(max(shares)))
+            limited = f"; {tolerate} does so only as long as they are few"
+            raise DataError(msg, hint=hint + limited * (max(shares) < 0.5) + ".")
 
-    def told_missing(self) -> str:
+    def describe_missing(self) -> str:
         """Say which items are missing, such as ``2 of 10 val items ('a', 'b')``."""
         return " and ".join(
-            f"{len(ids):,} of {len(self.sets[split]):,} {split} items ({_some(ids)})"
+            f"{len(ids):,} of {len(self.sets[split]):,} {split} items ({_first_ids(ids)})"
             for split, ids in self.missing.items()
             if ids
         )
@@ -141,73 +171,83 @@ class ItemAlignment:
 
 def write_dense(
     paths: Paths,
-    roll: ItemAlignment,
+    alignment: ItemAlignment,
     width: int,
-    rows: Callable[[], Iterator[tuple[FeatureBlock, Any]]],
+    read_blocks: Callable[[], Iterator[tuple[FeatureBlock, Any]]],
 ) -> None:
-    """Write dense float32 matrices through a memory map, so that none of them is held.
+    """Write dense float32 matrices through a memory map, so that none is held in memory.
 
     Parameters
     ----------
     paths
-        Where the matrix of each set is written.
-    roll
-        Which rows are whose; an item without one gets zeros.
+        File that the matrix of each set is written to.
+    alignment
+        Which rows belong to which items; an item without a row gets zeros.
     width
-        Columns.
-    rows
-        Goes through the table: blocks, and what is to be written of each, ``(rows, width)``.
+        Columns of the matrices.
+    read_blocks
+        Reads the source: blocks, and the values to write of each, ``(rows, width)``.
+
+    Raises
+    ------
+    DataError
+        If the source has changed since it was aligned.
     """
-    made = {split: _memmap(path, (len(roll.sets[split]), width)) for split, path in paths.items()}
-    written = dict.fromkeys(paths, 0)
-    for block, values in rows():
-        for split, matrix in made.items():
-            at, items = roll.locate(block, split)
-            matrix[items] = values[at]
-            written[split] += len(items)
-    for split, matrix in made.items():
+    sets = alignment.sets
+    matrices = {split: _memmap(path, (len(sets[split]), width)) for split, path in paths.items()}
+    counts = dict.fromkeys(paths, 0)
+    for block, values in read_blocks():
+        for split, matrix in matrices.items():
+            rows, items = alignment.locate(block, split)
+            matrix[items] = values[rows]
+            counts[split] += len(items)
+    for split, matrix in matrices.items():
         matrix.flush()
-        _require_same(roll, split, written[split])
+        _require_unchanged(alignment, split, counts[split])
 
 
 def _memmap(path: Path, shape: tuple[int, int]) -> np.memmap[Any, Any]:
-    made: np.memmap[Any, Any] = open_memmap(path, "w+", np.float32, shape)
-    if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and a crash later on
+    matrix: np.memmap[Any, Any] = open_memmap(path, "w+", np.float32, shape)
+    # Without it, a full disk would not be an error here but a crash when the matrix is written to.
+    if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return made
+    return matrix
 
 
 def write_sparse(
     paths: Paths,
-    roll: ItemAlignment,
+    alignment: ItemAlignment,
     width: int,
-    rows: Callable[[], Iterator[tuple[FeatureBlock, csr_array]]],
+    read_blocks: Callable[[], Iterator[tuple[FeatureBlock, csr_array]]],
 ) -> None:
-    """Write sparse float32 matrices (CSR); what is not zero is held until it is written."""
+    """Write sparse float32 matrices (CSR); all values other than zero are held until then.
+
+    Parameters and errors are those of :func:`write_dense`.
+    """
     parts: dict[str, list[csr_array]] = {split: [] for split in paths}
-    places: dict[str, list[Numbers]] = {split: [] for split in paths}
-    for block, values in rows():
+    part_items: dict[str, list[Numbers]] = {split: [] for split in paths}
+    for block, values in read_blocks():
         for split in paths:
-            at, items = roll.locate(block, split)
-            parts[split].append(csr_array(values[at]))
-            places[split].append(items)
+            rows, items = alignment.locate(block, split)
+            parts[split].append(csr_array(values[rows]))
+            part_items[split].append(items)
     for split, path in paths.items():
-        items = np.concatenate([*places[split], np.empty(0, np.int64)])
-        _require_same(roll, split, len(items))
-        nothing = csr_array((1, width), dtype=np.float32)
-        order = np.full(len(roll.sets[split]), len(items))
+        items = np.concatenate([*part_items[split], np.empty(0, np.int64)])
+        _require_unchanged(alignment, split, len(items))
+        zeros = csr_array((1, width), dtype=np.float32)
+        order = np.full(len(alignment.sets[split]), len(items))
         order[items] = np.arange(len(items))
-        save_npz(path, csr_array(vstack([*parts.pop(split), nothing], format="csr")[order]))
+        save_npz(path, csr_array(vstack([*parts.pop(split), zeros], format="csr")[order]))
 
 
-def _require_same(roll: ItemAlignment, split: str, rows: int) -> None:
-    if rows != int(roll.found[split].sum()):
-        raise changed_meanwhile()
+def _require_unchanged(alignment: ItemAlignment, split: str, rows: int) -> None:
+    if rows != int(alignment.has_row[split].sum()):
+        raise source_changed_error()
 
 
-def changed_meanwhile() -> DataError:
-    """Return the error of a table that one reading finds otherwise than the one before."""
+def source_changed_error() -> DataError:
+    """Return the error of a source that was written to while it was read."""
     msg = "the table was changed while it was read"
     return DataError(msg, hint="Give the command again.")
 
@@ -216,33 +256,34 @@ def changed_meanwhile() -> DataError:
 class DuplicateRows:
     """Looks for items that have more than one row."""
 
-    table: FeatureSource
-    lines: dict[str, int] = field(default_factory=dict)  # id → line
+    source: FeatureSource
+    lines: dict[str, int] = field(default_factory=dict)
+    """Id of an item → line of its first row."""
 
     def check(self, block: FeatureBlock, rows: Numbers) -> None:
-        """Make sure that some rows of a block are of items not seen before.
+        """Make sure that the items of these rows of a block have no row in earlier blocks.
 
         Raises
         ------
         FileError
-            If one is not; it names both lines.
+            If an item has; it names both lines.
         """
         for row in rows:
             item, line = block.ids[row], int(block.lines[row])
-            before = self.lines.setdefault(item, line)
-            if before != line:
-                noun = self.table.noun
+            first_line = self.lines.setdefault(item, line)
+            if first_line != line:
+                noun = self.source.noun
                 raise FileError(
-                    self.table.ids_path,
-                    found=f"{item!r} in {noun}s {before} and {line}",
+                    self.source.ids_path,
+                    found=f"{item!r} in {noun}s {first_line} and {line}",
                     expected="one row for each id",
-                    hint=f"Delete one of the two {noun}s; a table of tags is read with --tags.",
+                    hint=f"Delete one of the two {noun}s; for a table of tags, give `tags=True`.",
                 )
 
 
-def _some(ids: Sequence[str], most: int = 3) -> str:
-    return ", ".join(repr(each) for each in ids[:most]) + (", …" if len(ids) > most else "")
+def _first_ids(ids: Sequence[str], count: int = 3) -> str:
+    return ", ".join(map(repr, ids[:count])) + (", …" if len(ids) > count else "")
 
 
-def _rounded_up(share: float) -> float:
+def _round_up(share: float) -> float:
     return float(np.ceil(share * 100) / 100)

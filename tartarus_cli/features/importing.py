@@ -1,32 +1,39 @@
-"""Make a setting of a matrix or a table of one's own, aligned with the items of a dataset."""
+"""Import a matrix or a table as a setting, aligned with the items of a dataset."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.ids import digest_ids
-from tartarus_cli.errors import RequestError, count_noun, display_path
+from tartarus_cli.data.provenance import FeatureManifest, ItemsOfSet, MatrixForm
+from tartarus_cli.errors import (
+    Placeholder,
+    RequestError,
+    call,
+    count_noun,
+    display_path,
+    parameter,
+)
 from tartarus_cli.experiments.settings import check_setting_name, setting_name_error
 from tartarus_cli.features.alignment import (
     ItemAlignment,
-    MatrixForm,
     MissingRowPolicy,
     PreparedFeatures,
-    Reader,
     Sets,
-    changed_meanwhile,
+    SourceReader,
+    source_changed_error,
 )
 from tartarus_cli.features.dense import prepare_numbers, survey_numbers
-from tartarus_cli.features.suggest import suggest_experiments
+from tartarus_cli.features.suggest import SuggestedExperiments, suggest_experiments
 from tartarus_cli.features.tables import (
+    ColumnSelection,
+    FeatureColumns,
     FeatureSource,
-    Selection,
     is_matrix,
     open_features,
     open_rows,
@@ -45,264 +52,330 @@ from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
 
-ENDINGS: Mapping[MatrixForm, str] = {"sparse": "npz", "dense": "npy"}
+EXTENSIONS: Mapping[MatrixForm, str] = {"sparse": "npz", "dense": "npy"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FeaturesRequest:
-    """What is asked for."""
+    """A source of features, how to read it, and the setting to write."""
 
     dataset: str
+    """Name of the dataset whose items the rows are aligned with."""
     setting: str
+    """Name of the setting to write."""
     source: Path
-    ids: Path | None = None  # of the rows of a matrix
-    selection: Selection = field(default_factory=Selection)
-    tags: TagChoice | None = None  # of a table of tags; None: nothing is said of it
-    leniency: MissingRowPolicy = field(default_factory=MissingRowPolicy)
-    form: MatrixForm | None = None  # None: by how many values are zero
+    """A table of ids and numbers or tags, or a matrix whose ids are in ``ids``."""
+    ids: Path | None = None
+    """For a matrix: the list of the ids of its rows, one a line."""
+    id_column: str | None = None
+    """Name of the column of ids; None: the one whose name says so, else the first."""
+    without: tuple[str, ...] = ()
+    """Names of columns to leave out."""
+    tags: bool = False
+    """Whether the rows are (item, tag) or (item, tag, weight), to be written as tf-idf."""
+    min_items: int | None = None
+    """Fewest train items of a tag; None: 1."""
+    max_tags: int | None = None
+    """Most tags, the most common ones; None: 10,000."""
+    missing: Literal["error", "zero"] = "error"
+    """Whether items without a row are an error or get rows of zeros."""
+    tolerate: float | None = None
+    """Largest share of the items of each set that may have no row, and get zeros."""
+    sparse: bool | None = None
+    """Whether to write sparse or dense matrices; None: by the share of zeros."""
     scale: bool = False
-    force: bool = False  # write over a setting of the same name
+    """Whether to scale columns to mean 0 and variance 1 of the train items."""
+    force: bool = False
+    """Whether to write over another setting of the same name."""
 
     @property
     def fields(self) -> dict[str, str]:
-        """What the names of its files say."""
+        """Fields of the names of its files."""
         return {"setting": self.setting, "dataset": self.dataset}
+
+    @property
+    def selection(self) -> ColumnSelection:
+        """Which columns of a table to read."""
+        return ColumnSelection(self.id_column, self.without, self.tags)
+
+    @property
+    def tag_choice(self) -> TagChoice | None:
+        """Which tags become columns; None if nothing is said of it."""
+        return TagChoice.of(self.min_items, self.max_tags)
+
+    @property
+    def missing_rows(self) -> MissingRowPolicy:
+        """How many items may have no row.
+
+        Raises
+        ------
+        RequestError
+            If ``missing`` and ``tolerate`` contradict each other.
+        """
+        return MissingRowPolicy.of(self.missing, self.tolerate)
+
+    @property
+    def form(self) -> MatrixForm | None:
+        """Form of the matrices; None: by the share of zeros."""
+        return None if self.sparse is None else ("sparse" if self.sparse else "dense")
 
 
 @dataclass(frozen=True)
-class ImportedFeatures:
-    """What was written."""
+class FeaturesResult:
+    """A setting that was written, and how to go on with it."""
 
     dataset: str
     setting: str
     source: Path
-    kind: str  # numbers or tags
+    kind: Literal["numbers", "tags"]
     form: MatrixForm
-    splits: dict[str, int]  # split → items
+    splits: dict[str, int]
+    """Split → number of items."""
     width: int
-    missing: dict[str, list[str]]  # split → ids that got rows of zeros
-    strange: int  # rows of the source that belong to no item
+    """Columns of the matrices."""
+    missing: dict[str, list[str]]
+    """Split → ids of items without a row, which got zeros."""
+    unknown_rows: int
+    """Rows of the source that belong to no item."""
     scaled: bool
     files: list[Path]
-    experiments: list[str]  # that it can be given to
-    default: bool  # whether they are of this dataset by themselves
-    overrides: list[str]  # what the only experiment has to be told
-    before: str  # the command to give first, if there is nothing to learn yet
+    """The matrices, and their manifest."""
+    suggestion: SuggestedExperiments
+    """Experiments that the setting can be used in."""
 
 
 def import_features(
-    workspace: WorkspacePaths, asked: FeaturesRequest, *, progress: Progress = UNWATCHED
-) -> ImportedFeatures:
-    """Align rows of one's own with the items of each set, and write them as a setting.
+    workspace: WorkspacePaths, request: FeaturesRequest, *, progress: Progress = UNWATCHED
+) -> FeaturesResult:
+    """Align the rows of a source with the items of each set, and write them as a setting.
 
-    The source is read twice, block by block: once to know what is in it, once to write. All files
-    are written before the first takes its place. What is learnt of the rows (tags, their weights,
-    a scale, the form) is learnt of the train items alone.
+    The source is read twice, block by block: once to survey it, once to write. All files are
+    written before the first takes its place. Whatever is computed from the rows (the choice of
+    tags, their weights, a scale, the form) is computed from the rows of train items alone.
 
     Parameters
     ----------
     workspace
-        Where the ids are.
-    asked
-        The source and how to read it.
+        The workspace that the dataset is in.
+    request
+        The source, how to read it, and the setting to write.
     progress
-        Told of each block, and of what had to be decided.
+        Shows how far the source is read, and reports decisions.
 
     Raises
     ------
     RequestError
-        If there is no such dataset, file or column, options contradict each other, or there is
+        If there is no such dataset, file or column, parameters contradict each other, or there is
         another setting of that name.
     DataError
         If the source is damaged, or lacks items.
     """
-    _check_options(asked)
-    sets = Dataset(workspace.scan(), asked.dataset).split_ids()
-    before = _versions(asked)
-    table = _open(asked)
-    if table.columns is not None:
-        progress.say(_told_columns(table))
-    with _alone(workspace, asked), defer_interrupts() as check:
-        _refuse_texts(Dataset(workspace.scan(), asked.dataset), asked)
-        with progress.task(f"reading {asked.source.name}", 2 * table.size) as task:
-            roll = ItemAlignment(sets)
-            prepared = _prepare(asked, Reader(table, task, check), roll)
+    _check_parameters(request)
+    sets = Dataset(workspace.scan(), request.dataset).split_ids()
+    signatures = _signatures(request)
+    source = _open(request)
+    if source.columns is not None:
+        progress.say(_describe_columns(source.columns))
+    with _lock_setting(workspace, request), defer_interrupts() as check:
+        _refuse_texts(Dataset(workspace.scan(), request.dataset), request)
+        with progress.task(f"reading {request.source.name}", 2 * source.size) as task:
+            alignment = ItemAlignment(sets)
+            prepared = _prepare(request, SourceReader(source, task, check), alignment)
             task.describe("writing features")
             for remark in prepared.remarks:
                 progress.say(remark)
-            files, warnings = _write(workspace, asked, prepared, sets, before)
-    for warning in (*_warnings(roll), *warnings):
+            files, warnings = _write(workspace, request, prepared, sets, signatures)
+    for warning in (*_warnings(alignment), *warnings):
         progress.warn(warning)
-    fit = suggest_experiments(workspace, asked.dataset, prepared.form)
-    return ImportedFeatures(
-        dataset=asked.dataset,
-        setting=asked.setting,
-        source=asked.source,
-        kind=prepared.origin["kind"],
+    return FeaturesResult(
+        dataset=request.dataset,
+        setting=request.setting,
+        source=request.source,
+        kind=prepared.manifest_fields["kind"],
         form=prepared.form,
         splits={split: len(ids) for split, ids in sets.items()},
         width=prepared.width,
-        missing=roll.missing,
-        strange=roll.strange,
-        scaled=asked.scale,
+        missing=alignment.missing,
+        unknown_rows=alignment.unknown_rows,
+        scaled=request.scale,
         files=files,
-        experiments=fit.experiments,
-        default=fit.default,
-        overrides=fit.overrides,
-        before=fit.before,
+        suggestion=suggest_experiments(workspace, request.dataset, prepared.form),
     )
 
 
-def _check_options(asked: FeaturesRequest) -> None:
-    """Make sure that what is asked for goes together."""
-    check_setting_name(asked.setting)
-    for holds, why, hint in (*_misread(asked), *_misformed(asked)):
-        if holds:
-            msg = f"{asked.source.name}: {why}"
+def _check_parameters(request: FeaturesRequest) -> None:
+    """Make sure that the parameters fit the source and each other."""
+    check_setting_name(request.setting)
+    _ = request.missing_rows  # raises
+    for is_wrong, problem, hint in (*_reading_problems(request), *_form_problems(request)):
+        if is_wrong:
+            msg = f"{request.source.name}: {problem}"
             raise RequestError(msg, hint=hint)
 
 
-def _misread(asked: FeaturesRequest) -> Iterator[tuple[bool, str, str]]:
-    """Say what does not fit the kind of the source: whether it is so, why, and what to change."""
-    matrix, selection = is_matrix(asked.source), asked.selection
-    named = selection.id is not None or bool(selection.without)
-    ids, hint = asked.ids is not None, "Name them, one a line: --ids FILE."
-    yield matrix and not ids, "a matrix has no ids", hint
-    yield not matrix and ids, "--ids is for .npy and .npz", "Leave it out."
-    yield matrix and named, "a matrix has no named columns", "Leave --id and --without out."
-    yield matrix and selection.tags, "a matrix is no table of tags", "Leave --tags out."
-    hint = "Leave them out; or, if the table is one of tags, add --tags."
-    limited = asked.tags is not None and not selection.tags
-    yield limited, "--min-items and --max-tags choose among tags", hint
+def _reading_problems(request: FeaturesRequest) -> Iterator[tuple[bool, str, str]]:
+    """Yield problems of reading such a source: whether it exists, its message, its hint."""
+    matrix, has_ids = is_matrix(request.source), request.ids is not None
+    names_columns = request.id_column is not None or bool(request.without)
+    ids, id_column, without, tags, min_items, max_tags = map(
+        parameter, ("ids", "id_column", "without", "tags", "min_items", "max_tags")
+    )
+    give_ids = f"Name a list of its ids, one a line: {parameter('ids', Placeholder('FILE'))}."
+    yield matrix and not has_ids, "a matrix has no ids", give_ids
+    yield not matrix and has_ids, f"{ids} is for .npy and .npz", "Leave it out."
+    leave_out = f"Leave {id_column} and {without} out."
+    yield matrix and names_columns, "a matrix has no named columns", leave_out
+    yield matrix and request.tags, "a matrix is not a table of tags", f"Leave {tags} out."
+    limits_tags = request.tag_choice is not None and not request.tags
+    hint = "Leave them out; or, for a table of tags, give `tags=True`."
+    yield limits_tags, f"{min_items} and {max_tags} choose among tags", hint
 
 
-def _misformed(asked: FeaturesRequest) -> Iterator[tuple[bool, str, str]]:
-    """Say which forms of what is written exclude each other, in the same way."""
-    tags, scale, form = asked.selection.tags, asked.scale, asked.form
-    fills, kept = "--scale would fill what is sparse", asked.source.suffix == ".npz"
-    yield tags and scale, "tags are weighed, not scaled", "Leave --scale out."
-    yield tags and form == "dense", "tags are written sparse", "Leave --dense out."
-    yield scale and form == "sparse", fills, "Leave out --scale or --sparse."
-    yield scale and kept and form is None, fills, "Leave it out, or add --dense."
+def _form_problems(request: FeaturesRequest) -> Iterator[tuple[bool, str, str]]:
+    """Yield problems of writing such matrices, in the same way."""
+    tags, scale, form = request.tags, request.scale, request.form
+    sparse, dense = "`sparse=True`", "`sparse=False`"
+    fills = f"{parameter('scale')} would fill what is sparse"
+    yield tags and scale, "tags are weighted, not scaled", f"Leave {parameter('scale')} out."
+    yield tags and form == "dense", "tags are written sparse", f"Leave {dense} out."
+    leave_out = f"Leave one of the two out: `scale=True` or {sparse}."
+    yield scale and form == "sparse", fills, leave_out
+    from_sparse = request.source.suffix == ".npz" and form is None
+    yield scale and from_sparse, fills, f"Leave it out, or give {dense} too."
 
 
-def _versions(asked: FeaturesRequest) -> list[tuple[int, ...]]:
-    """Return what tells whether a file of the source was written to."""
-    paths = (path for path in (asked.source, asked.ids) if path is not None and path.exists())
+def _signatures(request: FeaturesRequest) -> list[tuple[int, ...]]:
+    """Return what shows whether a file of the source was written to."""
+    paths = (path for path in (request.source, request.ids) if path is not None and path.exists())
     return [stat_signature(path) for path in paths]
 
 
-def _open(asked: FeaturesRequest) -> FeatureSource:
-    if asked.ids is not None:
-        return open_rows(asked.source, asked.ids)
-    return open_features(asked.source, asked.selection)
+def _open(request: FeaturesRequest) -> FeatureSource:
+    if request.ids is not None:
+        return open_rows(request.source, request.ids)
+    return open_features(request.source, request.selection)
 
 
-def _told_columns(table: FeatureSource) -> str:
-    columns = table.columns
-    if columns is None:
-        return ""
-    first = " (the first; --id names another)" if columns.guessed else ""
+def _describe_columns(columns: FeatureColumns) -> str:
+    id_column = parameter("id_column")
+    first = f" (the first; {id_column} names another)" if columns.guessed else ""
     if columns.tag is not None:
         weights = f", weights in {columns.numbers[0]!r}" if columns.numbers else ""
         return f"items in column {columns.id!r}{first}, tags in {columns.tag!r}{weights}"
-    numbers, some = len(columns.numbers), ", ".join(map(repr, columns.numbers[:3]))
-    more = f", … {numbers:,} in all" if numbers > 3 else ""
-    return f"ids in column {columns.id!r}{first}, features in {some}{more}"
+    count, names = len(columns.numbers), ", ".join(map(repr, columns.numbers[:3]))
+    more = f", … {count:,} in all" if count > 3 else ""
+    return f"ids in column {columns.id!r}{first}, features in {names}{more}"
 
 
-def _prepare(asked: FeaturesRequest, reader: Reader, roll: ItemAlignment) -> PreparedFeatures:
-    path = reader.table.ids_path
-    if asked.selection.tags:
-        tags = survey_tags(reader, roll)
-        roll.require(path, asked.dataset, asked.leniency)
-        return prepare_tags(tags, asked.tags or TagChoice())
-    numbers = survey_numbers(reader, roll, scaled=asked.scale)
-    roll.require(path, asked.dataset, asked.leniency)
-    return prepare_numbers(numbers, asked.form)
+def _prepare(
+    request: FeaturesRequest, reader: SourceReader, alignment: ItemAlignment
+) -> PreparedFeatures:
+    path = reader.source.ids_path
+    if request.tags:
+        tags = survey_tags(reader, alignment)
+        alignment.require(path, request.dataset, request.missing_rows)
+        return prepare_tags(tags, request.tag_choice or TagChoice())
+    numbers = survey_numbers(reader, alignment, scaled=request.scale)
+    alignment.require(path, request.dataset, request.missing_rows)
+    return prepare_numbers(numbers, request.form)
 
 
-def _warnings(roll: ItemAlignment) -> list[str]:
-    lacking = roll.told_missing()
-    told = [f"no row for {lacking}: rows of zeros"] if lacking else []
-    rows = count_noun(roll.strange, "row is", "rows are")
-    strange = f"{rows} of no item ({roll.stranger!r} for one): not used"
-    return told + [strange] * bool(roll.strange)
+def _warnings(alignment: ItemAlignment) -> list[str]:
+    missing, warnings = alignment.describe_missing(), []
+    if missing:
+        warnings.append(f"no row for {missing}: rows of zeros")
+    if alignment.unknown_rows:
+        rows = count_noun(alignment.unknown_rows, "row is", "rows are")
+        example = f"{alignment.first_unknown_id!r} for one"
+        warnings.append(f"{rows} of no item ({example}): not used")
+    return warnings
 
 
 @contextmanager
-def _alone(workspace: WorkspacePaths, asked: FeaturesRequest) -> Iterator[None]:
-    """Let nobody else make this setting, and remove what a killed command left half written."""
-    origin = workspace.place(Kind.ORIGIN, **asked.fields)
-    read = parse_path(origin, "datasets/train_data")
-    if read is None or read.fields != asked.fields:
-        raise setting_name_error(asked.setting)
-    vocabulary = workspace.place(Kind.VOCABULARY, **asked.fields)  # 'text' locks the same
-    made = {f"X_{s}_{asked.setting}_{asked.dataset}.{e}" for s in SPLITS for e in ("npy", "npz")}
-    with locked(origin.parent / f".making_{vocabulary.name}.lock"):
-        remove_leftovers(origin.parent, made | {origin.name})
+def _lock_setting(workspace: WorkspacePaths, request: FeaturesRequest) -> Iterator[None]:
+    """Keep other commands from writing this setting; remove files that a killed one left."""
+    manifest = workspace.place(Kind.FEATURE_MANIFEST, **request.fields)
+    parsed = parse_path(manifest, "datasets/train_data")
+    if parsed is None or parsed.fields != request.fields:
+        raise setting_name_error(request.setting)
+    # Features of texts have the same lock.
+    vocabulary = workspace.place(Kind.VOCABULARY, **request.fields)
+    name = f"{request.setting}_{request.dataset}"
+    matrices = {f"X_{split}_{name}.{ext}" for split in SPLITS for ext in EXTENSIONS.values()}
+    with locked(manifest.parent / f".making_{vocabulary.name}.lock"):
+        remove_leftovers(manifest.parent, matrices | {manifest.name})
         yield
 
 
-def _refuse_texts(dataset: Dataset, asked: FeaturesRequest) -> None:
-    """Leave alone what has a vocabulary, which other rows would not fit."""
+def _refuse_texts(dataset: Dataset, request: FeaturesRequest) -> None:
+    """Refuse to replace a setting that has a vocabulary: other rows would not fit it."""
     for kind in (Kind.VOCABULARY, Kind.WORD_VECTORS):
-        for file in dataset.select(kind, setting=asked.setting):
-            msg = f"{asked.dataset} has a setting {asked.setting} already, which 'tartarus text' "
-            msg += f"made: {display_path(file.path)}"
+        for file in dataset.select(kind, setting=request.setting):
+            msg = f"{request.dataset} has a setting {request.setting} already, made by "
+            msg += f"{call('text')}: {display_path(file.path)}"
             raise RequestError(msg, hint="Choose another name, or move its files away.")
 
 
 def _write(
     workspace: WorkspacePaths,
-    asked: FeaturesRequest,
+    request: FeaturesRequest,
     prepared: PreparedFeatures,
     sets: Sets,
-    before: Sequence[tuple[int, ...]],
+    signatures: Sequence[tuple[int, ...]],
 ) -> tuple[list[Path], Sequence[str]]:
-    """Write all files beside their places; then let each take its own, train last.
+    """Write all files to temporary ones; then let each take its place, train last.
 
-    Whoever is killed between two of them leaves a setting that lacks its train rows, not one of
-    old and new rows.
+    A command that is killed in between leaves a setting without train rows, and never one of old
+    and new rows.
     """
-    ext = ENDINGS[prepared.form]
-    places = {
-        split: workspace.place(Kind.FEATURES, split=split, ext=ext, **asked.fields)
+    ext = EXTENSIONS[prepared.form]
+    paths = {
+        split: workspace.place(Kind.FEATURES, split=split, ext=ext, **request.fields)
         for split in sets
     }
-    origin = workspace.place(Kind.ORIGIN, **asked.fields)
+    manifest_path = workspace.place(Kind.FEATURE_MANIFEST, **request.fields)
     with ExitStack() as stack:
-        # what is entered last takes its place first
-        beside = {split: stack.enter_context(atomic_write(path)) for split, path in places.items()}
-        warnings = prepared.write(beside)
-        document = _origin(asked, prepared, sets)
-        if _versions(asked) != before:
-            raise changed_meanwhile()
-        text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
-        stack.enter_context(atomic_write(origin)).write_text(text, encoding="utf-8", newline="\n")
-        new = {places[split]: beside[split] for split in places}
-        _make_way(Dataset(workspace.scan(), asked.dataset), asked, new)
-    return [*places.values(), origin], warnings
+        # The last file that is entered takes its place first.
+        temporary = {
+            split: stack.enter_context(atomic_write(path)) for split, path in paths.items()
+        }
+        warnings = prepared.write(temporary)
+        text = _manifest(request, prepared, sets).to_json()
+        if _signatures(request) != signatures:
+            raise source_changed_error()
+        temporary_manifest = stack.enter_context(atomic_write(manifest_path))
+        temporary_manifest.write_text(text, encoding="utf-8", newline="\n")
+        new = {paths[split]: temporary[split] for split in paths}
+        _delete_old(Dataset(workspace.scan(), request.dataset), request, new)
+    return [*paths.values(), manifest_path], warnings
 
 
-def _make_way(dataset: Dataset, asked: FeaturesRequest, new: Mapping[Path, Path]) -> None:
-    """Delete the rows that the setting had, if they differ and that is asked for."""
-    old = [file.path for file in dataset.select(Kind.FEATURES, setting=asked.setting)]
+def _delete_old(dataset: Dataset, request: FeaturesRequest, new: Mapping[Path, Path]) -> None:
+    """Delete the old rows of the setting, if they differ and the request says so."""
+    old = [file.path for file in dataset.select(Kind.FEATURES, setting=request.setting)]
     others = [path for path in old if path not in new or not same_content(path, new[path])]
     if not others:
         return
-    if not asked.force:
-        msg = f"{asked.dataset} has a setting {asked.setting} already, with another content: "
-        hint = "Choose another name, or write over it with --force."
+    if not request.force:
+        msg = f"{request.dataset} has a setting {request.setting} already, with another content: "
+        hint = "Choose another name, or write over it with `force=True`."
         raise RequestError(msg + display_path(others[0]), hint=hint)
     for path in old:
         path.unlink()
 
 
-def _origin(asked: FeaturesRequest, prepared: PreparedFeatures, sets: Sets) -> dict[str, Any]:
-    """Tell how the setting came about, in what is kept beside it."""
-    lists = {} if asked.ids is None else {"ids": asked.ids.name, "digest_ids": digest(asked.ids)}
-    source = {"source": asked.source.name, "digest": digest(asked.source)}
-    items = {s: {"items": len(ids), "digest": digest_ids(ids)} for s, ids in sets.items()}
-    made = {"sets": items, "form": prepared.form, "width": prepared.width}
-    return source | lists | made | {**prepared.origin}
+def _manifest(request: FeaturesRequest, prepared: PreparedFeatures, sets: Sets) -> FeatureManifest:
+    ids = request.ids
+    lists = {} if ids is None else {"ids": ids.name, "ids_digest": digest(ids)}
+    return FeatureManifest(
+        source=request.source.name,
+        digest=digest(request.source),
+        **lists,
+        sets={
+            split: ItemsOfSet(items=len(items), digest=digest_ids(items))
+            for split, items in sets.items()
+        },
+        form=prepared.form,
+        width=prepared.width,
+        **prepared.manifest_fields,
+    )

@@ -1,4 +1,4 @@
-"""Which experiments a new setting can be given to, and what has to be done before."""
+"""Experiments that a new setting can be used in, and the call that they need first."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.provenance import MatrixForm
 from tartarus_cli.data.targets import closest_dim, factorize_command, target_dims
 from tartarus_cli.errors import call
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.experiments.settings import experiments_reading
-from tartarus_cli.features.alignment import MatrixForm
 from tartarus_cli.layout import WorkspacePaths
 
-FITTING: Mapping[str, Mapping[MatrixForm, str]] = {
+USUAL_EXPERIMENTS: Mapping[str, Mapping[MatrixForm, str]] = {
     "recommendation": {"sparse": "rec_sparse", "dense": "rec_dense"},
     "multilabel": {"sparse": "logistic_text_multilabel", "dense": "logistic_multilabel_vector"},
     "multiclass": {"sparse": "single-label-vector", "dense": "single-label-vector"},
@@ -23,21 +23,31 @@ FITTING: Mapping[str, Mapping[MatrixForm, str]] = {
 
 @dataclass(frozen=True)
 class SuggestedExperiments:
-    """Experiments that one setting is enough for."""
+    """Experiments that take one setting and nothing else."""
 
     experiments: list[str] = field(default_factory=list)
     default: bool = False
-    """Whether they are of this dataset by themselves."""
+    """Whether this is their own dataset, so that it need not be named."""
     overrides: list[str] = field(default_factory=list)
-    """What the only one has to be told."""
+    """Parameters that the experiment needs, such as ``targets.dim=50``, if there is only one."""
     before: str = ""
-    """The call to give first, if there is nothing to learn yet."""
+    """The call that creates its targets, if there are none yet."""
 
 
 def suggest_experiments(
     workspace: WorkspacePaths, name: str, form: MatrixForm
 ) -> SuggestedExperiments:
-    """Find experiments for one setting of a dataset, and what the only one needs."""
+    """Find experiments for one setting of a dataset; if it is only one, also what that needs.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that the dataset is in.
+    name
+        Name of the dataset.
+    form
+        Whether the setting is sparse or dense.
+    """
     dataset = Dataset(workspace.scan(), name)
     names, default = _experiments(dataset, form)
     if len(names) != 1:
@@ -47,7 +57,7 @@ def suggest_experiments(
 
 
 def _experiments(dataset: Dataset, form: MatrixForm) -> tuple[list[str], bool]:
-    usual = FITTING.get(dataset.task or "", {}).get(form)
+    usual = USUAL_EXPERIMENTS.get(dataset.task or "", {}).get(form)
     names = experiments_reading(dataset.workspace, dataset.name, "features")
     if usual in names:
         names = [usual]
@@ -55,7 +65,7 @@ def _experiments(dataset: Dataset, form: MatrixForm) -> tuple[list[str], bool]:
 
 
 def _targets(dataset: Dataset, name: str) -> tuple[list[str], str]:
-    """Return what an experiment has to be told of its targets, and what makes them first."""
+    """Return the parameters of an experiment's targets, and the call that creates the targets."""
     experiment = resolve(name, own=dataset.workspace.experiments, dataset=dataset.name)
     spec = experiment.target_spec
     dims = target_dims(dataset, spec.kind)

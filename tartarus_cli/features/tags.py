@@ -1,4 +1,4 @@
-"""Tags of one's own, as tf-idf aligned with the items of a dataset."""
+"""Imported tags, as tf-idf aligned with the items of a dataset."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, save_npz
 
-from tartarus_cli.errors import DataError, FileError, count_noun, display_path
-from tartarus_cli.features.alignment import ItemAlignment, Numbers, Paths, PreparedFeatures, Reader
+from tartarus_cli.errors import DataError, FileError, count_noun, display_path, parameter
+from tartarus_cli.features.alignment import (
+    ItemAlignment,
+    Numbers,
+    Paths,
+    PreparedFeatures,
+    SourceReader,
+)
 from tartarus_cli.features.tables import FeatureBlock
 from tartarus_cli.text.tags import TagWeights, choose_tags, fit_tags
 
@@ -18,52 +24,57 @@ from tartarus_cli.text.tags import TagWeights, choose_tags, fit_tags
 class TagChoice:
     """Which tags become columns."""
 
-    fewest: int = 1  # train items that a tag has to have
-    most: int = 10_000  # tags
+    min_items: int = 1
+    """Fewest train items of a tag."""
+    max_tags: int = 10_000
+    """Most tags; the most common ones are taken."""
 
     @classmethod
-    def of(cls, fewest: int | None, most: int | None) -> TagChoice | None:
-        """Return what was said; None: nothing was."""
-        said = {"fewest": fewest, "most": most}
-        given = {name: value for name, value in said.items() if value is not None}
-        return cls(**given) if given else None
+    def of(cls, min_items: int | None, max_tags: int | None) -> TagChoice | None:
+        """Return the choice that these parameters ask for; None if both are None."""
+        values = {"min_items": min_items, "max_tags": max_tags}
+        requested = {name: value for name, value in values.items() if value is not None}
+        return cls(**requested) if requested else None
 
 
 @dataclass
-class _Counts:
-    """How often the items of a set were given each tag; equal pairs are added up."""
+class _TagCounts:
+    """How often each item of a set has each tag; the weights of equal pairs are added."""
 
     items: list[Numbers] = field(default_factory=list)
     tags: list[Numbers] = field(default_factory=list)
     weights: list[NDArray[np.float64]] = field(default_factory=list)
 
     def add(self, items: Numbers, tags: Numbers, weights: NDArray[np.float64]) -> None:
-        kept = (tags >= 0) & (weights > 0)
-        self.items.append(items[kept])
-        self.tags.append(tags[kept])
-        self.weights.append(weights[kept])
+        counts = (tags >= 0) & (weights > 0)
+        self.items.append(items[counts])
+        self.tags.append(tags[counts])
+        self.weights.append(weights[counts])
 
     def matrix(self, items: int, tags: int) -> csr_array:
-        start = np.empty(0, np.int64)
-        places = (np.concatenate([*self.items, start]), np.concatenate([*self.tags, start]))
+        empty = np.empty(0, np.int64)
+        rows, columns = np.concatenate([*self.items, empty]), np.concatenate([*self.tags, empty])
         weights = np.concatenate([*self.weights, np.empty(0)])
-        order = np.lexsort((weights, *places))  # sums depend on the order of what is added
-        ordered = tuple(each[order] for each in places)
-        return csr_array(coo_array((weights[order], ordered), shape=(items, tags)))
+        # The rounding of a sum depends on the order of what is added.
+        order = np.lexsort((weights, rows, columns))
+        positions = rows[order], columns[order]
+        return csr_array(coo_array((weights[order], positions), shape=(items, tags)))
 
 
 @dataclass(frozen=True)
 class TagSurvey:
-    """What one reading of a table of tags tells."""
+    """Items and train tags of a table of tags, from one reading."""
 
-    reader: Reader
-    roll: ItemAlignment
-    tags: list[str]  # that train items have, in the order of the table
-    train: csr_array  # (train items, tags) how often each was given
+    reader: SourceReader
+    alignment: ItemAlignment
+    tags: list[str]
+    """Tags of train items, in the order of the table."""
+    train: csr_array
+    """Sum of the weights of each tag, ``(train items, tags)``."""
 
 
-def survey_tags(reader: Reader, roll: ItemAlignment) -> TagSurvey:
-    """Read a table once, to know its items, and the tags of its train items.
+def survey_tags(reader: SourceReader, alignment: ItemAlignment) -> TagSurvey:
+    """Read a table of tags once, for its items and the tags of its train items.
 
     Raises
     ------
@@ -71,27 +82,28 @@ def survey_tags(reader: Reader, roll: ItemAlignment) -> TagSurvey:
         If it is damaged, or a weight is negative.
     """
     numbers: dict[str, int] = {}
-    counts = _Counts()
+    counts = _TagCounts()
     for block in reader.blocks():
-        roll.call(block)
-        rows, items = roll.locate(block, "train")
+        alignment.record(block)
+        rows, items = alignment.locate(block, "train")
         weights = _weights(reader, block)[rows]
         tags = (numbers.setdefault(block.tags[row], len(numbers)) for row in rows)
         counts.add(items, np.fromiter(tags, np.int64, len(rows)), weights)
-    return TagSurvey(reader, roll, [*numbers], counts.matrix(len(roll.sets["train"]), len(numbers)))
+    train = counts.matrix(len(alignment.sets["train"]), len(numbers))
+    return TagSurvey(reader, alignment, [*numbers], train)
 
 
-def _weights(reader: Reader, block: FeatureBlock) -> NDArray[np.float64]:
+def _weights(reader: SourceReader, block: FeatureBlock) -> NDArray[np.float64]:
     if not block.values.shape[1]:
         return np.ones(len(block.ids))
     weights = np.asarray(block.values[:, 0], np.float64)
     if (weights < 0).any():
         row = int((weights < 0).argmax())
         raise FileError(
-            reader.table.path,
-            found=f"a weight of {weights[row]:g} in {reader.table.noun} {block.lines[row]}",
+            reader.source.path,
+            found=f"a weight of {weights[row]:g} in {reader.source.noun} {block.lines[row]}",
             expected="0 or more",
-            hint="Correct it, or read such numbers as columns, without --tags.",
+            hint="Correct it, or read such numbers as columns, without `tags=True`.",
         )
     return weights
 
@@ -104,60 +116,66 @@ def prepare_tags(survey: TagSurvey, choice: TagChoice) -> PreparedFeatures:
     DataError
         If no tag is left.
     """
-    chosen = choose_tags(survey.train, survey.tags, min_items=choice.fewest, max_tags=choice.most)
+    limits = {"min_items": choice.min_items, "max_tags": choice.max_tags}
+    chosen = choose_tags(survey.train, survey.tags, **limits)
     if not len(chosen):
-        path = display_path(survey.reader.table.path)
+        path = display_path(survey.reader.source.path)
         tags = count_noun(len(survey.tags), "tag")
-        msg = f"{path}: of its {tags} of train items, none is given to {choice.fewest:,} of these"
-        raise DataError(msg, hint="Allow rarer ones: --min-items 1.")
+        msg = (
+            f"{path}: of its {tags} of train items, none is given to {choice.min_items:,} of these"
+        )
+        raise DataError(msg, hint=f"Allow rarer ones: {parameter('min_items', 1)}.")
     train = csr_array(survey.train[:, chosen])
-    weighed = fit_tags(train[survey.roll.found["train"]], [survey.tags[n] for n in chosen])
+    weights = fit_tags(train[survey.alignment.has_row["train"]], [survey.tags[n] for n in chosen])
 
     def write(paths: Paths) -> list[str]:
-        return _write(survey, weighed, train, paths)
+        return _write(survey, weights, train, paths)
 
-    columns = survey.reader.table.columns
-    origin = {
+    columns = survey.reader.source.columns
+    fields = {
         "kind": "tags",
         "columns": columns and {"id": columns.id, "tag": columns.tag, "weight": columns.numbers},
-        "train_items": int(survey.roll.found["train"].sum()),
-        "tags": weighed.tags,
-        "idf": weighed.idf,
+        "train_items": int(survey.alignment.has_row["train"].sum()),
+        "tags": weights.tags,
+        "idf": weights.idf,
     }
-    return PreparedFeatures(
-        "sparse", len(chosen), write, origin, _remarks(survey, len(chosen), choice)
-    )
+    remarks = _remarks(survey, len(chosen), choice)
+    return PreparedFeatures("sparse", len(chosen), write, fields, remarks)
 
 
-def _remarks(survey: TagSurvey, kept: int, choice: TagChoice) -> list[str]:
-    left = len(survey.tags) - kept
-    limits = f"--min-items {choice.fewest}, --max-tags {choice.most}"
-    return [f"{left:,} of the {len(survey.tags):,} tags of train items left out ({limits})"] * (
-        left > 0
-    )
+def _remarks(survey: TagSurvey, chosen: int, choice: TagChoice) -> list[str]:
+    excluded = len(survey.tags) - chosen
+    if not excluded:
+        return []
+    limits = [parameter(name, getattr(choice, name)) for name in ("min_items", "max_tags")]
+    counted = f"{excluded:,} of the {len(survey.tags):,} tags of train items"
+    return [f"{counted} left out ({', '.join(limits)})"]
 
 
-def _write(survey: TagSurvey, weighed: TagWeights, train: csr_array, paths: Paths) -> list[str]:
-    """Write all sets; say which items have no tag that is a column."""
-    roll, width = survey.roll, len(weighed.tags)
-    numbers = {tag: n for n, tag in enumerate(weighed.tags)}
-    others = {split: _Counts() for split in paths if split != "train"}
+def _write(survey: TagSurvey, idf: TagWeights, train: csr_array, paths: Paths) -> list[str]:
+    """Write all sets; return a warning if there are items without any of the chosen tags."""
+    alignment, width = survey.alignment, len(idf.tags)
+    numbers = {tag: number for number, tag in enumerate(idf.tags)}
+    others = {split: _TagCounts() for split in paths if split != "train"}
     for block in survey.reader.blocks():
         weights = _weights(survey.reader, block)
         for split, counts in others.items():
-            rows, items = roll.locate(block, split)
+            rows, items = alignment.locate(block, split)
             tags = (numbers.get(block.tags[row], -1) for row in rows)
             counts.add(items, np.fromiter(tags, np.int64, len(rows)), weights[rows])
-    sets = {s: counts.matrix(len(roll.sets[s]), width) for s, counts in others.items()}
-    empty: dict[str, int] = {}
+    sets = {
+        split: counts.matrix(len(alignment.sets[split]), width) for split, counts in others.items()
+    }
+    untagged: dict[str, int] = {}
     for split, rows in ({"train": train} | sets).items():
-        save_npz(paths[split], weighed.transform(rows))
-        empty[split] = int((roll.found[split] & (np.diff(rows.indptr) == 0)).sum())
-    return _told_empty(empty)
+        save_npz(paths[split], idf.transform(rows))
+        untagged[split] = int((alignment.has_row[split] & (np.diff(rows.indptr) == 0)).sum())
+    return _untagged_warnings(untagged)
 
 
-def _told_empty(empty: dict[str, int]) -> list[str]:
-    told = " and ".join(count_noun(n, f"{split} item") for split, n in empty.items() if n)
-    alone = sum(empty.values()) == 1
-    have, rows = ("has", "a row") if alone else ("have", "rows")
-    return [f"{told} {have} no tag that is a column: {rows} of zeros"] * bool(told)
+def _untagged_warnings(untagged: dict[str, int]) -> list[str]:
+    items = " and ".join(count_noun(n, f"{split} item") for split, n in untagged.items() if n)
+    if not items:
+        return []
+    have, rows = ("has", "a row") if sum(untagged.values()) == 1 else ("have", "rows")
+    return [f"{items} {have} no tag that is a column: {rows} of zeros"]

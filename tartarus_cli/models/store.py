@@ -23,7 +23,7 @@ from tartarus_cli.errors import (
 from tartarus_cli.experiments.resolve import from_toml, to_toml
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.files import remove_folder, write_text
-from tartarus_cli.html import html_table
+from tartarus_cli.html_table import Cell, html_table
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
 from tartarus_cli.models.manifest import UNREADABLE, LayerInfo, ModelManifest
 from tartarus_cli.plugins import run_recorded
@@ -159,7 +159,7 @@ class Model:
     def _repr_html_(self) -> str:
         manifest = self.manifest
         caption = f"{self.name}: {manifest.experiment} {' '.join(manifest.settings)}".rstrip()
-        rows: list[tuple[str, object]] = [
+        rows: list[tuple[str, Cell]] = [
             ("dataset", manifest.dataset),
             ("task", manifest.task),
             ("seed", manifest.seed),

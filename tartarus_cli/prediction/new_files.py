@@ -18,8 +18,7 @@ from tartarus_cli.data.ids import write_ids
 from tartarus_cli.data.lists import check_file_name, find_files
 from tartarus_cli.errors import DataError, FileError, RequestError, parameter
 from tartarus_cli.experiments.inputs import MIN_BATCH
-from tartarus_cli.extraction.corpus import ENDINGS as DOCUMENTS
-from tartarus_cli.extraction.corpus import read_document
+from tartarus_cli.extraction.corpus import DOCUMENT_EXTENSIONS, read_document
 from tartarus_cli.extraction.workers import (
     ExtractionJob,
     FailedRecording,
@@ -182,7 +181,7 @@ def _files(request: NewFilesRequest) -> dict[str, Path]:
     if not request.path.exists():
         msg = f"there is no file or folder {request.path}"
         raise RequestError(msg, hint="Name a recording or a document, or a folder of them.")
-    return find_files(request.path, DOCUMENTS if request.workers is None else RECORDINGS)
+    return find_files(request.path, DOCUMENT_EXTENSIONS if request.workers is None else RECORDINGS)
 
 
 def _row_file(folder: str, number: int) -> Path:
@@ -210,7 +209,9 @@ def _recordings(
     names = {path: name for name, path in files.items()}
     recordings = [Recording(str(Path(name).with_suffix("")), path) for path, name in names.items()]
     with tempfile.TemporaryDirectory() as folder, defer_interrupts() as check:
-        job = ExtractionJob(recipe, Path(folder), model.workspace.spectrograms, keep=False)
+        job = ExtractionJob(
+            recipe, Path(folder), model.workspace.spectrograms, keep_spectrograms=False
+        )
         workers = request.workers or worker_options(None, None)
         for prepared in prepare_all(job, recordings, workers, check):
             name = names[prepared.recording.path]

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from tartarus_cli.data.features import unit_rows
 from tartarus_cli.evaluation.ranking import RankingOptions, rank_items
-from tartarus_cli.evaluation.scorers import MOST_USERS
+from tartarus_cli.evaluation.scorers import MAX_BLOCK_USERS
 from tartarus_cli.evaluation.user_metrics import mean_metrics, user_values
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.prediction.aligned import file_predictions
@@ -56,16 +56,16 @@ class Job:
 
     def product(self) -> None:
         """Multiply and nothing else, in the same blocks."""
-        scores = np.empty((MOST_USERS, self.items), np.float32)
-        for first in range(0, self.users, MOST_USERS):
-            block = np.asarray(self.factors[first : first + MOST_USERS])
+        scores = np.empty((MAX_BLOCK_USERS, self.items), np.float32)
+        for first in range(0, self.users, MAX_BLOCK_USERS):
+            block = np.asarray(self.factors[first : first + MAX_BLOCK_USERS])
             np.matmul(block, self.columns, out=scores[: len(block)])
 
     def evaluate(self) -> dict[str, float]:
         """Rank, and compute all metrics."""
         options = RankingOptions(references=False)
         ranking = rank_items(self.predictions, options, UNWATCHED)
-        return mean_metrics(user_values(ranking, "model"), ranking.tallies["model"])
+        return mean_metrics(user_values(ranking, "model"), ranking.summaries["model"])
 
     def implicit(self, threads: int | None) -> object:
         """Find the first 500 items of each user, and compute the metrics that implicit has.

@@ -22,7 +22,8 @@ from scipy.sparse import csr_array, csr_matrix, save_npz
 from threadpoolctl import threadpool_limits
 
 from tartarus_cli.factorization.als import AlsOptions, als
-from tartarus_cli.factors.factorize import FactorizeRequest, factorize
+from tartarus_cli.factors.factorize import factorize
+from tartarus_cli.factors.request import FactorizeRequest
 from tartarus_cli.machine import cores
 from tartarus_cli.workspace import open_workspace
 
@@ -92,8 +93,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         written(Path(name), plays, listening(asked.items // 5, asked.users, 1))
         for method in ("als", "pmi"):
-            given = {"iterations": 5} if method == "als" else {}
-            request = FactorizeRequest("big", method, asked.dim, given=given)
+            iterations = 5 if method == "als" else None
+            request = FactorizeRequest("big", method, asked.dim, iterations=iterations)
             taken, _ = timed(partial(factorize, open_workspace(Path(name)), request))
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             dense = 4 * asked.items * asked.users / 2**20

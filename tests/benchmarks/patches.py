@@ -49,15 +49,15 @@ def per_core(recordings: list[Recording], folder: Path, rounds: int) -> None:
     few = recordings[:12]
     ratios, bare_ms, ours_ms = [], [], []
     for number in range(rounds + 1):
-        studio = ExtractionJob(
-            recipe, folder / f"staging{number}", folder / f"kept{number}", keep=True
+        job = ExtractionJob(
+            recipe, folder / f"staging{number}", folder / f"kept{number}", keep_spectrograms=True
         )
         began = time.perf_counter()
         for each in few:
             recipe.spectrogram(decode(each.path, 22_050))
         between = time.perf_counter()
         for each in few:
-            prepare(studio, each)
+            prepare(job, each)
         ended = time.perf_counter()
         if number:  # the first round makes the filters
             bare_ms.append(1000 * (between - began) / len(few))
@@ -73,9 +73,9 @@ def throughput(recordings: list[Recording], folder: Path, jobs: int) -> float:
     """Return recordings a second, from the time that each process has done its first."""
     recipe = PatchRecipe.model_validate({"transform": "cqt", "parameters": {}})
     with tempfile.TemporaryDirectory(dir=folder) as staging:
-        studio = ExtractionJob(recipe, Path(staging), Path(staging) / "kept", keep=False)
+        job = ExtractionJob(recipe, Path(staging), Path(staging) / "kept", keep_spectrograms=False)
         done, began = 0, 0.0
-        for outcome in prepare_all(studio, recordings, WorkerOptions(jobs, 300), lambda: None):
+        for outcome in prepare_all(job, recordings, WorkerOptions(jobs, 300), lambda: None):
             assert isinstance(outcome, PreparedRecording), outcome
             done += 1
             if done == 2 * jobs:

@@ -169,7 +169,7 @@ TABLE: dict[str, tuple[Act, str, str, str, str]] = {
     "a tag less": (document(TAGS, lambda d: d["tags"].pop() and None), "error", TAGS,
         "8 tags and 9 weights", "9 of each"),
     "half an origin": (raw(TAGS, b'{"form": "spa'), "error", TAGS, "EOF",
-        "what 'tartarus features' writes"),
+        "what tartarus features writes"),
     "an origin without its width": (document(TAGS, lambda d: d.pop("width") and None), "error",
         TAGS, "width: Field required", ""),
     "an origin nested beyond all bounds": (raw(TAGS, b"[" * 100_000), "error", TAGS, "", ""),

@@ -444,7 +444,7 @@ def test_what_is_ranked_is_kept_every_minute(
     watched: Watched,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tartarus_cli.evaluation.ranking.KEPT_EVERY_S", -1)
+    monkeypatch.setattr("tartarus_cli.evaluation.ranking.SAVE_EVERY_S", -1)
     again(watched, 14)
     assert tartarus(*words(bare, *SMALL)).status == 130
     assert parts(bare) == sorted(f"users_{2 * n}_{2 * n + 2}.npz" for n in range(7))
@@ -462,7 +462,7 @@ from tartarus_cli.__main__ import main
 from tartarus_cli.evaluation import ranking
 from tartarus_cli.evaluation import scorers as scoring
 
-ranking.KEPT_EVERY_S = float(sys.argv.pop(1))
+ranking.SAVE_EVERY_S = float(sys.argv.pop(1))
 score = scoring.FactorScorer.__call__
 
 def slowly(self, users):

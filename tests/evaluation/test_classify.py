@@ -247,12 +247,12 @@ def test_the_random_row_and_the_perfect_one_have_the_figures_of_the_model(
 ) -> None:
     found = judged(ran, model)
     assert [*found.rows] == ["random"]
-    assert {*found.rows["random"]} == {*found.perfect} == {*found.metrics}
+    assert {*found.rows["random"]} == {*found.perfect_metrics} == {*found.metrics}
     several = {"f1_micro": 1, "LRAP": 1, "P@1": truth(ran, "test").any(axis=1).mean()}
     once = {"accuracy": 1, "calibration_error": 0}
     for name, expected in (once if model == "model_3" else several).items():
-        assert found.perfect[name] == pytest.approx(expected)
-    assert found.perfect["ROC-AUC"] == found.perfect["PR-AUC"] == 1
+        assert found.perfect_metrics[name] == pytest.approx(expected)
+    assert found.perfect_metrics["ROC-AUC"] == found.perfect_metrics["PR-AUC"] == 1
 
 
 def test_the_random_row_is_that_of_the_seed(tartarus: Command, ran: World) -> None:

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 from scipy.sparse import csr_array, load_npz, save_npz
 
-from tartarus_cli.evaluation import compare as step
+from tartarus_cli.evaluation import differences
 from tartarus_cli.evaluation.results import write_unit_values
 from tartarus_cli.metrics.significance import holm
 from tests.conftest import Command
@@ -374,7 +374,7 @@ def as_a_table(values: np.ndarray) -> np.ndarray:
     ("how", "said"),
     [
         ("no basis", "model_2.json: no 'basis'"),
-        ("words for figures", "metrics.P@1 that means nothing"),
+        ("words for figures", "metrics.P@1: Input should be a valid number"),
         ("no values", "model_2_users.npz is missing"),
         ("cut short", "model_2_users.npz: damaged"),
     ],
@@ -427,11 +427,11 @@ def test_fewer_resamples_than_asked_for_are_told_of(
     tartarus: Command, results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        step, "affordable_resamples", lambda users, asked: min(asked, 800_000 // users)
+        differences, "affordable_resamples", lambda users, asked: min(asked, 800_000 // users)
     )
     shown = tartarus("compare", "model_1", "model_2", "-w", results.root, "--json")
     assert shown.document["resamples"] == 2000
-    assert "400 users: 2,000 resamples of each test will have to do" in shown.err
+    assert "400 users: each test is limited to 2,000 resamples" in shown.err
     assert "2,000 bootstrap resamples" in tartarus(*ALL, "-w", results.root).out.replace("\n", " ")
 
 

@@ -346,10 +346,13 @@ def test_figures_do_not_depend_on_the_cores(
 def test_scores_of_all_blocks_at_a_time_take_at_most_a_third_of_the_memory(
     items: int, memory: int
 ) -> None:
-    room = MemoryBudget(items, memory)
-    assert 1 <= room.users <= 512
-    assert room.workers >= 1
-    assert room.workers == room.users == 1 or 4 * items * room.users * room.workers <= memory / 3
+    budget = MemoryBudget(items, memory)
+    assert 1 <= budget.users <= 512
+    assert budget.workers >= 1
+    assert (
+        budget.workers == budget.users == 1
+        or 4 * items * budget.users * budget.workers <= memory / 3
+    )
 
 
 @given(
@@ -360,14 +363,14 @@ def test_scores_of_all_blocks_at_a_time_take_at_most_a_third_of_the_memory(
 def test_blocks_of_users_are_the_same_whichever_users_are_asked_for(
     items: int, memory: int, edges: list[int]
 ) -> None:
-    room, count = MemoryBudget(items, memory), 700
-    whole = {(each.start, each.stop) for each in room.blocks(slice(0, count))}
+    budget, count = MemoryBudget(items, memory), 700
+    whole = {(each.start, each.stop) for each in budget.blocks(slice(0, count))}
     edges.sort()
     for first, last in pairwise(edges):
-        blocks = room.blocks(slice(first, last))
+        blocks = budget.blocks(slice(first, last))
         assert [n for each in blocks for n in range(each.start, each.stop)] == [*range(first, last)]
         for each in blocks:
-            around = room.whole(each, count)
+            around = budget.block_of(each, count)
             assert (around.start, around.stop) in whole
             assert around.start <= each.start < each.stop <= around.stop
 
@@ -397,7 +400,7 @@ def predicted(world: World, form: PredictionForm, values: Any, absent: Bools) ->
 
 def tally(predictions: Predictions, memory: int) -> RankSummary:
     options = RankingOptions(memory=memory)
-    return rank_items(predictions, options, UNWATCHED).tallies["model"]
+    return rank_items(predictions, options, UNWATCHED).summaries["model"]
 
 
 def expected_ranks(world: World, scores: Floats) -> NDArray[np.int64]:

@@ -154,7 +154,7 @@ def test_qrels_hold_the_truth_and_nothing_else(
 
 @pytest.mark.parametrize("where", ["users", "items"])
 @pytest.mark.parametrize("what", ["run", "qrels"])
-def test_ids_with_blanks_are_refused_where_blanks_separate(
+def test_ids_with_whitespace_are_refused_where_whitespace_separates(
     where: str, what: str, tartarus: Command, predicted: World, tmp_path: Path
 ) -> None:
     names = "users_index_rec.tsv" if where == "users" else "items_index_test_rec.tsv"
@@ -163,7 +163,7 @@ def test_ids_with_blanks_are_refused_where_blanks_separate(
     words = ("export", "model_1", "--what", what, "--to", tmp_path / "run", "-w", predicted.root)
     refused = tartarus(*words)
     assert (refused.status, f"{names}: the id 'test\\xa02' in line 3" in refused.err) == (1, True)
-    command = f"--what {what} --to {tmp_path / 'run'} --blanks _"
+    command = f"--what {what} --to {tmp_path / 'run'} --replace-whitespace _"
     assert command in " ".join(refused.err.split())
     assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
 
@@ -178,7 +178,7 @@ def called(world: World, users: list[str], items: list[str]) -> None:
 BLANK_USERS = ["a b", "a  b", " a", "a\u00a0", *(f"u_{n}" for n in range(USERS - 4))]
 
 
-def test_a_sign_stands_for_blanks_in_a_run_and_in_its_qrels(
+def test_a_character_replaces_whitespace_in_a_run_and_in_its_qrels(
     export: Callable[..., Path], predicted: World
 ) -> None:
     items = [f"song {n}" for n in range(ITEMS)]
@@ -186,56 +186,91 @@ def test_a_sign_stands_for_blanks_in_a_run_and_in_its_qrels(
     called(predicted, BLANK_USERS, items)
     users = ["a~b", "a~~b", "~a", "a~", *BLANK_USERS[4:]]
     for what, before in zip(("run", "qrels"), plain, strict=True):
-        lines = export("model_1", what, f"signed.{what}", "--blanks", "~").read_text().splitlines()
+        lines = (
+            export("model_1", what, f"signed.{what}", "--replace-whitespace", "~")
+            .read_text()
+            .splitlines()
+        )
         for line, was in zip(lines, before.splitlines(), strict=True):
             user, mark, item, *rest = was.split(" ")
             item = item.replace("test-", "song~")
             assert line.split() == [users[int(user)], mark, item, *rest]
 
 
-def test_the_other_file_is_proposed_with_the_same_sign(
+def test_the_other_file_is_proposed_with_the_same_replacement(
     tartarus: Command, predicted: World, tmp_path: Path
 ) -> None:
-    words = ("--to", tmp_path / "my.trec", "--blanks", "|", "-w", predicted.root)
+    words = ("--to", tmp_path / "my.trec", "--replace-whitespace", "|", "-w", predicted.root)
     shown = tartarus("export", "model_1", "--what", "run", *words)
-    assert "--blanks '|'" in shown.out
+    assert "--replace-whitespace '|'" in shown.out
 
 
-def test_the_proposed_command_has_a_sign_that_works(
+def test_the_proposed_command_has_a_replacement_that_works(
     tartarus: Command, predicted: World, tmp_path: Path
 ) -> None:
     called(predicted, [*BLANK_USERS[:-1], "a_b"], [f"test-{n}" for n in range(ITEMS)])
     words = ("--what", "run", "--to", tmp_path / "my run", "--top", 3, "-w", predicted.root)
     refused = tartarus("export", "model_1", *words)
-    proposed = " ".join(refused.err.split()).partition("stand for blanks: ")[2]
+    proposed = " ".join(refused.err.split()).partition("Replace whitespace in ids: ")[2]
     name, *command = shlex.split(proposed)
-    assert (refused.status, name, command[-2:]) == (1, "tartarus", ["--blanks", "~"])
+    assert (refused.status, name, command[-2:]) == (1, "tartarus", ["--replace-whitespace", "~"])
     assert tartarus(*command, "-w", predicted.root).status == 0
     assert len((tmp_path / "my run").read_text().splitlines()) == 3 * USERS
 
 
 @pytest.mark.parametrize("which", ["user", "item"])
-def test_a_sign_that_makes_two_ids_the_same_is_refused(
+def test_a_replacement_that_makes_two_ids_the_same_is_refused(
     which: str, tartarus: Command, predicted: World, tmp_path: Path
 ) -> None:
     ids = {"user": [f"u{n}" for n in range(USERS)], "item": [f"i{n}" for n in range(ITEMS)]}
     ids[which][3], ids[which][5] = "x y", "x_y"
     called(predicted, ids["user"], ids["item"])
     for what in ("run", "qrels"):
-        words = ("--what", what, "--to", tmp_path / "t", "--blanks", "_", "-w", predicted.root)
+        words = (
+            "--what",
+            what,
+            "--to",
+            tmp_path / "t",
+            "--replace-whitespace",
+            "_",
+            "-w",
+            predicted.root,
+        )
         refused = tartarus("export", "model_1", *words)
         said = f"the {which}s 'x y' and 'x_y' would both be 'x_y'"
         assert (refused.status, said in refused.err) == (2, True)
     assert not (tmp_path / "t").exists()
 
 
-@pytest.mark.parametrize("sign", ["", " ", "a\tb", "\u2003"])
-def test_a_sign_is_no_blank_itself(
-    sign: str, tartarus: Command, predicted: World, tmp_path: Path
+def test_the_old_name_of_the_option_works_and_is_hidden(
+    export: Callable[..., Path], tartarus: Command, predicted: World
 ) -> None:
-    words = ("--what", "run", "--to", tmp_path / "t", "--blanks", sign, "-w", predicted.root)
+    called(predicted, BLANK_USERS, [f"song {n}" for n in range(ITEMS)])
+    new, old = (
+        export("model_1", "run", f"{option}.trec", f"--{option}", "~").read_text()
+        for option in ("replace-whitespace", "blanks")
+    )
+    assert (old == new, "song~1" in old) == (True, True)
+    shown = tartarus("export", "--help").out
+    assert ("--replace-white" in shown, "--blanks" in shown) == (True, False)
+
+
+@pytest.mark.parametrize("replacement", ["", " ", "a\tb", "\u2003"])
+def test_a_replacement_is_no_whitespace_itself(
+    replacement: str, tartarus: Command, predicted: World, tmp_path: Path
+) -> None:
+    words = (
+        "--what",
+        "run",
+        "--to",
+        tmp_path / "t",
+        "--replace-whitespace",
+        replacement,
+        "-w",
+        predicted.root,
+    )
     refused = tartarus("export", "model_1", *words)
-    assert (refused.status, "cannot stand for blanks" in refused.err) == (2, True)
+    assert (refused.status, "cannot replace whitespace" in refused.err) == (2, True)
 
 
 def test_users_of_whom_nothing_is_known_are_in_a_run_and_not_in_rankings(
@@ -371,9 +406,7 @@ def test_what_was_not_predicted_says_what_to_run(
     words = ("--what", what, *more, "--to", tmp_path / "x.csv", "-w", predicted.root)
     refused = tartarus("export", model, *words)
     assert refused.status == 1
-    assert f"Run 'tartarus predict {model} {' '.join(more)}" in refused.err.replace(
-        "--split all", ""
-    )
+    assert f"tartarus predict {model} {' '.join(more)}" in refused.err.replace("--split all", "")
 
 
 WRONG = {
@@ -393,7 +426,10 @@ WRONG = {
     "a table of a run": (("model_1", "run", "x.parquet"), "x.trec"),
     "a folder that is not there": (("model_1", "run", "no/x"), "mkdir -p"),
     "a folder": (("model_1", "run", "workspace"), "is a folder"),
-    "blanks in a table": (("model_1", "rankings", "x.csv", "--blanks", "_"), "--blanks means"),
+    "whitespace in a table": (
+        ("model_1", "rankings", "x.csv", "--replace-whitespace", "_"),
+        "--replace-whitespace means",
+    ),
     "a classification": (("model_4", "run", "x"), "model_4 classifies"),
     "an unknown thing": (("model_1", "playlist", "x.csv"), "playlist"),
 }

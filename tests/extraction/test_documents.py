@@ -392,7 +392,7 @@ def test_another_list_is_never_written_over(run: Run, songs: World, tmp_path: Pa
 
 
 def test_a_huge_document_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tartarus_cli.extraction.corpus.MOST_BYTES", 100)
+    monkeypatch.setattr("tartarus_cli.extraction.corpus.MAX_BYTES", 100)
     refused = run("vsm")
     assert (refused.status, "expected a document of at most" in refused.err) == (1, True)
 

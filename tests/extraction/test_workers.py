@@ -57,8 +57,10 @@ class Strange(PosixPath):
 
 
 @pytest.fixture
-def studio(tmp_path: Path) -> ExtractionJob:
-    return ExtractionJob(RECIPE, tmp_path / "staging", tmp_path / "spectrograms", keep=True)
+def job(tmp_path: Path) -> ExtractionJob:
+    return ExtractionJob(
+        RECIPE, tmp_path / "staging", tmp_path / "spectrograms", keep_spectrograms=True
+    )
 
 
 @pytest.fixture
@@ -68,14 +70,14 @@ def sound(tmp_path: Path) -> Path:
 
 
 def all_of(
-    studio: ExtractionJob, some: Sequence[Recording], spread: WorkerOptions
+    job: ExtractionJob, some: Sequence[Recording], workers: WorkerOptions
 ) -> dict[str, PreparedRecording | FailedRecording]:
-    found = prepare_all(studio, some, spread, lambda: None)
+    found = prepare_all(job, some, workers, lambda: None)
     return {each.recording.item: each for each in found}
 
 
-def test_patches_are_those_of_librosa(studio: ExtractionJob, sound: Path) -> None:
-    prepared = prepare(studio, Recording("a", sound))
+def test_patches_are_those_of_librosa(job: ExtractionJob, sound: Path) -> None:
+    prepared = prepare(job, Recording("a", sound))
     samples, rate = soundfile.read(sound, dtype="float32")
     whole = np.abs(librosa.cqt(samples, sr=rate, hop_length=256, n_bins=24, fmin=110.0))
     levels = librosa.power_to_db(whole**2, ref=np.max).T
@@ -85,25 +87,25 @@ def test_patches_are_those_of_librosa(studio: ExtractionJob, sound: Path) -> Non
     assert not prepared.silent
 
 
-def test_a_kept_spectrogram_is_used_again(studio: ExtractionJob, sound: Path) -> None:
-    first = np.load(prepare(studio, Recording("a", sound)).patches)
-    (kept,) = studio.kept.iterdir()
+def test_a_kept_spectrogram_is_used_again(job: ExtractionJob, sound: Path) -> None:
+    first = np.load(prepare(job, Recording("a", sound)).patches)
+    (kept,) = job.spectrogram_folder.iterdir()
     magnitude = np.load(kept)
     np.save(kept, magnitude[::-1])
-    again = np.load(prepare(replace_staging(studio), Recording("a", sound)).patches)
+    again = np.load(prepare(replace_staging(job), Recording("a", sound)).patches)
     np.testing.assert_array_equal(again, first[..., ::-1])
 
 
-def replace_staging(studio: ExtractionJob) -> ExtractionJob:
-    return replace(studio, staging=studio.staging / "other")
+def replace_staging(job: ExtractionJob) -> ExtractionJob:
+    return replace(job, staging=job.staging / "other")
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "bins", "nan", "negative", "flat", "a folder"])
 def test_a_damaged_spectrogram_is_computed_again(
-    damage: str, studio: ExtractionJob, sound: Path
+    damage: str, job: ExtractionJob, sound: Path
 ) -> None:
-    first = prepare(studio, Recording("a", sound)).patches.read_bytes()
-    (kept,) = studio.kept.iterdir()
+    first = prepare(job, Recording("a", sound)).patches.read_bytes()
+    (kept,) = job.spectrogram_folder.iterdir()
     good = kept.read_bytes()
     magnitude = np.load(kept)
     if damage == "cut":
@@ -121,64 +123,62 @@ def test_a_damaged_spectrogram_is_computed_again(
             "flat": magnitude.ravel(),
         }
         np.save(kept, bad[damage])
-    again = prepare(replace_staging(studio), Recording("a", sound))
+    again = prepare(replace_staging(job), Recording("a", sound))
     assert again.patches.read_bytes() == first
     assert kept.read_bytes() == good
 
 
-def test_damaged_patches_that_wait_are_cut_again(studio: ExtractionJob, sound: Path) -> None:
-    prepared = prepare(studio, Recording("a", sound))
+def test_damaged_patches_that_wait_are_cut_again(job: ExtractionJob, sound: Path) -> None:
+    prepared = prepare(job, Recording("a", sound))
     good = prepared.patches.read_bytes()
     for bad in (b"", good[:100], good[:-1]):
         prepared.patches.write_bytes(bad)
-        assert prepare(studio, Recording("a", sound)) == prepared
+        assert prepare(job, Recording("a", sound)) == prepared
         assert prepared.patches.read_bytes() == good
 
 
-def test_a_changed_recording_is_not_taken_for_the_old_one(
-    studio: ExtractionJob, sound: Path
-) -> None:
-    before = prepare(studio, Recording("a", sound))
+def test_a_changed_recording_is_not_taken_for_the_old_one(job: ExtractionJob, sound: Path) -> None:
+    before = prepare(job, Recording("a", sound))
     soundfile.write(sound, tone(200, 1), 8000)
-    after = prepare(studio, Recording("a", sound))
+    after = prepare(job, Recording("a", sound))
     assert after.patches != before.patches
-    assert len(list(studio.kept.iterdir())) == 2
+    assert len(list(job.spectrogram_folder.iterdir())) == 2
 
 
 def test_spectrograms_are_not_kept_where_they_are_not_wanted(
-    studio: ExtractionJob, sound: Path
+    job: ExtractionJob, sound: Path
 ) -> None:
-    prepare(replace(studio, keep=False), Recording("a", sound))
-    assert not studio.spectrograms.exists()
+    prepare(replace(job, keep_spectrograms=False), Recording("a", sound))
+    assert not job.spectrograms.exists()
 
 
-def test_ids_are_no_part_of_a_file_name(studio: ExtractionJob, sound: Path) -> None:
+def test_ids_are_no_part_of_a_file_name(job: ExtractionJob, sound: Path) -> None:
     for item in ("../../../x", "/etc/x", "é\u2028 b", "x" * 5000, "a\0b", "..", "~"):
-        place = prepare(studio, Recording(item, sound)).patches
-        assert place.parent == studio.staging
+        place = prepare(job, Recording(item, sound)).patches
+        assert place.parent == job.staging
         assert place.stem.isalnum()
 
 
-def test_silence_is_told(studio: ExtractionJob, tmp_path: Path) -> None:
+def test_silence_is_told(job: ExtractionJob, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "silent.wav", np.zeros(8000), 8000)
-    prepared = prepare(studio, Recording("a", tmp_path / "silent.wav"))
+    prepared = prepare(job, Recording("a", tmp_path / "silent.wav"))
     assert prepared.silent
     assert (np.load(prepared.patches) == -80).all()
 
 
 def test_a_file_that_may_not_be_read_is_told(
-    studio: ExtractionJob, sound: Path, monkeypatch: pytest.MonkeyPatch
+    job: ExtractionJob, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(path: Path) -> NoReturn:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(recordings, "digest", refused)
     with pytest.raises(RecordingError, match=r"^permission denied$"):
-        prepare(studio, Recording("a", sound))
+        prepare(job, Recording("a", sound))
 
 
 def test_what_fails_or_crashes_is_told_and_harms_nothing_else(
-    studio: ExtractionJob, sound: Path, tmp_path: Path
+    job: ExtractionJob, sound: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "text.wav").write_text("no sound")
     bad = {
@@ -191,7 +191,7 @@ def test_what_fails_or_crashes_is_told_and_harms_nothing_else(
     }
     good = {f"good-{n}": sound for n in range(6)}
     some = [Recording(item, path) for item, path in (bad | good).items()]
-    found = all_of(studio, some, WorkerOptions(2, timeout=300))
+    found = all_of(job, some, WorkerOptions(2, timeout_s=300))
     reasons = {i: each.reason for i, each in found.items() if isinstance(each, FailedRecording)}
     assert found.keys() == bad.keys() | good.keys()
     assert reasons == {
@@ -206,33 +206,33 @@ def test_what_fails_or_crashes_is_told_and_harms_nothing_else(
 
 @pytest.mark.slow
 def test_what_hangs_is_given_up_and_harms_nothing_else(
-    studio: ExtractionJob, sound: Path, tmp_path: Path
+    job: ExtractionJob, sound: Path, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "endless.wav")
     some = [Recording("endless", tmp_path / "endless.wav")]
     some += [Recording(f"good-{n}", sound) for n in range(6)]
-    found = all_of(studio, some, WorkerOptions(2, timeout=LIMIT_S))
+    found = all_of(job, some, WorkerOptions(2, timeout_s=LIMIT_S))
     reasons = {i: each.reason for i, each in found.items() if isinstance(each, FailedRecording)}
     assert found.keys() == {each.item for each in some}
     assert reasons == {"endless": f"it took longer than {LIMIT_S} s"}
 
 
 def test_processes_that_cannot_begin_are_told_and_not_taken_for_bad_recordings(
-    studio: ExtractionJob, sound: Path
+    job: ExtractionJob, sound: Path
 ) -> None:
     above = CqtOptions(bins=500)
-    impossible = replace(studio, recipe=PatchRecipe(transform="cqt", parameters=above))
+    impossible = replace(job, recipe=PatchRecipe(transform="cqt", parameters=above))
     with pytest.raises(TartarusError, match="cannot go on"):
         all_of(impossible, [Recording("a", sound)], WorkerOptions(1, 60))
 
 
-def test_a_full_disk_stops_the_work(studio: ExtractionJob, sound: Path, tmp_path: Path) -> None:
+def test_a_full_disk_stops_the_work(job: ExtractionJob, sound: Path, tmp_path: Path) -> None:
     (tmp_path / "staging").write_text("no folder")
     with pytest.raises(OSError, match=r"File exists|Not a directory"):
-        all_of(studio, [Recording("a", sound)], WorkerOptions(1, 60))
+        all_of(job, [Recording("a", sound)], WorkerOptions(1, 60))
 
 
-def test_an_interruption_stops_all_processes(studio: ExtractionJob, tmp_path: Path) -> None:
+def test_an_interruption_stops_all_processes(job: ExtractionJob, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "endless.wav")
     before = set(multiprocessing.active_children())
 
@@ -241,12 +241,12 @@ def test_an_interruption_stops_all_processes(studio: ExtractionJob, tmp_path: Pa
 
     some = [Recording(str(n), tmp_path / "endless.wav") for n in range(3)]
     with pytest.raises(KeyboardInterrupt):
-        list(prepare_all(studio, some, WorkerOptions(2, 60), interrupted))
+        list(prepare_all(job, some, WorkerOptions(2, 60), interrupted))
     assert not set(multiprocessing.active_children()) - before
 
 
-def test_no_recordings_take_no_time(studio: ExtractionJob) -> None:
-    assert all_of(studio, [], WorkerOptions(2, 60)) == {}
+def test_no_recordings_take_no_time(job: ExtractionJob) -> None:
+    assert all_of(job, [], WorkerOptions(2, 60)) == {}
 
 
 def test_no_more_processes_than_cores_are_used_unless_asked_for() -> None:

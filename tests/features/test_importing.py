@@ -405,7 +405,7 @@ def test_ids_of_another_kind_are_told(run: Run) -> None:
     rows = {f"{n}.0": np.ones(2) for n in range(5)}
     refused = run("emb", "--from", write(rows), "--missing", "zero")
     assert refused.status == 1
-    assert "e.csv has no train item of one; its ids are such as '0.0'" in refused.err
+    assert "e.csv has no train item of one; its ids look like '0.0'" in refused.err
     assert "Ids of one are such as 'train-0'" in refused.err
 
 
@@ -499,7 +499,7 @@ def test_ids_in_a_column_of_another_name_are_asked_for_rather_than_left_out(run:
     Path("e.csv").write_text(f"name,my key,a\n{rows}")
     refused = run("emb", "--from", "e.csv")
     assert "'train-0' in line 2, column 'my key'" in refused.err
-    assert "or, if it holds the ids, say --id 'my key'" in refused.err
+    assert "or, if it holds the ids, give --id 'my key'" in refused.err
     refused = run("emb", "--from", "e.csv", "--id", "name")
     assert ("--without 'my key'" in refused.err, "if it holds" in refused.err) == (True, False)
 
@@ -513,7 +513,7 @@ def test_numbers_of_rows_without_a_name_are_no_feature(run: Run) -> None:
     assert run("emb", "--from", "e.csv", "--without", "").status == 0
 
 
-OFFER = "if these are tags of items, add --tags"
+OFFER = "if these are tags of items, give --tags"
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -550,7 +550,11 @@ WRONGLY: dict[str, tuple[tuple[object, ...], str, str]] = {
         "no named columns",
         "",
     ),
-    "tags in a matrix": (("--from", "m.npy", "--ids", "ids.txt", "--tags"), "no table of tags", ""),
+    "tags in a matrix": (
+        ("--from", "m.npy", "--ids", "ids.txt", "--tags"),
+        "not a table of tags",
+        "",
+    ),
     "scaled tags": (("--from", "tags.tsv", "--tags", "--scale"), "not scaled", "out."),
     "scaled tags, dense": (
         ("--from", "tags.tsv", "--tags", "--scale", "--dense"),
@@ -640,7 +644,7 @@ def test_settings_of_documents_and_of_ones_own_stay_apart(
     assert tartarus(*text).status == 0
     before = made(world)
     refused = run("vsm", "--from", write(numbers()), "--force")
-    assert (refused.status, "which 'tartarus text' made" in refused.err) == (2, True)
+    assert (refused.status, "made by tartarus text" in refused.err) == (2, True)
     assert made(world) == before
     assert run("emb", "--from", "e.csv").status == 0
     refused = tartarus(*text, "--setting", "emb")

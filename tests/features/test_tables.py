@@ -18,9 +18,9 @@ from scipy.sparse import csr_array, save_npz
 from tartarus_cli.data.tables.delimited import Delimited
 from tartarus_cli.errors import FileError, RequestError
 from tartarus_cli.features.tables import (
+    ColumnSelection,
     FeatureBlock,
     FeatureSource,
-    Selection,
     open_features,
     open_rows,
 )
@@ -37,7 +37,7 @@ def written(path: Path, content: str | bytes) -> Path:
 def table(
     tmp_path: Path, content: str | bytes, name: str = "t.csv", **selection: Any
 ) -> FeatureSource:
-    return open_features(written(tmp_path / name, content), Selection(**selection))
+    return open_features(written(tmp_path / name, content), ColumnSelection(**selection))
 
 
 def ids(blocks: Sequence[FeatureBlock]) -> list[str]:
@@ -75,7 +75,7 @@ def test_text_tables_of_all_forms_say_the_same(form: str, tmp_path: Path) -> Non
     assert ids(blocks) == ["x", "y", "z"]
     assert rows(blocks) == VALUES
     assert all(block.values.dtype == np.float32 for block in blocks)
-    assert sum(block.done for block in blocks) == found.size
+    assert sum(block.size for block in blocks) == found.size
 
 
 def test_a_table_is_read_any_number_of_times(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_blocks_of_any_size_give_what_csv_gives(
     path = tmp_path_factory.mktemp("tables") / "t.csv"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tartarus_cli.data.tables.delimited.BLOCK_BYTES", size)
-        blocks = [*open_features(written(path, text.getvalue()), Selection()).blocks()]
+        blocks = [*open_features(written(path, text.getvalue()), ColumnSelection()).blocks()]
     again = [
         (name, float(number)) for name, number in [*csv.reader(io.StringIO(text.getvalue()))][1:]
     ]
@@ -174,7 +174,7 @@ def test_a_long_table_is_read_in_small_pieces(
 
 def test_any_column_may_hold_the_ids_and_others_may_be_left_out(tmp_path: Path) -> None:
     text = "title,a,id,b\nSo, what\n".replace("So, what\n", '"So, what",1,007,2\n')
-    found = table(tmp_path, text, id="id", without=("title", "b"))
+    found = table(tmp_path, text, id_column="id", without=("title", "b"))
     blocks = [*found.blocks()]
     assert (ids(blocks), rows(blocks)) == (["007"], [[1]])
 
@@ -272,16 +272,16 @@ def test_a_row_without_end_is_refused_before_it_fills_the_memory(
 
 
 def test_columns_that_are_not_there_and_other_files_are_refused(tmp_path: Path) -> None:
-    for selection in ({"id": "idd"}, {"without": ("idd",)}):
+    for selection in ({"id_column": "idd"}, {"without": ("idd",)}):
         with pytest.raises(RequestError, match="no column called 'idd'") as refused:
             table(tmp_path, PLAIN, **selection)
         assert refused.value.hint == "Did you mean id?"
     with pytest.raises(RequestError, match="leaves no column of ids"):
-        table(tmp_path, PLAIN, id="id", without=("id",))
+        table(tmp_path, PLAIN, id_column="id", without=("id",))
     with pytest.raises(RequestError, match="its ending does not say"):
         table(tmp_path, PLAIN, "t.xlsx")
     with pytest.raises(RequestError, match="there is no file"):
-        open_features(tmp_path / "other.csv", Selection())
+        open_features(tmp_path / "other.csv", ColumnSelection())
 
 
 # -------------------------------------------------------------------------------- parquet
@@ -290,7 +290,7 @@ def test_columns_that_are_not_there_and_other_files_are_refused(tmp_path: Path) 
 def _parquet(tmp_path: Path, columns: dict[str, Any], **selection: Any) -> FeatureSource:
     frame = columns if isinstance(columns, pl.DataFrame) else pl.DataFrame(columns)
     frame.write_parquet(tmp_path / "t.parquet")
-    return open_features(tmp_path / "t.parquet", Selection(**selection))
+    return open_features(tmp_path / "t.parquet", ColumnSelection(**selection))
 
 
 def test_parquet_holds_numbers_of_any_type_and_vectors(tmp_path: Path) -> None:
@@ -353,7 +353,7 @@ def test_damaged_parquet_is_told(tmp_path: Path) -> None:
         whole[:40] + whole[-40:],
     ):
         with pytest.raises(FileError, match=r"t\.parquet: damaged, or no Parquet file"):
-            [*open_features(written(tmp_path / "t.parquet", content), Selection()).blocks()]
+            [*open_features(written(tmp_path / "t.parquet", content), ColumnSelection()).blocks()]
 
 
 # ------------------------------------------------------------------------------- matrices

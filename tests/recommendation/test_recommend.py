@@ -18,6 +18,10 @@ from tartarus_cli.cli.app import app
 from tartarus_cli.data.ids import suggest_ids
 from tartarus_cli.data.tables.writing import open_table_writer
 from tartarus_cli.evaluation.scorers import FactorScorer
+from tartarus_cli.models.store import Store
+from tartarus_cli.recommendation.lists import RecommendRequest, recommend
+from tartarus_cli.recommendation.recommender import ListOptions
+from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command
 from tests.worlds import DIM, SPLITS, USERS, World
 
@@ -526,3 +530,55 @@ def test_a_table_that_fails_is_not_there(tmp_path: Path) -> None:
             put(pl.DataFrame({"a": [1]}))
             raise KeyboardInterrupt
     assert not [*tmp_path.iterdir()]
+
+
+# From Python: the same lists as frames, and as tables of a notebook.
+
+
+def recommended(world: World, *, known: bool = False, **request: str) -> Any:
+    """Recommend by the ridge, as a Python caller does."""
+    options = ListOptions(top=4, known=known)
+    model = Store(open_workspace(world.root)).get("model_1")
+    return recommend(model, RecommendRequest(**request), options)
+
+
+@pytest.mark.parametrize("marks", [[], ["known"]])
+@pytest.mark.parametrize(("unit", "name"), [("user", "it's; [red]"), ("item", "test-3")])
+def test_a_list_is_a_frame_of_the_same_entries(
+    unit: str, name: str, marks: list[str], predicted: World
+) -> None:
+    users_called(predicted, ODD)
+    result = recommended(predicted, known=bool(marks), **{unit: name})
+    frame, document = result.to_frame(), result.document()
+    assert frame.columns == ["user", "rank", "item", "score", *marks]
+    assert frame[unit].unique().to_list() == [name]
+    entries = document[f"{result.listed}s"]
+    names = ["rank", result.listed, "score", *marks]
+    assert frame.select(names).to_dicts() == entries
+    assert len(entries) == 4
+
+
+@pytest.mark.parametrize("marks", [[], ["known"]])
+def test_the_file_of_all_lists_is_read_as_it_was_written(
+    marks: list[str], predicted: World
+) -> None:
+    users_called(predicted, ODD)
+    known = bool(marks)
+    result = recommended(predicted, known=known)
+    frame = result.to_frame()
+    assert (frame.height, frame["user"].n_unique()) == (result.lines, USERS)
+    assert frame["user"].unique(maintain_order=True).to_list() == [*ODD]
+    for user in ODD:
+        single = recommended(predicted, known=known, user=user).to_frame()
+        assert frame.filter(user=user).equals(single)
+
+
+def test_lists_in_a_notebook_have_escaped_ids(predicted: World) -> None:
+    users_called(predicted, ("<b>", *ODD[1:]))
+    html = recommended(predicted, user="<b>")._repr_html_()
+    assert ("items for user &lt;b&gt;" in html, "<b>" in html) == (True, False)
+    assert html.count("<tr>") == 1 + 4
+    html = recommended(predicted)._repr_html_()
+    assert ("<td>&lt;b&gt;</td>" in html, "<b>" in html) == (True, False)
+    assert f"the first 10 of {4 * USERS} lines" in html
+    assert html.count("<tr>") == 1 + 10

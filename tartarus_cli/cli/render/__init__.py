@@ -1,12 +1,12 @@
 """Everything the user sees: the only package that prints."""
 
-from tartarus_cli.cli.render.check import checked
+from tartarus_cli.cli.render.check import check_result
 from tartarus_cli.cli.render.comparison import Form, comparison
 from tartarus_cli.cli.render.console import confirmed, version
 from tartarus_cli.cli.render.evaluation import evaluation, slices
 from tartarus_cli.cli.render.experiments import experiment, experiments
-from tartarus_cli.cli.render.factorize import factorized
-from tartarus_cli.cli.render.features import features_made
+from tartarus_cli.cli.render.factorize import factorize_result
+from tartarus_cli.cli.render.features import features_result
 from tartarus_cli.cli.render.fetch import archives, fetched, record
 from tartarus_cli.cli.render.log import close_handlers, log_crash, log_shown, open_handlers
 from tartarus_cli.cli.render.messages import error, interrupted
@@ -19,30 +19,29 @@ from tartarus_cli.cli.render.models import (
     predicted_new,
     trained,
 )
-from tartarus_cli.cli.render.patches import drawn, patches_made
+from tartarus_cli.cli.render.patches import patches_picture, patches_result
 from tartarus_cli.cli.render.playlists import ListForm, exported, recommended
 from tartarus_cli.cli.render.progress import Watching
 from tartarus_cli.cli.render.split import split_result
-from tartarus_cli.cli.render.text import text_features
+from tartarus_cli.cli.render.text import text_result
 
 __all__ = [
     "Form",
     "ListForm",
     "Watching",
     "archives",
-    "checked",
+    "check_result",
     "close_handlers",
     "comparison",
     "confirmed",
     "deleted",
-    "drawn",
     "error",
     "evaluation",
     "experiment",
     "experiments",
     "exported",
-    "factorized",
-    "features_made",
+    "factorize_result",
+    "features_result",
     "fetched",
     "interrupted",
     "log_crash",
@@ -51,14 +50,15 @@ __all__ = [
     "model",
     "models",
     "open_handlers",
-    "patches_made",
+    "patches_picture",
+    "patches_result",
     "predicted",
     "predicted_new",
     "recommended",
     "record",
     "slices",
     "split_result",
-    "text_features",
+    "text_result",
     "trained",
     "version",
 ]

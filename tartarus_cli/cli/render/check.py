@@ -1,4 +1,4 @@
-"""What ``check-data`` found."""
+"""Results of ``check-data``."""
 
 from __future__ import annotations
 
@@ -10,72 +10,86 @@ from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.console import document, message, out, plain, table
 
 if TYPE_CHECKING:
-    from tartarus_cli.checking.check import CheckResult, DatasetSummary
+    from tartarus_cli.checking.check import CheckResult
     from tartarus_cli.checking.report import DataProblem
+    from tartarus_cli.checking.summary import DatasetSummary
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+"""Severity of a problem → its colour; the most severe first."""
 
 
-def checked(result: CheckResult, *, json: bool) -> None:
-    """Print what ``check-data`` found."""
+def check_result(result: CheckResult, *, json: bool) -> None:
+    """Print the summary and the problems of each dataset."""
     if json:
-        document(checked_document(result))
+        document(check_document(result))
         return
     for name, summary in result.datasets.items():
         problems = [problem for problem in result.problems if problem.dataset == name]
-        _dataset(name, summary, sound=all(each.severity != "error" for each in problems))
-        _problems(problems)
-    _problems([problem for problem in result.problems if not problem.dataset])
-    _verdict(result)
+        valid = all(problem.severity != "error" for problem in problems)
+        _print_dataset(name, summary, valid=valid)
+        _print_problems(problems)
+    _print_problems([problem for problem in result.problems if not problem.dataset])
+    _print_verdict(result)
 
 
-def checked_document(result: CheckResult) -> dict[str, object]:
-    """Return what ``check-data`` found, as JSON has it."""
+def check_document(result: CheckResult) -> dict[str, object]:
+    """Return the summaries and the problems as a JSON document."""
     from dataclasses import asdict
 
-    told = [
+    problems = [
         {name: in_shell(text) for name, text in asdict(problem).items()}
         for problem in result.problems
     ]
-    datasets = {name: asdict(each) for name, each in result.datasets.items()}
-    return {"datasets": datasets, "problems": told, "ok": result.ok}
+    datasets = {name: _summary_document(summary) for name, summary in result.datasets.items()}
+    return {"datasets": datasets, "problems": problems, "ok": result.ok}
 
 
-def _verdict(result: CheckResult) -> None:
+def _summary_document(summary: DatasetSummary) -> dict[str, object]:
+    from dataclasses import asdict
+
+    waiting = {
+        experiment: [in_shell(text) for text in missing]
+        for experiment, missing in summary.waiting.items()
+    }
+    return asdict(summary) | {"waiting": waiting}
+
+
+def _print_verdict(result: CheckResult) -> None:
     counts = dict.fromkeys(COLOURS, 0)
     for problem in result.problems:
         counts[problem.severity] += 1
-    told = [f"[{COLOURS[s]}]{n} {s}{'s' * (n != 1)}[/]" for s, n in counts.items() if n]
+    parts = [f"[{COLOURS[s]}]{n} {s}{'s' * (n != 1)}[/]" for s, n in counts.items() if n]
     if not result.datasets:
-        told = ["no datasets in data/datasets"]
-    out().print(", ".join(told) or "[green]No problems.[/]")
+        parts = ["no datasets in data/datasets"]
+    out().print(", ".join(parts) or "[green]No problems.[/]")
     if not result.datasets:
         out().print(
-            "Make one: tartarus split NAME --plays FILE   (or --labels FILE)", soft_wrap=True
+            "Create one: tartarus split NAME --plays FILE   (or --labels FILE)", soft_wrap=True
         )
         out().print("Published ones: tartarus fetch", soft_wrap=True)
         out().print("An example to try: tartarus init PATH --example", soft_wrap=True)
 
 
-def _dataset(name: str, summary: DatasetSummary, *, sound: bool) -> None:
+def _print_dataset(name: str, summary: DatasetSummary, *, valid: bool) -> None:
     console = out()
     console.rule(f"[bold]{plain(name)}[/]", align="left")
     console.print("   ".join(_facts(summary)))
-    _settings(summary)
+    _print_settings(summary)
     for kind, patch in summary.patches.items():
-        of = f" of {plain(patch.transform)}" if patch.transform else ""
-        console.print(f"patches: {kind} an item, {patch.frames} frames × {patch.bins} bins{of}")
+        transform = f" of {plain(patch.transform)}" if patch.transform else ""
+        shape = f"{patch.frames} frames × {patch.bins} bins"
+        console.print(f"patches: {kind} an item, {shape}{transform}")
     if summary.ready:
-        console.print("Can be run now:" if sound else "Can be run once the errors are mended:")
+        console.print("Can be run now:" if valid else "Can be run when the errors are corrected:")
     for experiment, settings in summary.ready.items():
         words = ["tartarus run", plain(quote(experiment)), *["SETTING"] * settings]
         words += ["--dataset", plain(quote(name))] if experiment in summary.borrowed else []
         console.print(f"  {' '.join(words)}", soft_wrap=True)
     if summary.waiting:
         console.print("Cannot be run yet:")
-    for experiment, lacks in summary.waiting.items():
-        told = f"  {plain(experiment)}: lacks {plain(', '.join(lacks))}"
-        console.print(f"[dim]{told}[/]", soft_wrap=True)
+    for experiment, missing in summary.waiting.items():
+        line = f"  {plain(experiment)}: lacks {message(', '.join(missing))}"
+        console.print(f"[dim]{line}[/]", soft_wrap=True)
 
 
 def _facts(summary: DatasetSummary) -> list[str]:
@@ -90,26 +104,26 @@ def _facts(summary: DatasetSummary) -> list[str]:
     return facts
 
 
-def _settings(summary: DatasetSummary) -> None:
+def _print_settings(summary: DatasetSummary) -> None:
     if not summary.settings:
         return
-    shown = table("setting", ">width", "values")
+    rows = table("setting", ">width", "values")
     for name, setting in summary.settings.items():
         values = f"sparse, {setting.density:.2%} filled" if setting.sparse else "dense"
-        shown.add_row(plain(name), f"{setting.width:,}", values)
-    out().print(shown)
+        rows.add_row(plain(name), f"{setting.width:,}", values)
+    out().print(rows)
 
 
-def _problems(problems: Sequence[DataProblem]) -> None:
+def _print_problems(problems: Sequence[DataProblem]) -> None:
     if not problems:
         return
-    shown = table("", "file: found; expected; what to do")
-    for problem in sorted(problems, key=lambda each: list(COLOURS).index(each.severity)):
+    rows = table("", "file: found; expected; what to do")
+    severities = list(COLOURS)
+    for problem in sorted(problems, key=lambda problem: severities.index(problem.severity)):
         colour = COLOURS[problem.severity]
-        told = (
-            f"{plain(problem.file)}\n{message(problem.found)}; expected {message(problem.expected)}"
-        )
+        text = f"{plain(problem.file)}\n{message(problem.found)}; "
+        text += f"expected {message(problem.expected)}"
         if problem.severity != "note":
-            told += f"\n[dim]{message(problem.hint)}[/]"
-        shown.add_row(f"[{colour}]{problem.severity}[/]", told)
-    out().print(shown)
+            text += f"\n[dim]{message(problem.hint)}[/]"
+        rows.add_row(f"[{colour}]{problem.severity}[/]", text)
+    out().print(rows)

@@ -1,4 +1,4 @@
-"""Tables of a classification: its figures, its classes, which are taken for which."""
+"""Tables of a classification: its figures, its classes, and which are confused."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from tartarus_cli.cli.render.console import figure, out, plain, table, unbroken
 
 if TYPE_CHECKING:
     from tartarus_cli.evaluation.classification import Thresholds
-    from tartarus_cli.evaluation.report import Evaluation
+    from tartarus_cli.evaluation.report import ClassEvaluation
     from tartarus_cli.metrics.classification import ClassReport
 
-MOST_CLASSES = 20  # shown in a table; the file of results has them all
-MICRO = ("precision_micro", "recall_micro", "f1_micro")
+MAX_CLASSES = 20
+"""Classes shown in a table; the file of results has them all."""
 
-Rows = Mapping[str, Mapping[str, float | str | None]]  # system → metric → value
+MICRO = ("precision_micro", "recall_micro", "f1_micro")
+"""Metrics that all equal the accuracy where an item has one class."""
+
+Rows = Mapping[str, Mapping[str, float | str | None]]
+"""System → metric → value."""
 
 
 def class_figures(rows: Rows, *, single: bool) -> None:
@@ -24,9 +28,9 @@ def class_figures(rows: Rows, *, single: bool) -> None:
     Parameters
     ----------
     rows
-        By the name of the system.
+        The figures of each system.
     single
-        Whether an item has one class; then all micro averages are the accuracy.
+        Whether an item has one class; then all micro averages equal the accuracy.
     """
     metrics = [name for name in next(iter(rows.values())) if not (single and name in MICRO)]
     whole = [name for name in metrics if "@" not in name]
@@ -38,7 +42,7 @@ def class_figures(rows: Rows, *, single: bool) -> None:
 
 
 def _whole_table(metrics: Sequence[str], rows: Rows) -> None:
-    """Print a line for each figure, a column for each system, as many as fit beside each other."""
+    """Print a line for each figure, and a column for each system, as many as fit in one table."""
     for systems in _groups(rows, out().width - max(map(len, metrics)) - 3):
         shown = table("", *(f">{plain(system)}" for system in systems))
         for name in metrics:
@@ -47,7 +51,7 @@ def _whole_table(metrics: Sequence[str], rows: Rows) -> None:
 
 
 def _groups(systems: Iterable[str], width: int) -> list[list[str]]:
-    """Cut systems into groups whose columns fit beside each other.
+    """Cut systems into groups whose columns fit into one table.
 
     >>> _groups(["model_1", "random", "ridge"], 22)
     [['model_1', 'random'], ['ridge']]
@@ -82,60 +86,60 @@ def _parts(name: str) -> tuple[str, int]:
     >>> _parts("nDCG@5 (published)")
     ('nDCG (published)', 5)
     """
-    stem, _, rest = name.partition("@")
-    k, space, more = rest.partition(" ")
-    return f"{stem}{space}{more}", int(k)
+    stem, _, suffix = name.partition("@")
+    k, space, note = suffix.partition(" ")
+    return f"{stem}{space}{note}", int(k)
 
 
 def _remarks(metrics: Sequence[str], *, single: bool) -> None:
     from tartarus_cli.metrics.classification import LOWER_IS_BETTER
 
-    told = []
+    remarks = []
     lower = [name for name in metrics if name in LOWER_IS_BETTER]
     if lower:
-        told.append(f"Lower is better: {' and '.join(lower)}.")
+        remarks.append(f"Lower is better: {' and '.join(lower)}.")
     if single:
-        told.append("Micro averages all equal the accuracy.")
-    if told:
-        out().print(" ".join(told))
+        remarks.append("Micro averages all equal the accuracy.")
+    if remarks:
+        out().print(" ".join(remarks))
 
 
-def class_tables(result: Evaluation) -> None:
-    """Print the figures of the largest classes, and which of a few are taken for which."""
+def class_tables(result: ClassEvaluation) -> None:
+    """Print the figures of the largest classes and, if there are few, the confusion matrix."""
     if not result.classes:
         return
-    largest = sorted(result.classes, key=lambda each: -each.support)[:MOST_CLASSES]
-    _report(largest, several=result.thresholds is not None)
+    largest = sorted(result.classes, key=lambda report: -report.support)[:MAX_CLASSES]
+    _report(largest, multilabel=result.thresholds is not None)
     if len(result.classes) > len(largest):
         out().print(f"The {len(largest)} largest of {len(result.classes)} classes.")
     if result.thresholds is not None:
-        out().print(_choice(result.thresholds))
-    if result.confusion and len(result.classes) <= MOST_CLASSES:
-        _confusion([each.name for each in result.classes], result.confusion)
+        out().print(_threshold_remark(result.thresholds))
+    if result.confusion and len(result.classes) <= MAX_CLASSES:
+        _confusion([report.name for report in result.classes], result.confusion)
 
 
-def _report(classes: Sequence[ClassReport], *, several: bool) -> None:
+def _report(classes: Sequence[ClassReport], *, multilabel: bool) -> None:
     headings = ("class", ">items", ">precision", ">recall", ">F1", ">ROC-AUC", ">PR-AUC")
-    shown = table(*headings, *([">threshold"] if several else []))
-    for each in classes:
-        values = (each.precision, each.recall, each.f1, each.roc_auc, each.pr_auc)
+    shown = table(*headings, *([">threshold"] if multilabel else []))
+    for report in classes:
+        values = (report.precision, report.recall, report.f1, report.roc_auc, report.pr_auc)
         cells = [figure(value) for value in values]
-        cells += [figure(each.threshold)] if several else []
-        shown.add_row(plain(each.name), f"{each.support:,}", *cells)
+        cells += [figure(report.threshold)] if multilabel else []
+        shown.add_row(plain(report.name), f"{report.support:,}", *cells)
     unbroken(shown)
 
 
-def _choice(thresholds: Thresholds) -> str:
-    """Say who chose from which score on a class is predicted."""
+def _threshold_remark(thresholds: Thresholds) -> str:
+    """Say from which score on a class is predicted, and what chose it."""
     from tartarus_cli.metrics.thresholds import MIN_ITEMS
 
     if thresholds.source is None:
         return f"Every class is predicted from a score of {thresholds.values[0]:g} on."
-    told = "A class is predicted from its threshold on: the score of its greatest F1 on the "
-    told += f"{thresholds.items:,} val items."
+    remark = "A class is predicted from its threshold on: the score of its greatest F1 on the "
+    remark += f"{thresholds.items:,} val items."
     if thresholds.sharing:
-        told += f" Classes with fewer than {MIN_ITEMS} of them share one: {thresholds.sharing:,}."
-    return told
+        remark += f" Classes with fewer than {MIN_ITEMS} of them share one: {thresholds.sharing:,}."
+    return remark
 
 
 def _confusion(names: Sequence[str], counts: Sequence[Sequence[int]]) -> None:

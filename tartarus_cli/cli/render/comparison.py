@@ -1,4 +1,4 @@
-"""Several models beside each other: on the terminal, for a paper, or as a document."""
+"""Several models in one table: on the terminal, for a paper, or as a document."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from tartarus_cli.cli.render.console import document, figure, out, plain, printa
 from tartarus_cli.cli.render.evaluation import figures
 
 if TYPE_CHECKING:
-    from tartarus_cli.evaluation.compare import Comparison, Difference, Row
+    from tartarus_cli.evaluation.comparison import ComparedModel, Comparison, Difference
 
 MARK = "†"
-MODELS = ("model", "experiment and settings")
-LATEX = {  # what LaTeX would take for something else, or not show
+"""Stands at differences that are significant."""
+
+MODEL_HEADINGS = ("model", "experiment and settings")
+
+LATEX = {
     **{ord(c): f"\\{c}" for c in "&%$#_{}"},
     ord("\\"): r"\textbackslash{}",
     ord("~"): r"\textasciitilde{}",
@@ -27,6 +30,7 @@ LATEX = {  # what LaTeX would take for something else, or not show
     ord(">"): r"\textgreater{}",
     ord(MARK): r"$^{\dagger}$",
 }
+"""Character that LaTeX would read as markup, or not show → how to write it."""
 
 
 class Form(StrEnum):
@@ -52,19 +56,19 @@ def comparison(result: Comparison, form: Form) -> None:
 def _on_terminal(result: Comparison) -> None:
     out().print(f"\n[bold]{plain(result.dataset)}[/] · {result.task}")
     for row in result.rows:
-        out().print(f"  {plain(row.name)} · {plain(_what(row))}", soft_wrap=True)
+        out().print(f"  {plain(row.name)} · {plain(_recipe(row))}", soft_wrap=True)
     rows = {row.name: {m: row.metrics.get(m) for m in result.main} for row in result.rows}
     figures(rows, result.best())
     headings = _difference_headings(result)
-    shown = table(*headings[:2], *(f">{each}" for each in headings[2:]))
-    for each in result.differences:
-        shown.add_row(*map(plain, _difference_cells(each)))
+    shown = table(*headings[:2], *(f">{heading}" for heading in headings[2:]))
+    for difference in result.differences:
+        shown.add_row(*map(plain, _difference_cells(difference)))
     out().print(f"[bold]Differences from {plain(result.reference)}[/]")
     unbroken(shown)
     out().print(plain(_caption(result)))
 
 
-def _what(row: Row) -> str:
+def _recipe(row: ComparedModel) -> str:
     return " ".join([row.experiment, *row.settings])
 
 
@@ -72,11 +76,11 @@ def _difference_headings(result: Comparison) -> list[str]:
     return ["model", "metric", "diff.", "95% interval", "p", "p (Holm)", result.unit]
 
 
-def _difference_cells(each: Difference) -> list[str]:
-    interval = f"[{_signed(each.low)}, {_signed(each.high)}]"
-    corrected = (MARK if each.significant else "") + _probability(each.p_holm)
-    values = [_signed(each.difference), interval, _probability(each.p), corrected]
-    return [each.model, each.metric, *values, f"{each.n:,}"]
+def _difference_cells(test: Difference) -> list[str]:
+    interval = f"[{_signed(test.low)}, {_signed(test.high)}]"
+    corrected = (MARK if test.significant else "") + _probability(test.p_holm)
+    values = [_signed(test.difference), interval, _probability(test.p), corrected]
+    return [test.model, test.metric, *values, f"{test.n:,}"]
 
 
 def _signed(value: float) -> str:
@@ -90,7 +94,7 @@ def _probability(p: float) -> str:
 
 
 def _caption(result: Comparison) -> str:
-    counts = sorted({each.n for each in result.differences})
+    counts = sorted({difference.n for difference in result.differences})
     tests = len(result.differences)
     return (
         f"The best figure of each metric is bold. Differences are means over "
@@ -105,12 +109,16 @@ def _caption(result: Comparison) -> str:
 
 @dataclass(frozen=True)
 class _Markup:
-    """How a language writes what has a meaning of its own."""
+    """How LaTeX, or Markdown, writes text and figures."""
 
     text: Callable[[str], str]
+    """Escapes what would be markup."""
     bold: str
+    """A format for a bold figure."""
     number: str
-    mark: str  # behind a figure
+    """A format for a number that may have a sign."""
+    mark: str
+    """Stands behind a figure whose difference is significant."""
 
 
 def _in_latex(text: str) -> str:
@@ -124,22 +132,22 @@ def _in_markdown(text: str) -> str:
 
 def _model_rows(result: Comparison, markup: _Markup) -> list[list[str]]:
     best = result.best()
-    marked = {(each.model, each.metric) for each in result.differences if each.significant}
+    marked = {(test.model, test.metric) for test in result.differences if test.significant}
     rows = []
     for row in result.rows:
-        cells = [markup.text(row.name), markup.text(_what(row))]
+        cells = [markup.text(row.name), markup.text(_recipe(row))]
         for metric in result.main:
-            written = figure(row.metrics.get(metric))
-            shown = markup.bold.format(written) if row.name in best[metric] else written
-            cells.append(shown + (markup.mark if (row.name, metric) in marked else ""))
+            text = figure(row.metrics.get(metric))
+            cell = markup.bold.format(text) if row.name in best[metric] else text
+            cells.append(cell + (markup.mark if (row.name, metric) in marked else ""))
         rows.append(cells)
     return rows
 
 
 def _difference_rows(result: Comparison, markup: _Markup) -> list[list[str]]:
     rows = []
-    for each in result.differences:
-        model, metric, difference, interval, *others = _difference_cells(each)
+    for test in result.differences:
+        model, metric, difference, interval, *others = _difference_cells(test)
         numbers = [markup.number.format(text) for text in (difference, interval)]
         rows.append([markup.text(model), markup.text(metric), *numbers, *map(markup.text, others)])
     return rows
@@ -148,7 +156,7 @@ def _difference_rows(result: Comparison, markup: _Markup) -> list[list[str]]:
 def _latex(result: Comparison) -> str:
     """Write two tables that need the package booktabs alone."""
     markup = _Markup(_in_latex, r"\textbf{{{}}}", "${}$", r"\rlap{$^{\dagger}$}")
-    headings = [*MODELS, *result.main]
+    headings = [*MODEL_HEADINGS, *result.main]
     models = _latex_table(headings, _model_rows(result, markup), _caption(result), "comparison")
     differences = _latex_table(
         _difference_headings(result),
@@ -182,7 +190,7 @@ def _latex_table(
 def _markdown(result: Comparison) -> str:
     markup = _Markup(_in_markdown, "**{}**", "{}", MARK)
     parts = [
-        _markdown_table([*MODELS, *result.main], _model_rows(result, markup)),
+        _markdown_table([*MODEL_HEADINGS, *result.main], _model_rows(result, markup)),
         f"Differences from {_in_markdown(result.reference)}:",
         _markdown_table(_difference_headings(result), _difference_rows(result, markup)),
         _in_markdown(_caption(result)),

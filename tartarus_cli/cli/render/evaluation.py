@@ -5,103 +5,119 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from shlex import quote
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.classes import class_figures, class_tables
 from tartarus_cli.cli.render.console import document, figure, out, plain, table, unbroken
 
 if TYPE_CHECKING:
-    from tartarus_cli.evaluation.report import Evaluation
+    from tartarus_cli.evaluation.protocol import Protocol
+    from tartarus_cli.evaluation.report import Evaluation, RankingEvaluation
     from tartarus_cli.evaluation.slices import EvaluatedSlices
     from tartarus_cli.workspace import Workspace
 
-HEADLINES = {"recommendation": "MAP@500", "multilabel": "ROC-AUC", "multiclass": "accuracy"}
 GAP = "gap closed"
-AT_ONE_K = ("Gini", "novelty")  # families shown at their largest k; the results have them all
+"""The column of the share of the way from random to the best possible, in the main metric."""
+
+AT_ONE_K = ("Gini", "novelty")
+"""Families shown at their largest k alone; the results have them all."""
+
+PICTURES = {
+    "_precision_recall": "Precision by recall",
+    "_reliability": "Reliability",
+    "_confusion": "Confusion matrix",
+}
+"""End of the name of a picture → what it shows."""
 
 
 def evaluation(
     workspace: Workspace, result: Evaluation, *, explain: bool = False, json: bool
 ) -> None:
-    """Print the metrics tables of a model, what was done, and what one might do next."""
+    """Print the metrics tables of a model, the protocol if asked for, and what to do next."""
+    from tartarus_cli.evaluation.report import ClassEvaluation
+
     if json:
         document(result.document())
         return
-    name = result.name
-    what = " ".join([result.experiment, *result.settings])
-    console = out()
-    console.print()
-    console.print(
-        f"[bold]{plain(name)}[/] · {plain(what)} · {plain(result.dataset)} · {result.task}",
-    )
-    systems = _systems(name, result)
-    if result.users is None:
+    about = plain(" ".join([result.experiment, *result.settings]))
+    title = f"[bold]{plain(result.name)}[/] · {about} · {plain(result.dataset)} · {result.task}"
+    out().print(f"\n{title}")
+    systems = _systems(result)
+    if isinstance(result, ClassEvaluation):
         class_figures(systems, single=result.task == "multiclass")
+        class_tables(result)
+        footer = f"{result.items:,} test items"
     else:
         figures(systems)
-    class_tables(result)
-    console.print(_footer(result))
+        footer = _ranking_footer(result)
+    out().print(footer + _missing_predictions(result))
     if explain:
-        _card(result.protocol)
-    _places(workspace, result)
+        _explain(result.protocol)
+    _files(workspace, result)
     _next(result)
 
 
-def _places(workspace: Workspace, result: Evaluation) -> None:
-    """Say where everything is kept."""
+def _files(workspace: Workspace, result: Evaluation) -> None:
+    """Print the files that were written."""
+    from tartarus_cli.evaluation.report import ClassEvaluation
+
     console = out()
-    if result.part is not None:
+    if result.results is not None:
+        console.print(f"Kept in {plain(workspace.within(result.results))}", soft_wrap=True)
+    if isinstance(result, ClassEvaluation):
+        for picture in result.pictures:
+            title = next(PICTURES[end] for end in PICTURES if picture.stem.endswith(end))
+            console.print(f"{title}: {plain(str(picture))}", soft_wrap=True)
+    elif result.shard is not None:
         joins = "the same command with --merge instead of --users joins them"
         if result.model is not None:
             merge = f"'tartarus evaluate {result.model} --merge'"
             joins = f"{merge}, with the same --k, --seed and --memory, joins them"
-        told = f"Kept in {plain(workspace.within(result.part))}: once all users are there, {joins}"
-        console.print(told, soft_wrap=True)
-    if result.results is not None:
-        console.print(f"Kept in {plain(workspace.within(result.results))}", soft_wrap=True)
-    for picture in result.pictures:
-        console.print(f"{_what(picture)}: {plain(str(picture))}", soft_wrap=True)
+        file = plain(workspace.within(result.shard))
+        console.print(f"Kept in {file}: once all users are there, {joins}", soft_wrap=True)
 
 
 def figures(
     rows: Mapping[str, Mapping[str, float | str | None]],
     best: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> None:
-    """Print tables of systems by metrics, as many metrics beside each other as fit.
+    """Print tables of systems by metrics, each with as many metrics as fit.
 
-    Those systems stand out that are the best ones of a metric.
+    Parameters
+    ----------
+    rows
+        System → metric → value.
+    best
+        Metric → its best systems, which are bold.
     """
-    first = max(len(name) for name in rows) + 4
+    name_width = max(len(name) for name in rows) + 4
     metrics = list(next(iter(rows.values())))
-    for group in _groups(metrics, out().width - first):
+    for group in _groups(metrics, out().width - name_width):
         shown = table("", *(f">{_heading(metric)}" for metric in group))
         for name, values in rows.items():
             cells = [(figure(values.get(metric)), best.get(metric, ())) for metric in group]
-            bold = [f"[bold]{cell}[/]" if name in those else cell for cell, those in cells]
+            bold = [f"[bold]{cell}[/]" if name in systems else cell for cell, systems in cells]
             shown.add_row(plain(name), *bold)
         unbroken(shown)
 
 
-def _systems(name: str, result: Evaluation) -> dict[str, dict[str, float | str | None]]:
+def _systems(result: Evaluation) -> dict[str, dict[str, float | str | None]]:
     """Return the rows of the table: with the share of the gap closed, behind the main figure."""
-    headline = HEADLINES[result.task]
     rows: dict[str, dict[str, float | str | None]] = {}
-    for system, row in ({name: result.metrics} | result.rows).items():
-        gaps = result.gap_closed.get("model" if system == name else system, {})
-        closed = gaps.get(headline, math.nan)
+    for system, values, gaps in result.systems():
+        closed = gaps.get(result.headline, math.nan)
         rows[system] = {}
-        for metric, value in shortened(row).items():
+        for metric, value in shortened(values).items():
             rows[system][metric] = value
-            if metric == headline and result.gap_closed:
+            if metric == result.headline and result.gap_closed:
                 rows[system][GAP] = "" if math.isnan(closed) else f"{closed:.1%}"
     return rows
 
 
 def shortened(row: Mapping[str, float]) -> dict[str, float]:
-    """Leave out what tells little more: some figures at all k but the largest."""
+    """Leave out figures that add little: those of some families at all k but the largest."""
     last = {family: name for family in AT_ONE_K for name in row if name.startswith(f"{family}@")}
     return {
         name: value
@@ -110,18 +126,19 @@ def shortened(row: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def _card(protocol: Mapping[str, Any]) -> None:
-    """Print what was done in an evaluation."""
-    told = {name: said for name, said in protocol.items() if name != "figures"}
-    meaning: dict[str, list[str]] = {}
-    for name, said in protocol["figures"].items():
-        meaning.setdefault(said, []).append(_heading(name))
-    what = {", ".join(names): said for said, names in meaning.items()}
-    for title, lines in (("What was done", told), ("What each figure is", what)):
+def _explain(protocol: Protocol) -> None:
+    """Print what was done in an evaluation, and the formula of each figure."""
+    steps = {name: text for name, text in protocol.items() if isinstance(text, str)}
+    metrics_of: dict[str, list[str]] = {}
+    for formulas in protocol.values():
+        for metric, formula in formulas.items() if isinstance(formulas, dict) else ():
+            metrics_of.setdefault(formula, []).append(_heading(metric))
+    meanings = {", ".join(metrics): formula for formula, metrics in metrics_of.items()}
+    for title, lines in (("What was done", steps), ("What each figure is", meanings)):
         shown = table(title, "")
         shown.columns[0].min_width = 20
-        for name, said in lines.items():
-            shown.add_row(plain(name), plain(said))
+        for name, text in lines.items():
+            shown.add_row(plain(name), plain(text))
         out().print(shown)
 
 
@@ -130,30 +147,28 @@ def slices(result: EvaluatedSlices, *, json: bool) -> None:
     if json:
         document(result.document())
         return
-    found = result.found
-    of = "users" if found.by == "user-activity" else "items"
-    metrics = list(found.slices[0].metrics)
-    out().print(
-        f"\n[bold]{plain(result.name)}[/] · {plain(result.dataset)} · {of} by {found.counted}"
-    )
-    headings = (">range", f">{of}", ">judged", *(f">{_heading(metric)}" for metric in metrics))
+    quantiles = result.slices
+    metrics = list(quantiles.slices[0].metrics)
+    title = f"{quantiles.unit} by {quantiles.counted}"
+    out().print(f"\n[bold]{plain(result.name)}[/] · {plain(result.dataset)} · {title}")
+    headings = (">range", f">{quantiles.unit}", ">evaluated", *(f">{_heading(m)}" for m in metrics))
     shown = table(*headings)
-    for each in found.slices:
-        ends = dict.fromkeys([each.lowest, each.highest])
-        cells = [" – ".join(f"{end:,}" for end in ends), f"{each.size:,}", f"{each.users:,}"]
-        shown.add_row(*cells, *(figure(each.metrics[metric]) for metric in metrics))
+    for part in quantiles.slices:
+        ends = dict.fromkeys([part.lowest, part.highest])
+        cells = [" – ".join(f"{end:,}" for end in ends), f"{part.size:,}", f"{part.users:,}"]
+        shown.add_row(*cells, *(figure(part.metrics[metric]) for metric in metrics))
     unbroken(shown)
-    judged = "over the users judged: those that have relevant items in the range"
-    out().print(f"range: {found.counted}. Means {judged}.")
+    evaluated = "over the users evaluated: those that have relevant items in the range"
+    out().print(f"range: {quantiles.counted}. Means {evaluated}.")
 
 
 def _groups(metrics: Sequence[str], width: int) -> list[list[str]]:
-    """Cut metrics into groups that fit beside each other; a family that fits stays together."""
+    """Cut metrics into groups that fit into one table; a family that fits stays together."""
     groups: list[list[str]] = []
     room = 0
     for family in _families(metrics):
-        whole = _width(family) <= width
-        for part in [family] if whole else [[metric] for metric in family]:
+        fits = _width(family) <= width
+        for part in [family] if fits else [[metric] for metric in family]:
             if not groups or _width(part) > room:
                 groups.append([])
                 room = width
@@ -177,26 +192,16 @@ def _heading(metric: str) -> str:
     return metric.replace(" (published)", " publ.")
 
 
-def _footer(result: Evaluation) -> str:
-    if result.users is None:
-        told = f"{result.items:,} test items"
-    else:
-        told = f"{result.items:,} test items ranked for {result.users:,} users"
-        idle = result.users_without_relevant
-        told += f", {idle:,} of them without relevant items (they count as 0; * leaves them out)"
-    if result.items_without_prediction:
-        told += f"; {result.items_without_prediction:,} items without a prediction rank last"
-    return told
+def _ranking_footer(result: RankingEvaluation) -> str:
+    counts = f"{result.items:,} test items ranked for {result.users:,} users"
+    without = f"{result.users_without_relevant:,} of them without relevant items"
+    return f"{counts}, {without} (they count as 0; * leaves them out)"
 
 
-def _what(picture: Path) -> str:
-    """Say what a picture shows."""
-    shown = {
-        "_precision_recall": "Precision by recall",
-        "_reliability": "Reliability",
-        "_confusion": "Confusion matrix",
-    }
-    return next(what for ending, what in shown.items() if picture.stem.endswith(ending))
+def _missing_predictions(result: Evaluation) -> str:
+    if not result.items_without_prediction:
+        return ""
+    return f"; {result.items_without_prediction:,} items without a prediction rank last"
 
 
 def _next(result: Evaluation) -> None:
@@ -205,5 +210,5 @@ def _next(result: Evaluation) -> None:
     if result.embedding is None:
         out().print(f"Next: tartarus models show {result.model}   (all about it)")
         return
-    told = f"tartarus predict {result.model} --layer {quote(result.embedding)}"
-    out().print(f"Next: {plain(told)}   (as a setting)", soft_wrap=True)
+    command = f"tartarus predict {result.model} --layer {quote(result.embedding)}"
+    out().print(f"Next: {plain(command)}   (as a setting)", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What ``factorize`` made."""
+"""Results of ``factorize``."""
 
 from __future__ import annotations
 
@@ -13,90 +13,95 @@ if TYPE_CHECKING:
     from tartarus_cli.factors.factorize import FactorizeResult
     from tartarus_cli.workspace import Workspace
 
-PLAIN = 0.3  # of a rank correlation; less is hardly any
+NOTABLE = 0.3
+"""Rank correlation from which on it is worth explaining."""
 
 
-def factorized(workspace: Workspace, made: FactorizeResult, *, json: bool) -> None:
-    """Say what was written, how good it can at best be, and what can be done with it."""
-    files = [workspace.within(path) for path in made.files]
+def factorize_result(workspace: Workspace, result: FactorizeResult, *, json: bool) -> None:
+    """Print what was written, how good models of it can be at best, and what comes next."""
+    files = [workspace.within(path) for path in result.files]
     if json:
-        document(_document(made, files))
+        document(_document(result, files))
         return
-    console, manifest = out(), made.manifest
+    console, manifest = out(), result.manifest
     for file in files:
         console.print(f"  {plain(file)}", soft_wrap=True)
-    for line in (_made(made), _best(manifest), _norms(manifest), *_replaced(made)):
+    for line in (
+        _summary(result),
+        _upper_bound(manifest),
+        _popularity(manifest),
+        *_outdated(result),
+    ):
         console.print(line, soft_wrap=True)
-    console.print(f"Next: {plain(_next(made))}", soft_wrap=True)
+    console.print(f"Next: {plain(_next_command(result))}", soft_wrap=True)
 
 
-def _document(made: FactorizeResult, files: list[str]) -> dict[str, Any]:
-    manifest: dict[str, Any] = made.manifest.model_dump(mode="json")
+def _document(result: FactorizeResult, files: list[str]) -> dict[str, Any]:
+    manifest: dict[str, Any] = result.manifest.model_dump(mode="json")
     recipe: dict[str, Any] = manifest.pop("recipe")
-    made_now = {"made": made.made, "models_of_replaced": made.replaced_under, "files": files}
-    return recipe | manifest | made_now
+    outcome = {"made": result.is_new, "models_of_replaced": result.outdated_models, "files": files}
+    return recipe | manifest | outcome
 
 
-def _made(made: FactorizeResult) -> str:
-    manifest, recipe = made.manifest, made.manifest.recipe
+def _summary(result: FactorizeResult) -> str:
+    manifest, recipe = result.manifest, result.manifest.recipe
     items = ", ".join(f"{split} {count:,}" for split, count in manifest.items.items())
     columns = count_noun(manifest.columns, "user" if recipe.source == "plays" else "label")
-    said = f"[bold]{recipe.options['dim']} {recipe.method} factors[/] of {plain(recipe.dataset)} "
-    said += f"from {recipe.source} ({items} items; {columns})"
-    if not made.made:
-        said += " were there already, made in the same way: nothing was done"
-    return said
+    summary = f"[bold]{recipe.options['dim']} {recipe.method} factors[/] of "
+    summary += f"{plain(recipe.dataset)} from {recipe.source} ({items} items; {columns})"
+    if not result.is_new:
+        summary += " were there already, made in the same way: nothing was done"
+    return summary
 
 
-def _best(manifest: FactorManifest) -> str:
-    from tartarus_cli.evaluation.upper_bound import JUDGED_BY
+def _upper_bound(manifest: FactorManifest) -> str:
+    from tartarus_cli.evaluation.upper_bound import MAIN_METRIC
 
-    name = JUDGED_BY[manifest.recipe.source]
+    name = MAIN_METRIC[manifest.recipe.source]
     if not manifest.oracle:
         return "How good they can at best be is not known: the test items have no truth."
-    oracle, random = (figure(each.get(name)) for each in (manifest.oracle, manifest.random))
-    told = f"At best, models that learn them reach {name} {oracle}, that of the test items' true "
-    return f"{told}factors; at random it is {random}."
+    oracle, random = figure(manifest.oracle.get(name)), figure(manifest.random.get(name))
+    best = f"At best, models that learn them reach {name} {oracle}, that of the test items' true "
+    return f"{best}factors; at random it is {random}."
 
 
-def _norms(manifest: FactorManifest) -> str:
-    rho, of = manifest.popularity_and_norm, "items"
-    if manifest.recipe.source == "labels":
-        of = "labels"
+def _popularity(manifest: FactorManifest) -> str:
+    rho = manifest.popularity_and_norm
+    noun = "labels" if manifest.recipe.source == "labels" else "items"
     if rho is None:
-        return f"All {of} are equally popular, or their factors equally long."
-    told = f"Popularity of the {of} and length of their factors: Spearman {rho:+.2f}; "
-    return told + _explained(rho, of)
+        return f"All {noun} are equally popular, or their factors equally long."
+    correlation = f"Popularity of the {noun} and length of their factors: Spearman {rho:+.2f}; "
+    return correlation + _explain_correlation(rho, noun)
 
 
-def _explained(rho: float, of: str) -> str:
-    if rho <= -PLAIN:
-        return f"rare {of} have the longer factors: mutual information favours what is rare."
-    if rho < PLAIN:
+def _explain_correlation(rho: float, noun: str) -> str:
+    if rho <= -NOTABLE:
+        return f"rare {noun} have the longer factors: mutual information favours what is rare."
+    if rho < NOTABLE:
         return "the length says little of popularity."
-    blind = "models learn the direction alone, so popularity is not what they learn."
-    return f"popular {of} have the longer factors; {blind}"
+    consequence = "models learn the direction alone, and so do not learn popularity."
+    return f"popular {noun} have the longer factors; {consequence}"
 
 
-def _replaced(made: FactorizeResult) -> list[str]:
-    if not made.replaced_under:
+def _outdated(result: FactorizeResult) -> list[str]:
+    if not result.outdated_models:
         return []
-    models = plain(", ".join(made.replaced_under))
+    models = plain(", ".join(result.outdated_models))
     return [f"[yellow]Trained on the factors that were replaced:[/] {models}. Train them again."]
 
 
-def _next(made: FactorizeResult) -> str:
-    recipe = made.manifest.recipe
-    if not made.settings:
-        way = "what a model could learn them from; other ways: patches, text, predict"
-        return f"tartarus features {quote(recipe.dataset)} SETTING --from FILE   ({way})"
+def _next_command(result: FactorizeResult) -> str:
+    recipe = result.manifest.recipe
+    if not result.settings:
+        purpose = "features from which to learn them; other ways: patches, text, predict"
+        return f"tartarus features {quote(recipe.dataset)} SETTING --from FILE   ({purpose})"
     labels = recipe.source == "labels"
     experiment = "cosine_multilabel_vector" if labels else "rec_dense"
-    usual = {"als": 200, "pmi": 50 if labels else 0}[recipe.method]
-    words = ["tartarus run", experiment, quote(made.settings[0])]
+    default_dim = {"als": 200, "pmi": 50 if labels else 0}[recipe.method]
+    words = ["tartarus run", experiment, quote(result.settings[0])]
     words += ["--dataset", quote(recipe.dataset)]
     if recipe.method == "pmi" and not labels:
         words += ["--set", "targets.kind=pmi"]
-    if recipe.options["dim"] != usual:
+    if recipe.options["dim"] != default_dim:
         words += ["--set", f"targets.dim={recipe.options['dim']}"]
     return " ".join(words)

@@ -1,40 +1,63 @@
-"""What ``features`` made."""
+"""Results of ``features``."""
 
 from __future__ import annotations
 
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.console import document, out, plain
 
 if TYPE_CHECKING:
-    from tartarus_cli.features.importing import ImportedFeatures
+    from tartarus_cli.features.importing import FeaturesResult
     from tartarus_cli.workspace import Workspace
 
 
-def features_made(workspace: Workspace, made: ImportedFeatures, *, json: bool) -> None:
-    """Say what was written, and what can be done with it."""
-    files = [workspace.within(path) for path in made.files]
+def features_result(workspace: Workspace, result: FeaturesResult, *, json: bool) -> None:
+    """Print the files that were written, and what can be done with the setting."""
+    files = [workspace.within(path) for path in result.files]
     if json:
-        document(vars(made) | {"source": str(made.source), "files": files})
+        document(_document(result, files))
         return
     console = out()
     for file in files:
         console.print(f"  {plain(file)}", soft_wrap=True)
-    sets = ", ".join(f"{split} {count:,}" for split, count in made.splits.items())
+    sets = ", ".join(f"{split} {count:,}" for split, count in result.splits.items())
     console.print(
-        f"[bold]{plain(made.setting)}[/] is a new setting of {plain(made.dataset)} "
-        f"({sets} items × {made.width:,}, {made.form})",
+        f"[bold]{plain(result.setting)}[/] is a new setting of {plain(result.dataset)} "
+        f"({sets} items × {result.width:,}, {result.form})",
         soft_wrap=True,
     )
-    console.print(f"Next: {plain(_next(made))}", soft_wrap=True)
+    console.print(f"Next: {plain(_next_command(result))}", soft_wrap=True)
 
 
-def _next(made: ImportedFeatures) -> str:
-    name = quote(made.experiments[0]) if len(made.experiments) == 1 else "EXPERIMENT"
-    dataset = "" if made.default else f" --dataset {quote(made.dataset)}"
-    such = f"   (such as {', '.join(made.experiments)})" if len(made.experiments) > 1 else ""
-    overrides = "".join(f" --set {each}" for each in made.overrides)
-    run = f"tartarus run {name} {quote(made.setting)}{dataset}{overrides}{such}"
-    return f"{in_shell(made.before)}   (then {run})" if made.before else run
+def _document(result: FeaturesResult, files: list[str]) -> dict[str, Any]:
+    suggestion = result.suggestion
+    return {
+        "dataset": result.dataset,
+        "setting": result.setting,
+        "source": str(result.source),
+        "kind": result.kind,
+        "form": result.form,
+        "splits": result.splits,
+        "width": result.width,
+        "missing": result.missing,
+        "strange": result.unknown_rows,
+        "scaled": result.scaled,
+        "files": files,
+        "experiments": suggestion.experiments,
+        "default": suggestion.default,
+        "overrides": suggestion.overrides,
+        "before": in_shell(suggestion.before),
+    }
+
+
+def _next_command(result: FeaturesResult) -> str:
+    suggestion = result.suggestion
+    names = suggestion.experiments
+    name = quote(names[0]) if len(names) == 1 else "EXPERIMENT"
+    dataset = "" if suggestion.default else f" --dataset {quote(result.dataset)}"
+    overrides = "".join(f" --set {override}" for override in suggestion.overrides)
+    examples = f"   (such as {', '.join(names)})" if len(names) > 1 else ""
+    run = f"tartarus run {name} {quote(result.setting)}{dataset}{overrides}{examples}"
+    return f"{in_shell(suggestion.before)}   (then {run})" if suggestion.before else run

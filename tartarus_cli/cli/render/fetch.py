@@ -5,7 +5,7 @@ from __future__ import annotations
 from shlex import join
 from typing import TYPE_CHECKING
 
-from tartarus_cli.cli.render.check import checked, checked_document
+from tartarus_cli.cli.render.check import check_document, check_result
 from tartarus_cli.cli.render.console import document, out, plain, table
 from tartarus_cli.errors import count_noun
 from tartarus_cli.fetching.catalogue import PUBLISHED
@@ -85,10 +85,10 @@ def fetched(workspace: Workspace, result: FetchResult, *, json: bool) -> None:
         archives = [workspace.within(path) for path in result.archives]
         files = {"archives": archives, "files": new, "present": present}
         files |= {"left_out": result.unknown_members}
-        document(files | checked_document(result.check))
+        document(files | check_document(result.check))
         return
     console = out()
-    checked(result.check, json=False)
+    check_result(result.check, json=False)
     known = len(result.installed.present)
     already = f"; {count_noun(known, 'file was', 'files were')} there already" * (known > 0)
     console.print(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.classes import class_figures
 from tartarus_cli.cli.render.console import document, figure, out, plain, table
-from tartarus_cli.cli.render.evaluation import HEADLINES, figures
+from tartarus_cli.cli.render.evaluation import figures
+from tartarus_cli.evaluation.headlines import headline
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -201,7 +202,7 @@ def models(found: Sequence[Model], *, json: bool) -> None:
 def _line(found: Model) -> tuple[str, ...]:
     manifest = found.manifest
     loss = manifest.held_out_loss
-    score = HEADLINES.get(manifest.task, "")
+    score = headline(manifest.task)
     return (
         found.name,
         " ".join([manifest.experiment, *manifest.settings]),

@@ -1,4 +1,4 @@
-"""What ``text`` made."""
+"""Results of ``text``."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ if TYPE_CHECKING:
     from tartarus_cli.workspace import Workspace
 
 
-def text_features(workspace: Workspace, made: TextResult, *, json: bool) -> None:
-    """Say what was written, and what can be done with it."""
-    files = [workspace.within(path) for path in made.files]
+def text_result(workspace: Workspace, result: TextResult, *, json: bool) -> None:
+    """Print the files that were written, and what can be done with the setting."""
+    files = [workspace.within(path) for path in result.files]
     if json:
-        document(vars(made) | {"files": files})
+        document(vars(result) | {"files": files})
         return
     console = out()
     for file in files:
         console.print(f"  {plain(file)}", soft_wrap=True)
-    sets = ", ".join(f"{split} {count:,}" for split, count in made.splits.items())
+    sets = ", ".join(f"{split} {count:,}" for split, count in result.splits.items())
     console.print(
-        f"[bold]{plain(made.setting)}[/] is a new setting of {plain(made.dataset)} "
-        f"({sets} items × {made.width:,}); a vocabulary of {made.vocabulary:,}"
-        f"{_known(made)}",
+        f"[bold]{plain(result.setting)}[/] is a new setting of {plain(result.dataset)} "
+        f"({sets} items × {result.width:,}); a vocabulary of {result.vocabulary:,}"
+        f"{_known_words(result)}",
         soft_wrap=True,
     )
-    console.print(f"Next: {plain(_next(made))}", soft_wrap=True)
+    console.print(f"Next: {plain(_next_command(result))}", soft_wrap=True)
 
 
-def _known(made: TextResult) -> str:
-    shares = {split: share for split, share in made.known.items() if share is not None}
-    told = ", ".join(f"{share:.0%} of {split}" for split, share in shares.items())
-    return f" knows {told} words" if told else ""
+def _known_words(result: TextResult) -> str:
+    shares = {split: share for split, share in result.known.items() if share is not None}
+    parts = ", ".join(f"{share:.0%} of {split}" for split, share in shares.items())
+    return f" knows {parts} words" if parts else ""
 
 
-def _next(made: TextResult) -> str:
-    setting = quote(made.setting)
-    if len(made.experiments) == 1:
-        return f"tartarus run {quote(made.experiments[0])} {setting}"
-    if made.experiments:
-        return f"tartarus run EXPERIMENT {setting}   (such as {', '.join(made.experiments)})"
-    reads = "   (one that reads sequences)" if made.form == "sequence" else ""
-    return f"tartarus run EXPERIMENT {setting} --dataset {quote(made.dataset)}{reads}"
+def _next_command(result: TextResult) -> str:
+    setting = quote(result.setting)
+    if len(result.experiments) == 1:
+        return f"tartarus run {quote(result.experiments[0])} {setting}"
+    if result.experiments:
+        return f"tartarus run EXPERIMENT {setting}   (such as {', '.join(result.experiments)})"
+    reads = "   (one that reads sequences)" if result.form == "sequence" else ""
+    return f"tartarus run EXPERIMENT {setting} --dataset {quote(result.dataset)}{reads}"

@@ -1,0 +1,137 @@
+"""What a dataset holds and what can be run on it, from the contents of its checked files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from tartarus_cli.checking.matrices import CheckedMatrix
+from tartarus_cli.checking.patches import PatchKind
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.errors import TartarusError
+from tartarus_cli.experiments.requirements import missing_inputs
+from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.file_names import SPLITS, DataFile, Kind
+
+
+@dataclass(frozen=True)
+class SettingSummary:
+    """One feature setting."""
+
+    width: int
+    """Columns of its matrices."""
+    density: float
+    """Share of values other than zero in the train matrix; 1 for a dense one."""
+    sparse: bool
+
+
+@dataclass(frozen=True)
+class PatchSummary:
+    """Patches of one kind."""
+
+    frames: int
+    bins: int
+    transform: str
+    """Name of the transform; empty if the files do not say."""
+
+
+@dataclass
+class DatasetSummary:
+    """What a dataset holds, and what can be done with it."""
+
+    items: dict[str, int] = field(default_factory=dict)
+    """Split → number of items."""
+    users: int | None = None
+    classes: int | None = None
+    density: float | None = None
+    """Share of the truth's entries above 0, for a recommendation."""
+    settings: dict[str, SettingSummary] = field(default_factory=dict)
+    """Name of the setting → its form."""
+    patches: dict[str, PatchSummary] = field(default_factory=dict)
+    """Kind of patches, such as ``1 × 15 s`` → their shape and transform."""
+    ready: dict[str, int] = field(default_factory=dict)
+    """Experiment that can be run → number of settings that it takes."""
+    waiting: dict[str, list[str]] = field(default_factory=dict)
+    """Experiment that cannot be run yet → the inputs that are missing."""
+    borrowed: list[str] = field(default_factory=list)
+    """Experiments of other datasets that can be run on this one, if it is named."""
+
+
+@dataclass
+class DatasetContents:
+    """Contents of a dataset's files, as far as they could be read."""
+
+    ids: dict[str, list[str]]
+    """Split → ids of its items."""
+    matrices: list[CheckedMatrix] = field(default_factory=list)
+    labels: int | None = None
+    """Number of class names in their list."""
+    truth: csr_array | None = None
+    """Plays of the test items, ``(items, users)``."""
+    pairs: dict[str, int] = field(default_factory=dict)
+    """Split → number of plays above 0."""
+    patches: dict[Path, tuple[DataFile, PatchKind]] = field(default_factory=dict)
+
+
+def summarize_contents(dataset: Dataset, contents: DatasetContents) -> DatasetSummary:
+    """Summarize the contents of a dataset; experiments are added apart."""
+    ids = contents.ids
+    summary = DatasetSummary({split: len(ids[split]) for split in SPLITS if split in ids})
+    for file, kind in contents.patches.values():
+        name = f"{file.fields['count']} × {file.fields['seconds']} s"
+        summary.patches[name] = PatchSummary(kind.frames, kind.bins, kind.transform)
+    for checked in contents.matrices:
+        _add_matrix(dataset, checked, contents.labels, summary)
+    truth = contents.truth
+    if truth is not None:
+        cells = np.prod(truth.shape, dtype=float)
+        summary.users = int(truth.shape[1])
+        summary.density = float((truth.data > 0).sum() / cells) if cells else 0.0
+    return summary
+
+
+def _add_matrix(
+    dataset: Dataset, checked: CheckedMatrix, labels: int | None, summary: DatasetSummary
+) -> None:
+    file, matrix = checked.file, checked.matrix
+    rows, width = matrix.shape
+    if file.kind is Kind.FEATURES and file.split == "train":
+        setting = SettingSummary(width, matrix.density, matrix.sparse)
+        summary.settings[file.fields["setting"]] = setting
+    if file.kind is Kind.USER_FACTORS and dataset.is_recommendation:
+        summary.users = rows
+    is_classes = file.kind is Kind.TARGETS and file.fields["fact"] == "class"
+    if is_classes and width in (labels, summary.classes or width):
+        summary.classes = width
+
+
+def add_experiments(
+    dataset: Dataset, experiments: Iterable[Experiment], summary: DatasetSummary
+) -> None:
+    """Add which experiments of the dataset can be run, and what the others still need."""
+    for experiment in experiments:
+        try:
+            missing = [requirement.what for requirement in missing_inputs(dataset, experiment)]
+        except TartarusError as problem:
+            missing = [f"files that agree ({problem})"]
+        if missing:
+            summary.waiting[experiment.name] = missing
+        else:
+            summary.ready[experiment.name] = experiment.settings_needed
+
+
+def add_borrowed_experiments(
+    dataset: Dataset, experiments: Iterable[Experiment], summary: DatasetSummary
+) -> None:
+    """Add which experiments of other datasets can be run on one that no experiment names."""
+    waiting, copies = dict(summary.waiting), []
+    for experiment in experiments:
+        section = experiment.dataset.model_copy(update={"name": dataset.name})
+        copies.append(experiment.model_copy(update={"dataset": section}))
+    add_experiments(dataset, copies, summary)
+    summary.waiting = waiting
+    summary.borrowed = [copy.name for copy in copies if copy.name in summary.ready]

@@ -1,0 +1,163 @@
+"""The results of a comparison: the figures of several models, and how sure differences are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from tartarus_cli.data.tasks import Task
+from tartarus_cli.evaluation.protocol import ComparisonBasis
+from tartarus_cli.html_table import html_table
+from tartarus_cli.metrics.classification import LOWER_IS_BETTER
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Unit = Literal["users", "items"]
+"""What has a value of each metric: users of a recommendation, items of a classification."""
+
+LOWEST_IS_BEST = (*LOWER_IS_BETTER, "Gini")
+"""Families of metrics of which the lowest figure is the best."""
+
+DIGITS = 4
+"""Figures that are the same in so many decimals are equally good."""
+
+LEVEL = 0.95
+"""Of the confidence intervals."""
+
+ALPHA = 0.05
+"""A difference is significant if its corrected p is below."""
+
+
+@dataclass(frozen=True)
+class ComparedModel:
+    """The figures of one model."""
+
+    name: str
+    experiment: str
+    settings: tuple[str, ...]
+    seed: int
+    metrics: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """By how much a model differs from the reference in one metric, and how sure that is."""
+
+    model: str
+    metric: str
+    n: int
+    """Users or items that have a value for both models."""
+    difference: float
+    """Mean over them of the model's value minus the reference's."""
+    low: float
+    """Lower end of the confidence interval."""
+    high: float
+    """Upper end of the confidence interval."""
+    p: float
+    """Of a two-sided paired randomization test."""
+    p_holm: float
+    """The same after Holm's correction for all tests of the comparison."""
+    significant: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The figures of several models, and the differences of each from the first."""
+
+    dataset: str
+    task: Task
+    unit: Unit
+    rows: tuple[ComparedModel, ...]
+    """The models, the reference first."""
+    tested: tuple[str, ...]
+    """The metrics whose differences were tested."""
+    main: tuple[str, ...]
+    """The metrics for a table in a paper, in the order in which figures are shown."""
+    differences: tuple[Difference, ...]
+    resamples: int
+    """Bootstrap resamples, and random sign flips, of each test."""
+    seed: int
+    """Of the resamples."""
+    basis: ComparisonBasis
+    """What all evaluations have in common."""
+
+    @property
+    def reference(self) -> str:
+        """The model that the others are compared with."""
+        return self.rows[0].name
+
+    @property
+    def name(self) -> str:
+        """The models, the reference first: ``model_1, model_2``."""
+        return ", ".join(row.name for row in self.rows)
+
+    @property
+    def metrics(self) -> list[str]:
+        """All metrics that one of the models has, in the order of the first."""
+        return list(dict.fromkeys(metric for row in self.rows for metric in row.metrics))
+
+    def best(self) -> dict[str, list[str]]:
+        """Return for each metric the models that none is better than, to four decimals."""
+        return {metric: _best(self.rows, metric) for metric in self.metrics}
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as plain values for JSON."""
+        about = {"reference": self.reference, "confidence": LEVEL, "alpha": ALPHA}
+        return about | {"correction": "Holm", "best": self.best()} | asdict(self)
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return one row for each model and metric, the reference first.
+
+        Returns
+        -------
+        The columns ``model``, ``metric``, ``value`` and ``best`` (whether no model is better); then
+        those of :class:`Difference`, null for the reference and for metrics that were not tested:
+        ``n``, ``difference``, ``low``, ``high``, ``p``, ``p_holm`` and ``significant``.
+        """
+        import polars as pl
+
+        best = self.best()
+        values = [
+            (row.name, metric, row.metrics.get(metric), row.name in best[metric])
+            for row in self.rows
+            for metric in self.metrics
+        ]
+        types = {"model": pl.String, "metric": pl.String, "value": pl.Float64, "best": pl.Boolean}
+        numbers = dict.fromkeys(("difference", "low", "high", "p", "p_holm"), pl.Float64)
+        tests = {"model": pl.String, "metric": pl.String, "n": pl.Int64}
+        return pl.DataFrame(values, schema=types, orient="row").join(
+            pl.DataFrame(
+                [asdict(difference) for difference in self.differences],
+                schema=tests | numbers | {"significant": pl.Boolean},
+            ),
+            on=["model", "metric"],
+            how="left",
+            maintain_order="left",
+        )
+
+    def _repr_html_(self) -> str:
+        caption = f"{self.dataset} · {self.task}"
+        rows = ([row.name, *map(row.metrics.get, self.main)] for row in self.rows)
+        models = html_table(caption, ["", *self.main], rows)
+        headings = ["model", "metric", "difference", "low", "high", "p", "p (Holm)", self.unit]
+        differences = html_table(
+            f"Differences from {self.reference}, with {LEVEL:.0%} intervals",
+            [*headings, "significant"],
+            (
+                (
+                    *(test.model, test.metric, test.difference, test.low, test.high),
+                    *(test.p, test.p_holm, test.n, test.significant),
+                )
+                for test in self.differences
+            ),
+        )
+        return models + differences
+
+
+def _best(rows: Sequence[ComparedModel], metric: str) -> list[str]:
+    values = {row.name: row.metrics.get(metric) for row in rows}
+    figures = {name: round(value, DIGITS) for name, value in values.items() if value is not None}
+    choose = min if metric.partition("@")[0] in LOWEST_IS_BEST else max
+    return [name for name, value in figures.items() if value == choose(figures.values())]

@@ -1,0 +1,124 @@
+"""Requests for patches of recordings and for features of documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tartarus_cli.audio import TRANSFORMS, cached_transform
+from tartarus_cli.audio.patches import PatchRecipe
+from tartarus_cli.errors import RequestError, parameter
+from tartarus_cli.extraction.workers import WorkerOptions, worker_options
+from tartarus_cli.options import parse_options
+from tartarus_cli.signals import defer_interrupts
+
+MAX_SCALER_PATCHES = 300_000
+"""Most train patches that a scaler is fitted on, by default."""
+
+
+@dataclass(frozen=True)
+class PatchesRequest:
+    """The patches to make of the recordings of a dataset, and how."""
+
+    dataset: str
+    """Name of the dataset."""
+    audio: Path | None = None
+    """Folder of recordings from which the list is made; None: there is a list."""
+    transform: str = "cqt"
+    """Name of the transform."""
+    per_item: int = 1
+    """Patches of each item."""
+    seconds: float = 15
+    """Length of a patch."""
+    overrides: tuple[str, ...] = ()
+    """Parameters of the transform, ``key=value``."""
+    scaler_patches: int = MAX_SCALER_PATCHES
+    """Most train patches that the scaler is fitted on."""
+    jobs: int | None = None
+    """Number of processes; None: one for each core."""
+    timeout_s: float | None = None
+    """Seconds after which a recording is given up; None: :data:`workers.TIMEOUT_S`."""
+    keep_spectrograms: bool = True
+    """Whether to keep spectrograms, so that other patches can be cut without decoding again."""
+    seed: int = 0
+    """Seed of where patches are cut, and of which of them the scaler is fitted on."""
+
+    @cached_property
+    def recipe(self) -> PatchRecipe:
+        """How patches are made, with checked parameters.
+
+        Raises
+        ------
+        RequestError
+            If there is no such transform or parameter, or the parameters contradict each other.
+        """
+        options = TRANSFORMS.get(self.transform).options
+        parameters = parse_options(options, self.overrides, self.transform)
+        try:
+            recipe = PatchRecipe(
+                transform=self.transform,
+                parameters=parameters,
+                per_item=self.per_item,
+                seconds=self.seconds,
+                seed=self.seed,
+            )
+        except ValidationError as problem:
+            first = problem.errors(include_url=False)[0]
+            msg = f"{first['loc'][0]}: {first['msg']}, not {first['input']!r}"
+            raise RequestError(msg, hint="Give another value.") from None
+        check_recipe(recipe)
+        return recipe
+
+    @property
+    def workers(self) -> WorkerOptions:
+        """How the work is spread over processes."""
+        return worker_options(self.jobs, self.timeout_s)
+
+
+def check_recipe(recipe: PatchRecipe) -> None:
+    """Make sure that patches can be made by a recipe, before anything is read.
+
+    Raises
+    ------
+    RequestError
+        If the transform refuses its parameters, or a patch is shorter than one frame.
+    """
+    try:
+        # An interruption while a library compiles may be lost.
+        with defer_interrupts():
+            cached_transform(recipe.transform, recipe.parameters)
+    except ValueError as problem:
+        msg = f"{recipe.transform}: {problem}"
+        raise RequestError(msg, hint=f"Change them with {parameter('overrides')}.") from None
+    if recipe.frames < 1:
+        msg = f"a patch of {recipe.seconds:g} s is shorter than one frame"
+        seconds, overrides = parameter("seconds"), parameter("overrides")
+        hint = f"Give more {seconds}, or a smaller hop_length with {overrides}."
+        raise RequestError(msg, hint=hint)
+
+
+@dataclass(frozen=True)
+class TextRequest:
+    """The features to compute of the documents of a dataset, and how."""
+
+    dataset: str
+    """Name of the dataset."""
+    extractor: str
+    """Name of the extractor."""
+    setting: str | None = None
+    """Name of the setting to write; None: the extractor's."""
+    text: Path | None = None
+    """Folder of documents from which the list is made; None: there is a list."""
+    vectors: Path | None = None
+    """File of word vectors to take, instead of learning them."""
+    overrides: tuple[str, ...] = ()
+    """Parameters of the extractor, ``key=value``."""
+    seed: int = 0
+
+    @property
+    def setting_name(self) -> str:
+        """Name of the setting to write."""
+        return self.extractor if self.setting is None else self.setting
