@@ -24,7 +24,7 @@ LOGGER = logging.getLogger(__name__)
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Explain why a file cannot be opened, such as for want of permission."""
+    """Explain why a file cannot be opened, such as a missing permission."""
     LOGGER.debug("reading %s", path)
     try:
         yield

@@ -207,11 +207,7 @@ def recommend(
     options = ListOptions(top, min_score, known=known)
     request = RecommendRequest(user, item)
     with shown(progress) as watcher:
-        return recommend_items(
-            *(trained.workspace, trained.name, request, options),
-            memory=bytes_of(memory),
-            progress=watcher,
-        )
+        return recommend_items(trained, request, options, memory=bytes_of(memory), progress=watcher)
 
 
 def export(

@@ -247,7 +247,7 @@ Published = Annotated[
 Baselines = Annotated[
     bool,
     typer.Option(
-        "--baselines", help="Train and judge simple baselines too, as rows under the model."
+        "--baselines", help="Train and evaluate simple baselines too, as rows under the model."
     ),
 ]
 Memory = Annotated[

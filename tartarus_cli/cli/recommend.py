@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Code, Json, Memory, NewestModel, Root, run_code
+from tartarus_cli.cli.options import Code, Json, Memory, NewestModel, Root
 from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
 
@@ -59,16 +59,20 @@ def recommend(
     The name of the file, in data/playlists, has --top, --min-score and --known in it.
     """
     form = _form(tsv=tsv, json=json, single=user is not None or item is not None)
-    from tartarus_cli.options import parse_bytes
-    from tartarus_cli.recommendation.lists import RecommendRequest
-    from tartarus_cli.recommendation.lists import recommend as run
-    from tartarus_cli.recommendation.recommender import ListOptions
-    from tartarus_cli.workspace import open_workspace
+    from tartarus_cli.api.results import recommend as compute
 
-    run_code(code)
-    root, options = open_workspace(workspace), ListOptions(top, min_score, known=known)
-    request, progress = RecommendRequest(user, item), render.Watching()
-    result = run(root, model, request, options, memory=parse_bytes(memory), progress=progress)
+    result = compute(
+        model,
+        user=user,
+        item=item,
+        top=top,
+        min_score=min_score,
+        known=known,
+        memory=memory,
+        code=code or (),
+        workspace=workspace,
+        progress=render.Watching(),
+    )
     render.recommended(result, form)
 
 

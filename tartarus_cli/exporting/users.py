@@ -44,9 +44,7 @@ def user_tables(model: Model, request: ExportRequest, progress: Progress) -> Tab
     """Yield tables of the first items of each user, or of those that each user has."""
     is_truth = request.what == "qrels"
     memory = MEMORY if request.memory is None else request.memory
-    recommender = open_recommender(
-        model.workspace, model.name, truth=is_truth, memory=memory, progress=progress
-    )
+    recommender = open_recommender(model, truth=is_truth, memory=memory, progress=progress)
     if request.what in TREC:
         recommender = _replace_whitespace(recommender, request)
     if is_truth:

@@ -223,7 +223,7 @@ def _open_tar(
 
 
 def _check_way(archive: tarfile.TarFile, info: tarfile.TarInfo) -> None:
-    """Make sure that what follows a header stands behind it, lest the reading never ends."""
+    """Make sure that what follows a header stands behind it, so that reading ends."""
     if info.size < 0 or archive.offset <= info.offset:
         raise tarfile.ReadError(_NO_SIZE)
 

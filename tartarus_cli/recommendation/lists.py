@@ -17,6 +17,7 @@ from tartarus_cli.errors import DataError, RequestError, call, parameter
 from tartarus_cli.evaluation.ranking import MEMORY
 from tartarus_cli.html_table import html_table
 from tartarus_cli.layout import WorkspacePaths
+from tartarus_cli.models.store import Model
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.recommendation.id_index import Unit
 from tartarus_cli.recommendation.recommender import (
@@ -204,8 +205,7 @@ def _marks(entry: Recommendation) -> list[bool]:
 
 
 def recommend(
-    workspace: WorkspacePaths,
-    name: str | None,
+    model: Model,
     request: RecommendRequest,
     options: ListOptions,
     *,
@@ -220,10 +220,8 @@ def recommend(
 
     Parameters
     ----------
-    workspace
-        The workspace that holds the model and its data.
-    name
-        The model, which has predicted the test items; the newest if None.
+    model
+        It has predicted the test items.
     request
         A user or an item, by id, or nothing: then the lists of all users are written to a file.
     options
@@ -236,19 +234,17 @@ def recommend(
     Raises
     ------
     RequestError
-        If there is no such model, user or item, or the model recommends nothing.
+        If there is no such user or item, or the model recommends nothing.
     DataError
         If the model has not predicted, or a file is missing, damaged or out of step.
     """
     _check_request(request, options)
-    recommender = open_recommender(
-        workspace, name, truth=options.known, memory=memory, progress=progress
-    )
+    recommender = open_recommender(model, truth=options.known, memory=memory, progress=progress)
     if request.user is not None:
         return _items_for(recommender, request.user, options, progress)
     if request.item is not None:
         return _users_for(recommender, request.item, options, progress)
-    return _for_all(workspace, recommender, options, progress)
+    return _for_all(model.workspace, recommender, options, progress)
 
 
 def _check_request(request: RecommendRequest, options: ListOptions) -> None:

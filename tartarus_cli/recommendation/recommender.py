@@ -18,9 +18,8 @@ from tartarus_cli.evaluation.scorers import (
     Scorer,
     map_user_blocks,
 )
-from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.metrics.ranks import top_items
-from tartarus_cli.models.store import Store
+from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.aligned import Predictions, model_predictions
 from tartarus_cli.progress import Progress
 from tartarus_cli.recommendation.id_index import IdIndex, item_index, user_index
@@ -274,17 +273,13 @@ def _distinct(scores: Floats) -> Floats:
     return lowered
 
 
-def open_recommender(
-    workspace: WorkspacePaths, name: str | None, *, truth: bool, memory: int, progress: Progress
-) -> Recommender:
+def open_recommender(model: Model, *, truth: bool, memory: int, progress: Progress) -> Recommender:
     """Open what a model predicted for the test items, to recommend them.
 
     Parameters
     ----------
-    workspace
-        The workspace that holds the model and its data.
-    name
-        The model; the newest if None.
+    model
+        It has predicted the test items.
     truth
         Whether to read what the users have, too.
     memory
@@ -295,11 +290,10 @@ def open_recommender(
     Raises
     ------
     RequestError
-        If there is no such model, or it recommends nothing.
+        If it recommends nothing.
     DataError
         If it has not predicted, or a file is missing, damaged or out of step.
     """
-    model = Store(workspace).get(name)
     if model.manifest.task != "recommendation":
         msg = f"{model.name} classifies ({model.manifest.experiment}): it has no users to rank for"
         export = call("export", model.name, what="predictions", path="scores.csv")

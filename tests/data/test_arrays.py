@@ -260,10 +260,10 @@ def test_an_array_that_promises_more_than_is_there_takes_no_memory(tmp_path: Pat
     npy.write_array_header_1_0(header, {"descr": "<i8", "fortran_order": False, "shape": (10**13,)})
     with (
         zipfile.ZipFile(tmp_path / "whole.npz") as whole,
-        zipfile.ZipFile(tmp_path / "a.npz", "w") as made,
+        zipfile.ZipFile(tmp_path / "a.npz", "w") as archive,
     ):
         for name in whole.namelist():
-            made.writestr(name, header.getvalue() if name == "data.npy" else whole.read(name))
+            archive.writestr(name, header.getvalue() if name == "data.npy" else whole.read(name))
     with pytest.raises(FileError, match=r"data: 128 bytes; expected 80,000,000,000,128 bytes"):
         open_csr(tmp_path / "a.npz")
 
@@ -293,26 +293,26 @@ def test_a_flipped_byte_in_an_npz_is_either_harmless_or_reported(
 ) -> None:
     path = tmp_path / "a.npz"
     save(path, **_parts(csr_array(NUMBERS)))
-    told = 0
+    reported = 0
     for content in _damaged(path.read_bytes(), mask, step):
         path.write_bytes(content)
         match _outcome(path):
             case FileError():
-                told += 1
+                reported += 1
             case values:
                 np.testing.assert_array_equal(values, NUMBERS)
-    assert told > 100
+    assert reported > 100
 
 
 @pytest.mark.parametrize("mask", [0x01, 0x04, 0x10, 0x80])
 def test_a_flipped_byte_in_the_header_of_an_npy_is_no_traceback(mask: int, tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     np.save(path, NUMBERS.astype(np.float32))
-    told = 0
+    reported = 0
     for content in _damaged(path.read_bytes(), mask):
         path.write_bytes(content)
-        told += isinstance(_outcome(path), FileError)
-    assert told > 20
+        reported += isinstance(_outcome(path), FileError)
+    assert reported > 20
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.npz"])
@@ -372,12 +372,12 @@ def _both(values: NDArray[Any]) -> list[Matrix]:
 @QUICK
 @given(values=arrays(np.float64, st.tuples(st.integers(1, 7), st.integers(1, 4))), data=st.data())
 def test_rows_come_in_the_order_asked_for(values: NDArray[np.float64], data: st.DataObject) -> None:
-    which = np.array(data.draw(st.lists(st.integers(0, len(values) - 1), max_size=9)), np.int64)
+    selection = np.array(data.draw(st.lists(st.integers(0, len(values) - 1), max_size=9)), np.int64)
     values = np.nan_to_num(np.clip(values, -1e9, 1e9))
     for matrix in _both(values):
-        rows = matrix.rows(which)
+        rows = matrix.rows(selection)
         assert rows.dtype == np.float32
-        np.testing.assert_array_equal(rows, values[which].astype(np.float32))
+        np.testing.assert_array_equal(rows, values[selection].astype(np.float32))
 
 
 @QUICK
@@ -396,23 +396,23 @@ def test_blocks_cover_each_row_once_within_their_size(rows: int, width: int, siz
 class Cut(Matrix):
     """A matrix that is scanned a few bytes at a time."""
 
-    bytes_each: int = 1
+    block_size: int = 1
 
     def blocks(self, block_bytes: int = 0) -> Iterator[slice]:
         """Cut the rows into small slices."""
-        return super().blocks(block_bytes or self.bytes_each)
+        return super().blocks(block_bytes or self.block_size)
 
 
 def _assert_right(statistics: MatrixStatistics, values: NDArray[Any]) -> None:
     """Compare with what NumPy says of the whole."""
     with np.errstate(all="ignore"):
         values = np.asarray(values, np.float32) + np.float32(0)
-    some = values[(values != 0).any(axis=1)]
-    distinct = len({row.tobytes() for row in some})
+    nonzero = values[(values != 0).any(axis=1)]
+    distinct = len({row.tobytes() for row in nonzero})
     assert (statistics.rows, statistics.width) == values.shape
     assert statistics.bad_rows.tolist() == np.flatnonzero(~np.isfinite(values).all(1)).tolist()
     assert statistics.zero_rows.tolist() == (values == 0).all(axis=1).tolist()
-    assert statistics.identical_rows == len(some) - distinct
+    assert statistics.identical_rows == len(nonzero) - distinct
     assert statistics.constant_columns.tolist() == (values == values[:1]).all(axis=0).tolist()
     assert statistics.empty_columns.tolist() == (values == 0).all(axis=0).tolist()
     binary = bool(((values == 0) | (values == 1)).all())
@@ -471,6 +471,6 @@ def test_fifty_thousand_different_rows_are_all_told_apart() -> None:
 
 def test_a_scan_tells_which_share_of_the_rows_it_has_seen() -> None:
     for matrix in _both(np.ones((7, 3))):
-        seen: list[float] = []
-        scan_matrix(Cut(matrix.path, matrix.values, 24), seen.append)
-        assert seen == pytest.approx([2 / 7, 2 / 7, 2 / 7, 1 / 7])
+        shares: list[float] = []
+        scan_matrix(Cut(matrix.path, matrix.values, 24), shares.append)
+        assert shares == pytest.approx([2 / 7, 2 / 7, 2 / 7, 1 / 7])

@@ -14,7 +14,7 @@ ENDINGS = (".wav", ".mp3")
 def listed(tmp_path: Path, content: str | bytes) -> dict[str, Path]:
     path = tmp_path / "index_audio_x.tsv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return {each.id: each.path for each in read_list(path, tmp_path / "audio")}
+    return {file.id: file.path for file in read_list(path, tmp_path / "audio")}
 
 
 def folder_of(tmp_path: Path, *names: str) -> Path:
@@ -26,13 +26,15 @@ def folder_of(tmp_path: Path, *names: str) -> Path:
 
 
 def ids_of(folder: Path, *known: str) -> dict[str, str]:
-    return {e.id: e.name for e in list_files(folder, ENDINGS, known, folder.parent / "audio")}
+    return {
+        file.id: file.name for file in list_files(folder, ENDINGS, known, folder.parent / "audio")
+    }
 
 
 def test_paths_start_from_the_folder_or_are_absolute(tmp_path: Path) -> None:
-    found = listed(tmp_path, "a\tx/a.wav\nb c\t/far/b.mp3\né/..\t../up.wav\n")
+    paths = listed(tmp_path, "a\tx/a.wav\nb c\t/far/b.mp3\né/..\t../up.wav\n")
     audio = tmp_path / "audio"
-    assert found == {
+    assert paths == {
         "a": audio / "x" / "a.wav",
         "b c": Path("/far/b.mp3"),
         "é/..": audio / ".." / "up.wav",
@@ -40,8 +42,8 @@ def test_paths_start_from_the_folder_or_are_absolute(tmp_path: Path) -> None:
 
 
 def test_line_ends_of_windows_a_mark_and_a_missing_last_one_are_accepted(tmp_path: Path) -> None:
-    found = listed(tmp_path, b"\xef\xbb\xbfa\ta.wav\r\nb\tb.wav")
-    assert {item: path.name for item, path in found.items()} == {"a": "a.wav", "b": "b.wav"}
+    paths = listed(tmp_path, b"\xef\xbb\xbfa\ta.wav\r\nb\tb.wav")
+    assert {item: path.name for item, path in paths.items()} == {"a": "a.wav", "b": "b.wav"}
 
 
 def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
@@ -80,9 +82,9 @@ def test_files_of_no_item_are_listed_by_their_names_within_the_folder(tmp_path: 
 
 def test_files_of_no_item_never_stand_in_the_way_of_others(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "d1/bonus.wav", "d2/bonus.wav", "d2/bonus.mp3", "d2/a.wav")
-    found = ids_of(folder, "a", "b")
-    assert found["a"] == "d2/a.wav"
-    assert sorted(found) == ["a", "d1/bonus.wav", "d2/bonus.mp3", "d2/bonus.wav"]
+    names = ids_of(folder, "a", "b")
+    assert names["a"] == "d2/a.wav"
+    assert sorted(names) == ["a", "d1/bonus.wav", "d2/bonus.mp3", "d2/bonus.wav"]
 
 
 def test_the_id_is_whatever_of_a_name_is_an_item(tmp_path: Path) -> None:
@@ -93,9 +95,9 @@ def test_the_id_is_whatever_of_a_name_is_an_item(tmp_path: Path) -> None:
 
 def test_files_elsewhere_are_named_by_their_absolute_path(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "a.wav")
-    (found,) = list_files(folder, ENDINGS, (), tmp_path / "other")
-    assert found.name == str(folder / "a.wav")
-    assert found.path == folder / "a.wav"
+    (file,) = list_files(folder, ENDINGS, (), tmp_path / "other")
+    assert file.name == str(folder / "a.wav")
+    assert file.path == folder / "a.wav"
 
 
 def test_a_link_is_listed_where_it_stands(tmp_path: Path) -> None:
@@ -104,8 +106,8 @@ def test_a_link_is_listed_where_it_stands(tmp_path: Path) -> None:
     (folder / "b.wav").symlink_to(tmp_path / "far.wav")
     (tmp_path / "way").symlink_to(folder)
     assert ids_of(folder, "a", "b") == {"a": "a.wav", "b": "b.wav"}
-    (_, found) = list_files(tmp_path / "way", ENDINGS, ("a", "b"), folder)
-    assert (found.name, found.path) == ("b.wav", folder / "b.wav")
+    (_, file) = list_files(tmp_path / "way", ENDINGS, ("a", "b"), folder)
+    assert (file.name, file.path) == ("b.wav", folder / "b.wav")
 
 
 def test_two_files_of_the_same_item_are_refused(tmp_path: Path) -> None:
@@ -117,9 +119,9 @@ def test_two_files_of_the_same_item_are_refused(tmp_path: Path) -> None:
 def test_the_files_below_a_folder_come_in_the_order_of_their_names(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "x/b.wav", "x.wav", "a.MP3", "x/c/a.wav", "x/notes.txt")
     (folder / "d.wav").mkdir()
-    found = find_files(folder, ENDINGS)
-    assert list(found) == ["a.MP3", "x.wav", "x/b.wav", "x/c/a.wav"]
-    assert all(path == folder / name for name, path in found.items())
+    files = find_files(folder, ENDINGS)
+    assert list(files) == ["a.MP3", "x.wav", "x/b.wav", "x/c/a.wav"]
+    assert all(path == folder / name for name, path in files.items())
 
 
 @pytest.mark.parametrize("name", [b"a\tb.wav", b"a\nb.wav", b"\xe9.wav"])
@@ -152,9 +154,9 @@ def test_missing_folders_and_folders_without_recordings_are_refused(tmp_path: Pa
 
 def test_a_kept_list_is_read_as_it_was_made(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "x/a\u2028.wav", "..b.wav", "c d.mp3")
-    made = list_files(folder, ENDINGS, (), folder)
-    save_list(tmp_path / "list.tsv", made)
-    assert read_list(tmp_path / "list.tsv", folder) == made
+    files = list_files(folder, ENDINGS, (), folder)
+    save_list(tmp_path / "list.tsv", files)
+    assert read_list(tmp_path / "list.tsv", folder) == files
 
 
 def test_another_list_is_never_overwritten(tmp_path: Path) -> None:

@@ -62,19 +62,19 @@ def test_published_files_of_any_float_and_any_kind_of_text_are_read(
     patches = open_patches(path, IDS)
     assert patches.shape == (6, 3, 2, 1)
     assert patches.items.tolist() == [2, 0, 1, 2, 3, 0]
-    read = patches.rows(slice(None))
-    assert read.dtype == np.float32
+    values = patches.rows(slice(None))
+    assert values.dtype == np.float32
     expected = FEATURES.astype(dtype).astype(np.float32)[USED].reshape(-1, 3, 2, 1)
-    np.testing.assert_array_equal(read, expected)
+    np.testing.assert_array_equal(values, expected)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.integers(0, len(USED) - 1), max_size=12))
 def test_any_samples_in_any_order_are_those_of_the_file(file: Path, samples: list[int]) -> None:
     patches = open_patches(file, IDS)
-    read = patches.rows(np.array(samples, np.int64))
+    values = patches.rows(np.array(samples, np.int64))
     expected = FEATURES[[USED[s] for s in samples]].reshape(-1, 3, 2, 1)
-    np.testing.assert_array_equal(read, expected)
+    np.testing.assert_array_equal(values, expected)
 
 
 def test_what_is_written_is_read_with_its_ids_and_attributes(tmp_path: Path) -> None:
@@ -228,8 +228,8 @@ def test_a_strange_mark_of_completeness_is_no_crash(value: Any, file: Path) -> N
 def test_a_scaler_is_read_as_it_was_written(tmp_path: Path) -> None:
     mean, scale = np.array([[1, -2.5], [1, 0.1]], np.float32)
     write_scaler(tmp_path / "scaler.npz", mean, scale)
-    found = read_scaler(tmp_path / "scaler.npz")
-    np.testing.assert_array_equal(found, [mean, scale])
+    scaler = read_scaler(tmp_path / "scaler.npz")
+    np.testing.assert_array_equal(scaler, [mean, scale])
 
 
 @pytest.mark.parametrize(

@@ -21,29 +21,29 @@ from tartarus_cli.progress import UNWATCHED
 NAMES = ("k", "l", "m")
 
 
-def plainly(text: str, wanted: Sequence[str]) -> list[list[str]] | None:
+def plainly(text: str, columns: Sequence[str]) -> list[list[str]] | None:
     """Read a table with Python's csv; None if a row is not as it should be."""
     try:
-        read = csv.reader(io.StringIO(text, newline="\n"), strict=True)
-        rows = [row for row in read if row][1:]
+        reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
+        rows = [row for row in reader if row][1:]
     except csv.Error:
         return None
     if any(len(row) != len(NAMES) for row in rows):
         return None
-    cells = [[row[NAMES.index(name)] for name in wanted] for row in rows]
+    cells = [[row[NAMES.index(name)] for name in columns] for row in rows]
     fits = all(cell.strip() and not {*cell} & {"\n", "\r"} for row in cells for cell in row)
     return cells if fits else None
 
 
-def by_blocks(path: Path, wanted: Sequence[str]) -> list[list[str]] | None:
+def by_blocks(path: Path, columns: Sequence[str]) -> list[list[str]] | None:
     """Read the same in blocks; None if a row is refused."""
-    read = NumberedTable(open_table(path), Columns(tuple(wanted)))
+    table = NumberedTable(open_table(path), Columns(tuple(columns)))
     try:
-        blocks = [block for _, block in read.blocks(UNWATCHED)]
+        blocks = [block for _, block in table.blocks(UNWATCHED)]
     except FileError:
         return None
-    columns = [pl.concat([block.texts[n] for block in blocks]) for n in range(len(wanted))]
-    return [[*row] for row in zip(*columns, strict=True)] if blocks else []
+    texts = [pl.concat([block.texts[n] for block in blocks]) for n in range(len(columns))]
+    return [[*row] for row in zip(*texts, strict=True)] if blocks else []
 
 
 CELLS = st.text('ab",\n\r ', max_size=4)
@@ -82,9 +82,9 @@ def test_a_row_of_other_than_all_fields_is_refused_whatever_is_read(
     whole = "user,when,artist,track\nu1,2008,ABBA,SOS\n"
     tab = "\t" if name == "t.tsv" else ","
     (tmp_path / name).write_text((whole + row + "\n").replace(",", tab))
-    read = open_table(tmp_path / name)
+    table = open_table(tmp_path / name)
     with pytest.raises(FileError, match=f"{row.count(',') + 1} fields in line 3; expected 4"):
-        [*read.blocks(Columns(("user", "track")))]
+        [*table.blocks(Columns(("user", "track")))]
 
 
 def test_carriage_returns_that_end_lines_are_reported(tmp_path: Path) -> None:

@@ -97,8 +97,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
 def test_repeating_an_example_mends_what_is_missing_and_keeps_the_rest_and_its_seed(
     example: Path, tartarus: Command
 ) -> None:
-    for own in ("audio/S01.flac", "text/S02.txt", "data/datasets/genre_labels_SUPER.tsv"):
-        (example / own).write_bytes(b"my own")
+    for name in ("audio/S01.flac", "text/S02.txt", "data/datasets/genre_labels_SUPER.tsv"):
+        (example / name).write_bytes(b"my own")
     before = contents(example)
     (example / "data" / "datasets" / "matrix_test_MSD-A-songs.npz").unlink()
     (example / "audio" / "S05.flac").unlink()
@@ -113,14 +113,14 @@ def test_the_example_has_no_errors_and_says_that_it_is_synthetic(
 ) -> None:
     checked = tartarus("check-data", "-w", example, "--json")
     assert checked.status == 0
-    ready = {name: each["ready"] for name, each in checked.document["datasets"].items()}
+    ready = {name: summary["ready"] for name, summary in checked.document["datasets"].items()}
     assert ready["MSD-A-songs"] == {"rec_multi": 2}
     assert {"rec_sparse", "rec_dense"} <= ready["MSD-A-artists"].keys()
     assert {"logistic_multilabel_tri", "cosine_text_multilabel"} <= ready["MuMu-albums"].keys()
     assert {"single-label-vector", "single-label-all"} <= ready["MSD-I"].keys()
-    said = (example / "tartarus.toml").read_text()
-    assert "SUPER are synthetic" in said
-    assert "recordings and lyrics" in said
+    settings = (example / "tartarus.toml").read_text()
+    assert "SUPER are synthetic" in settings
+    assert "recordings and lyrics" in settings
 
 
 def test_test_items_are_cold_and_artists_are_in_one_set(example: Path) -> None:

@@ -48,7 +48,7 @@ def mean_spectrum(path: Path) -> NDArray[np.float64]:
 
 def nearest_style_is_right(train: Rows, truth: Rows, test: Rows, style: Rows) -> float:
     """Return the share of test rows that lie nearest to the mean of their own style."""
-    middles = np.stack([train[truth == each].mean(axis=0) for each in range(3)])
+    middles = np.stack([train[truth == label].mean(axis=0) for label in range(3)])
     distance = np.linalg.norm(test[:, None] - middles, axis=2)
     return float((distance.argmin(axis=1) == style).mean())
 

@@ -91,9 +91,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.zenodo.refusals:
             self.answer(self.zenodo.refusals.pop(0), b"", {"Retry-After": "0"})
             return
-        told = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if told and self.zenodo.ranges:
-            start = int(told[1])
+        requested = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if requested and self.zenodo.ranges:
+            start = int(requested[1])
             span = f"bytes {start}-{len(content) - 1}/{len(content)}"
             self.answer(206, content[start:], {"Content-Range": span})
         else:
@@ -121,15 +121,15 @@ def zenodo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Zenodo]:
     handler = type("Handler", (_Handler,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    made = Zenodo(f"http://127.0.0.1:{server.server_port}")
-    handler.zenodo = made  # type: ignore[attr-defined]
+    served = Zenodo(f"http://127.0.0.1:{server.server_port}")
+    handler.zenodo = served  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    monkeypatch.setenv("TARTARUS_ZENODO", made.address)
+    monkeypatch.setenv("TARTARUS_ZENODO", served.address)
     monkeypatch.setattr(download, "PAUSES", (0.0, 0.0, 0.0))
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    yield made
+    yield served
     server.shutdown()
     thread.join()
     server.server_close()
@@ -154,10 +154,10 @@ def packed(world: World) -> dict[str, bytes]:
 @pytest.fixture
 def original(tmp_path: Path) -> World:
     """Return the data that is published."""
-    made = World(tmp_path / "original")
-    made.recommendation(DATASET)
-    made.setting("sem-bio", DATASET, made.places({"train": 40, "test": 12}))
-    return made
+    world = World(tmp_path / "original")
+    world.recommendation(DATASET)
+    world.setting("sem-bio", DATASET, world.places({"train": 40, "test": 12}))
+    return world
 
 
 @pytest.fixture
@@ -193,9 +193,9 @@ def test_a_fetched_archive_of_the_old_layout_passes_the_check_and_runs(
     assert "Next: tartarus run rec_sparse sem-bio" in done.out
     size = sum(path.stat().st_size for path in original.datasets.rglob("*") if path.is_file())
     assert f"{size / 1000:.1f} kB to unpack" in done.err
-    kept = workspace / "data" / "downloads" / "dlrs" / archive.name
-    assert kept.read_bytes() == archive.read_bytes()
-    assert [path.name for path in kept.parent.iterdir()] == [archive.name]
+    download = workspace / "data" / "downloads" / "dlrs" / archive.name
+    assert download.read_bytes() == archive.read_bytes()
+    assert [path.name for path in download.parent.iterdir()] == [archive.name]
     assert tartarus("check-data", "--json").document["ok"]
     small = ("--set", "training.epochs=1", "--set", "network.hidden=[8]")
     ran = tartarus("run", "rec_sparse", "sem-bio", *small)
@@ -274,11 +274,11 @@ def test_a_damaged_download_is_downloaded_again(
 ) -> None:
     zenodo.files = {archive.name: archive.read_bytes()}
     tartarus("fetch", "dlrs")
-    kept = workspace / "data" / "downloads" / "dlrs" / archive.name
-    kept.write_bytes(bytes(kept.stat().st_size))
+    target = workspace / "data" / "downloads" / "dlrs" / archive.name
+    target.write_bytes(bytes(target.stat().st_size))
     again = tartarus("fetch", "dlrs")
     assert (again.status, "downloaded again" in again.err) == (0, True)
-    assert kept.read_bytes() == archive.read_bytes()
+    assert target.read_bytes() == archive.read_bytes()
 
 
 PAGE = (200, "text/html", b"<!DOCTYPE html><title>Busy</title>")
@@ -303,9 +303,9 @@ ANSWERS: dict[str, tuple[tuple[int, str, bytes], str]] = {
 def test_an_answer_that_is_no_record_is_explained(
     why: str, zenodo: Zenodo, workspace: Path, tartarus: Command
 ) -> None:
-    zenodo.pages[RECORD], said = ANSWERS[why]
+    zenodo.pages[RECORD], complaint = ANSWERS[why]
     refused = tartarus("fetch", "dlrs")
-    assert (refused.status, said in refused.err) == (1, True), refused.err
+    assert (refused.status, complaint in refused.err) == (1, True), refused.err
     assert not data_of(workspace)
 
 
@@ -336,8 +336,8 @@ def test_without_a_network_it_says_what_to_download_by_hand(
     monkeypatch.setenv("TARTARUS_ZENODO", "http://127.0.0.1:9")
     refused = tartarus("fetch", "mumu")
     assert refused.status == 1
-    for said in ("https://zenodo.org/records/831189", "ismir-data/", "fetch --archive FILE"):
-        assert said in refused.err
+    for advice in ("https://zenodo.org/records/831189", "ismir-data/", "fetch --archive FILE"):
+        assert advice in refused.err
     assert not data_of(workspace)
 
 
@@ -395,11 +395,11 @@ def test_a_redirection_is_followed_and_goes_on_where_it_was(
 
 def test_the_three_archives_are_listed_without_a_network_or_a_workspace(tartarus: Command) -> None:
     shown = tartarus("fetch")
-    for said in ("10.5281/zenodo.831348", "10.5281/zenodo.831189", "10.5281/zenodo.1240485 *"):
-        assert said in shown.out
+    for doi in ("10.5281/zenodo.831348", "10.5281/zenodo.831189", "10.5281/zenodo.1240485 *"):
+        assert doi in shown.out
     assert "not confirmed" in shown.out
-    told = tartarus("fetch", "--json").document
-    assert {each["name"]: each["confirmed"] for each in told} == {
+    document = tartarus("fetch", "--json").document
+    assert {archive["name"]: archive["confirmed"] for archive in document} == {
         "dlrs": True,
         "mumu": True,
         "msdi": False,
@@ -413,8 +413,8 @@ def test_list_asks_for_names_and_sizes_and_downloads_nothing(
     shown = tartarus("fetch", "dlrs", "--list")
     assert re.search(r"dlrs-data.tar.gz +1.5 MB +fetched", shown.out)
     assert re.search(r"README.md +7 bytes +no archive", shown.out)
-    told = tartarus("fetch", "dlrs", "--list", "--json").document["files"]
-    assert [(each["name"], each["size"]) for each in told] == [
+    files = tartarus("fetch", "dlrs", "--list", "--json").document["files"]
+    assert [(file["name"], file["size"]) for file in files] == [
         ("dlrs-data.tar.gz", 1_500_000),
         ("README.md", 7),
     ]
@@ -455,10 +455,10 @@ def test_next_names_the_dataset_if_it_is_none_of_the_papers(
     world.recommendation(name)
     world.setting("sem-bio", name, world.places({"train": 40, "test": 12}))
     done = tartarus("fetch", "--archive", zipped(workspace / "mine.zip", packed(world)))
-    said = done.out.splitlines()[-1].removeprefix("Next: tartarus ")
-    assert shlex.split(said) == ["run", "rec_sparse", "sem-bio", "--dataset", name]
+    command = done.out.splitlines()[-1].removeprefix("Next: tartarus ")
+    assert shlex.split(command) == ["run", "rec_sparse", "sem-bio", "--dataset", name]
     small = ("--set", "training.epochs=1", "--set", "network.hidden=[8]", "--set", "targets.dim=4")
-    assert tartarus("train", *shlex.split(said)[1:], *small).status == 0
+    assert tartarus("train", *shlex.split(command)[1:], *small).status == 0
 
 
 WRONGLY = {
@@ -475,9 +475,9 @@ WRONGLY = {
 
 @pytest.mark.parametrize("why", WRONGLY)
 def test_what_would_be_ignored_is_refused(why: str, workspace: Path, tartarus: Command) -> None:
-    words, said = WRONGLY[why]
+    words, complaint = WRONGLY[why]
     refused = tartarus("fetch", *words)
-    assert (refused.status, said in refused.err) == (2, True), refused.err
+    assert (refused.status, complaint in refused.err) == (2, True), refused.err
     assert not data_of(workspace)
 
 
@@ -559,13 +559,13 @@ def test_a_record_with_a_name_that_is_too_long_is_refused_as_that(
 def test_other_data_of_the_same_name_is_left_untouched(
     archive: Path, workspace: Path, tartarus: Command
 ) -> None:
-    mine = workspace / "data" / "datasets" / f"items_index_test_{DATASET}.tsv"
-    mine.write_text("mine\n")
+    path = workspace / "data" / "datasets" / f"items_index_test_{DATASET}.tsv"
+    path.write_text("mine\n")
     refused = tartarus("fetch", "--archive", archive)
     assert refused.status == 1
-    assert f"{mine.name}: another content than in the archive" in refused.err
-    assert list(data_of(workspace)) == [mine.name]
-    assert mine.read_text() == "mine\n"
+    assert f"{path.name}: another content than in the archive" in refused.err
+    assert list(data_of(workspace)) == [path.name]
+    assert path.read_text() == "mine\n"
 
 
 def test_the_example_world_is_not_mixed_with_the_published_data(
@@ -593,17 +593,17 @@ def test_what_is_there_under_an_old_name_is_not_written_again(
 def test_an_interruption_while_unpacking_leaves_nothing(
     archive: Path, workspace: Path, tartarus: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Path] = []
+    paths: list[Path] = []
 
     def interrupt(_archive: Path, place: Callable[[Member], Path | None], _task: object) -> None:
-        seen.append(place(Member(f"items_index_train_{DATASET}.tsv", 1, plain=True)) or archive)
-        seen[0].parent.mkdir(parents=True)
-        seen[0].write_text("half")
+        paths.append(place(Member(f"items_index_train_{DATASET}.tsv", 1, plain=True)) or archive)
+        paths[0].parent.mkdir(parents=True)
+        paths[0].write_text("half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(install, "unpack", interrupt)
     assert tartarus("fetch", "--archive", archive).status == 130
-    assert (len(seen), seen[0].exists(), data_of(workspace)) == (1, False, {})
+    assert (len(paths), paths[0].exists(), data_of(workspace)) == (1, False, {})
 
 
 def test_what_a_killed_fetch_left_does_not_disturb_the_next(

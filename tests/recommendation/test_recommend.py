@@ -18,6 +18,7 @@ from tartarus_cli.cli.app import app
 from tartarus_cli.data.ids import suggest_ids
 from tartarus_cli.data.tables.writing import open_table_writer
 from tartarus_cli.evaluation.scorers import FactorScorer
+from tartarus_cli.models.store import Store
 from tartarus_cli.recommendation.lists import RecommendRequest, recommend
 from tartarus_cli.recommendation.recommender import ListOptions
 from tartarus_cli.workspace import open_workspace
@@ -537,7 +538,8 @@ def test_a_table_that_fails_is_not_there(tmp_path: Path) -> None:
 def recommended(world: World, *, known: bool = False, **request: str) -> Any:
     """Recommend by the ridge, as a Python caller does."""
     options = ListOptions(top=4, known=known)
-    return recommend(open_workspace(world.root), "model_1", RecommendRequest(**request), options)
+    model = Store(open_workspace(world.root)).get("model_1")
+    return recommend(model, RecommendRequest(**request), options)
 
 
 @pytest.mark.parametrize("marks", [[], ["known"]])

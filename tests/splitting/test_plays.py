@@ -362,8 +362,8 @@ def test_each_class_is_in_proportion_within_one_item(classes: list[int], seed: i
     has = csr_array(np.eye(5, dtype=int)[classes])
     sets = by_label(has, Shares(0.1, 0.2), seed=seed)
     for label in {*classes}:
-        found = np.bincount(sets[np.array(classes) == label], minlength=3)
-        assert np.abs(found - found.sum() * np.array([0.7, 0.1, 0.2])).max() <= 1 + 1e-9
+        counts = np.bincount(sets[np.array(classes) == label], minlength=3)
+        assert np.abs(counts - counts.sum() * np.array([0.7, 0.1, 0.2])).max() <= 1 + 1e-9
 
 
 def test_several_labels_are_spread_more_evenly_than_by_chance() -> None:

@@ -68,9 +68,9 @@ def matrix_of(root: Path, split: str, dataset: str = "mine") -> dict[tuple[str, 
     matrix = load_npz(root / "data" / "datasets" / f"matrix_{split}_{dataset}.npz")
     assert matrix.format == "csr"
     assert matrix.shape == (len(items), len(users))
-    found = matrix.tocoo()
-    at = zip(found.row, found.col, found.data, strict=True)
-    return {(users[u], items[i]): float(n) for i, u, n in at}
+    entries = matrix.tocoo()
+    cells = zip(entries.row, entries.col, entries.data, strict=True)
+    return {(users[u], items[i]): float(n) for i, u, n in cells}
 
 
 def summed(rows: Iterable[Row]) -> dict[tuple[str, str], float]:
@@ -102,14 +102,14 @@ def good(outcome: Outcome) -> Any:
 
 
 def test_every_play_is_in_exactly_one_matrix(tartarus: Command, root: Path, tmp_path: Path) -> None:
-    made = good(tartarus("split", "mine", "--plays", table(tmp_path), "-w", root, "--json"))
+    result = good(tartarus("split", "mine", "--plays", table(tmp_path), "-w", root, "--json"))
     sets = {split: matrix_of(root, split) for split in ("train", "val", "test")}
     assert sum(map(len, sets.values())) == len(summed(plays_of()))
     assert sets["train"] | sets["val"] | sets["test"] == summed(plays_of())
-    assert {name: size["pairs"] for name, size in made["sets"].items()} == {
+    assert {name: size["pairs"] for name, size in result["sets"].items()} == {
         name: len(pairs) for name, pairs in sets.items()
     }
-    assert made["leakage"]["items_in_two_sets"] == 0
+    assert result["leakage"]["items_in_two_sets"] == 0
     items = [len(lines(root, f"items_index_{split}_mine.tsv")) for split in sets]
     assert items == [35, 5, 10]
 
@@ -128,33 +128,33 @@ def test_the_files_are_what_check_data_wants(tartarus: Command, root: Path, tmp_
     assert any("matrix_val_mine.npz" in p["file"] for p in problems if p["severity"] == "error")
 
 
-@pytest.mark.parametrize("way", [["--by", "item"], ["--by", "artist"], ["--by", "time"], []])
+@pytest.mark.parametrize("strategy", [["--by", "item"], ["--by", "artist"], ["--by", "time"], []])
 def test_the_order_of_the_rows_makes_no_difference(
-    way: list[str], tartarus: Command, root: Path, tmp_path: Path
+    strategy: list[str], tartarus: Command, root: Path, tmp_path: Path
 ) -> None:
     rows = plays_of()
-    good(tartarus("split", "mine", "--plays", table(tmp_path), *way, "-w", root, "--json"))
+    good(tartarus("split", "mine", "--plays", table(tmp_path), *strategy, "-w", root, "--json"))
     before = hashes(root)
     np.random.default_rng(1).shuffle(rows)
-    words = ("split", "mine", "--plays", table(tmp_path, rows), *way, "-w", root, "--json")
+    words = ("split", "mine", "--plays", table(tmp_path, rows), *strategy, "-w", root, "--json")
     good(tartarus(*words, "--force"))
     assert hashes(root) == before
     good(tartarus(*words, "--force", "--seed", 1))
-    assert (hashes(root) == before) == (way == ["--by", "time"])
+    assert (hashes(root) == before) == (strategy == ["--by", "time"])
 
 
 def test_no_artist_is_in_two_sets(tartarus: Command, root: Path, tmp_path: Path) -> None:
     words = ("split", "mine", "--plays", table(tmp_path), "-w", root, "--json")
     drawn = good(tartarus(*words, "--artist", "artist"))
     assert drawn["leakage"]["artists_in_two_sets"] > 0
-    made = good(tartarus(*words, "--by", "artist", "--force"))
-    assert made["leakage"]["artists_in_two_sets"] == 0
+    result = good(tartarus(*words, "--by", "artist", "--force"))
+    assert result["leakage"]["artists_in_two_sets"] == 0
     artist = {song: name for _, song, _, name, _ in plays_of()}
-    found = [
+    artists = [
         {artist[song] for song in lines(root, f"items_index_{split}_mine.tsv")}
         for split in ("train", "val", "test")
     ]
-    assert sum(map(len, found)) == len({*artist.values()})
+    assert sum(map(len, artists)) == len({*artist.values()})
 
 
 def test_listed_items_that_nobody_plays_are_of_no_artist_in_two_sets(
@@ -189,23 +189,23 @@ def test_the_newest_items_are_test(tartarus: Command, root: Path, tmp_path: Path
 
 def test_filters_leave_what_they_say(tartarus: Command, root: Path, tmp_path: Path) -> None:
     words = ("split", "mine", "--plays", table(tmp_path), "-w", root, "--json")
-    made = good(tartarus(*words, "--min-plays", 3, "--core", 4))
-    assert [stage["after"] for stage in made["stages"]] == [
+    result = good(tartarus(*words, "--min-plays", 3, "--core", 4))
+    assert [stage["after"] for stage in result["stages"]] == [
         "1,200 rows of plays",
         "--min-plays 3",
         "--core 4",
     ]
     left = {pair for pair, plays in summed(plays_of()).items() if plays >= 3}
-    assert made["stages"][1]["pairs"] == len(left)
+    assert result["stages"][1]["pairs"] == len(left)
     while True:
         users = [user for user, _ in left]
         items = [item for _, item in left]
-        kept = {p for p in left if users.count(p[0]) >= 4 and items.count(p[1]) >= 4}
-        if kept == left:
+        core = {p for p in left if users.count(p[0]) >= 4 and items.count(p[1]) >= 4}
+        if core == left:
             break
-        left = kept
-    found = [pair for split in ("train", "val", "test") for pair in matrix_of(root, split)]
-    assert {*found} == left
+        left = core
+    pairs = [pair for split in ("train", "val", "test") for pair in matrix_of(root, split)]
+    assert {*pairs} == left
     assert {*lines(root, "users_index_mine.tsv")} == {user for user, _ in left}
 
 
@@ -217,12 +217,12 @@ def test_lists_of_ids_are_kept_in_their_order(
     test.write_text("002, é\n000, é\n")
     words = ("split", "mine", "--plays", table(tmp_path), "-w", root, "--json")
     lists = ("--train-ids", train, "--test-ids", test)
-    made = good(tartarus(*words, *lists))
+    result = good(tartarus(*words, *lists))
     assert lines(root, "items_index_train_mine.tsv") == ["009, é", "001, é", "nobody's", "003, é"]
     assert lines(root, "items_index_test_mine.tsv") == ["002, é", "000, é"]
-    assert made["leakage"]["items_without_users"] == 1
-    wanted = {*train.read_text().split("\n")}
-    expected = {pair: n for pair, n in summed(plays_of()).items() if pair[1] in wanted}
+    assert result["leakage"]["items_without_users"] == 1
+    train_ids = {*train.read_text().split("\n")}
+    expected = {pair: n for pair, n in summed(plays_of()).items() if pair[1] in train_ids}
     assert matrix_of(root, "train") == expected
     good(tartarus(*words, *lists, "--min-users", 1, "--force"))
     assert lines(root, "items_index_train_mine.tsv") == ["009, é", "001, é", "003, é"]
@@ -252,10 +252,10 @@ def test_quotes_in_a_tsv_that_were_meant_as_in_a_csv_are_reported(
 def test_ids_with_whitespace_around_them_are_reported(
     tartarus: Command, root: Path, tmp_path: Path
 ) -> None:
-    rows = [(u, f"{s} " if n == 1 else s, n, *rest) for u, s, n, *rest in plays_of()]
+    rows = [(u, f"{s} " if n == 1 else s, n, *others) for u, s, n, *others in plays_of()]
     outcome = tartarus("split", "mine", "--plays", table(tmp_path, rows), "-w", root)
-    there = len({str(s) for _, s, n, *_ in rows if str(s).endswith(" ")})
-    assert f"with whitespace around them, such as '000, é ': {there:,} (they are" in outcome.err
+    padded = len({str(s) for _, s, n, *_ in rows if str(s).endswith(" ")})
+    assert f"with whitespace around them, such as '000, é ': {padded:,} (they are" in outcome.err
 
 
 def test_the_two_tables_may_name_their_items_differently(
@@ -266,8 +266,8 @@ def test_the_two_tables_may_name_their_items_differently(
     labels.write_text(labels.read_text().replace('"""an item"""', "an item"))
     words = ("split", "mine", "--plays", table(tmp_path), "--labels", labels, "-w", root)
     assert "--label-item NAME" in tartarus(*words).err
-    made = good(tartarus(*words, "--label-item", "an item", "--json"))
-    assert made["labels"] == len({item[0] for item in items})
+    result = good(tartarus(*words, "--label-item", "an item", "--json"))
+    assert result["labels"] == len({item[0] for item in items})
 
 
 @pytest.mark.parametrize("form", ["csv", "quoted", "parquet"])
@@ -288,13 +288,13 @@ def test_rows_without_an_id_are_left_out_where_that_is_asked_for(
     words = ("split", "mine", "--plays", path, "-w", root, "--json")
     refused = tartarus(*words)
     assert (refused.status, "--skip-empty" in refused.err) == (1, True)
-    made = good(tartarus(*words, "--skip-empty"))
-    kept = [row for row in holes if str(row[0]).strip() and str(row[1]).strip()]
-    left = len(rows) - len(kept)
-    after = f"{len(kept):,} rows of plays, {left:,} without an id left out"
-    assert made["stages"][0]["after"] == after
-    found = [matrix_of(root, split) for split in ("train", "val", "test")]
-    assert found[0] | found[1] | found[2] == summed(kept)
+    result = good(tartarus(*words, "--skip-empty"))
+    complete = [row for row in holes if str(row[0]).strip() and str(row[1]).strip()]
+    skipped = len(rows) - len(complete)
+    after = f"{len(complete):,} rows of plays, {skipped:,} without an id left out"
+    assert result["stages"][0]["after"] == after
+    matrices = [matrix_of(root, split) for split in ("train", "val", "test")]
+    assert matrices[0] | matrices[1] | matrices[2] == summed(complete)
 
 
 def test_a_file_without_names_is_read_by_number(
@@ -303,17 +303,21 @@ def test_a_file_without_names_is_read_by_number(
     path = tmp_path / "triplets.tsv"
     path.write_text("".join(f"{u}\t{s}\t{n}\n" for u, s, n, *_ in plays_of()))
     good(tartarus("split", "mine", "--plays", path, "--no-header", "-w", root, "--json"))
-    found = [matrix_of(root, split) for split in ("train", "val", "test")]
-    assert found[0] | found[1] | found[2] == summed(plays_of())
+    matrices = [matrix_of(root, split) for split in ("train", "val", "test")]
+    assert matrices[0] | matrices[1] | matrices[2] == summed(plays_of())
 
 
 def test_the_manifest_says_how_it_was_made(tartarus: Command, root: Path, tmp_path: Path) -> None:
     path = table(tmp_path)
     good(tartarus("split", "mine", "--plays", path, "--seed", 7, "-w", root, "--json"))
-    said = json.loads((root / "data" / "datasets" / "split_mine.json").read_text())
-    assert (said["seed"], said["by"], said["shares"]) == (7, "item", {"val": 0.1, "test": 0.2})
-    assert said["read"][0]["blake2b"] == blake2b(path.read_bytes(), digest_size=16).hexdigest()
-    assert said["read"][0]["item"] == "song"
+    manifest = json.loads((root / "data" / "datasets" / "split_mine.json").read_text())
+    assert (manifest["seed"], manifest["by"], manifest["shares"]) == (
+        7,
+        "item",
+        {"val": 0.1, "test": 0.2},
+    )
+    assert manifest["read"][0]["blake2b"] == blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    assert manifest["read"][0]["item"] == "song"
 
 
 def test_a_manifest_that_is_read_is_written_as_it_was(
@@ -358,16 +362,16 @@ def test_what_does_not_fit_the_new_sets_is_set_aside(
     good(tartarus(*words))
     np.save(data / features, np.zeros((35, 2)))
     old = (data / features).read_bytes(), lines(root, "items_index_test_mine.tsv")
-    made = good(tartarus(*words, "--force", "--seed", 1, "--val", 0))
-    away = data / "datasets" / "set_aside" / "mine_1"
+    result = good(tartarus(*words, "--force", "--seed", 1, "--val", 0))
+    backups = data / "datasets" / "set_aside" / "mine_1"
     other = "datasets/train_data/set_aside/mine_1/X_train_a_mine.npy"
-    assert f"data/{other}" in made["set_aside"]
+    assert f"data/{other}" in result["set_aside"]
     assert not (data / features).exists()
-    kept = (away / "items_index_test_mine.tsv").read_text().split("\n")[:-1]
-    assert ((data / other).read_bytes(), kept) == old
+    test_ids = (backups / "items_index_test_mine.tsv").read_text().split("\n")[:-1]
+    assert ((data / other).read_bytes(), test_ids) == old
     assert not [name for name in hashes(root) if "_val_" in name]
-    made = good(tartarus(*words, "--force", "--seed", 2))
-    assert all("set_aside/mine_2/" in name for name in made["set_aside"])
+    result = good(tartarus(*words, "--force", "--seed", 2))
+    assert all("set_aside/mine_2/" in name for name in result["set_aside"])
     assert "set_aside" not in tartarus("check-data", "mine", "-w", root).out
 
 
@@ -425,8 +429,8 @@ def test_a_first_split_that_was_killed_is_finished_by_the_same_words(
     good(tartarus("split", "fresh", *words[2:], "--json"))
     new = hashes(root)
     assert {
-        name.replace("fresh", "mine"): each for name, each in new.items() if "fresh" in name
-    } == {name: each for name, each in new.items() if "mine" in name}
+        name.replace("fresh", "mine"): content for name, content in new.items() if "fresh" in name
+    } == {name: content for name, content in new.items() if "mine" in name}
 
 
 def test_with_the_same_items_in_each_set_features_stay(
@@ -437,7 +441,7 @@ def test_with_the_same_items_in_each_set_features_stay(
     features = root / "data" / "datasets" / "train_data" / "X_train_a_mine.npy"
     np.save(features, np.zeros((35, 2)))
     before = hashes(root)
-    table(tmp_path, [(u, s, int(str(n)) + 1, *rest) for u, s, n, *rest in plays_of()])
+    table(tmp_path, [(u, s, int(str(n)) + 1, *others) for u, s, n, *others in plays_of()])
     assert good(tartarus(*words, "--force"))["set_aside"] == []
     assert features.exists()
     assert hashes(root)["matrix_test_mine.npz"] != before["matrix_test_mine.npz"]
@@ -451,14 +455,14 @@ def test_a_killed_split_leaves_no_dataset_of_old_and_new_files(
     good(tartarus(*words, "--json"))
     with killed_after(renames, monkeypatch):
         tartarus(*words, "--seed", 1, "--force")
-    there = hashes(root)
-    if "items_index_train_mine.tsv" in there:
+    present = hashes(root)
+    if "items_index_train_mine.tsv" in present:
         assert renames == 0
     assert tartarus(*words, "--seed", 1, "--force").status == 0
     again = hashes(root)
     good(tartarus("split", "fresh", *words[2:], "--seed", 1, "--json"))
-    new = {name: each for name, each in hashes(root).items() if name not in again}
-    assert {name.replace("fresh", "mine"): each for name, each in new.items()} == again
+    new = {name: content for name, content in hashes(root).items() if name not in again}
+    assert {name.replace("fresh", "mine"): content for name, content in new.items()} == again
 
 
 def test_a_table_that_is_written_to_meanwhile_is_reported(
@@ -467,9 +471,9 @@ def test_a_table_that_is_written_to_meanwhile_is_reported(
     path = table(tmp_path)
 
     def slowly(*words: Any) -> Any:
-        read = read_split_tables(*words)
+        tables = read_split_tables(*words)
         path.write_text(path.read_text() + "v,w,1,a,2\n")
-        return read
+        return tables
 
     monkeypatch.setattr("tartarus_cli.splitting.split.read_split_tables", slowly)
     outcome = tartarus("split", "mine", "--plays", path, "-w", root)
@@ -566,16 +570,16 @@ def test_classes_are_those_of_the_table(
 ) -> None:
     rows = labels_of(several=several)
     path = write(tmp_path / "labels.csv", "item,genre", rows)
-    made = good(tartarus("split", "mine", "--labels", path, "-w", root, "--json"))
+    result = good(tartarus("split", "mine", "--labels", path, "-w", root, "--json"))
     names = lines(root, "genre_labels_mine.tsv")
-    found = set()
+    labels = set()
     for split, middle in (("train", ""), ("val", "val_"), ("test", "test_")):
         items = lines(root, f"items_index_{split}_mine.tsv")
         classes = np.load(root / "data" / "datasets" / f"item_factors_{middle}class_3_mine.npy")
         assert classes.dtype == np.float32
-        found |= {(items[i], names[n]) for i, n in np.argwhere(classes == 1)}
-    assert found == {*rows}
-    assert made["by"] == "label"
+        labels |= {(items[i], names[n]) for i, n in np.argwhere(classes == 1)}
+    assert labels == {*rows}
+    assert result["by"] == "label"
     checked = tartarus("check-data", "mine", "-w", root, "--json").document
     assert checked["ok"], checked["problems"]
     before = hashes(root)
@@ -590,9 +594,9 @@ def test_rare_labels_and_what_has_no_other_are_left_out(
     rows = [*labels_of(several=False), ("000", "polka"), ("alone", "polka")]
     path = write(tmp_path / "labels.csv", "item,genre", rows)
     words = ("split", "mine", "--labels", path, "--min-items-per-label", 3, "-w", root, "--json")
-    made = good(tartarus(*words))
+    result = good(tartarus(*words))
     assert lines(root, "genre_labels_mine.tsv") == ["jazz", "rock", "soul, R&B"]
-    assert made["stages"][-1] == {
+    assert result["stages"][-1] == {
         "after": "--min-items-per-label 3",
         "items": 60,
         "users": None,
@@ -610,14 +614,16 @@ def test_plays_and_labels_make_one_dataset_of_the_items_of_both(
     labels = write(tmp_path / "labels.csv", "song,label", [*rows, ("unplayed", "rock")])
     words = ("split", "mine", "--plays", table(tmp_path), "--labels", labels, "-w", root, "--json")
     good(tartarus(*words, "--by", "label"))
-    found = [lines(root, f"items_index_{split}_mine.tsv") for split in ("train", "val", "test")]
-    assert sorted(item for items in found for item in items) == songs
+    items_of_sets = [
+        lines(root, f"items_index_{split}_mine.tsv") for split in ("train", "val", "test")
+    ]
+    assert sorted(item for items in items_of_sets for item in items) == songs
     pairs = {pair: n for pair, n in summed(plays_of()).items() if pair[1] in songs}
     both = [matrix_of(root, split) for split in ("train", "val", "test")]
     assert both[0] | both[1] | both[2] == pairs
     of_train = np.load(root / "data" / "datasets" / "item_factors_class_2_mine.npy")
     names = {str(item): label for item, label in rows}
-    jazz = [names[item] == "jazz" for item in found[0]]
+    jazz = [names[item] == "jazz" for item in items_of_sets[0]]
     assert of_train[:, 0].tolist() == [float(is_) for is_ in jazz]
 
 

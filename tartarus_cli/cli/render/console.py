@@ -84,7 +84,7 @@ def unbroken(shown: Table) -> None:
 def table(*headings: str, narrow: bool = False) -> Table:
     """Make a table; a heading that begins with ``>`` is that of a column of numbers.
 
-    A narrow one has no lines and a single blank between its columns.
+    A narrow one has no lines and a single space between its columns.
     """
     from rich import box
     from rich.table import Table

@@ -138,7 +138,7 @@ def _after(result: ExportResult) -> str:
         command = f"tartarus export {model} --what qrels --to {other}"
         if result.replace_whitespace is not None:
             command += f" --replace-whitespace {quote(result.replace_whitespace)}"
-        return f"{command}   (the truth, to judge it by)"
+        return f"{command}   (the truth that it is measured by)"
     if result.what == "qrels":
         return f"trec_eval {quote(str(file))} RUN   (a RUN comes from --what run)"
     pattern = any(sign in str(file) for sign in "*?[")
