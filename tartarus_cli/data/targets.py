@@ -28,7 +28,7 @@ def infer_targets(dataset: Dataset, spec: TargetSpec) -> TargetSpec:
         return TargetSpec(spec.kind, spec.dim if spec.dim in dims else dims[0])
     if not dims:
         command = factorize_command(dataset, spec)
-        hint = f"Make them: {command}" if command else ""
+        hint = f"Create them: {command}" if command else ""
         dataset.require(Kind.TARGETS, hint=hint, split="train", **spec.fields)  # raises
     msg = f"{dataset.name} has {spec.kind} targets of {dims} dimensions, not {spec.dim}"
     override = parameter("overrides", f"targets.dim={closest_dim(dims, spec.dim)}")

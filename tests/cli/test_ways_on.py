@@ -126,9 +126,9 @@ def test_an_experiment_without_targets_says_what_makes_them(
 ) -> None:
     tartarus("features", "bare", "emb", "--from", emb(bare), "-w", bare.root)
     refused = tartarus("run", experiment, "emb", "--dataset", "bare", "-w", bare.root)
-    assert (refused.status, f"Make them: tartarus {command}" in refused.err) == (1, True)
+    assert (refused.status, f"Create them: tartarus {command}" in refused.err) == (1, True)
     shown = tartarus("check-data", "bare", "-w", bare.root)
-    assert "Make them: tartarus factorize bare als" in shown.out
+    assert "Create them: tartarus factorize bare als" in shown.out
 
 
 def test_a_setting_that_is_not_there_may_be_made_of_features(
