@@ -11,23 +11,36 @@ from pathlib import Path
 
 
 class TartarusError(Exception):
-    """A problem the user can fix: what is wrong, and what to do next."""
+    """A problem that the user can fix: its message says what is wrong."""
 
     exit_code = 1
+    """The exit status of a command that ends with it."""
 
     def __init__(self, message: str, *, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
-        """What to do next."""
+        """What to do next; shown after the message."""
         self.add_note(hint)
 
 
 class DataError(TartarusError):
-    """A file of the workspace is missing, damaged, or disagrees with another one."""
+    """A file of the workspace is missing or damaged, or does not fit another one."""
 
 
 class FileError(DataError):
-    """One file is not what it should be: the file, what was found in it, what was expected."""
+    """The content of one file is wrong.
+
+    Parameters
+    ----------
+    path
+        The file.
+    found
+        What it holds; begins with a lower-case letter.
+    expected
+        What it should hold.
+    hint
+        What to do next.
+    """
 
     def __init__(self, path: Path, *, found: str, expected: str, hint: str) -> None:
         super().__init__(f"{display_path(path)}: {found}; expected {expected}", hint=hint)
@@ -35,15 +48,15 @@ class FileError(DataError):
 
 
 class TrainingError(TartarusError):
-    """A training could not go on."""
+    """A training failed: it diverged, or memory was short."""
 
 
 class PluginError(TartarusError):
-    """A plug-in exists, and could not be imported."""
+    """A plug-in is installed, but could not be imported."""
 
 
 class RequestError(TartarusError):
-    """The command asked for something that does not exist."""
+    """A request is wrong: it names something that does not exist, or contradicts itself."""
 
     exit_code = 2
 
@@ -82,14 +95,14 @@ def _literal(value: object) -> str:
 
 
 def system_error(problem: OSError) -> TartarusError:
-    """Explain what the operating system refused: a permission, or room on the disk."""
+    """Return an error that explains what the operating system refused."""
     where = f"{display_path(Path(problem.filename))}: " if isinstance(problem.filename, str) else ""
-    hint = "Look at the permissions of the workspace, and at the room on the disk."
+    hint = "Check the permissions of the workspace, and the free space on the disk."
     return TartarusError(f"{where}{problem.strerror or problem}", hint=hint)
 
 
 def display_path(path: Path) -> str:
-    """Write a path the way the user sees it: relative to where they stand, if it is below."""
+    """Write a path relative to the current folder, if it is below it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
@@ -97,7 +110,16 @@ def display_path(path: Path) -> str:
 
 
 def count_noun(number: int, noun: str, others: str = "") -> str:
-    """Write a number of things; ``others`` is what several are called, if not with an s.
+    """Write a number with a noun, in the plural if need be.
+
+    Parameters
+    ----------
+    number
+        How many.
+    noun
+        What one is called.
+    others
+        What several are called, if not by an s more.
 
     >>> count_noun(1, "item"), count_noun(1200, "item"), count_noun(0, "item")
     ('1 item', '1,200 items', '0 items')
@@ -108,7 +130,7 @@ def count_noun(number: int, noun: str, others: str = "") -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which of the ``known`` names comes closest to ``name``, or which names there are.
+    """Return a sentence that names the known names closest to a misspelt one, else all of them.
 
     >>> nearest("MAPP", ["MAP", "nDCG"])
     'Did you mean MAP?'
@@ -118,8 +140,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     'There are none.'
     """
     names = list(known)
-    by_lower = {each.lower(): each for each in names}
+    by_lower = {candidate.lower(): candidate for candidate in names}
     near = get_close_matches(name.lower(), by_lower, n=3, cutoff=0.55)
     if near:
-        return f"Did you mean {' or '.join(by_lower[each] for each in near)}?"
+        return f"Did you mean {' or '.join(by_lower[lower] for lower in near)}?"
     return f"There are {', '.join(names) or 'none'}."

@@ -14,7 +14,7 @@ class OptionalLibrary:
     """A library that is not part of every installation."""
 
     purpose: str
-    """What cannot be done without it, as the subject of a sentence."""
+    """What needs it, as the subject of a sentence."""
     remedy: str
     """What to do where it is missing."""
 
@@ -34,6 +34,7 @@ OPTIONAL_LIBRARIES = {
     "tensorflow": _backend("tensorflow"),
     "torch": _backend("torch"),
 }
+"""Module → the library that it belongs to."""
 
 
 def require(library: str) -> None:

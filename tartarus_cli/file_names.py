@@ -1,4 +1,4 @@
-"""How files under ``data/`` are named, and what a name says."""
+"""How files under ``data/`` are named, and what a name means."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from string import Formatter
 
 SPLITS = ("train", "val", "test")
+"""The sets that the items of a dataset are divided into, in order."""
 
 
 class Kind(StrEnum):
@@ -45,21 +46,25 @@ PLAYS = {"train": Kind.TRAIN_MATRIX, "val": Kind.VAL_MATRIX, "test": Kind.TEST_M
 
 @dataclass(frozen=True)
 class FilePattern:
-    """Where one kind of file lies and what it is called: the canonical name, then the old ones."""
+    """The folder and the names of one kind of file."""
 
     kind: Kind
     folder: str
+    """The folder, below ``data/``."""
     names: tuple[str, ...]
+    """Templates of its name: the one that is written, then those of older data."""
     splits: tuple[str, ...] = SPLITS
+    """The sets that it may be of, if the name holds one."""
 
     def pattern(self, name: str) -> str:
-        """Return the regular expression that one of the names stands for."""
-        known = _FIELDS | {"split": "|".join(self.splits)}
+        """Return the regular expression that one of the templates stands for."""
+        fields = _FIELDS | {"split": "|".join(self.splits)}
         parts = [(re.escape(text), field) for text, field, _, _ in Formatter().parse(name)]
-        return "".join(text + (f"(?P<{f}>{known[f]})" if f else "") for text, f in parts)
+        return "".join(text + (f"(?P<{f}>{fields[f]})" if f else "") for text, f in parts)
 
 
-_FIELDS = {  # a dataset and a factorization hold no underscore, a setting may
+# Datasets and factorizations have no underscore in their names, a setting may have some.
+_FIELDS = {
     "dataset": r"[^_]+",
     "fact": r"[^_]+",
     "dim": r"\d+",
@@ -116,6 +121,7 @@ FILE_PATTERNS = (
     FilePattern(Kind.AUDIO_LIST, "index", ("index_audio_{dataset}.tsv",)),
     FilePattern(Kind.TEXT_LIST, "index", ("index_text_{dataset}.tsv",)),
 )
+"""The names of all files of datasets, by kind."""
 
 
 @dataclass(frozen=True)
@@ -124,12 +130,14 @@ class DataFile:
 
     kind: Kind
     path: Path
-    canonical: str  # where it is written nowadays, relative to data/
+    canonical: str
+    """Where this version writes it, relative to ``data/``."""
     fields: Mapping[str, str]
+    """The parts of its name, such as ``dataset``, ``split`` or ``setting``."""
 
     @property
     def dataset(self) -> str:
-        """The dataset it belongs to."""
+        """The dataset that it belongs to."""
         return self.fields["dataset"]
 
     @property
@@ -139,18 +147,18 @@ class DataFile:
 
     @property
     def dim(self) -> int:
-        """Number of factors or classes that the name promises."""
+        """Number of factors or classes, by the name."""
         return int(self.fields["dim"])
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What two files share that stand for the same thing."""
-        said = (f"{name}={value}" for name, value in sorted(self.fields.items()) if name != "ext")
-        return (self.kind, *said)
+        """Kind and fields; the same for two files that stand for the same content."""
+        fields = sorted(self.fields.items())
+        return (self.kind, *(f"{name}={value}" for name, value in fields if name != "ext"))
 
 
 def patch_fields(per_item: int, seconds: float) -> dict[str, str]:
-    """Return what the names of files of patches say; seconds are written shortest.
+    """Return the fields of the names of files of patches; seconds have no superfluous digits.
 
     >>> patch_fields(1, 15.0)
     {'count': '1', 'seconds': '15'}
@@ -162,7 +170,19 @@ def patch_fields(per_item: int, seconds: float) -> dict[str, str]:
 
 
 def parse_path(path: Path, folder: str) -> DataFile | None:
-    """Read from a file's name what it holds; None if the name means nothing in this folder."""
+    """Read from a file's name what it holds.
+
+    Parameters
+    ----------
+    path
+        The file; only its name counts.
+    folder
+        The folder, below ``data/``, whose names are tried.
+
+    Returns
+    -------
+    None if the name means nothing in this folder.
+    """
     for layout in FILE_PATTERNS:
         if layout.folder != folder:
             continue

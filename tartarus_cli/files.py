@@ -1,4 +1,4 @@
-"""Files written in one step, so that nobody ever sees half of one."""
+"""Reading files with errors that explain, and writing them in one step, never by halves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ LOGGER = logging.getLogger(__name__)
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Explain why a file cannot be opened, such as a missing permission."""
+    """Turn errors of the system, while a file is read in the block, into one that explains.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, may not be read, or the disk fails.
+    """
     LOGGER.debug("reading %s", path)
     try:
         yield
@@ -79,13 +85,21 @@ def same_content(one: Path, other: Path) -> bool:
 
 
 def digest(path: Path, stopped: Callable[[], bool] = lambda: False) -> str:
-    """BLAKE2b hash of a file's bytes, read in blocks; 32 hexadecimal digits."""
+    """Return the BLAKE2b hash of a file's bytes, read in blocks; 32 hexadecimal digits.
+
+    Parameters
+    ----------
+    path
+        The file.
+    stopped
+        Asked before each block; once it is true, reading ends, and the hash means nothing.
+    """
     with path.open("rb") as file:
         return digest_open(file, stopped)
 
 
 def digest_open(file: IO[bytes], stopped: Callable[[], bool] = lambda: False) -> str:
-    """BLAKE2b hash of an open file, from its first byte on; 32 hexadecimal digits."""
+    """Return the BLAKE2b hash of an open file, from its first byte on; as :func:`digest`."""
     hashed = blake2b(digest_size=16)
     file.seek(0)
     while not stopped() and (block := file.read(1 << 20)):
@@ -94,21 +108,21 @@ def digest_open(file: IO[bytes], stopped: Callable[[], bool] = lambda: False) ->
 
 
 def stat_signature(path: Path) -> tuple[int, ...]:
-    """Return what tells whether a file has been written to."""
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    """Return the inode, size and time of a file, one of which changes when it is written to."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 @contextmanager
 def digest_in_background(path: Path) -> Iterator[Callable[[], str]]:
-    """Hash a file beside other work; what is yielded waits for the hash."""
+    """Hash a file in another thread during the block; the function that is yielded waits for it."""
     from concurrent.futures import ThreadPoolExecutor
 
     stop = Event()
     with ThreadPoolExecutor(1) as thread:
-        found = thread.submit(digest, path, stop.is_set)
+        future = thread.submit(digest, path, stop.is_set)
         try:
-            yield found.result
+            yield future.result
         finally:
             stop.set()
 
@@ -117,82 +131,94 @@ def digest_in_background(path: Path) -> Iterator[Callable[[], str]]:
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a path to write to; only when the block succeeds does it become ``path``.
 
-    The file written lies beside ``path``, so that it can take its place in one step, and nobody
-    ever sees half of it.
+    The temporary file lies in the same folder, so that it can replace ``path`` in one step, and
+    nobody ever sees half of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
+    temporary = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
     try:
-        yield beside
-        beside.replace(path)
+        yield temporary
+        temporary.replace(path)
         LOGGER.debug("wrote %s", path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-_LEFT = re.compile(r"\.[0-9a-f]{8}-(.+)", re.DOTALL)  # of a writer that was killed
+# The name of a temporary file, which stays if its writer is killed.
+_TEMPORARY_NAME = re.compile(r"\.[0-9a-f]{8}-(.+)", re.DOTALL)
 
 
 def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> None:
-    """Delete what killed writers of some files, or of any, left in a folder; nobody may write."""
+    """Delete the temporary files that killed writers left in a folder.
+
+    Parameters
+    ----------
+    folder
+        The folder, which nobody may be writing to.
+    names
+        The files whose temporary ones are deleted; None: any.
+    """
     for path in folder.glob(".*"):
-        match = _LEFT.fullmatch(path.name)
+        match = _TEMPORARY_NAME.fullmatch(path.name)
         if match and (names is None or match[1] in names):
             path.unlink(missing_ok=True)
 
 
 @contextmanager
 def shared_folder(path: Path) -> Iterator[None]:
-    """Make a folder to write into, as others may do now; the last to leave tidies it up."""
+    """Make a folder that several processes write to; the last one to leave removes leftovers."""
     path.mkdir(parents=True, exist_ok=True)
     try:
         import fcntl
-    except ImportError:  # a system without such locks
+    except ImportError:
+        # A system without such locks.
         yield
         return
     folder = os.open(path, os.O_RDONLY)
 
-    def tidy_up_alone() -> None:
-        with suppress(OSError):  # somebody else writes, or there are no such locks
+    def remove_leftovers_if_alone() -> None:
+        # Another process writes, or the file system has no such locks.
+        with suppress(OSError):
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
             remove_leftovers(path)
         with suppress(OSError):
             fcntl.flock(folder, fcntl.LOCK_SH)
 
     try:
-        tidy_up_alone()
+        remove_leftovers_if_alone()
         yield
     finally:
-        tidy_up_alone()
+        remove_leftovers_if_alone()
         os.close(folder)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file in one step, in UTF-8 and with the same line ends on every system."""
-    with atomic_write(path) as beside:
-        beside.write_text(text, encoding="utf-8", newline="\n")
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file in one step."""
-    with atomic_write(path) as beside:
-        beside.write_bytes(content)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
 
 
-# What a file system says that has no locks.
-_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+# Errors of a file system that has no locks.
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Make sure that nobody else does the same work; the lock ends with the process, however.
+    """Hold a lock during the block, so that no two processes do the same work.
 
-    On a file system without locks, the work goes on without one.
+    The lock ends with the process, in whatever way that ends. On a file system without locks, the
+    work goes on without one.
 
     Raises
     ------
     RequestError
-        If somebody does.
+        If another process holds the lock.
     FileError
         If the path is a link, a folder, a pipe or the like.
     """
@@ -205,16 +231,16 @@ def locked(path: Path) -> Iterator[None]:
         try:
             stack.enter_context(lock)
         except Timeout:
-            msg = "another command is at this work already"
-            raise RequestError(msg, hint="Wait for it, or stop it.") from None
+            msg = "another command is doing this work already"
+            raise RequestError(msg, hint="Wait until it ends, or stop it.") from None
         except OSError as problem:
-            if problem.errno not in _WITHOUT_LOCKS:
+            if problem.errno not in _NO_LOCKS:
                 raise
         yield
 
 
 def _require_plain_or_absent(path: Path) -> None:
-    """Make sure that a lock opens no file but its own: no link leads away from it."""
+    """Make sure that a lock opens no file but its own: that its path is no link."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -226,15 +252,15 @@ def _require_plain_or_absent(path: Path) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Delete a folder so that no half of it is ever seen: it loses its name first."""
-    away = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
-    path.replace(away)
+    """Delete a folder so that nobody ever sees half of it: it is renamed first."""
+    temporary = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
+    path.replace(temporary)
     LOGGER.debug("deleting %s", path)
-    shutil.rmtree(away)
+    shutil.rmtree(temporary)
 
 
 def format_bytes(count: int) -> str:
-    """Write a number of bytes shortly.
+    """Write a number of bytes with a unit, in powers of 1,000.
 
     >>> format_bytes(999), format_bytes(1_500_000), format_bytes(12_000_000_000)
     ('999 bytes', '1.5 MB', '12.0 GB')

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 
-from tartarus_cli.errors import DataError, FileError, display_path
+from tartarus_cli.errors import DataError, FileError, call, display_path
 from tartarus_cli.file_names import FILE_PATTERNS, DataFile, Kind, parse_path
 from tartarus_cli.files import same_content
 
 MARK = "tartarus.toml"
+"""File of a workspace's own settings; a folder that has it is a workspace."""
 
 
 FOLDERS = (
@@ -25,12 +25,15 @@ FOLDERS = (
     "index",
     "playlists",
 )
+"""Folders below ``data/`` that a new workspace gets."""
 
 
-OLD_FOLDERS = {"splits": "datasets", "train_data": "datasets/train_data"}  # old place → its own
+OLD_FOLDERS = {"splits": "datasets", "train_data": "datasets/train_data"}
+"""Folder of published archives, below ``data/`` → the folder that has its files today."""
 
 
 PICKLES = (".pkl", ".pickle", ".joblib")
+"""Endings of pickles, which are never read: reading one may run code."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,12 @@ class WorkspacePaths:
     """A folder with the ``data/`` layout, and the path of everything in it."""
 
     root: Path
+    """The folder of the workspace."""
     data: Path
+    """Its data folder: ``data`` below the root, or the root itself."""
 
     def scan(self) -> WorkspaceFiles:
-        """Read the names of all files under the data folder (and open none)."""
+        """List the files under the data folder by what their names mean; opens none of them."""
         files: list[DataFile] = []
         unknown: list[Path] = []
         folders = dict.fromkeys([layout.folder for layout in FILE_PATTERNS] + list(OLD_FOLDERS))
@@ -55,7 +60,15 @@ class WorkspacePaths:
         return WorkspaceFiles(self, tuple(files), tuple(unknown))
 
     def place(self, kind: Kind, **fields: str) -> Path:
-        """Where a file of this kind is written."""
+        """Return the path that a file of a kind is written to.
+
+        Parameters
+        ----------
+        kind
+            What the file holds.
+        fields
+            The parts of its name, such as ``dataset``, ``split`` or ``setting``.
+        """
         for layout in FILE_PATTERNS:
             if layout.kind is kind and fields.get("split", layout.splits[0]) in layout.splits:
                 return self.data / layout.folder / layout.names[0].format(**fields)
@@ -63,31 +76,41 @@ class WorkspacePaths:
         raise ValueError(msg)
 
     def predicted_factors(self, model: str, split: str = "test") -> Path:
-        """Factors (or class scores) that a model predicted, ``(items, dim)``."""
+        """Return the path of factors or class scores that a model predicted, ``(items, dim)``."""
         return self.data / "factors" / f"factors_{model}{_suffix(split)}.npy"
 
     def predicted_neighbours(self, model: str, split: str = "test") -> Path:
-        """Similarities of items to train items, sparse, that a baseline found instead."""
+        """Return the path of similarities to train items, sparse, that a baseline predicted."""
         return self.data / "factors" / f"neighbours_{model}{_suffix(split)}.npz"
 
     def predicted_ids(self, model: str, split: str = "test") -> Path:
-        """Ids of the rows of the predicted factors."""
+        """Return the path of the ids of the rows of predictions."""
         return self.data / "factors" / f"index_factors_{model}{_suffix(split)}.tsv"
 
-    def predicted_patches(self, model: str, what: str, split: str) -> tuple[Path, Path]:
-        """Return the places of what was predicted of each patch, and of the item of each row."""
-        name = f"{what}_{model}_{split}_patches"
+    def predicted_patches(self, model: str, content: str, split: str) -> tuple[Path, Path]:
+        """Return the paths of predictions for each patch, and of the item id of each row.
+
+        Parameters
+        ----------
+        model
+            Name of the model.
+        content
+            ``factors``, or the name of a layer.
+        split
+            The set.
+        """
+        name = f"{content}_{model}_{split}_patches"
         folder = self.data / "factors"
         return folder / f"{name}.npy", folder / f"index_{name}.tsv"
 
     def predicted_new(self, model: str, layer: str | None) -> tuple[Path, Path]:
-        """Return the places of what was predicted for new files, and of their names."""
+        """Return the paths of predictions for new files, and of the names of these files."""
         name = f"{layer or 'factors'}_{model}_new"
         folder = self.data / "factors"
         return folder / f"{name}.npy", folder / f"index_{name}.tsv"
 
     def predictions_of(self, model: str) -> list[Path]:
-        """List all that a model predicted, of items, of patches and of new files."""
+        """List the files of a model's predictions: for items, for patches and for new files."""
         names = re.compile(
             rf".+_{re.escape(model)}(_(train|val|test|new))?(_patches)?\.(npy|npz|tsv)"
         )
@@ -97,16 +120,27 @@ class WorkspacePaths:
     def recommendations(
         self, model: str, top: int, min_score: float | None = None, *, known: bool = False
     ) -> Path:
-        """First items of each user, by a model: user, rank, item and score in a line.
+        """Return the path of the first items of each user: user, rank, item and score in a line.
 
-        What else was asked for is part of the name, so that no list takes the place of another.
+        The options are part of the name, so that no file replaces one of other options.
+
+        Parameters
+        ----------
+        model
+            Name of the model.
+        top
+            Items for each user.
+        min_score
+            The lowest score that was included; None: no limit.
+        known
+            Whether the items that a user has are marked.
         """
-        least = "" if min_score is None else f"_min-score-{min_score!r}"
-        name = f"recommendations_{model}_{top}{least}{'_known' if known else ''}.tsv"
+        lowest = "" if min_score is None else f"_min-score-{min_score!r}"
+        name = f"recommendations_{model}_{top}{lowest}{'_known' if known else ''}.tsv"
         return self.data / "playlists" / name
 
     def recommendations_of(self, model: str) -> list[Path]:
-        """List all such files of a model."""
+        """List the files of a model's recommendations, whatever their options."""
         name = re.compile(
             rf"recommendations_{re.escape(model)}_\d+(_min-score-[^_]+)?(_known)?\.tsv"
         )
@@ -114,33 +148,33 @@ class WorkspacePaths:
         return [path for path in paths if name.fullmatch(path.name)]
 
     def results(self, model: str) -> Path:
-        """All figures of a model."""
+        """Return the path of the results of a model, as JSON."""
         return self.data / "results" / f"{model}.json"
 
     def unit_values(self, model: str, unit: str) -> Path:
-        """Return the place of a model's figures for each of its ``users``, or ``items``."""
+        """Return the path of a model's metrics for each of its ``users``, or ``items``."""
         return self.data / "results" / f"{model}_{unit}.npz"
 
     def result_parts(self, model: str) -> Path:
-        """Return the folder of how a model ranks the items for some of the users."""
+        """Return the folder of the checkpoints of a model's evaluation, one a range of users."""
         return self.data / "results" / "parts" / model
 
     def confusion_picture(self, model: str) -> Path:
-        """Return the place of the picture of which classes a model takes for which."""
+        """Return the path of the picture of a model's confusion matrix."""
         return self.picture(f"{model}_confusion")
 
     def pictures_of(self, model: str) -> list[Path]:
-        """Return the places of all pictures of a model's results, the confusion matrix first."""
-        others = [self.picture(f"{model}_{what}") for what in ("precision_recall", "reliability")]
+        """Return the paths of all pictures of a model's results, the confusion matrix first."""
+        others = [self.picture(f"{model}_{plot}") for plot in ("precision_recall", "reliability")]
         return [self.confusion_picture(model), *others]
 
     def picture(self, name: str) -> Path:
-        """Return the place of a picture of results or of data."""
+        """Return the path of a picture of results or of data."""
         return self.data / "results" / f"{name}.png"
 
     @property
     def results_table(self) -> Path:
-        """One line a model."""
+        """The table of results, one line a model."""
         return self.data / "results" / "results.tsv"
 
     @property
@@ -150,7 +184,7 @@ class WorkspacePaths:
 
     @property
     def downloads(self) -> Path:
-        """The folder of what was downloaded: one folder a published archive."""
+        """The folder of downloads: one folder a published archive."""
         return self.data / "downloads"
 
     @property
@@ -160,15 +194,15 @@ class WorkspacePaths:
 
     @property
     def audio(self) -> Path:
-        """The folder that the list of recordings speaks of."""
-        return self._beside_data("audio")
+        """The folder that the paths of the list of recordings start in."""
+        return self._sibling_of_data("audio")
 
     @property
     def text(self) -> Path:
-        """The folder that the list of documents speaks of."""
-        return self._beside_data("text")
+        """The folder that the paths of the list of documents start in."""
+        return self._sibling_of_data("text")
 
-    def _beside_data(self, name: str) -> Path:
+    def _sibling_of_data(self, name: str) -> Path:
         inside = self.data / name
         return inside if inside.is_dir() and not (self.root / name).is_dir() else self.root / name
 
@@ -178,65 +212,73 @@ class WorkspacePaths:
         return self.root / "experiments"
 
     def within(self, path: Path) -> str:
-        """Write a path relative to the root, as ``check-data`` shows it."""
+        """Write a path relative to the root; as it is, if it lies elsewhere."""
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
 
 @dataclass(frozen=True)
 class WorkspaceFiles:
-    """Every file under the data folder, as its name explains it."""
+    """Every file under the data folder, by what its name means."""
 
     workspace: WorkspacePaths
     files: tuple[DataFile, ...]
-    unknown: tuple[Path, ...]  # names that mean nothing here
+    """Files of datasets."""
+    unknown: tuple[Path, ...]
+    """Files whose names mean nothing in their folder."""
 
     def datasets(self) -> list[str]:
-        """Names of all datasets, in alphabetical order."""
+        """Return the names of all datasets, in alphabetical order."""
         return sorted({file.dataset for file in self.files})
 
     def select(self, kind: Kind, **fields: str) -> list[DataFile]:
-        """All files of a kind whose fields are these."""
-        wanted = fields.items()
-        return [f for f in self.files if f.kind is kind and wanted <= f.fields.items()]
+        """Return all files of a kind that have these fields, such as ``dataset="mine"``."""
+        required = fields.items()
+        return [f for f in self.files if f.kind is kind and required <= f.fields.items()]
 
     def settings(self, dataset: str) -> list[str]:
-        """Names of all settings of a dataset, in alphabetical order."""
+        """Return the names of all settings of a dataset, in alphabetical order."""
         return sorted({f.fields["setting"] for f in self.select(Kind.FEATURES, dataset=dataset)})
 
     def find(self, kind: Kind, **fields: str) -> DataFile | None:
-        """Return the one file of a kind whose fields are these, or None.
+        """Return the one file of a kind that has these fields; None if it is missing.
 
         Raises
         ------
         FileError
             If the file exists in two places with different contents.
         """
-        found = self.select(kind, **fields)
-        if len({file.key for file in found}) > 1:
-            msg = f"{kind} of {fields} may be any of {[display_path(f.path) for f in found]}"
+        files = self.select(kind, **fields)
+        if len({file.key for file in files}) > 1:
+            msg = f"{kind} of {fields} may be any of {[display_path(f.path) for f in files]}"
             raise ValueError(msg)
-        for other in found[1:]:
-            if not same_content(found[0].path, other.path):
+        for other in files[1:]:
+            if not same_content(files[0].path, other.path):
                 raise FileError(
                     other.path,
-                    found=f"another content than in {display_path(found[0].path)}",
-                    expected=f"one file, {display_path(self.workspace.data / found[0].canonical)}",
+                    found=f"another content than in {display_path(files[0].path)}",
+                    expected=f"one file, {display_path(self.workspace.data / files[0].canonical)}",
                     hint="Keep the right one of the two and move the other away.",
                 )
-        return min(found, key=lambda file: not self.is_canonical(file)) if found else None
+        return min(files, key=lambda file: not self.is_canonical(file)) if files else None
 
     def is_canonical(self, file: DataFile) -> bool:
-        """Whether a file has the name and the place that is written nowadays."""
+        """Whether a file has the name and the folder that this version writes."""
         return file.path == self.workspace.data / file.canonical
 
     def require(self, kind: Kind, *, hint: str = "", **fields: str) -> DataFile:
-        """Return the file, or explain that it is missing."""
+        """Return the one file of a kind that has these fields.
+
+        Raises
+        ------
+        DataError
+            If it is missing; ``hint`` says what to do, by default to check the dataset.
+        """
         file = self.find(kind, **fields)
         if file is None:
             path = self.workspace.place(kind, **{"ext": "npy", **fields})
             dataset = fields.get("dataset", "")
             msg = f"{display_path(path)} is missing ({kind} of {dataset})"
-            see = f"To see what the dataset needs: tartarus check-data {quote(dataset)}"
+            see = f"To see what the dataset needs: {call('check', dataset)}"
             raise DataError(msg, hint=hint or see)
         return file
 

@@ -1,4 +1,4 @@
-"""Files of code that the user names: each is run once, and what it registers can be used.
+"""Files of code that the user names: each runs once and registers networks, metrics and the like.
 
 Code runs only when somebody names it, names an experiment that names it, or uses a model that was
 trained with it.
@@ -23,10 +23,10 @@ from tartarus_cli.registry import CODE_PREFIX, forget_unloaded, importing
 
 @dataclass(frozen=True)
 class CodeFile:
-    """A file of code that was run."""
+    """A file of code that has run."""
 
     path: Path
-    """Absolute."""
+    """Its absolute path."""
     digest: str
     """BLAKE2b hash of its bytes; 32 hexadecimal digits."""
 
@@ -35,12 +35,12 @@ _RUN: dict[Path, CodeFile] = {}
 
 
 def run_files(paths: Sequence[Path] | None) -> tuple[CodeFile, ...]:
-    """Run files of code, those that ran before excepted.
+    """Run files of code, except those that ran before and have not changed since.
 
     Raises
     ------
     RequestError
-        If one is missing, is no Python file, raises an exception, or takes a name that there is.
+        If one is missing, is no Python file, raises an exception, or registers a name that exists.
     """
     return tuple(run_file(path) for path in paths or ())
 
@@ -64,12 +64,12 @@ def run_file(path: Path) -> CodeFile:
 
 
 def has_run(path: Path) -> bool:
-    """Whether a file of code ran already."""
+    """Whether a file of code has run already."""
     return path.resolve() in _RUN
 
 
 def files_run() -> tuple[CodeFile, ...]:
-    """Return the files of code that ran, in order."""
+    """Return the files of code that have run, in order."""
     return tuple(_RUN.values())
 
 
@@ -81,30 +81,30 @@ def run_recorded(root: Path, recorded: Mapping[str, str], model: str) -> None:
     root
         The workspace, in which relative paths start.
     recorded
-        Path → hash, as :attr:`CodeFile.digest`. A file of the same content that ran already will
-        do, wherever it lies. One that has changed since the training is run, with a warning.
+        Path → hash, as :attr:`CodeFile.digest`. A file of the same content that has run already
+        counts, wherever it lies. One that has changed since the training runs, with a warning.
     model
         The name of the model, for messages.
 
     Raises
     ------
     DataError
-        If a file is gone, or raises an exception.
+        If a file is missing, or raises an exception.
     """
-    for name, known in recorded.items():
+    for name, recorded_digest in recorded.items():
         path = root / name
-        if known in {file.digest for file in _RUN.values()}:
+        if recorded_digest in {file.digest for file in _RUN.values()}:
             continue
         if not path.is_file():
             msg = f"{display_path(path)} is gone, the code that {model} was trained with"
-            hint = "Put it back, name it where it is now (`code=FILE`), or train again."
+            hint = "Put it back, name it where it is now with `code=FILE`, or train again."
             raise DataError(msg, hint=hint)
         try:
             file = run_file(path)
         except RequestError as problem:
             msg = f"{problem}; {model} was trained with this code"
             raise DataError(msg, hint=f"{problem.hint} Or train again.") from None
-        if file.digest != known:
+        if file.digest != recorded_digest:
             change = f"{display_path(path)} has changed since {model} was trained with it"
             effect = "what the model predicts may no longer be what it learnt"
             warn(f"{change}: {effect}; put the file back or train again")
@@ -112,17 +112,17 @@ def run_recorded(root: Path, recorded: Mapping[str, str], model: str) -> None:
 
 def _read(path: Path) -> bytes:
     if path.suffix != ".py" or path.is_dir():
-        msg = f"{display_path(path)} is no file of Python code"
+        msg = f"{display_path(path)} is not a file of Python code"
         raise RequestError(msg, hint="Name a file that ends in .py.")
     try:
         return path.read_bytes()
     except OSError as problem:
         msg = f"{display_path(path)} cannot be read: {problem.strerror or problem}"
-        raise RequestError(msg, hint="Name a file of Python code that is there.") from None
+        raise RequestError(msg, hint="Name a file of Python code that can be read.") from None
 
 
 class _Loader(SourceFileLoader):
-    """Runs the very bytes that were hashed; no compilation is kept, beside the user's files."""
+    """Runs the very bytes that were hashed, and writes no compiled file next to the user's."""
 
     def __init__(self, name: str, path: Path, source: bytes) -> None:
         super().__init__(name, str(path))
@@ -136,7 +136,7 @@ class _Loader(SourceFileLoader):
 
 
 def _run(path: Path, source: bytes) -> None:
-    """Import a file as a module of a name that is its own."""
+    """Import a file as a module, under a name made from its path."""
     stem = "".join(c if c.isalnum() else "_" for c in path.stem)
     name = f"{CODE_PREFIX}{stem}_{blake2b(str(path).encode(), digest_size=4).hexdigest()}"
     loader = _Loader(name, path, source)
@@ -154,7 +154,7 @@ def _run(path: Path, source: bytes) -> None:
         raise
     except (Exception, SystemExit) as problem:  # noqa: BLE001 — whatever the code raises
         _forget(name)
-        raise _explained(path, problem) from None
+        raise _code_error(path, problem) from None
 
 
 def _forget(module: str) -> None:
@@ -162,15 +162,15 @@ def _forget(module: str) -> None:
     forget_unloaded()
 
 
-def _explained(path: Path, problem: BaseException) -> RequestError:
-    """Say in which line of a file an exception was raised."""
+def _code_error(path: Path, problem: BaseException) -> RequestError:
+    """Return an error that names the line of the file in which an exception was raised."""
     lines = [n for frame, n in walk_tb(problem.__traceback__) if _is_in(path, frame.f_code)]
-    line, said = (lines[-1] if lines else None), str(problem)
+    line, reason = (lines[-1] if lines else None), str(problem)
     if isinstance(problem, SyntaxError) and problem.filename == str(path):
-        line, said = problem.lineno, problem.msg
+        line, reason = problem.lineno, problem.msg
     where = f"{display_path(path)}, line {line}" if line else display_path(path)
-    said = " ".join(f"{type(problem).__name__}: {said}".split())
-    return RequestError(f"{where}: {said}", hint="Correct the code.")
+    reason = " ".join(f"{type(problem).__name__}: {reason}".split())
+    return RequestError(f"{where}: {reason}", hint="Correct the code.")
 
 
 def _is_in(path: Path, code: CodeType) -> bool:

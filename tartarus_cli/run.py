@@ -1,4 +1,4 @@
-"""Check, train, predict, evaluate."""
+"""Check, train, predict and evaluate, one after the other."""
 
 from tartarus_cli.evaluation.class_scores import required_splits
 from tartarus_cli.evaluation.evaluate import evaluate_model
@@ -19,7 +19,30 @@ def run(
     pool: Pool = "mean",
     progress: Progress = UNWATCHED,
 ) -> Evaluation:
-    """Train a model on the train items, predict, and evaluate the predictions."""
+    """Train a model on the train items, predict, and evaluate the predictions.
+
+    Parameters
+    ----------
+    workspace
+        Holds the data, and gets the model and its results.
+    request
+        Experiment, settings and seed.
+    options
+        How to evaluate.
+    pool
+        How the predictions for an item's patches become one.
+    progress
+        Receives a task for each of the steps, and messages.
+
+    Raises
+    ------
+    RequestError
+        If the experiment cannot be applied to these settings, or evaluated with these options.
+    DataError
+        If a file is missing, damaged or does not fit the others.
+    TrainingError
+        If the training diverges.
+    """
     check_evaluation_options(options, request.experiment.dataset.task)
     model = train(Store(workspace), request, evaluated=True, progress=progress)
     for split in required_splits(model):

@@ -1,4 +1,4 @@
-"""Workspaces: which folder is one, what its own settings say, and its datasets by name."""
+"""Workspaces: which folder is one, its own settings, and its datasets by name."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from shlex import quote
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.errors import RequestError, display_path, nearest
+from tartarus_cli.errors import (
+    Placeholder,
+    RequestError,
+    call,
+    display_path,
+    nearest,
+    parameter,
+)
 from tartarus_cli.layout import MARK, WorkspacePaths
 
 
@@ -18,63 +24,72 @@ class Workspace(WorkspacePaths):
     """A folder with the ``data/`` layout: its datasets, and the path of everything in it."""
 
     def dataset(self, name: str) -> Dataset:
-        """Return a dataset bound to its files as they are now."""
+        """Return a dataset of this name, bound to the files of now; there may be none."""
         return Dataset(self.scan(), name)
 
     @cached_property
     def defaults(self) -> dict[str, str | int]:
-        """The ``dataset`` and ``seed`` that the workspace's own settings name.
+        """The ``dataset`` and the ``seed`` of the workspace's own settings, where it has them.
 
         Raises
         ------
         RequestError
-            If ``tartarus.toml`` is not TOML or says something else.
+            If ``tartarus.toml`` is not TOML, or has other keys or values of another type.
         """
         path = self.root / MARK
         if not path.is_file():
             return {}
         try:
-            said = tomllib.loads(path.read_text(encoding="utf-8"))
+            settings = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
             msg = f"{display_path(path)} is not valid TOML: {problem}"
             raise RequestError(msg, hint="Correct that line.") from None
-        example = said.pop("example", {})
-        below = [name for name in example if name != "seed"] if isinstance(example, dict) else []
-        if below:
-            msg = f"{display_path(path)}: {below[0]} stands below [example], where it means nothing"
+        example = settings.pop("example", {})
+        misplaced = (
+            [name for name in example if name != "seed"] if isinstance(example, dict) else []
+        )
+        if misplaced:
+            subject = f"{display_path(path)}: {misplaced[0]}"
+            msg = f"{subject} stands below [example], where it means nothing"
             raise RequestError(msg, hint="Move it above that line.")
         types = {"dataset": str, "seed": int}
-        for name, value in said.items():
+        for name, value in settings.items():
             if name not in types or type(value) is not types[name] or _negative(value):
                 msg = f"{display_path(path)}: {name} = {value!r} is no setting of a workspace"
                 hint = 'It may hold dataset = "NAME" and seed = NUMBER. '
                 raise RequestError(msg, hint=hint + nearest(name, types))
-        return said
+        return settings
 
 
 def _negative(value: object) -> bool:
     return isinstance(value, int) and value < 0
 
 
-def open_workspace(named: Path | None = None) -> Workspace:
-    """Return the workspace at ``named``, or the nearest one from here upwards.
+def open_workspace(root: Path | None = None) -> Workspace:
+    """Return the workspace in a folder, or the nearest one from the current folder upwards.
 
-    A named folder may also be a data folder itself (holds ``datasets`` or ``splits``).
+    Parameters
+    ----------
+    root
+        The folder, which may also be a data folder itself (with ``datasets`` or ``splits``); None:
+        the nearest workspace.
 
     Raises
     ------
     RequestError
         If there is no workspace there.
     """
-    if named is not None:
-        return _named_workspace(named)
+    if root is not None:
+        return _workspace_at(root)
     for folder in (Path.cwd(), *Path.cwd().parents):
         if is_workspace(folder):
             return Workspace(folder, folder / "data")
     msg = f"there is no workspace in {Path.cwd()} or above it"
-    hint = "Make one with 'tartarus init PATH', or name one with --workspace PATH."
+    make, option = call("init", Placeholder("PATH")), parameter("workspace", Placeholder("PATH"))
+    hint = f"Name one with {option}, or make one: {make}"
     if is_data_folder(Path.cwd()):
-        hint = "This looks like a data folder: add --workspace . to the command."
+        option = parameter("workspace", ".")
+        hint = f"This looks like a data folder; to work in it, add {option}."
     raise RequestError(msg, hint=hint)
 
 
@@ -85,21 +100,21 @@ def is_workspace(folder: Path) -> bool:
 
 
 def is_data_folder(folder: Path) -> bool:
-    """Whether a folder is what is called ``data`` in a workspace."""
+    """Whether a folder has the folders that ``data`` has in a workspace."""
     return any((folder / name).is_dir() for name in ("datasets", "splits"))
 
 
-def _named_workspace(named: Path) -> Workspace:
-    folder = named.expanduser().resolve()
+def _workspace_at(root: Path) -> Workspace:
+    folder = root.expanduser().resolve()
     if not folder.is_dir():
-        msg = f"there is no folder {named}"
-        raise RequestError(msg, hint=f"Make a workspace: tartarus init {quote(str(named))}")
+        msg = f"there is no folder {root}"
+        raise RequestError(msg, hint=f"Make a workspace: {call('init', str(root))}")
     if is_workspace(folder):
         return Workspace(folder, folder / "data")
     if not is_data_folder(folder):
-        msg = f"{named} is no workspace: it has no {MARK}, data/datasets, data/splits or datasets"
+        msg = f"{root} is not a workspace: it has no {MARK}, data/datasets, data/splits or datasets"
         raise RequestError(
-            msg, hint=f"Name another, or make one: tartarus init {quote(str(named))}"
+            msg, hint=f"Name another folder, or make a workspace: {call('init', str(root))}"
         )
     inside = folder.name == "data" and is_workspace(folder.parent)
     return Workspace(folder.parent if inside else folder, folder)

@@ -29,7 +29,7 @@ def test_a_lock_has_one_holder_and_is_free_again_afterwards(tmp_path: Path) -> N
     for _ in range(2):
         with (
             locked(path),
-            pytest.raises(RequestError, match="another command is at this work already"),
+            pytest.raises(RequestError, match="another command is doing this work already"),
             locked(path),
         ):
             pass
@@ -51,7 +51,7 @@ def test_a_lock_ends_with_its_process_even_if_that_is_killed(tmp_path: Path) -> 
         stack.callback(holder.kill)
         assert holder.stdout is not None
         assert holder.stdout.readline() == "locked\n"
-        with pytest.raises(RequestError, match="at this work already"), locked(path):
+        with pytest.raises(RequestError, match="doing this work already"), locked(path):
             pass
         holder.kill()
         holder.wait()

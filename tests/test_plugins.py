@@ -257,13 +257,13 @@ def test_code_with_a_fault_is_named_with_its_line_and_leaves_nothing(why: str, l
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
-    [("missing.py", "No such file"), ("notes.txt", "no file of Python code"), ("data", "no file")],
+    ("name", "message"),
+    [("missing.py", "No such file"), ("notes.txt", "not a file of Python"), ("data", "not a file")],
 )
-def test_a_file_that_is_no_code_is_told(name: str, told: str, lab: Lab) -> None:
+def test_a_file_that_is_no_code_is_reported(name: str, message: str, lab: Lab) -> None:
     (lab.root / "notes.txt").write_text("x")
     refused = lab("train", "random", "--dataset", "rec", "--code", lab.root / name)
-    assert (refused.status, told in refused.err) == (2, True)
+    assert (refused.status, message in refused.err) == (2, True)
 
 
 def test_code_takes_no_name_from_a_package(lab: Lab, foreign: Foreign) -> None:

@@ -36,7 +36,9 @@ VALUES = {
 
 def _names() -> Iterator[tuple[FilePattern, str, dict[str, str]]]:
     """Every name that a file may have, with some values of its fields."""
-    for layout, split in ((each, split) for each in FILE_PATTERNS for split in each.splits):
+    for layout, split in (
+        (pattern, split) for pattern in FILE_PATTERNS for split in pattern.splits
+    ):
         for name in layout.names:
             known = {field for _, field, _, _ in Formatter().parse(name) if field}
             values = [VALUES[field] for field in VALUES if field in known]
@@ -200,9 +202,9 @@ def test_of_two_equal_files_the_canonical_one_is_taken(workspace: Workspace) -> 
     _make(workspace, "splits/genre_labels_one.tsv", "datasets/genre_labels_one.tsv")
     _make(workspace, "datasets/y_train_als_4_rec.npy", "splits/y_train_als_4_rec.npy")
     inventory = workspace.scan()
-    found = inventory.find(Kind.LABELS, dataset="one")
-    assert found is not None
-    assert found.path == workspace.data / "datasets/genre_labels_one.tsv"
+    file = inventory.find(Kind.LABELS, dataset="one")
+    assert file is not None
+    assert file.path == workspace.data / "datasets/genre_labels_one.tsv"
     assert inventory.find(Kind.TARGETS, dataset="rec", split="train") is not None
 
 
@@ -225,7 +227,7 @@ def test_what_is_not_there_is_none_or_a_file_that_is_missing(workspace: Workspac
     assert inventory.find(Kind.LABELS, dataset="one") is None
     with pytest.raises(DataError, match=r"genre_labels_one\.tsv is missing") as caught:
         inventory.require(Kind.LABELS, dataset="one")
-    assert "tartarus check-data one" in caught.value.hint
+    assert "`check('one')`" in caught.value.hint
     with pytest.raises(DataError, match=r"X_val_text_one\.npy is missing") as caught:
         inventory.require(Kind.FEATURES, hint="Do it.", split="val", setting="text", dataset="one")
     assert caught.value.hint == "Do it."
@@ -256,13 +258,13 @@ def test_the_nearest_workspace_upwards_is_taken(
 def test_nowhere_in_a_workspace_is_told_with_the_way_to_one(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"no workspace in .* or above it") as caught:
         open_workspace()
-    assert "tartarus init" in caught.value.hint
+    assert "`init(PATH)`" in caught.value.hint
     assert not is_workspace(tmp_path)
 
 
-@pytest.mark.parametrize("place", ["datasets", "splits"])
-def test_a_data_folder_of_any_name_may_be_named(place: str, tmp_path: Path) -> None:
-    (tmp_path / "published" / place).mkdir(parents=True)
+@pytest.mark.parametrize("name", ["datasets", "splits"])
+def test_a_data_folder_of_any_name_may_be_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / "published" / name).mkdir(parents=True)
     published = tmp_path / "published"
     assert open_workspace(published) == Workspace(published, published)
 
@@ -286,9 +288,9 @@ def test_a_named_folder_may_be_relative_a_link_or_below_home(
 def test_a_named_folder_that_is_no_workspace_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="there is no folder nowhere") as caught:
         open_workspace(Path("nowhere"))
-    assert "tartarus init nowhere" in caught.value.hint
+    assert "`init('nowhere')`" in caught.value.hint
     (tmp_path / "other").mkdir()
-    with pytest.raises(RequestError, match=r"other is no workspace: it has no tartarus\.toml"):
+    with pytest.raises(RequestError, match=r"other is not a workspace: it has no tartarus\.toml"):
         open_workspace(Path("other"))
     (tmp_path / "file").touch()
     with pytest.raises(RequestError, match="there is no folder file"):
@@ -372,14 +374,14 @@ def test_a_workspace_without_a_file_of_its_own_has_no_defaults(tmp_path: Path) -
 
 def test_a_file_is_replaced_only_when_the_writing_succeeds(tmp_path: Path) -> None:
     path = tmp_path / "new/er/a.txt"
-    with atomic_write(path) as beside:
-        beside.write_text("one")
-        assert beside.parent == path.parent
-        assert beside.name.startswith(".")
-        assert beside.suffix == path.suffix
+    with atomic_write(path) as temporary:
+        temporary.write_text("one")
+        assert temporary.parent == path.parent
+        assert temporary.name.startswith(".")
+        assert temporary.suffix == path.suffix
         assert not path.exists()
-    with atomic_write(path) as beside:
-        beside.write_text("two")
+    with atomic_write(path) as temporary:
+        temporary.write_text("two")
         assert path.read_text() == "one"
     assert path.read_text() == "two"
     assert list(path.parent.iterdir()) == [path]
@@ -395,13 +397,13 @@ def test_a_write_that_fails_keeps_what_was_there_and_leaves_nothing_beside(
         path.write_text(before)
 
     def write() -> None:
-        with atomic_write(path) as beside:
-            beside.write_text("half")
+        with atomic_write(path) as temporary:
+            temporary.write_text("half")
             raise problem(*words)
 
     with pytest.raises(problem, match="enough"):
         write()
-    assert [each.read_text() for each in tmp_path.iterdir()] == ([] if before is None else [before])
+    assert [file.read_text() for file in tmp_path.iterdir()] == ([] if before is None else [before])
 
 
 def test_two_writers_of_one_file_do_not_share_what_they_write(tmp_path: Path) -> None:
@@ -473,7 +475,7 @@ def test_ids_are_read_as_they_are(content: bytes, ids: list[str], tmp_path: Path
 
 
 IDS = st.text(st.characters(exclude_characters="\t\n", codec="utf-8"), min_size=1).filter(
-    lambda each: bool(each.strip()) and not each.endswith("\r") and not each.startswith("\ufeff")
+    lambda text: bool(text.strip()) and not text.endswith("\r") and not text.startswith("\ufeff")
 )
 
 

@@ -362,7 +362,7 @@ def _all_experiments(workspace: WorkspacePaths, progress: Progress) -> list[Expe
     experiments = []
     for name in experiment_names(folder):
         try:
-            experiments.append(resolve(name, own=folder))
+            experiments.append(resolve(name, folder=folder))
         except CodeNotRunError as problem:
             progress.say(f"{problem}; it is not looked at")
         except TartarusError:

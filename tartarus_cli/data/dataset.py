@@ -1,4 +1,4 @@
-"""A dataset, bound to its files."""
+"""A dataset: one name of a workspace, bound to its files."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TargetSpec:
-    """Which factors or classes a network learns: als 200, pmi 50, class 15."""
+    """Kind and number of the targets of a network: als 200, pmi 50, class 15."""
 
     kind: str
     """``als``, ``pmi`` or ``class``."""
     dim: int
-    """Numbers of each item: factors, or classes."""
+    """Number of factors, or of classes."""
 
     @property
     def fields(self) -> dict[str, str]:
-        """What the names of its files say."""
+        """The fields of the names of its files."""
         return {"fact": self.kind, "dim": str(self.dim)}
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """What a workspace knows under one name.
+    """All files of a workspace that have one name.
 
-    It is bound to the files that were there when it was made, and reads each of them once: lists
-    of ids, matrices (dense ones stay mapped, not read) and hashes are kept as long as it is.
+    It is bound to the files of the moment when it was created, and reads each of them once: lists
+    of ids, matrices (dense ones are mapped into memory, not read) and hashes are kept.
     """
 
     files: WorkspaceFiles
-    """All files of the workspace."""
+    """All files of the workspace, of every dataset."""
     name: str
     """The dataset's name, as file names have it."""
     _lines: dict[Path, list[str]] = field(default_factory=dict, init=False, repr=False)
@@ -69,22 +69,22 @@ class Dataset:
 
     @property
     def workspace(self) -> WorkspacePaths:
-        """Where its files are."""
+        """The workspace that it belongs to."""
         return self.files.workspace
 
-    # Files by what they hold.
+    # Files by kind.
 
     @cached_property
     def own_files(self) -> tuple[DataFile, ...]:
-        """Its files."""
+        """All files of this dataset."""
         return tuple(file for file in self.files.files if file.dataset == self.name)
 
     def select(self, kind: Kind, **fields: str) -> list[DataFile]:
-        """All its files of a kind whose fields are these."""
+        """Return all its files of a kind that have these fields, such as ``split="train"``."""
         return self.files.select(kind, **fields | {"dataset": self.name})
 
     def find(self, kind: Kind, **fields: str) -> DataFile | None:
-        """Return its one file of a kind whose fields are these, or None.
+        """Return its one file of a kind that has these fields; None if it is missing.
 
         Raises
         ------
@@ -94,21 +94,22 @@ class Dataset:
         return self.files.find(kind, **fields | {"dataset": self.name})
 
     def require(self, kind: Kind, *, hint: str = "", **fields: str) -> DataFile:
-        """Return the file, or explain that it is missing.
+        """Return its one file of a kind that has these fields.
 
         Raises
         ------
         DataError
-            If it is; the message names the file.
+            If it is missing: the message names it, and ``hint`` says what to do (by default, to
+            check the dataset).
         """
         return self.files.require(kind, hint=hint, **fields | {"dataset": self.name})
 
     def path(self, kind: Kind, **fields: str) -> Path:
-        """Where a file of this kind is written."""
+        """Return the path that a file of a kind is written to."""
         return self.workspace.place(kind, **fields | {"dataset": self.name})
 
     def digest(self, path: Path) -> str:
-        """BLAKE2b hash of a file's bytes; 32 hexadecimal digits."""
+        """Return the BLAKE2b hash of a file's bytes, 32 hexadecimal digits; computed once."""
         if path not in self._digests:
             mapped = self._matrices.get(path)
             known = None if mapped is None or mapped.sparse else digest_mapped(mapped.values)
@@ -119,11 +120,11 @@ class Dataset:
 
     @cached_property
     def splits(self) -> tuple[str, ...]:
-        """Those of train, val and test that have ids."""
+        """The sets that have ids: some of train, val and test, in this order."""
         return tuple(split for split in SPLITS if self.find(Kind.ITEMS, split=split))
 
     def ids(self, split: str) -> list[str]:
-        """Ids of the items of a set, in the order of the rows of its matrices.
+        """Return the ids of the items of a set, in the order of the rows of its matrices.
 
         Raises
         ------
@@ -133,15 +134,15 @@ class Dataset:
         return self._read_ids(self.require(Kind.ITEMS, split=split).path)
 
     def ids_digest(self, split: str) -> str:
-        """BLAKE2b hash of the ids of a set and of their order, whatever ends the lines."""
+        """Return the BLAKE2b hash of the ids of a set, in order; the ends of lines do not count."""
         return digest_ids(self.ids(split))
 
     def list_digest(self, path: Path) -> str:
-        """BLAKE2b hash of a list of ids and of their order, whatever ends the lines."""
+        """Return the BLAKE2b hash of a list of ids, in order; the ends of lines do not count."""
         return digest_ids(self._read_ids(path))
 
     def split_ids(self) -> dict[str, list[str]]:
-        """Return the ids of each set; there are train items at least.
+        """Return the ids of each set, of the train items at least.
 
         Raises
         ------
@@ -158,13 +159,13 @@ class Dataset:
 
     @cached_property
     def user_ids(self) -> list[str] | None:
-        """Ids of the users, if they are named."""
+        """Ids of the users, in the order of the columns of its plays; None if not listed."""
         file = self.find(Kind.USERS)
         return self._read_ids(file.path) if file else None
 
     @cached_property
     def label_names(self) -> list[str] | None:
-        """Names of the classes, if it has them."""
+        """Names of the classes, in the order of their columns; None if not listed."""
         file = self.find(Kind.LABELS)
         return self.lines(file.path) if file else None
 
@@ -177,7 +178,13 @@ class Dataset:
         return ids
 
     def lines(self, path: Path) -> list[str]:
-        """Lines of one of its lists, whatever they hold."""
+        """Return the lines of one of its lists; read once.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be read or is not UTF-8.
+        """
         if path not in self._lines:
             with readable(path), path.open("rb") as file:
                 content = file.read()
@@ -185,7 +192,7 @@ class Dataset:
             self._lines[path] = split_lines(decode_text(path, content))
         return self._lines[path]
 
-    # What it is for.
+    # Tasks.
 
     @cached_property
     def is_classification(self) -> bool:
@@ -194,7 +201,7 @@ class Dataset:
 
     @cached_property
     def is_recommendation(self) -> bool:
-        """Whether it has users."""
+        """Whether it has plays or factors of users."""
         kinds = (Kind.TEST_MATRIX, Kind.TRAIN_MATRIX, Kind.USERS)
         plays = any(self.select(kind) for kind in kinds)
         als = self.select(Kind.TARGETS, fact="als")
@@ -212,7 +219,7 @@ class Dataset:
 
     @property
     def tasks(self) -> list[Task]:
-        """What it is for, told by its files: recommendation, a classification, both or neither."""
+        """The tasks that its files are for: recommendation, a classification, both or none."""
         tasks: list[Task] = ["recommendation"] if self.is_recommendation else []
         if self.is_classification:
             tasks.append("multiclass" if self.has_one_class_each else "multilabel")
@@ -220,7 +227,7 @@ class Dataset:
 
     @property
     def task(self) -> Task | None:
-        """The first of its tasks; None if its files tell of none."""
+        """The first of its tasks; None if it has none."""
         return next(iter(self.tasks), None)
 
     # Features.
@@ -238,23 +245,23 @@ class Dataset:
         return [name for name in self.settings if splits <= {f.split for f in files[name]}]
 
     def check_settings(self, settings: Sequence[str]) -> None:
-        """Make sure that each setting exists.
+        """Make sure that all these settings exist.
 
         Raises
         ------
         RequestError
-            If one does not.
+            If one does not; the hint names near ones, and the call that makes one.
         """
         for setting in settings:
             if setting not in self.settings:
                 msg = f"{self.name} has no setting called {setting!r}"
                 command = call("features", self.name, setting, source=Placeholder("FILE"))
-                hint = f"{nearest(setting, self.settings)} Make one: {command}"
+                hint = f"{nearest(setting, self.settings)} To make one: {command}"
                 raise RequestError(msg, hint=f"{hint}   (other ways: text, predict)")
 
     @cached_property
     def patches(self) -> list[tuple[int, float]]:
-        """Kinds of patches of its train items: how many an item, and of how many seconds."""
+        """Kinds of patches of its train items: number for each item, and length in seconds."""
         files = self.select(Kind.PATCHES, split="train")
         return sorted({(int(f.fields["count"]), float(f.fields["seconds"])) for f in files})
 
@@ -271,17 +278,29 @@ class Dataset:
         return self._matrices[path]
 
     def features(self, setting: str, split: str) -> Matrix:
-        """Features of the items of a set, ``(items, width)``."""
+        """Open the features of the items of a set, ``(items, width)``.
+
+        Raises
+        ------
+        DataError
+            If the file is missing or damaged.
+        """
         return self.matrix(self.require(Kind.FEATURES, setting=setting, split=split).path)
 
     def word_vectors(self, setting: str) -> Matrix:
-        """Vectors of the words of a setting of sequences, ``(words, width)``."""
+        """Open the word vectors of a setting of sequences, ``(words, width)``.
+
+        Raises
+        ------
+        DataError
+            If the file is missing or damaged.
+        """
         return self.matrix(self.require(Kind.WORD_VECTORS, setting=setting).path)
 
     # Targets, factors and truth.
 
     def targets(self, kind: str, dim: int, split: str = "train") -> Matrix:
-        """Return what is to be learnt of the items of a set, ``(items, dim)``.
+        """Open the targets of the items of a set, ``(items, dim)``.
 
         Raises
         ------
@@ -292,7 +311,7 @@ class Dataset:
         return self.matrix(self.require(Kind.TARGETS, split=split, **fields).path)
 
     def user_factors(self, kind: str, dim: int) -> Matrix:
-        """Latent factors of the users, ``(users, dim)``.
+        """Open the latent factors of the users, ``(users, dim)``.
 
         Raises
         ------
@@ -302,7 +321,7 @@ class Dataset:
         return self.matrix(self.require(Kind.USER_FACTORS, **TargetSpec(kind, dim).fields).path)
 
     def plays(self, split: str) -> csr_array:
-        """Who played the items of a set, and how often, ``(items, users)``; not to be written to.
+        """Read how often each user played the items of a set, ``(items, users)``; do not modify it.
 
         Raises
         ------
@@ -315,7 +334,7 @@ class Dataset:
         return self._interactions[path]
 
     def truth(self) -> Matrix | csr_array:
-        """Return what the predictions of the test items are measured by.
+        """Return what predictions of the test items are compared with.
 
         Returns
         -------
@@ -332,34 +351,37 @@ class Dataset:
         file = self.class_truth
         if file is None:
             msg = f"{display_path(self.class_truth_path)} is missing"
-            raise DataError(msg, hint=f"See what it needs: {call('check', self.name)}")
+            raise DataError(msg, hint=f"To see what the dataset needs: {call('check', self.name)}")
         return self.matrix(file.path)
 
     def label_factors(self, spec: TargetSpec) -> DataFile | None:
-        """Return the factors of the labels, ``(classes, dim)``; old datasets call them users."""
+        """Return the file of the factors of the labels, ``(classes, dim)``; None if missing.
+
+        Old datasets call them factors of users.
+        """
         file = self.find(Kind.CLASS_FACTORS, **spec.fields)
         return file or self.find(Kind.USER_FACTORS, **spec.fields)
 
     @cached_property
     def class_truth(self) -> DataFile | None:
-        """The classes of the test items, ``(test items, classes)``, 0 or 1.
+        """The file of the classes of the test items, ``(test items, classes)``, 0 or 1.
 
-        The file of as many classes as there are label names, or the only one; a file of PMI
-        targets is taken for it where it holds only 0 and 1.
+        The file of as many classes as there are label names, or the only one; else a file of PMI
+        targets, if it holds only 0 and 1. None if there is no such file.
 
         Raises
         ------
         DataError
-            If there are several, and none is of the number of the labels.
+            If there are several, and none has as many classes as there are label names.
         """
         dims = sorted({f.dim for f in self.select(Kind.TARGETS, fact="class", split="test")})
         names = self.label_names
         if names is not None and len(names) in dims:
             dims = [len(names)]
         if len(dims) > 1:
-            msg = f"{self.name} has class truth of {dims} classes, and no list of labels decides"
+            msg = f"{self.name} has truth of {dims} classes, and no list of names says which counts"
             path = f"data/datasets/genre_labels_{self.name}.tsv"
-            raise DataError(msg, hint=f"Write the names into {path}.")
+            raise DataError(msg, hint=f"Write the names of the classes, one a line, into {path}.")
         if dims:
             return self.find(Kind.TARGETS, split="test", fact="class", dim=str(dims[0]))
         files = self.select(Kind.TARGETS, fact="pmi", split="test")
@@ -367,7 +389,7 @@ class Dataset:
 
     @property
     def class_truth_path(self) -> Path:
-        """Where the classes of the test items would be written."""
+        """The path that the classes of the test items are written to."""
         files = self.select(Kind.TARGETS, fact="class")
         names = self.label_names
         dim = str(len(names)) if names else files[0].fields["dim"] if files else "N"
@@ -398,16 +420,16 @@ class Dataset:
 def unknown_dataset_error(
     dataset: Dataset, known: Sequence[str], alternative: str = ""
 ) -> RequestError:
-    """Return the error of a dataset that does not exist.
+    """Return the error that a dataset does not exist.
 
     Parameters
     ----------
     dataset
-        What was asked for.
+        The dataset that has no files.
     known
-        The names of those that there are.
+        Names of the datasets that exist.
     alternative
-        What else may be done, instead of making one.
+        What to do instead of making one, for the hint.
     """
     msg = f"there is no dataset called {dataset.name!r} in {dataset.workspace.root}"
     make = f"{alternative}, or make" if alternative else "Make"

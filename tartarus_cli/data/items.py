@@ -1,4 +1,4 @@
-"""The items of a set and what is known of each: features, patches."""
+"""The items of a set with their inputs: features, patches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,45 +19,61 @@ class PatchSource:
     """An input that comes from the dataset's patches."""
 
     per_item: int
+    """Patches of each item."""
     seconds: float
+    """Length of a patch."""
 
 
-InputSource = str | PatchSource  # of one input: the name of a setting, or patches
+InputSource = str | PatchSource
+"""What an input is read from: the name of a setting, or patches."""
 
 
 @dataclass(frozen=True)
 class ItemSet:
-    """The items of one split and their features.
+    """The items of a set and the inputs of a network for them.
 
     A sample is what a network sees at a time: an item, or one patch of it.
     """
 
     split: str
+    """``train``, ``val`` or ``test``."""
     ids: list[str]
+    """Ids of the items, in the order of the rows of their matrices."""
     inputs: tuple[Matrix | Patches, ...]
-    items: NDArray[np.int64]  # (samples,) number of the item that each sample belongs to
+    """Features ``(items, width)``, or patches ``(samples, frames, bins, 1)``."""
+    items: NDArray[np.int64]
+    """``(samples,)``: the number of the item that each sample belongs to."""
 
     @property
     def patches(self) -> Patches | None:
         """The input that is read from a file of patches, if there is one."""
-        return next((each for each in self.inputs if isinstance(each, Patches)), None)
+        return next((source for source in self.inputs if isinstance(source, Patches)), None)
 
     def read(self, samples: slice | NDArray[np.integer]) -> tuple[NDArray[np.float32], ...]:
-        """Read some samples of each input, ``(samples, …)``."""
+        """Read samples of each input: one array ``(samples, …)`` an input."""
         rows = self.items[samples]
         return tuple(
-            each.rows(samples) if isinstance(each, Patches) else each.rows(rows)
-            for each in self.inputs
+            source.rows(samples) if isinstance(source, Patches) else source.rows(rows)
+            for source in self.inputs
         )
 
 
 def open_items(dataset: Dataset, sources: Sequence[InputSource], split: str) -> ItemSet:
-    """Open the ids and the inputs of one split.
+    """Open the ids and the inputs of one set.
+
+    Parameters
+    ----------
+    dataset
+        The dataset.
+    sources
+        What each input is read from, in order.
+    split
+        ``train``, ``val`` or ``test``.
 
     Raises
     ------
     DataError
-        If a file is missing, has not one row for each id, or no patch of any of them.
+        If a file is missing or damaged, has not one row for each id, or no patch of any of them.
     """
     ids = dataset.ids(split)
     inputs: list[Matrix | Patches] = []
@@ -74,7 +90,7 @@ def open_items(dataset: Dataset, sources: Sequence[InputSource], split: str) -> 
             items.patches.path,
             found="no patch of any item",
             expected=f"patches of the {split} items",
-            hint=f"To see what is wrong with them: {call('patches', dataset.name)}",
+            hint=f"To see why its recordings have none: {call('patches', dataset.name)}",
         )
     return replace(items, items=items.patches.items)
 
@@ -87,16 +103,17 @@ def _patch_file(dataset: Dataset, source: PatchSource, split: str) -> Path:
 
 
 def infer_patches(dataset: Dataset, source: PatchSource) -> PatchSource:
-    """Take the patches that the dataset has, where they are of one kind only.
+    """Return the patches that a dataset has, if they are all of one kind; else ``source``.
 
     Raises
     ------
     DataError
-        If there are none.
+        If there are no patches of that kind.
     """
     if (source.per_item, source.seconds) not in dataset.patches and len(dataset.patches) == 1:
         return PatchSource(*dataset.patches[0])
-    _patch_file(dataset, source, "train")  # says that it is missing, if it is
+    # Raises an error if it is missing.
+    _patch_file(dataset, source, "train")
     return source
 
 

@@ -1,4 +1,4 @@
-"""Which targets of a dataset an experiment learns, and how those that it lacks are made."""
+"""Which targets of a dataset an experiment learns, and how missing ones are computed."""
 
 from collections.abc import Sequence
 
@@ -7,21 +7,23 @@ from tartarus_cli.errors import DataError, call, parameter
 from tartarus_cli.file_names import Kind
 
 USUAL_DIM = 200
-"""Factors that are made unless another number is named."""
+"""Factors that ``factorize`` computes unless another number is named."""
 
 
 def target_dims(dataset: Dataset, kind: str) -> list[int]:
-    """Return of how many numbers there are train targets of a kind, in order."""
+    """Return the numbers of factors or classes of all train targets of a kind, ascending."""
     return sorted({file.dim for file in dataset.select(Kind.TARGETS, split="train", fact=kind)})
 
 
 def infer_targets(dataset: Dataset, spec: TargetSpec) -> TargetSpec:
-    """Take the number of factors that the dataset has, where there is just one to take.
+    """Return the targets that a dataset has in place of those of an experiment.
+
+    Those of the same number if it has them, else the only ones of their kind.
 
     Raises
     ------
     DataError
-        If there are no train targets of this kind, or several and none of the asked number.
+        If there are no train targets of this kind, or several, none of that number.
     """
     dims = target_dims(dataset, spec.kind)
     if spec.dim in dims or len(dims) == 1:
@@ -29,14 +31,15 @@ def infer_targets(dataset: Dataset, spec: TargetSpec) -> TargetSpec:
     if not dims:
         command = factorize_command(dataset, spec)
         hint = f"Create them: {command}" if command else ""
-        dataset.require(Kind.TARGETS, hint=hint, split="train", **spec.fields)  # raises
+        # Raises the error that they are missing.
+        dataset.require(Kind.TARGETS, hint=hint, split="train", **spec.fields)
     msg = f"{dataset.name} has {spec.kind} targets of {dims} dimensions, not {spec.dim}"
     override = parameter("overrides", f"targets.dim={closest_dim(dims, spec.dim)}")
     raise DataError(msg, hint=f"Choose one of them: {override}.")
 
 
 def closest_dim(dims: Sequence[int], dim: int) -> int:
-    """Return the number that is closest to the one that was asked for.
+    """Return the number of ``dims`` that is closest to ``dim``.
 
     >>> closest_dim([20, 100, 500], 200)
     100
@@ -45,7 +48,7 @@ def closest_dim(dims: Sequence[int], dim: int) -> int:
 
 
 def factorize_command(dataset: Dataset, spec: TargetSpec) -> str:
-    """Return the call that makes these factors of what the dataset has; else nothing."""
+    """Return the call that computes these factors; empty if nothing can be factorized."""
     plays = bool(dataset.select(Kind.TRAIN_MATRIX))
     classes = dataset.select(Kind.TARGETS, split="train", fact="class")
     if spec.kind not in ("als", "pmi") or not (plays or (spec.kind == "pmi" and classes)):

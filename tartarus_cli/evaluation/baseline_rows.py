@@ -76,7 +76,7 @@ def evaluate_baselines(
             baseline = train_or_reuse(model, name, settings, progress)
             for split in required_splits(baseline):
                 predict(baseline, PredictOptions(split=split), progress=quiet)
-            adapted = replace(options, references=not baseline.manifest.beside)
+            adapted = replace(options, references=not baseline.manifest.compared_with)
             evaluation = evaluate_predictions(baseline, adapted, progress=quiet)
         except TartarusError as problem:
             progress.warn(f"the baseline {name} is left out: {problem}")

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
-from tartarus_cli.errors import RequestError, display_path
+from tartarus_cli.errors import Placeholder, RequestError, call, display_path, parameter
 from tartarus_cli.plugins import has_run, run_file
 
 Table = dict[str, Any]
+"""A table of TOML: an experiment, or a part of it, as written."""
 
 
 class CodeNotRunError(RequestError):
-    """An experiment names code that has not been run; what its files say of it is known."""
+    """An experiment names code that has not been run; what its files say in plain text is known."""
 
     def __init__(self, lineage: Sequence[tuple[Path, Table]], code: list[str]) -> None:
         table = lineage[0][1]
         name, files = str(table["name"]), ", ".join(code)
-        flags = " ".join(f"--code {quote(file)}" for file in code)
-        hint = f"'tartarus experiments show {quote(name)}' runs it, and so does {flags}."
+        hint = f"To run it: {call('show_experiment', name)}; or name it: {parameter('code', code)}"
         super().__init__(f"{name} uses code that was not run: {files}", hint=hint)
         self.code = tuple(code)
+        """The files, relative to the workspace."""
         self.description = str(table.get("description", ""))
-        sections = [each.get("dataset") for _, each in lineage]
-        names = [each.get("name") for each in sections if isinstance(each, dict)]
-        self.dataset = str(next((each for each in names if each), ""))
+        """What the file of the experiment says that it is."""
+        sections = [ancestor.get("dataset") for _, ancestor in lineage]
+        names = [section.get("name") for section in sections if isinstance(section, dict)]
+        self.dataset = str(next((name for name in names if name), ""))
+        """The dataset that it names, or the nearest experiment that it extends; may be empty."""
 
 
 def prepare_code(
-    lineage: Sequence[tuple[Path, Table]], own: Path | None, *, run: bool
+    lineage: Sequence[tuple[Path, Table]], folder: Path | None, *, run: bool
 ) -> list[str]:
     """Return the code that an experiment and what it extends name, once it has run.
 
@@ -38,8 +40,8 @@ def prepare_code(
     ----------
     lineage
         The file of the experiment, then that of the one it extends, and so on.
-    own
-        The folder of the user's own experiments; code is relative to the workspace around it.
+    folder
+        The workspace's folder of experiments; code is relative to the workspace around it.
     run
         Whether code that has not been run is run now.
 
@@ -50,10 +52,10 @@ def prepare_code(
     CodeNotRunError
         If it has not been run, and is not to be.
     """
-    named = [file for path, table in reversed(lineage) for file in _code_of(path, table, own)]
-    code = list(dict.fromkeys(named))
+    files = [file for path, table in reversed(lineage) for file in _read_code(path, table, folder)]
+    code = list(dict.fromkeys(files))
     for file in code:
-        path = _root(own) / file
+        path = _workspace_root(folder) / file
         if run:
             run_file(path)
         elif not has_run(path):
@@ -61,21 +63,22 @@ def prepare_code(
     return code
 
 
-def _code_of(path: Path, table: Table, own: Path | None) -> list[str]:
+def _read_code(path: Path, table: Table, folder: Path | None) -> list[str]:
     """Read which code a file of an experiment names; all of it lies in the workspace."""
     code = table.get("code", [])
     if not isinstance(code, list) or not all(isinstance(file, str) for file in code):
         msg = f"{display_path(path)}: code: Input should be a list of files, not {code!r}"
         raise RequestError(msg, hint='For example code = ["my_networks.py"].')
-    root = _root(own).resolve()
+    root = _workspace_root(folder).resolve()
     for file in code:
         if not (root / file).resolve().is_relative_to(root):
             msg = f"{display_path(path)}: code: {file} is outside of the workspace"
-            hint = "Copy it into the workspace, or name it on the command line: --code FILE."
+            option = parameter("code", Placeholder("FILE"))
+            hint = f"Copy it into the workspace; or take it out of that file, and name it: {option}"
             raise RequestError(msg, hint=hint)
     return code
 
 
-def _root(own: Path | None) -> Path:
+def _workspace_root(folder: Path | None) -> Path:
     """Return the workspace, which the folder of experiments lies in."""
-    return own.parent if own is not None else Path()
+    return folder.parent if folder is not None else Path()

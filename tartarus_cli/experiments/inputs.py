@@ -1,9 +1,12 @@
-"""What feeds an experiment: its settings and patches, and the sizes that these settle."""
+"""What feeds an experiment: its settings and patches, and the sizes that follow from them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import InputSource, ItemSet, PatchSource, infer_patches
@@ -14,22 +17,25 @@ from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.progress import Progress
 
 INFERENCE_BATCH_BYTES = 4 << 20
-"""Size of a batch where nothing is learnt; many of them may be under way."""
+"""Size of a batch of inference, float32; several batches may be in memory at a time."""
 MIN_BATCH, MAX_BATCH = 32, 512
-"""Samples of such a batch."""
+"""Samples of such a batch, at least and at most."""
 
 
 def input_sources(experiment: Experiment, settings: Sequence[str]) -> tuple[InputSource, ...]:
-    """Return where each input of an experiment comes from, in order."""
-    rest = iter(settings)
+    """Return where each input of an experiment comes from, in order: a setting, or patches.
+
+    Settings feed the inputs that are not patches, in the order in which they are named.
+    """
+    setting_names = iter(settings)
     return tuple(
-        patch_source(experiment) if kind == "patches" else next(rest)
+        patch_source(experiment) if kind == "patches" else next(setting_names)
         for kind in experiment.inputs.kinds
     )
 
 
 def patch_source(experiment: Experiment) -> PatchSource:
-    """Return which patches an experiment reads."""
+    """Return which patches an experiment reads: how many an item, and how long they are."""
     patches = experiment.patches
     if patches is None:
         msg = f"{experiment.name} reads no patches"
@@ -45,11 +51,11 @@ def infer_dimensions(
     Parameters
     ----------
     dataset
-        The experiment's.
+        The dataset that the experiment is applied to.
     experiment, settings
-        What is about to run.
+        The experiment, and the settings that feed it.
     progress
-        Told of each size that differs from the experiment's.
+        Receives a message for each size that differs from the experiment's.
 
     Returns
     -------
@@ -64,24 +70,26 @@ def infer_dimensions(
     name, targets = dataset.name, experiment.targets
     dim = infer_targets(dataset, experiment.target_spec).dim
     if dim != targets.dim:
-        progress.say(f"{name} has {targets.kind} targets of {dim}, not {targets.dim}: taken")
+        progress.say(
+            f"{name} has {targets.kind} targets of {dim}, not {targets.dim}: {dim} is used"
+        )
     changes: dict[str, Any] = {"targets": targets.model_copy(update={"dim": dim})}
     if experiment.patches is not None:
-        named = patch_source(experiment)
-        source = infer_patches(dataset, named)
-        if source != named:
+        default = patch_source(experiment)
+        source = infer_patches(dataset, default)
+        if source != default:
             progress.say(
                 f"{name} has {source.per_item} patches an item of {source.seconds:g} s, not "
-                f"{named.per_item} of {named.seconds:g} s: taken"
+                f"{default.per_item} of {default.seconds:g} s: its own are used"
             )
         update = {"per_item": source.per_item, "seconds": source.seconds}
         changes["patches"] = experiment.patches.model_copy(update=update)
     if "sequence" in experiment.inputs.kinds:
-        changes["network"] = _infer_words(dataset, experiment, settings, progress)
+        changes["network"] = _infer_word_sizes(dataset, experiment, settings, progress)
     return experiment.model_copy(update=changes)
 
 
-def _infer_words(
+def _infer_word_sizes(
     dataset: Dataset, experiment: Experiment, settings: Sequence[str], progress: Progress
 ) -> Any:
     network: Any = experiment.network
@@ -91,39 +99,47 @@ def _infer_words(
     update = {"sequence": words.shape[1], "embedding": vectors.shape[1]}
     for name, size in update.items():
         if getattr(network, name) != size:
-            named = getattr(network, name)
-            progress.say(f"{setting} has network.{name} = {size}, not {named}: taken")
+            default = getattr(network, name)
+            progress.say(f"{setting} has network.{name} = {size}, not {default}: {size} is used")
     return network.model_copy(update=update | {"vocabulary": vectors.shape[0]})
 
 
 def check_word_numbers(experiment: Experiment, items: ItemSet) -> None:
-    """Make sure that sequences hold numbers of words that there are.
+    """Make sure that each number of a sequence is that of a word with a vector.
 
     Raises
     ------
     FileError
-        If they do not.
+        If one is not a whole number from 0 up to the size of the vocabulary.
     """
-    most = getattr(experiment.network, "vocabulary", 0)
+    vocabulary = getattr(experiment.network, "vocabulary", 0)
     for kind, matrix in zip(experiment.inputs.kinds, items.inputs, strict=True):
         if kind != "sequence" or isinstance(matrix, Patches):
             continue
         for block in matrix.blocks():
             rows = matrix.rows(block)
-            if rows.size and not (rows.min() >= 0 and rows.max() < most and (rows % 1 == 0).all()):
+            if not _are_word_numbers(rows, vocabulary):
                 command = call("text", Placeholder("DATASET"), "w2v")
                 raise FileError(
                     matrix.path,
                     found=f"values from {rows.min():g} to {rows.max():g}",
-                    expected=f"numbers of words, 0 to {most - 1:,}, as the word vectors have rows",
+                    expected=f"numbers of words, 0 to {vocabulary - 1:,}: rows of the word vectors",
                     hint=f"Extract the setting again: {command}",
                 )
+
+
+def _are_word_numbers(rows: NDArray[np.float32], vocabulary: int) -> bool:
+    """Whether all values are whole numbers, from 0 up to the size of the vocabulary."""
+    if not rows.size:
+        return True
+    in_range = rows.min() >= 0 and rows.max() < vocabulary
+    return bool(in_range and (rows % 1 == 0).all())
 
 
 def load_word_vectors(
     network: Any, dataset: Dataset, experiment: Experiment, settings: Sequence[str]
 ) -> None:
-    """Start the word vectors of a network from those of its setting."""
+    """Set the embedding of a network that reads words to the word vectors of its setting."""
     for kind, source in zip(
         experiment.inputs.kinds, input_sources(experiment, settings), strict=True
     ):
@@ -133,11 +149,11 @@ def load_word_vectors(
 
 
 def inference_batch_size(experiment: Experiment, items: ItemSet) -> int:
-    """Return how many samples make a batch where nothing is learnt.
+    """Return how many samples make a batch of inference.
 
-    What lies between the layers of a network along time is far larger than its input.
+    Where a network has layers along time, its activations are far larger than its input.
     """
     if set(experiment.inputs.kinds) != {"features"}:
         return MIN_BATCH
-    width = sum(each.shape[1] for each in items.inputs)
+    width = sum(matrix.shape[1] for matrix in items.inputs)
     return min(max(MIN_BATCH, INFERENCE_BATCH_BYTES // (4 * width)), MAX_BATCH)

@@ -19,8 +19,9 @@ from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.file_names import DataFile, Kind, patch_fields
 
 PATCH_FILES = (Kind.PATCHES, Kind.SCALER)
+"""Kinds of files that an input of patches is read from."""
 SETTING_FILES = (Kind.FEATURES, Kind.WORD_VECTORS, Kind.FEATURE_MANIFEST)
-"""Of which a setting is made, for a network."""
+"""Kinds of files that belong to a setting of a network."""
 
 
 def check_request(dataset: Dataset, experiment: Experiment, settings: Sequence[str]) -> None:
@@ -34,13 +35,13 @@ def check_request(dataset: Dataset, experiment: Experiment, settings: Sequence[s
     name = experiment.name
     known = dataset.files.datasets()
     if dataset.name not in known:
-        raise unknown_dataset_error(dataset, known, "Name one with `dataset`")
+        raise unknown_dataset_error(dataset, known, "Name another one with `dataset`")
     if experiment.baseline is not None:
         _check_count(dataset, experiment, settings)
         _check_truth(dataset, experiment)
     elif len(settings) != experiment.settings_needed:
         given = f"{len(settings)} ({', '.join(settings)})" if settings else "none"
-        msg = f"{name} takes {_count(experiment.settings_needed)}, and was given {given}"
+        msg = f"{name} takes {_count_settings(experiment.settings_needed)}, and was given {given}"
         raise RequestError(msg, hint=_usage(dataset, experiment, experiment.settings_needed))
     dataset.check_settings(settings)
     _check_kinds(dataset, experiment, settings)
@@ -51,45 +52,48 @@ def _check_count(dataset: Dataset, experiment: Experiment, settings: Sequence[st
     if experiment.baseline is None or experiment.baseline.takes(len(settings)):
         return
     fewest, most = experiment.baseline.settings
-    takes = "no settings" if most == 0 else _count(fewest)
+    takes = "no settings" if most == 0 else _count_settings(fewest)
     takes += " or more" if most is None else ""
     given = f"{len(settings)} ({', '.join(settings)})" if settings else "none"
     msg = f"{experiment.name} takes {takes}, and was given {given}"
-    more = "…" if most is None else ""
-    raise RequestError(msg, hint=_usage(dataset, experiment, fewest, more))
+    ellipsis = "…" if most is None else ""
+    raise RequestError(msg, hint=_usage(dataset, experiment, fewest, ellipsis))
 
 
-def _usage(dataset: Dataset, experiment: Experiment, settings: int, more: str = "") -> str:
+def _usage(dataset: Dataset, experiment: Experiment, settings: int, ellipsis: str = "") -> str:
     """Say how an experiment is run, and which settings its dataset has."""
     command = call("run", experiment.name, *[Placeholder("SETTING")] * settings)
-    return f"{command}{more}; {dataset.name} has {', '.join(dataset.settings) or 'no settings'}."
+    return (
+        f"{command}{ellipsis}; {dataset.name} has {', '.join(dataset.settings) or 'no settings'}."
+    )
 
 
 def _check_truth(dataset: Dataset, experiment: Experiment) -> None:
-    """Make sure that there is what a baseline sees that sees the truth."""
+    """Make sure that test items have factors, for a baseline that scores by the truth."""
     kind = experiment.targets.kind
     test = dataset.select(Kind.TARGETS, split="test", fact=kind)
     train = dataset.select(Kind.TARGETS, split="train", fact=kind)
     if experiment.baseline is None or not experiment.baseline.sees_truth or test or not train:
         return
     msg = f"{experiment.network.name} scores test items by their true {kind} factors, and "
-    msg += f"{dataset.name} has none of them"
+    msg += f"{dataset.name} has no such factors"
     source = "plays" if kind == "als" else "plays or labels"
     command = call("factorize", dataset.name, kind, dim=train[0].dim)
-    hint = f"{command} makes them of the test items' {source}; or take another baseline: "
-    hint += f"{_others(experiment.dataset.task)}."
+    baselines = _baselines_for(experiment.dataset.task)
+    hint = f"Compute them from the test items' {source}: {command}; or use another baseline: "
+    hint += f"{baselines}."
     raise RequestError(msg, hint=hint)
 
 
 def _check_kinds(dataset: Dataset, experiment: Experiment, settings: Sequence[str]) -> None:
-    """Make sure that word numbers are read as such, and nothing else is."""
+    """Make sure that sequences of words feed the inputs that read words, and no others."""
     kinds = [kind for kind in experiment.inputs.kinds if kind != "patches"]
     words = word_settings(dataset)
     for kind, setting in zip(kinds, settings, strict=True):
         if (kind == "sequence") == (setting in words):
             continue
         if kind == "sequence":
-            msg = f"{experiment.name} reads sequences of words, and {setting} is none"
+            msg = f"{experiment.name} reads sequences of words, and {setting} holds none"
             command = call("text", dataset.name, "w2v")
             hint = f"Settings of words: {', '.join(sorted(words)) or 'none'}. Make one: {command}."
         else:
@@ -104,24 +108,34 @@ def word_settings(dataset: Dataset) -> set[str]:
     return {file.fields["setting"] for file in files}
 
 
-def _count(settings: int) -> str:
+def _count_settings(settings: int) -> str:
     return f"{settings} setting{'' if settings == 1 else 's'}"
 
 
 @dataclass(frozen=True)
 class MissingInput:
-    """Something that an experiment needs and that is not there."""
+    """An input that an experiment needs and that the dataset lacks."""
 
     what: str
-    """What it is, in words."""
+    """What it is, such as ``user factors``."""
     path: Path | None = None
-    """The file that would hold it."""
+    """The file that would hold it; None where it is not one certain file."""
 
 
 def missing_inputs(
     dataset: Dataset, experiment: Experiment, settings: Sequence[str] | None = None
 ) -> list[MissingInput]:
-    """Say what an experiment lacks; where no settings are named, any complete ones will do."""
+    """List what an experiment needs and the dataset lacks.
+
+    Parameters
+    ----------
+    dataset
+        The dataset to apply it to.
+    experiment
+        The experiment; sizes that differ from those of the dataset are no obstacle.
+    settings
+        Those that feed it; if None, any settings with rows for every set will do.
+    """
     missing = [
         MissingInput(f"ids of {split}", dataset.path(Kind.ITEMS, split=split))
         for split in ("train", "test")
@@ -131,7 +145,7 @@ def missing_inputs(
     if experiment.patches is not None:
         missing += _missing_patches(dataset, experiment)
     if settings is None:
-        missing += _too_few_settings(dataset, experiment)
+        missing += _missing_settings(dataset, experiment)
     else:
         missing += _missing_features(dataset, settings)
     return missing
@@ -149,21 +163,18 @@ def _missing_patches(dataset: Dataset, experiment: Experiment) -> list[MissingIn
     ]
 
 
-def _too_few_settings(dataset: Dataset, experiment: Experiment) -> list[MissingInput]:
+def _missing_settings(dataset: Dataset, experiment: Experiment) -> list[MissingInput]:
     complete = dataset.complete_settings
     words = word_settings(dataset)
     missing = []
-    for kind, what in (("features", "setting"), ("sequence", "setting of words")):
+    for kind, noun in (("features", "setting"), ("sequence", "setting of words")):
         needed = experiment.inputs.kinds.count(kind)
         count = sum((setting in words) == (kind == "sequence") for setting in complete)
         if count < needed:
             plural = "s" * (needed > 1)
-            missing.append(MissingInput(f"{needed} {what}{plural} (there {_are(count)})"))
+            present = f"there {'is' if count == 1 else 'are'} {count}"
+            missing.append(MissingInput(f"{needed} {noun}{plural} ({present})"))
     return missing
-
-
-def _are(count: int) -> str:
-    return f"{'is' if count == 1 else 'are'} {count}"
 
 
 def _missing_features(dataset: Dataset, settings: Sequence[str]) -> list[MissingInput]:
@@ -203,7 +214,18 @@ def _missing_targets(dataset: Dataset, experiment: Experiment) -> list[MissingIn
 def required_files(
     dataset: Dataset, experiment: Experiment, settings: Sequence[str]
 ) -> list[DataFile]:
-    """Return the files of the dataset that the experiment, settled, reads."""
+    """Return the files of a dataset that an experiment reads, or its evaluation.
+
+    Parameters
+    ----------
+    dataset
+        The dataset that it is applied to.
+    experiment
+        The experiment, with the dataset's sizes (see
+        :func:`~tartarus_cli.experiments.inputs.infer_dimensions`).
+    settings
+        Names of the settings that feed it.
+    """
     spec = experiment.target_spec
     source = patch_source(experiment) if experiment.patches else None
     patches = patch_fields(source.per_item, source.seconds) if source else None
@@ -224,7 +246,7 @@ def required_files(
 
 
 def infer_task(dataset: Dataset, baseline: Baseline) -> Table:
-    """Tell what a dataset is for, by its files: the task and the targets for a baseline.
+    """Infer the task of a baseline, and its targets, from the files of a dataset.
 
     A dataset with listeners is for recommendation; one with classes is multiclass where each
     train item has exactly one, and else multilabel.
@@ -236,7 +258,7 @@ def infer_task(dataset: Dataset, baseline: Baseline) -> Table:
     """
     files = dataset.select(Kind.TARGETS, split="train")
     dims = {file.fields["fact"]: file.dim for file in files}
-    _check_purpose(dataset, baseline, {*dims})
+    _check_task(dataset, baseline, {*dims})
     kind, task = baseline.kinds[0], baseline.tasks[-1]
     if dataset.is_recommendation and "recommendation" in baseline.tasks:
         kind, task = "als" if "als" in dims or "pmi" not in dims else "pmi", "recommendation"
@@ -247,20 +269,20 @@ def infer_task(dataset: Dataset, baseline: Baseline) -> Table:
     return default_targets(kind, task, None if several else dims.get(kind))
 
 
-def _check_purpose(dataset: Dataset, baseline: Baseline, facts: Collection[str]) -> None:
-    """Make sure that a baseline is for what a dataset is for, if its files tell."""
+def _check_task(dataset: Dataset, baseline: Baseline, target_kinds: Collection[str]) -> None:
+    """Make sure that a baseline fits the task and targets of a dataset, if its files show them."""
     tasks = dataset.tasks
     name = next(name for name in BASELINES.names() if BASELINES.get(name) is baseline)
     if tasks and not {*tasks} & {*baseline.tasks}:
         msg = f"{name} is for {' and '.join(baseline.tasks)}, and {dataset.name} for {tasks[0]}"
-    elif tasks and facts and not {*facts} & {*baseline.kinds}:
+    elif tasks and target_kinds and not {*target_kinds} & {*baseline.kinds}:
         msg = f"{name} reads {' or '.join(baseline.kinds)} factors, and {dataset.name} has none"
     else:
         return
-    raise RequestError(msg, hint=f"Baselines for {dataset.name} are {_others(tasks[0])}.")
+    raise RequestError(msg, hint=f"Baselines for {dataset.name} are {_baselines_for(tasks[0])}.")
 
 
-def _others(task: str) -> str:
+def _baselines_for(task: str) -> str:
     """Name the baselines for a task that see no truth."""
-    every = {name: BASELINES.get(name) for name in BASELINES.names()}
-    return ", ".join(n for n, one in every.items() if task in one.tasks and not one.sees_truth)
+    baselines = {name: BASELINES.get(name) for name in BASELINES.names()}
+    return ", ".join(n for n, b in baselines.items() if task in b.tasks and not b.sees_truth)

@@ -1,4 +1,4 @@
-"""From the name of an experiment to all its parameters: presets, own files, overrides."""
+"""From the name of an experiment to all its parameters: presets, the workspace's, overrides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import BASELINES, Baseline
-from tartarus_cli.errors import RequestError, display_path, nearest
+from tartarus_cli.errors import RequestError, call, display_path, nearest, parameter
 from tartarus_cli.experiments.code import Table, prepare_code
 from tartarus_cli.experiments.schema import (
     Experiment,
@@ -26,34 +26,35 @@ from tartarus_cli.experiments.schema import (
 )
 from tartarus_cli.options import parse_value
 
-TaskInference = Callable[[str, Baseline], Table]  # the task and the targets that a dataset is for
+TaskInference = Callable[[str, Baseline], Table]
+"""From a dataset's name and a baseline to its task and its targets, as sections."""
 
 
 @cache
 def preset_paths() -> dict[str, Path]:
-    """Presets of the package by name."""
+    """Return the files of the package's presets by name."""
     folder = Path(str(resources.files("tartarus_cli.experiments") / "presets"))
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
-def own_paths(folder: Path | None) -> dict[str, Path]:
-    """Experiments in the workspace's folder by name."""
-    found = sorted(folder.glob("*.toml")) if folder is not None else []
-    return {path.stem: path for path in found}
+def user_paths(folder: Path | None) -> dict[str, Path]:
+    """Return the files of the experiments in a workspace's folder of them, by name."""
+    paths = sorted(folder.glob("*.toml")) if folder is not None else []
+    return {path.stem: path for path in paths}
 
 
-def experiment_names(own: Path | None) -> list[str]:
-    """Names of all experiments: presets first, then those in the folder ``own``."""
-    return list(dict.fromkeys([*preset_paths(), *own_paths(own)]))
+def experiment_names(folder: Path | None) -> list[str]:
+    """Return the names of all experiments: presets first, then those in a workspace's folder."""
+    return list(dict.fromkeys([*preset_paths(), *user_paths(folder)]))
 
 
 def resolve(
     name: str,
     *,
-    own: Path | None = None,
+    folder: Path | None = None,
     dataset: str | None = None,
     overrides: Sequence[str] = (),
-    follow: TaskInference | None = None,
+    infer: TaskInference | None = None,
     run_code: bool = False,
 ) -> Experiment:
     """Return an experiment with every parameter filled in.
@@ -63,15 +64,15 @@ def resolve(
     Parameters
     ----------
     name
-        A preset, or a file in ``own`` without its ending.
-    own
-        The folder of the user's own experiments.
+        A preset, or a file in ``folder`` without its ending.
+    folder
+        The workspace's folder of experiments.
     dataset
         The dataset to apply it to, instead of its own.
     overrides
         ``section.key=value``, the value written as in TOML (quotes around text may be left out).
-    follow
-        Tells the task and the targets of a dataset; those of the published one if None.
+    infer
+        Gives the task and the targets of a dataset; those of the published one if None.
     run_code
         Whether files of code that it names are run; if not, it needs none but those that ran.
 
@@ -82,51 +83,56 @@ def resolve(
     CodeNotRunError
         If it names code that has not been run and is not to be.
     """
-    lineage = _lineage(name, own)
-    code = prepare_code(lineage, own, run=run_code)
-    table = _inherited(lineage) | ({"code": code} if code else {})
-    path = own_paths(own).get(name)
+    lineage = _read_lineage(name, folder)
+    code = prepare_code(lineage, folder, run=run_code)
+    table = _inherit(lineage) | ({"code": code} if code else {})
+    path = user_paths(folder).get(name)
+    source = display_path(path) if path else name
     if path is not None and (overrides or dataset):
-        its_own = _followed(table, follow)
-        _validated(
-            name, its_own, display_path(path)
-        )  # so that its faults are not blamed on the command
+        # So that faults of the file are not blamed on the overrides.
+        _validate(name, _infer_targets(table, infer), source)
     if dataset is not None:
-        table = _merged(table, {"dataset": {"name": dataset}})
+        table = _merge(table, {"dataset": {"name": dataset}})
+        source = parameter("dataset")
     for override in overrides:
-        table = _merged(table, _override(override))
-    table = _followed(table, follow)
-    asked = "--set" if overrides else "--dataset"
-    return _validated(
-        name, table, asked if overrides or dataset else display_path(path) if path else name
-    )
+        table = _merge(table, _parse_override(override))
+        source = parameter("overrides")
+    return _validate(name, _infer_targets(table, infer), source)
 
 
-def _followed(table: Table, follow: TaskInference | None) -> Table:
+def _infer_targets(table: Table, infer: TaskInference | None) -> Table:
     """Fill in the task and the targets of a baseline from its dataset."""
     baseline = baseline_of(table.get("network"))
     dataset = table.get("dataset")
     if baseline is None or not isinstance(dataset, dict):
         return table
-    known = (follow or _published)(str(dataset.get("name")), baseline)
-    asked = table.get("targets")
-    kind = asked.get("kind") if isinstance(asked, dict) else None
-    if kind is not None and kind != known["targets"]["kind"]:
-        known = known | {"targets": {"dim": PUBLISHED_DIMS.get(str(kind), 1)}}
-    return _merged(known, table)
+    inferred = (infer or _published_targets)(str(dataset.get("name")), baseline)
+    targets = table.get("targets")
+    kind = targets.get("kind") if isinstance(targets, dict) else None
+    if kind is not None and kind != inferred["targets"]["kind"]:
+        inferred = inferred | {"targets": {"dim": PUBLISHED_DIMS.get(str(kind), 1)}}
+    return _merge(inferred, table)
 
 
 PUBLISHED_DIMS = {"als": 200, "pmi": 50, "class": 15}
+"""Kind of targets → their number in the published datasets."""
 
 
-def _published(_dataset: str, baseline: Baseline) -> Table:
+def _published_targets(_dataset: str, baseline: Baseline) -> Table:
     return default_targets("als" if "recommendation" in baseline.tasks else "class", "multiclass")
 
 
 def default_targets(kind: str, task: str, dim: int | None = None) -> Table:
-    """Return a task and its targets as sections of an experiment; als is for recommendation.
+    """Return a task and its targets as sections of an experiment.
 
-    Their number is that of the published datasets if None.
+    Parameters
+    ----------
+    kind
+        ``als`` (which makes the task recommendation), ``pmi`` or ``class``.
+    task
+        The task for targets of other kinds.
+    dim
+        Number of factors or classes; that of the published datasets if None.
 
     >>> default_targets("class", "multilabel")
     {'dataset': {'task': 'multilabel'}, 'targets': {'kind': 'class', 'dim': 15}}
@@ -136,44 +142,44 @@ def default_targets(kind: str, task: str, dim: int | None = None) -> Table:
     return {"dataset": {"task": task}, "targets": targets}
 
 
-def _lineage(name: str, own: Path | None) -> list[tuple[Path, Table]]:
-    """Read an experiment, what it extends, and so on."""
+def _read_lineage(name: str, folder: Path | None) -> list[tuple[Path, Table]]:
+    """Read the file of an experiment, that of the one it extends, and so on."""
     lineage: list[tuple[Path, Table]] = []
     names: list[str] = []
     while True:
-        path = _path_of(name, own)
+        path = _find(name, folder)
         table = {**_read(path), "name": name}
         lineage.append((path, table))
         names.append(name)
         if table.get("extends") is None:
             return lineage
         name = str(table["extends"])
-        if name not in experiment_names(own):
+        if name not in experiment_names(folder):
             msg = f"{display_path(path)} extends {name!r}, and there is no such experiment"
-            raise RequestError(msg, hint=nearest(name, experiment_names(own)))
+            raise RequestError(msg, hint=nearest(name, experiment_names(folder)))
         if name in names:
             msg = f"{display_path(path)} extends itself: {' → '.join([*names, name])}"
             raise RequestError(msg, hint="Let one of them extend a preset instead.")
 
 
-def _inherited(lineage: Sequence[tuple[Path, Table]]) -> Table:
-    """Lay an experiment over what it extends."""
-    *heirs, (_, result) = lineage
-    for _, table in reversed(heirs):
-        kept = {k: v for k, v in result.items() if k not in ("note", "description")}
-        result = _merged(kept, table)
+def _inherit(lineage: Sequence[tuple[Path, Table]]) -> Table:
+    """Merge an experiment into what it extends."""
+    *descendants, (_, result) = lineage
+    for _, table in reversed(descendants):
+        inherited = {k: v for k, v in result.items() if k not in ("note", "description")}
+        result = _merge(inherited, table)
     return result
 
 
-def _path_of(name: str, own: Path | None) -> Path:
-    presets, mine = preset_paths(), own_paths(own)
-    if name in presets and name in mine:
-        msg = f"{display_path(mine[name])} has the name of a preset"
-        raise RequestError(msg, hint=f'Rename it; it may say extends = "{name}".')
-    if name not in presets and name not in mine:
+def _find(name: str, folder: Path | None) -> Path:
+    presets, others = preset_paths(), user_paths(folder)
+    if name in presets and name in others:
+        msg = f"{display_path(others[name])} has the name of a preset"
+        raise RequestError(msg, hint=f'Rename the file; it may still say extends = "{name}".')
+    if name not in presets and name not in others:
         msg = f"there is no experiment called {name!r}"
-        raise RequestError(msg, hint=nearest(name, [*presets, *mine]))
-    return presets.get(name) or mine[name]
+        raise RequestError(msg, hint=nearest(name, [*presets, *others]))
+    return presets.get(name) or others[name]
 
 
 def _read(path: Path) -> Table:
@@ -184,117 +190,132 @@ def _read(path: Path) -> Table:
         raise RequestError(msg, hint="Correct that line.") from None
 
 
-def _merged(base: Table, over: Mapping[str, Any]) -> Table:
-    """Lay one table over another; another network leaves behind what it does not know."""
-    result = _left_by(base, over.get("network"))
-    for key, value in over.items():
-        below = result.get(key)
-        both = isinstance(below, dict) and isinstance(value, Mapping)
+def _merge(base: Table, changes: Mapping[str, Any]) -> Table:
+    """Return a table with changes; options that another network does not have are left out."""
+    result = _drop_unused(base, changes.get("network"))
+    for key, value in changes.items():
+        previous = result.get(key)
+        both = isinstance(previous, dict) and isinstance(value, Mapping)
         if key == "network" and both:
-            below = _known_to(value.get("name"), cast("Table", below))
-        result[key] = _merged(cast("Table", below), value) if both else value
+            previous = _supported_options(value.get("name"), cast("Table", previous))
+        result[key] = _merge(cast("Table", previous), value) if both else value
     return result
 
 
-def _left_by(base: Mapping[str, Any], network: Any) -> Table:
-    """Leave out what a network was told and the baseline that takes its place has no use for."""
+def _drop_unused(base: Mapping[str, Any], network: Any) -> Table:
+    """Leave out the sections of a network that the baseline that replaces it does not use."""
     baseline = baseline_of(network)
     if baseline is None or baseline_of(base.get("network")) is not None:
         return dict(base)
-    kept = {k: v for k, v in base.items() if k not in ("inputs", "patches", "training", "note")}
+    table = {k: v for k, v in base.items() if k not in ("inputs", "patches", "training", "note")}
     training = base.get("training")
     if baseline.validates and isinstance(training, dict):
         fields = ValidationSection.model_fields
-        kept["training"] = {key: value for key, value in training.items() if key in fields}
-    return kept
+        table["training"] = {key: value for key, value in training.items() if key in fields}
+    return table
 
 
-def _known_to(network: Any, options: Table) -> Table:
-    there = [*ARCHITECTURES.names(), *BASELINES.names()]
-    if network is None or network == options.get("name") or network not in there:
+def _supported_options(network: Any, options: Table) -> Table:
+    """Leave out the options of the previous network that the next one does not have."""
+    networks = [*ARCHITECTURES.names(), *BASELINES.names()]
+    if network is None or network == options.get("name") or network not in networks:
         return options
-    known = options_of(network).model_fields
-    before = options.get("name")
-    old = options_of(str(before)).model_fields if before in there else {}
-    return {key: value for key, value in options.items() if key in known or key not in old}
+    supported = options_of(network).model_fields
+    previous = options.get("name")
+    old = options_of(str(previous)).model_fields if previous in networks else {}
+    return {key: value for key, value in options.items() if key in supported or key not in old}
 
 
-def _override(text: str) -> Table:
+def _parse_override(text: str) -> Table:
     path, equals, value = text.partition("=")
     section, dot, key = path.strip().partition(".")
     if not (equals and dot and key):
-        msg = f"--set {text}: not of the form section.key=value"
-        raise RequestError(msg, hint="For example --set training.batch_size=64.")
+        msg = f"{parameter('overrides', text)}: not of the form section.key=value"
+        example = parameter("overrides", "training.batch_size=64")
+        raise RequestError(msg, hint=f"For example {example}.")
     return {section: {key: parse_value(value.strip())}}
 
 
-def _validated(name: str, table: Table, where: str) -> Experiment:
+def _validate(name: str, table: Table, source: str) -> Experiment:
+    """Return the experiment of a table; ``source`` is what messages blame for its faults."""
     try:
         return Experiment.model_validate(table)
     except ValidationError as problem:
         faults = problem.errors(include_url=False)
         first = min(faults, key=lambda fault: fault["type"] == "missing")
         location = [str(part) for part in first["loc"] if not str(part).startswith("function-")]
-        parameter = ".".join(location)
+        key = ".".join(location)
         base = name if name in preset_paths() else str(table.get("extends") or "rec_multi")
-        hint = f"See 'tartarus experiments show {base}'."
+        hint = f"To see the parameters of an experiment: {call('show_experiment', base)}"
         if first["type"] == "extra_forbidden":
-            known = _parameters(table)
-            sections = list(dict.fromkeys(each.partition(".")[0] for each in known))
-            hint = nearest(parameter, known if "." in parameter else sections)
-            msg = f"{where}: there is no parameter {parameter}"
+            known = _known_keys(table)
+            sections = list(dict.fromkeys(known_key.partition(".")[0] for known_key in known))
+            hint = nearest(key, known if "." in key else sections)
+            msg = f"{source}: there is no parameter {key}"
             raise RequestError(msg, hint=hint) from None
-        said = "" if first["type"] in ("missing", "value_error") else f", not {first['input']!r}"
+        value = "" if first["type"] in ("missing", "value_error") else f", not {first['input']!r}"
         reason = first["msg"].removeprefix("Value error, ")
-        subject = f"{parameter}: " if parameter else ""
-        msg = f"{where}: {subject}{reason}{said}"
+        subject = f"{key}: " if key else ""
+        msg = f"{source}: {subject}{reason}{value}"
         raise RequestError(msg, hint=hint) from None
 
 
-def _parameters(table: Table) -> list[str]:
+def _known_keys(table: Table) -> list[str]:
     """Every parameter that an experiment with this network may set."""
     network = table.get("network", {}).get("name")
-    there = [*ARCHITECTURES.names(), *BASELINES.names()]
-    own = {"network": options_of(network)} if network in there else {"network": None}
-    pairs = _pairs(Experiment, own | {"training": training_of(table.get("network"))})
+    networks = [*ARCHITECTURES.names(), *BASELINES.names()]
+    models = {"network": options_of(network) if network in networks else None}
+    pairs = _pairs(Experiment, models | {"training": training_of(table.get("network"))})
     unused = ("inputs", "patches") if is_baseline(network) else ()
     return [f"{s}.{key}" if key else s for s, key in pairs if s not in unused]
 
 
 def _pairs(
-    model: type[BaseModel], own: Mapping[str, type[BaseModel] | None]
+    model: type[BaseModel], sections: Mapping[str, type[BaseModel] | None]
 ) -> Iterator[tuple[str, str]]:
+    """Yield each section with each of its keys; ``sections`` are those that depend on others."""
     for name, field in model.model_fields.items():
-        inner = own[name] if name in own else _section(field.annotation)
-        if inner is None:
+        section = sections[name] if name in sections else _section_type(field.annotation)
+        if section is None:
             yield name, ""
         else:
-            yield from ((name, key) for key in inner.model_fields)
+            yield from ((name, key) for key in section.model_fields)
 
 
-def _section(annotation: Any) -> type[BaseModel] | None:
+def _section_type(annotation: Any) -> type[BaseModel] | None:
     choices = getattr(annotation, "__args__", (annotation,))
     models = (c for c in choices if isinstance(c, type) and issubclass(c, BaseModel))
     return next(models, None)
 
 
 def to_table(experiment: Experiment) -> Table:
-    """All parameters as plain values, sections in order; what is not set is left out."""
+    """Return all parameters as plain values, sections in order; None is left out.
+
+    The inputs of a baseline are left out as well: they follow from the settings that feed it.
+    """
     table = experiment.model_dump(mode="json", exclude_none=True)
     baseline = experiment.baseline
     if baseline is not None:
-        del table["inputs"]  # which follow from the settings that are named
+        del table["inputs"]
     if baseline is not None and not baseline.learns:
         del table["targets"]["normalize"]
     return table
 
 
 def to_toml(experiment: Experiment) -> str:
-    """Write a resolved experiment as TOML; it depends on no other file any more, but its code."""
+    """Write a resolved experiment as TOML, which depends on no other file except its code."""
     table = {k: v for k, v in to_table(experiment).items() if v not in ("", []) and k != "extends"}
     return tomlkit.dumps(table)
 
 
 def from_toml(text: str) -> Experiment:
-    """Read back what :func:`to_toml` wrote."""
+    """Read an experiment that :func:`to_toml` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the text is not TOML, or not a complete experiment.
+    RequestError
+        If it names a network or baseline that is not registered.
+    """
     return Experiment.model_validate(tomllib.loads(text))

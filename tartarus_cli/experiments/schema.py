@@ -1,4 +1,4 @@
-"""What an experiment says: every parameter with its type, its default and its limits."""
+"""The parameters of an experiment, each with its type, its default and its limits."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from tartarus_cli.data.tasks import Task
 from tartarus_cli.progress import warn
 
 
-def _without_underscore(name: str) -> str:
+def _check_dataset_name(name: str) -> str:
     if not name or any(c in "_/\\" or not c.isprintable() for c in name):
-        msg = f"{name!r} is no name of a dataset: it holds no underscore and no slash"
+        msg = f"{name!r} cannot be the name of a dataset: it holds no underscore and no slash"
         raise ValueError(msg)
     return name
 
 
-def _kinds(said: Any) -> Any:
-    for kind in said if isinstance(said, list | tuple) else [said]:
+def _check_kinds(value: Any) -> Any:
+    for kind in value if isinstance(value, list | tuple) else [value]:
         if kind not in get_args(InputKind):
             msg = f"{kind!r} is none of {', '.join(get_args(InputKind))}"
             raise ValueError(msg)
-    return said
+    return value
 
 
-Name = Annotated[str, AfterValidator(_without_underscore)]
+DatasetName = Annotated[str, AfterValidator(_check_dataset_name)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
@@ -53,97 +53,114 @@ TARGETS_OF: dict[Task, tuple[TargetKind, ...]] = {
     "multilabel": ("class", "pmi"),
     "multiclass": ("class",),
 }
+"""Task → the kinds of targets that a network can learn for it."""
 
 
 class Section(BaseModel):
-    """A part of an experiment; a key it does not know is an error."""
+    """A part of an experiment; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class DatasetSection(Section):
-    """What to learn from, and what for."""
+    """The dataset, and the task that is solved on it."""
 
-    name: Name
+    name: DatasetName
+    """The dataset; its name holds no underscore."""
     task: Task
+    """``recommendation``, ``multilabel`` or ``multiclass``."""
 
 
 class TargetsSection(Section):
-    """What the network learns to predict."""
+    """The targets that the network learns to predict, one row an item."""
 
     kind: TargetKind
+    """Factors of plays (``als``), of labels or plays (``pmi``), or the classes (``class``)."""
     dim: Count
-    normalize: bool  # divide each target by its L2 norm
+    """Number of factors or classes."""
+    normalize: bool
+    """Whether each target is divided by its L2 norm."""
 
 
 class InputsSection(Section):
-    """What the network reads."""
+    """The inputs of the network."""
 
-    # One for all inputs, or one for each of them.
-    kind: Annotated[InputKind | tuple[InputKind, ...], BeforeValidator(_kinds)] = "features"
-    count: Count = 1  # of the inputs; those that are not patches are settings to name
+    kind: Annotated[InputKind | tuple[InputKind, ...], BeforeValidator(_check_kinds)] = "features"
+    """``features``, ``patches`` or ``sequence``: one for all inputs, or one for each of them."""
+    count: Count = 1
+    """Number of inputs; a setting is named for each that is not patches."""
 
     @property
     def kinds(self) -> tuple[InputKind, ...]:
-        """The kind of each input."""
+        """The kind of each input, in order."""
         return self.kind if isinstance(self.kind, tuple) else (self.kind,) * self.count
 
     @model_validator(mode="before")
     @classmethod
-    def _count_the_kinds(cls, said: Any) -> Any:
-        if not isinstance(said, dict) or not isinstance(said.get("kind"), list | tuple):
-            return said
-        kinds = said["kind"]
-        count = said.get("count", len(kinds))
+    def _infer_count(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(values.get("kind"), list | tuple):
+            return values
+        kinds = values["kind"]
+        count = values.get("count", len(kinds))
         if not kinds or count != len(kinds):
             msg = f"kind names {len(kinds)} inputs, and count says {count}"
             raise ValueError(msg)
-        return said | {"count": count, "kind": kinds[0] if count == 1 else kinds}
+        return values | {"count": count, "kind": kinds[0] if count == 1 else kinds}
 
 
 class PatchesSection(Section):
     """Which spectrogram patches an item has."""
 
     per_item: Count = 1
+    """Patches of each item."""
     seconds: Positive = 15
+    """Length of a patch."""
 
 
 class ValidationSection(Section):
-    """What a baseline is chosen by."""
+    """The training of a baseline that selects a parameter by validation loss."""
 
-    # Share of the train items that is held out, at their end, where there are no val items: the
-    # first half of it validates, the second half gives the held-out loss.
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the train items that is held out, at their end, where there are no val items.
+
+    The first half of it validates, the second half gives the held-out loss.
+    """
 
 
-class NothingToSet(Section):
-    """The training of a baseline that chooses nothing."""
+class EmptyTrainingSection(Section):
+    """The training of a baseline that has no parameters to set."""
 
 
 class TrainingSection(Section):
     """How the network is fitted."""
 
     loss: Loss
+    """The loss that is minimised."""
     optimizer: Optimizer = "adam"
+    """Keras' name of the optimizer."""
     learning_rate: Positive = 0.001
+    """Step size of the optimizer."""
     batch_size: Count = 32
+    """Samples of a batch: items, or patches."""
     epochs: Count = 100
-    patience: Annotated[int, Field(ge=0, strict=True)] = (
-        4  # epochs without a better value of the monitor
-    )
+    """Passes over the train items, at most."""
+    patience: Annotated[int, Field(ge=0, strict=True)] = 4
+    """Epochs without a better value of the monitor, after which the training stops."""
     monitor: Monitor
-    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2  # as above
+    """What chooses the epoch whose weights are kept; ``val_accuracy`` for softmax outputs."""
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the train items that is held out, as in :class:`ValidationSection`."""
 
 
 def is_baseline(name: Any) -> bool:
-    """Whether ``network.name`` means a baseline; a built-in network goes before a plug-in."""
+    """Whether ``network.name`` means a baseline; of two with one name, the built-in one counts."""
     if name not in BASELINES.names() or name not in ARCHITECTURES.names():
         return name in BASELINES.names()
     network = ARCHITECTURES.is_built_in(name)
-    left_out, other = ("baseline", "network") if network else ("network", "baseline")
+    ignored, used = ("baseline", "network") if network else ("network", "baseline")
     first, second = (BASELINES, ARCHITECTURES) if network else (ARCHITECTURES, BASELINES)
-    told = f"the {left_out} {name!r} of {first.origin(name)} is left out: "
-    warn(f"{told}there is a {other} of this name, of {second.origin(name)}")
+    subject = f"the {ignored} {name!r} of {first.origin(name)} is left out"
+    warn(f"{subject}: there is a {used} of this name, of {second.origin(name)}")
     return not network
 
 
@@ -172,33 +189,43 @@ def options_of(name: str) -> type[NetworkOptions] | type[BaselineOptions]:
     return ARCHITECTURES.get(name).options
 
 
-def training_of(network: Any) -> type[TrainingSection | ValidationSection | NothingToSet]:
-    """Return what the ``training`` section of such a network may say."""
+def training_of(network: Any) -> type[TrainingSection | ValidationSection | EmptyTrainingSection]:
+    """Return the type of the ``training`` section that belongs to a ``network`` section."""
     baseline = baseline_of(network)
     if baseline is None:
         return TrainingSection
-    return ValidationSection if baseline.validates else NothingToSet
+    return ValidationSection if baseline.validates else EmptyTrainingSection
 
 
 class Experiment(Section):
-    """Everything that a training depends on, but for the settings and the seed."""
+    """Everything that a training depends on, except the settings and the seed."""
 
     name: str
+    """The preset, or the file without its ending."""
     description: str = ""
+    """One line for the list of experiments."""
     note: str = ""
+    """A doubt about a published preset, for whoever looks at it."""
     extends: str = ""
-    # Files that register what it uses, relative to the workspace; they run when it is used.
+    """The experiment whose parameters it inherits; empty if none."""
     code: tuple[str, ...] = ()
+    """Files that register what it uses, relative to the workspace; they run when it is used."""
     dataset: DatasetSection
+    """The dataset, and the task that is solved on it."""
     targets: TargetsSection
+    """What the network learns to predict."""
     inputs: InputsSection = InputsSection()
+    """What the network reads."""
     patches: PatchesSection | None = None
+    """The patches of each item; None if it reads none."""
     network: SerializeAsAny[NetworkOptions | BaselineOptions]
+    """The network or the baseline, by name, with its options."""
     training: TrainingSection | ValidationSection | None
+    """How it is fitted; None for a baseline that has nothing to set."""
 
     @property
     def target_spec(self) -> TargetSpec:
-        """Which factors or classes it learns."""
+        """Kind and number of the factors or classes that it learns."""
         return TargetSpec(self.targets.kind, self.targets.dim)
 
     @property
@@ -213,7 +240,13 @@ class Experiment(Section):
 
     @property
     def fitting(self) -> TrainingSection:
-        """How its network is fitted."""
+        """How its network is fitted.
+
+        Raises
+        ------
+        TypeError
+            If it is a baseline.
+        """
         if not isinstance(self.training, TrainingSection):
             msg = f"{self.name} is a baseline, which is not fitted by epochs"
             raise TypeError(msg)
@@ -221,11 +254,11 @@ class Experiment(Section):
 
     @property
     def settings_needed(self) -> int:
-        """How many settings are named on the command line; patches need none."""
+        """How many settings have to be named; an input of patches needs none."""
         return sum(kind != "patches" for kind in self.inputs.kinds)
 
     def with_settings(self, count: int) -> Experiment:
-        """Return it for so many settings: a baseline reads those that are named."""
+        """Return the experiment with as many inputs as a baseline is given settings."""
         if self.baseline is None:
             return self
         inputs = self.inputs.model_copy(update={"count": count})
@@ -233,15 +266,15 @@ class Experiment(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill(cls, said: Any) -> Any:
+    def _fill(cls, values: Any) -> Any:
         """Fill in the defaults that depend on other parameters."""
-        if not isinstance(said, dict):
-            return said
-        filled = {k: dict(v) if isinstance(v, dict) else v for k, v in said.items()}
+        if not isinstance(values, dict):
+            return values
+        filled = {k: dict(v) if isinstance(v, dict) else v for k, v in values.items()}
         network, training = filled.get("network"), filled.get("training")
         baseline = baseline_of(network)
         if baseline is not None:
-            return _filled_baseline(filled, baseline)
+            return _fill_baseline(filled, baseline)
         if isinstance(network, dict) and isinstance(training, dict):
             softmax = network.get("output") == "softmax"
             training.setdefault("monitor", "val_accuracy" if softmax else "val_loss")
@@ -255,21 +288,21 @@ class Experiment(Section):
 
     @field_validator("network", mode="before")
     @classmethod
-    def _own_options(cls, said: Any) -> Any:
-        if not isinstance(said, dict) or not isinstance(said.get("name"), str):
-            return said
-        return options_of(said["name"]).model_validate(said)
+    def _validate_network(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(values.get("name"), str):
+            return values
+        return options_of(values["name"]).model_validate(values)
 
     @field_validator("training", mode="before")
     @classmethod
-    def _own_training(cls, said: Any, info: ValidationInfo) -> Any:
-        if not isinstance(said, dict):
-            return said
-        found = training_of(info.data.get("network")).model_validate(said)
-        return None if isinstance(found, NothingToSet) else found
+    def _validate_training(cls, values: Any, info: ValidationInfo) -> Any:
+        if not isinstance(values, dict):
+            return values
+        section = training_of(info.data.get("network")).model_validate(values)
+        return None if isinstance(section, EmptyTrainingSection) else section
 
     @model_validator(mode="after")
-    def _suits_the_baseline(self) -> Self:
+    def _check_baseline(self) -> Self:
         baseline, name = self.baseline, self.network.name
         if baseline is not None and self.dataset.task not in baseline.tasks:
             msg = (
@@ -282,7 +315,7 @@ class Experiment(Section):
         return self
 
     @model_validator(mode="after")
-    def _agree(self) -> Self:
+    def _check_targets(self) -> Self:
         task, allowed = self.dataset.task, TARGETS_OF[self.dataset.task]
         if self.targets.kind not in allowed:
             msg = f"targets.kind = {self.targets.kind}: {task} takes {' or '.join(allowed)}"
@@ -290,7 +323,7 @@ class Experiment(Section):
         return self
 
     @model_validator(mode="after")
-    def _inputs_agree(self) -> Self:
+    def _check_inputs(self) -> Self:
         if self.baseline is not None:
             return self
         inputs, network, name = self.inputs, self.architecture, self.network.name
@@ -298,23 +331,24 @@ class Experiment(Section):
             msg = f"inputs.count = {inputs.count}: {name} takes at most {network.most_inputs}"
             raise ValueError(msg)
         if not network.reads(inputs.kinds):
-            read = network.inputs
-            told = read if isinstance(read, str) else f"one input of each kind: {', '.join(read)}"
-            msg = f"inputs.kind = {', '.join(inputs.kinds)}: the network {name} reads {told}"
+            kinds = network.inputs
+            one_kind = isinstance(kinds, str)
+            inputs_read = kinds if one_kind else f"one input of each kind: {', '.join(kinds)}"
+            msg = f"inputs.kind = {', '.join(inputs.kinds)}: the network {name} reads {inputs_read}"
             raise ValueError(msg)
         if inputs.kinds.count("patches") > 1:
             msg = f"inputs.kind = {', '.join(inputs.kinds)}: only one input may be patches"
             raise ValueError(msg)
         if self.patches is not None and "patches" not in inputs.kinds:
-            msg = "patches.*: only an experiment whose inputs.kind is patches has such parameters"
+            msg = "patches.*: only experiments whose inputs.kind is patches have these parameters"
             raise ValueError(msg)
         return self
 
 
-def _filled_baseline(said: dict[str, Any], baseline: Baseline) -> dict[str, Any]:
-    """Fill in what a baseline leaves unsaid, and refuse what would do nothing."""
-    targets = said.get("targets")
-    if "inputs" in said or "patches" in said:
+def _fill_baseline(values: dict[str, Any], baseline: Baseline) -> dict[str, Any]:
+    """Fill in the defaults of a baseline, and refuse parameters that would do nothing."""
+    targets = values.get("targets")
+    if "inputs" in values or "patches" in values:
         msg = "inputs.*: a baseline reads the settings that are named, however many"
         raise ValueError(msg)
     if isinstance(targets, dict):
@@ -322,7 +356,7 @@ def _filled_baseline(said: dict[str, Any], baseline: Baseline) -> dict[str, Any]
             msg = "targets.normalize: this baseline learns no targets that could be normalised"
             raise ValueError(msg)
         normal = baseline.learns and targets.get("kind") != "class"
-        said["targets"] = {"normalize": normal} | targets
-    said["inputs"] = InputsSection().model_copy(update={"count": baseline.settings[0]})
-    said.setdefault("training", {})
-    return said
+        values["targets"] = {"normalize": normal} | targets
+    values["inputs"] = InputsSection().model_copy(update={"count": baseline.settings[0]})
+    values.setdefault("training", {})
+    return values

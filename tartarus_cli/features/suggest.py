@@ -66,7 +66,7 @@ def _experiments(dataset: Dataset, form: MatrixForm) -> tuple[list[str], bool]:
 
 def _targets(dataset: Dataset, name: str) -> tuple[list[str], str]:
     """Return the parameters of an experiment's targets, and the call that creates the targets."""
-    experiment = resolve(name, own=dataset.workspace.experiments, dataset=dataset.name)
+    experiment = resolve(name, folder=dataset.workspace.experiments, dataset=dataset.name)
     spec = experiment.target_spec
     dims = target_dims(dataset, spec.kind)
     overrides: list[str] = []

@@ -1,4 +1,4 @@
-"""What is known of a trained model: where it comes from and what became of it."""
+"""The manifest of a model: how it was trained, from which files, and its scores."""
 
 from __future__ import annotations
 
@@ -11,53 +11,87 @@ from tartarus_cli.baselines import PredictionForm
 from tartarus_cli.files import write_text
 
 Status = Literal["training", "interrupted", "failed", "finished"]
+"""How far a training came; only a finished model can be used."""
 
 
 class LayerInfo(BaseModel):
-    """One layer of a network, as ``models show`` lists it."""
+    """One layer of a network."""
 
     name: str
+    """Unique in its network, such as ``dense_2``."""
     kind: str
-    shape: tuple[int, ...]  # of one item
+    """Its class in Keras, such as ``Dense``."""
+    shape: tuple[int, ...]
+    """Shape of its output for one sample."""
     parameters: int
+    """Number of its weights."""
 
 
 class ModelManifest(BaseModel):
-    """Where a model comes from and what became of it."""
+    """How a model was trained, from which files, and its scores: its ``manifest.json``."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
     status: Status
     kind: Literal["network", "baseline"] = "network"
-    beside: str = ""  # the model that a baseline was trained to be compared with, if any
+    compared_with: str = Field(default="", alias="beside")
+    """The model that a baseline was trained to be compared with; empty if none."""
     experiment: str
+    """Name of the experiment; all its parameters are in ``experiment.toml`` of the same folder."""
     dataset: str
+    """Name of the dataset."""
     task: str
+    """``recommendation``, ``multilabel`` or ``multiclass``."""
     settings: list[str]
+    """Names of the settings that feed it, in order."""
     target_dim: int
+    """Number of factors or classes that it learns."""
     seed: int
+    """Of everything random in its training."""
     started: str
-    reason: str = ""  # why it did not finish
+    """When the training began, in ISO 8601."""
+    reason: str = ""
+    """Why it did not finish."""
     duration_s: float = 0
+    """Wall-clock time of the training."""
     peak_memory_mib: float = 0
+    """Peak resident memory of the process."""
     machine: dict[str, str | int] = {}
+    """The computer that trained it: system, processor, cores and the like."""
     versions: dict[str, str] = {}
-    inputs: dict[str, str] = {}  # file → BLAKE2b hash
-    code: dict[str, str] = {}  # file that ran for the training → BLAKE2b hash
-    train_ids: str = ""  # hash of the ids of the train items
-    patches: str = ""  # how the patches were made and scaled: their fingerprint, if they have one
-    items: dict[str, int] = {}  # fit, validation, held out
+    """Library → version."""
+    inputs: dict[str, str] = {}
+    """File, relative to the workspace → BLAKE2b hash of its bytes."""
+    code: dict[str, str] = {}
+    """File of code that ran for the training → BLAKE2b hash of its bytes."""
+    train_ids: str = ""
+    """BLAKE2b hash of the ids of the train items, in order."""
+    patches: str = ""
+    """Fingerprint of how the patches were made and scaled; empty if they have none."""
+    items: dict[str, int] = {}
+    """Samples by use: ``fit``, ``validation``, ``held out``."""
     epochs: int = 0
+    """Epochs that were run."""
     best_epoch: int = 0
+    """The epoch whose weights are kept, counted from 1."""
     validation_loss: float | None = None
+    """Loss of the validation samples with these weights."""
     held_out_loss: float | None = None
+    """Loss of samples that chose nothing; None where the dataset has val items."""
     layers: list[LayerInfo] = []
-    form: PredictionForm = "factors"  # of what it predicts
-    widths: list[int] = []  # of the settings that a baseline read
-    strength: float | None = None  # of a ridge regression
-    trials: dict[str, float] = {}  # strength → validation loss
-    test_evaluations: int = Field(default=0, ge=0)  # how often its test figures were computed
+    """Layers of the network, from input to output; none for a baseline."""
+    form: PredictionForm = "factors"
+    """What it predicts: ``factors`` (or class scores), ``neighbours`` or ``scores``."""
+    widths: list[int] = []
+    """Widths of the settings that a baseline was fitted to, in order."""
+    strength: float | None = None
+    """The regularization of a ridge regression that had the lowest validation loss."""
+    trials: dict[str, float] = {}
+    """Each regularization that was tried → validation loss."""
+    test_evaluations: int = Field(default=0, ge=0)
+    """How often figures of the test items were computed."""
     scores: dict[str, float | None] = {}
+    """Metric → its value for the test items."""
 
 
 UNREADABLE = ModelManifest(
@@ -71,8 +105,9 @@ UNREADABLE = ModelManifest(
     started="",
     reason="its manifest cannot be read",
 )
+"""Stands for a manifest that is missing or damaged."""
 
 
 def write_model_manifest(folder: Path, manifest: ModelManifest) -> None:
-    """Write a manifest in one step: a model is finished when this says so, not before."""
-    write_text(folder / "manifest.json", manifest.model_dump_json(indent=2) + "\n")
+    """Write ``manifest.json`` in one step: a model is finished when it says so, not before."""
+    write_text(folder / "manifest.json", manifest.model_dump_json(by_alias=True, indent=2) + "\n")

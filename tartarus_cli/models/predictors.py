@@ -31,6 +31,7 @@ class Predictor(Protocol):
     """Anything that turns the features of items into rows of factors, scores or activations."""
 
     width: int
+    """Columns of what it returns."""
 
     def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Predict a block of items, ``(items, width)``."""
@@ -39,23 +40,30 @@ class Predictor(Protocol):
 def open_predictor(model: Model, layer: LayerInfo | None = None) -> Predictor:
     """Load a model to predict with, or to read out one of its layers.
 
+    Parameters
+    ----------
+    model
+        A finished model.
+    layer
+        The layer of a network whose activations are returned; None: its output.
+
     Raises
     ------
     RequestError
-        If it is a baseline that looks at more than the features of an item.
+        If it is a baseline that needs more than the features of an item.
     DataError
         If its file is damaged.
     """
     if model.baseline is None:
         return _NetworkPredictor(model, layer)
     if model.baseline.remembers:
-        msg = f"{model.name} ({model.manifest.experiment}) predicts for items of its dataset alone"
+        msg = f"{model.name} ({model.manifest.experiment}) predicts only for items of its dataset"
         raise RequestError(msg, hint="Use a network, or the baseline ridge.")
     return _BaselinePredictor(model, model.baseline)
 
 
 def write_fitted(folder: Path, fitted: BaselineResult) -> None:
-    """Write what a baseline learnt, and the strengths that it tried."""
+    """Write the arrays of a fitted baseline, and the validation loss of each strength it tried."""
     save_arrays(folder / BASELINE, fitted.arrays.items())
     if fitted.trials:
         lines = (f"{trial.strength!r},{trial.loss!r}\n" for trial in fitted.trials)
@@ -65,7 +73,16 @@ def write_fitted(folder: Path, fitted: BaselineResult) -> None:
 def read_known(
     model: Model, baseline: Baseline, train: TrainingExamples | None = None
 ) -> FittedBaseline:
-    """Read what a baseline learnt.
+    """Read a fitted baseline.
+
+    Parameters
+    ----------
+    model
+        The model that it is.
+    baseline
+        Its type; says which arrays there have to be, and of which shapes.
+    train
+        Features and targets of the train items, for one that keeps referring to them.
 
     Raises
     ------
@@ -104,14 +121,14 @@ def _read_fitted(model: Model, baseline: Baseline) -> NamedArrays:
 
 
 class _BaselinePredictor:
-    """A baseline that needs nothing but the features of an item."""
+    """A baseline that needs only the features of an item."""
 
     def __init__(self, model: Model, baseline: Baseline) -> None:
-        self._known, self._predict = read_known(model, baseline), baseline.predict
+        self._fitted, self._predict = read_known(model, baseline), baseline.predict
         self.width = 1 if model.manifest.form == "scores" else model.manifest.target_dim
 
     def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        rows = self._predict(self._known, Items([""] * len(inputs[0]), tuple(inputs)))
+        rows = self._predict(self._fitted, Items([""] * len(inputs[0]), tuple(inputs)))
         return np.asarray(rows, np.float32)
 
 
@@ -129,17 +146,17 @@ class _NetworkPredictor:
         try:
             network = keras.saving.load_model(model.network, compile=False, safe_mode=True)
         except Exception as problem:  # noqa: BLE001 — a damaged file makes Keras raise anything
-            said = (str(problem) or type(problem).__name__).splitlines()[0]
-            msg = f"{display_path(model.network)} cannot be loaded: {said}"
+            reason = (str(problem) or type(problem).__name__).splitlines()[0]
+            msg = f"{display_path(model.network)} cannot be loaded: {reason}"
             raise DataError(msg, hint=f"Train {model.name} again.") from None
         if layer is not None:
-            several = len(network.inputs) > 1  # as it is fed
-            inputs = network.inputs if several else network.inputs[0]
+            # A list only where there are several, as in __call__.
+            inputs = network.inputs if len(network.inputs) > 1 else network.inputs[0]
             network = keras.Model(inputs, network.get_layer(layer.name).output)
         self._network = network
         self.width = math.prod(network.output_shape[1:])
 
     def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        fed = list(inputs) if len(inputs) > 1 else inputs[0]
-        rows = np.asarray(self._network.predict_on_batch(fed), np.float32)
+        batch = list(inputs) if len(inputs) > 1 else inputs[0]
+        rows = np.asarray(self._network.predict_on_batch(batch), np.float32)
         return rows.reshape(len(rows), self.width)

@@ -1,4 +1,4 @@
-"""What a model keeps of how its inputs were made, so that new items can be prepared alike."""
+"""How the inputs of a model were made, kept with it, so that new items are prepared alike."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from tartarus_cli.models.store import Model
 from tartarus_cli.text import Vocabulary
 
 RECIPE, SCALER, VOCABULARY = "patches.json", "scaler.npz", "vocabulary.json"
+"""Files of a model's folder."""
 
 
 def save_preprocessing(
@@ -39,7 +40,25 @@ def save_preprocessing(
     settings: Sequence[str],
     items: ItemSet,
 ) -> None:
-    """Keep in a model's folder what new recordings or documents need; old data may not tell it."""
+    """Save in a model's folder how new recordings or documents are prepared for it.
+
+    Of patches: the recipe, and a copy of the scaler; of one setting of documents: a copy of the
+    vocabulary. Data that do not record how they were made leave nothing.
+
+    Parameters
+    ----------
+    folder
+        The model's.
+    dataset, experiment, settings
+        The dataset, the experiment and the settings that it is trained with.
+    items
+        Its train items.
+
+    Raises
+    ------
+    FileError
+        If the scaler is damaged, or not that of the patches.
+    """
     if experiment.patches is not None and items.patches is not None:
         source = patch_source(experiment)
         scaler = dataset.find(Kind.SCALER, **patch_fields(source.per_item, source.seconds))
@@ -60,10 +79,10 @@ def check_scaler_fits(path: Path, recipe: PatchRecipe, attributes: Mapping[str, 
     Raises
     ------
     FileError
-        If it is damaged or another one.
+        If it is damaged, or another one.
     """
     scaler = Scaler(*read_scaler(path))
-    recorded = str(attributes.get(FINGERPRINT, ""))  # empty: the patches do not tell
+    recorded = str(attributes.get(FINGERPRINT, ""))  # empty in old files of patches
     if recorded and fingerprint(recipe, scaler) != recorded:
         raise FileError(
             path,
@@ -74,12 +93,12 @@ def check_scaler_fits(path: Path, recipe: PatchRecipe, attributes: Mapping[str, 
 
 
 def check_vocabulary_unchanged(model: Model) -> None:
-    """Make sure that a setting is still made with the vocabulary that a model learnt with.
+    """Make sure that a setting still has the vocabulary that its model was trained with.
 
     Raises
     ------
     FileError
-        If it was made again, with another one.
+        If the setting was extracted again, with another one.
     """
     copy = model.folder / VOCABULARY
     if not copy.exists():
@@ -91,7 +110,7 @@ def check_vocabulary_unchanged(model: Model) -> None:
             present.path,
             found=f"another vocabulary than {model.name} was trained with",
             expected=f"that of {display_path(copy)}",
-            hint="Train again, or extract the setting again as it was.",
+            hint="Train the model again; or extract the setting again with the old parameters.",
         )
 
 
@@ -101,7 +120,7 @@ def _copy(path: Path, to: Path) -> None:
 
 
 def read_patch_recipe(attributes: Mapping[str, Any]) -> PatchRecipe | None:
-    """Read from the attributes of a file of patches how they were made, if they tell."""
+    """Read from the attributes of a file of patches how they were made; None if not recorded."""
     plain = {name: _plain(value) for name, value in attributes.items()}
     common = {name: plain.get(name) for name in ("transform", "per_item", "seconds", "seed")}
     others = (*common, COMPLETE, FINGERPRINT, SCALER_PATCHES)
@@ -117,12 +136,12 @@ def _plain(value: Any) -> Any:
 
 
 def stored_recipe(model: Model) -> PatchRecipe | None:
-    """Return how the patches of a model were made, if it knows.
+    """Return how the patches were made that a model was trained on; None if not recorded.
 
     Raises
     ------
     FileError
-        If what it kept is damaged.
+        If the recipe in the model's folder is damaged.
     """
     path = model.folder / RECIPE
     if not path.exists():
@@ -134,23 +153,23 @@ def stored_recipe(model: Model) -> PatchRecipe | None:
 
 
 def open_recipe(model: Model) -> tuple[PatchRecipe, Scaler]:
-    """Return how new recordings are prepared for a model.
+    """Return the recipe and the scaler that new recordings are prepared with for a model.
 
     Raises
     ------
     RequestError
-        If it does not read recordings alone, or the patches it learnt from did not tell.
+        If patches are not its only input, or those it was trained on recorded no recipe.
     FileError
-        If what it kept is damaged.
+        If the recipe or the scaler in its folder is damaged.
     """
     experiment = model.experiment
     if set(experiment.inputs.kinds) != {"patches"}:
         _refuse(model, "recordings")
     recipe = stored_recipe(model)
     if recipe is None:
-        msg = f"{model.name} was trained on patches that do not tell how they were made"
+        msg = f"{model.name} was trained on patches whose file does not say how they were made"
         command = call("patches", model.manifest.dataset)
-        raise RequestError(msg, hint=f"Make them with {command}, and train again.")
+        raise RequestError(msg, hint=f"Recreate them, and train again: {command}")
     scaler = Scaler(*read_scaler(model.folder / SCALER))
     if scaler.mean.shape != (recipe.frames * recipe.bins,):
         raise _damaged(model.folder / SCALER, ValueError(f"{len(scaler.mean):,} positions"))
@@ -158,14 +177,14 @@ def open_recipe(model: Model) -> tuple[PatchRecipe, Scaler]:
 
 
 def open_vocabulary(model: Model) -> Vocabulary:
-    """Return how new documents are prepared for a model.
+    """Return the vocabulary that turns new documents into inputs of a model.
 
     Raises
     ------
     RequestError
-        If it does not read documents alone, or its setting was not made by ``text``.
+        If its only input is not one setting, or that setting was not extracted by ``text``.
     FileError
-        If what it kept is damaged.
+        If the vocabulary in its folder is damaged.
     """
     experiment = model.experiment
     if "patches" in experiment.inputs.kinds or len(model.manifest.settings) != 1:
@@ -173,17 +192,18 @@ def open_vocabulary(model: Model) -> Vocabulary:
     path = model.folder / VOCABULARY
     if not path.exists():
         (setting,) = model.manifest.settings
-        msg = f"{model.name} was trained on {setting}, which `text()` did not make"
-        raise RequestError(msg, hint="New documents need a setting made by `text()`.")
+        msg = f"{model.name} was trained on {setting}, which was not extracted by `text()`"
+        hint = "To predict for new documents, train a model on a setting from `text()`."
+        raise RequestError(msg, hint=hint)
     return read_vocabulary(path)
 
 
-def _refuse(model: Model, what: str) -> None:
+def _refuse(model: Model, noun: str) -> None:
     kinds = ", ".join(model.experiment.inputs.kinds)
     settings = " ".join(model.manifest.settings)
     inputs = f"{kinds} ({settings})" if settings else kinds
-    msg = f"{model.name} does not read {what} alone: its inputs are {inputs}"
-    hint = f"New {what} need a model whose only input they are; see {call('list_models')}."
+    msg = f"{model.name} cannot predict from {noun} alone: its inputs are {inputs}"
+    hint = f"For new {noun}, use a model without other inputs; to see all: {call('list_models')}"
     raise RequestError(msg, hint=hint)
 
 

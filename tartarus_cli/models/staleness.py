@@ -1,4 +1,4 @@
-"""Whether the files that give meaning to what a model predicts are those that it was trained on."""
+"""Whether the files that give meaning to a model's predictions are those that it was trained on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from tartarus_cli.models.store import Model
 
 
 def companion_factors(dataset: Dataset, spec: TargetSpec) -> list[Path]:
-    """Return the factors of users or labels that predicted ones will be multiplied with, if any."""
+    """Return the files of the factors that predicted ones are multiplied with.
+
+    Those of the users, of the labels, or none for classes.
+    """
     if spec.kind == "class":
         return []
     users, labels = dataset.find(Kind.USER_FACTORS, **spec.fields), dataset.label_factors(spec)
@@ -19,7 +22,7 @@ def companion_factors(dataset: Dataset, spec: TargetSpec) -> list[Path]:
 
 
 def require_unchanged_inputs(model: Model) -> None:
-    """Make sure that what a model predicted still means what it learnt.
+    """Make sure that a model's predictions still have the meaning that they had in its training.
 
     The train items, and for a model of factors its targets and the factors of the users or labels,
     have to be those of the training; truth, test items and features may change.
@@ -27,7 +30,7 @@ def require_unchanged_inputs(model: Model) -> None:
     Raises
     ------
     DataError
-        If one of them is another one.
+        If one of these files has changed; the hint says how to train again.
     """
     file = changed_since_training(model)
     if file is None:
@@ -45,41 +48,42 @@ def train_command(model: Model) -> str:
 
 
 def _remedy(model: Model, changed: DataFile) -> str:
-    first = "Make factors and settings of these items, and train again"
-    steps = first if changed.kind is Kind.ITEMS else "Train again"
-    more = f"(with the same `overrides`, if there were any): {train_command(model)}"
-    return f"{steps} {more}; or put the file back."
+    steps = "Train again"
+    if changed.kind is Kind.ITEMS:
+        steps = "Compute factors and settings of these items, and train again"
+    command = f"(with the same `overrides`, if there were any): {train_command(model)}"
+    return f"{steps} {command}; or put the file back."
 
 
 def changed_since_training(model: Model) -> DataFile | None:
     """Return a file that gives meaning to what a model predicts, and has changed; None if none.
 
-    A file that moved or was renamed is the same file; one that is gone is not looked for. Of
-    users' and labels' factors, models of earlier versions have kept nothing to compare with.
+    A file that was moved or renamed is the same file; one that is gone is ignored. Models of
+    earlier versions recorded no hash of the factors of users and labels, which are then ignored.
     """
     recorded = model.manifest.inputs
     names = {PurePath(path).name for path in recorded}
-    for file in _meaning(model) if recorded else ():
-        known = file.kind in (Kind.ITEMS, Kind.TARGETS) or file.path.name in names
-        if known and not matches_training_input(model, file.path):
+    for file in _reference_files(model) if recorded else ():
+        is_recorded = file.kind in (Kind.ITEMS, Kind.TARGETS) or file.path.name in names
+        if is_recorded and not matches_training_input(model, file.path):
             return file
     return None
 
 
 def matches_training_input(model: Model, path: Path) -> bool:
-    """Whether a file holds what one held that a model was trained on, wherever that lay.
+    """Whether a file has the content of one that a model was trained on, wherever that was.
 
-    Of the train ids, ends of lines and the like make no difference.
+    Of the list of train ids, only the ids and their order count, not the ends of its lines.
     """
-    named = parse_path(path, "datasets")
-    ids = named is not None and (named.kind, named.split) == (Kind.ITEMS, "train")
-    if ids and model.manifest.train_ids:
+    file = parse_path(path, "datasets")
+    is_train_ids = file is not None and (file.kind, file.split) == (Kind.ITEMS, "train")
+    if is_train_ids and model.manifest.train_ids:
         return model.dataset.list_digest(path) == model.manifest.train_ids
     return model.dataset.digest(path) in model.manifest.inputs.values()
 
 
-def _meaning(model: Model) -> list[DataFile]:
-    """Return the files that give meaning to what a model predicts."""
+def _reference_files(model: Model) -> list[DataFile]:
+    """Return the files that give meaning to a model's predictions."""
     dataset = model.dataset
     files = [dataset.find(Kind.ITEMS, split="train")]
     if model.manifest.form == "factors":

@@ -1,4 +1,4 @@
-"""The store of trained models: numbered folders, each with a manifest that says what it is."""
+"""The store of trained models: numbered folders, each with a manifest."""
 
 from __future__ import annotations
 
@@ -32,26 +32,27 @@ if TYPE_CHECKING:
     import polars as pl
 
 NETWORK, HISTORY, BASELINE = "model.keras", "history.csv", "model.npz"
+"""Files of a model's folder: the network, its losses, the arrays of a baseline."""
 CLAIMS = ".claimed"
 """Folder of an empty file for each number ever given, so that none is given twice."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model: a folder of the store."""
+    """A model: a folder of the store, finished or not."""
 
     name: str
     """Such as ``model_1``."""
     folder: Path
-    """Where its files are."""
+    """The folder of its files."""
     manifest: ModelManifest
-    """Where it comes from and what became of it."""
+    """How it was trained, from which files, and its scores."""
     store: Store = field(repr=False, compare=False)
     """The models of its workspace."""
 
     @property
     def workspace(self) -> WorkspacePaths:
-        """Where it is."""
+        """The workspace that it belongs to."""
         return self.store.workspace
 
     @property
@@ -61,7 +62,7 @@ class Model:
 
     @cached_property
     def experiment(self) -> Experiment:
-        """The experiment that made it, every parameter filled in; runs the code that it needs.
+        """The experiment that it was trained with, every parameter filled in; runs its code.
 
         Raises
         ------
@@ -82,7 +83,13 @@ class Model:
 
     @property
     def target_kind(self) -> str:
-        """What it learnt to predict (als, pmi, class); this runs no code."""
+        """The kind of targets that it learnt (als, pmi, class); this runs no code.
+
+        Raises
+        ------
+        DataError
+            If its file is missing or damaged.
+        """
         path = self.folder / "experiment.toml"
         try:
             return str(tomllib.loads(self._experiment_text)["targets"]["kind"])
@@ -99,22 +106,22 @@ class Model:
 
     @property
     def network(self) -> Path:
-        """The Keras model."""
+        """The file of the Keras model."""
         return self.folder / NETWORK
 
     @property
     def baseline(self) -> Baseline | None:
-        """What it is, if it is not a network."""
+        """The baseline that it is; None for a network."""
         return self.experiment.baseline if self.manifest.kind == "baseline" else None
 
     @property
     def arrays(self) -> Path:
-        """What a baseline learnt."""
+        """The file of the arrays of a fitted baseline."""
         return self.folder / BASELINE
 
     @property
     def history(self) -> Path:
-        """Losses by epoch."""
+        """The file of the losses: by epoch, or by strength of a baseline."""
         return self.folder / HISTORY
 
     def layer(self, name: str) -> LayerInfo:
@@ -123,7 +130,7 @@ class Model:
         Raises
         ------
         RequestError
-            If there is no such layer; the hint lists those there are.
+            If there is no such layer, which the hint lists, or the model is a baseline.
         """
         if self.manifest.kind == "baseline":
             msg = f"{self.name} is a baseline ({self.manifest.experiment}), which has no layers"
@@ -183,7 +190,7 @@ class Store:
 
     @cached_property
     def files(self) -> WorkspaceFiles:
-        """All files of the workspace that belong to a dataset."""
+        """All files of datasets in the workspace."""
         return self.workspace.scan()
 
     def dataset(self, name: str) -> Dataset:
@@ -193,7 +200,12 @@ class Store:
         return self._datasets[name]
 
     def claim(self) -> tuple[str, Path]:
-        """Take the next number and make its folder; no two callers ever get the same one."""
+        """Take the next number and make its folder; no two callers ever get the same one.
+
+        Returns
+        -------
+        The name of the new model, and its folder.
+        """
         claims = self._folder / CLAIMS
         claims.mkdir(parents=True, exist_ok=True)
         number = max([0, *self._numbers(claims), *self._numbers(self._folder)])
@@ -216,8 +228,16 @@ class Store:
         return [model for model in self.all() if model.manifest.status == "finished"]
 
     def newest(self) -> Model:
-        """Return the finished model of the highest number that is not beside another one."""
-        finished = [model for model in self.finished() if not model.manifest.beside]
+        """Return the finished model of the highest number.
+
+        Baselines that were trained to be compared with a model do not count.
+
+        Raises
+        ------
+        RequestError
+            If there is none.
+        """
+        finished = [model for model in self.finished() if not model.manifest.compared_with]
         if not finished:
             msg = f"there is no trained model in {display_path(self._folder)}"
             command = call("train", Placeholder("EXPERIMENT"), Placeholder("SETTING"))
@@ -243,12 +263,18 @@ class Store:
             if model.manifest is UNREADABLE:
                 msg = f"{display_path(model.folder / 'manifest.json')} is missing or damaged"
                 raise DataError(msg, hint=hint)
-            msg = f"{name} was never finished ({reason})"
+            msg = f"the training of {name} was never finished ({reason})"
             raise RequestError(msg, hint=hint)
         return model
 
     def find(self, name: str) -> Model:
-        """Return a model by name, finished or not."""
+        """Return a model by name, finished or not.
+
+        Raises
+        ------
+        RequestError
+            If there is none of that name.
+        """
         known = [f"model_{number}" for number in sorted(self._numbers(self._folder))]
         if name not in known:
             msg = f"there is no model called {name!r}"
@@ -256,7 +282,13 @@ class Store:
         return self._read(name)
 
     def delete(self, name: str) -> Model:
-        """Remove the folder of a model; its number is never given again."""
+        """Remove the folder of a model, whose number is never used again, and return the model.
+
+        Raises
+        ------
+        RequestError
+            If there is no such model.
+        """
         model = self.find(name)
         remove_folder(model.folder)
         return model
@@ -278,5 +310,5 @@ class Store:
 
 
 def write_experiment(folder: Path, experiment: Experiment) -> None:
-    """Write the resolved experiment beside the model."""
+    """Write the resolved experiment into the folder of a model."""
     write_text(folder / "experiment.toml", to_toml(experiment))

@@ -1,4 +1,4 @@
-"""Predictions for the test items of a dataset, wherever they were made."""
+"""Predictions for the test items of a dataset, by a model or from a file."""
 
 from __future__ import annotations
 
@@ -28,55 +28,58 @@ from tartarus_cli.progress import Progress
 
 @dataclass(frozen=True)
 class Predictions:
-    """A row of factors, or of class scores, for each test item."""
+    """A row of factors, scores or similarities for each test item, in the order of the ids."""
 
     model: Model | None
-    """None: they were made elsewhere."""
+    """The model that predicted; None for a file of predictions."""
     name: str
-    """What their results are called."""
+    """Name of their results."""
     path: Path
+    """The file that they were read from."""
     experiment: Experiment
+    """The experiment that they are predictions of."""
     dataset: Dataset
-    """Whose test items these are."""
+    """The dataset that the items belong to."""
     targets: TargetSpec
-    """What was predicted."""
+    """Kind and number of the factors or classes that were predicted."""
     values: Any
-    """``(test items, dim)``, zero where there is none; a sparse array of neighbours."""
+    """Dense ``(test items, dim)``, or sparse ``(test items, train items)``; 0 where absent."""
     absent: NDArray[np.bool_]
-    """``(test items,)``: those without a prediction."""
+    """``(test items,)``: whether an item has no prediction."""
     form: PredictionForm = "factors"
-    """Or similarities ``(test items, train items)``, or scores ``(test items, 1)``."""
+    """``factors`` or class scores; ``neighbours``: similarities; ``scores``: one an item."""
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """What the model learnt from; empty for predictions made elsewhere."""
+        """Names of the settings that feed the model; empty for a file of predictions."""
         return tuple(self.model.manifest.settings) if self.model else ()
 
     @property
     def task(self) -> Task:
-        """What they are for."""
+        """The task of the experiment."""
         return self.experiment.dataset.task
 
 
 def model_predictions(model: Model) -> Predictions:
-    """Read what a model predicted for the test items.
+    """Read the predictions of a model for the test items.
 
     Raises
     ------
     DataError
-        If it has not predicted yet, or its predictions do not fit the dataset, or no longer.
+        If it has not predicted yet, or its predictions do not fit the dataset, or the files that
+        give them meaning have changed since the training.
     """
     require_unchanged_inputs(model)
     workspace, form = model.workspace, model.manifest.form
     neighbours = form == "neighbours"
-    place = workspace.predicted_neighbours if neighbours else workspace.predicted_factors
-    path, ids = place(model.name), workspace.predicted_ids(model.name)
+    path_of = workspace.predicted_neighbours if neighbours else workspace.predicted_factors
+    path, ids = path_of(model.name), workspace.predicted_ids(model.name)
     for file in (path, ids):
         if not file.is_file():
             msg = f"{display_path(file)} is missing: {model.name} has not predicted the test items"
             raise DataError(msg, hint=f"Predict first: {call('predict', model.name)}")
     align = _align_neighbours if neighbours else align_predictions
-    with _explained_as_other_items(model.name):
+    with _hint_to_predict_again(model.name):
         values, absent = align(model.dataset, path, ids)
     return Predictions(
         model=model,
@@ -94,21 +97,28 @@ def model_predictions(model: Model) -> Predictions:
 def file_predictions(
     path: Path, experiment: Experiment, dataset: Dataset, ids: Path | None, progress: Progress
 ) -> Predictions:
-    """Read predictions that were made elsewhere.
+    """Read predictions that were computed elsewhere.
 
     Parameters
     ----------
     path
         A ``.npy`` file, ``(items, dim)``.
     experiment
-        Says what was predicted.
+        Its targets are what was predicted.
     dataset
-        Whose items they are of: that of the experiment.
+        The dataset that the items belong to: that of the experiment.
     ids
-        Ids of its rows; if None, what ``predict`` wrote beside the file, else the test items in
-        their order.
+        A list of the ids of its rows. If None: the list that ``predict`` wrote into the same
+        folder, else the test items in their order.
     progress
-        Told what had to be decided.
+        Receives messages: which ids are used, and which are unknown.
+
+    Raises
+    ------
+    RequestError
+        If there is no such dataset.
+    DataError
+        If a file is missing or damaged, or does not fit the test items.
     """
     for file in (path, *([ids] if ids else [])):
         if not file.is_file():
@@ -117,12 +127,12 @@ def file_predictions(
             raise DataError(msg, hint=hint if file is path else "Name the file of its ids.")
     known = dataset.files.datasets()
     if dataset.name not in known:
-        raise unknown_dataset_error(dataset, known, "Name one with `dataset`")
+        raise unknown_dataset_error(dataset, known, "Name another one with `dataset`")
     spec = experiment.target_spec
     targets = infer_targets(dataset, spec)
     if targets != spec:
         sizes = f"{targets.kind} targets of {targets.dim}, not {spec.dim}"
-        progress.say(f"{dataset.name} has {sizes}: taken")
+        progress.say(f"{dataset.name} has {sizes}: {targets.dim} is used")
     index = path.with_name(f"index_{path.stem}.tsv")
     if ids is None and index.is_file():
         progress.say(f"the rows are those of {display_path(index)}")
@@ -143,27 +153,44 @@ def file_predictions(
 
 
 def result_name(path: Path) -> str:
-    """Return what the results of a file of predictions are called: never as a model or a baseline.
+    """Return the name of the results of a file of predictions: never that of a model or baseline.
 
     >>> result_name(Path("als.npy")), result_name(Path("model_1.npy"))
     ('als', 'file_model_1')
     """
-    taken = path.stem.startswith("model_") or path.stem in BASELINES.names()
-    return f"file_{path.stem}" if taken else path.stem
+    reserved = path.stem.startswith("model_") or path.stem in BASELINES.names()
+    return f"file_{path.stem}" if reserved else path.stem
 
 
 def _warn_of_unknown_ids(dataset: Dataset, ids: Path, progress: Progress) -> None:
     unknown = sorted({*read_ids(ids)} - {*dataset.ids("test")})
     if unknown:
         examples = ", ".join(map(repr, unknown[:3])) + (", …" if len(unknown) > 3 else "")
-        which = f"{len(unknown):,} ids of {display_path(ids)} are no test items of {dataset.name}"
-        progress.warn(f"{which}: {examples}; their rows are not used")
+        subject = f"{len(unknown):,} ids of {display_path(ids)}"
+        progress.warn(
+            f"{subject} are no test items of {dataset.name}: {examples}; their rows are not used"
+        )
 
 
 def align_predictions(
     dataset: Dataset, path: Path, ids: Path | None, split: str = "test"
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Bring predictions into the order of the ids of a set; tell which items have none.
+    """Bring predictions into the order of the ids of a set.
+
+    Parameters
+    ----------
+    dataset
+        The dataset.
+    path
+        A dense matrix, ``(rows, dim)``.
+    ids
+        A list of the ids of its rows; None: those of the set, in order.
+    split
+        The set.
+
+    Returns
+    -------
+    Rows ``(items, dim)``, zero where an item has none, and whether it has none ``(items,)``.
 
     Raises
     ------
@@ -174,11 +201,12 @@ def align_predictions(
     if matrix.sparse:
         hint = "Write it with numpy.save(path, array)."
         raise FileError(path, found="a sparse matrix", expected="a dense one (.npy)", hint=hint)
-    rows = _rows_of(dataset, split, path, matrix.shape[0], ids)
+    rows = _find_rows(dataset, split, path, matrix.shape[0], ids)
     for block in matrix.blocks():
         require_finite(path, matrix.rows(block), block.start)
     if len(rows) == matrix.shape[0] and (rows == np.arange(len(rows))).all():
-        return matrix.rows(slice(None)), rows < 0  # as they lie in the file, which stays mapped
+        # In the order of the file, which stays mapped into memory.
+        return matrix.rows(slice(None)), rows < 0
     values = matrix.rows(np.maximum(rows, 0))
     values[rows < 0] = 0
     return values, rows < 0
@@ -189,7 +217,7 @@ def _align_neighbours(
 ) -> tuple[csr_array, NDArray[np.bool_]]:
     """Bring similarities to train items into the order of the test ids."""
     similar = open_csr(path)
-    rows = _rows_of(dataset, "test", path, similar.shape[0], ids)
+    rows = _find_rows(dataset, "test", path, similar.shape[0], ids)
     train = len(dataset.ids("train"))
     if similar.shape[1] != train or not np.isfinite(similar.data).all():
         raise FileError(
@@ -204,23 +232,23 @@ def _align_neighbours(
 
 
 class _OtherItemsError(FileError):
-    """Predictions are of none of the items that there are."""
+    """Predictions have no row for any item of the set."""
 
 
 @contextmanager
-def _explained_as_other_items(model: str) -> Iterator[None]:
-    """Say what to do where a model has predicted other items than the test items of now."""
+def _hint_to_predict_again(model: str) -> Iterator[None]:
+    """Give the error of a model's predictions for other items the hint to predict again."""
     try:
         yield
     except _OtherItemsError as problem:
-        problem.hint = f"They are of other items: predict again, {call('predict', model)}"
+        problem.hint = f"They are of other items; predict again: {call('predict', model)}"
         raise
 
 
-def _rows_of(
+def _find_rows(
     dataset: Dataset, split: str, path: Path, count: int, ids: Path | None
 ) -> NDArray[np.int64]:
-    """Return in which row the prediction of each item of a set stands; -1 if it has none."""
+    """Return the row of the prediction of each item of a set, ``(items,)``; -1 if it has none."""
     items = dataset.ids(split)
     row_ids = read_ids(ids) if ids is not None else items
     if len(row_ids) != count:

@@ -1,4 +1,4 @@
-"""Predict for recordings or documents that are in no dataset, prepared exactly as in training."""
+"""Predict for recordings or documents that are in no dataset, prepared as in the training."""
 
 from __future__ import annotations
 
@@ -37,16 +37,17 @@ from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
 
 Rows = NDArray[np.float32]
+"""``(rows, width)``."""
 
 
 @dataclass(frozen=True)
 class NewFilesRequest:
-    """New recordings or documents, and what to predict for them."""
+    """New recordings or documents, and how to predict for them."""
 
     path: Path
     """A file, or a folder of files."""
     layer: str | None
-    """None: the factors or class scores."""
+    """Name or index of the layer to read out; None: the factors or class scores."""
     pool: Pool
     """How the rows of a recording's patches become one."""
     workers: WorkerOptions | None
@@ -55,31 +56,34 @@ class NewFilesRequest:
 
 @dataclass(frozen=True)
 class NewPrediction:
-    """What was predicted for each file."""
+    """The predictions for new files."""
 
     model: str
+    """Name of the model."""
     layer: str | None
+    """The layer that was read out; None: factors or class scores."""
     classes: tuple[str, ...]
-    """Whose scores the columns are; empty for factors and layers."""
+    """Names of the classes, one a column; empty for factors and layers."""
     names: list[str]
-    """Of the files, in the order of the rows."""
+    """The file of each row, relative to the folder."""
     rows: Rows
     """``(files, width)``, mapped into memory."""
     failed: dict[str, str]
-    """Name of a file that could not be used → reason."""
+    """File that could not be used → reason."""
     remarks: dict[str, str]
-    """Name of a file that was used → what may be wrong with it."""
+    """File that was used → what may be wrong with it."""
     files: list[Path]
-    """What was written."""
+    """The files that were written: the rows, and the names."""
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What came of one file."""
+    """The rows of one file, or why it has none."""
 
     name: str
     rows: Rows | None = None
-    remark: str = ""  # why there are no rows, or what may be wrong with them
+    remark: str = ""
+    """Why there are no rows, or what may be wrong with them."""
 
 
 def new_files_request(
@@ -90,25 +94,33 @@ def new_files_request(
     jobs: int | None,
     timeout: float | None,
 ) -> NewFilesRequest | None:
-    """Return what is asked for new files; None if the items of a dataset are meant.
+    """Return the request for new files; None if none are named, but the items of a dataset.
+
+    Parameters
+    ----------
+    audio, text
+        A recording or a document, or a folder of such; one of the two at most.
+    options
+        What to predict; it names no set.
+    jobs, timeout
+        For recordings: number of processes, and seconds for each recording.
 
     Raises
     ------
     RequestError
-        If recordings and documents are named, or a set of the dataset as well, or what only
-        recordings have is said of others.
+        If these exclude each other.
     """
     path = audio or text
     if audio is None and (jobs or timeout):
-        msg = "`jobs` and `timeout` are for new recordings (`audio`)"
-        raise RequestError(msg, hint="Leave them out.")
+        msg = "`jobs` and `timeout` are only for new recordings (`audio`)"
+        raise RequestError(msg, hint="Leave them out, or name recordings with `audio`.")
     if path is None:
         return None
     if (audio and text) or options.split is not None:
-        msg = "new recordings (`audio`), new documents (`text`) and `split` go by themselves"
-        raise RequestError(msg, hint="Name one of them.")
+        msg = "`audio`, `text` and `split` exclude each other"
+        raise RequestError(msg, hint="Give only one of them.")
     if text and options.pool != "mean":
-        msg = f"{parameter('pool', options.pool)}: a document has one row anyway"
+        msg = f"{parameter('pool', options.pool)} has no effect: a document has only one row"
         raise RequestError(msg, hint="Leave it out.")
     workers = worker_options(jobs, timeout) if audio else None
     return NewFilesRequest(path.expanduser(), options.layer, options.pool, workers)
@@ -117,46 +129,46 @@ def new_files_request(
 def predict_files(
     model: Model, request: NewFilesRequest, *, progress: Progress = UNWATCHED
 ) -> NewPrediction:
-    """Predict for new recordings or documents; what cannot be read is left out and reported.
+    """Predict for new recordings or documents; unreadable ones are left out and reported.
 
     Parameters
     ----------
     model
-        A model that reads such files alone.
+        A model whose only input such files are.
     request
         The files, and what to predict for them.
     progress
-        Told of each file.
+        Receives a task with a step for each file.
 
     Raises
     ------
     RequestError
-        If there is no such layer or file, or the model does not read such files alone.
+        If there is no such layer or file, or the model has other inputs.
     DataError
-        If not one of the files can be used.
+        If none of the files can be used.
     """
     layer = model.layer(request.layer) if request.layer is not None else None
-    predict_each = _documents if request.workers is None else _recordings
-    files = _files(request)
-    remarks, used = dict[str, str](), dict[str, int]()
+    predict_files_of = _predict_documents if request.workers is None else _predict_recordings
+    files = _find_files(request)
+    remarks, row_files = dict[str, str](), dict[str, Path]()
     with (
         tempfile.TemporaryDirectory() as folder,
         progress.task("predicting", len(files)) as task,
         defer_interrupts() as check,
     ):
-        for outcome in predict_each(model, layer, files, request):
+        for outcome in predict_files_of(model, layer, files, request):
             check()
             if outcome.rows is not None:
-                save_dense(_row_file(folder, len(used)), outcome.rows)
-                used[outcome.name] = len(used)
+                row_files[outcome.name] = Path(folder) / f"rows{len(row_files)}.npy"
+                save_dense(row_files[outcome.name], outcome.rows)
             remarks |= {outcome.name: outcome.remark} if outcome.remark else {}
             task.advance()
-        ordered = [name for name in files if name in used]
+        ordered = [name for name in files if name in row_files]
         if not ordered:
             name, reason = next(iter(remarks.items()))
             msg = f"none of {len(files):,} files can be used; {name}: {reason}"
             raise DataError(msg, hint="Name other files.")
-        blocks = {name: open_dense(_row_file(folder, used[name])) for name in ordered}
+        blocks = {name: open_dense(row_files[name]) for name in ordered}
         names = [name for name in ordered for _ in blocks[name]]
         paths = model.workspace.predicted_new(model.name, layer.name if layer else None)
         _write(paths, names, blocks.values())
@@ -164,16 +176,16 @@ def predict_files(
     return NewPrediction(
         model=model.name,
         layer=layer.name if layer else None,
-        classes=_classes(model, rows.shape[1]) if layer is None else (),
+        classes=_class_names(model, rows.shape[1]) if layer is None else (),
         names=names,
         rows=rows,
-        failed={name: remarks[name] for name in files if name not in used},
+        failed={name: remarks[name] for name in files if name not in row_files},
         remarks={name: remarks[name] for name in ordered if name in remarks},
         files=[*paths],
     )
 
 
-def _files(request: NewFilesRequest) -> dict[str, Path]:
+def _find_files(request: NewFilesRequest) -> dict[str, Path]:
     """Return the files to predict for, by their names within the folder."""
     if request.path.is_file():
         check_file_name(request.path.name)
@@ -184,12 +196,8 @@ def _files(request: NewFilesRequest) -> dict[str, Path]:
     return find_files(request.path, DOCUMENT_EXTENSIONS if request.workers is None else RECORDINGS)
 
 
-def _row_file(folder: str, number: int) -> Path:
-    return Path(folder) / f"rows{number}.npy"
-
-
 def _write(paths: tuple[Path, Path], names: Sequence[str], blocks: Collection[Rows]) -> None:
-    """Write all rows and their names; the two files take their places together."""
+    """Write all rows, and the list of their names; both files appear at the end."""
     width = next(iter(blocks)).shape[1]
     with atomic_write(paths[0]) as temporary, atomic_write(paths[1]) as ids:
         rows = open_memmap(temporary, "w+", np.float32, (len(names), width))
@@ -201,7 +209,7 @@ def _write(paths: tuple[Path, Path], names: Sequence[str], blocks: Collection[Ro
         write_ids(ids, names)
 
 
-def _recordings(
+def _predict_recordings(
     model: Model, layer: LayerInfo | None, files: dict[str, Path], request: NewFilesRequest
 ) -> Iterator[_Outcome]:
     recipe, scaler = open_recipe(model)
@@ -220,20 +228,23 @@ def _recordings(
                 continue
             patches = open_dense(prepared.patches)
             starts = range(0, len(patches), MIN_BATCH)
-            rows = [_rows(predictor, scaler(patches[n : n + MIN_BATCH])[..., None]) for n in starts]
+            rows = [
+                _predict_rows(predictor, scaler(patches[n : n + MIN_BATCH])[..., None])
+                for n in starts
+            ]
             prepared.patches.unlink()
             remark = "it is silent where its patches lie" if prepared.silent else ""
-            yield _Outcome(name, _pooled(np.concatenate(rows), request.pool), remark)
+            yield _Outcome(name, _pool_rows(np.concatenate(rows), request.pool), remark)
 
 
-def _pooled(rows: Rows, pool: Pool) -> Rows:
+def _pool_rows(rows: Rows, pool: Pool) -> Rows:
     if pool == "none":
         return rows
     pooled = rows.max(axis=0) if pool == "max" else rows.mean(axis=0)
     return np.asarray(pooled, np.float32)[None]
 
 
-def _documents(
+def _predict_documents(
     model: Model, layer: LayerInfo | None, files: dict[str, Path], _request: NewFilesRequest
 ) -> Iterator[_Outcome]:
     vocabulary = open_vocabulary(model)
@@ -247,11 +258,11 @@ def _documents(
         document = vocabulary.transform([text])
         rows = document.rows
         dense = rows.toarray() if isinstance(rows, csr_array) else rows
-        remark = "" if document.known[0] > 0 else "not one of its words is in the vocabulary"
-        yield _Outcome(name, _rows(predictor, np.asarray(dense, np.float32)), remark)
+        remark = "" if document.known[0] > 0 else "none of its words is in the vocabulary"
+        yield _Outcome(name, _predict_rows(predictor, np.asarray(dense, np.float32)), remark)
 
 
-def _rows(predictor: Predictor, inputs: Rows) -> Rows:
+def _predict_rows(predictor: Predictor, inputs: Rows) -> Rows:
     rows = predictor([inputs])
     if not np.isfinite(rows).all():
         msg = "the model gives NaN or infinity for one of the files"
@@ -259,8 +270,8 @@ def _rows(predictor: Predictor, inputs: Rows) -> Rows:
     return rows
 
 
-def _classes(model: Model, width: int) -> tuple[str, ...]:
-    """Return the names of the classes whose scores were predicted, if that is what they are."""
+def _class_names(model: Model, width: int) -> tuple[str, ...]:
+    """Return the names of the classes, or their numbers; none if factors were predicted."""
     if model.experiment.targets.kind != "class":
         return ()
     names = model.dataset.label_names or []

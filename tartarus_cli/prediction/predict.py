@@ -32,57 +32,63 @@ from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.training.baseline import open_fitted, predicted_blocks
 
 Pool = Literal["mean", "max", "none"]
+"""How the rows of an item's patches become one: averaged, by their maximum, or not at all."""
 
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """What to predict."""
+    """What to predict, and for which items."""
 
     layer: str | None = None
     """Name or index of a layer; None: the factors or class scores."""
     split: str | None = None
     """``train``, ``val``, ``test`` or ``all``; None: test, or all for a layer."""
     pool: Pool = "mean"
-    """How the rows of an item's patches become one; ``none`` keeps them apart."""
+    """How the rows of an item's patches become one; ``none`` keeps a row for each patch."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was written."""
+    """The predictions that were written."""
 
     model: str
+    """Name of the model."""
     dataset: str
+    """Name of the dataset."""
     splits: dict[str, int]
-    """Split → rows."""
+    """Set → number of rows."""
     width: int
+    """Number of columns: factors, classes, units of a layer, or train items."""
     files: list[Path]
+    """The files of the rows, and the lists of their ids."""
     layer: str | None = None
+    """The layer that was read out; None: the output."""
     form: PredictionForm = "factors"
+    """``factors`` (or class scores, or a layer), ``neighbours`` or ``scores``."""
     setting: str | None = None
-    """The new setting that a layer becomes."""
+    """Name of the new setting that a layer becomes."""
     absent: tuple[str, ...] = ()
-    """Splits that the dataset has and that were not predicted."""
+    """Sets of the dataset that were not predicted."""
     by_patch: bool = False
-    """Whether each patch has a row of its own."""
+    """Whether there is a row for each patch, not for each item."""
     without_patch: dict[str, int] = field(default_factory=dict)
-    """Split → items that have no patch."""
+    """Set → number of items that have no patch."""
 
 
 def predict(
     model: Model, options: PredictOptions | None = None, *, progress: Progress = UNWATCHED
 ) -> Prediction:
-    """Run a model over the items of a dataset, block by block, and write what comes out.
+    """Run a model over the items of its dataset, block by block, and write its predictions.
 
     Parameters
     ----------
     model
-        A network or a baseline; its dataset holds the items.
+        A network or a baseline.
     options
-        What to predict. The activations of a layer become the setting ``{model}-pred_{layer}``.
-        The rows of an item's patches are averaged, or their maximum is taken; with ``none`` each
-        patch keeps its own, and they are no setting.
+        What to predict, and for which items. The activations of a layer become the setting
+        ``{model}-pred_{layer}``; with the pool ``none`` each patch has a row, and they do not.
     progress
-        Told of each block.
+        Receives a task with a step for each sample, and a warning if the model is outdated.
 
     Raises
     ------
@@ -93,12 +99,12 @@ def predict(
     """
     options = options or PredictOptions()
     layer = model.layer(options.layer) if options.layer is not None else None
-    splits = _splits(model, options.split or ("test" if layer is None else "all"))
+    splits = _select_splits(model, options.split or ("test" if layer is None else "all"))
     _warn_of_changes(model, progress)
     sets = _open_sets(model, splits, options.pool)
     if model.baseline is not None:
         return _predict_baseline(model, sets, progress)
-    outputs = [_output(model, layer, items, options.pool) for items in sets]
+    outputs = [_plan_output(model, layer, items, options.pool) for items in sets]
     with ExitStack() as stack:
         check = stack.enter_context(defer_interrupts())
         predictor = open_predictor(model, layer)
@@ -106,10 +112,10 @@ def predict(
         task = stack.enter_context(progress.task("predicting", total))
         for items, output in zip(sets, outputs, strict=True):
             shape = (len(output.ids), predictor.width)
-            rows = stack.enter_context(_writing(output.path, shape))
-            for samples, values in _predicted(model, items, predictor):
+            rows = stack.enter_context(_array_on_disk(output.path, shape))
+            for samples, values in _predict_blocks(model, items, predictor):
                 check()
-                output.put(rows, samples, values)
+                output.add(rows, samples, values)
                 task.advance(len(values))
     for output in outputs:
         if output.ids_path is not None:
@@ -122,7 +128,7 @@ def predict(
         width=predictor.width,
         files=[path for path, _ in paths] + [ids for _, ids in paths if ids is not None],
         layer=layer.name if layer else None,
-        setting=_setting(model, layer.name) if layer and paths[0][1] is None else None,
+        setting=_setting_name(model, layer.name) if layer and paths[0][1] is None else None,
         absent=tuple(s for s in model.dataset.splits if s not in splits),
         by_patch=options.pool == "none" and any(items.patches for items in sets),
         without_patch={s.split: len(s.ids) - len(np.unique(s.items)) for s in sets if s.patches},
@@ -130,7 +136,7 @@ def predict(
 
 
 def _predict_baseline(model: Model, sets: Sequence[ItemSet], progress: Progress) -> Prediction:
-    """Predict with a baseline, which has rows of another form than a network, or needs the ids."""
+    """Predict with a baseline, whose rows may be sparse and may depend on the ids."""
     workspace = model.workspace
     fitted = open_fitted(model, progress)
     files: list[Path] = []
@@ -142,7 +148,7 @@ def _predict_baseline(model: Model, sets: Sequence[ItemSet], progress: Progress)
                 rows.append(block)
                 task.advance(block.shape[0])
             width = rows[0].shape[1]
-            files += [_save(model, items.split, rows)]
+            files += [_save_rows(model, items.split, rows)]
             write_ids(workspace.predicted_ids(model.name, items.split), items.ids)
     return Prediction(
         model=model.name,
@@ -155,7 +161,7 @@ def _predict_baseline(model: Model, sets: Sequence[ItemSet], progress: Progress)
     )
 
 
-def _save(model: Model, split: str, rows: Sequence[Any]) -> Path:
+def _save_rows(model: Model, split: str, rows: Sequence[Any]) -> Path:
     workspace = model.workspace
     if model.manifest.form == "neighbours":
         path = workspace.predicted_neighbours(model.name, split)
@@ -170,12 +176,12 @@ def _warn_of_changes(model: Model, progress: Progress) -> None:
     file = changed_since_training(model)
     if file is not None:
         change = f"{display_path(file.path)} has changed since {model.name} was trained"
-        items = " (what is a test item now may have been a train item)"
-        progress.warn(f"{change}: train again{items * (file.kind is Kind.ITEMS)}")
+        leak = " (what is a test item now may have been a train item)"
+        progress.warn(f"{change}: train again{leak if file.kind is Kind.ITEMS else ''}")
 
 
-def _splits(model: Model, name: str) -> list[str]:
-    """Return the sets that a name stands for: one of them, or ``all``."""
+def _select_splits(model: Model, name: str) -> list[str]:
+    """Return the sets of a dataset that a name means: one of them, or ``all``."""
     splits = list(model.dataset.splits)
     if name == "all":
         return splits
@@ -187,55 +193,59 @@ def _splits(model: Model, name: str) -> list[str]:
 
 
 def _open_sets(model: Model, splits: Sequence[str], pool: Pool) -> list[ItemSet]:
-    """Open sets of items, and make sure that they are like those that the model was trained on."""
+    """Open sets of items, and make sure that their inputs are made as in the training."""
     sources = input_sources(model.experiment, model.manifest.settings)
     sets = [open_items(model.dataset, sources, split) for split in splits]
     for items in sets:
         _check_inputs(model, items)
     check_vocabulary_unchanged(model)
     if pool != "mean" and not any(items.patches for items in sets):
-        msg = (
-            f"{parameter('pool', pool)}: {model.name} reads no patches, an item has one row anyway"
-        )
+        option = parameter("pool", pool)
+        msg = f"{option} has no effect: {model.name} reads no patches, an item has only one row"
         raise RequestError(msg, hint="Leave it out.")
     return sets
 
 
 def _check_inputs(model: Model, items: ItemSet) -> None:
-    """Make sure that the inputs are what the model was trained on."""
+    """Make sure that the inputs of a network are made as in its training."""
     if model.manifest.kind == "baseline":
-        return  # which checks them as it reads them
+        # Its inputs are checked as they are read.
+        return
     trained = [layer.shape for layer in model.manifest.layers if layer.kind == "InputLayer"]
     for matrix, shape in zip(items.inputs, trained, strict=True):
         if matrix.shape[1:] != shape:
-            widths = (matrix.shape[1:], shape)
-            width, expected = (" × ".join(f"{n:,}" for n in lengths) for lengths in widths)
+            shapes = (matrix.shape[1:], shape)
+            width, expected = (" × ".join(f"{n:,}" for n in lengths) for lengths in shapes)
             msg = f"{matrix.path.name} is {width} wide, but {model.name} was trained on {expected}"
-            raise DataError(msg, hint=_as_trained(model))
+            raise DataError(msg, hint=_remedy(model))
     check_word_numbers(model.experiment, items)
     if items.patches and items.patches.fingerprint != model.manifest.patches:
         path = display_path(items.patches.path)
-        msg = f"{path} was made otherwise than the patches that {model.name} "
-        msg += "was trained on: with another transform, scaler or seed"
-        raise DataError(msg, hint=_as_trained(model))
+        msg = f"{path} differs from the patches that {model.name} was trained on: it was made "
+        msg += "with another transform, scaler or seed"
+        raise DataError(msg, hint=_remedy(model))
 
 
-def _as_trained(model: Model) -> str:
-    """Say how the inputs become again what the model was trained on."""
+def _remedy(model: Model) -> str:
+    """Say how to recreate the inputs that the model was trained on."""
     recipe = stored_recipe(model)
     if recipe is None:
-        return "Compute it as for the training, or train again."
-    return f"Make them again as they were, or train again: {recipe.as_call(model.manifest.dataset)}"
+        return "Extract this setting as for the training, or train again."
+    command = recipe.as_call(model.manifest.dataset)
+    return f"Train again, or recreate the patches of the training: {command}"
 
 
 @dataclass(frozen=True)
 class _Output:
-    """The rows of one set: where they are written, and which of them each sample goes to."""
+    """The rows of one set: the file that they are written to, and the row of each sample."""
 
     path: Path
-    ids_path: Path | None  # None: the rows stand in the order of the set's own ids
-    ids: list[str]  # of the rows
-    row: NDArray[np.int64]  # (samples,)
+    ids_path: Path | None
+    """The list of the ids of the rows; None: they are those of the set, in order."""
+    ids: list[str]
+    """Ids of the rows."""
+    row: NDArray[np.int64]
+    """``(samples,)``: the row that each sample belongs to."""
     pool: Pool
 
     @cached_property
@@ -244,33 +254,33 @@ class _Output:
         return np.bincount(self.row, minlength=len(self.ids))
 
     @cached_property
-    def seen(self) -> NDArray[np.bool_]:
+    def filled(self) -> NDArray[np.bool_]:
         """Rows that have a value already."""
         return np.zeros(len(self.ids), bool)
 
-    def put(self, rows: NDArray[np.float32], samples: slice, values: NDArray[np.float32]) -> None:
-        """Put the values of some samples into their rows."""
+    def add(self, rows: NDArray[np.float32], samples: slice, values: NDArray[np.float32]) -> None:
+        """Add the values of a slice of samples to their rows."""
         for row, value in zip(self.row[samples], values, strict=True):
-            if self.pool == "max" and self.seen[row]:
+            if self.pool == "max" and self.filled[row]:
                 rows[row] = np.maximum(rows[row], value)
             else:
                 rows[row] += value if self.pool == "max" else value / self.counts[row]
-            self.seen[row] = True
+            self.filled[row] = True
 
 
-def _output(model: Model, layer: LayerInfo | None, items: ItemSet, pool: Pool) -> _Output:
+def _plan_output(model: Model, layer: LayerInfo | None, items: ItemSet, pool: Pool) -> _Output:
     """Plan the rows of a set: one an item, but one a patch if they are not pooled.
 
     Items without a patch have no predicted factors; in a setting, their rows are zero.
     """
     workspace = model.workspace
     if items.patches is not None and pool == "none":
-        what = "factors" if layer is None else layer.name
-        path, ids_path = workspace.predicted_patches(model.name, what, items.split)
+        content = "factors" if layer is None else layer.name
+        path, ids_path = workspace.predicted_patches(model.name, content, items.split)
         ids = [items.ids[number] for number in items.items]
         return _Output(path, ids_path, ids, np.arange(len(ids)), pool)
     if layer is not None:
-        fields = {"setting": _setting(model, layer.name), "split": items.split, "ext": "npy"}
+        fields = {"setting": _setting_name(model, layer.name), "split": items.split, "ext": "npy"}
         path = model.dataset.path(Kind.FEATURES, **fields)
         return _Output(path, None, items.ids, items.items, pool)
     present, row = np.unique(items.items, return_inverse=True)
@@ -279,30 +289,30 @@ def _output(model: Model, layer: LayerInfo | None, items: ItemSet, pool: Pool) -
     return _Output(path, ids_path, [items.ids[number] for number in present], row, pool)
 
 
-def _setting(model: Model, layer: str) -> str:
+def _setting_name(model: Model, layer: str) -> str:
     return f"{model.name}-pred_{layer}"
 
 
 @contextmanager
-def _writing(path: Path, shape: tuple[int, int]) -> Iterator[NDArray[np.float32]]:
-    """Yield an array of zeros on disk; it gets its name when the block succeeds."""
+def _array_on_disk(path: Path, shape: tuple[int, int]) -> Iterator[NDArray[np.float32]]:
+    """Yield an array of zeros on disk, which becomes ``path`` if the block succeeds."""
     with atomic_write(path) as temporary:
         rows = open_memmap(temporary, "w+", np.float32, shape)
         yield rows
         rows.flush()
 
 
-def _predicted(
+def _predict_blocks(
     model: Model, items: ItemSet, predictor: Predictor
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Predict all samples of a set, some at a time and in the order of the files."""
+    """Yield the predictions of all samples of a set, batch by batch, in the order of the files."""
     size = inference_batch_size(model.experiment, items)
     for first in range(0, len(items.items), size):
         samples = slice(first, min(first + size, len(items.items)))
         rows = predictor(items.read(samples))
-        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-        if bad.size:
-            item = items.ids[items.items[first + bad[0]]]
+        invalid_rows = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        if invalid_rows.size:
+            item = items.ids[items.items[first + invalid_rows[0]]]
             msg = f"{model.name} gives NaN or infinity for item {item!r} of {items.split}"
             raise DataError(msg, hint="Look for NaN or very large values in its features.")
         yield samples, rows

@@ -1,4 +1,4 @@
-"""Baselines as models: what they are given of a dataset to learn from and to predict for."""
+"""Baselines as models: their training data, and predictions for all items of a set."""
 
 from __future__ import annotations
 
@@ -40,28 +40,38 @@ BLOCK = 1024
 
 @dataclass(frozen=True)
 class BaselineData:
-    """What a baseline learns from."""
+    """The training data of a baseline."""
 
     items: ItemSet
-    """Those of train."""
+    """The train items, and the matrices of their features."""
     train: TrainingExamples
-    """Features and targets."""
+    """Features and targets of these items, in memory."""
     files: list[Path]
-    """What was read."""
+    """The files that they were read from."""
     counts: dict[str, int]
-    """Items by use: fit, validation, held out."""
+    """Number of items by use: ``fit``, ``validation``, ``held out``."""
 
 
 @dataclass(frozen=True)
 class BaselineFit:
-    """What a baseline learnt from, and what came of it."""
+    """A fitted baseline, with its training data."""
 
     data: BaselineData
     fitted: BaselineResult
+    """The arrays that it learnt, and the losses of what it tried."""
 
 
 def fit_baseline(dataset: Dataset, request: TrainingRequest, progress: Progress) -> BaselineFit:
     """Fit a baseline to the train items.
+
+    Parameters
+    ----------
+    dataset
+        The dataset; its test items are never opened, except for their truth by an oracle.
+    request
+        The experiment, which names the baseline, the settings and the seed.
+    progress
+        Receives a task of one step, and a message of how items are held out.
 
     Raises
     ------
@@ -79,19 +89,25 @@ def fit_baseline(dataset: Dataset, request: TrainingRequest, progress: Progress)
             task.advance()
     except MemoryError:
         msg = f"there is not enough memory to fit {experiment.name}"
-        raise TrainingError(msg, hint="Name settings that are narrower.") from None
+        raise TrainingError(msg, hint="Use settings with fewer columns.") from None
     return BaselineFit(data, fitted)
 
 
 def _baseline(experiment: Experiment) -> Baseline:
     if experiment.baseline is None:
-        msg = f"{experiment.name} is no baseline"
+        msg = f"{experiment.name} is not a baseline"
         raise TypeError(msg)
     return experiment.baseline
 
 
 def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress) -> BaselineData:
-    """Open what a baseline learns from; no test item is in it."""
+    """Open the training data of a baseline; no test item is in it.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or damaged, or its rows are not those of the items.
+    """
     experiment = request.experiment
     spec = experiment.target_spec
     if isinstance(experiment.training, ValidationSection):
@@ -102,7 +118,7 @@ def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress
         return _with_validation(experiment, data)
     items = open_items(dataset, request.settings, "train")
     targets = dataset.targets(spec.kind, spec.dim)
-    plays = _plays(dataset, experiment, len(items.ids))
+    plays = _read_plays(dataset, experiment, len(items.ids))
     train = TrainingExamples(
         inputs=_values(items),
         targets=targets.values,
@@ -115,7 +131,7 @@ def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress
 
 
 def _with_validation(experiment: Experiment, data: TrainingData) -> BaselineData:
-    """Return what a baseline learns from that chooses something by validation items."""
+    """Return the training data of a baseline that selects a parameter by validation items."""
     fit = _examples(data.fit)
     train = TrainingExamples(
         inputs=fit.inputs,
@@ -131,7 +147,8 @@ def _with_validation(experiment: Experiment, data: TrainingData) -> BaselineData
 
 
 def _examples(subset: TrainingSubset) -> Examples:
-    rows = slice(int(subset.samples[0]), int(subset.samples[-1]) + 1)  # they lie side by side
+    # Without patches, the samples of a subset are a run of rows.
+    rows = slice(int(subset.samples[0]), int(subset.samples[-1]) + 1)
     inputs = tuple(values[rows] for values in _values(subset.set))
     return Examples(inputs, subset.targets.values[rows])
 
@@ -147,8 +164,10 @@ def _rows(matrix: Matrix | Patches) -> Features:
     return matrix.values
 
 
-def _plays(dataset: Dataset, experiment: Experiment, items: int) -> tuple[Path, csr_array] | None:
-    """Read who played the train items, if the baseline asks for it and the dataset knows it."""
+def _read_plays(
+    dataset: Dataset, experiment: Experiment, items: int
+) -> tuple[Path, csr_array] | None:
+    """Read who played the train items, if the baseline uses it and the dataset has it."""
     if experiment.dataset.task != "recommendation" or not _baseline(experiment).plays:
         return None
     file = dataset.find(Kind.TRAIN_MATRIX)
@@ -166,12 +185,12 @@ def _plays(dataset: Dataset, experiment: Experiment, items: int) -> tuple[Path, 
 
 
 def open_fitted(model: Model, progress: Progress) -> FittedBaseline:
-    """Return all that a baseline predicts with.
+    """Return all that a baseline predicts with: its arrays, and the train items if it uses them.
 
     Raises
     ------
     DataError
-        If what it learnt is damaged, or the train items that it remembers have changed.
+        If its file is damaged, or the train items that it uses have changed.
     """
     experiment, settings = model.experiment, tuple(model.manifest.settings)
     baseline = _baseline(experiment)
@@ -188,12 +207,17 @@ def open_fitted(model: Model, progress: Progress) -> FittedBaseline:
 
 
 def predicted_blocks(model: Model, items: ItemSet, fitted: FittedBaseline) -> Iterator[Any]:
-    """Predict all items of a set, a block at a time and in request.
+    """Predict all items of a set, in their order, a block at a time.
+
+    Yields
+    ------
+    Rows of factors, scores or (sparse) similarities to train items, ``(≤ BLOCK, width)``.
 
     Raises
     ------
     DataError
-        If the features are not as in training, or the outcome is NaN or infinite.
+        If features have another width than in training, or are NaN or infinite, or predictions
+        are.
     """
     baseline = _baseline(model.experiment)
     _check_widths(model, items)
@@ -215,11 +239,11 @@ def _check_widths(model: Model, items: ItemSet) -> None:
         if matrix.shape[1] != width:
             msg = f"{matrix.path.name} is {matrix.shape[1]:,} wide, but {model.name} was trained "
             msg += f"on {width:,}"
-            raise DataError(msg, hint="Compute it as for the training, or train again.")
+            raise DataError(msg, hint="Extract this setting as for the training, or train again.")
 
 
 def _check_finite(path: Path, rows: Features, first: int) -> None:
-    """Make sure that features hold no NaN, which would be similar to nothing."""
+    """Make sure that features hold no NaN, which is similar to nothing."""
     if isinstance(rows, np.ndarray):
         require_finite(path, rows, first)
     elif not np.isfinite(rows.data).all():
@@ -228,17 +252,17 @@ def _check_finite(path: Path, rows: Features, first: int) -> None:
 
 def _check_rows(model: Model, items: ItemSet, rows: Any, first: int) -> None:
     if isinstance(rows, np.ndarray):
-        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        invalid_rows = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     else:
-        bad = rows.nonzero()[0][~np.isfinite(rows.data)]
-    if bad.size:
-        item = items.ids[first + int(bad[0])]
+        invalid_rows = rows.nonzero()[0][~np.isfinite(rows.data)]
+    if invalid_rows.size:
+        item = items.ids[first + int(invalid_rows[0])]
         msg = f"{model.name} gives NaN or infinity for item {item!r} of {items.split}"
         raise DataError(msg, hint="Look for NaN or very large values in its features.")
 
 
 def _truth(model: Model, items: ItemSet) -> NDArray[Any]:
-    """Return the true factors of the items of a set."""
+    """Return the true factors of the items of a set, ``(items, dim)``."""
     targets = model.experiment.targets
     matrix = model.dataset.targets(targets.kind, targets.dim, items.split)
     if matrix.shape[0] != len(items.ids):

@@ -13,74 +13,94 @@ from tartarus_cli.data.items import ItemSet
 from tartarus_cli.data.training_data import TrainingSubset
 
 Arrays = tuple[NDArray[np.float32], ...]
-Batch = tuple[Arrays, NDArray[np.float32]]  # inputs, targets
+"""One array for each input, ``(samples, …)``."""
+Batch = tuple[Arrays, NDArray[np.float32]]
+"""Inputs, and targets ``(samples, dim)``."""
 
-WINDOW_BYTES = 96 << 20  # of patches that are in memory and mixed; the next ones are on their way
-BLOCK_BYTES = 4 << 20  # of patches that lie side by side in the file and are read in one go
+WINDOW_BYTES = 96 << 20
+"""Size of the patches that are in memory and shuffled; as many again are being read."""
+BLOCK_BYTES = 4 << 20
+"""Size of the patches that lie next to each other in the file and are read at once."""
 
 
 class Batches:
-    """The samples of a part, batch by batch; each epoch has an order of its own.
+    """The samples of a subset, batch by batch; each epoch has a new order.
 
     Patches are read in blocks of neighbours: the order of the blocks is drawn, then the order of
     the samples within each window of several blocks. While one window is used, the next is read.
 
     Parameters
     ----------
-    part
-        What to read.
+    subset
+        The samples, with their inputs and targets.
     size
         Samples of a batch; the last one of an epoch may have fewer.
     normalize
         Divide each target by its L2 norm (a zero target stays zero).
     rng
-        Where the order of each epoch comes from; file order if None.
+        Draws the order of each epoch; file order if None.
     """
 
     def __init__(
         self,
-        part: TrainingSubset,
+        subset: TrainingSubset,
         *,
         size: int,
         normalize: bool = False,
         rng: np.random.Generator | None = None,
     ) -> None:
-        self._part, self._size, self._normalize, self._rng = part, size, normalize, rng
-        self._order = part.samples
-        self._ahead = _Ahead(part.set, _window_of(part, size)) if part.set.patches else None
-        if self._ahead is not None and rng is None:
-            self._ahead.start(self._order)
+        self._subset, self._size, self._normalize, self._rng = subset, size, normalize, rng
+        self._order = subset.samples
+        has_patches = subset.set.patches is not None
+        self._reader = (
+            _WindowReader(subset.set, _window_size(subset, size)) if has_patches else None
+        )
+        if self._reader is not None and rng is None:
+            self._reader.start(self._order)
         self.reshuffle()
 
     def __len__(self) -> int:
-        return (len(self._part) + self._size - 1) // self._size
+        return (len(self._subset) + self._size - 1) // self._size
 
     def __getitem__(self, index: int) -> Batch:
         first = index * self._size
         samples = self._order[first : first + self._size]
-        targets = self._part.targets.rows(self._part.set.items[samples])
+        targets = self._subset.targets.rows(self._subset.set.items[samples])
         if self._normalize:
             targets = unit_rows(targets)
-        if self._ahead is None:
-            return self._part.set.read(samples), targets
-        return self._ahead.read(first, len(samples)), targets
+        if self._reader is None:
+            return self._subset.set.read(samples), targets
+        return self._reader.read(first, len(samples)), targets
 
     def reshuffle(self) -> None:
         """Draw the order of the next epoch."""
         if self._rng is None:
             return
-        if self._ahead is None:
-            self._order = self._rng.permutation(self._part.samples)
+        if self._reader is None:
+            self._order = self._rng.permutation(self._subset.samples)
             return
-        block = _samples_in(self._part, BLOCK_BYTES)
-        self._order = shuffled_batches(self._part.samples, block, self._ahead.window, self._rng)
-        self._ahead.start(self._order)
+        block = _samples_in(self._subset, BLOCK_BYTES)
+        self._order = shuffled_batches(self._subset.samples, block, self._reader.window, self._rng)
+        self._reader.start(self._order)
 
 
 def shuffled_batches(
     samples: NDArray[np.int64], block: int, window: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Put blocks of neighbours into a random order, and then the samples within each window.
+
+    Parameters
+    ----------
+    samples
+        Numbers of the samples, in file order.
+    block, window
+        How many samples a block and a window have.
+    rng
+        Draws both orders.
+
+    Returns
+    -------
+    The same numbers in another order, ``(samples,)``.
 
     >>> order = shuffled_batches(np.arange(12), 2, 6, np.random.default_rng(0))
     >>> sorted(order.tolist()) == list(range(12))
@@ -89,31 +109,34 @@ def shuffled_batches(
     blocks = np.split(samples, range(block, len(samples), block))
     order = np.concatenate([blocks[number] for number in rng.permutation(len(blocks))])
     windows = np.split(order, range(window, len(order), window))
-    return np.concatenate([rng.permutation(each) for each in windows])
+    return np.concatenate([rng.permutation(part) for part in windows])
 
 
-def _samples_in(part: TrainingSubset, size: int) -> int:
-    """Return how many samples take so many bytes."""
-    bytes_each = sum(4 * int(np.prod(each.shape[1:])) for each in part.set.inputs)
-    return max(1, size // bytes_each)
+def _samples_in(subset: TrainingSubset, size: int) -> int:
+    """Return how many samples, of float32 inputs, fit into so many bytes."""
+    sample_bytes = sum(4 * int(np.prod(matrix.shape[1:])) for matrix in subset.set.inputs)
+    return max(1, size // sample_bytes)
 
 
-def _window_of(part: TrainingSubset, batch: int) -> int:
-    """Return the samples of a window: whole batches."""
-    return max(1, _samples_in(part, WINDOW_BYTES) // batch) * batch
+def _window_size(subset: TrainingSubset, batch: int) -> int:
+    """Return the number of samples of a window: whole batches."""
+    return max(1, _samples_in(subset, WINDOW_BYTES) // batch) * batch
 
 
 @dataclass(frozen=True)
 class _Window:
-    """Some samples in memory, in the order of the file."""
+    """A window of samples in memory, in the order of the file."""
 
     number: int
-    samples: NDArray[np.int64]  # sorted
+    """Counted from 0, in the order in which windows are used."""
+    samples: NDArray[np.int64]
+    """Numbers of its samples, ascending."""
     inputs: Arrays
+    """Their inputs, one row each."""
 
 
-class _Ahead:
-    """Reads windows of an order one after the other, in a thread of its own and one ahead."""
+class _WindowReader:
+    """Reads the windows of an order one after the other: a thread reads the next in advance."""
 
     def __init__(self, items: ItemSet, window: int) -> None:
         self.window = window
@@ -131,24 +154,25 @@ class _Ahead:
     def read(self, first: int, count: int) -> Arrays:
         """Return the samples at ``order[first:first + count]``, all of them in one window."""
         window = self._window(first // self.window)
-        places = np.searchsorted(window.samples, self._order[first : first + count])
-        return tuple(each[places] for each in window.inputs)
+        rows = np.searchsorted(window.samples, self._order[first : first + count])
+        return tuple(matrix[rows] for matrix in window.inputs)
 
     def _window(self, number: int) -> _Window:
         if self._current is not None and self._current.number == number:
             return self._current
-        self._current = None  # frees it before yet another one is read
-        found = self._next.result() if self._next is not None else None
-        if found is None or found.number != number:
-            found = self._begin(number).result()
-        self._current, self._next = found, None
+        # Its memory is free before one more is read.
+        self._current = None
+        window = self._next.result() if self._next is not None else None
+        if window is None or window.number != number:
+            window = self._begin(number).result()
+        self._current, self._next = window, None
         if (number + 1) * self.window < len(self._order):
             self._next = self._begin(number + 1)
-        return found
+        return window
 
     def _begin(self, number: int) -> Future[_Window]:
-        wanted = self._order[number * self.window : (number + 1) * self.window]
-        return self._thread.submit(self._load, number, np.sort(wanted))
+        samples = self._order[number * self.window : (number + 1) * self.window]
+        return self._thread.submit(self._load, number, np.sort(samples))
 
     def _load(self, number: int, samples: NDArray[np.int64]) -> _Window:
         return _Window(number, samples, self._items.read(samples))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tartarus_cli.errors import TrainingError
+from tartarus_cli.errors import TrainingError, parameter
 from tartarus_cli.experiments.schema import TrainingSection
 from tartarus_cli.progress import Progress, ProgressTask
 from tartarus_cli.signals import defer_interrupts
@@ -22,16 +22,21 @@ if TYPE_CHECKING:
     import keras
 
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
-GLANCE_S = 0.5  # how often the running loss is read, which makes the device wait
+"""Columns that the history of a training may have, in their order."""
+LOSS_INTERVAL_S = 0.5
+"""Time between two readings of the running loss, each of which makes the device wait."""
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a training came to."""
+    """How a training ended."""
 
     epochs: int
+    """Epochs that were run."""
     best_epoch: int
+    """The epoch whose weights are kept, counted from 1."""
     validation_loss: float
+    """Mean loss of the validation samples with these weights."""
 
 
 @dataclass
@@ -43,10 +48,10 @@ class _History:
 
     def add(self, figures: dict[str, float]) -> None:
         self.rows.append(figures)
-        fresh = not self.path.exists()
+        is_new = not self.path.exists()
         with self.path.open("a", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, [c for c in COLUMNS if c in figures], lineterminator="\n")
-            if fresh:
+            if is_new:
                 writer.writeheader()
             writer.writerow(figures)
 
@@ -72,18 +77,18 @@ def fit(
     network
         Not compiled; it stays so, and therefore is saved without the optimizer's state.
     batches, validation
-        What to learn from, and what to stop by.
+        Training samples, and the samples whose loss (or accuracy) stops the training.
     options
         Loss, optimizer and when to stop: the ``training`` section of an experiment.
     history
         The CSV file that gets a line an epoch.
     progress
-        Told of each batch.
+        Receives a task with a step for each batch.
 
     Raises
     ------
     TrainingError
-        If the loss turns NaN or infinite.
+        If the loss becomes NaN or infinite.
     """
     import keras
 
@@ -95,7 +100,7 @@ def fit(
     accuracy = [keras.metrics.CategoricalAccuracy(name="accuracy")]
     metrics = accuracy if options.monitor == "val_accuracy" else []
     trained.compile(optimizer, LOSSES[options.loss], metrics=metrics)
-    kept = _History(history)
+    record = _History(history)
     stopping = keras.callbacks.EarlyStopping(
         options.monitor,
         patience=options.patience,
@@ -110,14 +115,24 @@ def fit(
             epochs=options.epochs,
             verbose=0,
             shuffle=False,
-            callbacks=_callbacks(trained, stopping, _Watch(task, kept, options)),
+            callbacks=_callbacks(trained, stopping, _TrainingWatch(task, record, options)),
         )
-    best = kept.best(options.monitor)
-    return FitResult(len(kept.rows), best + 1, kept.rows[best]["val_loss"])
+    best = record.best(options.monitor)
+    return FitResult(len(record.rows), best + 1, record.rows[best]["val_loss"])
 
 
 def mean_loss(network: keras.Model, batches: Batches, loss: str) -> float:
-    """Return the loss of a network over all rows of a part."""
+    """Return the mean loss of a network over all samples.
+
+    Parameters
+    ----------
+    network
+        The network, compiled or not.
+    batches
+        The samples.
+    loss
+        Name of the loss, as ``training.loss`` of an experiment.
+    """
     import keras
 
     from tartarus_cli.layers import LOSSES
@@ -128,14 +143,14 @@ def mean_loss(network: keras.Model, batches: Batches, loss: str) -> float:
         for index in range(len(batches)):
             check()
             inputs, targets = batches[index]
-            outputs = network.predict_on_batch(_fed(inputs))
+            outputs = network.predict_on_batch(_network_input(inputs))
             total += float(np.sum(np.asarray(measure(targets, outputs), np.float64)))
             rows += len(targets)
     return total / rows
 
 
-def _fed(inputs: Sequence[Any]) -> Any:
-    """Keras wants a single input by itself."""
+def _network_input(inputs: Sequence[Any]) -> Any:
+    """Return inputs as Keras takes them: a single one not in a tuple."""
     return tuple(inputs) if len(inputs) > 1 else inputs[0]
 
 
@@ -143,7 +158,7 @@ def _feed(batches: Batches, check: Callable[[], None]) -> Any:
     import keras
 
     class Feed(keras.utils.PyDataset):  # type: ignore[misc]
-        """Hands batches to Keras in the order that they are in."""
+        """Gives batches to Keras in their order."""
 
         def __len__(self) -> int:
             return len(batches)
@@ -151,7 +166,7 @@ def _feed(batches: Batches, check: Callable[[], None]) -> Any:
         def __getitem__(self, index: int) -> Any:
             check()
             inputs, targets = batches[index]
-            return _fed(inputs), targets
+            return _network_input(inputs), targets
 
         def on_epoch_end(self) -> None:
             batches.reshuffle()
@@ -159,43 +174,43 @@ def _feed(batches: Batches, check: Callable[[], None]) -> Any:
     return Feed()
 
 
-class _Watch:
-    """Shows the course of a training, keeps its history, and stops it when it goes wrong."""
+class _TrainingWatch:
+    """Shows the progress of a training, records its losses, and stops it if it diverges."""
 
     def __init__(self, task: ProgressTask, history: _History, options: TrainingSection) -> None:
         self._task, self._history, self._options = task, history, options
-        self._epoch, self._began, self._glanced = 0, 0.0, 0.0
+        self._epoch, self._epoch_start, self._loss_read = 0, 0.0, 0.0
 
     def epoch_begins(self, epoch: int) -> None:
-        """Say which epoch it is."""
+        """Show the number of the epoch, counted from 1."""
         self._epoch = epoch
-        self._began = self._glanced = time.monotonic()
+        self._epoch_start = self._loss_read = time.monotonic()
         self._describe(None)
 
     def batch_ends(self, logs: Mapping[str, Any]) -> None:
-        """Count a batch; only now and then wait for its loss."""
+        """Count a batch; wait for its loss only now and then."""
         self._task.advance()
-        if time.monotonic() - self._glanced > GLANCE_S:
-            running = float(logs["loss"])
-            _stop_if_diverged(self._epoch, {"loss": running}, self._options)
-            self._describe(running)
-            self._glanced = time.monotonic()
+        if time.monotonic() - self._loss_read > LOSS_INTERVAL_S:
+            loss = float(logs["loss"])
+            _stop_if_diverged(self._epoch, {"loss": loss}, self._options)
+            self._describe(loss)
+            self._loss_read = time.monotonic()
 
     def epoch_ends(self, figures: dict[str, float]) -> None:
-        """Keep the figures of the epoch."""
-        took = round(time.monotonic() - self._began, 3)
-        self._history.add({"epoch": self._epoch, **figures, "seconds": took})
+        """Record the losses of the epoch."""
+        duration = round(time.monotonic() - self._epoch_start, 3)
+        self._history.add({"epoch": self._epoch, **figures, "seconds": duration})
         _stop_if_diverged(self._epoch, figures, self._options)
 
-    def _describe(self, running: float | None) -> None:
+    def _describe(self, running_loss: float | None) -> None:
         rows = self._history.rows
-        self._task.describe(_course(self._epoch, self._options.epochs, rows, running))
+        self._task.describe(_describe(self._epoch, self._options.epochs, rows, running_loss))
 
 
-def _callbacks(network: keras.Model, stopping: Any, watch: _Watch) -> Any:
-    """Make Keras tell ``watch`` of each batch and epoch.
+def _callbacks(network: keras.Model, stopping: Any, watch: _TrainingWatch) -> Any:
+    """Return callbacks of Keras that pass each batch and epoch on to ``watch``.
 
-    Keras' own list of callbacks converts the figures of every batch, which makes each step wait
+    Keras' own list of callbacks converts the losses of every batch, which makes each step wait
     for the device, or hands them to a pool of threads; this one does neither.
     """
     import keras
@@ -223,21 +238,23 @@ def _callbacks(network: keras.Model, stopping: Any, watch: _Watch) -> Any:
 
 def _stop_if_diverged(epoch: int, figures: dict[str, float], options: TrainingSection) -> None:
     losses = {name: value for name, value in figures.items() if name in ("loss", "val_loss")}
-    wrong = [name for name, value in losses.items() if not math.isfinite(value)]
-    if wrong:
-        msg = f"the training diverged: {wrong[0]} is {figures[wrong[0]]} in epoch {epoch}"
+    invalid = [name for name, value in losses.items() if not math.isfinite(value)]
+    if invalid:
+        msg = f"the training diverged: {invalid[0]} is {figures[invalid[0]]} in epoch {epoch}"
         lower = options.learning_rate / 10
-        hint = "Most likely the learning rate is too high or the features are very large; try "
-        hint += f"--set training.learning_rate={lower:g}, or scale the features."
+        override = parameter("overrides", f"training.learning_rate={lower:g}")
+        hint = "The learning rate may be too high, or the features very large: try "
+        hint += f"{override}, or scale the features."
         raise TrainingError(msg, hint=hint)
 
 
-def _course(
-    epoch: int, epochs: int, rows: Sequence[dict[str, float]], running: float | None
+def _describe(
+    epoch: int, epochs: int, rows: Sequence[dict[str, float]], running_loss: float | None
 ) -> str:
+    """Write how far a training is: epoch, loss, the last and the best validation loss."""
     text = f"epoch {epoch}/{epochs}"
-    if running is not None:
-        text += f" loss {running:.4f}"
+    if running_loss is not None:
+        text += f" loss {running_loss:.4f}"
     elif rows:
         text += f" loss {rows[-1]['loss']:.4f}"
     if rows:

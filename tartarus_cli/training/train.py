@@ -1,4 +1,4 @@
-"""Train a network or a baseline on a dataset; it becomes a model of the workspace."""
+"""Train a network or a baseline on a dataset, which becomes a model of the workspace."""
 
 from __future__ import annotations
 
@@ -56,15 +56,20 @@ def train(
     Parameters
     ----------
     store
-        Where the model goes; its workspace has the data.
+        The models of a workspace, which has the data; the new one gets the next number.
     request
         Experiment, settings and seed. The same request on the same machine gives the same weights.
     evaluated
-        Whether an evaluation follows, so that the truth is checked before the work begins.
+        Whether an evaluation follows: the truth is then checked before the training.
     compared_with
-        The model that a baseline is trained to be compared with; such a one is never the newest.
+        The model that a baseline is trained to be compared with. Such a baseline never counts as
+        the newest model.
     progress
-        Told how it goes.
+        Receives a task with a step for each batch, and messages.
+
+    Returns
+    -------
+    The finished model.
 
     Raises
     ------
@@ -88,7 +93,7 @@ def train(
     sources = input_sources(experiment, request.settings)
     share = experiment.fitting.validation
     data = open_training_data(dataset, experiment.target_spec, sources, validation=share)
-    for subset in data.parts:
+    for subset in data.subsets:
         check_word_numbers(experiment, subset.set)
     if data.remark:
         progress.say(data.remark)
@@ -106,23 +111,23 @@ def _train_network(
     """Fit a network, and store it as a model of a new number."""
     experiment = request.experiment
     dataset = store.dataset(experiment.dataset.name)
-    with _enough_memory():
+    with _memory_errors_explained():
         network = build_network(request, data)
     load_word_vectors(network, dataset, experiment, request.settings)
     name, folder = store.claim()
-    manifest = _manifest(store.workspace, request)
-    manifest.items = _items(data)
+    manifest = _start_manifest(store.workspace, request)
+    manifest.items = _count_items(data)
     manifest.patches = data.fit.set.patches.fingerprint if data.fit.set.patches else ""
-    with _accounted(name, folder, manifest, progress):
+    with _recording_outcome(name, folder, manifest, progress):
         write_model_manifest(folder, manifest)
         write_experiment(folder, experiment)
         manifest.train_ids = dataset.ids_digest("train")
         manifest.inputs = {
-            dataset.workspace.within(path): _content(dataset, path, data)
-            for path in [*_companions(dataset, experiment), *data.files]
+            dataset.workspace.within(path): _digest(dataset, path, data)
+            for path in [*_reference_files(dataset, experiment), *data.files]
         }
         save_preprocessing(folder, dataset, experiment, request.settings, data.fit.set)
-        with _enough_memory():
+        with _memory_errors_explained():
             _fit(network, request, data, folder, manifest, progress)
         check()
     return store.get(name)
@@ -132,31 +137,31 @@ def _train_baseline(
     store: Store, request: TrainingRequest, compared_with: str, progress: Progress
 ) -> Model:
     """Fit a baseline, and store it as a model of a new number."""
-    began, experiment = time.monotonic(), request.experiment
+    start, experiment = time.monotonic(), request.experiment
     dataset = store.dataset(experiment.dataset.name)
-    manifest = _manifest(store.workspace, request)
+    manifest = _start_manifest(store.workspace, request)
     inputs = fit_baseline(dataset, request, progress)
     data, fitted = inputs.data, inputs.fitted
-    manifest.kind, manifest.beside, manifest.form = "baseline", compared_with, fitted.form
+    manifest.kind, manifest.compared_with, manifest.form = "baseline", compared_with, fitted.form
     manifest.items = data.counts
     manifest.widths = [matrix.shape[1] for matrix in data.items.inputs]
     manifest.trials = {repr(trial.strength): trial.loss for trial in fitted.trials}
     if fitted.best is not None:
         manifest.strength, manifest.validation_loss = fitted.best.strength, fitted.best.loss
     manifest.held_out_loss = fitted.held_out_loss
-    files = [*_companions(dataset, experiment), *data.files]
+    files = [*_reference_files(dataset, experiment), *data.files]
     manifest.inputs = {dataset.workspace.within(path): dataset.digest(path) for path in files}
     manifest.train_ids = dataset.ids_digest("train")
     name, folder = store.claim()
-    with _accounted(name, folder, manifest, progress, began=began):
+    with _recording_outcome(name, folder, manifest, progress, start=start):
         write_experiment(folder, experiment)
         save_preprocessing(folder, dataset, experiment, request.settings, data.items)
         write_fitted(folder, fitted)
     return store.get(name)
 
 
-def _manifest(workspace: WorkspacePaths, request: TrainingRequest) -> ModelManifest:
-    """Begin the manifest of a training."""
+def _start_manifest(workspace: WorkspacePaths, request: TrainingRequest) -> ModelManifest:
+    """Return the manifest of a training that begins now."""
     experiment = request.experiment
     return ModelManifest(
         status="training",
@@ -166,35 +171,35 @@ def _manifest(workspace: WorkspacePaths, request: TrainingRequest) -> ModelManif
         settings=list(request.settings),
         target_dim=experiment.targets.dim,
         seed=request.seed,
-        code={_recorded(workspace, file.path): file.digest for file in request.code},
+        code={_portable_path(workspace, file.path): file.digest for file in request.code},
         started=now(),
         **describe_environment(),
     )
 
 
-def _recorded(workspace: WorkspacePaths, path: Path) -> str:
-    """Write the path of code so that it is found again: relative to the root, if it lies there."""
+def _portable_path(workspace: WorkspacePaths, path: Path) -> str:
+    """Write the path of a file of code relative to the workspace, if it lies there."""
     root = workspace.root.resolve()
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
-def _companions(dataset: Dataset, experiment: Experiment) -> list[Path]:
-    """Return what is not learnt from, but says what is meant: ids, factors of users or labels."""
+def _reference_files(dataset: Dataset, experiment: Experiment) -> list[Path]:
+    """Return the files that give meaning to predictions: ids, factors of users or labels."""
     lists = [file.path for file in dataset.select(Kind.ITEMS)]
     return [*lists, *companion_factors(dataset, experiment.target_spec)]
 
 
 @contextmanager
-def _accounted(
+def _recording_outcome(
     name: str,
     folder: Path,
     manifest: ModelManifest,
     progress: Progress,
     *,
-    began: float | None = None,
+    start: float | None = None,
 ) -> Iterator[None]:
-    """Write into the manifest how the training ended, whatever way that is."""
-    began = time.monotonic() if began is None else began
+    """Write into the manifest how the training ended, in whatever way."""
+    start = time.monotonic() if start is None else start
     try:
         yield
         manifest.status = "finished"
@@ -202,37 +207,38 @@ def _accounted(
         manifest.status = "failed" if isinstance(problem, Exception) else "interrupted"
         manifest.reason = str(problem) if isinstance(problem, Exception) else "stopped from outside"
         outcome = "failed" if isinstance(problem, Exception) else "was interrupted"
-        progress.warn(f"the training of {name} {outcome}; it is no model that can be used")
+        progress.warn(f"the training of {name} {outcome}; the model cannot be used")
         raise
     finally:
-        manifest.duration_s = round(time.monotonic() - began, 3)
+        manifest.duration_s = round(time.monotonic() - start, 3)
         manifest.peak_memory_mib = peak_memory_mib()
-        if folder.is_dir():  # else it was deleted meanwhile
+        # It may have been deleted meanwhile.
+        if folder.is_dir():
             write_model_manifest(folder, manifest)
 
 
 @contextmanager
-def _enough_memory() -> Iterator[None]:
-    """Explain that a network does not fit."""
+def _memory_errors_explained() -> Iterator[None]:
+    """Turn the errors of the libraries, where memory is short, into one that says what to do."""
     try:
         yield
     except (MemoryError, RuntimeError) as problem:
         text = str(problem)
         if isinstance(problem, RuntimeError) and "RESOURCE_EXHAUSTED" not in text:
             raise
-        hint = "Make network.hidden or training.batch_size smaller."
+        hint = "Reduce network.hidden or training.batch_size."
         msg = f"there is not enough memory: {text.splitlines()[0] if text else 'out of memory'}"
         raise TrainingError(msg, hint=hint) from None
 
 
-def _items(data: TrainingData) -> dict[str, int]:
+def _count_items(data: TrainingData) -> dict[str, int]:
     held_out = len(data.held_out) if data.held_out else 0
     return {"fit": len(data.fit), "validation": len(data.validation), "held out": held_out}
 
 
-def _content(dataset: Dataset, path: Path, data: TrainingData) -> str:
-    """Return the hash of a file; a file of patches, which may be very large, says its own."""
-    for subset in data.parts:
+def _digest(dataset: Dataset, path: Path, data: TrainingData) -> str:
+    """Return the hash of a file; for patches, whose file may be very large, their fingerprint."""
+    for subset in data.subsets:
         patches = subset.set.patches
         if patches is not None and patches.path == path and patches.fingerprint:
             return patches.fingerprint
@@ -270,7 +276,7 @@ def _fit(
 
 
 def build_network(request: TrainingRequest, data: TrainingData) -> keras.Model:
-    """Build the network of an experiment for the shapes of its data, not trained yet."""
+    """Build the network of an experiment for the shapes of its data; its weights are random."""
     build = request.experiment.architecture.build
     shapes = [source.shape[1:] for source in data.fit.set.inputs]
     width = data.fit.targets.shape[1]
@@ -278,7 +284,7 @@ def build_network(request: TrainingRequest, data: TrainingData) -> keras.Model:
 
 
 def layers_of(network: keras.Model) -> list[LayerInfo]:
-    """List the layers of a network in order."""
+    """List the layers of a network, from input to output."""
     return [
         LayerInfo(
             name=layer.name,

@@ -510,7 +510,10 @@ def test_features_that_are_no_numbers_are_named(
 
 def names_of(world: World) -> list[str]:
     models = Store(open_workspace(world.root)).all()
-    return [f"{model.name} {model.manifest.experiment} {model.manifest.beside}" for model in models]
+    return [
+        f"{model.name} {model.manifest.experiment} {model.manifest.compared_with}"
+        for model in models
+    ]
 
 
 def test_baselines_stand_beside_a_model(tartarus: Command, tagged: World) -> None:
@@ -623,7 +626,7 @@ def test_a_manifest_from_before_there_were_baselines_is_read() -> None:
     old = '{"status": "finished", "kind": "network", "experiment": "rec_dense", "dataset": "rec",'
     old += '"task": "recommendation", "settings": ["text"], "target_dim": 4, "seed": 0,'
     manifest = ModelManifest.model_validate_json(old + '"started": "2026"}')
-    assert (manifest.kind, manifest.beside, manifest.form) == ("network", "", "factors")
+    assert (manifest.kind, manifest.compared_with, manifest.form) == ("network", "", "factors")
 
 
 def test_check_data_lists_no_baselines(tartarus: Command, world: World) -> None:

@@ -1,4 +1,4 @@
-"""Presets, own files and overrides."""
+"""Presets, experiments of the workspace, and overrides."""
 
 from pathlib import Path
 from typing import Any
@@ -65,14 +65,15 @@ def options_of(experiment: Experiment) -> Any:
 
 
 def table_row(name: str) -> str:
-    e = resolve(name)
-    network, training = options_of(e), e.fitting
+    experiment = resolve(name)
+    network, training = options_of(experiment), experiment.fitting
     hidden = ",".join(map(str, network.hidden)) or "-"
     dropout = f"{network.dropout:g}".removeprefix("0") or "0"
     loss = training.loss.removesuffix("_crossentropy")
-    target = f"{e.targets.kind}-{e.targets.dim}"
+    target = f"{experiment.targets.kind}-{experiment.targets.dim}"
     return (
-        f"{name} {e.dataset.name} {e.dataset.task} {target} {e.inputs.count} {e.network.name} "
+        f"{name} {experiment.dataset.name} {experiment.dataset.task} {target} "
+        f"{experiment.inputs.count} {network.name} "
         f"{hidden} {dropout} {network.output} {loss} {training.batch_size}"
     )
 
@@ -85,23 +86,23 @@ def test_the_presets_are_those_of_the_published_table_and_the_baselines() -> Non
 
 @pytest.mark.parametrize("name", NETWORK_PRESETS)
 def test_every_preset_has_the_common_training(name: str) -> None:
-    found = resolve(name)
-    training = found.fitting
+    experiment = resolve(name)
+    training = experiment.fitting
     assert (training.optimizer, training.learning_rate) == ("adam", 0.001)
     assert (training.epochs, training.patience, training.validation) == (100, 4, 0.2)
-    softmax = options_of(found).output == "softmax"
+    softmax = options_of(experiment).output == "softmax"
     assert training.monitor == ("val_accuracy" if softmax else "val_loss")
-    assert found.targets.normalize == (training.loss == "cosine")
-    assert found.description
+    assert experiment.targets.normalize == (training.loss == "cosine")
+    assert experiment.description
 
 
 @pytest.mark.parametrize("name", AUDIO)
 def test_audio_presets_have_the_published_convolutions(name: str) -> None:
-    found = to_table(resolve(name))
+    table = to_table(resolve(name))
     kernels, filters = AUDIO[name]
-    assert (found["network"]["kernels"], found["network"]["filters"]) == (kernels, filters)
-    assert len(found["network"]["pools"]) == len(kernels)
-    assert found["patches"] == {"per_item": 1, "seconds": 15}
+    assert (table["network"]["kernels"], table["network"]["filters"]) == (kernels, filters)
+    assert len(table["network"]["pools"]) == len(kernels)
+    assert table["patches"] == {"per_item": 1, "seconds": 15}
 
 
 def test_the_three_doubtful_presets_carry_a_note() -> None:
@@ -111,37 +112,37 @@ def test_the_three_doubtful_presets_carry_a_note() -> None:
 
 @pytest.mark.parametrize("name", sorted(preset_paths()))
 def test_a_resolved_experiment_survives_its_own_toml(name: str) -> None:
-    found = resolve(name)
-    assert to_table(from_toml(to_toml(found))) == {
-        key: value for key, value in to_table(found).items() if key != "extends"
+    experiment = resolve(name)
+    assert to_table(from_toml(to_toml(experiment))) == {
+        key: value for key, value in to_table(experiment).items() if key != "extends"
     } | {"extends": ""}
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Path:
-    folder = tmp_path / "experiments"
-    folder.mkdir()
-    return folder
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "experiments"
+    path.mkdir()
+    return path
 
 
-def test_an_own_experiment_extends_a_preset(own: Path) -> None:
-    (own / "mine.toml").write_text('extends = "rec_multi"\n[network]\nhidden = [64, 32]\n')
-    found = resolve("mine", own=own)
-    assert options_of(found).hidden == (64, 32)
-    assert options_of(found).dropout == 0.7
-    assert found.inputs.count == 2
+def test_an_own_experiment_extends_a_preset(folder: Path) -> None:
+    (folder / "mine.toml").write_text('extends = "rec_multi"\n[network]\nhidden = [64, 32]\n')
+    experiment = resolve("mine", folder=folder)
+    assert options_of(experiment).hidden == (64, 32)
+    assert options_of(experiment).dropout == 0.7
+    assert experiment.inputs.count == 2
 
 
-def test_an_own_experiment_may_extend_another_own_one(own: Path) -> None:
-    (own / "first.toml").write_text('extends = "rec_multi"\n[training]\nepochs = 3\n')
-    (own / "second.toml").write_text('extends = "first"\n[training]\npatience = 1\n')
-    training = resolve("second", own=own).fitting
+def test_an_own_experiment_may_extend_another_own_one(folder: Path) -> None:
+    (folder / "first.toml").write_text('extends = "rec_multi"\n[training]\nepochs = 3\n')
+    (folder / "second.toml").write_text('extends = "first"\n[training]\npatience = 1\n')
+    training = resolve("second", folder=folder).fitting
     assert (training.epochs, training.patience) == (3, 1)
 
 
-def test_another_network_leaves_behind_what_it_does_not_know(own: Path) -> None:
-    (own / "mine.toml").write_text('extends = "genres_allmusic"\n[network]\nname = "vector"\n')
-    assert "width" not in to_table(resolve("mine", own=own))["network"]
+def test_another_network_leaves_behind_what_it_does_not_know(folder: Path) -> None:
+    (folder / "mine.toml").write_text('extends = "genres_allmusic"\n[network]\nname = "vector"\n')
+    assert "width" not in to_table(resolve("mine", folder=folder))["network"]
 
 
 BROKEN = {
@@ -158,17 +159,17 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("why", BROKEN)
-def test_a_broken_file_is_named_with_its_fault(why: str, own: Path) -> None:
-    text, said = BROKEN[why]
-    (own / "mine.toml").write_text(text)
-    with pytest.raises(RequestError, match=said):
-        resolve("mine", own=own)
+def test_a_broken_file_is_named_with_its_fault(why: str, folder: Path) -> None:
+    text, message = BROKEN[why]
+    (folder / "mine.toml").write_text(text)
+    with pytest.raises(RequestError, match=message):
+        resolve("mine", folder=folder)
 
 
-def test_a_fault_of_an_own_file_is_not_blamed_on_the_command(own: Path) -> None:
-    (own / "mine.toml").write_text('extends = "rec_multi"\n[training]\nepoch = 3')
+def test_a_fault_of_an_own_file_is_not_blamed_on_the_command(folder: Path) -> None:
+    (folder / "mine.toml").write_text('extends = "rec_multi"\n[training]\nepoch = 3')
     with pytest.raises(RequestError, match=r"mine\.toml: there is no parameter training\.epoch"):
-        resolve("mine", own=own, overrides=["training.epochs=2"])
+        resolve("mine", folder=folder, overrides=["training.epochs=2"])
 
 
 def test_a_misspelt_key_is_not_swallowed_by_a_change_of_network() -> None:
@@ -176,10 +177,10 @@ def test_a_misspelt_key_is_not_swallowed_by_a_change_of_network() -> None:
         resolve("rec_dense", overrides=["network.widht=7", "network.name=mixed"])
 
 
-def test_an_own_file_must_not_hide_a_preset(own: Path) -> None:
-    (own / "rec_multi.toml").write_text('extends = "rec_sparse"')
+def test_an_own_file_must_not_hide_a_preset(folder: Path) -> None:
+    (folder / "rec_multi.toml").write_text('extends = "rec_sparse"')
     with pytest.raises(RequestError, match="has the name of a preset"):
-        resolve("rec_multi", own=own)
+        resolve("rec_multi", folder=folder)
 
 
 OVERRIDES: dict[str, tuple[str, str, Any]] = {
@@ -222,10 +223,10 @@ WRONG = {
 
 @pytest.mark.parametrize("text", WRONG)
 def test_a_wrong_override_says_what_is_wrong_and_what_is_near(text: str) -> None:
-    said, near = WRONG[text]
+    message, near = WRONG[text]
     with pytest.raises(RequestError) as caught:
         resolve("rec_multi", overrides=[text])
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert near in caught.value.hint
     assert caught.value.exit_code == 2
 
@@ -240,19 +241,19 @@ BOTH = "network.name=audio_with_vector"
 
 def test_inputs_of_several_kinds_set_their_count() -> None:
     kinds = 'inputs.kind=["patches", "features"]'
-    found = resolve("rec_audio", overrides=[kinds, BOTH])
-    assert found.inputs.kinds == ("patches", "features")
-    assert found.inputs.count == 2
-    assert found.settings_needed == 1
-    assert found.patches is not None
-    assert to_table(found)["inputs"] == {"kind": ["patches", "features"], "count": 2}
-    assert from_toml(to_toml(found)).inputs == found.inputs
+    experiment = resolve("rec_audio", overrides=[kinds, BOTH])
+    assert experiment.inputs.kinds == ("patches", "features")
+    assert experiment.inputs.count == 2
+    assert experiment.settings_needed == 1
+    assert experiment.patches is not None
+    assert to_table(experiment)["inputs"] == {"kind": ["patches", "features"], "count": 2}
+    assert from_toml(to_toml(experiment)).inputs == experiment.inputs
 
 
 def test_one_kind_of_input_stays_a_plain_name() -> None:
     assert to_table(resolve("rec_multi"))["inputs"] == {"kind": "features", "count": 2}
-    found = resolve("rec_sparse", overrides=['inputs.kind=["features"]'])
-    assert to_table(found)["inputs"] == {"kind": "features", "count": 1}
+    experiment = resolve("rec_sparse", overrides=['inputs.kind=["features"]'])
+    assert to_table(experiment)["inputs"] == {"kind": "features", "count": 1}
 
 
 @pytest.mark.parametrize(
@@ -265,10 +266,10 @@ def test_one_kind_of_input_stays_a_plain_name() -> None:
     ],
 )
 def test_each_input_has_a_kind(name: str, kinds: tuple[str, ...], settings: int) -> None:
-    found = resolve(name)
-    assert found.inputs.kinds == kinds
-    assert found.settings_needed == settings
-    assert (found.patches is not None) == ("patches" in kinds)
+    experiment = resolve(name)
+    assert experiment.inputs.kinds == kinds
+    assert experiment.settings_needed == settings
+    assert (experiment.patches is not None) == ("patches" in kinds)
 
 
 WRONG_KINDS = {
@@ -282,7 +283,7 @@ WRONG_KINDS = {
 
 
 @pytest.mark.parametrize("text", WRONG_KINDS)
-def test_wrong_kinds_of_inputs_are_told(text: str) -> None:
+def test_wrong_kinds_of_inputs_are_reported(text: str) -> None:
     with pytest.raises(RequestError) as caught:
         resolve("rec_multi", overrides=[text])
     assert WRONG_KINDS[text] in str(caught.value)
@@ -294,7 +295,7 @@ def test_the_kinds_of_inputs_have_an_order() -> None:
         resolve("rec_audio", overrides=overrides)
 
 
-def test_list_names_presets_and_own_ones_and_tells_of_broken_ones(
+def test_list_names_presets_and_own_ones_and_reports_broken_ones(
     tartarus: Command, world: World
 ) -> None:
     folder = world.root / "experiments"
@@ -302,7 +303,7 @@ def test_list_names_presets_and_own_ones_and_tells_of_broken_ones(
     (folder / "mine.toml").write_text('extends = "rec_multi"')
     (folder / "broken.toml").write_text("[network")
     shown = tartarus("experiments", "list", "-w", world.root, "--json").document
-    by_name = {each["name"]: each for each in shown}
+    by_name = {row["name"]: row for row in shown}
     assert set(preset_paths()) | {"mine", "broken"} == set(by_name)
     assert by_name["mine"]["network"]["name"] == "fusion"
     assert "not valid TOML" in by_name["broken"]["problem"]

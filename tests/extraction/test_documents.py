@@ -330,7 +330,11 @@ WRONGLY: dict[str, tuple[tuple[object, ...], str, str]] = {
     "a folder without documents": (("vsm", "--text", "."), "ends in .md, .txt", ""),
     "a negative seed": (("vsm", "--seed", -1), "--seed", ""),
     **{
-        f"a setting called {name!r}": (("vsm", f"--setting={name}"), "cannot be called so", "short")
+        f"a setting called {name!r}": (
+            ("vsm", f"--setting={name}"),
+            "cannot have this name",
+            "short",
+        )
         for name in ("", "../x", "a\\b", "a\nb", ".hidden", "-w", " ", "x" * 300, "a\x1b[0m")
     },
     "a setting of a model": (

@@ -407,7 +407,7 @@ def test_a_recording_that_cannot_be_drawn_is_told(sounds: Sounds) -> None:
 
 def test_two_commands_at_the_same_dataset_are_one_too_many(sounds: Sounds) -> None:
     with locked(sounds.patches / ".making_songs.lock"):
-        assert "another command is at this work already" in run(sounds, status=2)
+        assert "another command is doing this work already" in run(sounds, status=2)
 
 
 def test_what_a_killed_command_left_is_removed(made: Made, again: Sounds) -> None:

@@ -35,9 +35,9 @@ def trained(_trained: Path, tmp_path: Path) -> World:
 
 
 def test_predicted_factors_come_with_their_ids(tartarus: Command, trained: World) -> None:
-    told = tartarus("predict", "model_1", "-w", trained.root, "--json").document
+    shown = tartarus("predict", "model_1", "-w", trained.root, "--json").document
     factors = trained.root / "data" / "factors"
-    assert told["splits"] == {"test": SPLITS["test"]}
+    assert shown["splits"] == {"test": SPLITS["test"]}
     assert {path.name for path in factors.iterdir()} == {
         *("factors_model_1.npy", "index_factors_model_1.tsv")
     }
@@ -49,16 +49,16 @@ def test_predicted_factors_come_with_their_ids(tartarus: Command, trained: World
 
 
 def test_the_newest_model_is_meant_if_none_is_named(tartarus: Command, trained: World) -> None:
-    told = tartarus("predict", "-w", trained.root, "--json", "--split", "all").document
-    assert (told["model"], told["splits"]) == ("model_2", SPLITS)
+    shown = tartarus("predict", "-w", trained.root, "--json", "--split", "all").document
+    assert (shown["model"], shown["splits"]) == ("model_2", SPLITS)
 
 
 def test_a_layer_becomes_a_setting_of_every_set_that_the_next_run_can_use(
     tartarus: Command, trained: World
 ) -> None:
-    told = tartarus("predict", "model_1", "--layer", "dense_1", "-w", trained.root, "--json")
-    assert told.document["setting"] == "model_1-pred_dense_1"
-    assert told.document["splits"] == {"train": SPLITS["train"], "test": SPLITS["test"]}
+    shown = tartarus("predict", "model_1", "--layer", "dense_1", "-w", trained.root, "--json")
+    assert shown.document["setting"] == "model_1-pred_dense_1"
+    assert shown.document["splits"] == {"train": SPLITS["train"], "test": SPLITS["test"]}
     rows = np.load(trained.features / "X_train_model_1-pred_dense_1_rec.npy")
     assert rows.shape == (SPLITS["train"], 8)
     assert rows.min() >= 0  # behind a relu
@@ -91,22 +91,22 @@ def test_a_layer_holds_what_the_network_computes_there(tartarus: Command, traine
 
 
 @pytest.mark.parametrize(
-    ("wanted", "name"),
+    ("layer", "name"),
     [("6", "dense_1"), ("-2", "dense_2"), ("output", "unit_norm"), ("input_1", "input_1")],
 )
 def test_a_layer_may_be_named_by_index_or_as_output(
-    wanted: str, name: str, tartarus: Command, trained: World
+    layer: str, name: str, tartarus: Command, trained: World
 ) -> None:
-    told = tartarus(
-        *("predict", "model_1", "--layer", wanted, "--split", "test", "-w", trained.root, "--json")
+    shown = tartarus(
+        *("predict", "model_1", "--layer", layer, "--split", "test", "-w", trained.root, "--json")
     )
-    assert told.document["layer"] == name
-    assert [path for path in told.document["files"] if f"pred_{name}_rec" in path]
+    assert shown.document["layer"] == name
+    assert [path for path in shown.document["files"] if f"pred_{name}_rec" in path]
 
 
 def test_an_unknown_layer_lists_those_there_are(tartarus: Command, trained: World) -> None:
-    for wanted in ("dense_9", "99", ""):
-        refused = tartarus("predict", "model_1", "--layer", wanted, "-w", trained.root)
+    for layer in ("dense_9", "99", ""):
+        refused = tartarus("predict", "model_1", "--layer", layer, "-w", trained.root)
         assert refused.status == 2
         assert "6 dense_1, 7 dense_2, 8 unit_norm" in refused.err
 

@@ -52,7 +52,7 @@ def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write(world, split)
     done = CliRunner().invoke(app, ["train", *RUN, "-w", str(world.root)])
     assert done.exit_code == 0, done.stderr
-    assert "one has 2 patches an item of 1 s, not 1 of 15 s: taken" in done.stderr
+    assert "one has 2 patches an item of 1 s, not 1 of 15 s: its own are used" in done.stderr
     return world.root
 
 
@@ -110,8 +110,9 @@ def test_neighbours_in_the_file_are_not_neighbours_in_an_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches = batches_of(tmp_path, 300, 4, 0, monkeypatch)
-    place = np.argsort(np.random.default_rng(1).permutation(300))  # of each item in the file
-    steps = np.abs(np.diff(place[epoch(batches)]))
+    # The position of each item in the file.
+    position = np.argsort(np.random.default_rng(1).permutation(300))
+    steps = np.abs(np.diff(position[epoch(batches)]))
     assert np.median(steps) > 30
 
 
@@ -127,15 +128,15 @@ def test_a_window_holds_no_more_than_its_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches = batches_of(tmp_path, 200, 4, 0, monkeypatch)
-    ahead: Any = batches._ahead
+    reader: Any = batches._reader
     sizes = []
-    read = ahead._load
+    read = reader._load
 
     def counted(number: int, samples: NDArray[np.int64]) -> Any:
         sizes.append(len(samples))
         return read(number, samples)
 
-    monkeypatch.setattr(ahead, "_load", counted)
+    monkeypatch.setattr(reader, "_load", counted)
     batches.reshuffle()
     epoch(batches)
     assert max(sizes) == 20
@@ -145,7 +146,7 @@ def test_a_window_holds_no_more_than_its_bytes(
 def test_run_on_patches_ends_in_a_table(tartarus: Command, trained: World) -> None:
     better = ("network.dropout=0", "network.filters=[16, 16]", "training.learning_rate=0.01")
     longer = ("training.epochs=40", "training.patience=20", "training.monitor=val_loss")
-    words = [word for each in better + longer for word in ("--set", each)]
+    words = [word for option in better + longer for word in ("--set", option)]
     ran = tartarus("run", *RUN, *words, "-w", trained.root, "--json")
     assert ran.status == 0
     assert ran.document["items_without_prediction"] == 0
@@ -161,11 +162,11 @@ def test_the_rows_of_an_items_patches_are_averaged_or_their_maximum_taken(
 ) -> None:
     for pool in ("none", "mean"):
         tartarus("predict", "model_1", "--pool", pool, "-w", trained.root)
-    each = rows_of(trained, "factors_model_1_test_patches.npy")
+    patch_rows = rows_of(trained, "factors_model_1_test_patches.npy")
     names = (trained.root / "data/factors/index_factors_model_1_test_patches.tsv").read_text()
     items = np.array([int(name.split("-")[1]) for name in names.split()])
-    assert len(each) == EACH * SPLITS["test"]
-    groups = [each[items == number] for number in range(SPLITS["test"])]
+    assert len(patch_rows) == EACH * SPLITS["test"]
+    groups = [patch_rows[items == number] for number in range(SPLITS["test"])]
     mean = rows_of(trained, "factors_model_1.npy")
     assert mean == pytest.approx(np.array([group.mean(axis=0) for group in groups]), abs=1e-6)
     tartarus("predict", "model_1", "--pool", "max", "-w", trained.root)
@@ -176,8 +177,8 @@ def test_the_rows_of_an_items_patches_are_averaged_or_their_maximum_taken(
 def test_a_layer_of_patches_becomes_a_setting_of_one_row_an_item(
     tartarus: Command, trained: World
 ) -> None:
-    told = tartarus("predict", "model_1", "--layer", "flatten", "-w", trained.root, "--json")
-    assert told.document["splits"] == SPLITS
+    predicted = tartarus("predict", "model_1", "--layer", "flatten", "-w", trained.root, "--json")
+    assert predicted.document["splits"] == SPLITS
     again = tartarus(
         *("run", "single-label-vector", "model_1-pred_flatten", "--dataset", "one"),
         *("-w", trained.root, "--json"),
@@ -217,7 +218,7 @@ def test_patches_made_otherwise_than_those_of_the_training_are_refused(
     write(trained, "test", fingerprint="another")
     refused = tartarus("predict", "model_1", "-w", trained.root)
     assert refused.status == 1
-    assert "made otherwise than the patches that model_1 was trained on" in refused.err
+    assert "differs from the patches that model_1 was trained on" in refused.err
     write(trained, "val", fingerprint="another")
     refused = tartarus("train", *RUN, "-w", trained.root)
     assert refused.status == 1
@@ -232,8 +233,8 @@ def test_missing_patches_are_named_with_the_command_that_makes_them(
     refused = tartarus("train", *RUN, "-w", trained.root)
     assert refused.status == 1
     assert "tartarus patches one --patches 2 --seconds 1" in refused.err
-    for each in path.parent.iterdir():
-        each.unlink()
+    for file in path.parent.iterdir():
+        file.unlink()
     refused = tartarus("run", *RUN, "-w", trained.root)
     assert refused.status == 1
     assert "tartarus patches one --patches 1 --seconds 15" in refused.err
@@ -243,15 +244,15 @@ def test_without_val_items_the_patches_of_the_last_train_items_are_held_out(
     tartarus: Command, trained: World
 ) -> None:
     (trained.datasets / "items_index_val_one.tsv").unlink()
-    told = tartarus("train", *RUN, "-w", trained.root, "--json").document
-    assert told["items"] == {"fit": 32 * EACH, "validation": 4 * EACH, "held out": 4 * EACH}
+    shown = tartarus("train", *RUN, "-w", trained.root, "--json").document
+    assert shown["items"] == {"fit": 32 * EACH, "validation": 4 * EACH, "held out": 4 * EACH}
 
 
 def test_items_without_a_patch_are_not_held_out(tartarus: Command, trained: World) -> None:
     (trained.datasets / "items_index_val_one.tsv").unlink()
     write(trained, "train", leave_out=20)
-    told = tartarus("train", *RUN, "-w", trained.root, "--json").document
-    assert told["items"] == {"fit": 16 * EACH, "validation": 2 * EACH, "held out": 2 * EACH}
+    shown = tartarus("train", *RUN, "-w", trained.root, "--json").document
+    assert shown["items"] == {"fit": 16 * EACH, "validation": 2 * EACH, "held out": 2 * EACH}
 
 
 def test_a_damaged_file_of_patches_stops_a_training_before_it_begins(

@@ -41,7 +41,7 @@ def test_a_model_holds_what_is_needed_to_know_where_it_comes_from(
     )
     assert trained.status == 0
     assert "model_1 is trained" in trained.out
-    assert "rec has als targets of 4, not 200: taken" in trained.err
+    assert "rec has als targets of 4, not 200: 4 is used" in trained.err
     folder = world.root / "data" / "models" / "model_1"
     assert {path.name for path in folder.iterdir()} == {
         *("model.keras", "experiment.toml", "history.csv", "manifest.json")
@@ -143,7 +143,7 @@ def test_a_loss_that_is_no_number_stops_the_training_and_leaves_no_model(
     assert stopped.status == 1
     assert "in epoch 1" in stopped.err
     assert "learning_rate" in stopped.err
-    assert "is no model that can be used" in stopped.err
+    assert "the training of model_1 failed; the model cannot be used" in stopped.err
     used = tartarus("predict", "-w", world.root)
     assert (used.status, "no trained model" in used.err) == (2, True)
     named = tartarus("predict", "model_1", "-w", world.root)
@@ -175,10 +175,10 @@ def test_an_interrupted_training_says_so_and_leaves_no_finished_model(
     with started(command) as running:
         assert waited(history.exists)
         running.send_signal(signalled)
-        _, said = running.communicate(timeout=ENOUGH_S)
+        _, errors = running.communicate(timeout=ENOUGH_S)
     assert running.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[signalled]
-    assert "model_1 was interrupted" in said
-    assert "Traceback" not in said
+    assert "model_1 was interrupted" in errors
+    assert "Traceback" not in errors
     model = Store(open_workspace(world.root)).all()[0]
     assert model.manifest.status == "interrupted"
     assert not model.network.exists()
@@ -201,10 +201,10 @@ def test_a_number_is_never_given_twice(world: World) -> None:
 
 
 def test_the_tail_of_train_is_cut_in_two() -> None:
-    fit, validation, rest = hold_out_rows(101, 0.2)
+    fit, validation, held_out = hold_out_rows(101, 0.2)
     assert fit.tolist() == list(range(81))
     assert validation.tolist() == list(range(81, 91))
-    assert rest.tolist() == list(range(91, 101))
+    assert held_out.tolist() == list(range(91, 101))
 
 
 def test_too_few_items_to_hold_out_are_an_error() -> None:

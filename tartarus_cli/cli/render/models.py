@@ -188,7 +188,12 @@ def _next(result: Prediction) -> str:
 def models(found: Sequence[Model], *, json: bool) -> None:
     """Print the list of models."""
     if json:
-        document([{"model": m.name, **m.manifest.model_dump(exclude={"layers"})} for m in found])
+        document(
+            [
+                {"model": m.name, **m.manifest.model_dump(by_alias=True, exclude={"layers"})}
+                for m in found
+            ]
+        )
         return
     if not found:
         out().print("No models yet. Next: tartarus run EXPERIMENT SETTING…")
@@ -243,7 +248,7 @@ def _layers(manifest: ModelManifest) -> None:
 
 
 def _document(found: Model) -> None:
-    document({"model": found.name, **found.manifest.model_dump()})
+    document({"model": found.name, **found.manifest.model_dump(by_alias=True)})
 
 
 def _origin(manifest: ModelManifest) -> dict[str, str]:
@@ -267,7 +272,7 @@ def _origin(manifest: ModelManifest) -> dict[str, str]:
 def _without_epochs(manifest: ModelManifest, told: dict[str, str]) -> dict[str, str]:
     """Tell of a baseline what there is to tell: it has no epochs, and maybe no losses."""
     left = {"epochs"} | ({"loss"} if manifest.validation_loss is None else set())
-    kind = "a baseline" + (f" beside {manifest.beside}" if manifest.beside else "")
+    kind = "a baseline" + (f" beside {manifest.compared_with}" if manifest.compared_with else "")
     own = {"kind": kind} | {name: said for name, said in told.items() if name not in left}
     return own | ({"strength": _strength(manifest)} if manifest.strength is not None else {})
 
