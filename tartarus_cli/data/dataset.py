@@ -15,7 +15,7 @@ from tartarus_cli.data.arrays import digest_mapped, open_csr
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.ids import digest_ids, find_id_problems, split_lines
 from tartarus_cli.data.scan import scan_matrix
-from tartarus_cli.data.tasks import Task
+from tartarus_cli.data.tasks import TargetSpec, Task
 from tartarus_cli.errors import (
     DataError,
     Placeholder,
@@ -32,21 +32,6 @@ from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-@dataclass(frozen=True)
-class TargetSpec:
-    """Kind and number of the targets of a network: als 200, pmi 50, class 15."""
-
-    kind: str
-    """``als``, ``pmi`` or ``class``."""
-    dim: int
-    """Number of factors, or of classes."""
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """The fields of the names of its files."""
-        return {"fact": self.kind, "dim": str(self.dim)}
 
 
 @dataclass(frozen=True, eq=False)

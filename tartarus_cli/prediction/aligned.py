@@ -14,11 +14,11 @@ from scipy.sparse import csr_array, diags_array
 
 from tartarus_cli.baselines import BASELINES, PredictionForm
 from tartarus_cli.data.arrays import open_csr
-from tartarus_cli.data.dataset import Dataset, TargetSpec, unknown_dataset_error
+from tartarus_cli.data.dataset import Dataset, unknown_dataset_error
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.targets import infer_targets
-from tartarus_cli.data.tasks import Task
+from tartarus_cli.data.tasks import TargetSpec, Task
 from tartarus_cli.errors import DataError, FileError, call, display_path
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.models.staleness import require_unchanged_inputs
