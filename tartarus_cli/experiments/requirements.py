@@ -13,7 +13,7 @@ from tartarus_cli.data.items import infer_patches
 from tartarus_cli.data.targets import infer_targets
 from tartarus_cli.data.unknown import unknown_dataset_error
 from tartarus_cli.errors import DataError, Placeholder, RequestError, call
-from tartarus_cli.experiments.code import Table
+from tartarus_cli.experiments.code import TomlTable
 from tartarus_cli.experiments.inputs import patch_source
 from tartarus_cli.experiments.resolve import default_targets
 from tartarus_cli.experiments.schema import Experiment
@@ -248,7 +248,7 @@ def required_files(
     ]
 
 
-def infer_task(dataset: Dataset, baseline: Baseline) -> Table:
+def infer_task(dataset: Dataset, baseline: Baseline) -> TomlTable:
     """Infer the task of a baseline, and its targets, from the files of a dataset.
 
     A dataset with listeners is for recommendation; one with classes is multiclass where each
