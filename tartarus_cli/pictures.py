@@ -32,7 +32,7 @@ MOST_INCHES = 24  # of a side of a confusion matrix
 SQUARE = (5.0, 5.0)  # inches of a picture of shares by shares
 LOW = 1.2  # inches of what stands below such a picture
 INCHES = (10.0, 4.0)  # of a spectrogram
-MOST_COLUMNS = 2000  # of the picture of a spectrogram
+DOTS_PER_INCH = 100
 TICKS = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)  # Hz
 
 STYLE: Any = {
@@ -251,7 +251,7 @@ def draw_spectrogram(  # noqa: PLR0913
         axes = figure.add_axes((0, 0, 1, 1))
         lasts = decibels.shape[1] * seconds_per_frame
         image = axes.imshow(
-            _narrowed(decibels),
+            _narrowed(decibels, int(INCHES[0] * DOTS_PER_INCH * decibels.shape[1] / last)),
             extent=(0, lasts, -0.5, len(decibels) - 0.5),
             origin="lower",
             aspect="auto",
@@ -271,9 +271,9 @@ def draw_spectrogram(  # noqa: PLR0913
         return _encoded(figure, file_format)
 
 
-def _narrowed(decibels: Floats) -> Floats:
-    """Keep the loudest of neighbouring frames, so that at most 2000 columns are left."""
-    every = math.ceil(decibels.shape[1] / MOST_COLUMNS)
+def _narrowed(decibels: Floats, pixels: int) -> Floats:
+    """Keep the loudest of neighbouring frames, so that no column is narrower than a pixel."""
+    every = math.ceil(decibels.shape[1] / max(pixels, 1))
     columns = np.arange(0, decibels.shape[1], every)
     return np.asarray(np.maximum.reduceat(decibels, columns, axis=1))
 
@@ -346,7 +346,7 @@ def _figure(inches: tuple[float, float]) -> Iterator[Figure]:
         mpl.rcdefaults()  # whatever style the user has set for other programs
         mpl.rcParams.update(STYLE)
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a box stands for it
-        yield Figure(figsize=inches, dpi=100)
+        yield Figure(figsize=inches, dpi=DOTS_PER_INCH)
 
 
 def _encoded(figure: Figure, file_format: Format) -> bytes:

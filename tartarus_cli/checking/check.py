@@ -31,8 +31,9 @@ from tartarus_cli.checking.summary import (
 )
 from tartarus_cli.checking.truth import LISTENING, check_listening
 from tartarus_cli.checking.vocabulary import check_vocabulary
-from tartarus_cli.data.dataset import Dataset, unknown_dataset_error
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.patches import RECREATE_PATCHES
+from tartarus_cli.data.unknown import unknown_dataset_error
 from tartarus_cli.errors import DataError, TartarusError, call, count_noun, display_path
 from tartarus_cli.experiments.code import CodeNotRunError
 from tartarus_cli.experiments.inputs import infer_dimensions
@@ -88,7 +89,7 @@ def check_data(
     files = workspace.scan()
     known = files.datasets()
     if dataset is not None and dataset not in known:
-        raise unknown_dataset_error(Dataset(files, dataset), known)
+        raise unknown_dataset_error(dataset, files.workspace, known)
     datasets = [Dataset(files, name) for name in (known if dataset is None else [dataset])]
     experiments = _all_experiments(workspace, progress)
     summaries, problems = {}, []

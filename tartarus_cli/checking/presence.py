@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tartarus_cli.checking.report import Report
-from tartarus_cli.data.dataset import Dataset, TargetSpec
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.targets import factorize_command
+from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.errors import DataError, Placeholder, call
 from tartarus_cli.file_names import SPLITS, DataFile, Kind
 from tartarus_cli.files import same_content

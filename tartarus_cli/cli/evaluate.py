@@ -8,7 +8,6 @@ import typer
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
     Baselines,
-    By,
     Code,
     CutOffs,
     DatasetName,
@@ -19,6 +18,7 @@ from tartarus_cli.cli.options import (
     Resume,
     Root,
     Seed,
+    SliceName,
     Users,
 )
 from tartarus_cli.cli.signatures import panels
@@ -32,7 +32,7 @@ Subject = Annotated[
         show_default=False,
     ),
 ]
-Experiment = Annotated[
+ExperimentOption = Annotated[
     str | None,
     typer.Option("--experiment", help="For a file: the experiment whose predictions these are."),
 ]
@@ -40,8 +40,8 @@ Ids = Annotated[
     Path | None,
     typer.Option("--ids", help="For a file: the ids of its rows; else the test items in order."),
 ]
-Slices = Annotated[
-    By | None,
+SlicesOption = Annotated[
+    SliceName | None,
     typer.Option("--by", help="Print the figures by quantiles of users or of items instead."),
 ]
 Merge = Annotated[
@@ -62,7 +62,7 @@ Explain = Annotated[
 def evaluate(
     subject: Subject = None,
     *,
-    experiment: Experiment = None,
+    experiment: ExperimentOption = None,
     dataset: DatasetName = None,
     ids: Ids = None,
     overrides: Overrides = None,
@@ -70,7 +70,7 @@ def evaluate(
     users: Users = None,
     published: Published = False,
     baselines: Baselines = False,
-    by: Slices = None,
+    by: SlicesOption = None,
     explain: Explain = False,
     memory: Memory = "1GiB",
     resume: Resume = False,
@@ -112,7 +112,7 @@ def evaluate(
         render.evaluation(root, result, explain=explain, json=json)
 
 
-def _check_one(by: By | None, explain: bool) -> None:
+def _check_one(by: SliceName | None, explain: bool) -> None:
     """Make sure that no option would have no effect."""
     if by is not None and explain:
         msg = "--by and --explain exclude each other"

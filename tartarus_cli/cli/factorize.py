@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Dataset, Json, Root, Seed
+from tartarus_cli.cli.options import DatasetArgument, Json, Root, Seed
 from tartarus_cli.cli.signatures import panels
 
 
-class Method(StrEnum):
+class MethodName(StrEnum):
     """How to factorize."""
 
     als = "als"
@@ -24,8 +24,8 @@ class From(StrEnum):
     labels = "labels"
 
 
-MethodName = Annotated[
-    Method,
+MethodArgument = Annotated[
+    MethodName,
     typer.Argument(
         metavar="{als|pmi}",
         help="als: alternating least squares of plays; pmi: mutual information of plays or labels.",
@@ -90,8 +90,8 @@ Force = Annotated[
     }
 )
 def factorize(
-    dataset: Dataset,
-    method: MethodName,
+    dataset: DatasetArgument,
+    method: MethodArgument,
     *,
     dim: Dim = 200,
     source: Source = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Dataset, Json, Root
+from tartarus_cli.cli.options import DatasetArgument, Json, Root
 from tartarus_cli.cli.signatures import panels
 
 
@@ -121,7 +121,7 @@ Force = Annotated[bool, typer.Option("--force", help="Write over a setting of th
     }
 )
 def features(
-    dataset: Dataset,
+    dataset: DatasetArgument,
     setting: Setting,
     *,
     source: Source,

@@ -25,7 +25,7 @@ class ListsByDefault(TyperGroup):
         return super().parse_args(ctx, args if named else ["list", *args])
 
 
-class By(StrEnum):
+class SliceName(StrEnum):
     """What users or items are cut into quantiles by."""
 
     user_activity = "user-activity"
@@ -41,7 +41,7 @@ class Split(StrEnum):
     all = "all"
 
 
-class Pool(StrEnum):
+class PoolName(StrEnum):
     """How the rows of an item's patches become one."""
 
     mean = "mean"
@@ -183,7 +183,7 @@ OneDataset = Annotated[
         show_default=False,
     ),
 ]
-Dataset = Annotated[
+DatasetArgument = Annotated[
     str,
     typer.Argument(
         metavar="DATASET", help="The dataset.", autocompletion=_complete_from(_datasets)
@@ -285,7 +285,7 @@ Timeout = Annotated[
         show_default=False,
     ),
 ]
-Pooled = Annotated[Pool, typer.Option("--pool", help="How an item's patches become one row.")]
+Pooled = Annotated[PoolName, typer.Option("--pool", help="How an item's patches become one row.")]
 PooledOrNot = Annotated[
     PoolOrNot,
     typer.Option("--pool", help="How an item's patches become one row; none: each keeps its own."),

@@ -8,7 +8,7 @@ import typer
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
     Code,
-    Dataset,
+    DatasetArgument,
     Jobs,
     Json,
     Root,
@@ -86,7 +86,7 @@ To = Annotated[
     }
 )
 def patches(
-    dataset: Dataset,
+    dataset: DatasetArgument,
     *,
     audio: Audio = None,
     transform: TransformName = "cqt",

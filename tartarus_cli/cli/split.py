@@ -11,7 +11,7 @@ from tartarus_cli.cli.options import Json, Root, Seed
 from tartarus_cli.cli.signatures import panels
 
 
-class By(StrEnum):
+class DivisionName(StrEnum):
     """How items are divided."""
 
     ITEM = "item"
@@ -74,7 +74,7 @@ SkipEmpty = Annotated[
     ),
 ]
 Division = Annotated[
-    By | None,
+    DivisionName | None,
     typer.Option(
         "--by",
         help="item: drawn (default); artist: no artist in two sets; time: those first played last "

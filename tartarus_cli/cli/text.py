@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Code, Dataset, Json, Root, Seed, parameter_option, run_code
+from tartarus_cli.cli.options import (
+    Code,
+    DatasetArgument,
+    Json,
+    Root,
+    Seed,
+    parameter_option,
+    run_code,
+)
 from tartarus_cli.cli.signatures import panels
 
 
@@ -57,7 +65,7 @@ Parameters = Annotated[
 
 @panels({"Vocabulary": ("vectors", "overrides", "seed")})
 def text(
-    dataset: Dataset,
+    dataset: DatasetArgument,
     extractor: ExtractorName,
     *,
     folder: Folder = None,

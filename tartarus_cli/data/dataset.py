@@ -15,16 +15,9 @@ from tartarus_cli.data.arrays import digest_mapped, open_csr
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.ids import digest_ids, find_id_problems, split_lines
 from tartarus_cli.data.scan import scan_matrix
-from tartarus_cli.data.tasks import Task
-from tartarus_cli.errors import (
-    DataError,
-    Placeholder,
-    RequestError,
-    call,
-    display_path,
-    nearest,
-    parameter,
-)
+from tartarus_cli.data.tasks import TargetSpec, Task
+from tartarus_cli.data.unknown import unknown_dataset_error
+from tartarus_cli.errors import DataError, Placeholder, RequestError, call, display_path, nearest
 from tartarus_cli.file_names import PLAYS, SPLITS, DataFile, Kind
 from tartarus_cli.files import decode_text, digest, digest_open, readable
 from tartarus_cli.html_table import html_table
@@ -32,21 +25,6 @@ from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-@dataclass(frozen=True)
-class TargetSpec:
-    """Kind and number of the targets of a network: als 200, pmi 50, class 15."""
-
-    kind: str
-    """``als``, ``pmi`` or ``class``."""
-    dim: int
-    """Number of factors, or of classes."""
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """The fields of the names of its files."""
-        return {"fact": self.kind, "dim": str(self.dim)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +132,7 @@ class Dataset:
         known = sorted({file.dataset for file in self.files.select(Kind.ITEMS)})
         if self.name not in known:
             path = display_path(self.path(Kind.ITEMS, split="train"))
-            raise unknown_dataset_error(self, known, f"List its ids in {path}")
+            raise unknown_dataset_error(self.name, self.workspace, known, f"List its ids in {path}")
         return {split: self.ids(split) for split in dict.fromkeys(["train", *self.splits])}
 
     @cached_property
@@ -415,25 +393,3 @@ class Dataset:
         settings = ", ".join(self.settings) or "no settings"
         caption = f"{self.name}: {self.task or 'a dataset'} with {settings}"
         return html_table(caption, ("split", "items", "users"), self.to_frame().rows())
-
-
-def unknown_dataset_error(
-    dataset: Dataset, known: Sequence[str], alternative: str = ""
-) -> RequestError:
-    """Return the error that a dataset does not exist.
-
-    Parameters
-    ----------
-    dataset
-        The dataset that has no files.
-    known
-        Names of the datasets that exist.
-    alternative
-        What to do instead of making one, for the hint.
-    """
-    msg = f"there is no dataset called {dataset.name!r} in {dataset.workspace.root}"
-    make = f"{alternative}, or make" if alternative else "Make"
-    command = call("split", Placeholder("NAME"), plays=Placeholder("FILE"))
-    hint = f"{nearest(dataset.name, known)} {make} one of your own: {command}"
-    labels = parameter("labels", Placeholder("FILE"))
-    return RequestError(msg, hint=f"{hint}   (or {labels}; published ones: {call('fetch')})")

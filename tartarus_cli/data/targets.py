@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tartarus_cli.data.dataset import Dataset, TargetSpec
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.errors import DataError, call, parameter
 from tartarus_cli.file_names import Kind
 

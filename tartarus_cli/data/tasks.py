@@ -1,6 +1,22 @@
 """What a dataset or an experiment is for."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 Task = Literal["recommendation", "multilabel", "multiclass"]
 """Rank items for users; give items any number of classes; give each item one class."""
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """Kind and number of the targets of a network: als 200, pmi 50, class 15."""
+
+    kind: str
+    """``als``, ``pmi`` or ``class``."""
+    dim: int
+    """Number of factors, or of classes."""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields of the names of its files."""
+        return {"fact": self.kind, "dim": str(self.dim)}

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.dataset import Dataset, TargetSpec
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.items import InputSource, ItemSet, open_items, require_rows
+from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.errors import DataError, parameter
 from tartarus_cli.file_names import Kind
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tartarus_cli.data.dataset import Dataset, TargetSpec
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.provenance import InteractionKind
+from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.errors import parameter
 from tartarus_cli.evaluation.classification import evaluate_classes
 from tartarus_cli.evaluation.ranking import RankingOptions, rank_items

@@ -9,14 +9,14 @@ from typing import Any
 from tartarus_cli.errors import Placeholder, RequestError, call, display_path, parameter
 from tartarus_cli.plugins import has_run, run_file
 
-Table = dict[str, Any]
+TomlTable = dict[str, Any]
 """A table of TOML: an experiment, or a part of it, as written."""
 
 
 class CodeNotRunError(RequestError):
     """An experiment names code that has not been run; what its files say in plain text is known."""
 
-    def __init__(self, lineage: Sequence[tuple[Path, Table]], code: list[str]) -> None:
+    def __init__(self, lineage: Sequence[tuple[Path, TomlTable]], code: list[str]) -> None:
         table = lineage[0][1]
         name, files = str(table["name"]), ", ".join(code)
         hint = f"To run it: {call('show_experiment', name)}; or name it: {parameter('code', code)}"
@@ -32,7 +32,7 @@ class CodeNotRunError(RequestError):
 
 
 def prepare_code(
-    lineage: Sequence[tuple[Path, Table]], folder: Path | None, *, run: bool
+    lineage: Sequence[tuple[Path, TomlTable]], folder: Path | None, *, run: bool
 ) -> list[str]:
     """Return the code that an experiment and what it extends name, once it has run.
 
@@ -63,7 +63,7 @@ def prepare_code(
     return code
 
 
-def _read_code(path: Path, table: Table, folder: Path | None) -> list[str]:
+def _read_code(path: Path, table: TomlTable, folder: Path | None) -> list[str]:
     """Read which code a file of an experiment names; all of it lies in the workspace."""
     code = table.get("code", [])
     if not isinstance(code, list) or not all(isinstance(file, str) for file in code):

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tartarus_cli.baselines import BASELINES, Baseline
-from tartarus_cli.data.dataset import Dataset, unknown_dataset_error
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import infer_patches
 from tartarus_cli.data.targets import infer_targets
+from tartarus_cli.data.unknown import unknown_dataset_error
 from tartarus_cli.errors import DataError, Placeholder, RequestError, call
-from tartarus_cli.experiments.code import Table
+from tartarus_cli.experiments.code import TomlTable
 from tartarus_cli.experiments.inputs import patch_source
 from tartarus_cli.experiments.resolve import default_targets
 from tartarus_cli.experiments.schema import Experiment
@@ -35,7 +36,9 @@ def check_request(dataset: Dataset, experiment: Experiment, settings: Sequence[s
     name = experiment.name
     known = dataset.files.datasets()
     if dataset.name not in known:
-        raise unknown_dataset_error(dataset, known, "Name another one with `dataset`")
+        raise unknown_dataset_error(
+            dataset.name, dataset.workspace, known, "Name another one with `dataset`"
+        )
     if experiment.baseline is not None:
         _check_count(dataset, experiment, settings)
         _check_truth(dataset, experiment)
@@ -245,7 +248,7 @@ def required_files(
     ]
 
 
-def infer_task(dataset: Dataset, baseline: Baseline) -> Table:
+def infer_task(dataset: Dataset, baseline: Baseline) -> TomlTable:
     """Infer the task of a baseline, and its targets, from the files of a dataset.
 
     A dataset with listeners is for recommendation; one with classes is multiclass where each

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import BASELINES, Baseline
 from tartarus_cli.errors import RequestError, call, display_path, nearest, parameter
-from tartarus_cli.experiments.code import Table, prepare_code
+from tartarus_cli.experiments.code import TomlTable, prepare_code
 from tartarus_cli.experiments.schema import (
     Experiment,
     ValidationSection,
@@ -26,7 +26,7 @@ from tartarus_cli.experiments.schema import (
 )
 from tartarus_cli.options import parse_value
 
-TaskInference = Callable[[str, Baseline], Table]
+TaskInference = Callable[[str, Baseline], TomlTable]
 """From a dataset's name and a baseline to its task and its targets, as sections."""
 
 
@@ -100,7 +100,7 @@ def resolve(
     return _validate(name, _infer_targets(table, infer), source)
 
 
-def _infer_targets(table: Table, infer: TaskInference | None) -> Table:
+def _infer_targets(table: TomlTable, infer: TaskInference | None) -> TomlTable:
     """Fill in the task and the targets of a baseline from its dataset."""
     baseline = baseline_of(table.get("network"))
     dataset = table.get("dataset")
@@ -118,11 +118,11 @@ PUBLISHED_DIMS = {"als": 200, "pmi": 50, "class": 15}
 """Kind of targets → their number in the published datasets."""
 
 
-def _published_targets(_dataset: str, baseline: Baseline) -> Table:
+def _published_targets(_dataset: str, baseline: Baseline) -> TomlTable:
     return default_targets("als" if "recommendation" in baseline.tasks else "class", "multiclass")
 
 
-def default_targets(kind: str, task: str, dim: int | None = None) -> Table:
+def default_targets(kind: str, task: str, dim: int | None = None) -> TomlTable:
     """Return a task and its targets as sections of an experiment.
 
     Parameters
@@ -142,9 +142,9 @@ def default_targets(kind: str, task: str, dim: int | None = None) -> Table:
     return {"dataset": {"task": task}, "targets": targets}
 
 
-def _read_lineage(name: str, folder: Path | None) -> list[tuple[Path, Table]]:
+def _read_lineage(name: str, folder: Path | None) -> list[tuple[Path, TomlTable]]:
     """Read the file of an experiment, that of the one it extends, and so on."""
-    lineage: list[tuple[Path, Table]] = []
+    lineage: list[tuple[Path, TomlTable]] = []
     names: list[str] = []
     while True:
         path = _find(name, folder)
@@ -162,7 +162,7 @@ def _read_lineage(name: str, folder: Path | None) -> list[tuple[Path, Table]]:
             raise RequestError(msg, hint="Let one of them extend a preset instead.")
 
 
-def _inherit(lineage: Sequence[tuple[Path, Table]]) -> Table:
+def _inherit(lineage: Sequence[tuple[Path, TomlTable]]) -> TomlTable:
     """Merge an experiment into what it extends."""
     *descendants, (_, result) = lineage
     for _, table in reversed(descendants):
@@ -182,7 +182,7 @@ def _find(name: str, folder: Path | None) -> Path:
     return presets.get(name) or others[name]
 
 
-def _read(path: Path) -> Table:
+def _read(path: Path) -> TomlTable:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
@@ -190,19 +190,19 @@ def _read(path: Path) -> Table:
         raise RequestError(msg, hint="Correct that line.") from None
 
 
-def _merge(base: Table, changes: Mapping[str, Any]) -> Table:
+def _merge(base: TomlTable, changes: Mapping[str, Any]) -> TomlTable:
     """Return a table with changes; options that another network does not have are left out."""
     result = _drop_unused(base, changes.get("network"))
     for key, value in changes.items():
         previous = result.get(key)
         both = isinstance(previous, dict) and isinstance(value, Mapping)
         if key == "network" and both:
-            previous = _supported_options(value.get("name"), cast("Table", previous))
-        result[key] = _merge(cast("Table", previous), value) if both else value
+            previous = _supported_options(value.get("name"), cast("TomlTable", previous))
+        result[key] = _merge(cast("TomlTable", previous), value) if both else value
     return result
 
 
-def _drop_unused(base: Mapping[str, Any], network: Any) -> Table:
+def _drop_unused(base: Mapping[str, Any], network: Any) -> TomlTable:
     """Leave out the sections of a network that the baseline that replaces it does not use."""
     baseline = baseline_of(network)
     if baseline is None or baseline_of(base.get("network")) is not None:
@@ -215,7 +215,7 @@ def _drop_unused(base: Mapping[str, Any], network: Any) -> Table:
     return table
 
 
-def _supported_options(network: Any, options: Table) -> Table:
+def _supported_options(network: Any, options: TomlTable) -> TomlTable:
     """Leave out the options of the previous network that the next one does not have."""
     networks = [*ARCHITECTURES.names(), *BASELINES.names()]
     if network is None or network == options.get("name") or network not in networks:
@@ -226,7 +226,7 @@ def _supported_options(network: Any, options: Table) -> Table:
     return {key: value for key, value in options.items() if key in supported or key not in old}
 
 
-def _parse_override(text: str) -> Table:
+def _parse_override(text: str) -> TomlTable:
     path, equals, value = text.partition("=")
     section, dot, key = path.strip().partition(".")
     if not (equals and dot and key):
@@ -236,7 +236,7 @@ def _parse_override(text: str) -> Table:
     return {section: {key: parse_value(value.strip())}}
 
 
-def _validate(name: str, table: Table, source: str) -> Experiment:
+def _validate(name: str, table: TomlTable, source: str) -> Experiment:
     """Return the experiment of a table; ``source`` is what messages blame for its faults."""
     try:
         return Experiment.model_validate(table)
@@ -260,7 +260,7 @@ def _validate(name: str, table: Table, source: str) -> Experiment:
         raise RequestError(msg, hint=hint) from None
 
 
-def _known_keys(table: Table) -> list[str]:
+def _known_keys(table: TomlTable) -> list[str]:
     """Every parameter that an experiment with this network may set."""
     network = table.get("network", {}).get("name")
     networks = [*ARCHITECTURES.names(), *BASELINES.names()]
@@ -288,7 +288,7 @@ def _section_type(annotation: Any) -> type[BaseModel] | None:
     return next(models, None)
 
 
-def to_table(experiment: Experiment) -> Table:
+def to_table(experiment: Experiment) -> TomlTable:
     """Return all parameters as plain values, sections in order; None is left out.
 
     The inputs of a baseline are left out as well: they follow from the settings that feed it.

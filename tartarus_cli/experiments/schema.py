@@ -19,8 +19,7 @@ from pydantic import (
 
 from tartarus_cli.architectures import ARCHITECTURES, Architecture, InputKind, NetworkOptions
 from tartarus_cli.baselines import BASELINES, Baseline, BaselineOptions
-from tartarus_cli.data.dataset import TargetSpec
-from tartarus_cli.data.tasks import Task
+from tartarus_cli.data.tasks import TargetSpec, Task
 from tartarus_cli.progress import warn
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tartarus_cli.data.dataset import Dataset, TargetSpec
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.provenance import (
     FactorManifest,
     FactorRecipe,
     data_path,
     read_factor_manifest,
 )
+from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.errors import RequestError, display_path, parameter
 from tartarus_cli.factors.interactions import InteractionMatrices
 from tartarus_cli.file_names import DataFile, Kind, parse_path

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tartarus_cli.data.dataset import TargetSpec
 from tartarus_cli.data.provenance import InteractionKind
 from tartarus_cli.data.targets import USUAL_DIM
+from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.factorization.als import AlsOptions
 from tartarus_cli.factorization.pmi import PmiOptions
 from tartarus_cli.options import parse_options

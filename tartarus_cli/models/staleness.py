@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path, PurePath
 
-from tartarus_cli.data.dataset import Dataset, TargetSpec
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.errors import DataError, call, display_path
 from tartarus_cli.file_names import DataFile, Kind, parse_path
 from tartarus_cli.models.store import Model

@@ -14,11 +14,12 @@ from scipy.sparse import csr_array, diags_array
 
 from tartarus_cli.baselines import BASELINES, PredictionForm
 from tartarus_cli.data.arrays import open_csr
-from tartarus_cli.data.dataset import Dataset, TargetSpec, unknown_dataset_error
+from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.targets import infer_targets
-from tartarus_cli.data.tasks import Task
+from tartarus_cli.data.tasks import TargetSpec, Task
+from tartarus_cli.data.unknown import unknown_dataset_error
 from tartarus_cli.errors import DataError, FileError, call, display_path
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.models.staleness import require_unchanged_inputs
@@ -127,7 +128,9 @@ def file_predictions(
             raise DataError(msg, hint=hint if file is path else "Name the file of its ids.")
     known = dataset.files.datasets()
     if dataset.name not in known:
-        raise unknown_dataset_error(dataset, known, "Name another one with `dataset`")
+        raise unknown_dataset_error(
+            dataset.name, dataset.workspace, known, "Name another one with `dataset`"
+        )
     spec = experiment.target_spec
     targets = infer_targets(dataset, spec)
     if targets != spec:

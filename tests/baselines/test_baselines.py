@@ -593,7 +593,7 @@ def test_patches_are_read_by_no_baseline(world: World, tmp_path: Path) -> None:
     rows = evaluate_baselines(model, EvaluationOptions(), listening)
     assert rows == {}
     assert listening.said == [
-        "popularity is left out: no setting of rec is called tags, labels, genres",
+        "popularity is left out: no setting of rec is called tags, labels or genres",
         "knn is left out: model_1 reads patches, and knn feature vectors",
         "ridge is left out: model_1 reads patches, and ridge feature vectors",
     ]

@@ -11,6 +11,7 @@ import pytest
 
 from tartarus_cli.checking import check
 from tests.conftest import Command
+from tests.processes import ENOUGH_S, started
 from tests.worlds import World
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}"
@@ -126,7 +127,7 @@ import time
 from tartarus_cli.checking import check
 def wait(*arguments, **options):
     print("waiting", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 check.check_data = wait
 from tartarus_cli.cli.app import main
 main()
@@ -135,17 +136,11 @@ main()
 
 def test_a_polite_kill_is_in_the_log(world: World) -> None:
     words = ("--log", "x.log", "check-data", "-w", world.root)
-    command = subprocess.Popen(  # noqa: S603 — our own words
-        [sys.executable, "-c", SLOW, *map(str, words)], stdout=subprocess.PIPE, text=True
-    )
-    try:
+    with started([sys.executable, "-c", SLOW, *words]) as command:
         assert command.stdout is not None
         assert command.stdout.readline() == "waiting\n"
         command.send_signal(signal.SIGTERM)
-        assert command.wait(60) == 143
-    finally:
-        command.kill()
-        command.communicate()
+        assert command.wait(ENOUGH_S) == 143
     assert lines_of(Path("x.log"))[-1][1].startswith("end: exit status 143, ")
 
 

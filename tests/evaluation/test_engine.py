@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, save_npz
 
 from tartarus_cli.baselines import PredictionForm
-from tartarus_cli.data.dataset import TargetSpec
+from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.evaluation.checkpoints import RankSummary
 from tartarus_cli.evaluation.ranking import RankingOptions, rank_items
 from tartarus_cli.evaluation.scorers import MemoryBudget

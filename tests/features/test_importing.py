@@ -744,10 +744,10 @@ import sys, time
 from pathlib import Path
 from tartarus_cli.cli.app import main
 from tartarus_cli.data.tables import delimited
-from tartarus_cli.features.alignment import Reader
+from tartarus_cli.features.alignment import SourceReader
 
 delimited.BLOCK_BYTES = 30
-slow_from, read, blocks = int(sys.argv.pop(1)), 0, Reader.blocks
+slow_from, read, blocks = int(sys.argv.pop(1)), 0, SourceReader.blocks
 
 def slowly(self):
     global read
@@ -758,7 +758,7 @@ def slowly(self):
             time.sleep(0.5)
         yield block
 
-Reader.blocks = slowly
+SourceReader.blocks = slowly
 main()
 """
 
