@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tartarus_cli.features.dense import Moments
 from tests.conftest import run_command
+from tests.sharing import made_once
 
 ITEMS, USERS, TAGS, WIDTH = 60, 24, 9, 5
 GENRES = ("jazz", "soul", "rock")
@@ -273,19 +274,22 @@ def changeable(found: Found) -> set[str]:
 # -------------------------------------------------------------------------------------- what holds
 
 
+def write_chains(folder: Path) -> None:
+    """Go the whole way, once as it is, and with all items of each set changed after the split."""
+    first = begun(folder / "split")
+    for changed in ("none", *SETS):
+        chain = Chain(Path(copytree(first.root, folder / changed)))
+        if changed != "none":
+            change_matrices(chain, changed)
+            change_tables(chain.tables, {*first.ids("mine", changed)}.__contains__)
+        go_on(chain)
+
+
 @pytest.fixture(scope="module")
 def chains(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Chain]:
-    """Return the chain as it is, and with all items of a set changed after the split."""
-    folder = tmp_path_factory.mktemp("leak")
-    first = begun(folder / "split")
-    made = {}
-    for changed in ("none", *SETS):
-        made[changed] = Chain(Path(copytree(first.root, folder / changed)))
-        if changed != "none":
-            change_matrices(made[changed], changed)
-            change_tables(made[changed].tables, {*first.ids("mine", changed)}.__contains__)
-        go_on(made[changed])
-    return made
+    """Return the chain as it is, and with all items of a set changed."""
+    folder = made_once(tmp_path_factory, "leak", write_chains)
+    return {changed: Chain(folder / changed) for changed in ("none", *SETS)}
 
 
 def test_nothing_of_a_test_item_reaches_what_is_learnt_or_chosen(
