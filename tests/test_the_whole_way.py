@@ -124,11 +124,11 @@ REFUSED = {
     "a multimodal model is given a text": (("model_4", "--text", "text"), "documents alone"),
     "the file does not exist": (("model_1", "--audio", "nowhere"), "no file or folder"),
     "the folder holds no recording": (("model_1", "--audio", "text"), "holds no file"),
-    "both are named": (("model_1", "--audio", "audio", "--text", "text"), "by themselves"),
+    "both are named": (("model_1", "--audio", "audio", "--text", "text"), "exclude each other"),
     "jobs are named for texts": (("model_2", "--text", "text", "--jobs", "2"), "--audio"),
     "a pool is named for texts": (("model_2", "--text", "text", "--pool", "max"), "one row"),
     "a pool is named for features": (("model_2", "--pool", "max"), "reads no patches"),
-    "a set is named too": (("model_1", "--audio", "audio", "--split", "val"), "by themselves"),
+    "a set is named too": (("model_1", "--audio", "audio", "--split", "val"), "exclude each other"),
 }
 
 
@@ -148,7 +148,10 @@ def test_sequences_and_vectors_are_not_taken_for_each_other(
     refused = tartarus("run", "dummy_text_vsm", "w2v", "-w", made_way)
     assert (refused.status, "holds sequences of words" in refused.err) == (2, True)
     refused = tartarus("run", "dummy_text_w2v", "bow", "-w", made_way)
-    assert (refused.status, "reads sequences of words, and bow is none" in refused.err) == (2, True)
+    assert (refused.status, "reads sequences of words, and bow holds none" in refused.err) == (
+        2,
+        True,
+    )
 
 
 def test_numbers_of_words_that_do_not_exist_are_an_error(tartarus: Command, way: Path) -> None:

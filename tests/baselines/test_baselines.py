@@ -414,13 +414,13 @@ def test_a_baseline_says_how_many_settings_it_takes(
         ),
         (
             ("oracle", "--dataset", "many"),
-            "oracle scores test items by their true pmi factors, and many has none of them",
-            "tartarus factorize many pmi --dim 2 makes them",
+            "oracle scores test items by their true pmi factors, and many has no such factors",
+            "tartarus factorize many pmi --dim 2",
         ),
         (
             ("oracle", "--dataset", "rec"),
-            "oracle scores test items by their true als factors, and rec has none of them",
-            "take another baseline: knn, popularity, random, ridge.",
+            "oracle scores test items by their true als factors, and rec has no such factors",
+            "use another baseline: knn, popularity, random, ridge.",
         ),
     ],
 )

@@ -339,8 +339,8 @@ WRONGLY: dict[str, tuple[tuple[object, ...], str, str]] = {
     },
     "a setting of a model": (
         ("vsm", "--setting", "model_1-pred_dense_1"),
-        "what a layer of a model is called",
-        "another name",
+        "such names are those of layers of models",
+        "Use another name",
     ),
     "a setting that is there": (
         ("vsm", "--setting", "text"),
