@@ -148,10 +148,8 @@ def test_sequences_and_vectors_are_not_taken_for_each_other(
     refused = tartarus("run", "dummy_text_vsm", "w2v", "-w", made_way)
     assert (refused.status, "holds sequences of words" in refused.err) == (2, True)
     refused = tartarus("run", "dummy_text_w2v", "bow", "-w", made_way)
-    assert (refused.status, "reads sequences of words, and bow holds none" in refused.err) == (
-        2,
-        True,
-    )
+    said = "reads sequences of words, and bow holds none"
+    assert (refused.status, said in refused.err) == (2, True)
 
 
 def test_numbers_of_words_that_do_not_exist_are_an_error(tartarus: Command, way: Path) -> None:
