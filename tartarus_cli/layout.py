@@ -59,7 +59,7 @@ class WorkspacePaths:
                     files.append(file)
         return WorkspaceFiles(self, tuple(files), tuple(unknown))
 
-    def place(self, kind: Kind, **fields: str) -> Path:
+    def path_of(self, kind: Kind, **fields: str) -> Path:
         """Return the path that a file of a kind is written to.
 
         Parameters
@@ -211,7 +211,7 @@ class WorkspacePaths:
         """The folder of the user's own experiments."""
         return self.root / "experiments"
 
-    def within(self, path: Path) -> str:
+    def relative(self, path: Path) -> str:
         """Write a path relative to the root; as it is, if it lies elsewhere."""
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
@@ -275,7 +275,7 @@ class WorkspaceFiles:
         """
         file = self.find(kind, **fields)
         if file is None:
-            path = self.workspace.place(kind, **{"ext": "npy", **fields})
+            path = self.workspace.path_of(kind, **{"ext": "npy", **fields})
             dataset = fields.get("dataset", "")
             msg = f"{display_path(path)} is missing ({kind} of {dataset})"
             see = f"To see what the dataset needs: {call('check', dataset)}"

@@ -61,7 +61,7 @@ def test_every_name_is_explained_by_what_it_was_made_of(kind: Kind, tmp_path: Pa
             file = parse_path(path, layout.folder)
             assert file is not None, path.name
             assert (file.kind, file.path, dict(file.fields)) == (kind, path, fields)
-            assert workspace.place(kind, **fields) == workspace.data / file.canonical
+            assert workspace.path_of(kind, **fields) == workspace.data / file.canonical
             assert (file.dataset, file.split) == (fields["dataset"], fields.get("split", ""))
             count += 1
     assert count
@@ -139,7 +139,7 @@ def test_other_names_mean_nothing(name: str, folder: str) -> None:
 
 def test_a_kind_without_a_name_for_a_set_is_a_bug(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no name for item ids"):
-        Workspace(tmp_path, tmp_path).place(Kind.ITEMS, split="dev", dataset="rec")
+        Workspace(tmp_path, tmp_path).path_of(Kind.ITEMS, split="dev", dataset="rec")
 
 
 def test_predicted_factors_of_other_sets_than_test_carry_its_name(tmp_path: Path) -> None:
@@ -324,8 +324,8 @@ def test_every_command_asks_for_a_workspace_with_status_2(
 
 def test_paths_are_shown_below_the_root(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, tmp_path / "data")
-    assert workspace.within(tmp_path / "data/a.npy") == "data/a.npy"
-    assert workspace.within(tmp_path.parent / "a.npy") == str(tmp_path.parent / "a.npy")
+    assert workspace.relative(tmp_path / "data/a.npy") == "data/a.npy"
+    assert workspace.relative(tmp_path.parent / "a.npy") == str(tmp_path.parent / "a.npy")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def _note_old_name(file: DataFile, canonical: Path, report: Report) -> None:
     report.note(
         file.path,
         "an old name or place",
-        expected=report.workspace.within(canonical),
+        expected=report.workspace.relative(canonical),
         hint="It is read nevertheless.",
     )
 
@@ -170,7 +170,7 @@ def _check_label_factors(dataset: Dataset, report: Report) -> None:
             report.error(
                 old[0].path,
                 f"another content than in {current[0].path.name}",
-                expected=f"one file, {report.workspace.within(path)}",
+                expected=f"one file, {report.workspace.relative(path)}",
                 hint="Keep the right one of the two and move the other away.",
             )
 

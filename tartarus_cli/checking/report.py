@@ -60,5 +60,5 @@ class Report:
             self.error(problem.path, problem.found, expected=problem.expected, hint=problem.hint)
 
     def _add(self, severity: Severity, path: Path, found: str, expected: str, hint: str) -> None:
-        file = self.workspace.within(path)
+        file = self.workspace.relative(path)
         self.problems.append(DataProblem(severity, self.dataset, file, found, expected, hint))

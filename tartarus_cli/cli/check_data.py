@@ -14,6 +14,6 @@ def check_data(
     from tartarus_cli.workspace import open_workspace
 
     run_code(code)
-    result = check(open_workspace(workspace), dataset, progress=render.Watching())
+    result = check(open_workspace(workspace), dataset, progress=render.ConsoleProgress())
     render.check_result(result, json=json)
     raise typer.Exit(0 if result.ok else 1)

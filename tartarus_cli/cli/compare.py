@@ -49,7 +49,7 @@ def compare(
     from tartarus_cli.workspace import open_workspace
 
     options = CompareOptions(tuple(metrics or ()), resamples, seed)
-    result = compute(open_workspace(workspace), models, options, progress=render.Watching())
+    result = compute(open_workspace(workspace), models, options, progress=render.ConsoleProgress())
     render.comparison(result, form)
 
 

@@ -104,7 +104,7 @@ def evaluate(
         code=code or (),
         seed=seed,
         workspace=root,
-        progress=render.Watching(),
+        progress=render.ConsoleProgress(),
     )
     if isinstance(result, EvaluatedSlices):
         render.slices(result, json=json)

@@ -30,7 +30,7 @@ def explained(command: Callable[..., None]) -> Callable[..., None]:
     def wrapper(*args: Any, **kwargs: Any) -> None:
         with _explanations():
             _begin(**{name: kwargs.pop(name) for name in common})
-            with watching(render.Watching()):
+            with watching(render.ConsoleProgress()):
                 command(*args, **kwargs)
 
     wrapper.__signature__ = arrange_signature(command, common.values())  # type: ignore[attr-defined]

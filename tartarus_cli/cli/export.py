@@ -129,4 +129,4 @@ def export(
         force=force,
     )
     exported_model = Store(open_workspace(workspace)).get(model)
-    render.exported(write(exported_model, request, progress=render.Watching()), json=json)
+    render.exported(write(exported_model, request, progress=render.ConsoleProgress()), json=json)

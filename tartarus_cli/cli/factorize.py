@@ -127,5 +127,5 @@ def factorize(
         eps=eps,
         shift=shift,
     )
-    result = compute(root, request, progress=render.Watching())
+    result = compute(root, request, progress=render.ConsoleProgress())
     render.factorize_result(root, result, json=json)

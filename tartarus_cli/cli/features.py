@@ -160,5 +160,5 @@ def features(
         scale=scale,
         force=force,
     )
-    result = import_features(root, request, progress=render.Watching())
+    result = import_features(root, request, progress=render.ConsoleProgress())
     render.features_result(root, result, json=json)

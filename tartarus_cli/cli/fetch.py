@@ -98,9 +98,9 @@ def _fetch(
     root = open_workspace(workspace)
     if archive is not None:
         request = FetchRequest(archive, server, tuple(files or ()), keep=keep)
-        result = fetch(root, request, progress=render.Watching())
+        result = fetch(root, request, progress=render.ConsoleProgress())
     else:
-        result = fetch_archives(root, archives or [], progress=render.Watching())
+        result = fetch_archives(root, archives or [], progress=render.ConsoleProgress())
     render.fetched(root, result, json=json)
     raise typer.Exit(0 if result.check.ok else 1)
 

@@ -19,5 +19,5 @@ def init(path: Where, *, example: Example = False, seed: Seed = None) -> None:
     from tartarus_cli.example.init import init as create
 
     render.created_workspace(
-        create(path, example=example, seed=seed or 0, progress=render.Watching())
+        create(path, example=example, seed=seed or 0, progress=render.ConsoleProgress())
     )

@@ -132,5 +132,5 @@ def patches(
     if show is not None:
         render.patches_picture(root, show_patches(root, request, show, to), json=json)
         return
-    result = extract_patches(root, request, progress=render.Watching())
+    result = extract_patches(root, request, progress=render.ConsoleProgress())
     render.patches_result(root, result, json=json)

@@ -79,7 +79,7 @@ def predict(
     from tartarus_cli.workspace import open_workspace
 
     run_code(code)
-    root, watching = open_workspace(workspace), render.Watching()
+    root, watching = open_workspace(workspace), render.ConsoleProgress()
     options = PredictOptions(layer, split, pool.value)
     new = new_files_request(audio, text, options, jobs=jobs, timeout=timeout)
     trained = Store(root).get(model)

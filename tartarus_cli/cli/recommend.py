@@ -71,7 +71,7 @@ def recommend(
         memory=memory,
         code=code or (),
         workspace=workspace,
-        progress=render.Watching(),
+        progress=render.ConsoleProgress(),
     )
     render.recommended(result, form)
 

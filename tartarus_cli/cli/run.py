@@ -51,5 +51,5 @@ def run(
     options = evaluation_options(
         k or (), users, published=published, seed=seed, baselines=baselines
     )
-    result = run_all(root, order, options, pool=pool.value, progress=render.Watching())
+    result = run_all(root, order, options, pool=pool.value, progress=render.ConsoleProgress())
     render.evaluation(root, result, json=json)

@@ -184,5 +184,5 @@ def split(
         seed=seed_of(root, seed),
         force=force,
     )
-    result = splitting.split(root, request, progress=render.Watching())
+    result = splitting.split(root, request, progress=render.ConsoleProgress())
     render.split_result(root, result, json=json)

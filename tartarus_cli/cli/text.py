@@ -94,5 +94,5 @@ def text(
         overrides=tuple(overrides or ()),
         seed=seed_of(root, seed),
     )
-    result = extract_text(root, request, progress=render.Watching())
+    result = extract_text(root, request, progress=render.ConsoleProgress())
     render.text_result(root, result, json=json)

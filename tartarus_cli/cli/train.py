@@ -35,4 +35,4 @@ def train(
     request = build_request(
         root, experiment, settings or (), dataset, overrides or (), seed, code=named
     )
-    render.trained(fit(Store(root), request, progress=render.Watching()), json=json)
+    render.trained(fit(Store(root), request, progress=render.ConsoleProgress()), json=json)

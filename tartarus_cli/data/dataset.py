@@ -84,7 +84,7 @@ class Dataset:
 
     def path(self, kind: Kind, **fields: str) -> Path:
         """Return the path that a file of a kind is written to."""
-        return self.workspace.place(kind, **fields | {"dataset": self.name})
+        return self.workspace.path_of(kind, **fields | {"dataset": self.name})
 
     def digest(self, path: Path) -> str:
         """Return the BLAKE2b hash of a file's bytes, 32 hexadecimal digits; computed once."""

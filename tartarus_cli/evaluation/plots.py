@@ -62,7 +62,7 @@ def draw_class_pictures(
             write_bytes(path, pictures[path])
         else:
             path.unlink(missing_ok=True)
-    return [Path(workspace.within(path)) for path in pictures]
+    return [Path(workspace.relative(path)) for path in pictures]
 
 
 def class_curves(result: ClassificationResult) -> list[Curve]:

@@ -39,8 +39,8 @@ def write_songs(
         texts.append(ListedFile(item, f"{item}.txt", workspace.text / f"{item}.txt"))
         _write_recording(recordings[-1].path, synthesis.perform(style, rng))
         write_text(texts[-1].path, lyrics.write_lyrics(style, rng))
-    save_list(workspace.place(Kind.AUDIO_LIST, dataset=dataset), recordings)
-    save_list(workspace.place(Kind.TEXT_LIST, dataset=dataset), texts)
+    save_list(workspace.path_of(Kind.AUDIO_LIST, dataset=dataset), recordings)
+    save_list(workspace.path_of(Kind.TEXT_LIST, dataset=dataset), texts)
 
 
 def _write_recording(path: Path, samples: synthesis.Waveform) -> None:

@@ -147,7 +147,7 @@ class ExampleDataset:
 
     def write_matrix(self, kind: Kind, values: Array | csr_array, **fields: str) -> None:
         """Write one matrix, sparse or dense."""
-        path = self.world.workspace.place(kind, dataset=self.name, **fields)
+        path = self.world.workspace.path_of(kind, dataset=self.name, **fields)
         if isinstance(values, csr_array):
             save_csr(path, values)
         else:
@@ -162,7 +162,7 @@ class ExampleDataset:
         self._write_lines(Kind.USERS, [f"user-{number:04d}" for number in range(USERS)])
 
     def _write_lines(self, kind: Kind, lines: Iterable[str], **fields: str) -> None:
-        write_ids(self.world.workspace.place(kind, dataset=self.name, **fields), lines)
+        write_ids(self.world.workspace.path_of(kind, dataset=self.name, **fields), lines)
 
 
 def write_example(workspace: WorkspacePaths, seed: int, progress: Progress) -> None:

@@ -217,7 +217,7 @@ def _setting_files(
     option = f"{parameter('setting')} "
     check_setting_name(request.setting_name, option=option)
     fields = {"setting": request.setting_name, "dataset": request.dataset}
-    path, ext = workspace.place, _EXTENSIONS[extractor.vocabulary.form]
+    path, ext = workspace.path_of, _EXTENSIONS[extractor.vocabulary.form]
     files = _SettingFiles(
         {split: path(Kind.FEATURES, split=split, ext=ext, **fields) for split in splits},
         path(Kind.VOCABULARY, **fields),

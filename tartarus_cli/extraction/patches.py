@@ -193,9 +193,9 @@ def _lock_dataset(workspace: WorkspacePaths, request: PatchesRequest) -> Iterato
     written, when the block ends.
     """
     folder, fields = workspace.data / "patches", _fields(request)
-    paths = {workspace.place(Kind.PATCHES, split=split, **fields) for split in SPLITS}
-    paths.add(workspace.place(Kind.SCALER, **fields))
-    paths |= {workspace.place(kind, dataset=request.dataset) for kind in LISTS}
+    paths = {workspace.path_of(Kind.PATCHES, split=split, **fields) for split in SPLITS}
+    paths.add(workspace.path_of(Kind.SCALER, **fields))
+    paths |= {workspace.path_of(kind, dataset=request.dataset) for kind in LISTS}
     with locked(folder / f".making_{request.dataset}.lock"):
         for parent in {path.parent for path in paths}:
             remove_leftovers(parent, {path.name for path in paths})
@@ -244,7 +244,7 @@ def _write_failures(
     failures: dict[str, str],
     recordings: dict[str, ListedFile],
 ) -> Path | None:
-    path = workspace.place(Kind.AUDIO_ERRORS, dataset=dataset)
+    path = workspace.path_of(Kind.AUDIO_ERRORS, dataset=dataset)
     if not failures:
         path.unlink(missing_ok=True)
         return None
@@ -287,11 +287,11 @@ def _write(
         total_patches = len(rows["train"]) * recipe.per_item
         sample = _sample(total_patches, request.scaler_patches, recipe.seed)
         scaler = fit_scaler(_select(blocks(rows["train"]), sample))
-        files = [workspace.place(Kind.SCALER, **fields)]
+        files = [workspace.path_of(Kind.SCALER, **fields)]
         write_scaler(stack.enter_context(atomic_write(files[0])), scaler.mean, scaler.scale)
         attributes = _attributes(request, scaler)
         for split, prepared in rows.items():
-            files.append(workspace.place(Kind.PATCHES, split=split, **fields))
+            files.append(workspace.path_of(Kind.PATCHES, split=split, **fields))
             ids = [row.recording.item for row in prepared for _ in range(recipe.per_item)]
             temporary = stack.enter_context(atomic_write(files[-1]))
             scaled = map(scaler, blocks(prepared))

@@ -175,7 +175,7 @@ def _parse(
 
 def models_trained_on(workspace: WorkspacePaths, paths: Iterable[Path]) -> list[str]:
     """Return the names of the models that were trained on any version of these files."""
-    names = {workspace.within(path) for path in paths}
+    names = {workspace.relative(path) for path in paths}
     return [model.name for model in Store(workspace).all() if names & {*model.manifest.inputs}]
 
 

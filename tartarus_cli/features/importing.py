@@ -294,12 +294,12 @@ def _warnings(alignment: ItemAlignment) -> list[str]:
 @contextmanager
 def _lock_setting(workspace: WorkspacePaths, request: FeaturesRequest) -> Iterator[None]:
     """Keep other commands from writing this setting; remove files that a killed one left."""
-    manifest = workspace.place(Kind.FEATURE_MANIFEST, **request.fields)
+    manifest = workspace.path_of(Kind.FEATURE_MANIFEST, **request.fields)
     parsed = parse_path(manifest, "datasets/train_data")
     if parsed is None or parsed.fields != request.fields:
         raise setting_name_error(request.setting)
     # Features of texts have the same lock.
-    vocabulary = workspace.place(Kind.VOCABULARY, **request.fields)
+    vocabulary = workspace.path_of(Kind.VOCABULARY, **request.fields)
     name = f"{request.setting}_{request.dataset}"
     matrices = {f"X_{split}_{name}.{ext}" for split in SPLITS for ext in EXTENSIONS.values()}
     with locked(manifest.parent / f".making_{vocabulary.name}.lock"):
@@ -330,10 +330,10 @@ def _write(
     """
     ext = EXTENSIONS[prepared.form]
     paths = {
-        split: workspace.place(Kind.FEATURES, split=split, ext=ext, **request.fields)
+        split: workspace.path_of(Kind.FEATURES, split=split, ext=ext, **request.fields)
         for split in sets
     }
-    manifest_path = workspace.place(Kind.FEATURE_MANIFEST, **request.fields)
+    manifest_path = workspace.path_of(Kind.FEATURE_MANIFEST, **request.fields)
     with ExitStack() as stack:
         # The last file that is entered takes its place first.
         temporary = {

@@ -233,7 +233,7 @@ def _rename_label_factors(stage: WorkspacePaths) -> None:
     for file in files.select(Kind.USER_FACTORS):
         dataset = Dataset(files, file.dataset)
         if dataset.is_classification and not dataset.is_recommendation:
-            path = stage.place(Kind.CLASS_FACTORS, **file.fields)
+            path = stage.path_of(Kind.CLASS_FACTORS, **file.fields)
             if not path.exists():
                 file.path.replace(path)
 

@@ -99,7 +99,7 @@ def user_index(dataset: Dataset, count: int, progress: Progress) -> IdIndex:
     """
     file = dataset.find(Kind.USERS)
     if file is None:
-        path = dataset.workspace.within(dataset.path(Kind.USERS))
+        path = dataset.workspace.relative(dataset.path(Kind.USERS))
         progress.say(
             f"{dataset.name} has no ids of users: they are numbered from 0 "
             f"(to name them, write a list into {path}, one id a line)"

@@ -350,6 +350,6 @@ def _for_all(
         options=options,
         lines=lines,
         path=path,
-        file=workspace.within(path),
+        file=workspace.relative(path),
         unknown=unknown,
     )

@@ -379,7 +379,7 @@ def _request_record(request: SplitRequest) -> dict[str, Any]:
 
 def _is_repeated(workspace: WorkspacePaths, request: SplitRequest) -> bool:
     """Whether the dataset of this name was made, or begun, by the same request."""
-    path = workspace.place(Kind.SPLIT, dataset=request.dataset)
+    path = workspace.path_of(Kind.SPLIT, dataset=request.dataset)
     try:
         return path.is_file() and read_split_manifest(path).request == _request_record(request)
     except FileError:

@@ -40,7 +40,7 @@ class SplitFiles:
 
     def path(self, kind: Kind, **fields: str) -> Path:
         """Return the path of a file of this kind."""
-        return self.workspace.place(kind, dataset=self.dataset, **fields)
+        return self.workspace.path_of(kind, dataset=self.dataset, **fields)
 
     def ids(self, split: str) -> Path:
         """Return the path of the ids of one set."""
@@ -81,7 +81,7 @@ def check_dataset_name(workspace: WorkspacePaths, dataset: str, *, force: bool) 
     RequestError
         If no file can have such a name, or the dataset exists already and ``force`` is false.
     """
-    path = workspace.place(Kind.ITEMS, split="train", dataset=dataset)
+    path = workspace.path_of(Kind.ITEMS, split="train", dataset=dataset)
     parsed = parse_path(path, "datasets") if path.parent == workspace.data / "datasets" else None
     fits = dataset.strip() == dataset and dataset.isprintable() and len(dataset.encode()) < 100
     if parsed is None or parsed.dataset != dataset or not fits or dataset[0] in ".-":

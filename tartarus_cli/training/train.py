@@ -123,7 +123,7 @@ def _train_network(
         write_experiment(folder, experiment)
         manifest.train_ids = dataset.ids_digest("train")
         manifest.inputs = {
-            dataset.workspace.within(path): _digest(dataset, path, data)
+            dataset.workspace.relative(path): _digest(dataset, path, data)
             for path in [*_reference_files(dataset, experiment), *data.files]
         }
         save_preprocessing(folder, dataset, experiment, request.settings, data.fit.set)
@@ -150,7 +150,7 @@ def _train_baseline(
         manifest.strength, manifest.validation_loss = fitted.best.strength, fitted.best.loss
     manifest.held_out_loss = fitted.held_out_loss
     files = [*_reference_files(dataset, experiment), *data.files]
-    manifest.inputs = {dataset.workspace.within(path): dataset.digest(path) for path in files}
+    manifest.inputs = {dataset.workspace.relative(path): dataset.digest(path) for path in files}
     manifest.train_ids = dataset.ids_digest("train")
     name, folder = store.claim()
     with _recording_outcome(name, folder, manifest, progress, start=start):

@@ -200,7 +200,7 @@ def test_nothing_is_left_of_a_log_when_its_command_has_ended(
 
 
 def test_without_a_log_a_warning_is_printed_once() -> None:
-    code = "from tartarus_cli.cli import render; render.Watching().warn('few plays')"
+    code = "from tartarus_cli.cli import render; render.ConsoleProgress().warn('few plays')"
     shown = subprocess.run(  # noqa: S603 — our own words
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -21,14 +21,14 @@ from tartarus_cli.cli.render.models import (
 )
 from tartarus_cli.cli.render.patches import patches_picture, patches_result
 from tartarus_cli.cli.render.playlists import ListForm, exported, recommended
-from tartarus_cli.cli.render.progress import Watching
+from tartarus_cli.cli.render.progress import ConsoleProgress
 from tartarus_cli.cli.render.split import split_result
 from tartarus_cli.cli.render.text import text_result
 
 __all__ = [
+    "ConsoleProgress",
     "Form",
     "ListForm",
-    "Watching",
     "archives",
     "check_result",
     "close_handlers",

@@ -65,7 +65,7 @@ def _files(workspace: Workspace, result: Evaluation) -> None:
 
     console = out()
     if result.results is not None:
-        console.print(f"Kept in {plain(workspace.within(result.results))}", soft_wrap=True)
+        console.print(f"Kept in {plain(workspace.relative(result.results))}", soft_wrap=True)
     if isinstance(result, ClassEvaluation):
         for picture in result.pictures:
             title = next(PICTURES[end] for end in PICTURES if picture.stem.endswith(end))
@@ -75,7 +75,7 @@ def _files(workspace: Workspace, result: Evaluation) -> None:
         if result.model is not None:
             merge = f"'tartarus evaluate {result.model} --merge'"
             joins = f"{merge}, with the same --k, --seed and --memory, joins them"
-        file = plain(workspace.within(result.shard))
+        file = plain(workspace.relative(result.shard))
         console.print(f"Kept in {file}: once all users are there, {joins}", soft_wrap=True)
 
 

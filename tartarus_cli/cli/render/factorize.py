@@ -19,7 +19,7 @@ NOTABLE = 0.3
 
 def factorize_result(workspace: Workspace, result: FactorizeResult, *, json: bool) -> None:
     """Print what was written, how good models of it can be at best, and what comes next."""
-    files = [workspace.within(path) for path in result.files]
+    files = [workspace.relative(path) for path in result.files]
     if json:
         document(_document(result, files))
         return

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def features_result(workspace: Workspace, result: FeaturesResult, *, json: bool) -> None:
     """Print the files that were written, and what can be done with the setting."""
-    files = [workspace.within(path) for path in result.files]
+    files = [workspace.relative(path) for path in result.files]
     if json:
         document(_document(result, files))
         return

@@ -80,10 +80,10 @@ def record(archive: PublishedArchive, zenodo_record: Record, *, json: bool) -> N
 
 def fetched(workspace: Workspace, result: FetchResult, *, json: bool) -> None:
     """Say which files were installed, which were left out, and what the check found."""
-    new = [workspace.within(path) for path in result.installed.files]
+    new = [workspace.relative(path) for path in result.installed.files]
     if json:
-        present = [workspace.within(path) for path in result.installed.present]
-        archives = [workspace.within(path) for path in result.archives]
+        present = [workspace.relative(path) for path in result.installed.present]
+        archives = [workspace.relative(path) for path in result.archives]
         files = {"archives": archives, "files": new, "present": present}
         files |= {"left_out": result.unknown_members}
         document(files | check_document(result.check))

@@ -96,7 +96,7 @@ def _strength(manifest: ModelManifest) -> str:
 
 def predicted(workspace: Workspace, result: Prediction, *, json: bool) -> None:
     """Say what was predicted and where it was written."""
-    files = [workspace.within(path) for path in result.files]
+    files = [workspace.relative(path) for path in result.files]
     if json:
         source = {"model": result.model, "dataset": result.dataset, "layer": result.layer}
         output = {"setting": result.setting, "splits": result.splits, "files": files}
@@ -132,7 +132,7 @@ def _without_patch(result: Prediction) -> None:
 
 def predicted_new(workspace: Workspace, result: NewPrediction, *, json: bool) -> None:
     """Say what was predicted for new files."""
-    files = [workspace.within(path) for path in result.files]
+    files = [workspace.relative(path) for path in result.files]
     if json:
         source = {"model": result.model, "layer": result.layer, "files": files}
         document(
@@ -287,4 +287,4 @@ def deleted(workspace: Workspace, name: str, settings: Sequence[Path]) -> None:
     if settings:
         out().print("Settings made from its layers are kept:")
     for path in settings:
-        out().print(f"  {plain(workspace.within(path))}", soft_wrap=True)
+        out().print(f"  {plain(workspace.relative(path))}", soft_wrap=True)

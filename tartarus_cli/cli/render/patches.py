@@ -20,7 +20,7 @@ MAX_FAILURES = 20
 
 def patches_result(workspace: Workspace, result: PatchesResult, *, json: bool) -> None:
     """Print the files that were written, and the items without patches."""
-    files = [workspace.within(path) for path in result.files]
+    files = [workspace.relative(path) for path in result.files]
     recipe = result.recipe
     if json:
         document(
@@ -69,7 +69,7 @@ def _print_failures(workspace: Workspace, result: PatchesResult) -> None:
     for item, reason in list(result.failures.items())[:MAX_FAILURES]:
         rows.add_row(plain(item), message(reason))
     out().print(rows)
-    path = plain(workspace.within(result.failure_list))
+    path = plain(workspace.relative(result.failure_list))
     items = count_noun(len(result.failures), "item is", "items are")
     out().print(f"[yellow]warning:[/] {items} left out: {path}", soft_wrap=True)
 
@@ -77,6 +77,6 @@ def _print_failures(workspace: Workspace, result: PatchesResult) -> None:
 def patches_picture(workspace: Workspace, path: Path, *, json: bool) -> None:
     """Print the path of a picture."""
     if json:
-        document({"picture": workspace.within(path)})
+        document({"picture": workspace.relative(path)})
         return
-    out().print(f"Drawn: {plain(workspace.within(path))}", soft_wrap=True)
+    out().print(f"Drawn: {plain(workspace.relative(path))}", soft_wrap=True)

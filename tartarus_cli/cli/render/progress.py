@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tartarus_cli.progress import ProgressTask
 
 
-class Watching:
+class ConsoleProgress:
     """Shows on standard error how far a command is; bars only on a terminal."""
 
     def say(self, text: str) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def split_result(workspace: Workspace, result: SplitResult, *, json: bool) -> None:
     """Say what was left out, how large the sets are, and what comes next."""
     manifest = result.manifest
-    files = [workspace.within(path) for path in result.files]
-    backups = [workspace.within(path) for path in result.backups]
+    files = [workspace.relative(path) for path in result.files]
+    backups = [workspace.relative(path) for path in result.backups]
     if json:
         fields = manifest.model_dump(by_alias=True, exclude={"request"})
         document(fields | {"files": files, "set_aside": backups})

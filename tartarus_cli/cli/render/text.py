@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def text_result(workspace: Workspace, result: TextResult, *, json: bool) -> None:
     """Print the files that were written, and what can be done with the setting."""
-    files = [workspace.within(path) for path in result.files]
+    files = [workspace.relative(path) for path in result.files]
     if json:
         document(vars(result) | {"files": files})
         return
