@@ -34,6 +34,7 @@ def comparison_basis(
     truth = _truth_file(predictions)
     basis: ComparisonBasis = {
         "task": predictions.task,
+        "dataset": dataset.name,
         "truth": dataset.digest(truth.path) if truth else "",
         "test items": blake2b("\n".join(dataset.ids("test")).encode(), digest_size=16).hexdigest(),
         "k": ", ".join(map(str, ks)),
