@@ -3,11 +3,15 @@ from . import factorization as factorization
 from . import metrics as metrics
 from .api.data import check as check
 from .api.data import factorize as factorize
+from .api.data import fetch as fetch
 from .api.data import init as init
 from .api.data import open_workspace as open_workspace
 from .api.data import split as split
+from .api.models import list_experiments as list_experiments
+from .api.models import list_models as list_models
 from .api.models import predict as predict
 from .api.models import run as run
+from .api.models import show_experiment as show_experiment
 from .api.models import train as train
 from .api.results import compare as compare
 from .api.results import evaluate as evaluate

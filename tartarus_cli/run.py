@@ -1,7 +1,7 @@
 """Check, train, predict and evaluate, one after the other."""
 
 from tartarus_cli.evaluation.class_scores import required_splits
-from tartarus_cli.evaluation.evaluate import evaluate_model
+from tartarus_cli.evaluation.evaluate import evaluate
 from tartarus_cli.evaluation.report import Evaluation, EvaluationOptions, check_evaluation_options
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.layout import WorkspacePaths
@@ -47,4 +47,4 @@ def run(
     model = train(Store(workspace), request, evaluated=True, progress=progress)
     for split in required_splits(model):
         predict(model, PredictOptions(split=split, pool=pool), progress=progress)
-    return evaluate_model(model, options, progress=progress)
+    return evaluate(model, options, progress=progress)

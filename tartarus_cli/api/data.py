@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tartarus_cli import workspace as workspaces
 from tartarus_cli.api.arguments import (
@@ -14,16 +15,15 @@ from tartarus_cli.api.arguments import (
     workspace_of,
 )
 from tartarus_cli.api.progress import ProgressOption, shown
-from tartarus_cli.checking.check import CheckResult, check_data
-from tartarus_cli.data.provenance import Filters
-from tartarus_cli.example import init as example_init
-from tartarus_cli.experiments.request import seed_of
-from tartarus_cli.factors.factorize import FactorizeResult
-from tartarus_cli.factors.factorize import factorize as factorize_dataset
-from tartarus_cli.factors.request import FactorizeRequest
-from tartarus_cli.splitting import split as splitting
-from tartarus_cli.splitting.columns import ColumnNames
+from tartarus_cli.errors import RequestError
+from tartarus_cli.fetching.catalogue import ZENODO
 from tartarus_cli.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tartarus_cli.checking.check import CheckResult
+    from tartarus_cli.factors.factorize import FactorizeResult
+    from tartarus_cli.fetching.fetch import FetchResult
+    from tartarus_cli.splitting.split import SplitResult
 
 
 def open_workspace(path: Path | str | None = None) -> Workspace:
@@ -58,9 +58,65 @@ def init(
     RequestError
         If the folder holds something else.
     """
+    from tartarus_cli.example import init as example_init
+
     with shown(progress) as watcher:
         made = example_init.init(Path(path), example=example, seed=seed, progress=watcher)
     return open_workspace(made.root)
+
+
+def fetch(
+    name: str | None = None,
+    *,
+    files: Sequence[str] = (),
+    archives: Sequence[Path | str] = (),
+    keep: bool = True,
+    server: str = ZENODO,
+    workspace: WorkspaceLike = None,
+    progress: ProgressOption = "auto",
+) -> FetchResult:
+    """Download published data, unpack it and bring its files into place; go on where it stopped.
+
+    Parameters
+    ----------
+    name
+        A published archive.
+    files
+        Files of its record; all its archives if none is named.
+    archives
+        Archives that were downloaded already, instead of a name.
+    keep
+        Keep the downloaded files.
+    server
+        Where they are.
+    workspace
+        Where the files go.
+    progress
+        Told of each file.
+
+    Raises
+    ------
+    RequestError
+        If there is no such archive or file, or both are named, or none.
+    TartarusError
+        If the server cannot be reached.
+    DataError
+        If an archive is damaged, or holds none of the files.
+    """
+    from tartarus_cli.fetching.catalogue import PUBLISHED, find_archive
+    from tartarus_cli.fetching.fetch import FetchRequest, fetch_archives
+    from tartarus_cli.fetching.fetch import fetch as download
+
+    if (name is None) == (not archives):
+        msg = "the name of a published archive or `archives` is needed, and not both"
+        names = ", ".join(archive.name for archive in PUBLISHED)
+        raise RequestError(msg, hint=f"Published are {names}.")
+    root = workspace_of(workspace)
+    with shown(progress) as watcher:
+        if name is None:
+            return fetch_archives(root, [Path(archive) for archive in archives], progress=watcher)
+        request = FetchRequest(find_archive(name), server, tuple(files), keep=keep)
+        return download(root, request, progress=watcher)
 
 
 def check(
@@ -77,6 +133,8 @@ def check(
     RequestError
         If there is no such dataset.
     """
+    from tartarus_cli.checking.check import check_data
+
     run_code(code)
     with shown(progress) as watcher:
         return check_data(workspace_of(workspace), dataset, progress=watcher)
@@ -112,7 +170,7 @@ def split(
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> splitting.SplitResult:
+) -> SplitResult:
     """Make a dataset from a table of plays or labels: ids, matrices, and sets of cold items.
 
     Parameters
@@ -155,6 +213,11 @@ def split(
     DataError
         If a table is damaged; the message names the line.
     """
+    from tartarus_cli.data.provenance import Filters
+    from tartarus_cli.experiments.request import seed_of
+    from tartarus_cli.splitting import split as splitting
+    from tartarus_cli.splitting.columns import ColumnNames
+
     root = workspace_of(workspace)
     columns = (user, item, count, time, artist, label, label_item)
     request = splitting.SplitRequest(
@@ -233,6 +296,10 @@ def factorize(
     DataError
         If a matrix is missing or damaged.
     """
+    from tartarus_cli.experiments.request import seed_of
+    from tartarus_cli.factors.factorize import factorize as factorize_dataset
+    from tartarus_cli.factors.request import FactorizeRequest
+
     root = workspace_of(workspace)
     request = FactorizeRequest(
         dataset=dataset,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tartarus_cli import run as run_steps
 from tartarus_cli.api.arguments import (
     Code,
     ModelLike,
@@ -19,14 +19,14 @@ from tartarus_cli.api.arguments import (
     workspace_of,
 )
 from tartarus_cli.api.progress import ProgressOption, shown
-from tartarus_cli.evaluation.evaluate import evaluation_options
-from tartarus_cli.evaluation.report import Evaluation
-from tartarus_cli.experiments.request import TrainingRequest, build_request
 from tartarus_cli.models.store import Model, Store
-from tartarus_cli.prediction.new_files import NewPrediction, new_files_request, predict_files
-from tartarus_cli.prediction.predict import Pool, Prediction, PredictOptions
-from tartarus_cli.prediction.predict import predict as predict_items
-from tartarus_cli.training.train import train as train_model
+
+if TYPE_CHECKING:
+    from tartarus_cli.evaluation.report import Evaluation
+    from tartarus_cli.experiments.request import ListedExperiment
+    from tartarus_cli.experiments.schema import Experiment
+    from tartarus_cli.prediction.new_files import NewPrediction
+    from tartarus_cli.prediction.predict import Pool, Prediction
 
 
 def train(
@@ -69,6 +69,9 @@ def train(
     TrainingError
         If the training diverges.
     """
+    from tartarus_cli.experiments.request import build_request
+    from tartarus_cli.training.train import train as train_model
+
     root = workspace_of(workspace)
     request = build_request(
         *(root, experiment, settings, dataset, overrides_of(overrides), seed), code=run_code(code)
@@ -103,13 +106,19 @@ def run(
     TrainingError
         If the training diverges.
     """
+    from tartarus_cli.evaluation.report import EvaluationOptions, parse_users
+    from tartarus_cli.experiments.request import build_request
+    from tartarus_cli.run import run as run_steps
+
     root = workspace_of(workspace)
-    request: TrainingRequest = build_request(
+    request = build_request(
         *(root, experiment, settings, dataset, overrides_of(overrides), seed), code=run_code(code)
     )
-    options = evaluation_options(k, users, published=published, seed=seed, baselines=baselines)
+    options = EvaluationOptions(
+        tuple(k), parse_users(users), published=published, seed=seed, baselines=baselines
+    )
     with shown(progress) as watcher:
-        return run_steps.run(root, request, options, pool=pool, progress=watcher)
+        return run_steps(root, request, options, pool=pool, progress=watcher)
 
 
 def predict(
@@ -156,6 +165,10 @@ def predict(
     DataError
         If a file is missing, damaged, or not as in training.
     """
+    from tartarus_cli.prediction.new_files import new_files_request, predict_files
+    from tartarus_cli.prediction.predict import PredictOptions
+    from tartarus_cli.prediction.predict import predict as predict_items
+
     run_code(code)
     options = PredictOptions(None if layer is None else str(layer), split, pool)
     files = new_files_request(path_of(audio), path_of(text), options, jobs=jobs, timeout=timeout)
@@ -164,3 +177,64 @@ def predict(
         if files is not None:
             return predict_files(trained, files, progress=watcher)
         return predict_items(trained, options, progress=watcher)
+
+
+def list_models(*, workspace: WorkspaceLike = None) -> list[Model]:
+    """Return all models of a workspace, finished or not.
+
+    Raises
+    ------
+    RequestError
+        If there is no such workspace.
+    """
+    return Store(workspace_of(workspace)).all()
+
+
+def list_experiments(
+    *, code: Code = (), workspace: Path | str | None = None
+) -> list[ListedExperiment]:
+    """Return all presets, and the experiments of the workspace if there is one.
+
+    Raises
+    ------
+    RequestError
+        If a folder is named that is no workspace.
+    """
+    from tartarus_cli.experiments.request import list_experiments as list_all
+
+    run_code(code)
+    return list_all(path_of(workspace))
+
+
+def show_experiment(
+    experiment: str,
+    *,
+    dataset: str | None = None,
+    overrides: Overrides = (),
+    code: Code = (),
+    workspace: Path | str | None = None,
+) -> Experiment:
+    """Return every parameter of an experiment, inherited ones and defaults included.
+
+    Parameters
+    ----------
+    experiment
+        A preset, or one of the workspace's own.
+    dataset
+        Another dataset than the experiment's own.
+    overrides
+        Parameters of the experiment, such as ``{"training.epochs": 5}``.
+    code
+        Python files with networks and the like of your own.
+    workspace
+        The folder whose experiments are looked at too; presets need none.
+
+    Raises
+    ------
+    RequestError
+        If there is no such workspace, experiment or parameter.
+    """
+    from tartarus_cli.experiments.request import show_experiment as show
+
+    run_code(code)
+    return show(path_of(workspace), experiment, dataset=dataset, overrides=overrides_of(overrides))

@@ -1,9 +1,10 @@
-"""ExportKind trained models are worth, and what they recommend."""
+"""What trained models are worth, and what they recommend."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tartarus_cli.api.arguments import (
     Code,
@@ -19,24 +20,16 @@ from tartarus_cli.api.arguments import (
     workspace_of,
 )
 from tartarus_cli.api.progress import ProgressOption, shown
-from tartarus_cli.evaluation import compare as comparing
-from tartarus_cli.evaluation.comparison import Comparison
-from tartarus_cli.evaluation.evaluate import evaluate as evaluate_subject
-from tartarus_cli.evaluation.evaluate import evaluation_options
-from tartarus_cli.evaluation.report import Evaluation
-from tartarus_cli.evaluation.slices import EvaluatedSlices, SliceBy, evaluate_slices
-from tartarus_cli.experiments.request import ExperimentRequest
-from tartarus_cli.exporting.export import ExportResult
-from tartarus_cli.exporting.export import export as export_model
-from tartarus_cli.exporting.request import ExportKind, ExportRequest
+from tartarus_cli.errors import RequestError
 from tartarus_cli.models.store import Model
-from tartarus_cli.recommendation.lists import (
-    RecommendationFile,
-    RecommendationList,
-    RecommendRequest,
-)
-from tartarus_cli.recommendation.lists import recommend as recommend_items
-from tartarus_cli.recommendation.recommender import ListOptions
+
+if TYPE_CHECKING:
+    from tartarus_cli.evaluation.comparison import Comparison
+    from tartarus_cli.evaluation.report import Evaluation
+    from tartarus_cli.evaluation.slices import EvaluatedSlices, SliceBy
+    from tartarus_cli.exporting.export import ExportResult
+    from tartarus_cli.exporting.request import ExportKind
+    from tartarus_cli.recommendation.lists import RecommendationFile, RecommendationList
 
 
 def evaluate(
@@ -98,27 +91,31 @@ def evaluate(
     DataError
         If a file is missing, damaged or out of step.
     """
+    from tartarus_cli.evaluation.evaluate import evaluate as evaluate_subject
+    from tartarus_cli.evaluation.evaluate import find_subject
+    from tartarus_cli.evaluation.report import EvaluationOptions, parse_users
+    from tartarus_cli.evaluation.slices import evaluate_slices
+    from tartarus_cli.experiments.request import ExperimentRequest
+
     run_code(code)
-    root = workspace_of(model.store.workspace.root if isinstance(model, Model) else workspace)
-    subject = model.name if isinstance(model, Model) else None if model is None else str(model)
-    options = evaluation_options(
-        *(k, users),
-        memory=str(bytes_of(memory)),
+    options = EvaluationOptions(
+        tuple(k),
+        parse_users(users),
+        memory=bytes_of(memory),
         published=published,
         seed=seed,
         baselines=baselines,
         resume=resume,
         merge=merge,
     )
+    root = workspace_of(model.workspace.root if isinstance(model, Model) else workspace)
+    named = str(model) if isinstance(model, Path) else model
     request = ExperimentRequest(experiment, dataset, overrides_of(overrides))
+    subject = find_subject(root, named, request, path_of(ids))
     with shown(progress) as watcher:
         if by is not None:
-            return evaluate_slices(
-                *(root, subject, request, options, by), ids=path_of(ids), progress=watcher
-            )
-        return evaluate_subject(
-            *(root, subject, request, options), ids=path_of(ids), progress=watcher
-        )
+            return evaluate_slices(subject, options, by, progress=watcher)
+        return evaluate_subject(subject, options, progress=watcher)
 
 
 def compare(
@@ -149,14 +146,24 @@ def compare(
     Raises
     ------
     RequestError
-        If there is no such model or metric, or they were not evaluated on the same data.
+        If there is no such model or metric, or they are of several workspaces or were not evaluated
+        on the same data.
     """
+    from tartarus_cli.evaluation import compare as comparing
+
     names = [model.name if isinstance(model, Model) else model for model in models]
-    roots = [model.workspace.root for model in models if isinstance(model, Model)]
-    root = workspace_of(workspace if workspace is not None or not roots else roots[0])
+    root = workspace_of(_common_workspace(models) if workspace is None else workspace)
     options = comparing.CompareOptions(tuple(metrics), resamples, seed)
     with shown(progress) as watcher:
         return comparing.compare(root, names, options, progress=watcher)
+
+
+def _common_workspace(models: Sequence[Model | str]) -> Path | None:
+    roots = {model.workspace.root for model in models if isinstance(model, Model)}
+    if len(roots) > 1:
+        msg = f"the models are of several workspaces: {', '.join(sorted(map(str, roots)))}"
+        raise RequestError(msg, hint="Compare models of one workspace.")
+    return roots.pop() if roots else None
 
 
 def recommend(
@@ -202,6 +209,10 @@ def recommend(
     DataError
         If the model has not predicted, or a file is missing or damaged.
     """
+    from tartarus_cli.recommendation.lists import RecommendRequest
+    from tartarus_cli.recommendation.lists import recommend as recommend_items
+    from tartarus_cli.recommendation.recommender import ListOptions
+
     run_code(code)
     trained = model_of(model, workspace)
     options = ListOptions(top, min_score, known=known)
@@ -261,6 +272,9 @@ def export(
     DataError
         If something has not been predicted, or a file is missing or damaged.
     """
+    from tartarus_cli.exporting.export import export as export_model
+    from tartarus_cli.exporting.request import ExportRequest
+
     run_code(code)
     trained = model_of(model, workspace)
     request = ExportRequest(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tartarus_cli.api.arguments import (
     Code,
@@ -16,11 +16,11 @@ from tartarus_cli.api.arguments import (
     workspace_of,
 )
 from tartarus_cli.api.progress import ProgressOption, shown
-from tartarus_cli.experiments.request import seed_of
-from tartarus_cli.extraction.documents import TextResult, extract_text
-from tartarus_cli.extraction.patches import PatchesResult, extract_patches
-from tartarus_cli.extraction.request import PatchesRequest, TextRequest
-from tartarus_cli.features.importing import FeaturesRequest, FeaturesResult, import_features
+
+if TYPE_CHECKING:
+    from tartarus_cli.extraction.documents import TextResult
+    from tartarus_cli.extraction.patches import PatchesResult
+    from tartarus_cli.features.importing import FeaturesResult
 
 
 def features(
@@ -82,6 +82,8 @@ def features(
     DataError
         If the source is damaged, or lacks items.
     """
+    from tartarus_cli.features.importing import FeaturesRequest, import_features
+
     request = FeaturesRequest(
         dataset=dataset,
         setting=setting,
@@ -157,6 +159,10 @@ def patches(
     DataError
         If there is no list of recordings, or no train recording can be used.
     """
+    from tartarus_cli.experiments.request import seed_of
+    from tartarus_cli.extraction.patches import extract_patches
+    from tartarus_cli.extraction.request import PatchesRequest
+
     run_code(code)
     root = workspace_of(workspace)
     request = PatchesRequest(
@@ -221,6 +227,10 @@ def text(
     DataError
         If the list or a document is missing or damaged, or nothing can be learnt.
     """
+    from tartarus_cli.experiments.request import seed_of
+    from tartarus_cli.extraction.documents import extract_text
+    from tartarus_cli.extraction.request import TextRequest
+
     run_code(code)
     root = workspace_of(workspace)
     request = TextRequest(

@@ -3,17 +3,15 @@
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Code, Json, OneDataset, Root, run_code
+from tartarus_cli.cli.options import Code, Json, OneDataset, Root
 
 
 def check_data(
     dataset: OneDataset = None, *, code: Code = None, workspace: Root = None, json: Json = False
 ) -> None:
     """Check every file, and how the files fit together; exit 1 where something is wrong."""
-    from tartarus_cli.checking.check import check_data as check
-    from tartarus_cli.workspace import open_workspace
+    from tartarus_cli.api.data import check
 
-    run_code(code)
-    result = check(open_workspace(workspace), dataset, progress=render.ConsoleProgress())
+    result = check(dataset, code=code or (), workspace=workspace, progress=render.ConsoleProgress())
     render.check_result(result, json=json)
     raise typer.Exit(0 if result.ok else 1)

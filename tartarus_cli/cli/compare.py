@@ -44,12 +44,16 @@ def compare(
 ) -> None:
     """Print the metrics of several models in one table, and how sure the differences are."""
     form = _form(json=json, latex=latex, markdown=markdown)
-    from tartarus_cli.evaluation.compare import CompareOptions
-    from tartarus_cli.evaluation.compare import compare as compute
-    from tartarus_cli.workspace import open_workspace
+    from tartarus_cli.api.results import compare as compute
 
-    options = CompareOptions(tuple(metrics or ()), resamples, seed)
-    result = compute(open_workspace(workspace), models, options, progress=render.ConsoleProgress())
+    result = compute(
+        *models,
+        metrics=metrics or (),
+        resamples=resamples,
+        seed=seed,
+        workspace=workspace,
+        progress=render.ConsoleProgress(),
+    )
     render.comparison(result, form)
 
 

@@ -12,7 +12,6 @@ from tartarus_cli.cli.options import (
     ListsByDefault,
     Overrides,
     Root,
-    run_code,
 )
 
 app = typer.Typer(cls=ListsByDefault, help="The presets and the workspace's own experiments.")
@@ -22,10 +21,9 @@ app = typer.Typer(cls=ListsByDefault, help="The presets and the workspace's own 
 @explained
 def list_(*, code: Code = None, workspace: Root = None, json: Json = False) -> None:
     """List all experiments."""
-    from tartarus_cli.experiments.request import list_experiments
+    from tartarus_cli.api.models import list_experiments
 
-    run_code(code)
-    render.experiments(list_experiments(workspace), json=json)
+    render.experiments(list_experiments(code=code or (), workspace=workspace), json=json)
 
 
 @app.command()
@@ -40,8 +38,9 @@ def show(
     json: Json = False,
 ) -> None:
     """Show every parameter of an experiment, inherited ones and defaults included."""
-    from tartarus_cli.experiments.request import show_experiment
+    from tartarus_cli.api.models import show_experiment
 
-    run_code(code)
-    experiment = show_experiment(workspace, name, dataset=dataset, overrides=overrides or ())
+    experiment = show_experiment(
+        name, dataset=dataset, overrides=overrides or (), code=code or (), workspace=workspace
+    )
     render.experiment(experiment, json=json)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Code, Json, NewestModel, Root, Split, run_code
+from tartarus_cli.cli.options import Code, Json, NewestModel, Root, Split
 from tartarus_cli.cli.recommend import MAX_TOP
 from tartarus_cli.cli.signatures import panels
 
@@ -111,22 +111,20 @@ def export(
     Users of whom nothing is known (no train plays) are counted: rankings leave
     them out, a run has the items in the order of the ids, as the evaluation has.
     """
-    from tartarus_cli.exporting.export import export as write
-    from tartarus_cli.exporting.request import ExportRequest
-    from tartarus_cli.models.store import Store
-    from tartarus_cli.options import parse_bytes
-    from tartarus_cli.workspace import open_workspace
+    from tartarus_cli.api.results import export as write
 
-    run_code(code)
-    request = ExportRequest(
-        what.value,
-        to,
+    result = write(
+        model,
+        what=what.value,
+        path=to,
         layer=layer,
         split=split.value if split else None,
         top=top,
-        memory=None if memory is None else parse_bytes(memory),
+        memory=memory,
         replace_whitespace=blanks if replace_whitespace is None else replace_whitespace,
         force=force,
+        code=code or (),
+        workspace=workspace,
+        progress=render.ConsoleProgress(),
     )
-    exported_model = Store(open_workspace(workspace)).get(model)
-    render.exported(write(exported_model, request, progress=render.ConsoleProgress()), json=json)
+    render.exported(result, json=json)

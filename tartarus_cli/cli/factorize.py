@@ -107,25 +107,24 @@ def factorize(
     json: Json = False,
 ) -> None:
     """Turn the plays of the train items, or their labels, into factors to learn."""
-    from tartarus_cli.experiments.request import seed_of
-    from tartarus_cli.factors.factorize import factorize as compute
-    from tartarus_cli.factors.request import FactorizeRequest
+    from tartarus_cli.api.data import factorize as compute
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
-    request = FactorizeRequest(
-        dataset=dataset,
-        method=method.value,
+    result = compute(
+        dataset,
+        method.value,
         dim=dim,
         source=source.value if source else None,
-        threads=threads,
-        seed=seed_of(root, seed),
-        force=force,
         alpha=alpha,
+        eps=eps,
         regularization=regularization,
         iterations=iterations,
-        eps=eps,
         shift=shift,
+        threads=threads,
+        force=force,
+        seed=seed,
+        workspace=root,
+        progress=render.ConsoleProgress(),
     )
-    result = compute(root, request, progress=render.ConsoleProgress())
     render.factorize_result(root, result, json=json)

@@ -140,17 +140,17 @@ def features(
     json: Json = False,
 ) -> None:
     """Import features or tags of your own: align them with the items, as a new setting."""
-    from tartarus_cli.features.importing import FeaturesRequest, import_features
+    from tartarus_cli.api.settings import features as import_features
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
-    request = FeaturesRequest(
-        dataset=dataset,
-        setting=setting,
+    result = import_features(
+        dataset,
+        setting,
         source=source,
         ids=ids,
         id_column=id_column,
-        without=tuple(without or ()),
+        without=without or (),
         tags=tags,
         min_items=min_items,
         max_tags=max_tags,
@@ -159,6 +159,7 @@ def features(
         sparse=sparse,
         scale=scale,
         force=force,
+        workspace=root,
+        progress=render.ConsoleProgress(),
     )
-    result = import_features(root, request, progress=render.ConsoleProgress())
     render.features_result(root, result, json=json)

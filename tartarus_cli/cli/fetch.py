@@ -91,16 +91,22 @@ def _fetch(
     workspace: Path | None,
     json: bool,
 ) -> None:
-    from tartarus_cli.fetching.fetch import FetchRequest, fetch, fetch_archives
+    from tartarus_cli.api.data import fetch as download
     from tartarus_cli.workspace import open_workspace
 
-    archive = find_archive(name) if name else None
+    if name is not None:
+        # An unknown name is an error, before the workspace is looked for.
+        find_archive(name)
     root = open_workspace(workspace)
-    if archive is not None:
-        request = FetchRequest(archive, server, tuple(files or ()), keep=keep)
-        result = fetch(root, request, progress=render.ConsoleProgress())
-    else:
-        result = fetch_archives(root, archives or [], progress=render.ConsoleProgress())
+    result = download(
+        name,
+        files=files or (),
+        archives=archives or (),
+        keep=keep,
+        server=server,
+        workspace=root,
+        progress=render.ConsoleProgress(),
+    )
     render.fetched(root, result, json=json)
     raise typer.Exit(0 if result.check.ok else 1)
 

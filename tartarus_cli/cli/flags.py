@@ -17,12 +17,8 @@ FLAGS = {
     "id_column": "--id",
     "per_item": "--patches",
     "path": "--to",
-    "parameters": "--set",
-    "timeout_s": "--timeout",
-    "replace_whitespace": "--replace-whitespace",
-    "keep_spectrograms": "--keep-spectrograms",
     "metrics": "--metric",
-    "header": "--header",
+    "files": "--file",
     "archives": "--archive",
 }
 """Parameter → option, where the option is not the parameter's name."""
@@ -35,8 +31,6 @@ COMMANDS = {
     "list_experiments": "experiments list",
     "show_experiment": "experiments show",
     "list_models": "models list",
-    "show_model": "models show",
-    "delete_model": "models delete",
 }
 """Function → command, where the command is not the function's name."""
 

@@ -17,10 +17,9 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 @explained
 def list_(*, workspace: Root = None, json: Json = False) -> None:
     """List all models, finished or not."""
-    from tartarus_cli.models.store import Store
-    from tartarus_cli.workspace import open_workspace
+    from tartarus_cli.api.models import list_models
 
-    render.models(Store(open_workspace(workspace)).all(), json=json)
+    render.models(list_models(workspace=workspace), json=json)
 
 
 @app.command()

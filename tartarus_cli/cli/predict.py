@@ -16,7 +16,6 @@ from tartarus_cli.cli.options import (
     Root,
     Split,
     Timeout,
-    run_code,
 )
 from tartarus_cli.cli.signatures import panels
 
@@ -72,18 +71,25 @@ def predict(
     json: Json = False,
 ) -> None:
     """Predict for the items of a dataset or for new files, or read out a layer as a setting."""
-    from tartarus_cli.models.store import Store
-    from tartarus_cli.prediction.new_files import new_files_request, predict_files
-    from tartarus_cli.prediction.predict import PredictOptions
-    from tartarus_cli.prediction.predict import predict as run
+    from tartarus_cli.api.models import predict as compute
+    from tartarus_cli.prediction.new_files import NewPrediction
     from tartarus_cli.workspace import open_workspace
 
-    run_code(code)
-    root, watching = open_workspace(workspace), render.ConsoleProgress()
-    options = PredictOptions(layer, split, pool.value)
-    new = new_files_request(audio, text, options, jobs=jobs, timeout=timeout)
-    trained = Store(root).get(model)
-    if new is not None:
-        render.predicted_new(root, predict_files(trained, new, progress=watching), json=json)
+    root = open_workspace(workspace)
+    result = compute(
+        model,
+        layer=layer,
+        split=split.value if split else None,
+        pool=pool.value,
+        audio=audio,
+        text=text,
+        jobs=jobs,
+        timeout=timeout,
+        code=code or (),
+        workspace=root,
+        progress=render.ConsoleProgress(),
+    )
+    if isinstance(result, NewPrediction):
+        render.predicted_new(root, result, json=json)
     else:
-        render.predicted(root, run(trained, options, progress=watching), json=json)
+        render.predicted(root, result, json=json)

@@ -16,7 +16,6 @@ from tartarus_cli.cli.options import (
     Seed,
     Settings,
     Users,
-    run_code,
 )
 from tartarus_cli.cli.signatures import panels
 
@@ -39,17 +38,23 @@ def run(
     json: Json = False,
 ) -> None:
     """Check, train, predict and evaluate: one table at the end."""
-    from tartarus_cli.evaluation.evaluate import evaluation_options
-    from tartarus_cli.experiments.request import build_request
-    from tartarus_cli.run import run as run_all
+    from tartarus_cli.api.models import run as run_all
     from tartarus_cli.workspace import open_workspace
 
-    root, named = open_workspace(workspace), run_code(code)
-    order = build_request(
-        root, experiment, settings or (), dataset, overrides or (), seed, code=named
+    root = open_workspace(workspace)
+    result = run_all(
+        experiment,
+        *settings or (),
+        dataset=dataset,
+        overrides=overrides or (),
+        k=k or (),
+        users=users,
+        published=published,
+        baselines=baselines,
+        pool=pool.value,
+        code=code or (),
+        seed=seed,
+        workspace=root,
+        progress=render.ConsoleProgress(),
     )
-    options = evaluation_options(
-        k or (), users, published=published, seed=seed, baselines=baselines
-    )
-    result = run_all(root, order, options, pool=pool.value, progress=render.ConsoleProgress())
     render.evaluation(root, result, json=json)

@@ -151,38 +151,38 @@ def split(
     json: Json = False,
 ) -> None:
     """Make a dataset from a table of plays or labels: ids, matrices, and sets of cold items."""
-    from tartarus_cli.data.provenance import Filters
-    from tartarus_cli.experiments.request import seed_of
-    from tartarus_cli.splitting import split as splitting
-    from tartarus_cli.splitting.columns import ColumnNames
+    from tartarus_cli.api.data import split as make
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
-    request = splitting.SplitRequest(
-        dataset=dataset,
+    result = make(
+        dataset,
         plays=plays,
         labels=labels,
-        columns=ColumnNames(
-            *(user, item, count, time, artist, label, label_item),
-            wide=wide,
-            header=not no_header,
-            skip_empty=skip_empty,
-        ),
-        filters=Filters(
-            min_items_per_label=min_items_per_label,
-            min_plays=min_plays,
-            min_users=min_users,
-            min_items=min_items,
-            core=core,
-        ),
-        by=splitting.SplitBy(by) if by else None,
-        val=val,
+        user=user,
+        item=item,
+        count=count,
+        time=time,
+        artist=artist,
+        label=label,
+        label_item=label_item,
+        wide=wide,
+        header=not no_header,
+        skip_empty=skip_empty,
+        min_plays=min_plays,
+        min_users=min_users,
+        min_items=min_items,
+        core=core,
+        min_items_per_label=min_items_per_label,
+        by=by.value if by else None,
         test=test,
+        val=val,
         train_ids=train_ids,
         val_ids=val_ids,
         test_ids=test_ids,
-        seed=seed_of(root, seed),
         force=force,
+        seed=seed,
+        workspace=root,
+        progress=render.ConsoleProgress(),
     )
-    result = splitting.split(root, request, progress=render.ConsoleProgress())
     render.split_result(root, result, json=json)

@@ -13,7 +13,6 @@ from tartarus_cli.cli.options import (
     Root,
     Seed,
     parameter_option,
-    run_code,
 )
 from tartarus_cli.cli.signatures import panels
 
@@ -78,21 +77,20 @@ def text(
     json: Json = False,
 ) -> None:
     """Turn documents into a setting: a vocabulary of the train items, a row for each item."""
-    from tartarus_cli.experiments.request import seed_of
-    from tartarus_cli.extraction.documents import extract_text
-    from tartarus_cli.extraction.request import TextRequest
+    from tartarus_cli.api.settings import text as extract_text
     from tartarus_cli.workspace import open_workspace
 
-    run_code(code)
     root = open_workspace(workspace)
-    request = TextRequest(
-        dataset=dataset,
-        extractor=extractor,
+    result = extract_text(
+        dataset,
+        extractor,
         setting=setting,
         text=folder,
         vectors=vectors,
-        overrides=tuple(overrides or ()),
-        seed=seed_of(root, seed),
+        overrides=overrides or (),
+        code=code or (),
+        seed=seed,
+        workspace=root,
+        progress=render.ConsoleProgress(),
     )
-    result = extract_text(root, request, progress=render.ConsoleProgress())
     render.text_result(root, result, json=json)

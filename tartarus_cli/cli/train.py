@@ -10,7 +10,6 @@ from tartarus_cli.cli.options import (
     Root,
     Seed,
     Settings,
-    run_code,
 )
 
 
@@ -26,13 +25,16 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a network, or fit a baseline; it becomes model_N."""
-    from tartarus_cli.experiments.request import build_request
-    from tartarus_cli.models.store import Store
-    from tartarus_cli.training.train import train as fit
-    from tartarus_cli.workspace import open_workspace
+    from tartarus_cli.api.models import train as fit
 
-    root, named = open_workspace(workspace), run_code(code)
-    request = build_request(
-        root, experiment, settings or (), dataset, overrides or (), seed, code=named
+    model = fit(
+        experiment,
+        *settings or (),
+        dataset=dataset,
+        overrides=overrides or (),
+        code=code or (),
+        seed=seed,
+        workspace=workspace,
+        progress=render.ConsoleProgress(),
     )
-    render.trained(fit(Store(root), request, progress=render.ConsoleProgress()), json=json)
+    render.trained(model, json=json)

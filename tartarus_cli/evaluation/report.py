@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.data.tasks import Task
-from tartarus_cli.errors import RequestError
+from tartarus_cli.errors import RequestError, parameter
 from tartarus_cli.evaluation.classification import Thresholds
 from tartarus_cli.evaluation.headlines import HEADLINES, headline
 from tartarus_cli.evaluation.protocol import ComparisonBasis, Protocol
@@ -166,6 +166,28 @@ class ClassEvaluation(EvaluationBase):
 
 Evaluation = RankingEvaluation | ClassEvaluation
 """All figures of one set of predictions."""
+
+
+def parse_users(text: str | None) -> slice:
+    """Read ``A:B``, users counted from 0, B not included; all users if None.
+
+    Raises
+    ------
+    RequestError
+        If the text has another form.
+
+    >>> parse_users("100:200")
+    slice(100, 200, None)
+    """
+    if text is None:
+        return slice(None)
+    first, colon, last = text.partition(":")
+    if not colon or not all(part.isascii() and part.isdigit() for part in (first, last) if part):
+        msg = f"{parameter('users', text)}: not of the form A:B"
+        first_users, other_users = parameter("users", "0:1000"), parameter("users", "1000:")
+        hint = f"For example {first_users}, or {other_users} for all from user 1000 on."
+        raise RequestError(msg, hint=hint)
+    return slice(int(first) if first else None, int(last) if last else None)
 
 
 def check_evaluation_options(options: EvaluationOptions, task: Task) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,19 +10,17 @@ from numpy.typing import NDArray
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.errors import FileError, RequestError, TartarusError, call
-from tartarus_cli.evaluation.evaluate import evaluate, find_model, is_file_of_predictions
+from tartarus_cli.evaluation.evaluate import PredictionFile, evaluate
 from tartarus_cli.evaluation.evaluator import evaluate_predictions, fingerprint_of
 from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.evaluation.results import read_results, read_unit_values
 from tartarus_cli.evaluation.user_metrics import apply_metrics, json_metrics, mean_of_defined
-from tartarus_cli.experiments.request import ExperimentRequest
 from tartarus_cli.file_names import Kind
 from tartarus_cli.html_table import html_table
 from tartarus_cli.metrics.ranks import RelevantRanks
 from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.aligned import model_predictions
 from tartarus_cli.progress import UNWATCHED, Progress
-from tartarus_cli.workspace import Workspace
 
 if TYPE_CHECKING:
     import polars as pl
@@ -258,57 +255,46 @@ def quantiles(counts: NDArray[np.int64], number: int = QUANTILES) -> list[tuple[
     return ranges
 
 
-def evaluate_slices(  # noqa: PLR0913 — as evaluate, and what to cut by
-    workspace: Workspace,
-    subject: str | None,
-    request: ExperimentRequest,
+def evaluate_slices(
+    subject: Model | PredictionFile,
     options: EvaluationOptions,
     by: SliceBy,
     *,
-    ids: Path | None = None,
     progress: Progress = UNWATCHED,
 ) -> EvaluatedSlices:
     """Cut an evaluation into quantiles; stored ranks are used again while they hold.
 
     Parameters
     ----------
-    workspace
-        The workspace of the model or of the dataset.
     subject
-        A model by name, the newest if None, or a ``.npy`` file of predictions.
-    request
-        For a file: the experiment that it was predicted for.
+        A model that has predicted its test items, or a file of predictions.
     options
         How to evaluate where nothing is stored.
     by
         What to cut by.
-    ids
-        For a file: a file of the ids of its rows; None: the test items in their order.
     progress
         Reports each block of users, and what may be a mistake.
 
     Raises
     ------
     RequestError
-        If there is no such model, or it recommends nothing, or only some users are asked for.
+        If it recommends nothing, or only some users are asked for.
     DataError
         If a file is missing, damaged or out of step.
     """
     _check_options(options)
-    if is_file_of_predictions(subject):
-        experiment = request.resolve(workspace)
-        _check_has_users(experiment.dataset.task, str(subject))
-        evaluation = evaluate(workspace, subject, request, options, ids=ids, progress=progress)
+    if isinstance(subject, PredictionFile):
+        _check_has_users(subject.experiment.dataset.task, str(subject.path))
+        evaluation = evaluate(subject, options, progress=progress)
         name, items = evaluation.name, evaluation.items
-        dataset = workspace.dataset(experiment.dataset.name)
     else:
-        model = find_model(workspace, subject, request, ids)
-        _check_has_users(model.manifest.task, model.name)
-        name, dataset = model.name, model.dataset
-        items = _stored_items(model) or (
-            evaluate_predictions(model, options, progress=progress).items
+        _check_has_users(subject.manifest.task, subject.name)
+        name = subject.name
+        items = _stored_items(subject) or (
+            evaluate_predictions(subject, options, progress=progress).items
         )
-    return EvaluatedSlices(name, dataset.name, slice_evaluation(dataset, name, by, items))
+    slices = slice_evaluation(subject.dataset, name, by, items)
+    return EvaluatedSlices(name, subject.dataset.name, slices)
 
 
 def _check_options(options: EvaluationOptions) -> None:

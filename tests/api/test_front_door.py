@@ -1,6 +1,7 @@
 """The commands as functions: lazy, complete, and named as the options are."""
 
 import inspect
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -20,7 +21,7 @@ from tests.worlds import World
 HEAVY = {"keras", "jax", "librosa", "sklearn", "polars", "matplotlib", "numba", "numpy", "scipy"}
 
 FUNCTIONS = (
-    *("init", "split", "factorize", "features", "patches", "text", "check"),
+    *("init", "fetch", "split", "factorize", "features", "patches", "text", "check"),
     *("train", "predict", "evaluate", "run", "compare", "recommend", "export"),
 )
 
@@ -85,9 +86,9 @@ def test_every_option_is_a_parameter_of_the_function(function: str) -> None:
     known = {flag(p.name) for p in parameters if p.kind is p.KEYWORD_ONLY} - {"--progress"}
     negated = {f"--no-{name.removeprefix('--')}" for name in known}
     options = options_of(function)
-    drawing = {"--to"} if function == "patches" else set()
-    assert not options - known - negated - drawing - {"--dense"}
-    assert not known - options - {"--header"}
+    shown = {"patches": {"--to"}, "fetch": {"--list"}}.get(function, set())
+    assert not options - known - negated - shown - {"--dense"}
+    assert not known - options - {"--header", "--server"}
 
 
 def test_a_notebook_goes_from_plays_to_a_compared_table(world: World, tmp_path: Path) -> None:
@@ -129,6 +130,37 @@ def test_an_error_names_the_parameter_and_tells_the_remedy(world: World) -> None
         tt.predict(model, split="val")
     assert "`split='test'`" in caught.value.hint
     assert caught.value.__notes__ == [caught.value.hint]
+
+
+def test_what_hints_speak_of_is_listed(world: World) -> None:
+    assert tt.list_models(workspace=world.root) == []
+    model = tt.train("random", dataset="rec", workspace=world.root, progress=False)
+    assert [trained.name for trained in tt.list_models(workspace=world.root)] == [model.name]
+    folder = tt.open_workspace(world.root).experiments
+    folder.mkdir(exist_ok=True)
+    (folder / "mine.toml").write_text('extends = "rec_dense"\n')
+    experiments = tt.list_experiments(workspace=world.root)
+    presets = {experiment.name: experiment.preset for experiment in experiments}
+    assert (presets["mine"], presets["rec_dense"]) == (False, True)
+    changed = tt.show_experiment("mine", overrides={"training.epochs": 7}, workspace=world.root)
+    assert changed.model_dump()["training"]["epochs"] == 7
+
+
+def test_models_of_several_workspaces_are_not_compared(world: World, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(world.root, copy)
+    models = [
+        tt.train("random", dataset="rec", workspace=root, progress=False)
+        for root in (world.root, copy)
+    ]
+    with pytest.raises(tt.TartarusError, match="several workspaces"):
+        tt.compare(*models)
+
+
+@pytest.mark.parametrize("given", [{}, {"name": "dlrs", "archives": ["dlrs.zip"]}])
+def test_a_fetch_is_of_a_name_or_of_files(given: dict[str, Any], world: World) -> None:
+    with pytest.raises(tt.TartarusError, match="name of a published archive or `archives`"):
+        tt.fetch(**given, workspace=world.root)
 
 
 def test_progress_is_quiet_where_nobody_looks(

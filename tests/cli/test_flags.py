@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 import typer
 
+import tartarus_cli as tt
 from tartarus_cli import api
 from tartarus_cli.cli.app import app
 from tartarus_cli.cli.flags import COMMANDS, flag, in_shell
 from tests.cli.test_help import leaves
+
+FRONT_DOOR: list[str] = vars(tt)["__all__"]
 
 PACKAGE = Path(api.__file__).parent.parent
 
@@ -117,6 +120,7 @@ def test_every_parameter_and_call_that_a_message_names_exists(room: str) -> None
         function = match[1] if match else ""
         command = COMMANDS.get(function, function)
         assert not function or command in OPTIONS, (where, text)
+        assert not function or function in FRONT_DOOR, (where, text)
         known = OPTIONS[command] if function else set().union(*OPTIONS.values())
         if not function:
             assert text.partition("=")[0] in PARAMETERS, (where, text)

@@ -8,7 +8,7 @@ import pytest
 from scipy.sparse import csr_array, load_npz, save_npz
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
-from tartarus_cli.evaluation.evaluate import parse_users
+from tartarus_cli.evaluation.report import parse_users
 from tests.conftest import Command
 from tests.worlds import USERS, World
 

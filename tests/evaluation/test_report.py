@@ -11,7 +11,7 @@ import pytest
 from tartarus_cli.errors import FileError, RequestError
 from tartarus_cli.evaluation.compare import CompareOptions, compare
 from tartarus_cli.evaluation.comparison import Comparison
-from tartarus_cli.evaluation.evaluate import evaluate
+from tartarus_cli.evaluation.evaluate import evaluate, find_subject
 from tartarus_cli.evaluation.report import (
     ClassEvaluation,
     Evaluation,
@@ -38,7 +38,8 @@ def evaluated(world: World, dataset: str, name: str = "predicted") -> Evaluation
     path = world.root / f"{name}.npy"
     np.save(path, world.rng.random((12, width)))
     request = ExperimentRequest(experiment, dataset, ())
-    return evaluate(open_workspace(world.root), str(path), request, EvaluationOptions())
+    subject = find_subject(open_workspace(world.root), str(path), request, None)
+    return evaluate(subject, EvaluationOptions())
 
 
 @pytest.mark.parametrize("dataset", TASKS)
@@ -145,7 +146,8 @@ def test_slices_are_a_frame_and_a_table_of_quantiles(world: World) -> None:
     evaluated(world, "rec")
     path, request = str(world.root / "predicted.npy"), ExperimentRequest("rec_dense", "rec", ())
     workspace = open_workspace(world.root)
-    slices = evaluate_slices(workspace, path, request, EvaluationOptions(), "item-popularity")
+    subject = find_subject(workspace, path, request, None)
+    slices = evaluate_slices(subject, EvaluationOptions(), "item-popularity")
     frame, parts = slices.to_frame(), slices.document()["found"]["slices"]
     assert frame.height == sum(len(part["metrics"]) for part in parts)
     values = [value for part in parts for value in part["metrics"].values()]
