@@ -76,8 +76,12 @@ _WATCHER: ContextVar[tuple[Progress, set[str]] | None] = ContextVar("watcher", d
 
 @contextmanager
 def watching(progress: Progress) -> Iterator[None]:
-    """Let :func:`warn` show its messages through ``progress`` during the block, each one once."""
-    token = _WATCHER.set((progress, set()))
+    """Let :func:`warn` show its messages through ``progress`` during the block, each one once.
+
+    What was shown in an outer block is not shown again.
+    """
+    outer = _WATCHER.get()
+    token = _WATCHER.set((progress, outer[1] if outer is not None else set()))
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import tartarus_cli as tt
 from tartarus_cli.errors import PluginError, RequestError
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.experiments.schema import baseline_of
@@ -247,6 +248,15 @@ def test_a_broken_plug_in_stops_nothing_that_does_not_use_it(
         "plug-in 'thing' of the package shop (shop.things) cannot be imported: Zero" in refused.err
     )
     assert not (world.root / "data" / "models" / "model_2").exists()
+
+
+def test_a_caller_from_python_hears_of_a_broken_plug_in_once(
+    foreign: Foreign, world: World
+) -> None:
+    foreign.install("shop", {"things": "1 / 0"}, {"tartarus.baselines": {"thing": "shop.things"}})
+    watcher = Watcher()
+    tt.run("random", dataset="rec", workspace=world.root, progress=watcher)
+    assert ["the baseline plug-in 'thing'" in message for message in watcher.warnings] == [True]
 
 
 def test_a_model_whose_plug_in_is_gone_says_so(

@@ -135,8 +135,8 @@ def check(
     """
     from tartarus_cli.checking.check import check_data
 
-    run_code(code)
     with shown(progress) as watcher:
+        run_code(code)
         return check_data(workspace_of(workspace), dataset, progress=watcher)
 
 

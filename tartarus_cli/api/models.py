@@ -72,11 +72,12 @@ def train(
     from tartarus_cli.experiments.request import build_request
     from tartarus_cli.training.train import train as train_model
 
-    root = workspace_of(workspace)
-    request = build_request(
-        *(root, experiment, settings, dataset, overrides_of(overrides), seed), code=run_code(code)
-    )
     with shown(progress) as watcher:
+        root = workspace_of(workspace)
+        request = build_request(
+            *(root, experiment, settings, dataset, overrides_of(overrides), seed),
+            code=run_code(code),
+        )
         return train_model(Store(root), request, progress=watcher)
 
 
@@ -110,14 +111,15 @@ def run(
     from tartarus_cli.experiments.request import build_request
     from tartarus_cli.run import run as run_steps
 
-    root = workspace_of(workspace)
-    request = build_request(
-        *(root, experiment, settings, dataset, overrides_of(overrides), seed), code=run_code(code)
-    )
-    options = EvaluationOptions(
-        tuple(k), parse_users(users), published=published, seed=seed, baselines=baselines
-    )
     with shown(progress) as watcher:
+        root = workspace_of(workspace)
+        request = build_request(
+            *(root, experiment, settings, dataset, overrides_of(overrides), seed),
+            code=run_code(code),
+        )
+        options = EvaluationOptions(
+            tuple(k), parse_users(users), published=published, seed=seed, baselines=baselines
+        )
         return run_steps(root, request, options, pool=pool, progress=watcher)
 
 
@@ -169,11 +171,13 @@ def predict(
     from tartarus_cli.prediction.predict import PredictOptions
     from tartarus_cli.prediction.predict import predict as predict_items
 
-    run_code(code)
-    options = PredictOptions(None if layer is None else str(layer), split, pool)
-    files = new_files_request(path_of(audio), path_of(text), options, jobs=jobs, timeout=timeout)
-    trained = model_of(model, workspace)
     with shown(progress) as watcher:
+        run_code(code)
+        options = PredictOptions(None if layer is None else str(layer), split, pool)
+        files = new_files_request(
+            path_of(audio), path_of(text), options, jobs=jobs, timeout=timeout
+        )
+        trained = model_of(model, workspace)
         if files is not None:
             return predict_files(trained, files, progress=watcher)
         return predict_items(trained, options, progress=watcher)

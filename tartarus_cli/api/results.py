@@ -97,22 +97,22 @@ def evaluate(
     from tartarus_cli.evaluation.slices import evaluate_slices
     from tartarus_cli.experiments.request import ExperimentRequest
 
-    run_code(code)
-    options = EvaluationOptions(
-        tuple(k),
-        parse_users(users),
-        memory=bytes_of(memory),
-        published=published,
-        seed=seed,
-        baselines=baselines,
-        resume=resume,
-        merge=merge,
-    )
-    root = workspace_of(model.workspace.root if isinstance(model, Model) else workspace)
-    named = str(model) if isinstance(model, Path) else model
-    request = ExperimentRequest(experiment, dataset, overrides_of(overrides))
-    subject = find_subject(root, named, request, path_of(ids))
     with shown(progress) as watcher:
+        run_code(code)
+        options = EvaluationOptions(
+            tuple(k),
+            parse_users(users),
+            memory=bytes_of(memory),
+            published=published,
+            seed=seed,
+            baselines=baselines,
+            resume=resume,
+            merge=merge,
+        )
+        root = workspace_of(model.workspace.root if isinstance(model, Model) else workspace)
+        named = str(model) if isinstance(model, Path) else model
+        request = ExperimentRequest(experiment, dataset, overrides_of(overrides))
+        subject = find_subject(root, named, request, path_of(ids))
         if by is not None:
             return evaluate_slices(subject, options, by, progress=watcher)
         return evaluate_subject(subject, options, progress=watcher)
@@ -213,11 +213,11 @@ def recommend(
     from tartarus_cli.recommendation.lists import recommend as recommend_items
     from tartarus_cli.recommendation.recommender import ListOptions
 
-    run_code(code)
-    trained = model_of(model, workspace)
-    options = ListOptions(top, min_score, known=known)
-    request = RecommendRequest(user, item)
     with shown(progress) as watcher:
+        run_code(code)
+        trained = model_of(model, workspace)
+        options = ListOptions(top, min_score, known=known)
+        request = RecommendRequest(user, item)
         return recommend_items(trained, request, options, memory=bytes_of(memory), progress=watcher)
 
 
@@ -275,17 +275,17 @@ def export(
     from tartarus_cli.exporting.export import export as export_model
     from tartarus_cli.exporting.request import ExportRequest
 
-    run_code(code)
-    trained = model_of(model, workspace)
-    request = ExportRequest(
-        what,
-        Path(path),
-        layer=None if layer is None else str(layer),
-        split=split,
-        top=top,
-        memory=None if memory is None else bytes_of(memory),
-        replace_whitespace=replace_whitespace,
-        force=force,
-    )
     with shown(progress) as watcher:
+        run_code(code)
+        trained = model_of(model, workspace)
+        request = ExportRequest(
+            what,
+            Path(path),
+            layer=None if layer is None else str(layer),
+            split=split,
+            top=top,
+            memory=None if memory is None else bytes_of(memory),
+            replace_whitespace=replace_whitespace,
+            force=force,
+        )
         return export_model(trained, request, progress=watcher)

@@ -163,22 +163,22 @@ def patches(
     from tartarus_cli.extraction.patches import extract_patches
     from tartarus_cli.extraction.request import PatchesRequest
 
-    run_code(code)
-    root = workspace_of(workspace)
-    request = PatchesRequest(
-        dataset,
-        audio=path_of(audio),
-        transform=transform,
-        per_item=per_item,
-        seconds=seconds,
-        overrides=overrides_of(overrides),
-        scaler_patches=scaler_patches,
-        jobs=jobs,
-        timeout_s=timeout,
-        keep_spectrograms=keep_spectrograms,
-        seed=seed_of(root, seed),
-    )
     with shown(progress) as watcher:
+        run_code(code)
+        root = workspace_of(workspace)
+        request = PatchesRequest(
+            dataset,
+            audio=path_of(audio),
+            transform=transform,
+            per_item=per_item,
+            seconds=seconds,
+            overrides=overrides_of(overrides),
+            scaler_patches=scaler_patches,
+            jobs=jobs,
+            timeout_s=timeout,
+            keep_spectrograms=keep_spectrograms,
+            seed=seed_of(root, seed),
+        )
         return extract_patches(root, request, progress=watcher)
 
 
@@ -231,16 +231,16 @@ def text(
     from tartarus_cli.extraction.documents import extract_text
     from tartarus_cli.extraction.request import TextRequest
 
-    run_code(code)
-    root = workspace_of(workspace)
-    request = TextRequest(
-        dataset=dataset,
-        extractor=extractor,
-        setting=setting,
-        text=path_of(text),
-        vectors=path_of(vectors),
-        overrides=overrides_of(overrides),
-        seed=seed_of(root, seed),
-    )
     with shown(progress) as watcher:
+        run_code(code)
+        root = workspace_of(workspace)
+        request = TextRequest(
+            dataset=dataset,
+            extractor=extractor,
+            setting=setting,
+            text=path_of(text),
+            vectors=path_of(vectors),
+            overrides=overrides_of(overrides),
+            seed=seed_of(root, seed),
+        )
         return extract_text(root, request, progress=watcher)
