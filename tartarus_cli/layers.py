@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -19,6 +19,10 @@ MIN_SQUARED_NORM = 1e-12
 
 INITIAL_WEIGHTS = 0.05
 """Dense and convolution kernels start uniform within plus and minus this."""
+
+FirstWeights = Literal["uniform", "glorot"]
+"""How kernels start: within plus and minus :data:`INITIAL_WEIGHTS`, or as wide as their shape asks
+for (Glorot and Bengio, AISTATS 2010)."""
 
 INITIAL_WORD_VECTORS = 0.25
 """Word vectors start uniform within plus and minus this."""
@@ -236,6 +240,27 @@ class Spread(keras.initializers.Initializer):  # type: ignore[misc]
         return {"most": self.most, "seed": self.seed}
 
 
+@keras.saving.register_keras_serializable("tartarus")
+class GlorotSpread(keras.initializers.Initializer):  # type: ignore[misc]
+    """Uniform within ±√(6 / (inputs + outputs)) of a unit: the same weights with every backend.
+
+    Source: Glorot and Bengio, AISTATS 2010, equation 16.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> Any:
+        """Draw weights; the last two axes are inputs and outputs, those before a window."""
+        *window, inputs, outputs = shape
+        limit = (6 / (prod(window) * (inputs + outputs))) ** 0.5
+        return Spread(limit, self.seed)(shape, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal initializer."""
+        return {"seed": self.seed}
+
+
 class LayerFactory:
     """Makes the layers of one network: names them by kind and number, and seeds each of them.
 
@@ -243,19 +268,28 @@ class LayerFactory:
     ----------
     seed
         Seed from which the first weights and the dropout of every layer are drawn.
+    weights
+        How the kernels of dense layers and convolutions start.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
+    def __init__(self, seed: int, weights: FirstWeights = "uniform") -> None:
+        self._seed, self._weights = seed, weights
         self._counts: Counter[str] = Counter()
 
     def input(self, shape: tuple[int, ...]) -> Any:
         """``input_1``, ``input_2``, …: one input of the network; ``shape`` is that of one item."""
         return keras.Input(shape, name=self._next("input"))
 
-    def dense(self, x: Any, width: int, activation: str | None = None) -> Any:
+    def dense(
+        self,
+        x: Any,
+        width: int,
+        activation: str | None = None,
+        *,
+        weights: FirstWeights | None = None,
+    ) -> Any:
         """``dense_1``, ``dense_2``, …: a dense layer, activation included."""
-        initial, name = self._initializer(INITIAL_WEIGHTS), self._next("dense")
+        initial, name = self._kernel_initializer(weights), self._next("dense")
         return keras.layers.Dense(width, activation, kernel_initializer=initial, name=name)(x)
 
     def conv(
@@ -273,7 +307,7 @@ class LayerFactory:
             kernel,
             padding=padding,
             activation=activation,
-            kernel_initializer=self._initializer(INITIAL_WEIGHTS),
+            kernel_initializer=self._kernel_initializer(),
             name=self._next("conv"),
         )(x)
 
@@ -283,7 +317,7 @@ class LayerFactory:
             filters,
             words,
             activation="relu",
-            kernel_initializer=self._initializer(INITIAL_WEIGHTS),
+            kernel_initializer=self._kernel_initializer(),
             name=self._next("conv"),
         )(x)
 
@@ -303,6 +337,14 @@ class LayerFactory:
         """``flatten``: all numbers of an item in one row."""
         return keras.layers.Flatten(name="flatten")(x)
 
+    def pad_frames(self, x: Any, multiple: int) -> Any:
+        """Add frames of zeros on both sides, up to a multiple, as ``padding``, if it needs any."""
+        missing = -x.shape[1] % multiple
+        if not missing:
+            return x
+        sides = missing // 2, missing - missing // 2
+        return keras.layers.ZeroPadding2D((sides, (0, 0)), name="padding")(x)
+
     def sequence(self, x: Any) -> Any:
         """``sequence``: the frames in order, all numbers of each in one row."""
         _, frames, bins, channels = x.shape
@@ -310,7 +352,7 @@ class LayerFactory:
 
     def embedding(self, x: Any, words: int, width: int, *, masked: bool = False) -> Any:
         """``embedding``: a vector for each word id; if ``masked``, 0 is no word."""
-        initial = self._initializer(INITIAL_WORD_VECTORS)
+        initial = Spread(INITIAL_WORD_VECTORS, self._draw_seed())
         return keras.layers.Embedding(
             words, width, embeddings_initializer=initial, mask_zero=masked, name="embedding"
         )(x)
@@ -342,9 +384,9 @@ class LayerFactory:
         """``input_norm_1``, …: each row divided by its L2 norm."""
         return UnitNorm(name=self._next("input_norm"))(x)
 
-    def batch_norm(self, x: Any) -> Any:
-        """``batch_norm_1``, …: batch normalization."""
-        return keras.layers.BatchNormalization(name=self._next("batch_norm"))(x)
+    def batch_norm(self, x: Any, axis: int = -1) -> Any:
+        """``batch_norm_1``, …: batch normalization of each place of an axis; channels are last."""
+        return keras.layers.BatchNormalization(axis, name=self._next("batch_norm"))(x)
 
     def concatenate(self, branches: list[Any]) -> Any:
         """Put all branches side by side, as ``joined``; a single branch is left as it is."""
@@ -352,14 +394,20 @@ class LayerFactory:
             return branches[0]
         return keras.layers.Concatenate(name="joined")(branches)
 
-    def output(self, x: Any, width: int, kind: str) -> Any:
-        """Make the last layer: dense with the activation ``kind``, or ``unit_norm`` after it."""
-        if kind == "unit_norm":
-            return UnitNorm(name="unit_norm")(self.dense(x, width))
-        return self.dense(x, width, None if kind == "linear" else kind)
+    def output(self, x: Any, width: int, kind: str, *, weights: FirstWeights | None = None) -> Any:
+        """Make the last layer: dense with the activation ``kind``, or ``unit_norm`` after it.
 
-    def _initializer(self, limit: float) -> Spread:
-        return Spread(limit, self._draw_seed())
+        Its kernel starts as those of the other layers, if ``weights`` do not say otherwise.
+        """
+        if kind == "unit_norm":
+            return UnitNorm(name="unit_norm")(self.dense(x, width, weights=weights))
+        return self.dense(x, width, None if kind == "linear" else kind, weights=weights)
+
+    def _kernel_initializer(self, weights: FirstWeights | None = None) -> Spread | GlorotSpread:
+        seed = self._draw_seed()
+        if (weights or self._weights) == "glorot":
+            return GlorotSpread(seed)
+        return Spread(INITIAL_WEIGHTS, seed)
 
     def _recurrent(self) -> dict[str, Any]:
         """Keras' own first weights of recurrent layers, seeded."""

@@ -31,12 +31,12 @@ class MultiFilterOptions(AudioCnnOptions):
     parallel_filters: Widths = (64, 32, 32, 64, 32, 32)
     """Number of filters of each parallel convolution."""
 
-    parallel_pool: Window = (4, 96)
+    parallel_pool: Window = (4, 16)
     """Frames and bins of the max pooling after each of them."""
 
     kernels: Windows = ((4, 1), (4, 1))
     filters: Widths = (128, 256)
-    pools: Windows = ((4, 1), (2, 1))
+    pools: Windows = ((4, 6), (2, 1))
 
     @model_validator(mode="after")
     def _check_parallel(self) -> Self:

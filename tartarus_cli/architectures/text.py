@@ -53,16 +53,16 @@ class TextCnnOptions(TextOptions):
     """Number of filters of each width."""
 
     dropout_hidden: DropoutRate = 0.8
-    """Dropout after the hidden layers; ``dropout`` comes before them."""
+    """Dropout after the hidden layers; ``dropout`` is that of the word vectors."""
 
 
 @architecture("text_cnn", options=TextCnnOptions, inputs="sequence", most_inputs=1)
 def text_cnn(
     shapes: Sequence[Shape], options: TextCnnOptions, width: int, seed: int
 ) -> keras.Model:
-    """Word vectors, convolutions of several widths side by side, the maximum of each, dense layers.
+    """Word vectors, dropout, convolutions of several widths side by side, the maximum of each.
 
-    The network of Kim (EMNLP 2014); the word vectors are trained on.
+    Then dense layers. The network of Kim (EMNLP 2014); the word vectors are trained on.
     """
     import keras
 
@@ -73,11 +73,11 @@ def text_cnn(
         msg = f"a filter of {max(options.widths)} words does not fit into sequences of {words}"
         hint = f"Choose smaller widths: {parameter('overrides', ['network.widths=…'])}"
         raise RequestError(msg, hint=hint)
-    layers = LayerFactory(seed)
+    layers = LayerFactory(seed, "glorot")
     start = layers.input(shapes[0])
     vectors = layers.embedding(start, options.rows, options.embedding)
+    vectors = layers.dropout(vectors, options.dropout)
     convolutions = [layers.word_conv(vectors, options.filters, span) for span in options.widths]
     maxima = [layers.global_pool(convolution) for convolution in convolutions]
-    x = layers.dropout(layers.concatenate(maxima), options.dropout)
-    x = layers.hidden(x, options.hidden, options.dropout_hidden)
-    return keras.Model(start, layers.output(x, width, options.output))
+    x = layers.hidden(layers.concatenate(maxima), options.hidden, options.dropout_hidden)
+    return keras.Model(start, layers.output(x, width, options.output, weights="uniform"))

@@ -15,6 +15,7 @@ from tartarus_cli.data.targets import infer_targets
 from tartarus_cli.errors import FileError, Placeholder, call
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.progress import Progress
+from tartarus_cli.text.w2v import modernize_vectors
 
 INFERENCE_BATCH_BYTES = 4 << 20
 """Size of a batch of inference, float32; several batches may be in memory at a time."""
@@ -137,15 +138,31 @@ def _are_word_numbers(rows: NDArray[np.float32], vocabulary: int) -> bool:
 
 
 def load_word_vectors(
-    network: Any, dataset: Dataset, experiment: Experiment, settings: Sequence[str]
+    network: Any,
+    dataset: Dataset,
+    experiment: Experiment,
+    settings: Sequence[str],
+    *,
+    seed: int,
+    progress: Progress,
 ) -> None:
-    """Set the embedding of a network that reads words to the word vectors of its setting."""
+    """Set the embedding of a network that reads words to the word vectors of its setting.
+
+    Those that an earlier version wrote are brought into the form that is written now, and
+    ``progress`` receives a message of it.
+    """
     for kind, source in zip(
         experiment.inputs.kinds, input_sources(experiment, settings), strict=True
     ):
         if kind == "sequence":
             vectors = dataset.word_vectors(str(source)).rows(slice(None))
-            network.get_layer("embedding").set_weights([vectors])
+            modern = modernize_vectors(vectors, seed)
+            if modern is not None:
+                progress.say(
+                    f"the word vectors of {source} have zeros for padding, as earlier versions "
+                    "wrote them: they are divided by their norms, and the padding is drawn"
+                )
+            network.get_layer("embedding").set_weights([vectors if modern is None else modern])
 
 
 def inference_batch_size(experiment: Experiment, items: ItemSet) -> int:

@@ -94,8 +94,10 @@ def resolve(
     if dataset is not None:
         table = _merge(table, {"dataset": {"name": dataset}})
         source = parameter("dataset")
-    for override in overrides:
-        table = _merge(table, _parse_override(override))
+    # The network first, so that what is asked of it is not taken for the previous network's.
+    changes = sorted(map(_parse_override, overrides), key=lambda change: not _names_network(change))
+    for change in changes:
+        table = _merge(table, change)
         source = parameter("overrides")
     return _validate(name, _infer_targets(table, infer), source)
 
@@ -216,14 +218,26 @@ def _drop_unused(base: Mapping[str, Any], network: Any) -> TomlTable:
 
 
 def _supported_options(network: Any, options: TomlTable) -> TomlTable:
-    """Leave out the options of the previous network that the next one does not have."""
+    """Leave out what the next network does not have, and what has another meaning there.
+
+    The next network's own default stands for an option whose default differs from the previous
+    network's, such as the windows of the convolutions: so it is the published one.
+    """
     networks = [*ARCHITECTURES.names(), *BASELINES.names()]
     if network is None or network == options.get("name") or network not in networks:
         return options
     supported = options_of(network).model_fields
     previous = options.get("name")
     old = options_of(str(previous)).model_fields if previous in networks else {}
-    return {key: value for key, value in options.items() if key in supported or key not in old}
+
+    def has_same_meaning(key: str) -> bool:
+        return key in supported and supported[key].default == old[key].default
+
+    return {k: v for k, v in options.items() if k not in old or k == "name" or has_same_meaning(k)}
+
+
+def _names_network(change: TomlTable) -> bool:
+    return "name" in change.get("network", ())
 
 
 def _parse_override(text: str) -> TomlTable:

@@ -1,8 +1,8 @@
 """Sequences of words: each word is a number, and each number has a word vector.
 
-Number 0 is padding, whose vector is zero; 1 is any word that the vocabulary lacks; the words
-themselves follow by falling frequency. Vectors are learnt by word2vec (Mikolov et al., NIPS 2013)
-or come from a file; whatever has none starts uniform in ±0.25 (Kim, EMNLP 2014).
+Number 0 is padding; 1 is any word that the vocabulary lacks; the words themselves follow by falling
+frequency. Vectors are learnt by word2vec (Mikolov et al., NIPS 2013) or come from a file, and have
+a norm of 1; whatever has none starts uniform in ±0.25 (Kim, EMNLP 2014), padding included.
 """
 
 from __future__ import annotations
@@ -180,17 +180,45 @@ def _no_word_error(options: W2vOptions, documents: int, words: int) -> DataError
 def _with_special_rows(
     vectors: NDArray[np.float32], seed: int, present: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float32]:
-    """Put the rows of padding and of unknown words before the vectors.
+    """Put the rows of padding and of unknown words before the vectors, whose norms become 1.
 
-    Vectors that are not ``present`` are drawn, as the row of unknown words is.
+    Vectors that are not ``present`` are drawn, as the rows of padding and unknown words are.
     """
-    shape = (len(vectors) + FIRST_WORD, vectors.shape[1])
-    drawn = np.random.default_rng(seed).random(shape, np.float32)
-    table = drawn * (2 * INITIAL_RANGE) - INITIAL_RANGE
-    table[0] = 0
-    words = table[FIRST_WORD:]
-    words[:] = vectors if present is None else np.where(present[:, None], vectors, words)
+    table = _draw_vectors((len(vectors) + FIRST_WORD, vectors.shape[1]), seed)
+    words, unit = table[FIRST_WORD:], _unit_rows(vectors)
+    words[:] = unit if present is None else np.where(present[:, None], unit, words)
     return table
+
+
+def _draw_vectors(shape: tuple[int, int], seed: int) -> NDArray[np.float32]:
+    drawn = np.random.default_rng(seed).random(shape, np.float32)
+    return drawn * (2 * INITIAL_RANGE) - INITIAL_RANGE
+
+
+def _unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Divide each row by its norm; zero rows stay zero, and large values do not overflow."""
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    scaled = vectors / np.where(largest > 0, largest, 1)
+    norms = np.linalg.norm(scaled, axis=1, keepdims=True)
+    return np.asarray(scaled / np.where(norms > 0, norms, 1), np.float32)
+
+
+def modernize_vectors(table: NDArray[np.float32], seed: int) -> NDArray[np.float32] | None:
+    """Return word vectors of earlier versions as :func:`fit` returns them now; None if they are so.
+
+    Earlier versions wrote vectors of any norm, and zeros for padding.
+
+    Parameters
+    ----------
+    table
+        A vector for each number of a word, ``(words, dim)``.
+    seed
+        Seed of the vector of padding.
+    """
+    if table[0].any():
+        return None
+    padding = _draw_vectors((1, table.shape[1]), seed)
+    return np.concatenate([padding, table[1:FIRST_WORD], _unit_rows(table[FIRST_WORD:])])
 
 
 def _train_vectors(

@@ -113,7 +113,9 @@ def _train_network(
     dataset = store.dataset(experiment.dataset.name)
     with _memory_errors_explained():
         network = build_network(request, data)
-    load_word_vectors(network, dataset, experiment, request.settings)
+    load_word_vectors(
+        network, dataset, experiment, request.settings, seed=request.seed, progress=progress
+    )
     name, folder = store.claim()
     manifest = _start_manifest(store.workspace, request)
     manifest.items = _count_items(data)

@@ -268,7 +268,7 @@ def test_a_kernel_that_does_not_fit_shows_what_each_stage_leaves() -> None:
     [
         ("audio_crnn", (95, 96, 1), "stage 4: pool (4, 4) does not fit into 3 × 4"),
         ("audio_crnn", (128, 90, 1), "stage 4: pool (4, 4) does not fit into 5 × 3"),
-        ("audio_multi_filter_cnn", (3, 96, 1), "pool (4, 96) does not fit into 3 × 96"),
+        ("audio_multi_filter_cnn", (3, 96, 1), "pool (4, 16) does not fit into 3 × 96"),
         ("audio_multi_filter_cnn", (64, 96, 1), "stage 3: kernel (4, 1) does not fit into 3 × 1"),
         ("audio_with_vector", (322, 80, 1), "stage 1: kernel (4, 96) does not fit into 322 × 80"),
     ],
@@ -286,10 +286,57 @@ def test_the_crnn_of_the_paper_reads_its_frames_as_a_sequence() -> None:
     entry = ARCHITECTURES.get("audio_crnn")
     options = entry.options.model_validate({"name": "audio_crnn", "output": "sigmoid"})
     network = entry.build([(1366, 96, 1)], options, 50, 0)
-    assert layer_names(network)[1:5] == ["conv_1", "batch_norm_1", "elu_1", "pool_1"]
-    assert network.get_layer("sequence").output.shape == (None, 14, 128)
-    assert network.get_layer("gru_1").output.shape == (None, 14, 32)
+    assert layer_names(network) == [
+        *("input_1", "padding", "batch_norm_1"),
+        *("conv_1", "batch_norm_2", "elu_1", "pool_1", "dropout_1"),
+        *("conv_2", "batch_norm_3", "elu_2", "pool_2", "dropout_2"),
+        *("conv_3", "batch_norm_4", "elu_3", "pool_3", "dropout_3"),
+        *("conv_4", "batch_norm_5", "elu_4", "pool_4", "dropout_4"),
+        *("sequence", "gru_1", "gru_2", "dropout_5", "dense_1"),
+    ]
+    assert network.get_layer("padding").padding == ((37, 37), (0, 0))
+    shapes = [
+        network.get_layer(name).output.shape[1:]
+        for name in ("padding", *(f"pool_{n}" for n in range(1, 5)))
+    ]
+    assert shapes == [
+        *((1440, 96, 1), (720, 48, 64), (240, 16, 128), (60, 4, 128), (15, 1, 128)),
+    ]
+    assert network.get_layer("gru_1").output.shape == (None, 15, 32)
     assert network.get_layer("gru_2").output.shape == (None, 32)
+    rates = [network.get_layer(f"dropout_{n}").rate for n in range(1, 6)]
+    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.3])
+    assert network.get_layer("batch_norm_1").gamma.shape == (96,)
+    assert network.count_params() == sum(
+        [
+            4 * 96,  # batch norm of each bin
+            3 * 3 * 64 + 64 + 4 * 64,
+            3 * 3 * 64 * 128 + 128 + 4 * 128,
+            2 * (3 * 3 * 128 * 128 + 128 + 4 * 128),
+            3 * (128 * 32 + 32 * 32 + 2 * 32),
+            3 * (32 * 32 + 32 * 32 + 2 * 32),
+            32 * 50 + 50,
+        ]
+    )
+
+
+@pytest.mark.parametrize(("frames", "padded"), [(96, 96), (97, 192), (322, 384), (1440, 1440)])
+def test_the_crnn_loses_no_frame_of_any_length(frames: int, padded: int) -> None:
+    entry = ARCHITECTURES.get("audio_crnn")
+    values = {"name": "audio_crnn", "output": "linear"} | SMALL["audio_crnn"]
+    network = entry.build([(frames, 96, 1)], entry.options.model_validate(values), 4, 0)
+    assert network.get_layer("sequence").output.shape == (None, padded // 96, 5)
+    assert ("padding" in layer_names(network)) == (padded > frames)
+
+
+def test_the_first_batch_norm_of_the_crnn_is_one_of_each_bin() -> None:
+    network = network_of("audio_crnn")
+    patches = np.zeros((5, 128, 96, 1), np.float32)
+    patches[:, :, 7] = 100
+    network.compile("sgd", "mean_squared_error")
+    network.train_on_batch(patches, np.zeros((5, 4), np.float32))
+    means = np.asarray(network.get_layer("batch_norm_1").moving_mean)
+    assert np.flatnonzero(means).tolist() == [7]
 
 
 def test_parallel_filters_are_joined_whatever_their_shape() -> None:
@@ -301,7 +348,22 @@ def test_parallel_filters_are_joined_whatever_their_shape() -> None:
     assert [(*layer.kernel_size, layer.filters) for layer in convolutions] == [
         *((1, 70, 64), (5, 70, 32), (10, 70, 32), (1, 35, 64), (5, 35, 32), (10, 35, 32)),
     ]
-    assert network.get_layer("joined").output.shape == (None, 32, 1, 256)
+    assert network.get_layer("joined").output.shape == (None, 32, 6, 256)
+
+
+def test_the_multi_filter_network_pools_its_bins_twice() -> None:
+    entry = ARCHITECTURES.get("audio_multi_filter_cnn")
+    options = entry.options.model_validate({"name": "audio_multi_filter_cnn", "output": "linear"})
+    network = entry.build([(322, 96, 1)], options, 4, 0)
+    names = ("pool_1", "pool_6", "joined", "conv_7", "pool_7", "conv_8", "pool_8", "flatten")
+    assert [network.get_layer(name).output.shape[1:] for name in names] == [
+        *((80, 6, 64), (80, 6, 32), (80, 6, 256)),
+        *((77, 6, 128), (19, 1, 128), (16, 1, 256), (8, 1, 256), (2048,)),
+    ]
+    parallel = 64 * (70 + 35) + 32 * (5 + 10) * (70 + 35) + 256
+    assert network.count_params() == sum(
+        [parallel, 4 * 256 * 128 + 128, 4 * 128 * 256 + 256, 2048 * 4 + 4]
+    )
 
 
 def test_a_patch_and_a_vector_are_joined() -> None:
@@ -316,9 +378,14 @@ def test_text_cnn_has_the_published_layers() -> None:
     options = resolved.network.model_copy(update={"vocabulary": WORDS})
     network = resolved.architecture.build([(500,)], options, 3, 0)
     assert layer_names(network) == [
-        *("input_1", "embedding", "conv_1", "conv_2", "pool_1", "pool_2", "joined"),
-        *("dropout_1", "dense_1", "dropout_2", "dense_2"),
+        *("input_1", "embedding", "dropout_1", "conv_1", "conv_2", "pool_1", "pool_2", "joined"),
+        *("dense_1", "dropout_2", "dense_2"),
     ]
+    assert network.get_layer("conv_1").input is network.get_layer("dropout_1").output
+    assert network.get_layer("conv_2").input is network.get_layer("dropout_1").output
+    assert network.count_params() == sum(
+        [WORDS * 300, 2 * 300 * 150 + 150, 3 * 300 * 150 + 150, 300 * 128 + 128, 128 * 3 + 3]
+    )
     assert network.get_layer("conv_2").output.shape == (None, 498, 150)
     assert network.get_layer("joined").output.shape == (None, 300)
     rates = [network.get_layer(f"dropout_{n}").rate for n in (1, 2)]
@@ -326,6 +393,41 @@ def test_text_cnn_has_the_published_layers() -> None:
     (vectors,) = network.get_layer("embedding").get_weights()
     assert vectors.shape == (WORDS, 300)
     assert 0.24 < np.abs(vectors).max() <= 0.25
+
+
+def assert_uniform(network: Any, layer: str, most: float) -> None:
+    kernel = network.get_layer(layer).get_weights()[0]
+    assert 0.97 * most < np.abs(kernel).max() <= most * (1 + 1e-6)
+    assert kernel.std() == pytest.approx(most / np.sqrt(3), rel=0.05)
+
+
+def test_text_cnn_starts_glorot_uniform_and_its_output_as_all_others() -> None:
+    resolved = resolve("dummy_text_w2v")
+    options = resolved.network.model_copy(update={"vocabulary": WORDS})
+    network = resolved.architecture.build([(500,)], options, 250, 0)
+    assert_uniform(network, "conv_1", np.sqrt(6 / (2 * 300 + 2 * 150)))
+    assert_uniform(network, "conv_2", np.sqrt(6 / (3 * 300 + 3 * 150)))
+    assert_uniform(network, "dense_1", np.sqrt(6 / (300 + 128)))
+    assert_uniform(network, "dense_2", 0.05)
+
+
+def test_the_crnn_starts_glorot_uniform() -> None:
+    entry = ARCHITECTURES.get("audio_crnn")
+    options = entry.options.model_validate({"name": "audio_crnn", "output": "sigmoid"})
+    network = entry.build([(96, 96, 1)], options, 250, 0)
+    assert_uniform(network, "conv_1", np.sqrt(6 / (9 * 1 + 9 * 64)))
+    assert_uniform(network, "conv_3", np.sqrt(6 / (9 * 128 + 9 * 128)))
+    assert_uniform(network, "gru_1", np.sqrt(6 / (128 + 3 * 32)))
+    assert_uniform(network, "dense_1", np.sqrt(6 / (32 + 250)))
+
+
+@pytest.mark.parametrize("name", sorted({*ARCHITECTURES.names()} - {"text_cnn", "audio_crnn"}))
+def test_every_other_network_starts_uniform_in_the_same_range(name: str) -> None:
+    for layer in untrained(name).layers:
+        if layer.name.startswith(("dense_", "conv_")):
+            kernel = layer.get_weights()[0]
+            assert np.abs(kernel).max() <= 0.05
+            assert kernel.std() == pytest.approx(0.05 / np.sqrt(3), rel=0.5)
 
 
 @pytest.mark.parametrize("name", ["text_cnn", "text_lstm"])
@@ -376,6 +478,34 @@ def test_parallel_kernels_and_filters_must_be_as_many() -> None:
     overrides = ["network.name=audio_multi_filter_cnn", "network.parallel_filters=[1, 2]"]
     with pytest.raises(RequestError, match="6 parallel_kernels and 2 parallel_filters"):
         resolve("single-label-audio", overrides=overrides)
+
+
+CRNN_ON_A_PRESET = {
+    "kernels": ((3, 3),) * 4,
+    "filters": (64, 128, 128, 128),
+    "pools": ((2, 2), (3, 3), (4, 4), (4, 4)),
+    "dropout": 0.1,
+    "dropout_recurrent": 0.3,
+    "output": "softmax",
+}
+
+
+def test_another_network_in_an_experiment_is_as_published_but_for_what_is_overridden() -> None:
+    # The windows and the dropout of the preset are those of its own network.
+    network = resolve("single-label-audio", overrides=["network.name=audio_crnn"]).network
+    assert {key: getattr(network, key) for key in CRNN_ON_A_PRESET} == CRNN_ON_A_PRESET
+    for name in ("network.name=audio_crnn", "network.dropout=0.2"):
+        overrides = [name, *{"network.dropout=0.2", "network.name=audio_crnn"} - {name}]
+        assert resolve("single-label-audio", overrides=overrides).network.dropout == 0.2
+    same = resolve(
+        "single-label-audio",
+        overrides=[
+            "network.name=audio_with_vector",
+            'inputs.kind=["patches", "features"]',
+            "inputs.count=2",
+        ],
+    ).network
+    assert same.dropout == 0.5
 
 
 def test_an_unknown_network_names_a_near_one() -> None:

@@ -193,7 +193,8 @@ def test_word_vectors_may_come_from_a_file(run: Run, songs: World, tmp_path: Pat
     assert "50 of 61 words have a vector in vectors.gz (3 dimensions)" in shown.err
     words = json.loads((songs.features / "w2v_one.vocabulary.json").read_text())["words"]
     embedding = np.load(songs.features / "embedding_w2v_one.npy")
-    assert embedding[words.index("word7") + 2].tolist() == [7, 0.5, -1]
+    of_seven = np.array([7, 0.5, -1]) / np.sqrt(7**2 + 0.5**2 + 1)
+    assert embedding[words.index("word7") + 2] == pytest.approx(of_seven, abs=1e-6)
     assert 0 < np.abs(embedding[words.index("word55") + 2]).max() <= 0.25
 
 

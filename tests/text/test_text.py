@@ -21,7 +21,7 @@ from tartarus_cli.options import parse_options
 from tartarus_cli.text import EXTRACTORS, FittedVocabulary, TrainingTexts, WordVectors, restore
 from tartarus_cli.text.vsm import VsmOptions
 from tartarus_cli.text.vsm import fit as fit_vsm
-from tartarus_cli.text.w2v import SENTENCE_WORDS, W2vOptions
+from tartarus_cli.text.w2v import SENTENCE_WORDS, W2vOptions, modernize_vectors
 from tartarus_cli.text.w2v import fit as fit_w2v
 from tartarus_cli.text.words import split_tokens, split_words
 
@@ -310,13 +310,35 @@ def test_the_defaults_are_those_of_the_papers() -> None:
     assert (tfidf.words, tfidf.max_df, tfidf.terms, tfidf.sublinear_tf) == (300, 0.5, 10_000, True)
 
 
-def test_padding_is_zero_and_the_unknown_word_is_drawn() -> None:
-    one, other = (learn("w2v", TRAIN, "dim=8", seed=seed).word_vectors for seed in (0, 1 << 40))
+def test_words_have_vectors_of_norm_one_and_padding_and_the_unknown_word_are_drawn() -> None:
+    one, other = (learn("w2v", TRAIN, "dim=300", seed=seed).word_vectors for seed in (0, 1 << 40))
     assert one is not None
     assert other is not None
-    assert not one[0].any()
-    assert 0 < np.abs(one[1]).max() <= 0.25
-    assert (one[1:] != other[1:]).any(axis=1).all()
+    assert np.linalg.norm(one[2:], axis=1) == pytest.approx(np.ones(len(one) - 2), abs=1e-5)
+    assert 0.2 < np.abs(one[:2]).max() <= 0.25
+    # The square of a number that is uniform in ±0.25 is 1/48 on average.
+    assert (one[:2] ** 2).mean(axis=1) == pytest.approx([1 / 48, 1 / 48], rel=0.2)
+    assert (one != other).any(axis=1).all()
+
+
+def test_vectors_that_come_from_elsewhere_get_a_norm_of_one_and_what_has_none_is_drawn() -> None:
+    values = np.array([[3, 4], [0, 0], [2e30, 0], [0, 0]], np.float32)
+    present = np.array([True, False, True, True])
+    texts = TrainingTexts(["a a a a b b b c c d"], 0, lambda _: WordVectors(values, present, "f"))
+    table = EXTRACTORS.get("w2v").fit(texts, W2vOptions()).word_vectors
+    assert table is not None
+    assert table[[2, 4, 5]] == pytest.approx(np.array([[0.6, 0.8], [1, 0], [0, 0]]), abs=1e-6)
+    assert np.abs(table[[0, 1, 3]]).min() > 0
+    assert np.abs(table[[0, 1, 3]]).max() <= 0.25
+
+
+def test_word_vectors_of_earlier_versions_become_those_of_today() -> None:
+    old = np.array([[0, 0], [0.1, -0.2], [3, 4], [0, 0]], np.float32)
+    new = modernize_vectors(old, 0)
+    assert new is not None
+    assert new[1:] == pytest.approx(np.array([[0.1, -0.2], [0.6, 0.8], [0, 0]]), abs=1e-6)
+    assert 0 < np.abs(new[0]).max() <= 0.25
+    assert modernize_vectors(new, 0) is None
 
 
 def test_words_that_stand_in_the_same_places_get_vectors_that_point_alike() -> None:
@@ -399,7 +421,8 @@ def test_vectors_of_the_vocabulary_are_looked_up_and_the_rest_drawn() -> None:
     assert rows is not None
     assert learnt.vocabulary.model_dump()["words"] == ("rock", "jazz", "polka")
     assert learnt.vocabulary.model_dump()["options"]["dim"] == 5
-    assert np.array_equal(rows[2:4], table)
+    unit = table / np.linalg.norm(table, axis=1, keepdims=True)
+    assert rows[2:4] == pytest.approx(unit, abs=1e-6)
     assert 0 < np.abs(rows[[1, 4]]).max() <= 0.25
     assert "2 of 3 words have a vector in vectors (5 dimensions)" in learnt.remark
 
