@@ -38,6 +38,7 @@ class Kind(StrEnum):
     AUDIO_ERRORS = "audio failures"
     AUDIO_LIST = "audio list"
     TEXT_LIST = "text list"
+    TEXT_ERRORS = "text failures"
 
 
 PLAYS = {"train": Kind.TRAIN_MATRIX, "val": Kind.VAL_MATRIX, "test": Kind.TEST_MATRIX}
@@ -120,6 +121,7 @@ FILE_PATTERNS = (
     FilePattern(Kind.AUDIO_ERRORS, "patches", ("errors_{dataset}.tsv",)),
     FilePattern(Kind.AUDIO_LIST, "index", ("index_audio_{dataset}.tsv",)),
     FilePattern(Kind.TEXT_LIST, "index", ("index_text_{dataset}.tsv",)),
+    FilePattern(Kind.TEXT_ERRORS, "index", ("errors_text_{dataset}.tsv",)),
 )
 """The names of all files of datasets, by kind."""
 

@@ -13,11 +13,12 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from shlex import quote
 from threading import Event
 from typing import IO
 
-from tartarus_cli.errors import FileError, RequestError, count_noun, display_path
+from tartarus_cli.encodings import decode, read_content
+from tartarus_cli.errors import FileError, RequestError, count_noun
+from tartarus_cli.file_formats import compression_of, identify
 
 LOGGER = logging.getLogger(__name__)
 
@@ -43,38 +44,42 @@ def readable(path: Path) -> Iterator[None]:
         ) from None
 
 
-def read_text(path: Path) -> str:
-    """Read a UTF-8 file, line ends as they are; a byte-order mark at its beginning is dropped.
+def read_text(path: Path, encoding: str | None = None, *, selectable: bool = False) -> str:
+    """Read a text file, line ends as they are; a byte-order mark at its beginning is dropped.
+
+    What is compressed with gzip, bzip2, xz or zip is decompressed, and UTF-16 and UTF-32 are read
+    where a byte-order mark shows them.
+
+    Parameters
+    ----------
+    path
+        The file.
+    encoding
+        Its encoding, if it has no byte-order mark; None: UTF-8.
+    selectable
+        Whether the user can name another encoding, for the hint of an error.
 
     Raises
     ------
     FileError
-        If the file cannot be read or is not UTF-8.
+        If the file cannot be read, is no text, or is of another encoding.
     """
     with readable(path):
-        content = path.read_bytes()
-    return decode_text(path, content)
+        content = read_content(path, "a text file in UTF-8")
+    return decode(path, content, encoding, selectable=selectable)
 
 
 def decode_text(path: Path, content: bytes) -> str:
-    """Decode the bytes of a UTF-8 file, as :func:`read_text` does.
+    """Decode the bytes of a text file, as :func:`read_text` does.
 
     Raises
     ------
     FileError
-        If they are not UTF-8.
+        If they are no text, or of another encoding.
     """
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        line = problem.object.count(b"\n", 0, problem.start) + 1
-        command = f"iconv -f LATIN1 -t UTF-8 {quote(display_path(path))}"
-        raise FileError(
-            path,
-            found=f"bytes that are not UTF-8 in line {line}",
-            expected="UTF-8 text",
-            hint=f"Convert it: {command} > converted{path.suffix}",
-        ) from None
+    if compression_of(content) or identify(content):
+        return read_text(path)
+    return decode(path, content, None, selectable=False)
 
 
 def same_content(one: Path, other: Path) -> bool:
@@ -114,13 +119,15 @@ def stat_signature(path: Path) -> tuple[int, ...]:
 
 
 @contextmanager
-def digest_in_background(path: Path) -> Iterator[Callable[[], str]]:
+def digest_in_background(
+    path: Path, hashing: Callable[[Path, Callable[[], bool]], str] = digest
+) -> Iterator[Callable[[], str]]:
     """Hash a file in another thread during the block; the function that is yielded waits for it."""
     from concurrent.futures import ThreadPoolExecutor
 
     stop = Event()
     with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(digest, path, stop.is_set)
+        future = thread.submit(hashing, path, stop.is_set)
         try:
             yield future.result
         finally:

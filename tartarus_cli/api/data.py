@@ -155,6 +155,8 @@ def split(
     wide: bool = False,
     header: bool = True,
     skip_empty: bool = False,
+    encoding: str | None = None,
+    label_separator: str | None = None,
     min_plays: int | None = None,
     min_users: int | None = None,
     min_items: int | None = None,
@@ -187,6 +189,11 @@ def split(
         Whether the first line names the columns; else they are called 1, 2, …
     skip_empty
         Leave out rows without an id, instead of refusing them.
+    encoding
+        Encoding of tables in CSV or TSV that have no byte-order mark, such as ``cp1252``; UTF-8 if
+        None.
+    label_separator
+        What stands between several labels in one cell, such as ``|``; each cell is one if None.
     min_plays, min_users, min_items, core, min_items_per_label
         What is rarer is left out: plays of a pair, users of an item, items of a user, both of
         these until it holds for all, items of a label.
@@ -214,6 +221,7 @@ def split(
         If a table is damaged; the message names the line.
     """
     from tartarus_cli.data.provenance import Filters
+    from tartarus_cli.encodings import check_encoding
     from tartarus_cli.experiments.request import seed_of
     from tartarus_cli.splitting import split as splitting
     from tartarus_cli.splitting.columns import ColumnNames
@@ -224,7 +232,14 @@ def split(
         dataset=dataset,
         plays=path_of(plays),
         labels=path_of(labels),
-        columns=ColumnNames(*columns, wide=wide, header=header, skip_empty=skip_empty),
+        columns=ColumnNames(
+            *columns,
+            wide=wide,
+            header=header,
+            skip_empty=skip_empty,
+            encoding=check_encoding(encoding),
+            label_separator=label_separator,
+        ),
         filters=Filters(
             min_items_per_label=min_items_per_label,
             min_plays=min_plays,

@@ -131,6 +131,7 @@ def predict(
     pool: Pool = "mean",
     audio: Path | str | None = None,
     text: Path | str | None = None,
+    encoding: str | None = None,
     jobs: int | None = None,
     timeout: float | None = None,
     code: Code = (),
@@ -151,6 +152,8 @@ def predict(
         How the rows of an item's patches become one.
     audio, text
         A new recording or document, or a folder of them, instead of the items of the dataset.
+    encoding
+        For documents: the encoding of those that have no byte-order mark; UTF-8 if None.
     jobs, timeout
         For recordings: processes, and seconds after which one is given up.
     code
@@ -167,6 +170,7 @@ def predict(
     DataError
         If a file is missing, damaged, or not as in training.
     """
+    from tartarus_cli.encodings import check_encoding
     from tartarus_cli.prediction.new_files import new_files_request, predict_files
     from tartarus_cli.prediction.predict import PredictOptions
     from tartarus_cli.prediction.predict import predict as predict_items
@@ -175,7 +179,12 @@ def predict(
         run_code(code)
         options = PredictOptions(None if layer is None else str(layer), split, pool)
         files = new_files_request(
-            path_of(audio), path_of(text), options, jobs=jobs, timeout=timeout
+            path_of(audio),
+            path_of(text),
+            options,
+            jobs=jobs,
+            timeout=timeout,
+            encoding=check_encoding(encoding),
         )
         trained = model_of(model, workspace)
         if files is not None:

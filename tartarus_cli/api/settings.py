@@ -31,7 +31,9 @@ def features(
     ids: Path | str | None = None,
     id_column: str | None = None,
     without: Sequence[str] = (),
+    encoding: str | None = None,
     tags: bool = False,
+    tag_separator: str | None = None,
     min_items: int | None = None,
     max_tags: int | None = None,
     missing: Literal["error", "zero"] = "error",
@@ -56,8 +58,13 @@ def features(
         The column of ids; the first one if None.
     without
         Columns to leave out.
+    encoding
+        Encoding of a table in CSV or TSV that has no byte-order mark, such as ``cp1252``; UTF-8 if
+        None.
     tags
         The table has a row for each item and tag.
+    tag_separator
+        What stands between several tags in one cell, such as ``|``; each cell is one if None.
     min_items, max_tags
         For tags: the train items that one needs, and how many are used.
     missing
@@ -82,6 +89,7 @@ def features(
     DataError
         If the source is damaged, or lacks items.
     """
+    from tartarus_cli.encodings import check_encoding
     from tartarus_cli.features.importing import FeaturesRequest, import_features
 
     request = FeaturesRequest(
@@ -91,7 +99,9 @@ def features(
         ids=path_of(ids),
         id_column=id_column,
         without=tuple(without),
+        encoding=check_encoding(encoding),
         tags=tags,
+        tag_separator=tag_separator,
         min_items=min_items,
         max_tags=max_tags,
         missing=missing,
@@ -188,6 +198,8 @@ def text(
     *,
     text: Path | str | None = None,
     setting: str | None = None,
+    words: int | None = None,
+    encoding: str | None = None,
     vectors: Path | str | None = None,
     overrides: Overrides = (),
     code: Code = (),
@@ -207,8 +219,12 @@ def text(
         A folder of documents, of which the list is made; None: there is a list.
     setting
         What the setting is called; as the extractor if None.
+    words
+        How many words of a document are read, from the first on; the extractor's default if None.
+    encoding
+        Encoding of documents that have no byte-order mark, such as ``cp1252``; UTF-8 if None.
     vectors
-        For ``w2v``: word vectors in word2vec's format, instead of learning them.
+        For ``w2v``: word vectors in word2vec's format, or GloVe's, instead of learning them.
     overrides
         Parameters of the extractor.
     code
@@ -227,6 +243,7 @@ def text(
     DataError
         If the list or a document is missing or damaged, or nothing can be learnt.
     """
+    from tartarus_cli.encodings import check_encoding
     from tartarus_cli.experiments.request import seed_of
     from tartarus_cli.extraction.documents import extract_text
     from tartarus_cli.extraction.request import TextRequest
@@ -239,6 +256,8 @@ def text(
             extractor=extractor,
             setting=setting,
             text=path_of(text),
+            words=words,
+            encoding=check_encoding(encoding),
             vectors=path_of(vectors),
             overrides=overrides_of(overrides),
             seed=seed_of(root, seed),

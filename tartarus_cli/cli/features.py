@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import DatasetArgument, Json, Root
+from tartarus_cli.cli.options import DatasetArgument, Encoding, Json, Root
 from tartarus_cli.cli.signatures import panels
 
 
@@ -26,7 +26,7 @@ Source = Annotated[
     typer.Option(
         "--from",
         metavar="FILE",
-        help="A table (.csv, .tsv, also .gz, or .parquet) of ids and numbers; "
+        help="A table (.csv, .tsv, also compressed, or .parquet) of ids and numbers; "
         "or a matrix (.npy, or .npz in CSR format) with --ids.",
         show_default=False,
     ),
@@ -62,6 +62,15 @@ Tags = Annotated[
     bool,
     typer.Option(
         "--tags", help="The table has a row for each item and tag, and maybe a weight: tf-idf."
+    ),
+]
+TagSeparator = Annotated[
+    str | None,
+    typer.Option(
+        "--tag-separator",
+        metavar="SIGN",
+        help="With --tags: what stands between several tags in one cell, such as '|'.",
+        show_default=False,
     ),
 ]
 FewestItems = Annotated[
@@ -115,7 +124,10 @@ Force = Annotated[bool, typer.Option("--force", help="Write over a setting of th
 
 @panels(
     {
-        "Tables": ("id_column", "without", "tags", "min_items", "max_tags"),
+        "Tables": (
+            *("id_column", "without", "encoding"),
+            *("tags", "tag_separator", "min_items", "max_tags"),
+        ),
         "Items without a row": ("missing", "tolerate"),
         "Values": ("sparse", "scale"),
     }
@@ -128,7 +140,9 @@ def features(
     ids: Ids = None,
     id_column: IdColumn = None,
     without: Without = None,
+    encoding: Encoding = None,
     tags: Tags = False,
+    tag_separator: TagSeparator = None,
     min_items: FewestItems = None,
     max_tags: MostTags = None,
     missing: WhenMissing = Missing.error,
@@ -151,7 +165,9 @@ def features(
         ids=ids,
         id_column=id_column,
         without=without or (),
+        encoding=encoding,
         tags=tags,
+        tag_separator=tag_separator,
         min_items=min_items,
         max_tags=max_tags,
         missing=missing.value,

@@ -114,6 +114,15 @@ def run_code(files: list[Path] | None) -> tuple[CodeFile, ...]:
     return run_files(files)
 
 
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        metavar="NAME",
+        help="The encoding of texts without a byte-order mark, such as cp1252 (default: UTF-8).",
+        show_default=False,
+    ),
+]
 Root = Annotated[
     Path | None,
     typer.Option(

@@ -8,6 +8,7 @@ import typer
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
     Code,
+    Encoding,
     Jobs,
     Json,
     NewestModel,
@@ -55,7 +56,7 @@ NewText = Annotated[
 ]
 
 
-@panels({"New recordings or documents": ("audio", "text", "jobs", "timeout")})
+@panels({"New recordings or documents": ("audio", "text", "encoding", "jobs", "timeout")})
 def predict(
     model: NewestModel = None,
     *,
@@ -64,6 +65,7 @@ def predict(
     pool: PooledOrNot = PoolOrNot.mean,
     audio: NewAudio = None,
     text: NewText = None,
+    encoding: Encoding = None,
     jobs: Jobs = None,
     timeout: Timeout = None,
     code: Code = None,
@@ -83,6 +85,7 @@ def predict(
         pool=pool.value,
         audio=audio,
         text=text,
+        encoding=encoding,
         jobs=jobs,
         timeout=timeout,
         code=code or (),

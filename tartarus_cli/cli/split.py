@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Json, Root, Seed
+from tartarus_cli.cli.options import Encoding, Json, Root, Seed
 from tartarus_cli.cli.signatures import panels
 
 
@@ -48,7 +48,7 @@ PlaysTable = Annotated[
     typer.Option(
         "--plays",
         metavar="FILE",
-        help="Who played what, a row a play or a count: .csv, .tsv (also .gz) or .parquet.",
+        help="Who played what, a row a play or a count: .csv, .tsv (also compressed) or .parquet.",
     ),
 ]
 LabelsTable = Annotated[
@@ -71,6 +71,15 @@ SkipEmpty = Annotated[
     bool,
     typer.Option(
         "--skip-empty", help="Leave out rows without a user, item, artist or label; count them."
+    ),
+]
+LabelSeparator = Annotated[
+    str | None,
+    typer.Option(
+        "--label-separator",
+        metavar="SIGN",
+        help="What stands between several labels in one cell, such as '|'.",
+        show_default=False,
     ),
 ]
 Division = Annotated[
@@ -106,6 +115,7 @@ Force = Annotated[
             *("user", "item", "count", "time", "artist", "label", "label_item"),
             *("wide", "no_header", "skip_empty"),
         ),
+        "Cells of the tables": ("encoding", "label_separator"),
         "Filters": ("min_plays", "min_users", "min_items", "core", "min_items_per_label"),
         "Train, val and test items": (
             *("by", "test", "val", "train_ids", "val_ids", "test_ids", "seed"),
@@ -132,6 +142,8 @@ def split(
     wide: Wide = False,
     no_header: NoHeader = False,
     skip_empty: SkipEmpty = False,
+    encoding: Encoding = None,
+    label_separator: LabelSeparator = None,
     min_plays: Annotated[int | None, _least("--min-plays", "Least plays of a pair.")] = None,
     min_users: Annotated[int | None, _least("--min-users", "Least users of an item.")] = None,
     min_items: Annotated[int | None, _least("--min-items", "Least items of a user.")] = None,
@@ -169,6 +181,8 @@ def split(
         wide=wide,
         header=not no_header,
         skip_empty=skip_empty,
+        encoding=encoding,
+        label_separator=label_separator,
         min_plays=min_plays,
         min_users=min_users,
         min_items=min_items,

@@ -9,6 +9,7 @@ from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
     Code,
     DatasetArgument,
+    Encoding,
     Json,
     Root,
     Seed,
@@ -50,7 +51,8 @@ VectorFile = Annotated[
     typer.Option(
         "--vectors",
         metavar="FILE",
-        help="For w2v: word vectors in word2vec's text or binary format, instead of learning them.",
+        help="For w2v: word vectors in word2vec's text or binary format, or in GloVe's, instead of "
+        "learning them.",
     ),
 ]
 Parameters = Annotated[
@@ -62,13 +64,27 @@ Parameters = Annotated[
 ]
 
 
-@panels({"Vocabulary": ("vectors", "overrides", "seed")})
+Words = Annotated[
+    int | None,
+    typer.Option(
+        "--words",
+        metavar="N",
+        min=1,
+        help="Read the first N words of each document (default: vsm 300, w2v 500).",
+        show_default=False,
+    ),
+]
+
+
+@panels({"Documents": ("words", "encoding"), "Vocabulary": ("vectors", "overrides", "seed")})
 def text(
     dataset: DatasetArgument,
     extractor: ExtractorName,
     *,
     folder: Folder = None,
     setting: Setting = None,
+    words: Words = None,
+    encoding: Encoding = None,
     vectors: VectorFile = None,
     overrides: Parameters = None,
     code: Code = None,
@@ -86,6 +102,8 @@ def text(
         extractor,
         setting=setting,
         text=folder,
+        words=words,
+        encoding=encoding,
         vectors=vectors,
         overrides=overrides or (),
         code=code or (),

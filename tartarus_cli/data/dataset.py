@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.arrays import digest_mapped, open_csr
 from tartarus_cli.data.features import Matrix, open_matrix
-from tartarus_cli.data.ids import digest_ids, find_id_problems, split_lines
+from tartarus_cli.data.ids import digest_ids, find_id_problems, split_lines, warn_of_header
 from tartarus_cli.data.scan import scan_matrix
 from tartarus_cli.data.tasks import TargetSpec, Task
 from tartarus_cli.data.unknown import unknown_dataset_error
@@ -152,6 +152,7 @@ class Dataset:
         if path not in self._sound_lists:
             for problem in find_id_problems(path, ids):
                 raise problem
+            warn_of_header(path, ids)
             self._sound_lists.add(path)
         return ids
 

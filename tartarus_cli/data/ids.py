@@ -1,14 +1,16 @@
 """Lists of ids: text, one a line, in the order of the rows that they name."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
-from tartarus_cli.errors import FileError
+from tartarus_cli.data.tables.names import ITEM_NAMES, normalize_column
+from tartarus_cli.errors import FileError, display_path
 from tartarus_cli.files import read_text, write_text
+from tartarus_cli.progress import warn
 
 
 def read_lines(path: Path) -> list[str]:
@@ -43,6 +45,7 @@ def read_ids(path: Path) -> list[str]:
     ids = read_lines(path)
     for problem in find_id_problems(path, ids):
         raise problem
+    warn_of_header(path, ids)
     return ids
 
 
@@ -64,6 +67,37 @@ def find_id_problems(path: Path, ids: Sequence[str]) -> list[FileError]:
         for fault, places in faults
         if places
     ]
+
+
+HEADERS = frozenset(
+    {"id", "ids", "index", "items", "users", "uri", "unnamed0", "user", "userid", "uid"}
+    | {*ITEM_NAMES}
+)
+"""First lines, as letters and digits alone, that name what follows."""
+LABEL_HEADERS = frozenset({"label", "labels", "genre", "genres", "class", "classes", "tag", "tags"})
+"""The same for names of classes."""
+
+
+def find_header(lines: Sequence[str], headers: Collection[str] = HEADERS) -> str | None:
+    """Return the first line of a list if it looks like a header, such as pandas writes.
+
+    >>> find_header(["item_id", "i1", "i2"]), find_header(["0", "i1"]), find_header(["0", "1"])
+    ('item_id', '0', None)
+    """
+    if len(lines) < 2:
+        return None
+    is_number = lines[0] == "0" and not any(line.isdecimal() for line in lines[1:])
+    return lines[0] if is_number or normalize_column(lines[0]) in headers else None
+
+
+def warn_of_header(path: Path, lines: Sequence[str]) -> None:
+    """Warn of a first line that looks like a header: it is taken as an id."""
+    header = find_header(lines)
+    if header is not None:
+        warn(
+            f"{display_path(path)}: its first line, {header!r}, is taken as an id, and looks like "
+            "a header; if it is one, delete that line"
+        )
 
 
 def write_ids(path: Path, ids: Iterable[str]) -> None:

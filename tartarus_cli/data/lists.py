@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,10 +98,34 @@ def read_list(path: Path, folder: Path) -> list[ListedFile]:
             found = f"{item!r} in lines {line_of_id[item]} and {number}"
             _refuse(path, found, "one file for each id")
         line_of_id[item] = number
-        files.append(ListedFile(item, name, folder / name))
+        files.append(ListedFile(item, name, _locate(folder, name)))
     if not files:
         _refuse(path, "an empty list", "an id, a tab and a path in each line")
     return files
+
+
+def _locate(folder: Path, name: str) -> Path:
+    """Return the path that a list names; backslashes separate folders if the file is there so."""
+    path = folder / name
+    if "\\" in name and os.sep == "/" and not _exists(path):
+        other = folder / name.replace("\\", "/")
+        return other if _exists(other) else path
+    return path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def missing_hint(file: ListedFile, base: Path) -> str:
+    """Say what may be wrong with the path of a listed file that does not exist."""
+    hint = f"Paths in the list start from {display_path(base)}; correct them."
+    if "\\" in file.name:
+        hint += " A backslash \\ separates no folders here: write /."
+    return hint
 
 
 def find_files(folder: Path, endings: Collection[str]) -> dict[str, Path]:

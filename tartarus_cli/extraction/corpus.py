@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.lists import FileSource, find_listed, save_list
-from tartarus_cli.errors import DataError, FileError, Placeholder, display_path, parameter
+from tartarus_cli.data.lists import FileSource, ListedFile, find_listed, save_list
+from tartarus_cli.encodings import decode, read_content
+from tartarus_cli.errors import FileError, Placeholder, display_path, parameter
 from tartarus_cli.file_names import Kind
-from tartarus_cli.files import read_text
+from tartarus_cli.files import format_bytes, readable
 from tartarus_cli.progress import ProgressTask
 
 DOCUMENT_EXTENSIONS = (".txt", ".md")
@@ -23,8 +24,8 @@ MAX_BYTES = 64 << 20
 """Size of the largest document that is read."""
 
 
-def find_corpus(dataset: Dataset, ids: Collection[str], folder: Path | None) -> dict[str, Path]:
-    """Return the document of each item that has one.
+def find_corpus(dataset: Dataset, ids: Collection[str], folder: Path | None) -> list[ListedFile]:
+    """Return the documents of the items of a dataset; whether they can be read is not checked.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def find_corpus(dataset: Dataset, ids: Collection[str], folder: Path | None) -> 
     RequestError
         If the folder cannot be listed, or there is another list already.
     DataError
-        If there is no list, it is damaged, lists no item, or lists files that are missing or huge.
+        If there is no list, it is damaged, or lists no item.
     """
     workspace, path = dataset.workspace, dataset.path(Kind.TEXT_LIST)
     text = parameter("text", Placeholder("FOLDER"))
@@ -48,62 +49,50 @@ def find_corpus(dataset: Dataset, ids: Collection[str], folder: Path | None) -> 
     hint += f"Paths start from {display_path(workspace.text)}."
     source = FileSource(Kind.TEXT_LIST, workspace.text, folder, DOCUMENT_EXTENSIONS, hint)
     files = find_listed(dataset, ids, source)
-    known = {*ids}
-    documents = {file.id: file.path for file in files if file.id in known}
-    _check_files(documents, folder or path, workspace.text)
     if folder is not None:
         save_list(path, files)
-    return documents
+    known = {*ids}
+    return [file for file in files if file.id in known]
 
 
-def _check_files(documents: Mapping[str, Path], source: Path, base: Path) -> None:
-    hint = f"Paths in the list start from {display_path(base)}; correct them."
-    missing = []
-    for item, path in documents.items():
-        try:
-            missing += [] if _is_file(path) else [path]
-        except OSError as problem:
-            msg = (
-                f"{display_path(source)}: the path of {item!r} cannot be used ({problem.strerror})"
-            )
-            raise DataError(msg, hint=hint) from None
-    if missing:
-        more = f", as are {len(missing) - 1:,} more" if len(missing) > 1 else ""
-        msg = f"{display_path(missing[0])} is missing{more}, though {display_path(source)} lists it"
-        raise DataError(msg, hint=hint)
-    for path in documents.values():
-        _check_size(path)
+MISSING = "it is missing"
+"""Why a document is not read that does not exist."""
 
 
-def _is_file(path: Path) -> bool:
-    """Whether there is such a file; unlike pathlib, raise errors other than that it is missing."""
-    try:
-        return S_ISREG(path.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-
-
-def _check_size(path: Path) -> None:
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise FileError(
-            path,
-            found=f"{size / (1 << 20):,.0f} MiB",
-            expected=f"a document of at most {MAX_BYTES >> 20} MiB",
-            hint="Shorten it, or remove it from the list.",
-        )
-
-
-def read_document(path: Path) -> str:
+def read_document(path: Path, encoding: str | None = None) -> str:
     """Read one document.
+
+    Parameters
+    ----------
+    path
+        The document.
+    encoding
+        Its encoding, if it has no byte-order mark; None: UTF-8.
 
     Raises
     ------
     FileError
-        If it is not UTF-8, or huge.
+        If it is missing, no text, of another encoding, or huge.
     """
-    _check_size(path)
-    return read_text(path)
+    expected = "a document in UTF-8"
+    with readable(path):
+        try:
+            status = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            hint = "Correct its path in the list, or add it."
+            raise FileError(path, found=MISSING, expected=expected, hint=hint) from None
+        if not S_ISREG(status.st_mode):
+            kind = "a folder" if path.is_dir() else "a pipe or a device"
+            raise FileError(path, found=kind, expected="a document", hint="Correct its path.")
+        if status.st_size > MAX_BYTES:
+            raise FileError(
+                path,
+                found=f"{format_bytes(status.st_size)}, more than {format_bytes(MAX_BYTES)}",
+                expected=f"a document of at most {format_bytes(MAX_BYTES)}",
+                hint="Shorten it, or remove it from the list.",
+            )
+        content = read_content(path, expected, MAX_BYTES)
+    return decode(path, content, encoding, selectable=True)
 
 
 @dataclass(frozen=True)
@@ -116,6 +105,8 @@ class Corpus:
     """Id of an item that has a document → its file."""
     task: ProgressTask
     """Advances with each document."""
+    encoding: str | None = None
+    """Encoding of documents without a byte-order mark; None: UTF-8."""
 
     def __iter__(self) -> Iterator[str]:
         """Read the documents; items without one are passed over."""
@@ -142,4 +133,4 @@ class Corpus:
 
     def _text(self, item: str) -> str:
         self.task.advance()
-        return read_text(self.paths[item])
+        return read_document(self.paths[item], self.encoding)

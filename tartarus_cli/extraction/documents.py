@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,14 +17,15 @@ from scipy.sparse import save_npz, vstack
 
 from tartarus_cli.architectures import InputKind
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.errors import DataError, Placeholder, RequestError, display_path, parameter
+from tartarus_cli.errors import Placeholder, RequestError, display_path, parameter
 from tartarus_cli.experiments.settings import (
     check_setting_name,
     experiments_reading,
     setting_name_error,
 )
-from tartarus_cli.extraction.corpus import Corpus, find_corpus
-from tartarus_cli.extraction.request import TextRequest
+from tartarus_cli.extraction.checked_documents import CheckedDocuments, check_documents
+from tartarus_cli.extraction.corpus import Corpus
+from tartarus_cli.extraction.request import TextRequest, word_limit, word_overrides
 from tartarus_cli.extraction.word_vectors import read_vectors
 from tartarus_cli.file_names import Kind, parse_path
 from tartarus_cli.files import atomic_write, locked, remove_leftovers
@@ -66,11 +66,19 @@ class TextResult:
     """Number of words or terms."""
     known: dict[str, float | None]
     """Split → mean share of a document's words that are in the vocabulary."""
+    words: int | None
+    """Words of a document that are read at most; None: all of them."""
+    longer: int
+    """Number of documents that hold more words."""
     without_document: list[str]
     """Ids of items without a document."""
     without_word: list[str]
     """Ids of items whose document contains no word."""
     files: list[Path]
+    failures: dict[str, str] = field(default_factory=dict)
+    """Id of an item whose document cannot be read → the reason; it has a row of zeros."""
+    failure_list: Path | None = None
+    """File that lists them, and the documents that are empty; None if there are none."""
     experiments: list[str] = field(default_factory=list)
     """Names of experiments that take this setting and nothing else."""
 
@@ -80,8 +88,9 @@ def extract_text(
 ) -> TextResult:
     """Learn a vocabulary from the train documents, and write the features of every set.
 
-    All files are written before any of them takes the place of an older one, the vocabulary first:
-    a command that was killed can be given again.
+    A document that cannot be read is left out and listed. All files are written before any of them
+    takes the place of an older one, the vocabulary first: a command that was killed can be given
+    again.
 
     Parameters
     ----------
@@ -98,32 +107,48 @@ def extract_text(
         If there is no such dataset, extractor or parameter, the name of the setting is not
         possible or in use, or another command is writing the setting.
     DataError
-        If the list or a document is missing or damaged, or nothing can be learnt.
+        If the list is missing or damaged, no train document can be read, or nothing can be learnt.
     """
     extractor = EXTRACTORS.get(request.extractor)
-    options = parse_options(extractor.options, request.overrides, request.extractor)
+    options = _parse_options(request, extractor)
     _check_vectors(request, extractor)
     ids = Dataset(workspace.scan(), request.dataset).split_ids()
     files = _setting_files(workspace, request, extractor, tuple(ids))
     with _lock_setting(files):
         dataset = Dataset(workspace.scan(), request.dataset)
         _refuse_other_settings(dataset, request, files)
-        items = dict.fromkeys(item for split_ids in ids.values() for item in split_ids)
-        paths = find_corpus(dataset, items, request.text)
-        total = _count_readings(request, options, ids, paths)
-        with progress.task("reading documents", total) as task:
-            sets = {split: Corpus(split_ids, paths, task) for split, split_ids in ids.items()}
-            _read_all(sets[split] for split in ids if split != "train")
+        checked = check_documents(dataset, ids, request, progress)
+        total = _count_readings(request, options, ids, checked.paths)
+        with progress.task("learning a vocabulary", total) as task:
+            sets = {
+                split: Corpus(split_ids, checked.paths, task, request.encoding)
+                for split, split_ids in ids.items()
+            }
             fitted = extractor.fit(_training_texts(request, sets["train"]), options)
             task.describe("writing features")
-            known = _write(sets, fitted, files)
-    if fitted.remark:
-        progress.say(fitted.remark)
-    result = _result(request, sets, fitted, known, files)
-    _warn(progress, result.without_document, "no document on the list")
-    _warn(progress, result.without_word, "a document without a word")
+            written = _write(sets, fitted, files)
+    result = _result(request, sets, fitted, written, files, checked)
+    _report(progress, fitted, checked, result)
     kind: InputKind = "sequence" if result.form == "sequence" else "features"
     return replace(result, experiments=experiments_reading(workspace, result.dataset, kind))
+
+
+def _report(
+    progress: Progress, fitted: FittedVocabulary, checked: CheckedDocuments, result: TextResult
+) -> None:
+    """Say what the user may want to know, and what may be a mistake."""
+    if fitted.remark:
+        progress.say(fitted.remark)
+    if fitted.warning:
+        progress.warn(fitted.warning)
+    checked.warn(progress)
+    _warn(progress, result.without_document, "no document on the list")
+    _warn(progress, result.without_word, "a document without a word")
+
+
+def _parse_options(request: TextRequest, extractor: Extractor) -> ExtractorOptions:
+    overrides = word_overrides(request, extractor.options)
+    return parse_options(extractor.options, overrides, request.extractor)
 
 
 def _training_texts(request: TextRequest, train: Corpus) -> TrainingTexts:
@@ -135,10 +160,12 @@ def _result(
     request: TextRequest,
     sets: Mapping[str, Corpus],
     fitted: FittedVocabulary,
-    known: Mapping[str, NDArray[np.float64]],
+    written: Mapping[str, _WrittenRows],
     files: _SettingFiles,
+    checked: CheckedDocuments,
 ) -> TextResult:
     vocabulary = fitted.vocabulary
+    known = {split: rows.known for split, rows in written.items()}
     return TextResult(
         dataset=request.dataset,
         setting=request.setting_name,
@@ -150,7 +177,16 @@ def _result(
         width=vocabulary.width,
         vocabulary=vocabulary.size,
         known={split: _mean(shares) for split, shares in known.items()},
-        without_document=[i for s in sets.values() for i in s.ids if i not in s.paths],
+        words=word_limit(vocabulary.options),
+        longer=sum(rows.longer for rows in written.values()),
+        without_document=[
+            item
+            for documents in sets.values()
+            for item in documents.ids
+            if item not in documents.paths and item not in checked.failures
+        ],
+        failures=checked.failures,
+        failure_list=checked.failure_list,
         without_word=[i for s, documents in sets.items() for i in documents.wordless(known[s])],
         files=files.paths(with_vectors=fitted.word_vectors is not None),
     )
@@ -162,21 +198,10 @@ def _count_readings(
     ids: Mapping[str, list[str]],
     paths: Mapping[str, Path],
 ) -> int:
-    """Return how often a document will be read in all; there must be some of train items."""
+    """Return how often a document will be read in all, once all were checked."""
     counts = {split: sum(item in paths for item in items) for split, items in ids.items()}
-    if not counts["train"]:
-        msg = f"no train item of {request.dataset} has a document on the list"
-        raise DataError(
-            msg, hint="Add documents of train items: a vocabulary is learnt from these alone."
-        )
     passes = 1 if request.vectors else options.passes
-    return 2 * sum(counts.values()) + (passes - 1) * counts["train"]
-
-
-def _read_all(sets: Iterable[Corpus]) -> None:
-    """Read documents only to find those that cannot be read before the work begins."""
-    for documents in sets:
-        deque(documents, maxlen=0)
+    return sum(counts.values()) + passes * counts["train"]
 
 
 def _check_vectors(request: TextRequest, extractor: Extractor) -> None:
@@ -251,15 +276,25 @@ def _refuse_other_settings(dataset: Dataset, request: TextRequest, files: _Setti
             raise RequestError(msg, hint=hint)
 
 
+@dataclass(frozen=True)
+class _WrittenRows:
+    """What is known of the documents of one set once their rows are written."""
+
+    known: NDArray[np.float64]
+    """``(items,)`` share of known words in each document."""
+    longer: int
+    """Number of documents of which only the first words were read."""
+
+
 def _write(
     sets: Mapping[str, Corpus], fitted: FittedVocabulary, files: _SettingFiles
-) -> dict[str, NDArray[np.float64]]:
-    """Write everything; return the share of known words in each document of each set."""
-    known = {}
+) -> dict[str, _WrittenRows]:
+    """Write everything; return what is known of the documents of each set."""
+    written = {}
     with defer_interrupts() as check, ExitStack() as stack:
         for split, documents in sets.items():
             temporary = stack.enter_context(atomic_write(files.features[split]))
-            known[split] = _write_rows(temporary, documents, fitted.vocabulary, check)
+            written[split] = _write_rows(temporary, documents, fitted.vocabulary, check)
         if fitted.word_vectors is not None:
             temporary = stack.enter_context(atomic_write(files.word_vectors))
             np.save(temporary, fitted.word_vectors, allow_pickle=False)
@@ -269,20 +304,21 @@ def _write(
         document = fitted.vocabulary.model_dump(mode="json")
         text = json.dumps(document, ensure_ascii=False, indent=1)
         temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
-    return known
+    return written
 
 
 def _write_rows(
     path: Path, documents: Corpus, vocabulary: Vocabulary, check: Callable[[], None]
-) -> NDArray[np.float64]:
-    """Write the rows of one set, block by block; return the shares of known words."""
-    known: list[NDArray[np.float64]] = []
+) -> _WrittenRows:
+    """Write the rows of one set, block by block."""
+    known, longer = list[NDArray[np.float64]](), list[int]()
 
     def blocks() -> Iterator[Any]:
         for texts in documents.blocks(BLOCK):
             check()
             transformed = vocabulary.transform(texts)
             known.append(transformed.known)
+            longer.append(transformed.longer)
             yield transformed.rows
 
     if vocabulary.form == "sparse":
@@ -295,7 +331,7 @@ def _write_rows(
             rows[start : start + len(block)] = block
             start += len(block)
         rows.flush()
-    return np.concatenate(known)
+    return _WrittenRows(np.concatenate(known), sum(longer))
 
 
 def _warn(progress: Progress, items: Sequence[str], problem: str) -> None:

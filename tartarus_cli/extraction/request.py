@@ -14,6 +14,7 @@ from tartarus_cli.errors import RequestError, parameter
 from tartarus_cli.extraction.workers import WorkerOptions, worker_options
 from tartarus_cli.options import parse_options
 from tartarus_cli.signals import defer_interrupts
+from tartarus_cli.text import ExtractorOptions
 
 MAX_SCALER_PATCHES = 300_000
 """Most train patches that a scaler is fitted on, by default."""
@@ -116,9 +117,38 @@ class TextRequest:
     """File of word vectors to take, instead of learning them."""
     overrides: tuple[str, ...] = ()
     """Parameters of the extractor, ``key=value``."""
+    words: int | None = None
+    """Words of a document that are read; None: the extractor's default."""
+    encoding: str | None = None
+    """Encoding of documents without a byte-order mark; None: UTF-8."""
     seed: int = 0
 
     @property
     def setting_name(self) -> str:
         """Name of the setting to write."""
         return self.extractor if self.setting is None else self.setting
+
+
+def word_limit(options: ExtractorOptions) -> int | None:
+    """Return how many words of a document are read at most; None: all of them."""
+    return getattr(options, options.word_limit) if options.word_limit else None
+
+
+def word_overrides(request: TextRequest, options: type[ExtractorOptions]) -> tuple[str, ...]:
+    """Return the parameters of the extractor, with the number of words that are read.
+
+    Raises
+    ------
+    RequestError
+        If the extractor reads whole documents, or the number is given twice.
+    """
+    if request.words is None:
+        return request.overrides
+    words, name = parameter("words"), options.word_limit
+    if not name:
+        msg = f"{request.extractor} reads whole documents"
+        raise RequestError(msg, hint=f"Leave {words} out.")
+    if any(override.partition("=")[0].strip() == name for override in request.overrides):
+        msg = f"{words} and {parameter('overrides', [f'{name}=…'])} say the same"
+        raise RequestError(msg, hint="Leave one of the two out.")
+    return (*request.overrides, f"{name}={request.words}")

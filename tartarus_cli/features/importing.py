@@ -11,6 +11,7 @@ from typing import Literal
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.ids import digest_ids
 from tartarus_cli.data.provenance import FeatureManifest, ItemsOfSet, MatrixForm
+from tartarus_cli.data.tables.parts import part_files, table_digest
 from tartarus_cli.errors import (
     Placeholder,
     RequestError,
@@ -71,8 +72,12 @@ class FeaturesRequest:
     """Name of the column of ids; None: the one whose name says so, else the first."""
     without: tuple[str, ...] = ()
     """Names of columns to leave out."""
+    encoding: str | None = None
+    """Encoding of a table without a byte-order mark; None: UTF-8."""
     tags: bool = False
     """Whether the rows are (item, tag) or (item, tag, weight), to be written as tf-idf."""
+    tag_separator: str | None = None
+    """What stands between several tags in one cell; None: each cell is one tag."""
     min_items: int | None = None
     """Fewest train items of a tag; None: 1."""
     max_tags: int | None = None
@@ -96,7 +101,9 @@ class FeaturesRequest:
     @property
     def selection(self) -> ColumnSelection:
         """Which columns of a table to read."""
-        return ColumnSelection(self.id_column, self.without, self.tags)
+        return ColumnSelection(
+            self.id_column, self.without, self.tags, self.tag_separator, self.encoding
+        )
 
     @property
     def tag_choice(self) -> TagChoice | None:
@@ -226,6 +233,12 @@ def _reading_problems(request: FeaturesRequest) -> Iterator[tuple[bool, str, str
     leave_out = f"Leave {id_column} and {without} out."
     yield matrix and names_columns, "a matrix has no named columns", leave_out
     yield matrix and request.tags, "a matrix is not a table of tags", f"Leave {tags} out."
+    separates = request.tag_separator is not None
+    hint = "Leave it out; or, for a table of tags, give `tags=True`."
+    yield separates and not request.tags, f"{parameter('tag_separator')} separates tags", hint
+    yield request.tag_separator == "", f"{parameter('tag_separator')} is empty", "Leave it out."
+    leave_out = f"Leave {parameter('encoding')} out."
+    yield matrix and request.encoding is not None, "a matrix has no encoding", leave_out
     limits_tags = request.tag_choice is not None and not request.tags
     hint = "Leave them out; or, for a table of tags, give `tags=True`."
     yield limits_tags, f"{min_items} and {max_tags} choose among tags", hint
@@ -247,7 +260,7 @@ def _form_problems(request: FeaturesRequest) -> Iterator[tuple[bool, str, str]]:
 def _signatures(request: FeaturesRequest) -> list[tuple[int, ...]]:
     """Return what shows whether a file of the source was written to."""
     paths = (path for path in (request.source, request.ids) if path is not None and path.exists())
-    return [stat_signature(path) for path in paths]
+    return [stat_signature(part) for path in paths for part in part_files(path)]
 
 
 def _open(request: FeaturesRequest) -> FeatureSource:
@@ -369,7 +382,7 @@ def _manifest(request: FeaturesRequest, prepared: PreparedFeatures, sets: Sets) 
     lists = {} if ids is None else {"ids": ids.name, "ids_digest": digest(ids)}
     return FeatureManifest(
         source=request.source.name,
-        digest=digest(request.source),
+        digest=table_digest(request.source),
         **lists,
         sets={
             split: ItemsOfSet(items=len(items), digest=digest_ids(items))

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.features import Matrix, open_matrix
-from tartarus_cli.data.ids import read_lines
+from tartarus_cli.data.ids import read_lines, warn_of_header
 from tartarus_cli.data.tables.blocks import Block, Columns, number_error, text_error
+from tartarus_cli.data.tables.cells import SplitCells
 from tartarus_cli.data.tables.names import item_columns
 from tartarus_cli.data.tables.reading import Table, open_table, require_column, require_file
 from tartarus_cli.errors import (
@@ -50,6 +51,10 @@ class ColumnSelection:
     """Names of columns to leave out."""
     tags: bool = False
     """Whether the rows are (item, tag) or (item, tag, weight)."""
+    tag_separator: str | None = None
+    """What stands between several tags in one cell; None: each cell is one tag."""
+    encoding: str | None = None
+    """Encoding of a table without a byte-order mark; None: UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +130,10 @@ def open_features(path: Path, selection: ColumnSelection) -> FeatureSource:
     FileError
         If it is damaged, or has no columns to read.
     """
-    table = open_table(path)
+    table = open_table(path, encoding=selection.encoding)
     columns = choose_columns(table, selection)
+    if columns.tag is not None and selection.tag_separator is not None:
+        table = SplitCells(table, columns.tag, selection.tag_separator)
 
     def blocks() -> Iterator[FeatureBlock]:
         return (_to_float32(table, columns, block) for block in _read_table(table, columns))
@@ -197,6 +204,7 @@ def open_rows(path: Path, ids: Path) -> FeatureSource:
         if not name.strip():
             hint = "Fill it in, or delete that row, here and in the matrix."
             raise FileError(ids, found=f"nothing in line {line}", expected="an id", hint=hint)
+    warn_of_header(ids, names)
     if len(names) != matrix.shape[0]:
         raise FileError(
             ids,

@@ -52,6 +52,8 @@ class NewFilesRequest:
     """How the rows of a recording's patches become one."""
     workers: WorkerOptions | None
     """Processes that prepare recordings; None: these are documents."""
+    encoding: str | None = None
+    """Encoding of documents without a byte-order mark; None: UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def new_files_request(
     *,
     jobs: int | None,
     timeout: float | None,
+    encoding: str | None = None,
 ) -> NewFilesRequest | None:
     """Return the request for new files; None if none are named, but the items of a dataset.
 
@@ -104,6 +107,8 @@ def new_files_request(
         What to predict; it names no set.
     jobs, timeout
         For recordings: number of processes, and seconds for each recording.
+    encoding
+        For documents: the encoding of those without a byte-order mark; None: UTF-8.
 
     Raises
     ------
@@ -114,6 +119,9 @@ def new_files_request(
     if audio is None and (jobs or timeout):
         msg = "`jobs` and `timeout` are only for new recordings (`audio`)"
         raise RequestError(msg, hint="Leave them out, or name recordings with `audio`.")
+    if text is None and encoding is not None:
+        msg = "`encoding` is only for new documents (`text`)"
+        raise RequestError(msg, hint="Leave it out, or name documents with `text`.")
     if path is None:
         return None
     if (audio and text) or options.split is not None:
@@ -123,7 +131,7 @@ def new_files_request(
         msg = f"{parameter('pool', options.pool)} has no effect: a document has only one row"
         raise RequestError(msg, hint="Leave it out.")
     workers = worker_options(jobs, timeout) if audio else None
-    return NewFilesRequest(path.expanduser(), options.layer, options.pool, workers)
+    return NewFilesRequest(path.expanduser(), options.layer, options.pool, workers, encoding)
 
 
 def predict_files(
@@ -245,15 +253,15 @@ def _pool_rows(rows: Rows, pool: Pool) -> Rows:
 
 
 def _predict_documents(
-    model: Model, layer: LayerInfo | None, files: dict[str, Path], _request: NewFilesRequest
+    model: Model, layer: LayerInfo | None, files: dict[str, Path], request: NewFilesRequest
 ) -> Iterator[_Outcome]:
     vocabulary = open_vocabulary(model)
     predictor = open_predictor(model, layer)
     for name, path in files.items():
         try:
-            text = read_document(path)
+            text = read_document(path, request.encoding)
         except FileError as problem:
-            yield _Outcome(name, remark=problem.found)
+            yield _Outcome(name, remark=f"{problem.found}. {problem.hint}")
             continue
         document = vocabulary.transform([text])
         rows = document.rows

@@ -17,6 +17,17 @@ COUNT_NAMES = ("count", "plays", "playcount", "listens", "listencount")
 TIME_NAMES = ("time", "timestamp", "date", "datetime", "listenedat", "playedat")
 ARTIST_NAMES = ("artist", "artistid", "artistname")
 LABEL_NAMES = ("label", "genre", "tag", "class")
+RARER_NAMES = {
+    USER_NAMES: ("uid", "users", "username", "memberid", "customerid"),
+    COUNT_NAMES: (
+        *("weight", "counts", "playcounts", "playscount", "nplays", "numplays", "numberofplays"),
+        *("listeningcount", "scrobbles", "streams", "freq", "frequency"),
+    ),
+    TIME_NAMES: ("ts", "unixtime", "epoch", "createdat", "utctime", "dateadded"),
+    LABEL_NAMES: ("labels", "genres", "tags", "classes"),
+    ITEM_NAMES: ("iid", "items", "sid", "tid"),
+}
+"""Usual names of a role → names that are looked for where no column has one of these."""
 
 ColumnsT = TypeVar("ColumnsT", PlayColumns, LabelColumns)
 
@@ -39,6 +50,10 @@ class ColumnNames:
     """Whether the first line names the columns."""
     skip_empty: bool = False
     """Whether rows without an id are left out."""
+    encoding: str | None = None
+    """Encoding of tables without a byte-order mark; None: UTF-8."""
+    label_separator: str | None = None
+    """What stands between several labels in one cell; None: each cell is one label."""
     required: frozenset[str] = frozenset()
     """Which of ``artist`` and ``time`` must be there."""
 
@@ -96,6 +111,7 @@ class ColumnNames:
                 label=None if self.wide else _require(table, "label", self.label, LABEL_NAMES),
                 artist=artist,
                 skip_empty=self.skip_empty,
+                separator=self.label_separator,
             ),
         )
 
@@ -135,6 +151,9 @@ def _find(table: Table, role: str, name: str | None, usual_names: Sequence[str])
         require_column(table, name, f"Name the column with {parameter(role)}.")
         return name
     columns = [column for column in table.names if normalize_column(column) in usual_names]
+    if not columns:
+        rarer = RARER_NAMES.get(tuple(usual_names), ())
+        columns = [column for column in table.names if normalize_column(column) in rarer]
     if len(columns) > 1:
         path = display_path(table.path)
         msg = f"the {_noun(role)} of {path} may be in the columns {', '.join(columns)}"
@@ -147,7 +166,7 @@ def _noun(role: str) -> str:
 
 
 def _require_distinct(table: Table, columns: ColumnsT) -> ColumnsT:
-    roles = {role: name for role, name in vars(columns).items() if isinstance(name, str)}
+    roles = _roles(columns)
     for name in roles.values():
         same = [parameter(role) for role, other in roles.items() if other == name]
         if len(same) > 1:
@@ -156,9 +175,15 @@ def _require_distinct(table: Table, columns: ColumnsT) -> ColumnsT:
     return columns
 
 
+def _roles(columns: PlayColumns | LabelColumns) -> dict[str, str]:
+    """Return which column has which role."""
+    named = ((role, name) for role, name in vars(columns).items() if isinstance(name, str))
+    return {role: name for role, name in named if role != "separator"}
+
+
 def report_columns(table: Table, columns: PlayColumns | LabelColumns) -> str:
     """Say which column is read as what, so that a wrong guess is seen, and which are not read."""
-    roles = {role: name for role, name in vars(columns).items() if isinstance(name, str)}
+    roles = _roles(columns)
     report = ", ".join(f"{role} from {name!r}" for role, name in roles.items())
     if isinstance(columns, PlayColumns) and columns.count is None:
         report += "; no column of counts: each row is one play"

@@ -135,7 +135,11 @@ def read_split_tables(
         If no item is left.
     """
     paths = {"plays": plays, "labels": labels}
-    tables = {name: open_table(p, header=names.header) for name, p in paths.items() if p}
+    tables = {
+        name: open_table(path, header=names.header, encoding=names.encoding)
+        for name, path in paths.items()
+        if path
+    }
     columns: dict[str, PlayColumns | LabelColumns] = {}
     if "plays" in tables:
         columns["plays"] = names.choose_play_columns(tables["plays"])

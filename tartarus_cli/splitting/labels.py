@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array, vstack
 
 from tartarus_cli.data.tables.blocks import Block, Columns
+from tartarus_cli.data.tables.cells import SplitCells
 from tartarus_cli.data.tables.numbering import Codes, Ids, NumberedTable
 from tartarus_cli.data.tables.reading import Table
 from tartarus_cli.errors import DataError, FileError, display_path
@@ -25,6 +26,8 @@ class LabelColumns:
     artist: str | None = None
     skip_empty: bool = False
     """Whether rows without an id or a label are left out."""
+    separator: str | None = None
+    """What stands between several labels in one cell; None: each cell is one label."""
 
     def label_names(self, table: Table) -> tuple[str, ...]:
         """Return the columns of a wide table that are labels.
@@ -97,6 +100,8 @@ def read_labels(table: Table, columns: LabelColumns, *, progress: Progress = UNW
 def _read_long(table: Table, columns: LabelColumns, label: str, progress: Progress) -> Labels:
     artist = () if columns.artist is None else (columns.artist,)
     texts = (columns.item, label, *artist)
+    if columns.separator is not None:
+        table = SplitCells(table, label, columns.separator)
     reader = NumberedTable(table, Columns(texts, allow_empty=columns.skip_empty))
     item, tag, artists = [np.empty(0, np.int32)], [np.empty(0, np.int32)], ArtistCollector()
     for codes, _ in reader.blocks(progress):

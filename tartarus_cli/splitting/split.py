@@ -22,6 +22,7 @@ from tartarus_cli.data.provenance import (
     Stage,
     read_split_manifest,
 )
+from tartarus_cli.data.tables.parts import part_files, table_digest
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
 from tartarus_cli.file_names import SPLITS, Kind
 from tartarus_cli.files import digest_in_background, stat_signature
@@ -48,6 +49,7 @@ from tartarus_cli.splitting.strategies import (
 )
 from tartarus_cli.splitting.writing import SplitFiles, check_dataset_name, write_split
 
+_NEW_COLUMNS = ("encoding", "label_separator")
 Fault = tuple[bool, str, str]
 """Whether it is one, the message, and what to do about it."""
 
@@ -174,9 +176,12 @@ def _read_tables(
     """Read the tables; return their content, and the record of each."""
     paths = {"plays": request.plays, "labels": request.labels}
     tables = {name: path for name, path in paths.items() if path}
-    before = {path: stat_signature(path) for path in tables.values() if path.is_file()}
+    before = {part: stat_signature(part) for path in tables.values() for part in _parts(path)}
     with ExitStack() as stack:
-        hashing = {n: stack.enter_context(digest_in_background(path)) for n, path in tables.items()}
+        hashing = {
+            name: stack.enter_context(digest_in_background(path, table_digest))
+            for name, path in tables.items()
+        }
         names = request.columns.require(
             artist=request.strategy is SplitBy.ARTIST, time=request.strategy is SplitBy.TIME
         )
@@ -187,13 +192,18 @@ def _read_tables(
         raise DataError(msg, hint="Split again.")
     sources = [
         SourceTable.model_validate(
-            {"table": name, "file": str(path), "bytes": path.stat().st_size}
+            {"table": name, "file": str(path)}
+            | {"bytes": sum(part.stat().st_size for part in _parts(path))}
             | {"blake2b": hashes[name]}
             | asdict(content.columns[name])
         )
         for name, path in tables.items()
     ]
     return content, sources
+
+
+def _parts(path: Path) -> list[Path]:
+    return [part for part in part_files(path) if part.is_file()]
 
 
 def _check_request(request: SplitRequest) -> None:
@@ -228,6 +238,16 @@ def _table_faults(request: SplitRequest) -> tuple[Fault, ...]:
             no_labels and (columns.label is not None or columns.label_item is not None),
             "`label` and `label_item` need `labels`",
             give_labels,
+        ),
+        (
+            columns.label_separator is not None and (no_labels or columns.wide),
+            "`label_separator` is for `labels` of one row a label, and not for `wide=True`",
+            "Leave it out.",
+        ),
+        (
+            columns.label_separator == "",
+            "`label_separator` is empty",
+            "Give what stands between the labels, such as `label_separator='|'`.",
         ),
         (
             columns.wide and columns.label is not None,
@@ -362,6 +382,8 @@ def _request_record(request: SplitRequest) -> dict[str, Any]:
     """Return a request as its manifest records it; equal requests have equal records."""
     columns = asdict(request.columns)
     del columns["required"]
+    # Older manifests lack these.
+    columns = {k: v for k, v in columns.items() if k not in _NEW_COLUMNS or v is not None}
     record = {
         "plays": request.plays,
         "labels": request.labels,

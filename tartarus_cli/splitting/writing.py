@@ -25,7 +25,7 @@ BLOCK_ITEMS = 4096
 """Items whose classes are written at once."""
 BLOCK_LINES = 1 << 16
 """Lines that are written at once."""
-LIST_KINDS = (Kind.AUDIO_LIST, Kind.TEXT_LIST, Kind.AUDIO_ERRORS)
+LIST_KINDS = (Kind.AUDIO_LIST, Kind.TEXT_LIST, Kind.AUDIO_ERRORS, Kind.TEXT_ERRORS)
 """Files that name items by their ids, and so fit any split."""
 SPLIT_KINDS = (Kind.ITEMS, Kind.USERS, Kind.LABELS, Kind.SPLIT, *PLAYS.values())
 """Files that a split writes, beside the classes."""

@@ -48,6 +48,9 @@ class ExtractorOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    word_limit: ClassVar[str] = ""
+    """Parameter that says how many words of a document are read; "": all are."""
+
     unit: TokenUnit = "word"
     """What a token is; ``character`` for texts without spaces, such as Chinese or Japanese."""
 
@@ -67,6 +70,9 @@ class DocumentRows:
     known: NDArray[np.float64]
     """Share of the words of each document that the vocabulary holds, ``(documents,)``; NaN where
     the document has no word."""
+
+    longer: int = 0
+    """Number of documents that hold more words than are read."""
 
 
 class Vocabulary(BaseModel):
@@ -119,6 +125,9 @@ class WordVectors:
     source: str
     """Where the vectors come from, as a message names it."""
 
+    upper: int = 0
+    """Number of words with upper-case letters in it that would be looked up in lower case."""
+
 
 VectorLookup = Callable[[Mapping[str, int]], WordVectors]
 """Looks up vectors of words; takes the row of each word, 0 to their number - 1."""
@@ -149,6 +158,9 @@ class FittedVocabulary:
 
     remark: str = ""
     """What the user may want to know about the training."""
+
+    warning: str = ""
+    """What may be a mistake of the user's."""
 
 
 VocabularyFitter = Callable[[TrainingTexts, Any], FittedVocabulary]

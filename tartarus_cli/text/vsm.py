@@ -37,6 +37,8 @@ Idf = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 class VsmOptions(ExtractorOptions):
     """Which words of a document count, and which become terms."""
 
+    word_limit: ClassVar = "words"
+
     words: Count = 300
     """Number of words of a document that count, split at whitespace; with ``unit="character"``, of
     its characters."""
@@ -55,6 +57,12 @@ class VsmOptions(ExtractorOptions):
         if self.unit == "character":
             return split_words(text, unit="character")[: self.words]
         return split_words(" ".join(text.split(None, self.words)[: self.words]))
+
+    def is_longer(self, text: str) -> bool:
+        """Whether a document has words that do not count."""
+        if self.unit == "character":
+            return len(split_words(text, unit="character")) > self.words
+        return len(text.split(None, self.words)) > self.words
 
 
 class TermVocabulary(Vocabulary):
@@ -104,7 +112,8 @@ class TermVocabulary(Vocabulary):
         if not documents:
             return DocumentRows(csr_array((0, self.width), dtype=np.float32), np.empty(0))
         rows = csr_array(self._vectorizer.transform(documents))
-        return DocumentRows(rows.astype(np.float32), np.array(known, float))
+        longer = sum(map(self.options.is_longer, texts))
+        return DocumentRows(rows.astype(np.float32), np.array(known, float), longer)
 
     def _known_share(self, tokens: Sequence[str]) -> float:
         if not tokens:

@@ -26,6 +26,7 @@ from tartarus_cli.text import (
     FittedVocabulary,
     TrainingTexts,
     Vocabulary,
+    WordVectors,
     extractor,
 )
 from tartarus_cli.text.words import split_tokens
@@ -50,6 +51,8 @@ Dim = Annotated[int, Field(ge=1, le=MAX_DIMENSIONS, strict=True)]
 
 class W2vOptions(ExtractorOptions):
     """How long sequences are, which words are in the vocabulary, and how vectors are learnt."""
+
+    word_limit: ClassVar = "length"
 
     length: Length = 500
     """Words of a sequence; a longer document is cut, a shorter one padded."""
@@ -110,13 +113,16 @@ class WordVocabulary(Vocabulary):
     def transform(self, texts: Sequence[str]) -> DocumentRows:
         """Return numbers of words, int32 ``(documents, length)``; 0 is padding, 1 unknown."""
         rows = np.zeros((len(texts), self.options.length), np.int32)
-        known = np.full(len(texts), np.nan)
+        known, longer = np.full(len(texts), np.nan), 0
         for row, text in enumerate(texts):
-            tokens = split_tokens(text, unit=self.options.unit)[: self.options.length]
-            numbers = [self._numbers.get(token, UNKNOWN_WORD) for token in tokens]
+            tokens = split_tokens(text, unit=self.options.unit)
+            longer += len(tokens) > self.options.length
+            numbers = [
+                self._numbers.get(token, UNKNOWN_WORD) for token in tokens[: self.options.length]
+            ]
             rows[row, : len(numbers)] = numbers
             known[row] = 1 - numbers.count(UNKNOWN_WORD) / len(numbers) if numbers else np.nan
-        return DocumentRows(rows, known)
+        return DocumentRows(rows, known, longer)
 
 
 @extractor("w2v", options=W2vOptions, vocabulary=WordVocabulary, takes_vectors=True)
@@ -161,10 +167,39 @@ def fit(train: TrainingTexts, options: W2vOptions) -> FittedVocabulary:
     dim = vectors.values.shape[1]
     remark = f"{vectors.present.sum():,} of {len(words):,} words have a vector in "
     remark += f"{vectors.source} ({dim} dimensions)"
+    warning = _few_vectors(vectors, counts, words)
     options = options.model_copy(update={"dim": dim})
     return FittedVocabulary(
-        WordVocabulary(options=options, documents=documents, words=words), table, remark
+        WordVocabulary(options=options, documents=documents, words=words), table, remark, warning
     )
+
+
+FEW_VECTORS = 0.5
+"""Share of the words of all documents that should have a vector."""
+
+
+def _few_vectors(vectors: WordVectors, counts: Counter[str], words: Sequence[str]) -> str:
+    """Say that hardly any word has a vector, and why that may be; "" if many have."""
+    spelt = [any(map(str.isalpha, word)) for word in words]
+    total = sum(counts[word] for word, is_word in zip(words, spelt, strict=True) if is_word)
+    found = sum(
+        counts[word]
+        for word, is_word, known in zip(words, spelt, vectors.present, strict=True)
+        if is_word and known
+    )
+    if not total or found >= FEW_VECTORS * total:
+        return ""
+    warning = (
+        f"only {found:,} of {total:,} words of the train documents ({found / total:.1%}) have a "
+        f"vector in {vectors.source}; the others are drawn at random: are these vectors of the "
+        "language of the documents?"
+    )
+    if vectors.upper:
+        warning += (
+            f" It has {vectors.upper:,} of the words with upper-case letters; words are "
+            "looked up in lower case: take vectors of lower-case words."
+        )
+    return warning
 
 
 def _no_word_error(options: W2vOptions, documents: int, words: int) -> DataError:

@@ -76,6 +76,39 @@ def test_the_other_ways_of_writing_the_formats_are_read(
     assert np.array_equal(found.values, table[[6, 5]])
 
 
+@pytest.mark.parametrize("end", ["\n", " \n", "\r\n"])
+@pytest.mark.parametrize("block", [1, 64, 1 << 20])
+def test_a_text_without_a_first_line_is_read_as_glove_writes_it(
+    end: str,
+    block: int,
+    table: NDArray[np.float32],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(word_vectors, "BLOCK", block)
+    path = tmp_path / "glove.txt"
+    lines = as_text(table, end).partition(b"\n")[2]
+    wanted = {word: place for place, word in enumerate(WORDS)}
+    for content in (lines, lines.removesuffix(end.encode()), lines + b"\n", gzip.compress(lines)):
+        path.write_bytes(content)
+        assert np.array_equal(read_vectors(path, wanted).values, table)
+
+
+def test_models_of_fasttext_are_named_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "cc.es.300.bin"
+    path.write_bytes(struct.pack("<ii", 793712314, 12) + b"\0" * 300)
+    with pytest.raises(FileError, match="a model of fastText") as refused:
+        read_vectors(path, {"rock": 0})
+    assert "Use the .vec file" in refused.value.hint
+    assert "load_facebook_vectors" in refused.value.hint
+
+
+def test_words_that_would_match_in_lower_case_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "vectors"
+    path.write_bytes(b"3 1\nRock 1\nJAZZ 2\nX 3\n")
+    assert read_vectors(path, {"rock": 0, "jazz": 1}).upper == 2
+
+
 def test_the_first_of_two_vectors_of_a_word_counts(tmp_path: Path) -> None:
     path = tmp_path / "vectors"
     path.write_bytes(b"2 1\nrock 1\nrock 2\n")
@@ -89,8 +122,17 @@ def broken(table: NDArray[np.float32]) -> dict[str, tuple[bytes, str]]:
     nan[1, 2] = np.nan
     return {
         "empty": (b"", "'' in its first line; expected two numbers"),
-        "no header": (b"".join(lines[1:]), "in its first line; expected two numbers"),
-        "a pickle": (b"\x80\x04\x95", "in its first line"),
+        "no numbers": (b"a list of words\n", "in its first line; expected two numbers"),
+        "a single number": (b"rock 1\n", "in its first line; expected two numbers"),
+        "a pickle": (b"\x80\x04\x95", "a pickle, which is never loaded"),
+        "no header and a shorter line": (
+            b"".join(lines[1:3]) + b"jazz 1 2\n",
+            "2 numbers in line 3; expected a word and 5 numbers",
+        ),
+        "no header and an empty line": (
+            b"".join([*lines[1:3], b"\n", lines[3]]),
+            "cut short after 2 words",
+        ),
         "no words": (b"0 5\n", "0 words of 5 dimensions"),
         "no dimensions": (b"5 0\n", "5 words of 0 dimensions"),
         "huge dimensions": (b"5 99999999\nrock 1\n", "99,999,999 dimensions"),

@@ -674,7 +674,7 @@ def test_a_failure_in_the_middle_leaves_the_old_files_as_they_were(
 ) -> None:
     run("emb", "--from", write(numbers()))
     before = made(world)
-    monkeypatch.setattr("tartarus_cli.features.importing.digest", _full)
+    monkeypatch.setattr("tartarus_cli.features.importing.table_digest", _full)
     write(numbers(seed=1))
     assert run("emb", "--from", "e.csv", "--force").status == 1
     assert made(world) == before
@@ -715,7 +715,7 @@ def test_other_values_at_the_second_reading_are_told_whatever_is_read(
     }
     path = Path(which)
     step = "prepare_tags" if "--tags" in words.get(which, ()) else "prepare_numbers"
-    place = f"tartarus_cli.features.importing.{step if when == 'survey' else 'digest'}"
+    place = f"tartarus_cli.features.importing.{step if when == 'survey' else 'table_digest'}"
     whole = prepare_tags if step == "prepare_tags" else prepare_numbers
 
     def changing(*given: Any) -> Any:

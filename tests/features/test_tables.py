@@ -257,7 +257,7 @@ def test_decimal_commas_are_explained(tmp_path: Path) -> None:
 )
 def test_damaged_gzip_is_told(spoil: Callable[[bytes], bytes], tmp_path: Path) -> None:
     text = "id,a\n" + "".join(f"{n},{n * 7919 % 1000}\n" for n in range(300))
-    with pytest.raises(FileError, match=r"t\.csv\.gz: damaged, or not compressed"):
+    with pytest.raises(FileError, match=r"t\.csv\.gz: damaged"):
         [*table(tmp_path, spoil(gzip.compress(text.encode())), "t.csv.gz").blocks()]
 
 

@@ -16,7 +16,8 @@ def text_result(workspace: Workspace, result: TextResult, *, json: bool) -> None
     """Print the files that were written, and what can be done with the setting."""
     files = [workspace.relative(path) for path in result.files]
     if json:
-        document(vars(result) | {"files": files})
+        failures = result.failure_list and workspace.relative(result.failure_list)
+        document(vars(result) | {"files": files, "failure_list": failures})
         return
     console = out()
     for file in files:
@@ -28,7 +29,17 @@ def text_result(workspace: Workspace, result: TextResult, *, json: bool) -> None
         f"{_known_words(result)}",
         soft_wrap=True,
     )
+    console.print(plain(_read_words(result)), soft_wrap=True)
     console.print(f"Next: {plain(_next_command(result))}", soft_wrap=True)
+
+
+def _read_words(result: TextResult) -> str:
+    """Say how much of each document is read, and how many hold more."""
+    if result.words is None:
+        return "Whole documents are read."
+    unit = "characters" if result.options.get("unit") == "character" else "words"
+    longer = f"{result.longer:,} are longer" if result.longer != 1 else "1 is longer"
+    return f"The first {result.words:,} {unit} of each document are read (--words); {longer}."
 
 
 def _known_words(result: TextResult) -> str:

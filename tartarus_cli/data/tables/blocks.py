@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,15 +55,42 @@ def number_error(
     hint = "Correct it, or delete that row."
     if exclude_parameter:
         hint = f"Correct it, or leave the column out: {parameter(exclude_parameter, [column])}"
-    if cell.strip().lstrip("+-").replace(",", "", 1).isdigit():
-        hint = "Write numbers with a point, not with a comma."
+    hint = _number_hint(cell.strip()) or hint
     return _cell_error(path, cell, f"{where}, column {column!r}", "a finite number", hint)
+
+
+# Digits in groups of three; after the last of other separators there may be a fraction.
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:([.,'’_\s])\d{3})(?:\1\d{3})*(?:[.,]\d*)?")  # noqa: RUF001
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+|[+-]?\d+,")
+
+
+def _number_hint(cell: str) -> str:
+    """Say how to write a number that has a comma, or separators of thousands; "" of another cell.
+
+    >>> _number_hint("1,234,567")
+    'Write numbers without separators of thousands: 1234567.'
+    >>> _number_hint("0,5"), _number_hint("one")
+    ('Write numbers with a point, not with a comma: 0.5.', '')
+    """
+    if match := _THOUSANDS.fullmatch(cell):
+        plain, separator = cell.replace(match[1], ""), match[1]
+        if separator == "," and cell.count(",") == 1 and "." not in cell:
+            decimal = cell.replace(",", ".")
+            return (
+                f"Write numbers without separators of thousands and with a decimal point: {plain} "
+                f"if this comma separates thousands, {decimal} if it is a decimal comma."
+            )
+        return f"Write numbers without separators of thousands: {plain.replace(',', '.')}."
+    if _DECIMAL_COMMA.fullmatch(cell):
+        return f"Write numbers with a point, not with a comma: {cell.replace(',', '.')}."
+    return ""
 
 
 def time_error(path: Path, cell: str, where: str, column: str) -> FileError:
     """Return the error of a cell that is no time; ``where`` is such as ``line 7``."""
     expected = "seconds, or a date and time such as 2009-05-04T23:08:57, in one form"
     hint = "Correct it, or write the times of the whole column in such a form."
+    hint = _number_hint(cell.strip()) or hint
     return _cell_error(path, cell, f"{where}, column {column!r}", expected, hint)
 
 

@@ -1,6 +1,7 @@
-"""Tables of text: CSV and TSV, with or without gzip.
+"""Tables of text: CSV and TSV, compressed or not, in UTF-8 or another encoding.
 
-A field of a CSV may stand between quotes; in a TSV quotes are characters like any other.
+A field of a CSV may stand between quotes; in a TSV quotes are characters like any other, unless
+all names in its first line stand between quotes, as R writes it.
 
 Regular rows (one line each, as many fields in each, numbers where they should be) are read by
 polars. All others go through Python's ``csv``, ten times slower, which knows the line of an error.
@@ -9,11 +10,9 @@ polars. All others go through Python's ``csv``, ten times slower, which knows th
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import math
 import re
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 
 from tartarus_cli.data.tables.blocks import Block, Columns, number_error, text_error, time_error
 from tartarus_cli.data.tables.times import Clock
+from tartarus_cli.encodings import encoding_error, nul_error, open_utf8
 from tartarus_cli.errors import FileError
 from tartarus_cli.files import readable
 
@@ -38,8 +38,11 @@ BLOCK_BYTES = 8 << 20
 """Bytes of text that are read at once."""
 LONGEST_ROW = 64 << 20
 """Bytes of the longest row that is read."""
+HEAD_BYTES = 1 << 20
+"""First bytes in which the names of all columns of a TSV are looked for."""
 BOM = b"\xef\xbb\xbf"
-GZ = ".gz"
+TABLE = "a table: CSV or TSV"
+"""What a file should hold, for messages."""
 BOOLEANS = {"true": 1.0, "false": 0.0}
 
 
@@ -94,6 +97,8 @@ class Delimited:
     separator: str
     header: bool = True
     """Whether the first line names the columns; else they are numbered from 1."""
+    encoding: str | None = None
+    """Its encoding, if it has no byte-order mark; None: UTF-8."""
 
     @property
     def noun(self) -> str:
@@ -105,9 +110,14 @@ class Delimited:
         """Bytes of the file."""
         return self.path.stat().st_size
 
-    @property
+    @cached_property
     def _quote(self) -> str | None:
-        return None if self.separator == "\t" else '"'
+        if self.separator != "\t":
+            return '"'
+        with self._open() as (file, _):
+            start = file.read(HEAD_BYTES).removeprefix(BOM).lstrip(b"\r\n")
+        names = start.partition(b"\n")[0].rstrip(b"\r").split(b"\t")
+        return '"' if all(map(_is_quoted, names)) else None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -232,8 +242,12 @@ class Delimited:
 
     def _check_length(self, line: int, row: Sequence[str]) -> None:
         if len(row) != len(self.names):
-            hint = "Correct that line; write a field that holds a separator between quotes."
             expected = f"{len(self.names)}, as in line 1"
+            hint = "Correct that line; write a field that holds a separator between quotes, and "
+            hint += "numbers without separators of thousands."
+            if self.header and len(row) == len(self.names) + 1:
+                hint += " If its first field is a name or number of the row, as R writes it, name "
+                hint += "that column in line 1 too (in R: row.names = FALSE)."
             self._refuse(f"{len(row)} fields in line {line}", expected, hint)
 
     def _require(
@@ -246,6 +260,8 @@ class Delimited:
     def _rows(self, chunk: _Chunk) -> Iterator[NumberedRow]:
         """Cut some text into rows; empty lines are none."""
         text = io.StringIO(self._decode(chunk), newline="\n")
+        # Fields of any length, as far as rows are read; the limit holds for the whole process.
+        csv.field_size_limit(max(csv.field_size_limit(), 2 * LONGEST_ROW))
         reader = csv.reader(
             text,
             delimiter=self.separator,
@@ -262,7 +278,8 @@ class Delimited:
             if "new-line" in str(problem):
                 hint = "Write a line feed at the end of each line."
                 self._refuse(f"a carriage return in line {line}", "line feeds between rows", hint)
-            hint = 'Write quotes within quotes twice (""), and close each quote.'
+            hint = 'Write quotes within quotes twice (""; in R with qmethod = "double"), and close '
+            hint += "each quote."
             self._refuse(f"{problem} in line {line}", "fields as CSV has them", hint)
 
     def _decode(self, chunk: _Chunk) -> str:
@@ -270,14 +287,14 @@ class Delimited:
             return chunk.text.decode("utf-8")
         except UnicodeDecodeError as problem:
             line = chunk.first_line + chunk.text.count(b"\n", 0, problem.start)
-            hint = "Convert it, for example with iconv -f LATIN1 -t UTF-8."
-            self._refuse(f"bytes that are not UTF-8 in line {line}", "UTF-8 text", hint)
+            raise encoding_error(self.path, line, "utf-8", selectable=True) from None
 
     def _chunks(self) -> Iterator[_Chunk]:
         """Cut the file into chunks of whole rows."""
         unfinished, line, offset = b"", 1, 0
         with self._open() as (file, raw):
             while more := file.read(BLOCK_BYTES):
+                self._refuse_nul(more, line, unfinished)
                 text = unfinished + more
                 text = text.removeprefix(BOM) if line == 1 else text
                 quoted = self._quoted_rows(text)
@@ -296,6 +313,11 @@ class Delimited:
             quoted = self._quoted_rows(unfinished + b"\n")
             yield _Chunk(unfinished, line, _count_bytes(unfinished, "\n"), 0, quoted)
 
+    def _refuse_nul(self, block: bytes, line: int, unfinished: bytes) -> None:
+        if b"\0" in block:
+            line += unfinished.count(b"\n") + block.count(b"\n", 0, block.index(b"\0"))
+            raise nul_error(self.path, block, line, selectable=True)
+
     def _quoted_rows(self, text: bytes) -> RowEnds | None:
         if self._quote is None or self._quote.encode() not in text:
             return None
@@ -305,19 +327,9 @@ class Delimited:
 
     @contextmanager
     def _open(self) -> Iterator[tuple[_Readable, IO[bytes]]]:
-        """Open the file for its decompressed and its raw bytes; explain a damaged one."""
-        with readable(self.path):
-            raw = self.path.open("rb")
-        with raw:
-            if self.path.suffix.lower() != GZ:
-                yield raw, raw
-                return
-            try:
-                with gzip.GzipFile(fileobj=raw) as file:
-                    yield file, raw
-            except (gzip.BadGzipFile, EOFError, zlib.error) as problem:
-                found = f"damaged, or not compressed with gzip ({problem})"
-                self._refuse(found, "a whole .gz file", "Copy or compress the file again.")
+        """Open the file for its text in UTF-8 and for its own bytes; explain a damaged one."""
+        with readable(self.path), open_utf8(self.path, TABLE, self.encoding) as (file, raw):
+            yield file, raw
 
     def _refuse(self, found: str, expected: str, hint: str) -> NoReturn:
         raise FileError(self.path, found=found, expected=expected, hint=hint) from None
@@ -329,6 +341,10 @@ def _count_bytes(text: bytes, character: str) -> int:
 
 def _stack_columns(values: Sequence[NDArray[np.float64]], rows: int) -> NDArray[np.float64]:
     return np.column_stack(values) if values else np.empty((rows, 0))
+
+
+def _is_quoted(name: bytes) -> bool:
+    return len(name) > 1 and name.startswith(b'"') and name.endswith(b'"')
 
 
 def _is_number(cell: str) -> bool:

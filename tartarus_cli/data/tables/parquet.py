@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.tables.blocks import Block, Columns, number_error, text_error, time_error
+from tartarus_cli.data.tables.parts import part_files
 from tartarus_cli.data.tables.times import Clock, seconds
 from tartarus_cli.errors import FileError, parameter
 from tartarus_cli.files import readable
@@ -28,7 +29,7 @@ BLOCK_CELLS = 1 << 18
 
 @dataclass(frozen=True)
 class Parquet:
-    """A table in a Parquet file."""
+    """A table in a Parquet file, or in a folder of them, whose rows are counted through."""
 
     path: Path
 
@@ -59,7 +60,7 @@ class Parquet:
     def _scan(self) -> pl.LazyFrame:
         import polars as pl
 
-        return pl.scan_parquet(self.path, glob=False, hive_partitioning=False)
+        return pl.scan_parquet(part_files(self.path), glob=False, hive_partitioning=False)
 
     def blocks(self, columns: Columns) -> Iterator[Block]:
         """Read all rows, some at a time.
@@ -175,8 +176,9 @@ class Parquet:
         """Explain what is wrong with the file as a whole."""
         import polars as pl
 
-        with readable(self.path), self.path.open("rb"):
-            pass
+        for part in part_files(self.path):
+            with readable(part), part.open("rb"):
+                pass
         try:
             yield
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:

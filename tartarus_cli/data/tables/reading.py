@@ -1,4 +1,4 @@
-"""Open a table of any form: ``.csv``, ``.tsv`` (both also with ``.gz``) or ``.parquet``."""
+"""Open a table of any form: ``.csv``, ``.tsv`` (both also compressed) or ``.parquet``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,21 @@ from pathlib import Path
 from typing import Protocol
 
 from tartarus_cli.data.tables.blocks import Block, Columns
+from tartarus_cli.data.tables.parts import is_parquet_folder, require_parquet_parts
 from tartarus_cli.errors import FileError, RequestError, display_path, nearest
+from tartarus_cli.file_formats import (
+    COMPRESSED_ENDINGS,
+    HEAD_BYTES,
+    PARQUET_MAGIC,
+    compression_of,
+    format_error,
+    identify,
+    zip_member,
+)
+from tartarus_cli.files import readable
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 PARQUET = (".parquet", ".pq")
-GZ = ".gz"
 
 
 class Table(Protocol):
@@ -50,44 +60,77 @@ def ending(path: Path) -> str:
     >>> ending(Path("a/tags.CSV.gz"))
     '.csv'
     """
-    return Path(path.name.lower().removesuffix(GZ)).suffix
+    name = Path(path.name.lower())
+    return Path(name.stem).suffix if name.suffix in COMPRESSED_ENDINGS else name.suffix
 
 
-def open_table(path: Path, *, header: bool = True) -> Table:
+def open_table(path: Path, *, header: bool = True, encoding: str | None = None) -> Table:
     """Open a table; only its head is read.
 
     Parameters
     ----------
     path
-        The file: ``.csv``, ``.tsv`` or ``.tab``, also with ``.gz``, or ``.parquet`` or ``.pq``.
+        The file: ``.csv``, ``.tsv`` or ``.tab``, also compressed with gzip, bzip2, xz or zip, or
+        ``.parquet`` or ``.pq``, which may be a folder of Parquet files, read in the order of their
+        names. A Parquet file is known by its content, and what is compressed too.
     header
         Whether the first line of a CSV or TSV names the columns; else they are numbered from 1.
+    encoding
+        Encoding of a CSV or TSV that has no byte-order mark; None: UTF-8.
 
     Raises
     ------
     RequestError
         If there is no such file, or its ending is another one.
     FileError
-        If it is empty or damaged, or two columns have one name.
+        If it is empty or damaged, of another format, or two columns have one name.
     """
     from tartarus_cli.data.tables.delimited import Delimited
     from tartarus_cli.data.tables.parquet import Parquet
 
-    require_file(path)
     table: Table
-    if path.suffix.lower() in PARQUET:
+    if is_parquet_folder(path) or _is_parquet(path):
         if not header:
             msg = f"{display_path(path)}: the columns of a Parquet file have names"
             raise RequestError(msg, hint="Do not give `header=False`.")
         table = Parquet(path)
-    elif ending(path) in SEPARATORS:
-        table = Delimited(path, SEPARATORS[ending(path)], header)
     else:
-        msg = f"{display_path(path)}: its ending does not say what it is"
-        hint = "Give a table in .csv (commas), .tsv (tabs), one of these with .gz, or .parquet."
-        raise RequestError(msg, hint=hint)
+        table = Delimited(path, _separator(path), header, encoding)
     _check_names(table)
     return table
+
+
+def _is_parquet(path: Path) -> bool:
+    """Whether a file is Parquet, by its content; one that only its name calls so is refused."""
+    require_file(path)
+    with readable(path), path.open("rb") as file:
+        start = file.read(HEAD_BYTES)
+    if start.startswith(PARQUET_MAGIC):
+        return True
+    file_format = identify(start)
+    if file_format is not None:
+        raise format_error(path, file_format, "a table in CSV, TSV or Parquet")
+    if path.suffix.lower() not in PARQUET:
+        return False
+    compression = compression_of(start)
+    if compression is not None:
+        found = f"compressed with {compression}"
+        hint = "Decompress it; a Parquet file is compressed inside."
+        raise FileError(path, found=found, expected="a Parquet file", hint=hint)
+    return True
+
+
+def _separator(path: Path) -> str:
+    """Return what stands between the columns, by the ending of a file, or of the one zipped."""
+    separator = SEPARATORS.get(ending(path))
+    if separator is None and path.suffix.lower() == ".zip":
+        separator = SEPARATORS.get(ending(Path(zip_member(path) or "")))
+    if separator is None:
+        msg = f"{display_path(path)}: its ending does not say what it is"
+        hint = "Give a table in .csv (commas), .tsv (tabs), one of these with .gz, or .parquet; "
+        hint += "rename the file if it is one."
+        raise RequestError(msg, hint=hint)
+    return separator
 
 
 def require_file(path: Path) -> None:
@@ -98,6 +141,8 @@ def require_file(path: Path) -> None:
     RequestError
         If there is none.
     """
+    if path.is_dir():
+        require_parquet_parts(path)
     if not path.is_file():
         msg = f"there is no file {path}"
         raise RequestError(msg, hint="Give the path of a table: CSV, TSV or Parquet.")

@@ -1,0 +1,127 @@
+"""Which documents can be read: all are read once, and those that cannot be are listed at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.lists import ListedFile, missing_hint
+from tartarus_cli.errors import DataError, FileError, count_noun, display_path
+from tartarus_cli.extraction.corpus import MISSING, find_corpus, read_document
+from tartarus_cli.extraction.request import TextRequest
+from tartarus_cli.file_names import Kind
+from tartarus_cli.files import write_text
+from tartarus_cli.progress import Progress, ProgressTask
+
+
+@dataclass
+class CheckedDocuments:
+    """The documents of a dataset that can be read, and those that cannot."""
+
+    paths: dict[str, Path] = field(default_factory=dict)
+    """Id → file of each document that can be read."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """Id of each other document → the reason."""
+    empty: list[str] = field(default_factory=list)
+    """Ids of documents that can be read and hold nothing."""
+    hint: str = ""
+    """What to do about the first failure."""
+    failure_list: Path | None = None
+    """File that lists the failures and the empty documents; None if there are none."""
+
+    def warn(self, progress: Progress) -> None:
+        """Warn of documents that cannot be read: how many, the first, and where all stand."""
+        if not self.failures or self.failure_list is None:
+            return
+        cannot = count_noun(len(self.failures), "document")
+        examples = "; ".join(f"{item}: {reason}" for item, reason in [*self.failures.items()][:3])
+        more = "; …" * (len(self.failures) > 3)
+        progress.warn(
+            f"{cannot} cannot be read: no word, a row of zeros ({examples}{more}). "
+            f"{self.hint} {display_path(self.failure_list)} names them all."
+        )
+
+
+def check_documents(
+    dataset: Dataset, ids: Mapping[str, list[str]], request: TextRequest, progress: Progress
+) -> CheckedDocuments:
+    """Read each document of a dataset once, and list those that cannot be read.
+
+    Parameters
+    ----------
+    dataset
+        The dataset.
+    ids
+        Split → ids of its items.
+    request
+        The folder of the documents, if the list is to be made of it, and their encoding.
+    progress
+        Shows how many are read.
+
+    Raises
+    ------
+    RequestError
+        If the folder cannot be listed, or there is another list already.
+    DataError
+        If there is no list, it is damaged, or no document of a train item can be read.
+    """
+    items = dict.fromkeys(item for split_ids in ids.values() for item in split_ids)
+    documents = find_corpus(dataset, items, request.text)
+    if not {*ids["train"]} & {file.id for file in documents}:
+        msg = f"no train item of {dataset.name} has a document on the list"
+        hint = "Add documents of train items: a vocabulary is learnt from these alone."
+        raise DataError(msg, hint=hint)
+    checked = CheckedDocuments()
+    with progress.task("reading documents", len(documents)) as task:
+        for file in documents:
+            _check(checked, file, dataset, request, task)
+    checked.failure_list = _write_failures(dataset, documents, checked)
+    if not any(item in checked.paths for item in ids["train"]):
+        raise _no_document_error(dataset, ids["train"], checked)
+    return checked
+
+
+def _check(
+    checked: CheckedDocuments,
+    file: ListedFile,
+    dataset: Dataset,
+    request: TextRequest,
+    task: ProgressTask,
+) -> None:
+    task.advance()
+    try:
+        text = read_document(file.path, request.encoding)
+    except FileError as problem:
+        checked.failures[file.id] = problem.found
+        is_missing = problem.found == MISSING
+        hint = missing_hint(file, dataset.workspace.text) if is_missing else problem.hint
+        checked.hint = checked.hint or hint
+        return
+    checked.paths[file.id] = file.path
+    checked.empty += [] if text.strip() else [file.id]
+
+
+def _write_failures(
+    dataset: Dataset, documents: Sequence[ListedFile], checked: CheckedDocuments
+) -> Path | None:
+    """Write id, path and reason of each; if there are none, an older list is deleted."""
+    path = dataset.path(Kind.TEXT_ERRORS)
+    reasons = checked.failures | dict.fromkeys(checked.empty, "it is empty")
+    if not reasons:
+        path.unlink(missing_ok=True)
+        return None
+    names = {file.id: file.name for file in documents}
+    lines = (f"{item}\t{names[item]}\t{reason}\n" for item, reason in sorted(reasons.items()))
+    write_text(path, "".join(lines))
+    return path
+
+
+def _no_document_error(
+    dataset: Dataset, train: Sequence[str], checked: CheckedDocuments
+) -> DataError:
+    item = next(item for item in train if item in checked.failures)
+    msg = f"no train document of {dataset.name} can be read; {item!r}: {checked.failures[item]}"
+    path = "" if checked.failure_list is None else display_path(checked.failure_list)
+    return DataError(msg, hint=f"{checked.hint} {path} names them all.")
