@@ -65,7 +65,7 @@ def decode(path: Path, content: bytes, encoding: str | None, *, selectable: bool
     encoding
         The encoding if there is no mark; None: UTF-8.
     selectable
-        Whether the user can name another encoding.
+        Whether the user can name another encoding, and NUL bytes are no part of a text.
 
     Raises
     ------
@@ -102,7 +102,7 @@ class _Decoder:
             text = self._decoder.decode(block, final)
         except UnicodeError as problem:
             raise self._error(block, problem) from None
-        if "\0" in text:
+        if "\0" in text and (self._selectable or wide_encoding(block[:4096])):
             line = self._lines + text.count("\n", 0, text.index("\0"))
             raise nul_error(self._path, block, line, selectable=self._selectable)
         self._lines += text.count("\n")
@@ -141,7 +141,7 @@ def nul_error(path: Path, start: bytes, line: int, *, selectable: bool) -> FileE
     selectable
         Whether the user can name another encoding.
     """
-    wide = _wide_encoding(start[:4096])
+    wide = wide_encoding(start[:4096])
     if wide is None:
         hint = "Look whether it is text; a text of another encoding is to be saved as UTF-8."
         found = f"NUL bytes in line {line}, as in a file that is no text, or in UTF-16"
@@ -164,8 +164,10 @@ def nul_error(path: Path, start: bytes, line: int, *, selectable: bool) -> FileE
     )
 
 
-def _wide_encoding(start: bytes) -> str | None:
+def wide_encoding(start: bytes) -> str | None:
     """Return the UTF-16 or UTF-32 that Latin text would be in; None if it looks like neither."""
+    if len(start) < 8:
+        return None
     for width, names in ((4, ("utf-32-le", "utf-32-be")), (2, ("utf-16-le", "utf-16-be"))):
         places = [start[place::width] for place in range(width)]
         count = len(places[-1])
@@ -174,7 +176,7 @@ def _wide_encoding(start: bytes) -> str | None:
         zeros = [place.count(0) / count for place in places]
         for order, name in zip((1, -1), names, strict=True):
             first, *others = zeros[::order]
-            if first < 0.1 and min(others) > 0.5:
+            if first < 0.1 and min(others) > 0.8:
                 return name
     return None
 

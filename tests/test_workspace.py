@@ -504,7 +504,7 @@ def test_ids_survive_being_written_and_read(
         (b"a\nb\nc\nd\n" * 2, r"4 duplicate ids \('a', 'b', 'c', …\)"),
         (b"a\n\xff\n", "not UTF-8 in line 2; expected UTF-8"),
         (b"\xe9\n", "not UTF-8 in line 1; expected UTF-8"),
-        ("a\n".encode("utf-16"), "not UTF-8 in line 1; expected UTF-8"),
+        ("item\n".encode("utf-16-be"), r"NUL bytes in line 1, as in UTF-16 \(big end first\)"),
     ],
 )
 def test_a_faulty_list_is_refused_with_the_line(

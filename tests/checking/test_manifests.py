@@ -150,7 +150,7 @@ TABLE: dict[str, tuple[Act, str, str, str, str]] = {
         "EOF", "as tartarus factorize writes it"),
     "a list for a manifest of factors": (document(FACTORS, lambda _: [1]), "error", FACTORS, "",
         "as tartarus factorize writes it"),
-    "a manifest of factors that is not UTF-8": (raw(FACTORS, b"\xff\xfe"), "error", FACTORS,
+    "a manifest of factors that is not UTF-8": (raw(FACTORS, b"\xff\xfa"), "error", FACTORS,
         "not UTF-8", ""),
     "nothing in a manifest of factors": (raw(FACTORS, b""), "error", FACTORS, "", "factorize"),
 

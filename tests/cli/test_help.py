@@ -94,6 +94,7 @@ def test_the_options_of_split_are_grouped_with_those_of_all_commands_last(
             *("--user", "--item", "--count", "--time", "--artist", "--label", "--label-item"),
             *("--wide", "--no-header", "--skip-empty"),
         ],
+        "Cells of the tables": ["--encoding", "--label-separator"],
         "Filters": [
             *("--min-plays", "--min-users", "--min-items", "--core", "--min-items-per-label"),
         ],
