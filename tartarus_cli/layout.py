@@ -49,15 +49,18 @@ class WorkspacePaths:
         """List the files under the data folder by what their names mean; opens none of them."""
         files: list[DataFile] = []
         unknown: list[Path] = []
+        irregular: list[DataFile] = []
         folders = dict.fromkeys([layout.folder for layout in FILE_PATTERNS] + list(OLD_FOLDERS))
         for folder in folders:
-            for path in sorted(_visible_files(self.data / folder)):
+            for path in sorted(_visible_paths(self.data / folder)):
                 file = parse_path(path, OLD_FOLDERS.get(folder, folder))
-                if file is None:
+                if not path.is_file():
+                    irregular += [] if file is None else [file]
+                elif file is None:
                     unknown.append(path)
                 else:
                     files.append(file)
-        return WorkspaceFiles(self, tuple(files), tuple(unknown))
+        return WorkspaceFiles(self, tuple(files), tuple(unknown), tuple(irregular))
 
     def path_of(self, kind: Kind, **fields: str) -> Path:
         """Return the path that a file of a kind is written to.
@@ -225,6 +228,8 @@ class WorkspaceFiles:
     """Files of datasets."""
     unknown: tuple[Path, ...]
     """Files whose names mean nothing in their folder."""
+    irregular: tuple[DataFile, ...] = ()
+    """Folders, pipes and the like that are called as files of datasets."""
 
     def datasets(self) -> list[str]:
         """Return the names of all datasets, in alphabetical order."""
@@ -288,5 +293,9 @@ def _suffix(split: str) -> str:
 
 
 def _visible_files(folder: Path) -> Iterator[Path]:
+    return (path for path in _visible_paths(folder) if path.is_file())
+
+
+def _visible_paths(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
-        yield from (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+        yield from (path for path in folder.iterdir() if not path.name.startswith("."))

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tartarus_cli.checking.defaults import check_defaults
+from tartarus_cli.checking.experiments import check_experiments
+from tartarus_cli.checking.irregular import check_folders, check_irregular
 from tartarus_cli.checking.items import check_lists, check_overlap
+from tartarus_cli.checking.leftovers import check_leftovers
+from tartarus_cli.checking.listed_files import check_file_lists
 from tartarus_cli.checking.manifests import PresentMatrices, check_manifests
 from tartarus_cli.checking.matrices import (
     CheckedMatrix,
@@ -19,7 +24,8 @@ from tartarus_cli.checking.matrices import (
     check_users,
     check_widths,
 )
-from tartarus_cli.checking.patches import PatchKind, check_patches, check_scaler
+from tartarus_cli.checking.model_folders import check_models
+from tartarus_cli.checking.patches import check_patch_kinds, check_patches, check_scaler
 from tartarus_cli.checking.presence import check_names, check_presence, check_unknown
 from tartarus_cli.checking.report import DataProblem, Report
 from tartarus_cli.checking.summary import (
@@ -27,15 +33,14 @@ from tartarus_cli.checking.summary import (
     DatasetSummary,
     add_borrowed_experiments,
     add_experiments,
+    find_tasks,
     summarize_contents,
 )
 from tartarus_cli.checking.truth import LISTENING, check_listening
-from tartarus_cli.checking.vocabulary import check_vocabulary
+from tartarus_cli.checking.vocabulary import check_vocabulary, check_words
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.patches import RECREATE_PATCHES
 from tartarus_cli.data.unknown import unknown_dataset_error
-from tartarus_cli.errors import DataError, TartarusError, call, count_noun, display_path
-from tartarus_cli.experiments.code import CodeNotRunError
+from tartarus_cli.errors import DataError, call, count_noun, display_path
 from tartarus_cli.experiments.inputs import infer_dimensions
 from tartarus_cli.experiments.requirements import (
     MissingInput,
@@ -43,11 +48,10 @@ from tartarus_cli.experiments.requirements import (
     missing_inputs,
     required_files,
 )
-from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
+from tartarus_cli.experiments.resolve import preset_paths
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.file_names import DataFile, Kind
 from tartarus_cli.layout import WorkspacePaths
-from tartarus_cli.models.preprocessing import check_scaler_fits, read_patch_recipe
 from tartarus_cli.progress import UNWATCHED, Progress, ProgressTask
 
 MATRICES = (Kind.FEATURES, Kind.TARGETS, Kind.USER_FACTORS, Kind.CLASS_FACTORS, Kind.WORD_VECTORS)
@@ -91,7 +95,9 @@ def check_data(
     if dataset is not None and dataset not in known:
         raise unknown_dataset_error(dataset, files.workspace, known)
     datasets = [Dataset(files, name) for name in (known if dataset is None else [dataset])]
-    experiments = _all_experiments(workspace, progress)
+    general = Report(workspace, "")
+    check_defaults(workspace, known, general)
+    experiments = check_experiments(workspace, known, general, progress)
     summaries, problems = {}, []
     size = sum(_total_size(data.own_files) for data in datasets)
     with progress.task("checking", size) as task:
@@ -100,11 +106,13 @@ def check_data(
             summaries[data.name] = _check_dataset(data, experiments, report, task)
             problems += report.problems
     if dataset is None:
-        report = Report(workspace, "")
         orphans = [p for p in files.unknown if not any(_may_belong_to(p, name) for name in known)]
-        check_unknown(orphans, report)
-        problems += report.problems
-    return CheckResult(summaries, problems)
+        check_unknown(orphans, general)
+        check_irregular([f for f in files.irregular if f.dataset not in known], general)
+        check_folders(workspace, general)
+        check_leftovers(files, general)
+        check_models(workspace, general)
+    return CheckResult(summaries, problems + general.problems)
 
 
 def _check_dataset(
@@ -114,12 +122,15 @@ def _check_dataset(
     single = {experiment.dataset.task for experiment in matching} == {"multiclass"}
     contents = _check_files(dataset, dataset.own_files, report, task)
     check_one_hot(contents.matrices, report, required=single)
+    check_irregular([f for f in dataset.files.irregular if f.dataset == dataset.name], report)
+    check_file_lists(dataset, dataset.own_files, contents.ids, report)
     check_presence(dataset, report)
     check_unknown([p for p in dataset.files.unknown if _may_belong_to(p, dataset.name)], report)
     summary = summarize_contents(dataset, contents)
     add_experiments(dataset, matching, summary)
+    tasks = find_tasks(dataset, contents.matrices)
     if not any(experiment.name in preset_paths() for experiment in matching):
-        others = [experiment for experiment in experiments if experiment not in matching]
+        others = [e for e in experiments if e not in matching and e.dataset.task in tasks]
         add_borrowed_experiments(dataset, others, summary)
     return summary
 
@@ -226,10 +237,11 @@ def _check_files(
     contents.labels = len(lists[labels]) if labels else None
     check_labels((labels, lists[labels]) if labels else None, contents.matrices, report)
     check_widths([m for m in contents.matrices if m.file.kind is Kind.FEATURES], report)
-    _check_scalers(unique_files, contents, report)
+    check_patch_kinds(unique_files, contents.patches, report)
     for file in unique_files:
         if file.kind is Kind.VOCABULARY:
             check_vocabulary(file, contents.matrices, report)
+    check_words(unique_files, contents.matrices, report)
     if dataset.is_recommendation:
         check_users(contents.matrices, report)
     users = counts.users(contents.matrices)
@@ -289,29 +301,6 @@ def _check_contents(
         task.advance(size)
 
 
-def _check_scalers(files: Iterable[DataFile], contents: DatasetContents, report: Report) -> None:
-    """Check that patches of one kind were made together, and with the scaler in the workspace."""
-    first_files = dict[tuple[str, str], tuple[DataFile, PatchKind]]()
-    for file, kind in contents.patches.values():
-        name = file.fields["count"], file.fields["seconds"]
-        first_file, first_kind = first_files.setdefault(name, (file, kind))
-        if kind.signature != first_kind.signature:
-            report.error(
-                file.path,
-                f"patches that were not made together with {first_file.path.name}",
-                expected="the same transform, scaler and seed",
-                hint=RECREATE_PATCHES,
-            )
-    for file in files:
-        name = file.fields.get("count", ""), file.fields.get("seconds", "")
-        if file.kind is Kind.SCALER and name in first_files:
-            attributes = first_files[name][1].attributes
-            recipe = read_patch_recipe(attributes)
-            if recipe:
-                with report.catch_errors():
-                    check_scaler_fits(file.path, recipe, attributes)
-
-
 def _advance(task: ProgressTask, size: int, share: float) -> None:
     task.advance(round(size * share))
 
@@ -351,21 +340,3 @@ class _RowCounts:
     def users(self, matrices: Sequence[CheckedMatrix]) -> int | None:
         rows = [m.matrix.shape[0] for m in matrices if m.file.kind is Kind.USER_FACTORS]
         return self.named_users or (rows[0] if rows else None)
-
-
-def _all_experiments(workspace: WorkspacePaths, progress: Progress) -> list[Experiment]:
-    """Return every experiment with a network that can be read.
-
-    The list of experiments shows the others, and baselines. Experiments whose code was not run are
-    left out, and reported: a check runs no code.
-    """
-    folder = workspace.experiments
-    experiments = []
-    for name in experiment_names(folder):
-        try:
-            experiments.append(resolve(name, folder=folder))
-        except CodeNotRunError as problem:
-            progress.say(f"{problem}; it is not looked at")
-        except TartarusError:
-            continue
-    return [experiment for experiment in experiments if experiment.baseline is None]

@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from tartarus_cli.checking.irregular import describe_irregular
+from tartarus_cli.checking.leftovers import is_interrupted_split
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.patches import RECREATE_PATCHES
 from tartarus_cli.data.targets import factorize_command
 from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.errors import DataError, Placeholder, call
@@ -68,10 +71,14 @@ def check_presence(dataset: Dataset, report: Report) -> None:
     if dataset.is_classification:
         _check_classification(dataset, report)
     _check_settings(dataset, report)
+    _check_patches(dataset, report)
 
 
 def _report_missing(dataset: Dataset, report: Report, hint: str, kind: Kind, **fields: str) -> None:
-    report.error(dataset.path(kind, **fields), "missing", expected=str(kind), hint=hint)
+    path = dataset.path(kind, **fields)
+    # A folder or a pipe in its place is reported as such.
+    if not describe_irregular(path):
+        report.error(path, "missing", expected=str(kind), hint=hint)
 
 
 def _check_sets(dataset: Dataset, report: Report) -> None:
@@ -79,6 +86,8 @@ def _check_sets(dataset: Dataset, report: Report) -> None:
     for split in ("train", "test"):
         if split not in splits:
             hint = f"List the {split} items, one id a line, in the order of the matrices' rows."
+            if is_interrupted_split(dataset.path(Kind.ITEMS, split=split)):
+                hint = f"A split was stopped before it was done: repeat it, {_split_again(dataset)}"
             _report_missing(dataset, report, hint, Kind.ITEMS, split=split)
     val_files = [f for f in dataset.own_files if _is_val(f)]
     if "val" not in splits:
@@ -96,6 +105,10 @@ def _check_sets(dataset: Dataset, report: Report) -> None:
             expected=f"item_factors_val_…_{dataset.name}.npy",
             hint="The last train items are held out for validation instead.",
         )
+
+
+def _split_again(dataset: Dataset) -> str:
+    return f"{call('split', dataset.name, force=True)} with what it was split with."
 
 
 def _is_val(file: DataFile) -> bool:
@@ -184,3 +197,22 @@ def _check_settings(dataset: Dataset, report: Report) -> None:
                 fields = {"setting": setting, "ext": files[0].fields["ext"]}
                 hint = f"The setting {setting} needs a matrix for each set."
                 _report_missing(dataset, report, hint, Kind.FEATURES, split=split, **fields)
+
+
+def _check_patches(dataset: Dataset, report: Report) -> None:
+    """Warn of patches that some sets have, and others not."""
+    files = dataset.select(Kind.PATCHES)
+    by_name: dict[frozenset[tuple[str, str]], list[DataFile]] = {}
+    for file in files:
+        shared = frozenset(item for item in file.fields.items() if item[0] != "split")
+        by_name.setdefault(shared, []).append(file)
+    for shared, members in by_name.items():
+        present = {file.split for file in members}
+        for split in [s for s in dataset.splits if s not in present]:
+            path = dataset.path(Kind.PATCHES, **{**dict(shared), "split": split})
+            report.warn(
+                path,
+                "missing",
+                expected=f"patches of {split}, as there are of {members[0].split}",
+                hint=RECREATE_PATCHES,
+            )

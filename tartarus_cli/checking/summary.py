@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
-from tartarus_cli.checking.matrices import CheckedMatrix
+from tartarus_cli.checking.matrices import CheckedMatrix, is_classes
 from tartarus_cli.checking.patches import PatchKind
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.tasks import Task
 from tartarus_cli.errors import TartarusError
 from tartarus_cli.experiments.requirements import missing_inputs
 from tartarus_cli.experiments.schema import Experiment
@@ -107,6 +108,20 @@ def _add_matrix(
     is_classes = file.kind is Kind.TARGETS and file.fields["fact"] == "class"
     if is_classes and width in (labels, summary.classes or width):
         summary.classes = width
+
+
+def find_tasks(dataset: Dataset, matrices: Iterable[CheckedMatrix]) -> set[Task]:
+    """Return the tasks that the files of a dataset are for.
+
+    Classes are for a multiclass task if each item of each set has exactly one, and else for a
+    multilabel one.
+    """
+    tasks: set[Task] = {"recommendation"} if dataset.is_recommendation else set()
+    if dataset.is_classification:
+        classes = [m.statistics for m in matrices if is_classes(m.file, m.statistics)]
+        one_each = bool(classes) and all(statistics.one_hot for statistics in classes)
+        tasks.add("multiclass" if one_each else "multilabel")
+    return tasks
 
 
 def add_experiments(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tartarus_cli.checking.matrices import CheckedMatrix
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.vocabulary import RECREATE_TEXT, read_vocabulary
 from tartarus_cli.errors import FileError
 from tartarus_cli.file_names import DataFile, Kind
-from tartarus_cli.text import Vocabulary
 
 
 def check_vocabulary(file: DataFile, matrices: Iterable[CheckedMatrix], report: Report) -> None:
@@ -25,17 +24,34 @@ def check_vocabulary(file: DataFile, matrices: Iterable[CheckedMatrix], report: 
             elif checked.file.kind is Kind.WORD_VECTORS and rows != vocabulary.vectors:
                 _refuse(checked, f"{rows:,} rows", f"{vocabulary.vectors or 0:,}", file)
             elif checked.file.kind is Kind.FEATURES and vocabulary.form == "sequence":
-                _check_word_numbers(checked, vocabulary, file)
+                _check_word_numbers(checked, vocabulary.vectors or 0, file)
 
 
-def _check_word_numbers(features: CheckedMatrix, vocabulary: Vocabulary, file: DataFile) -> None:
+def check_words(
+    files: Sequence[DataFile], matrices: Sequence[CheckedMatrix], report: Report
+) -> None:
+    """Check the numbers of words of settings that have word vectors, but no vocabulary."""
+    described = {f.fields["setting"] for f in files if f.kind is Kind.VOCABULARY}
+    for vectors in matrices:
+        setting = vectors.file.fields.get("setting")
+        if vectors.file.kind is not Kind.WORD_VECTORS or setting in described:
+            continue
+        for checked in matrices:
+            file = checked.file
+            if file.kind is Kind.FEATURES and file.fields["setting"] == setting:
+                with report.catch_errors():
+                    _check_word_numbers(checked, vectors.matrix.shape[0], vectors.file)
+
+
+def _check_word_numbers(features: CheckedMatrix, vectors: int, file: DataFile) -> None:
     matrix = features.matrix
-    ranges = [(block.min(), block.max()) for block in map(matrix.rows, matrix.blocks())]
-    low = min((lowest for lowest, _ in ranges), default=0)
-    high = max((highest for _, highest in ranges), default=0)
-    if not 0 <= low <= high < (vocabulary.vectors or 0):
-        expected = f"0 to {(vocabulary.vectors or 0) - 1:,}"
-        _refuse(features, f"numbers of words from {low:g} to {high:g}", expected, file)
+    low, high, whole = 0.0, 0.0, True
+    for block in map(matrix.rows, matrix.blocks()):
+        low, high = min(low, block.min(initial=0)), max(high, block.max(initial=0))
+        whole = whole and bool((block % 1 == 0).all())
+    if not (0 <= low <= high < vectors and whole):
+        found = f"numbers of words from {low:g} to {high:g}{'' if whole else ', not all whole'}"
+        _refuse(features, found, f"whole numbers from 0 to {vectors - 1:,}", file)
 
 
 def _refuse(matrix: CheckedMatrix, found: str, expected: str, file: DataFile) -> None:

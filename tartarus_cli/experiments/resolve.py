@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, cast
 
 import tomlkit
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import BASELINES, Baseline
@@ -250,28 +252,56 @@ def _parse_override(text: str) -> TomlTable:
     return {section: {key: parse_value(value.strip())}}
 
 
+@dataclass(frozen=True)
+class ExperimentFault:
+    """One parameter of an experiment that is wrong."""
+
+    key: str
+    """The parameter, such as ``training.epochs``; empty where it is none in particular."""
+    message: str
+    """What is wrong with it."""
+    hint: str
+    """What to do about it."""
+
+
+class InvalidExperimentError(RequestError):
+    """An experiment has parameters that are wrong; the message is about the first of them."""
+
+    def __init__(self, source: str, faults: Sequence[ExperimentFault]) -> None:
+        super().__init__(f"{source}: {faults[0].message}", hint=faults[0].hint)
+        self.faults = tuple(faults)
+        """All of them."""
+
+
 def _validate(name: str, table: TomlTable, source: str) -> Experiment:
     """Return the experiment of a table; ``source`` is what messages blame for its faults."""
     try:
         return Experiment.model_validate(table)
     except ValidationError as problem:
-        faults = problem.errors(include_url=False)
-        first = min(faults, key=lambda fault: fault["type"] == "missing")
-        location = [str(part) for part in first["loc"] if not str(part).startswith("function-")]
-        key = ".".join(location)
-        base = name if name in preset_paths() else str(table.get("extends") or "rec_multi")
-        hint = f"To see the parameters of an experiment: {call('show_experiment', base)}"
-        if first["type"] == "extra_forbidden":
-            known = _known_keys(table)
-            sections = list(dict.fromkeys(known_key.partition(".")[0] for known_key in known))
-            hint = nearest(key, known if "." in key else sections)
-            msg = f"{source}: there is no parameter {key}"
-            raise RequestError(msg, hint=hint) from None
-        value = "" if first["type"] in ("missing", "value_error") else f", not {first['input']!r}"
-        reason = first["msg"].removeprefix("Value error, ")
-        subject = f"{key}: " if key else ""
-        msg = f"{source}: {subject}{reason}{value}"
-        raise RequestError(msg, hint=hint) from None
+        details = sorted(
+            problem.errors(include_url=False), key=lambda detail: detail["type"] == "missing"
+        )
+        faults = [_explain_fault(name, table, detail) for detail in details]
+        raise InvalidExperimentError(source, faults) from None
+
+
+def _explain_fault(name: str, table: TomlTable, detail: ErrorDetails) -> ExperimentFault:
+    location = [str(part) for part in detail["loc"] if not str(part).startswith("function-")]
+    key = ".".join(location)
+    if detail["type"] == "extra_forbidden":
+        known = _known_keys(table)
+        sections = list(dict.fromkeys(known_key.partition(".")[0] for known_key in known))
+        hint = nearest(key, known if "." in key else sections)
+        return ExperimentFault(key, f"there is no parameter {key}", hint)
+    base = name if name in preset_paths() else str(table.get("extends") or "rec_multi")
+    hint = f"To see the parameters of an experiment: {call('show_experiment', base)}"
+    if detail["type"] in ("model_type", "dict_type"):
+        key = location[0]
+        message = f"{key}: Input should be a section, [{key}], not {detail['input']!r}"
+        return ExperimentFault(key, message, hint)
+    value = "" if detail["type"] in ("missing", "value_error") else f", not {detail['input']!r}"
+    reason = detail["msg"].removeprefix("Value error, ")
+    return ExperimentFault(key, f"{key}: {reason}{value}" if key else f"{reason}{value}", hint)
 
 
 def _known_keys(table: TomlTable) -> list[str]:

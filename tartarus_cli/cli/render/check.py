@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tartarus_cli.checking.report import DataProblem
     from tartarus_cli.checking.summary import DatasetSummary
 
+MOST_FILES = 5
+"""Files that are named of which the same is said."""
+
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 """Severity of a problem → its colour; the most severe first."""
 
@@ -119,11 +122,25 @@ def _print_problems(problems: Sequence[DataProblem]) -> None:
         return
     rows = table("", "file: found; expected; what to do")
     severities = list(COLOURS)
-    for problem in sorted(problems, key=lambda problem: severities.index(problem.severity)):
+    for problem, files in sorted(
+        _group(problems), key=lambda group: severities.index(group[0].severity)
+    ):
         colour = COLOURS[problem.severity]
-        text = f"{plain(problem.file)}\n{message(problem.found)}; "
+        names = [plain(file) for file in files[:MOST_FILES]]
+        if len(files) > len(names):
+            names.append(f"… and {len(files) - len(names):,} more files")
+        text = "\n".join(names) + f"\n{message(problem.found)}; "
         text += f"expected {message(problem.expected)}"
         if problem.severity != "note":
             text += f"\n[dim]{message(problem.hint)}[/]"
         rows.add_row(f"[{colour}]{problem.severity}[/]", text)
     out().print(rows)
+
+
+def _group(problems: Sequence[DataProblem]) -> list[tuple[DataProblem, list[str]]]:
+    """Put problems of which the same is said together: one of them, and the files of all."""
+    groups: dict[tuple[str, ...], tuple[DataProblem, list[str]]] = {}
+    for problem in problems:
+        key = problem.severity, problem.found, problem.expected, problem.hint
+        groups.setdefault(key, (problem, []))[1].append(problem.file)
+    return [*groups.values()]

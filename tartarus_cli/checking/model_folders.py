@@ -1,0 +1,114 @@
+"""Checks of models, of what they predicted and of their results: whether any is there by halves."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+from tartarus_cli.checking.irregular import describe_irregular
+from tartarus_cli.checking.report import Report
+from tartarus_cli.data.arrays import read_header
+from tartarus_cli.data.ids import read_lines
+from tartarus_cli.errors import FileError, TartarusError
+from tartarus_cli.layout import WorkspacePaths
+from tartarus_cli.models.manifest import UNREADABLE
+from tartarus_cli.models.store import Model, Store
+
+MANIFEST, EXPERIMENT = "manifest.json", "experiment.toml"
+"""Files of every model."""
+
+
+def check_models(workspace: WorkspacePaths, report: Report) -> None:
+    """Report models, predictions and results of which a part is missing; they are not opened.
+
+    Parameters
+    ----------
+    workspace
+        The workspace.
+    report
+        Receives a warning for each: the datasets are not concerned.
+    """
+    for path in _model_paths(workspace):
+        if not path.is_dir():
+            _warn(report, path, describe_irregular(path) or "a file", "the folder of a model")
+    for model in Store(workspace).all():
+        if model.folder.is_dir():
+            _check_model(model, report)
+    _check_predictions(workspace.data / "factors", report)
+
+
+def _model_paths(workspace: WorkspacePaths) -> list[Path]:
+    if not workspace.models.is_dir():
+        return []
+    paths = sorted(workspace.models.iterdir())
+    return [path for path in paths if re.fullmatch(r"model_[1-9]\d*", path.name)]
+
+
+def _warn(report: Report, path: Path, found: str, expected: str, hint: str = "") -> None:
+    report.warn(path, found, expected=expected, hint=hint or "Move it away.")
+
+
+def _check_model(model: Model, report: Report) -> None:
+    delete = f"Delete {model.name}, and train it again."
+    manifest = model.folder / MANIFEST
+    if model.manifest is UNREADABLE:
+        kind = describe_irregular(manifest)
+        found = kind or ("damaged" if manifest.exists() else "missing")
+        _warn(report, manifest, found, "how the model was trained", delete)
+        return
+    if model.manifest.status == "training":
+        report.note(
+            manifest,
+            f"the training of {model.name} has not ended",
+            expected="a finished model, unless it is being trained",
+            hint=delete,
+        )
+    if model.manifest.status != "finished":
+        return
+    archive = model.arrays if model.manifest.kind == "baseline" else model.network
+    for path in (model.folder / EXPERIMENT, archive):
+        found = describe_irregular(path)
+        if not found and not path.exists():
+            found = "missing"
+        elif not found and path == archive and not zipfile.is_zipfile(path):
+            found = "damaged"
+        if found:
+            _warn(report, path, found, f"a file of {model.name}, which is finished", delete)
+
+
+def _check_predictions(folder: Path, report: Report) -> None:
+    """Check that each file of predictions has the ids of its rows."""
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        match = re.fullmatch(r"(factors|neighbours)_(.+)\.np[yz]", path.name)
+        if not match or path.name.startswith("."):
+            continue
+        ids = folder / f"index_factors_{match[2]}.tsv"
+        if match[2].endswith(("_patches", "_new")):
+            ids = folder / f"index_{path.stem}.tsv"
+        hint = "Predict again: to evaluate them, or to export them, would go wrong."
+        found = describe_irregular(path)
+        if found:
+            _warn(report, path, found, "a file of predictions")
+        elif describe_irregular(ids) or not ids.exists():
+            _warn(report, ids, describe_irregular(ids) or "missing", f"ids of {path.name}", hint)
+        elif path.suffix == ".npy":
+            _check_rows(path, ids, hint, report)
+
+
+def _check_rows(path: Path, ids: Path, hint: str, report: Report) -> None:
+    try:
+        with path.open("rb") as file:
+            shape = read_header(path, file).shape
+        count = len(read_lines(ids))
+    except FileError as problem:
+        _warn(report, problem.path, problem.found, problem.expected, hint)
+        return
+    except (OSError, TartarusError) as problem:
+        _warn(report, path, str(problem), "predictions", hint)
+        return
+    if shape[:1] != (count,):
+        found = f"{shape[0] if shape else 0:,} rows"
+        _warn(report, path, found, f"{count:,}, one for each line of {ids.name}", hint)
