@@ -51,9 +51,12 @@ class WorkspacePaths:
         unknown: list[Path] = []
         irregular: list[DataFile] = []
         folders = dict.fromkeys([layout.folder for layout in FILE_PATTERNS] + list(OLD_FOLDERS))
+        paths = {self.data / folder for folder in folders}
         for folder in folders:
             for path in sorted(_visible_paths(self.data / folder)):
                 file = parse_path(path, OLD_FOLDERS.get(folder, folder))
+                if path in paths:
+                    continue  # a folder, or what stands in its place
                 if not path.is_file():
                     irregular += [] if file is None else [file]
                 elif file is None:

@@ -114,9 +114,8 @@ class _Defaults:
     def _check_seed(self, key: str, value: object) -> None:
         if type(value) is not int or not 0 <= value <= MAX_SEED:
             hint = "Correct that line, or delete it: the seed is 0 then."
-            self._error(
-                key, _write_setting(key, value), "a whole number from 0, such as seed = 0", hint
-            )
+            expected = "a whole number from 0 and below 2^63, such as seed = 0"
+            self._error(key, _write_setting(key, value), expected, hint)
 
     def _check_example(self, value: object) -> None:
         if not isinstance(value, dict):

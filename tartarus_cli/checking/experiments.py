@@ -10,7 +10,7 @@ from pathlib import Path
 from tartarus_cli.checking.irregular import describe_irregular
 from tartarus_cli.checking.report import Report
 from tartarus_cli.checking.toml_lines import at_line
-from tartarus_cli.errors import TartarusError, display_path, nearest
+from tartarus_cli.errors import TartarusError, call, display_path, nearest
 from tartarus_cli.experiments.code import CodeNotRunError
 from tartarus_cli.experiments.resolve import (
     ExperimentFault,
@@ -76,16 +76,23 @@ def check_experiments(
 def _report_faults(path: Path, problem: TartarusError, report: Report) -> None:
     """Report all that is wrong with an experiment, each with its line."""
     text = _text_of(path)
+    if not text.strip():
+        hint = f'Delete it, or write a line such as extends = "rec_multi". {_SEE}'
+        report.error(path, "an empty file", expected=EXPECTED, hint=hint)
+        return
     if isinstance(problem, InvalidExperimentError):
         for fault in problem.faults:
             found, expected = _split_message(fault)
             line = at_line(text, fault.key)
             report.error(path, f"{line}{found}", expected=expected, hint=fault.hint)
         return
-    message = str(problem).removeprefix(display_path(path)).lstrip(": ")
+    message = str(problem).removeprefix(display_path(path)).lstrip(": ").removeprefix("is ")
     key = "extends" if message.startswith("extends") else ""
     line = at_line(text, key) if key else ""
     report.error(path, f"{line}{message}", expected=EXPECTED, hint=problem.hint)
+
+
+_SEE = f"To see what an experiment may say: {call('show_experiment', 'rec_multi')}"
 
 
 def _text_of(path: Path) -> str:

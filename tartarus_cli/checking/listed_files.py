@@ -35,11 +35,20 @@ def check_file_lists(
     report
         Receives one problem for each kind of fault, with how many lines have it.
     """
-    items = {item for listed in ids.values() for item in listed}
+    items = dict.fromkeys(item for listed in ids.values() for item in listed)
+    if not _are_complete(dataset, ids):
+        items = {}
     for file in files:
         if file.kind in (Kind.AUDIO_LIST, Kind.TEXT_LIST):
             with report.catch_errors():
                 _FileList(dataset, file, report).check(read_lines(file.path), items)
+
+
+def _are_complete(dataset: Dataset, ids: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the ids of every set could be read."""
+    others = [f for f in dataset.files.irregular if f.dataset == dataset.name]
+    listed = {file.split for file in dataset.select(Kind.ITEMS)}
+    return listed == {*ids} and not any(file.kind is Kind.ITEMS for file in others)
 
 
 @dataclass
@@ -102,7 +111,8 @@ class _FileList:
                 self.paths[item] = name
         for fault, numbers in faults.items():
             found = f"{count_noun(len(numbers), 'line')} {fault} ({_line_numbers(numbers)})"
-            self._error(found, f"Correct {'it' if len(numbers) == 1 else 'them'}: nothing is read.")
+            pronoun = "it" if len(numbers) == 1 else "them"
+            self._error(found, f"Correct {pronoun}: a list with such a line is not read.")
         if repeated:
             examples = [f"{item!r} in lines {_join(places)}" for item, places in repeated.items()]
             found = f"{count_noun(len(repeated), 'id')} more than once ({_few(examples)})"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tartarus_cli.checking.irregular import describe_irregular
 from tartarus_cli.checking.leftovers import is_interrupted_split
-from tartarus_cli.checking.report import Report
+from tartarus_cli.checking.report import Report, Reporter
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.patches import RECREATE_PATCHES
 from tartarus_cli.data.targets import factorize_command
@@ -75,10 +75,13 @@ def check_presence(dataset: Dataset, report: Report) -> None:
 
 
 def _report_missing(dataset: Dataset, report: Report, hint: str, kind: Kind, **fields: str) -> None:
-    path = dataset.path(kind, **fields)
+    _report_absent(dataset.path(kind, **fields), report.error, str(kind), hint)
+
+
+def _report_absent(path: Path, severity: Reporter, expected: str, hint: str) -> None:
     # A folder or a pipe in its place is reported as such.
     if not describe_irregular(path):
-        report.error(path, "missing", expected=str(kind), hint=hint)
+        severity(path, "missing", expected=expected, hint=hint)
 
 
 def _check_sets(dataset: Dataset, report: Report) -> None:
@@ -151,19 +154,13 @@ def _check_classification(dataset: Dataset, report: Report) -> None:
         hint = "Write 1 where the item has the class, else 0."
         _report_missing(dataset, report, hint, Kind.TARGETS, split="train", **fields)
     if not has_truth:
-        report.error(
-            dataset.class_truth_path,
-            "missing",
-            expected="classes of the test items",
-            hint="Nothing can be evaluated without it.",
-        )
+        hint = "Nothing can be evaluated without it."
+        path = dataset.class_truth_path
+        _report_absent(path, report.error, "classes of the test items", hint)
     if not labels:
-        report.warn(
-            dataset.path(Kind.LABELS),
-            "missing",
-            expected="the names of the classes, one a line",
-            hint="Classes are numbered instead.",
-        )
+        expected = "the names of the classes, one a line"
+        hint = "Classes are numbered instead."
+        _report_absent(dataset.path(Kind.LABELS), report.warn, expected, hint)
     if not dataset.is_recommendation:
         _check_label_factors(dataset, report)
 
@@ -201,18 +198,14 @@ def _check_settings(dataset: Dataset, report: Report) -> None:
 
 def _check_patches(dataset: Dataset, report: Report) -> None:
     """Warn of patches that some sets have, and others not."""
-    files = dataset.select(Kind.PATCHES)
+    splits = [s for s in SPLITS if dataset.select(Kind.ITEMS, split=s)]
     by_name: dict[frozenset[tuple[str, str]], list[DataFile]] = {}
-    for file in files:
+    for file in dataset.select(Kind.PATCHES):
         shared = frozenset(item for item in file.fields.items() if item[0] != "split")
         by_name.setdefault(shared, []).append(file)
     for shared, members in by_name.items():
         present = {file.split for file in members}
-        for split in [s for s in dataset.splits if s not in present]:
+        for split in [s for s in splits if s not in present]:
             path = dataset.path(Kind.PATCHES, **{**dict(shared), "split": split})
-            report.warn(
-                path,
-                "missing",
-                expected=f"patches of {split}, as there are of {members[0].split}",
-                hint=RECREATE_PATCHES,
-            )
+            expected = f"patches of {split}, as there are of {members[0].split}"
+            _report_absent(path, report.warn, expected, RECREATE_PATCHES)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from tartarus_cli.errors import FileError
 from tartarus_cli.layout import WorkspacePaths
@@ -29,6 +29,13 @@ class DataProblem:
     """What the file should hold, or be called."""
     hint: str
     """What to do about it."""
+
+
+class Reporter(Protocol):
+    """Adds a problem of one severity to a report."""
+
+    def __call__(self, path: Path, found: str, *, expected: str, hint: str) -> None:
+        """Add a problem of a file."""
 
 
 @dataclass

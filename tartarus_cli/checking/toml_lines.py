@@ -37,7 +37,9 @@ def find_line(text: str, key: str) -> int | None:
             places.setdefault(section, number)
         elif assignment:
             name = _plain(assignment[1])
-            places.setdefault(f"{section}.{name}" if section else name, number)
+            parts = f"{section}.{name}".split(".") if section else name.split(".")
+            for end in range(1, len(parts) + 1):
+                places.setdefault(".".join(parts[:end]), number)
     parts = key.split(".")
     names = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
     return next((places[name] for name in names if name in places), None)

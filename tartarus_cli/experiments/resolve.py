@@ -151,7 +151,9 @@ def _read_lineage(name: str, folder: Path | None) -> list[tuple[Path, TomlTable]
     lineage: list[tuple[Path, TomlTable]] = []
     names: list[str] = []
     while True:
-        path = _find(name, folder)
+        # What is extended is the preset, also where a file has its name.
+        path = preset_paths().get(name) if names else None
+        path = path or _find(name, folder)
         table = {**_read(path), "name": name}
         lineage.append((path, table))
         names.append(name)

@@ -490,22 +490,26 @@ CRNN_ON_A_PRESET = {
 }
 
 
-def test_another_network_in_an_experiment_is_as_published_but_for_what_is_overridden() -> None:
+def network_section(*overrides: str) -> Any:
+    return resolve("single-label-audio", overrides=overrides).network
+
+
+def test_another_network_in_an_experiment_is_as_published() -> None:
     # The windows and the dropout of the preset are those of its own network.
-    network = resolve("single-label-audio", overrides=["network.name=audio_crnn"]).network
+    network = network_section("network.name=audio_crnn")
     assert {key: getattr(network, key) for key in CRNN_ON_A_PRESET} == CRNN_ON_A_PRESET
-    for name in ("network.name=audio_crnn", "network.dropout=0.2"):
-        overrides = [name, *{"network.dropout=0.2", "network.name=audio_crnn"} - {name}]
-        assert resolve("single-label-audio", overrides=overrides).network.dropout == 0.2
-    same = resolve(
-        "single-label-audio",
-        overrides=[
-            "network.name=audio_with_vector",
-            'inputs.kind=["patches", "features"]',
-            "inputs.count=2",
-        ],
-    ).network
-    assert same.dropout == 0.5
+
+
+def test_options_of_another_network_are_taken_wherever_they_stand() -> None:
+    overrides = ("network.name=audio_crnn", "network.dropout=0.2")
+    for ordered in (overrides, overrides[::-1]):
+        assert network_section(*ordered).dropout == pytest.approx(0.2)
+
+
+def test_an_option_that_another_network_has_too_is_kept() -> None:
+    kinds = 'inputs.kind=["patches", "features"]'
+    network = network_section("network.name=audio_with_vector", kinds, "inputs.count=2")
+    assert network.dropout == pytest.approx(0.5)
 
 
 def test_an_unknown_network_names_a_near_one() -> None:

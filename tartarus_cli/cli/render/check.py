@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.console import document, message, out, plain, table
+from tartarus_cli.errors import count_noun
 
 if TYPE_CHECKING:
     from tartarus_cli.checking.check import CheckResult
@@ -128,7 +129,7 @@ def _print_problems(problems: Sequence[DataProblem]) -> None:
         colour = COLOURS[problem.severity]
         names = [plain(file) for file in files[:MOST_FILES]]
         if len(files) > len(names):
-            names.append(f"… and {len(files) - len(names):,} more files")
+            names.append(f"… and {count_noun(len(files) - len(names), 'more file')}")
         text = "\n".join(names) + f"\n{message(problem.found)}; "
         text += f"expected {message(problem.expected)}"
         if problem.severity != "note":
