@@ -87,9 +87,24 @@ def _report_faults(path: Path, problem: TartarusError, report: Report) -> None:
             report.error(path, f"{line}{found}", expected=expected, hint=fault.hint)
         return
     message = str(problem).removeprefix(display_path(path)).lstrip(": ").removeprefix("is ")
-    key = "extends" if message.startswith("extends") else ""
-    line = at_line(text, key) if key else ""
+    line = at_line(text, "extends") if message.startswith("extends") else _at_name(text, message)
     report.error(path, f"{line}{message}", expected=EXPECTED, hint=problem.hint)
+
+
+def _at_name(text: str, message: str) -> str:
+    r"""Say in which line the name stands that a message quotes; empty if in none.
+
+    >>> _at_name('a = 1\nb = "x"', "there is no network called 'x'")
+    'line 2: '
+    """
+    match = re.search("'([^']+)'", message)
+    lines = enumerate(text.split("\n"), 1) if match else ()
+    numbers = [n for n, line in lines if match and re.search(_quoted(match[1]), line)]
+    return f"line {numbers[0]}: " if numbers else ""
+
+
+def _quoted(name: str) -> str:
+    return f"[\"']{re.escape(name)}[\"']"
 
 
 _SEE = f"To see what an experiment may say: {call('show_experiment', 'rec_multi')}"

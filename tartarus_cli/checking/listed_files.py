@@ -10,6 +10,7 @@ from tartarus_cli.checking.irregular import describe_irregular
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.ids import read_lines
+from tartarus_cli.data.lists import locate_file
 from tartarus_cli.errors import count_noun
 from tartarus_cli.file_names import DataFile, Kind
 
@@ -174,13 +175,13 @@ class _FileList:
             severity(self.file.path, found, expected="files that are there", hint=hint)
         if unusable:
             found = f"{count_noun(len(unusable), 'path')} to no plain file ({_few(unusable)})"
-            self._error(found, "Correct the paths.", "paths of files")
+            self._warn(found, "Correct the paths; such files are left out.", "paths of files")
 
 
 def _look_at(base: Path, name: str) -> str:
     """Say what is wrong with a file that a list names; empty if it is a plain file."""
     try:
-        path = base / name
+        path = locate_file(base, name)
         return describe_irregular(path) or ("" if path.exists() else "missing")
     except (OSError, ValueError) as problem:
         return str(problem)

@@ -98,13 +98,13 @@ def read_list(path: Path, folder: Path) -> list[ListedFile]:
             found = f"{item!r} in lines {line_of_id[item]} and {number}"
             _refuse(path, found, "one file for each id")
         line_of_id[item] = number
-        files.append(ListedFile(item, name, _locate(folder, name)))
+        files.append(ListedFile(item, name, locate_file(folder, name)))
     if not files:
         _refuse(path, "an empty list", "an id, a tab and a path in each line")
     return files
 
 
-def _locate(folder: Path, name: str) -> Path:
+def locate_file(folder: Path, name: str) -> Path:
     """Return the path that a list names; backslashes separate folders if the file is there so."""
     path = folder / name
     if "\\" in name and os.sep == "/" and not _exists(path):

@@ -280,11 +280,11 @@ def _validate(name: str, table: TomlTable, source: str) -> Experiment:
     try:
         return Experiment.model_validate(table)
     except ValidationError as problem:
-        details = sorted(
-            problem.errors(include_url=False), key=lambda detail: detail["type"] == "missing"
-        )
-        faults = [_explain_fault(name, table, detail) for detail in details]
-        raise InvalidExperimentError(source, faults) from None
+        details = problem.errors(include_url=False)
+        # What is missing may follow from the other faults.
+        others = [detail for detail in details if detail["type"] != "missing"]
+        faults = [_explain_fault(name, table, detail) for detail in others or details]
+        raise InvalidExperimentError(source, [*dict.fromkeys(faults)]) from None
 
 
 def _explain_fault(name: str, table: TomlTable, detail: ErrorDetails) -> ExperimentFault:

@@ -17,7 +17,7 @@ BROKEN = {
     MULTI + "[training]\nepohcs = 3\n": ("line 3: there is no parameter", "training.epochs"),
     MULTI + "[trainin]\nepochs = 3\n": ("line 2: there is no parameter trainin", "training"),
     MULTI + "network = 3\n": ("line 2: network = 3", "a section, [network]"),
-    MULTI + '[network]\nname = "fusoin"\n': ("no network called 'fusoin'", "fusion"),
+    MULTI + '[network]\nname = "fusoin"\n': ("line 3: there is no network", "fusion"),
     MULTI + "[training\n": ("not valid TOML", "Correct that line."),
     MULTI + MULTI: ("not valid TOML", "Correct that line."),
     'extends = "rec_multy"\n': ("line 1: extends 'rec_multy'", "Did you mean rec_multi"),
