@@ -15,7 +15,7 @@ import lazy_loader as lazy
 
 # JAX unless the user chose: the environment counts, ~/.keras/keras.json does not, because Keras
 # writes that file itself, with tensorflow in it, at its first import.
-os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND", "").strip() or "jax"
 
 _attribute, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
 

@@ -98,6 +98,8 @@ def system_error(problem: OSError) -> TartarusError:
     """Return an error that explains what the operating system refused."""
     where = f"{display_path(Path(problem.filename))}: " if isinstance(problem.filename, str) else ""
     hint = "Check the permissions of the workspace, and the free space on the disk."
+    if "temporary directory" in str(problem):
+        hint = "Name a folder that can be written in the environment: TMPDIR=FOLDER."
     return TartarusError(f"{where}{problem.strerror or problem}", hint=hint)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -49,16 +48,3 @@ def require(library: str) -> None:
         missing = OPTIONAL_LIBRARIES[library]
         msg = f"{missing.purpose} needs {library}, which is not installed"
         raise TartarusError(msg, hint=missing.remedy)
-
-
-def require_backend() -> None:
-    """Make sure that the backend that KERAS_BACKEND names is installed; JAX always is.
-
-    Raises
-    ------
-    TartarusError
-        If it is missing.
-    """
-    backend = os.environ["KERAS_BACKEND"]
-    if backend in OPTIONAL_LIBRARIES:
-        require(backend)

@@ -7,8 +7,9 @@ from importlib.util import find_spec
 
 import pytest
 
+from tartarus_cli.environment import open_keras
 from tartarus_cli.errors import TartarusError
-from tartarus_cli.extras import OPTIONAL_LIBRARIES, require, require_backend
+from tartarus_cli.extras import OPTIONAL_LIBRARIES, require
 from tartarus_cli.text import w2v
 from tests.conftest import Command
 from tests.worlds import World
@@ -78,7 +79,7 @@ def test_a_backend_that_is_not_installed_is_named_before_a_prediction(
 
 def test_jax_needs_no_extra() -> None:
     assert os.environ["KERAS_BACKEND"] == "jax"
-    require_backend()
+    open_keras()
 
 
 LOSS = """

@@ -62,8 +62,9 @@ def cqt(options: CqtOptions) -> SpectrogramFunction:
     ValueError
         If the highest bin lies above half the sample rate.
     """
-    from librosa import resample
+    from tartarus_cli.compiled import load_librosa
 
+    resample = load_librosa().resample
     octaves, scale = _plan_octaves(options)
 
     def compute(samples: Samples) -> Magnitude:
@@ -83,8 +84,9 @@ def cqt(options: CqtOptions) -> SpectrogramFunction:
 
 def _plan_octaves(options: CqtOptions) -> tuple[list[_Octave], NDArray[np.float32]]:
     """Make the filters of each octave, from the highest, and the scale of each bin."""
-    from librosa import filters
+    from tartarus_cli.compiled import load_librosa
 
+    filters = load_librosa().filters
     frequencies = _frequencies(options)
     step = 2 ** (2 / options.bins_per_octave)
     bandwidth = (step - 1) / (step + 1)  # relative to the frequency
@@ -129,8 +131,9 @@ def _make_kernel(
     spectrum of each frame. The filter that these coefficients stand for does the same in time,
     without a Fourier transform for each frame.
     """
-    from librosa import filters, util
+    from tartarus_cli.compiled import load_librosa
 
+    filters, util = load_librosa().filters, load_librosa().util
     longest = filters.wavelet_lengths(freqs=frequencies, sr=rate, alpha=bandwidth)[0].max()
     if longest * len(frequencies) > MAX_FILTER_SAMPLES:
         msg = f"its filters are too long: {longest:.3g} samples for {frequencies[0]:.3g} Hz"

@@ -41,16 +41,18 @@ def _linear_frequencies(options: StftOptions) -> NDArray[np.float64]:
 
 
 def _mel_frequencies(options: MelOptions) -> NDArray[np.float64]:
-    from librosa import mel_frequencies
+    from tartarus_cli.compiled import load_librosa
 
+    mel_frequencies = load_librosa().mel_frequencies
     return np.asarray(mel_frequencies(options.bins + 2, fmax=options.sample_rate / 2)[1:-1])
 
 
 @transform("stft", options=StftOptions, frequencies=_linear_frequencies)
 def stft(options: StftOptions) -> SpectrogramFunction:
     """Plan a short-time Fourier transform: the magnitude of ``librosa.stft``."""
-    import librosa
+    from tartarus_cli.compiled import load_librosa
 
+    librosa = load_librosa()
     size, hop = options.n_fft, options.hop_length
 
     def compute(samples: Samples) -> Magnitude:
@@ -81,14 +83,16 @@ def mel(options: MelOptions) -> SpectrogramFunction:
 
 
 def _mel_bands(options: MelOptions) -> NDArray[np.float32]:
-    from librosa import filters
+    from tartarus_cli.compiled import load_librosa
 
     if options.bins * options.n_fft > MAX_MEL_WEIGHTS:
         msg = f"{options.bins:,} bands of {options.n_fft:,} samples take too much memory"
         raise ValueError(msg)
     # librosa warns of bands without a frequency; they are an error below.
     with warnings.catch_warnings(action="ignore"):
-        bands = filters.mel(sr=options.sample_rate, n_fft=options.n_fft, n_mels=options.bins)
+        bands = load_librosa().filters.mel(
+            sr=options.sample_rate, n_fft=options.n_fft, n_mels=options.bins
+        )
     empty = int((bands.max(axis=1) == 0).sum())
     if empty:
         msg = f"{empty} of {options.bins} mel bands hold no frequency at all: n_fft is too small"

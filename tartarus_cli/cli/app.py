@@ -11,7 +11,7 @@ from tartarus_cli.cli import experiments, models, render
 from tartarus_cli.cli.check_data import check_data
 from tartarus_cli.cli.compare import compare
 from tartarus_cli.cli.evaluate import evaluate
-from tartarus_cli.cli.explained import explained
+from tartarus_cli.cli.explained import explained, output_error
 from tartarus_cli.cli.export import export
 from tartarus_cli.cli.factorize import factorize
 from tartarus_cli.cli.features import features
@@ -23,6 +23,7 @@ from tartarus_cli.cli.predict import predict
 from tartarus_cli.cli.recommend import recommend
 from tartarus_cli.cli.run import run
 from tartarus_cli.cli.split import split
+from tartarus_cli.cli.terminal import OutputError, prepare_process
 from tartarus_cli.cli.text import text
 from tartarus_cli.cli.train import train
 
@@ -86,4 +87,14 @@ app.add_typer(models.app, name="models", rich_help_panel="Models")
 def main() -> None:
     """Run the command line; a polite kill, as of a cluster's scheduler, lets it tidy up first."""
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(TERMINATED))
-    app()
+    prepare_process()
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        sys.exit(1)
+    except OutputError as problem:
+        render.error(output_error(problem))
+        sys.exit(1)

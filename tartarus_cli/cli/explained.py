@@ -1,9 +1,11 @@
 """Where errors become messages and exit statuses: the only place that catches them."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from traceback import walk_tb
 from typing import Any
 
 import typer
@@ -12,6 +14,7 @@ from tartarus_cli.cli import render
 from tartarus_cli.cli.logs import INTERRUPTED, open_log
 from tartarus_cli.cli.options import LogFile, Verbose
 from tartarus_cli.cli.signatures import arrange_signature
+from tartarus_cli.cli.terminal import OutputError
 from tartarus_cli.errors import TartarusError, system_error
 from tartarus_cli.progress import watching
 
@@ -46,15 +49,40 @@ def _begin(*, context: typer.Context, log: LogFile = None, verbose: Verbose = Fa
 def _explanations() -> Iterator[None]:
     try:
         yield
+        sys.stdout.flush()
     except TartarusError as problem:
         render.error(problem)
         raise typer.Exit(problem.exit_code) from None
     except BrokenPipeError:
         # The reader of the output has closed it.
         raise
-    except OSError as problem:
-        render.error(system_error(problem))
+    except (OSError, EOFError, UnicodeEncodeError) as problem:
+        # Typer would say "Aborted." of an EOFError.
+        render.error(_explained(problem))
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         render.interrupted()
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _explained(problem: OSError | EOFError | UnicodeEncodeError) -> TartarusError:
+    """Return an error that says what the system, a library or an encoding refused."""
+    if isinstance(problem, OutputError):
+        return output_error(problem)
+    if isinstance(problem, OSError):
+        return system_error(problem)
+    if isinstance(problem, UnicodeEncodeError):
+        sign = problem.object[problem.start : problem.end]
+        msg = f"{sign!a} cannot be written in {problem.encoding}"
+        return TartarusError(msg, hint="Set PYTHONUTF8=1 (or LC_ALL=C.UTF-8) in the environment.")
+    *_, (frame, line) = walk_tb(problem.__traceback__)
+    where = f"{frame.f_code.co_filename}, line {line}"
+    msg = f"what a library read ended too early ({where}): {str(problem) or 'EOFError'}"
+    hint = "A file that it keeps, such as a cache, may have been cut: delete that. "
+    return TartarusError(msg, hint=hint + "With -v the command says which files it reads.")
+
+
+def output_error(problem: OutputError) -> TartarusError:
+    """Return an error that says why nothing can be printed."""
+    msg = f"standard output cannot be written: {problem.strerror}"
+    return TartarusError(msg, hint="Send it elsewhere; what the command wrote into files is there.")

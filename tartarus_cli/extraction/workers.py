@@ -39,6 +39,7 @@ POLL_S = 0.2
 """Seconds between two looks for an interruption."""
 
 PRELOADED = (
+    "tartarus_cli.compiled",
     *("librosa.core.audio", "librosa.core.spectrum", "librosa.filters", "librosa.util.utils"),
     *("soundfile", "soxr", "threadpoolctl"),
 )
@@ -181,9 +182,13 @@ def _fresh_processes() -> BaseContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, *PRELOADED])
-    resource_tracker.ensure_running()
-    with _quiet():
-        forkserver.ensure_running()
+    try:
+        resource_tracker.ensure_running()
+        with _quiet():
+            forkserver.ensure_running()
+    except OSError:
+        # The path of its socket is too long, or the file system has no sockets: see TMPDIR.
+        return multiprocessing.get_context("spawn")
     return context
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +22,17 @@ from tartarus_cli.baselines import (
     TrainingExamples,
 )
 from tartarus_cli.data.arrays import read_arrays, save_arrays
+from tartarus_cli.environment import backend_error, keras_defaults, open_keras
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
-from tartarus_cli.extras import require_backend
 from tartarus_cli.files import write_text
 from tartarus_cli.models.manifest import LayerInfo
 from tartarus_cli.models.store import BASELINE, HISTORY, Model
+
+if TYPE_CHECKING:
+    import keras
+
+KERAS_MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
+"""Files in the archive that Keras writes of a network."""
 
 
 class Predictor(Protocol):
@@ -136,27 +144,52 @@ class _NetworkPredictor:
     """A Keras network, up to one of its layers."""
 
     def __init__(self, model: Model, layer: LayerInfo | None) -> None:
-        require_backend()
-        import keras
-
-        import tartarus_cli.layers  # noqa: F401 — registers the layers that a saved model names
-
-        # Looking it up imports the plug-in that it may be of, with layers of its own.
-        ARCHITECTURES.get(model.experiment.network.name)
-        try:
-            network = keras.saving.load_model(model.network, compile=False, safe_mode=True)
-        except Exception as problem:  # noqa: BLE001 — a damaged file makes Keras raise anything
-            reason = (str(problem) or type(problem).__name__).splitlines()[0]
-            msg = f"{display_path(model.network)} cannot be loaded: {reason}"
-            raise DataError(msg, hint=f"Train {model.name} again.") from None
-        if layer is not None:
-            # A list only where there are several, as in __call__.
-            inputs = network.inputs if len(network.inputs) > 1 else network.inputs[0]
-            network = keras.Model(inputs, network.get_layer(layer.name).output)
-        self._network = network
+        open_keras()
+        with keras_defaults():
+            self._network = network = _load_network(model, layer)
         self.width = math.prod(network.output_shape[1:])
 
     def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         batch = list(inputs) if len(inputs) > 1 else inputs[0]
-        rows = np.asarray(self._network.predict_on_batch(batch), np.float32)
+        with keras_defaults():
+            rows = np.asarray(self._network.predict_on_batch(batch), np.float32)
         return rows.reshape(len(rows), self.width)
+
+
+def _load_network(model: Model, layer: LayerInfo | None) -> keras.Model:
+    """Load a network, or the part of it up to a layer."""
+    import keras
+
+    import tartarus_cli.layers  # noqa: F401 — registers the layers that a saved model names
+
+    # Looking it up imports the plug-in that it may be of, with layers of its own.
+    ARCHITECTURES.get(model.experiment.network.name)
+    _require_undamaged(model)
+    try:
+        network = keras.saving.load_model(model.network, compile=False, safe_mode=True)
+    except Exception as problem:  # noqa: BLE001 — another Keras, or a layer, may raise anything
+        subject = f"{display_path(model.network)} is undamaged, but Keras cannot load it"
+        raise backend_error(subject, problem, made_with=model.manifest.versions) from None
+    if layer is None:
+        return network
+    # A list only where there are several, as in __call__.
+    inputs = network.inputs if len(network.inputs) > 1 else network.inputs[0]
+    return keras.Model(inputs, network.get_layer(layer.name).output)
+
+
+def _require_undamaged(model: Model) -> None:
+    """Make sure that the file of a network is whole: an archive of Keras, by its checksums."""
+    try:
+        with ZipFile(model.network) as archive:
+            damaged = archive.testzip()
+            lacking = [name for name in KERAS_MEMBERS if name not in archive.namelist()]
+    except FileNotFoundError:
+        reason = "it is missing"
+    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as problem:
+        reason = f"it is damaged, or no file of Keras ({problem})"
+    else:
+        if not damaged and not lacking:
+            return
+        reason = f"its {damaged} is damaged" if damaged else f"it lacks {lacking[0]}"
+    msg = f"{display_path(model.network)} cannot be loaded: {reason}"
+    raise DataError(msg, hint=f"Train {model.name} again.")

@@ -14,6 +14,7 @@ import numpy as np
 from tartarus_cli.checking.check import check_experiment
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.training_data import TrainingData, open_training_data
+from tartarus_cli.environment import keras_defaults, open_keras
 from tartarus_cli.errors import TrainingError
 from tartarus_cli.experiments.inputs import (
     check_word_numbers,
@@ -23,7 +24,6 @@ from tartarus_cli.experiments.inputs import (
 )
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.extras import require_backend
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import atomic_write
 from tartarus_cli.layout import WorkspacePaths
@@ -89,7 +89,7 @@ def train(
     request = replace(request, experiment=experiment)
     if experiment.baseline is not None:
         return _train_baseline(store, request, compared_with, progress)
-    require_backend()
+    open_keras()
     sources = input_sources(experiment, request.settings)
     share = experiment.fitting.validation
     data = open_training_data(dataset, experiment.target_spec, sources, validation=share)
@@ -97,7 +97,7 @@ def train(
         check_word_numbers(experiment, subset.set)
     if data.remark:
         progress.say(data.remark)
-    with defer_interrupts() as check:
+    with keras_defaults(), defer_interrupts() as check:
         return _train_network(store, request, data, progress, check)
 
 
