@@ -22,6 +22,7 @@ from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.models.store import Model, Store
 
 if TYPE_CHECKING:
+    from tartarus_cli.evaluation.relevance import TieBreaking
     from tartarus_cli.evaluation.report import Evaluation
     from tartarus_cli.experiments.request import ListedExperiment
     from tartarus_cli.experiments.schema import Experiment
@@ -89,6 +90,7 @@ def run(
     k: Sequence[int] = (),
     users: str | None = None,
     published: bool = False,
+    ties: TieBreaking = "drawn",
     baselines: bool = False,
     pool: Pool = "mean",
     code: Code = (),
@@ -118,7 +120,12 @@ def run(
             code=run_code(code),
         )
         options = EvaluationOptions(
-            tuple(k), parse_users(users), published=published, seed=seed, baselines=baselines
+            tuple(k),
+            parse_users(users),
+            published=published,
+            ties=ties,
+            seed=seed,
+            baselines=baselines,
         )
         return run_steps(root, request, options, pool=pool, progress=watcher)
 

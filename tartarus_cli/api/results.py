@@ -25,6 +25,7 @@ from tartarus_cli.models.store import Model
 
 if TYPE_CHECKING:
     from tartarus_cli.evaluation.comparison import Comparison
+    from tartarus_cli.evaluation.relevance import TieBreaking
     from tartarus_cli.evaluation.report import Evaluation
     from tartarus_cli.evaluation.slices import EvaluatedSlices, SliceBy
     from tartarus_cli.exporting.export import ExportResult
@@ -42,6 +43,7 @@ def evaluate(
     k: Sequence[int] = (),
     users: str | None = None,
     published: bool = False,
+    ties: TieBreaking = "drawn",
     baselines: bool = False,
     by: SliceBy | None = None,
     memory: int | str = "1GiB",
@@ -67,6 +69,9 @@ def evaluate(
         Only these users, as ``"0:1000"``.
     published
         Add the nDCG of the papers.
+    ties
+        Whether equal scores keep an order of the items that is drawn from the seed (``"drawn"``),
+        or the order of their list (``"published"``).
     baselines
         Train and evaluate simple baselines too, as rows beneath the model.
     by
@@ -78,7 +83,7 @@ def evaluate(
     code
         Python files with metrics and the like of your own.
     seed
-        Of the random row.
+        Of the random row and of the order of ties; None: that of the training.
     workspace
         Where the model is, if it is named.
     progress
@@ -104,6 +109,7 @@ def evaluate(
             parse_users(users),
             memory=bytes_of(memory),
             published=published,
+            ties=ties,
             seed=seed,
             baselines=baselines,
             resume=resume,

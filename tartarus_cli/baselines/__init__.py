@@ -55,6 +55,9 @@ class Examples:
 class TrainingExamples(Examples):
     """What a baseline may learn from: train items only, no test item."""
 
+    ids: Sequence[str] = ()
+    """Ids of the items; empty where they are not known."""
+
     normalize: bool = False
     """Divide each target by its L2 norm."""
 
@@ -69,6 +72,15 @@ class TrainingExamples(Examples):
 
     held_out: Examples | None = None
     """Items of which the loss is computed once, at the end."""
+
+    @cached_property
+    def turns(self) -> NDArray[np.int64]:
+        """The place of each item in the order of the ids, ``(items,)``: it depends on no row."""
+        count = len(self.targets)
+        turns = np.arange(count)
+        if self.ids:
+            turns[sorted(range(count), key=self.ids.__getitem__)] = np.arange(count)
+        return turns
 
     @cached_property
     def prepared_targets(self) -> NDArray[np.float64]:

@@ -47,13 +47,16 @@ class _UnitRows:
 
 
 def find_neighbours(
-    items: Sequence[Features], train: Sequence[Features], neighbours: int
+    items: Sequence[Features],
+    train: Sequence[Features],
+    neighbours: int,
+    turns: NDArray[np.int64] | None = None,
 ) -> csr_array:
     """Find the train items that are most similar to each item, by the cosine of their features.
 
     The rows of each setting are divided by their L2 norm and joined. Only similarities above 0
-    count, so a row of zeros is similar to nothing; of equally similar train items the earlier
-    ones are taken.
+    count, so a row of zeros is similar to nothing. Of equally similar train items, those of the
+    lowest turns are taken.
 
     Parameters
     ----------
@@ -63,6 +66,9 @@ def find_neighbours(
         The train items in the same settings. They are read a tile at a time.
     neighbours
         Number of neighbours of each item, at most.
+    turns
+        A number for each train item, ``(train items,)``, such as
+        :attr:`TrainingExamples.turns`; None: that of its row.
 
     Returns
     -------
@@ -77,15 +83,17 @@ def find_neighbours(
     """
     unit_items = [_normalize(features) for features in items]
     count, rows = int(train[0].shape[0]), int(items[0].shape[0])
+    turns = np.arange(count) if turns is None else turns
     values, columns = np.zeros((rows, 0)), np.zeros((rows, 0), np.int64)
     for first in range(0, count, TILE_ITEMS):
         tile = [_normalize(features[first : first + TILE_ITEMS]) for features in train]
         similarities = _similarities(unit_items, tile)
         worst = values.min(axis=1) if values.shape[1] == neighbours else np.zeros(rows)
-        candidates = _pack(similarities > worst[:, None], similarities, first)
+        reach = worst[:, None] - 10.0**-SIMILARITY_DIGITS  # what may be equal once it is rounded
+        candidates = _pack((similarities > reach) & (similarities > 0), similarities, first)
         values = np.hstack([values, candidates[0].round(SIMILARITY_DIGITS)])
         columns = np.hstack([columns, candidates[1]])
-        values, columns = _pack(_mark_highest(values, neighbours), values, columns)
+        values, columns = _pack(_mark_highest(values, turns[columns], neighbours), values, columns)
     similar = values > 0
     starts = np.concatenate([[0], np.cumsum(similar.sum(axis=1))])
     return csr_array((values[similar], columns[similar], starts), shape=(rows, count))
@@ -135,14 +143,20 @@ def _similarities(items: Sequence[_UnitRows], train: Sequence[_UnitRows]) -> NDA
     return np.asarray(cosines)
 
 
-def _mark_highest(values: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
-    """Mark the ``count`` highest values above 0 of each row; of equal ones, the first."""
+def _mark_highest(
+    values: NDArray[np.float64], turns: NDArray[np.int64], count: int
+) -> NDArray[np.bool_]:
+    """Mark the ``count`` highest values above 0 of each row; of equal ones, the lowest turns."""
     if values.shape[1] <= count:
         return values > 0
     level = np.partition(values, -count, axis=1)[:, -count, None]
-    above, equal = values > level, values == level
-    remaining = count - above.sum(axis=1, keepdims=True)
-    return np.asarray((above | (equal & (equal.cumsum(axis=1) <= remaining))) & (values > 0))
+    marked = (values >= level) & (values > 0)
+    surplus = marked.sum(axis=1) - count
+    for row in np.flatnonzero(surplus > 0):
+        equal = np.flatnonzero(values[row] == level[row])
+        last = np.argsort(turns[row, equal])[-surplus[row] :]
+        marked[row, equal[last]] = False
+    return marked
 
 
 def _pack(
@@ -174,7 +188,9 @@ def _predict(baseline: FittedBaseline, items: Items) -> Any:
     if train is None:
         msg = "neighbours are found among the train items, which are not given"
         raise AssertionError(msg)
-    similarities = find_neighbours(items.inputs, train.inputs, baseline.options.neighbours)
+    similarities = find_neighbours(
+        items.inputs, train.inputs, baseline.options.neighbours, train.turns
+    )
     if baseline.form == "neighbours":
         return similarities.astype(np.float32)
     rows = average_targets(similarities, train.prepared_targets, baseline.arrays["mean"])

@@ -19,6 +19,8 @@ from tartarus_cli.cli.options import (
     Root,
     Seed,
     SliceName,
+    Ties,
+    TiesName,
     Users,
 )
 from tartarus_cli.cli.signatures import panels
@@ -69,6 +71,7 @@ def evaluate(
     k: CutOffs = None,
     users: Users = None,
     published: Published = False,
+    ties: Ties = TiesName.drawn,
     baselines: Baselines = False,
     by: SlicesOption = None,
     explain: Explain = False,
@@ -96,6 +99,7 @@ def evaluate(
         k=k or (),
         users=users,
         published=published,
+        ties=ties.value,
         baselines=baselines,
         by=by.value if by else None,
         memory=memory,

@@ -109,7 +109,7 @@ def export(
     """Write predictions, embeddings or rankings as Parquet, CSV, or for trec_eval.
 
     Users of whom nothing is known (no train plays) are counted: rankings leave
-    them out, a run has the items in the order of the ids, as the evaluation has.
+    them out, a run has the items in one drawn order, as the evaluation has.
     """
     from tartarus_cli.api.results import export as write
 

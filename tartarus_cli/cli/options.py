@@ -257,6 +257,22 @@ Users = Annotated[
 Published = Annotated[
     bool, typer.Option("--published", help="Add the nDCG of the papers, to compare with them.")
 ]
+
+
+class TiesName(StrEnum):
+    """How ties are broken."""
+
+    drawn = "drawn"
+    published = "published"
+
+
+Ties = Annotated[
+    TiesName,
+    typer.Option(
+        "--ties",
+        help="Equal scores keep an order drawn from the seed, or that of the list of items.",
+    ),
+]
 Baselines = Annotated[
     bool,
     typer.Option(

@@ -15,12 +15,14 @@ from tartarus_cli.cli.options import (
     Root,
     Seed,
     Settings,
+    Ties,
+    TiesName,
     Users,
 )
 from tartarus_cli.cli.signatures import panels
 
 
-@panels({"Evaluation": ("k", "users", "published", "baselines", "pool")})
+@panels({"Evaluation": ("k", "users", "published", "ties", "baselines", "pool")})
 def run(
     experiment: ExperimentName,
     settings: Settings = None,
@@ -31,6 +33,7 @@ def run(
     k: CutOffs = None,
     users: Users = None,
     published: Published = False,
+    ties: Ties = TiesName.drawn,
     baselines: Baselines = False,
     pool: Pooled = PoolName.mean,
     code: Code = None,
@@ -50,6 +53,7 @@ def run(
         k=k or (),
         users=users,
         published=published,
+        ties=ties.value,
         baselines=baselines,
         pool=pool.value,
         code=code or (),

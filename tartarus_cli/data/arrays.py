@@ -161,9 +161,18 @@ def open_csr(path: Path, digests: dict[Path, str] | None = None) -> csr_array:
     _check_csr(path, data, indices, indptr, shape)
     data = data.astype(np.float32 if data.dtype == np.float16 else data.dtype.newbyteorder("="))
     matrix = csr_array((data, indices, indptr), shape=tuple(int(n) for n in shape))
-    matrix.sum_duplicates()
+    if not matrix.has_canonical_format:
+        matrix = _add_up(matrix)
     matrix.eliminate_zeros()
     return matrix
+
+
+def _add_up(matrix: csr_array) -> csr_array:
+    """Add up duplicate entries in a type that is wide enough for their sums: 128 + 128 is 256."""
+    kind = matrix.dtype.kind
+    sums = matrix.astype(np.float64 if kind == "f" or matrix.dtype == np.uint64 else np.int64)
+    sums.sum_duplicates()
+    return sums.astype(matrix.dtype) if kind == "f" else sums
 
 
 def read_arrays(path: Path, names: tuple[str, ...]) -> list[NDArray[Any]]:

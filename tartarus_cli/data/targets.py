@@ -34,9 +34,51 @@ def infer_targets(dataset: Dataset, spec: TargetSpec) -> TargetSpec:
         hint = f"Create them: {command}" if command else ""
         # Raises the error that they are missing.
         dataset.require(Kind.TARGETS, hint=hint, split="train", **spec.fields)
+    raise _other_dims(dataset, spec, dims)
+
+
+def scored_targets(dataset: Dataset, spec: TargetSpec, width: int) -> TargetSpec:
+    """Return the targets that predictions are of, by what they are scored with.
+
+    These are the factors of the users or of the labels, or the classes of the test items; no train
+    item is needed. Of several, those as wide as the predictions, else those of the experiment.
+
+    Parameters
+    ----------
+    dataset
+        The dataset.
+    spec
+        The targets of the experiment.
+    width
+        Number of columns of the predictions.
+
+    Raises
+    ------
+    DataError
+        If there are none of this kind, or several, none of them of that width or number.
+    """
+    if spec.kind == "class":
+        truth = dataset.class_truth
+        dims = [truth.dim] if truth is not None and truth.dim is not None else [width]
+    else:
+        kinds = (Kind.USER_FACTORS, Kind.CLASS_FACTORS)
+        files = [file for kind in kinds for file in dataset.select(kind, fact=spec.kind)]
+        dims = sorted({file.dim for file in files})
+    for dim in (width, spec.dim, *(dims if len(dims) == 1 else ())):
+        if dim in dims:
+            return TargetSpec(spec.kind, dim)
+    if not dims:
+        command = factorize_command(dataset, spec)
+        hint = f"Create them: {command}" if command else ""
+        kind = Kind.USER_FACTORS if dataset.is_recommendation else Kind.CLASS_FACTORS
+        dataset.require(kind, hint=hint, **spec.fields)  # raises the error that they are missing
+    raise _other_dims(dataset, spec, dims)
+
+
+def _other_dims(dataset: Dataset, spec: TargetSpec, dims: Sequence[int]) -> DataError:
     msg = f"{dataset.name} has {spec.kind} targets of {dims} dimensions, not {spec.dim}"
     override = parameter("overrides", f"targets.dim={closest_dim(dims, spec.dim)}")
-    raise DataError(msg, hint=f"Choose one of them: {override}.")
+    return DataError(msg, hint=f"Choose one of them: {override}.")
 
 
 def closest_dim(dims: Sequence[int], dim: int) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.arrays import read_arrays
+from tartarus_cli.data.arrays import array_names, read_arrays
 from tartarus_cli.errors import FileError, RequestError, parameter
 from tartarus_cli.evaluation.results import write_unit_values
 
@@ -27,15 +27,30 @@ class RankSummary:
 
     ranks: NDArray[np.int32]
     """``(relevant,)``: the ranks of the relevant items, in the order of the truth."""
+    best: NDArray[np.int32]
+    """``(relevant,)``: the best rank of the items of the same score."""
+    worst: NDArray[np.int32]
+    """``(relevant,)``: the worst rank of the items of the same score."""
     shown: dict[int, NDArray[np.int64]]
     """k → number of users that have each item among their first k, ``(items,)``."""
     novelty: dict[int, NDArray[np.float64]]
     """k → mean self-information of the first k items of each user, ``(users,)``."""
 
     @property
+    def tied(self) -> bool:
+        """Whether a relevant item has the score of another item."""
+        return self.best is not self.ranks
+
+    @property
+    def rank_arrays(self) -> dict[str, NDArray[Any]]:
+        """The ranks, by the names that they have in a file; best and worst only if any are tied."""
+        ties = {"best": self.best, "worst": self.worst} if self.tied else {}
+        return {"ranks": self.ranks} | ties
+
+    @property
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All arrays, by the names that they have in a file."""
-        arrays: dict[str, NDArray[Any]] = {"ranks": self.ranks}
+        arrays = self.rank_arrays
         arrays |= {f"shown@{k}": counts for k, counts in self.shown.items()}
         return arrays | {f"novelty@{k}": means for k, means in self.novelty.items()}
 
@@ -43,8 +58,15 @@ class RankSummary:
 def join_summaries(summaries: Sequence[RankSummary]) -> RankSummary:
     """Join the summaries of one system for blocks of users that follow each other."""
     first, *others = summaries
+    ranks = np.concatenate([summary.ranks for summary in summaries])
+    best = worst = ranks
+    if any(summary.tied for summary in summaries):
+        best = np.concatenate([summary.best for summary in summaries])
+        worst = np.concatenate([summary.worst for summary in summaries])
     return RankSummary(
-        np.concatenate([summary.ranks for summary in summaries]),
+        ranks,
+        best,
+        worst,
         {k: sum((other.shown[k] for other in others), first.shown[k]) for k in first.shown},
         {k: np.concatenate([summary.novelty[k] for summary in summaries]) for k in first.shown},
     )
@@ -136,15 +158,30 @@ class CheckpointStore:
         return RankingShard(users, summaries)
 
     def _read_summary(self, users: slice, system: str) -> RankSummary:
-        kinds = ("shown", "novelty")
-        names = [f"{system}.ranks", *(f"{system}.{kind}@{k}" for kind in kinds for k in self.ks)]
-        ranks, *by_k = read_arrays(self.path(users), tuple(names))
+        path, kinds = self.path(users), ("shown", "novelty")
+        names = [f"{system}.{kind}@{k}" for kind in kinds for k in self.ks]
+        by_k = read_arrays(path, tuple(names))
         half = len(self.ks)
         return RankSummary(
-            ranks,
+            *read_ranks(path, f"{system}."),
             dict(zip(self.ks, by_k[:half], strict=True)),
             dict(zip(self.ks, by_k[half:], strict=True)),
         )
+
+
+def read_ranks(path: Path, prefix: str = "") -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Read ranks, and the best and worst ranks of the same score, as they were written.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, or there are none.
+    """
+    tied = f"{prefix}best" in array_names(path)
+    names = ("ranks", "best", "worst") if tied else ("ranks",)
+    ranks, *others = read_arrays(path, tuple(f"{prefix}{name}" for name in names))
+    best, worst = others or (ranks, ranks)
+    return ranks, best, worst
 
 
 def non_overlapping(ranges: Sequence[slice]) -> list[slice]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from tartarus_cli.evaluation.class_scores import (
     read_validation,
     single_classes,
 )
+from tartarus_cli.evaluation.relevance import TieBreaking, tie_order
 from tartarus_cli.metrics import classification
 from tartarus_cli.metrics.calibration import Reliability, are_probabilities
 from tartarus_cli.metrics.classification import THRESHOLD, ClassificationMetrics, ClassReport
@@ -87,6 +88,7 @@ class _ClassMetrics:
     k: tuple[int, ...]
     published: bool
     probabilities: bool
+    order: NDArray[np.int64]  # of the classes that equal scores keep, (classes,)
 
     def figures(
         self, scores: Scores, thresholds: Any, present: NDArray[np.bool_]
@@ -95,14 +97,18 @@ class _ClassMetrics:
         known = present if self.probabilities else None
         if self.single is not None:
             return classification.multiclass_metrics(scores, self.single, with_probabilities=known)
-        return classification.multilabel_metrics(
-            scores,
-            self.truth.classes,
-            thresholds=thresholds,
+        columns = self.order
+        metrics = classification.multilabel_metrics(
+            scores[:, columns],
+            self.truth.classes[:, columns],
+            thresholds=np.broadcast_to(thresholds, len(columns))[columns],
             k=self.k,
             published=self.published,
             with_probabilities=known,
         )
+        original = np.argsort(columns)
+        areas = {name: values[original] for name, values in metrics.areas.items()}
+        return replace(metrics, areas=areas)
 
 
 def evaluate_classes(
@@ -111,6 +117,7 @@ def evaluate_classes(
     k: Sequence[int] = (),
     published: bool = False,
     seed: int = 0,
+    ties: TieBreaking = "drawn",
     progress: Progress = UNWATCHED,
 ) -> ClassificationResult:
     """Compute the figures of the predicted classes of the test items.
@@ -127,7 +134,9 @@ def evaluate_classes(
     published
         Add the figures that exist only to compare with the papers.
     seed
-        Of the random row.
+        Of the random row and of the order of ties.
+    ties
+        Whether equal scores of an item keep a drawn order of the classes, or their own.
     progress
         Reports if validation items choose no thresholds.
 
@@ -145,7 +154,8 @@ def evaluate_classes(
     lowest = thresholds.values
     present = ~predictions.absent
     probabilities = predictions.targets.kind == "class" and are_probabilities(scores[present])
-    metrics = _ClassMetrics(truth, single, tuple(k), published, probabilities)
+    order = tie_order(truth.names, ties, seed)
+    metrics = _ClassMetrics(truth, single, tuple(k), published, probabilities, order)
     scores = scores.copy()  # what was predicted may be mapped from its file
     scores[~present] = _worst(truth.classes[~present], min(scores.min(), lowest.min()))
     figures = metrics.figures(scores, lowest, present)

@@ -18,6 +18,7 @@ from tartarus_cli.errors import (
     nearest,
     parameter,
 )
+from tartarus_cli.evaluation.baseline_rows import same_parameters
 from tartarus_cli.evaluation.comparison import ComparedModel, Comparison, Unit
 from tartarus_cli.evaluation.differences import StoredValues, compute_differences, evaluate_again
 from tartarus_cli.evaluation.headlines import HEADLINES
@@ -25,7 +26,7 @@ from tartarus_cli.evaluation.protocol import ComparisonBasis
 from tartarus_cli.evaluation.results import ResultsDocument, read_results
 from tartarus_cli.experiments.request import seed_of
 from tartarus_cli.models.staleness import changed_since_training
-from tartarus_cli.models.store import Store
+from tartarus_cli.models.store import Model, Store
 from tartarus_cli.prediction.aligned import result_name
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.workspace import Workspace
@@ -38,7 +39,7 @@ TESTED: dict[Task, tuple[str, ...]] = {
 """The metrics that are tested unless others are named."""
 
 REMEDIES = {
-    "k": f"Evaluate both with the same {parameter('k')}.",
+    "ties": f"Evaluate both with the same {parameter('ties')}.",
     "users": "Evaluate both for the same users.",
     "truth": "Evaluate both again.",
     "test items": "Predict and evaluate both again.",
@@ -96,6 +97,7 @@ def compare(
     results = {name: read_results(workspace, name) for name in models}
     basis = _common_basis(workspace, results)
     _warn_of_changes(workspace, models, progress)
+    _warn_of_seeds(workspace, models, progress)
     first = results[models[0]]
     unit: Unit = "users" if first.task == "recommendation" else "items"
     stored = StoredValues(workspace, unit, results)
@@ -104,13 +106,14 @@ def compare(
     differences, resamples = compute_differences(
         stored, tested, resamples=options.resamples, seed=seed, progress=progress
     )
+    rows = tuple(_compared_model(name, results) for name in results)
     return Comparison(
         dataset=first.dataset,
         task=first.task,
         unit=unit,
-        rows=tuple(_compared_model(name, result) for name, result in results.items()),
+        rows=rows,
         tested=tested,
-        main=tested if options.metrics else _main_metrics(first, tested),
+        main=tested if options.metrics else _main_metrics(rows[0], first.task, tested),
         differences=tuple(differences),
         resamples=resamples,
         seed=seed,
@@ -128,18 +131,34 @@ def _require_different(names: Sequence[str]) -> list[str]:
 
 
 def _common_basis(workspace: Workspace, results: Mapping[str, ResultsDocument]) -> ComparisonBasis:
-    """Return what all evaluations have in common, and refuse those that differ in it."""
+    """Return what all evaluations have in common, and refuse those that differ in it.
+
+    Where lists were cut may differ: what all have is compared.
+    """
     (first, reference), *others = (
         (name, _basis(workspace, name, result)) for name, result in results.items()
     )
     for name, basis in others:
         for key in dict.fromkeys([*reference, *basis]):
+            if key == "k":
+                reference = reference | {"k": _common_cuts(reference, basis)}
+                continue
             one, other = reference.get(key, "unknown"), basis.get(key, "unknown")
             if one != other:
                 msg = f"{first} was evaluated on {key} {one}, {name} on {other}"
                 hint = "Only what was evaluated on the same data, in the same way, can be compared."
                 raise RequestError(msg, hint=f"{hint} {REMEDIES.get(key, '')}".rstrip())
     return reference
+
+
+def _common_cuts(one: ComparisonBasis, other: ComparisonBasis) -> str:
+    """Return the k, as a basis has them, that lists were cut at in both evaluations.
+
+    >>> _common_cuts({"k": "1, 3, 20"}, {"k": "1, 20, 100"})
+    '1, 20'
+    """
+    cuts = str(other.get("k", "")).split(", ")
+    return ", ".join(cut for cut in str(one.get("k", "")).split(", ") if cut in cuts)
 
 
 def _basis(workspace: Workspace, name: str, result: ResultsDocument) -> ComparisonBasis:
@@ -166,6 +185,27 @@ def _warn_of_changes(workspace: Workspace, names: Sequence[str], progress: Progr
             progress.warn(f"{change}: its figures are older, and cannot be computed again")
 
 
+def _warn_of_seeds(workspace: Workspace, names: Sequence[str], progress: Progress) -> None:
+    """Warn of models that are one experiment trained with several seeds."""
+    compared = [model for model in Store(workspace).finished() if model.name in names]
+    for number, model in enumerate(compared):
+        for other in compared[number + 1 :]:
+            if _is_same_training(model, other):
+                progress.warn(
+                    f"{model.name} and {other.name} are one experiment with the seeds "
+                    f"{model.manifest.seed} and {other.manifest.seed}: they differ by the noise of "
+                    "training, which is not in the intervals; a mark does not mean that one is "
+                    "better"
+                )
+
+
+def _is_same_training(one: Model, other: Model) -> bool:
+    """Whether two models are of one experiment and the same settings, with different seeds."""
+    first, second = one.manifest, other.manifest
+    alike = (first.experiment, first.settings) == (second.experiment, second.settings)
+    return alike and first.seed != second.seed and same_parameters(one, other.experiment)
+
+
 def _metrics_to_test(stored: StoredValues, task: Task, requested: Sequence[str]) -> tuple[str, ...]:
     testable = stored.metrics()
     requested = [metric.replace("*", " (users with relevant items)") for metric in requested]
@@ -187,19 +227,32 @@ def _has_value(stored: StoredValues, metric: str) -> bool:
 
 
 def _untestable(stored: StoredValues, metric: str, testable: Sequence[str]) -> RequestError:
-    if any(metric in result.metrics for result in stored.results.values()):
+    having = [name for name, result in stored.results.items() if metric in result.metrics]
+    lacking = [name for name in stored.results if name not in having]
+    if having and lacking:
+        cut = metric.rpartition("@")[2]
+        option = {"k": [int(cut)]} if cut.isdigit() else {}
+        msg = f"{lacking[0]} was evaluated without {metric}"
+        return RequestError(
+            msg, hint=f"Evaluate it again: {call('evaluate', lacking[0], **option)}"
+        )
+    if having:
         msg = f"{metric} cannot be tested: it has no value for each of the {stored.unit}"
         hint = f"Choose among those that have one: {', '.join(testable)}."
         return RequestError(msg, hint=hint)
     return RequestError(f"there is no metric called {metric!r}", hint=nearest(metric, testable))
 
 
-def _compared_model(name: str, result: ResultsDocument) -> ComparedModel:
+def _compared_model(name: str, results: Mapping[str, ResultsDocument]) -> ComparedModel:
+    """Return a model with the figures that all have."""
+    result = results[name]
+    common = set(result.metrics).intersection(*(other.metrics for other in results.values()))
+    metrics = {metric: value for metric, value in result.metrics.items() if metric in common}
     settings = tuple(result.settings)
-    return ComparedModel(name, result.experiment, settings, result.seed, result.metrics)
+    return ComparedModel(name, result.experiment, settings, result.seed, metrics)
 
 
-def _main_metrics(result: ResultsDocument, tested: Sequence[str]) -> tuple[str, ...]:
+def _main_metrics(row: ComparedModel, task: Task, tested: Sequence[str]) -> tuple[str, ...]:
     """Return the metrics for a paper: those tested and the usual ones of the task."""
-    chosen = {*tested, *HEADLINES[result.task]}
-    return tuple(metric for metric in result.metrics if metric in chosen)
+    chosen = {*tested, *HEADLINES[task]}
+    return tuple(metric for metric in row.metrics if metric in chosen)

@@ -26,6 +26,9 @@ DIGITS = 4
 LEVEL = 0.95
 """Of the confidence intervals."""
 
+CAVEAT = "the noise of training, by which two seeds of one experiment differ, is not in them"
+"""What the intervals and tests do not say."""
+
 ALPHA = 0.05
 """A difference is significant if its corrected p is below."""
 
@@ -105,6 +108,7 @@ class Comparison:
     def document(self) -> dict[str, Any]:
         """Return everything as plain values for JSON."""
         about = {"reference": self.reference, "confidence": LEVEL, "alpha": ALPHA}
+        about |= {"caveat": f"intervals and p are over {self.unit}; {CAVEAT}"}
         return about | {"correction": "Holm", "best": self.best()} | asdict(self)
 
     def to_frame(self) -> pl.DataFrame:

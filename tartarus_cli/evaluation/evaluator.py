@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -131,11 +132,8 @@ class _Evaluator:
 
     @property
     def random_seed(self) -> int:
-        """The seed of the random row: as asked for, else that of the training, else 0."""
-        seed, model = self.options.seed, self.predictions.model
-        if seed is not None:
-            return seed
-        return model.manifest.seed if model else 0
+        """The seed of the random row and of the order of ties."""
+        return _evaluation_seed(self.predictions, self.options)
 
     @property
     def whole(self) -> bool:
@@ -185,8 +183,8 @@ class _Evaluator:
             rows=rows,
             gap_closed=gaps_closed({"model": metrics} | rows, perfect),
             basis=basis,
-            protocol=describe_protocol(predictions, basis, metrics),
-            fingerprint=fingerprint_of(predictions),
+            protocol=describe_protocol(predictions, basis, metrics, self.random_seed),
+            fingerprint=fingerprint_of(predictions, self.options),
             results=workspace.results(predictions.name) if self.whole else None,
         )
 
@@ -205,6 +203,7 @@ def _evaluate_ranking(evaluator: _Evaluator) -> RankingEvaluation:
         k=options.k,
         users=options.users,
         seed=evaluator.random_seed,
+        ties=options.ties,
         memory=options.memory,
         references=options.references,
         resume=options.resume,
@@ -214,11 +213,12 @@ def _evaluate_ranking(evaluator: _Evaluator) -> RankingEvaluation:
         predictions, ranking, published=options.published, progress=evaluator.progress
     )
     _warn_of_weak_oracle(predictions, result.rows, evaluator.progress)
-    basis = comparison_basis(predictions, result.users, ranking.ks)
+    basis = comparison_basis(predictions, result.users, ranking.ks, options.ties)
     evaluation = RankingEvaluation(
         **vars(evaluator.common(result.metrics, result.rows, basis)),
         users=result.users.stop - result.users.start,
         users_without_relevant=result.users_without_relevant,
+        tied=result.tied,
         shard=result.shard,
     )
     if evaluator.whole:
@@ -237,10 +237,11 @@ def _evaluate_classes(evaluator: _Evaluator) -> ClassEvaluation:
         k=options.k,
         published=options.published,
         seed=evaluator.random_seed,
+        ties=options.ties,
         progress=evaluator.progress,
     )
     ks = () if predictions.task == "multiclass" else RankingOptions(k=options.k).ks
-    basis = comparison_basis(predictions, None, ks)
+    basis = comparison_basis(predictions, None, ks, options.ties)
     if result.thresholds is not None:
         source = result.thresholds.source
         basis["thresholds"] = f"of {source}" if source else "of 0.5"
@@ -277,11 +278,20 @@ def _write_item_values(predictions: Predictions, result: ClassificationResult) -
     workspace.unit_values(name, "users").unlink(missing_ok=True)
 
 
-def fingerprint_of(predictions: Predictions) -> str:
+def _evaluation_seed(predictions: Predictions, options: EvaluationOptions) -> int:
+    """Return the seed that is asked for, else that of the training, else 0."""
+    if options.seed is not None:
+        return options.seed
+    return predictions.model.manifest.seed if predictions.model else 0
+
+
+def fingerprint_of(predictions: Predictions, options: EvaluationOptions) -> str:
     """Hash the predictions and, where items are ranked for users, all else that ranks depend on."""
-    if predictions.task == "recommendation":
-        return ranking_fingerprint(predictions).hex()
-    return digest(predictions.path)
+    if predictions.task != "recommendation":
+        return digest(predictions.path)
+    seed = _evaluation_seed(predictions, options)
+    ties = f"{options.ties} {seed if options.ties == 'drawn' else ''}"
+    return blake2b(ranking_fingerprint(predictions) + ties.encode(), digest_size=16).hexdigest()
 
 
 def gaps_closed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import blake2b
 
+from tartarus_cli.evaluation.relevance import TieBreaking
 from tartarus_cli.file_names import DataFile, Kind
 from tartarus_cli.metrics.explained import explain
 from tartarus_cli.prediction.aligned import Predictions
@@ -17,7 +18,7 @@ Protocol = dict[str, str | dict[str, str]]
 
 
 def comparison_basis(
-    predictions: Predictions, users: slice | None, ks: Iterable[int]
+    predictions: Predictions, users: slice | None, ks: Iterable[int], ties: TieBreaking
 ) -> ComparisonBasis:
     """Return all that two evaluations must have in common for their figures to be compared.
 
@@ -28,7 +29,9 @@ def comparison_basis(
     users
         The users ranked for; None for a classification.
     ks
-        Where lists are cut.
+        Where lists are cut; empty where there are none.
+    ties
+        How ties are broken.
     """
     dataset = predictions.dataset
     truth = _truth_file(predictions)
@@ -39,6 +42,8 @@ def comparison_basis(
         "test items": blake2b("\n".join(dataset.ids("test")).encode(), digest_size=16).hexdigest(),
         "k": ", ".join(map(str, ks)),
     }
+    if basis["k"]:
+        basis["ties"] = ties
     return basis | ({"users": f"{users.start}:{users.stop}"} if users else {})
 
 
@@ -52,6 +57,7 @@ def describe_protocol(
     predictions: Predictions,
     basis: ComparisonBasis,
     metrics: Iterable[str],
+    seed: int,
 ) -> Protocol:
     """Say what was done: candidates, users or items, scores, ties, k, and each figure's formula.
 
@@ -63,9 +69,13 @@ def describe_protocol(
         What :func:`comparison_basis` returns for them.
     metrics
         The names of the figures.
+    seed
+        Of the random row and of the order of ties.
     """
     recommends = predictions.task == "recommendation"
-    steps = _of_users(predictions, basis) if recommends else _of_items(predictions)
+    steps = (
+        _of_users(predictions, basis, seed) if recommends else _of_items(predictions, basis, seed)
+    )
     truth = _truth_file(predictions)
     file_name = truth.path.name if truth else ""
     relevant = "an item is relevant to a user" if recommends else "an item has a class"
@@ -91,7 +101,13 @@ def _readers_of_test_set(predictions: Predictions) -> str:
     return f"read by nothing but this evaluation: {readers}"
 
 
-def _of_users(predictions: Predictions, basis: ComparisonBasis) -> dict[str, str]:
+def _tie_rule(basis: ComparisonBasis, seed: int, names: str) -> str:
+    if basis.get("ties") == "published":
+        return f"equal scores keep the order of the list of {names}"
+    return f"equal scores keep one order of the {names}, drawn from the seed {seed} by their names"
+
+
+def _of_users(predictions: Predictions, basis: ComparisonBasis, seed: int) -> dict[str, str]:
     items, absent = predictions.values.shape[0], int(predictions.absent.sum())
     return {
         "candidates": f"all {items:,} test items of {predictions.dataset.name}, for every user; "
@@ -100,7 +116,8 @@ def _of_users(predictions: Predictions, basis: ComparisonBasis) -> dict[str, str
         "relevant test items count as 0 where a figure does not say otherwise",
         "scores": _SCORES[predictions.form, predictions.targets.kind == "pmi"],
         "ranks": "counted in float32, one more than the items scored above; no list is cut off",
-        "ties": "equal scores keep the order of the test ids",
+        "ties": f"{_tie_rule(basis, seed, 'test items')}; in ROC-AUC and PR-AUC they count as "
+        "one group, as in scikit-learn",
         "without a prediction": f"{absent:,} items; they rank last",
         "random": "the items in a random order for each user, from the seed and the user's number",
         "oracle": "the test items' true factors, scored in the same way",
@@ -120,7 +137,7 @@ _SCORES = {
 }
 
 
-def _of_items(predictions: Predictions) -> dict[str, str]:
+def _of_items(predictions: Predictions, basis: ComparisonBasis, seed: int) -> dict[str, str]:
     items, absent = predictions.values.shape[0], int(predictions.absent.sum())
     cosine = "cosine of predicted factors and the label's factors"
     multilabel = predictions.task == "multilabel"
@@ -133,7 +150,9 @@ def _of_items(predictions: Predictions) -> dict[str, str]:
         f"{predictions.dataset.name}",
         "scores": cosine if pmi else "as predicted, one for each class",
         "predicted classes": chosen,
-        "ties": "equal scores keep the order of the classes",
+        "ties": _tie_rule(basis, seed, "classes")
+        if multilabel
+        else "of classes with the same highest score, the first is predicted",
         "in the words below": "a user stands for an item here, and an item for a class",
         "without a prediction": f"{absent:,} items; they count as wrong",
         "random": "scores drawn from the seed",

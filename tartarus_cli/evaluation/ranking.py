@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,8 +28,10 @@ from tartarus_cli.evaluation.checkpoints import (
 from tartarus_cli.evaluation.relevance import (
     CHECK_FILES,
     RelevantItems,
+    TieBreaking,
     build_scorer,
     read_relevant_items,
+    tie_order,
 )
 from tartarus_cli.evaluation.scorers import (
     FactorScorer,
@@ -66,7 +69,9 @@ class RankingOptions:
     users: slice = field(default_factory=lambda: slice(None))
     """The users to rank for, by number."""
     seed: int = 0
-    """Of the random order."""
+    """Of the random orders, and of the order that equal scores keep."""
+    ties: TieBreaking = "drawn"
+    """Whether equal scores keep a drawn order of the items, or that of their list."""
     memory: int = MEMORY
     """Bytes for scores and factors."""
     references: bool = True
@@ -92,12 +97,18 @@ class Ranking:
     starts: NDArray[np.int64]
     """``(users + 1,)``: where each user's relevant items start."""
     items: NDArray[np.int32]
-    """``(relevant,)``: the relevant items."""
+    """``(relevant,)``: the relevant items, as rows of the test items' files."""
     count: int
     """Number of all items."""
     summaries: dict[str, RankSummary]
     """System → how it ranks; the evaluated predictions are called ``model``."""
     checkpoints: CheckpointStore
+
+    @property
+    def tied(self) -> float:
+        """Share of the relevant items whose score another item has too; NaN if there are none."""
+        summary = self.summaries["model"]
+        return float((summary.best < summary.worst).mean()) if summary.ranks.size else math.nan
 
     @property
     def users_without_relevant(self) -> int:
@@ -110,7 +121,8 @@ def rank_items(predictions: Predictions, options: RankingOptions, progress: Prog
 
     The score of an item for a user is, for als, the product of the user's factors and the item's
     predicted factors divided by their L2 norm; for pmi, the cosine of the two. Items without a
-    prediction rank last. What was ranked when the work is interrupted is stored in shards.
+    prediction rank last. Equal scores keep one order of the items, which is drawn. What was ranked
+    when the work is interrupted is stored in shards.
 
     Parameters
     ----------
@@ -130,7 +142,8 @@ def rank_items(predictions: Predictions, options: RankingOptions, progress: Prog
     """
     dataset, targets = predictions.dataset, predictions.targets
     factors = dataset.user_factors(targets.kind, targets.dim)
-    truth = read_relevant_items(predictions, factors.shape[0])
+    order = tie_order(dataset.ids("test"), options.ties, options.seed)
+    truth = read_relevant_items(predictions, factors.shape[0], order)
     users = _existing_users(options.users, factors.shape[0])
     systems = _systems(predictions, factors, truth, options)
     key = cache(lambda: _key(predictions, options, tuple(systems)))
@@ -147,7 +160,9 @@ def rank_items(predictions: Predictions, options: RankingOptions, progress: Prog
     summaries = {
         name: join_summaries([shard.summaries[name] for shard in shards]) for name in systems
     }
-    return Ranking(users, *truth.of(users), truth.relevant.shape[1], summaries, store)
+    starts, _ = truth.of(users)
+    count = truth.relevant.shape[1]
+    return Ranking(users, starts, truth.rows(users), count, summaries, store)
 
 
 def _check_shard(shard: RankingShard, truth: RelevantItems, folder: Path) -> None:
@@ -157,7 +172,8 @@ def _check_shard(shard: RankingShard, truth: RelevantItems, folder: Path) -> Non
     for summary in shard.summaries.values():
         lengths = {len(means) for means in summary.novelty.values()}
         counts = {len(shown) for shown in summary.shown.values()}
-        if (len(summary.ranks), lengths, counts) != (len(items), {users}, {count}):
+        ranks = {len(array) for array in summary.rank_arrays.values()}
+        if (ranks, lengths, counts) != ({len(items)}, {users}, {count}):
             name = f"the part of users {shard.users.start}:{shard.users.stop}"
             msg = f"{display_path(folder)}: {name} is damaged"
             raise DataError(msg, hint="Delete it, and evaluate these users again.")
@@ -191,10 +207,19 @@ class _BlockRanker:
         total = users.stop - users.start
 
         def summarize(block: slice) -> dict[str, RankSummary]:
+            by_row = self.truth.by_row(block)
+            ranked = ((name, rank(block)) for name, rank in self.systems.items())
             return {
-                name: _summarize(rank(block), self.options.ks, information)
-                for name, rank in self.systems.items()
+                name: _summarize(in_file_order(items, by_row), self.options.ks, information)
+                for name, items in ranked
             }
+
+        def in_file_order(ranked: RankedItems, by_row: NDArray[np.int64]) -> RankedItems:
+            top = self.truth.order[ranked.top].astype(np.int32)
+            ranks = ranked.ranks[by_row]
+            if ranked.best is ranked.ranks:
+                return RankedItems(ranks, ranks, ranks, top)
+            return RankedItems(ranks, ranked.best[by_row], ranked.worst[by_row], top)
 
         with defer_interrupts() as check, self.progress.task("ranking", total) as task:
             task.advance(total - sum(gap.stop - gap.start for gap in gaps))
@@ -210,12 +235,13 @@ class _BlockRanker:
 
 
 def _summarize(
-    order: RankedItems, ks: Sequence[int], information: NDArray[np.float64]
+    ranked: RankedItems, ks: Sequence[int], information: NDArray[np.float64]
 ) -> RankSummary:
-    ranks, first = order
-    lists = {k: first[:, :k] for k in ks}
+    lists = {k: ranked.top[:, :k] for k in ks}
     return RankSummary(
-        ranks,
+        ranked.ranks,
+        ranked.best,
+        ranked.worst,
         {k: np.bincount(items.ravel(), minlength=len(information)) for k, items in lists.items()},
         {k: _mean_by_user(information, items) for k, items in lists.items()},
     )
@@ -302,14 +328,14 @@ def _systems(
         starts, items = truth.of(users)
         return random_ranks(options.seed, users, starts, items, count=budget.items, k=longest)
 
-    systems = {"model": by_scores(build_scorer(predictions, factors, budget))}
+    systems = {"model": by_scores(build_scorer(predictions, factors, budget, truth.order))}
     if options.references:
         systems["random"] = at_random
         true = _true_factors(predictions, budget.items, factors.shape[1])
         if true is not None:
             cosine = predictions.targets.kind == "pmi"
             absent = np.zeros(budget.items, bool)
-            oracle = FactorScorer(budget, factors, true.values, cosine, absent)
+            oracle = FactorScorer(budget, factors, true.values, cosine, absent, truth.order)
             systems["oracle"] = by_scores(oracle.precompute())
     return systems
 
@@ -339,7 +365,7 @@ def _key(
     """Hash all that the ranks of all systems depend on."""
     budget = MemoryBudget(len(predictions.absent), options.memory)
     blocks = (budget.users, budget.items_at_once(predictions.targets.dim))
-    recipe = repr((systems, options.ks, options.seed, blocks))
+    recipe = repr((systems, options.ks, options.seed, options.ties, blocks))
     hashed = blake2b(recipe.encode() + ranking_fingerprint(predictions), digest_size=16)
     dataset = predictions.dataset
     true = dataset.find(Kind.TARGETS, split="test", **predictions.targets.fields)

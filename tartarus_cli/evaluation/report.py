@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from tartarus_cli.data.tasks import Task
 from tartarus_cli.errors import RequestError, parameter
@@ -13,6 +13,7 @@ from tartarus_cli.evaluation.classification import Thresholds
 from tartarus_cli.evaluation.headlines import HEADLINES, headline
 from tartarus_cli.evaluation.protocol import ComparisonBasis, Protocol
 from tartarus_cli.evaluation.ranking import MEMORY
+from tartarus_cli.evaluation.relevance import TieBreaking
 from tartarus_cli.evaluation.results import ResultsDocument
 from tartarus_cli.html_table import html_table
 from tartarus_cli.metrics.classification import ClassReport
@@ -32,7 +33,10 @@ class EvaluationOptions:
     published: bool = False
     """Add the figures that exist only to compare with the papers."""
     seed: int | None = None
-    """Of the random row; None: the seed of the training."""
+    """Of the random row and of the order of ties; None: the seed of the training."""
+    ties: TieBreaking = "drawn"
+    """Whether equal scores keep an order that is drawn from the seed, or that of the list of
+    items (or classes), as in the published evaluation."""
     memory: int = MEMORY
     """Bytes for scores and factors."""
     references: bool = True
@@ -141,6 +145,8 @@ class RankingEvaluation(EvaluationBase):
     """Number of users ranked for."""
     users_without_relevant: int
     """Number of users without relevant items."""
+    tied: float
+    """Share of the relevant items whose score another item has too, for the same user."""
     shard: Path | None = None
     """The file of the ranks for a part of the users, to be merged; None for all users."""
 
@@ -208,3 +214,10 @@ def check_evaluation_options(options: EvaluationOptions, task: Task) -> None:
     if (options.k or options.published) and task == "multiclass":
         msg = "`k` and `published` cut rankings, and a multiclass task ranks nothing"
         raise RequestError(msg, hint="Leave them out.")
+    if options.ties not in get_args(TieBreaking):
+        msg = f"{parameter('ties', options.ties)} is no way to break ties"
+        choices = " or ".join(parameter("ties", choice) for choice in get_args(TieBreaking))
+        raise RequestError(msg, hint=f"Choose {choices}.")
+    if options.ties != "drawn" and task == "multiclass":
+        msg = "`ties` orders rankings, and a multiclass task ranks nothing"
+        raise RequestError(msg, hint="Leave it out.")

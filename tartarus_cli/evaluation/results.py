@@ -91,6 +91,8 @@ class ResultsDocument(BaseModel):
     """Users ranked for; null for a classification."""
     users_without_relevant: int | None = None
     """Users without relevant items; null for a classification."""
+    tied: MetricValue = None
+    """Share of the relevant items whose score another item has too; null for a classification."""
     metrics: dict[str, MetricValue]
     rows: MetricTable = {}
     """Figures of random, baselines and oracle."""

@@ -166,11 +166,13 @@ class FactorScorer:
     users: Matrix
     """``(users, dim)``."""
     items: NDArray[Any]
-    """``(items, dim)``."""
+    """``(rows, dim)``."""
     cosine: bool
     """Divide the user's factors by their L2 norm too."""
     absent: NDArray[np.bool_]
     """``(items,)``: items that rank last."""
+    order: NDArray[np.int64]
+    """``(items,)``: the row of each item."""
 
     def __call__(self, users: slice) -> Floats:
         """Score all items for users of one block, ``(users, items)``."""
@@ -193,7 +195,7 @@ class FactorScorer:
         further from the true one than n·ε times the norms of both (Higham, Accuracy and Stability
         of Numerical Algorithms, 2002, equation 3.5).
         """
-        direction = unit_rows(self.items[[item]])[0].astype(np.float64)
+        direction = self._directions(slice(item, item + 1))[:, 0].astype(np.float64)
         estimate = ItemScores(np.empty(users), np.empty(users))
         for block in self.users.blocks():
             factors = self._factors(block).astype(np.float64)
@@ -237,11 +239,14 @@ class FactorScorer:
 
     def _directions(self, items: slice) -> Floats:
         """Return the factors of items divided by their L2 norm, ``(dim, items)``."""
-        return self._unit_items if len(self._item_blocks) == 1 else unit_rows(self.items[items]).T
+        if len(self._item_blocks) == 1:
+            return self._unit_items[:, items]
+        return unit_rows(self.items[self.order[items]]).T
 
     @cached_property
     def _unit_items(self) -> Floats:
-        return np.ascontiguousarray(unit_rows(self.items).T)  # as the product likes it best
+        units = unit_rows(self.items[self.order])
+        return np.ascontiguousarray(units.T)  # as the product likes it best
 
 
 @dataclass(frozen=True)

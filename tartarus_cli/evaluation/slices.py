@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.errors import FileError, RequestError, TartarusError, call
+from tartarus_cli.evaluation.checkpoints import read_ranks
 from tartarus_cli.evaluation.evaluate import PredictionFile, evaluate
 from tartarus_cli.evaluation.evaluator import evaluate_predictions, fingerprint_of
 from tartarus_cli.evaluation.report import EvaluationOptions
@@ -121,6 +122,8 @@ class _StoredRanks:
     starts: NDArray[np.int64]  # (users + 1,)
     items: NDArray[np.int32]  # (relevant,)
     ranks: NDArray[np.int32]  # (relevant,), from 1 on
+    best: NDArray[np.int32]  # (relevant,), the best rank of the same score
+    worst: NDArray[np.int32]  # (relevant,), the worst one
     count: int  # of all items
 
     @property
@@ -131,13 +134,14 @@ class _StoredRanks:
     @property
     def fit(self) -> bool:
         """Whether an evaluation can have stored them."""
-        arrays, relevant = (self.starts, self.items, self.ranks), self.items.size
+        ranks = (self.ranks, self.best, self.worst)
+        arrays, relevant = (self.starts, self.items, *ranks), self.items.size
         if any(array.ndim != 1 or array.dtype.kind != "i" for array in arrays):
             return False
-        ends = (*self.starts[:1], *self.starts[-1:], self.ranks.size)
-        if ends != (0, relevant, relevant) or (np.diff(self.starts) < 0).any():
+        ends = (*self.starts[:1], *self.starts[-1:], *(array.size for array in ranks))
+        if ends != (0, *[relevant] * 4) or (np.diff(self.starts) < 0).any():
             return False
-        numbers = (self.items, self.ranks - 1)
+        numbers = (self.items, *(array - 1 for array in ranks))
         return all(bool(((n >= 0) & (n < self.count)).all()) for n in numbers)
 
     def only(self, chosen: NDArray[np.bool_]) -> RelevantRanks:
@@ -145,15 +149,25 @@ class _StoredRanks:
 
         Without them, each of the others moves up by as many as stood above it.
         """
-        order = np.argsort(self.users * (self.count + 1) + self.ranks)  # best first
-        left_out = ~chosen[order]
+        offsets = self.users * (self.count + 1)
+        order = np.argsort(offsets + self.ranks)  # best first
+        in_order, left_out = (offsets + self.ranks)[order], ~chosen[order]
         before: NDArray[np.int64] = np.concatenate([[0], np.cumsum(left_out)])
-        above: NDArray[np.int64] = before[:-1] - before[self.starts[:-1]][self.users]
-        users = len(self.starts) - 1
-        counts = np.bincount(self.users[chosen], minlength=users)
-        ranks = (self.ranks[order].astype(np.int64) - above)[~left_out]
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        return RelevantRanks(ranks, starts, self.count - (np.diff(self.starts) - counts))
+        before_user = before[self.starts[:-1]][self.users]
+
+        def without(ranks: NDArray[np.int32], side: Literal["left", "right"]) -> NDArray[np.int64]:
+            sorted_ranks = ranks[order].astype(np.int64)
+            ends = np.searchsorted(in_order, offsets + sorted_ranks, side)
+            return np.asarray((sorted_ranks - (before[ends] - before_user))[~left_out])
+
+        counts = np.bincount(self.users[chosen], minlength=len(self.starts) - 1)
+        tied = without(self.best, "left"), without(self.worst, "right")
+        return RelevantRanks(
+            without(self.ranks, "left"),
+            np.concatenate([[0], np.cumsum(counts)]),
+            self.count - (np.diff(self.starts) - counts),
+            None if self.best is self.ranks else tied,
+        )
 
 
 def slice_evaluation(dataset: Dataset, name: str, by: SliceBy, items: int) -> Slices:
@@ -196,8 +210,8 @@ def slice_evaluation(dataset: Dataset, name: str, by: SliceBy, items: int) -> Sl
 
 def _read_ranks(dataset: Dataset, name: str, items: int) -> _StoredRanks:
     path = dataset.workspace.unit_values(name, "users")
-    arrays: dict[str, Any] = read_unit_values(path, ("starts", "items", "ranks"))
-    ranks = _StoredRanks(arrays["starts"], arrays["items"], arrays["ranks"], items)
+    arrays: dict[str, Any] = read_unit_values(path, ("starts", "items"))
+    ranks = _StoredRanks(arrays["starts"], arrays["items"], *read_ranks(path), items)
     if not ranks.fit:
         raise FileError(
             path,
@@ -290,7 +304,7 @@ def evaluate_slices(
     else:
         _check_has_users(subject.manifest.task, subject.name)
         name = subject.name
-        items = _stored_items(subject) or (
+        items = _stored_items(subject, options) or (
             evaluate_predictions(subject, options, progress=progress).items
         )
     slices = slice_evaluation(subject.dataset, name, by, items)
@@ -313,7 +327,7 @@ def _check_has_users(task: str, name: str) -> None:
         raise RequestError(msg, hint=hint)
 
 
-def _stored_items(model: Model) -> int | None:
+def _stored_items(model: Model, options: EvaluationOptions) -> int | None:
     """Return how many items were ranked, if the results are those of the files as they are.
 
     None if they are not, or if there are none.
@@ -324,6 +338,6 @@ def _stored_items(model: Model) -> int | None:
     except TartarusError:  # none, or damaged: evaluated again
         return None
     predictions = model_predictions(model)
-    same = results.fingerprint == fingerprint_of(predictions)
+    same = results.fingerprint == fingerprint_of(predictions, options)
     same &= results.items == len(predictions.absent)
     return results.items if same and workspace.unit_values(name, "users").is_file() else None

@@ -45,7 +45,14 @@ def user_values(
     values: dict[str, Values] = {}
     for first in range(0, users, USERS_AT_ONCE):
         starts = ranking.starts[first : min(first + USERS_AT_ONCE, users) + 1]
-        ranks = sort_ranks(summary.ranks[starts[0] : starts[-1]], starts - starts[0], ranking.count)
+        block_of = slice(starts[0], starts[-1])
+        ranks = sort_ranks(
+            summary.ranks[block_of],
+            starts - starts[0],
+            ranking.count,
+            best=summary.best[block_of] if summary.tied else None,
+            worst=summary.worst[block_of] if summary.tied else None,
+        )
         for name, block in apply_metrics(ranks, k=k, published=published).items():
             column = values.setdefault(name, np.empty(users))
             column[first : first + len(block)] = block
@@ -106,6 +113,8 @@ class RankingResult:
     users: slice
     """The users ranked for."""
     users_without_relevant: int
+    tied: float
+    """Share of the relevant items whose score another item has too."""
     shard: Path | None
     """The file of the ranks, if these are not all users."""
     checkpoints: CheckpointStore
@@ -156,7 +165,9 @@ def evaluate_ranking(
         del values  # before those of the next system take as much memory
     model = rows.pop("model")
     without = ranking.users_without_relevant
-    return RankingResult(model, rows, ranking.users, without, shard, ranking.checkpoints)
+    return RankingResult(
+        model, rows, ranking.users, without, ranking.tied, shard, ranking.checkpoints
+    )
 
 
 def _user_ids(dataset: Dataset, users: int) -> Sequence[str] | None:
@@ -173,4 +184,4 @@ def _named_arrays(
     yield from values.items()
     yield "starts", ranking.starts
     yield "items", ranking.items
-    yield "ranks", ranking.summaries["model"].ranks
+    yield from ranking.summaries["model"].rank_arrays.items()

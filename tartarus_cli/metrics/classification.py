@@ -87,7 +87,8 @@ def multilabel_metrics(
     """Return all metrics of a task where an item may have several classes.
 
     ``ROC-AUC`` and ``PR-AUC`` are means over the classes that have test items (and, for the first,
-    items without it too); P@k, nDCG@k and so on are means over the items.
+    items without it too); P@k, nDCG@k and so on are means over the items, whose equal scores keep
+    the order of the columns.
 
     Parameters
     ----------
@@ -147,7 +148,7 @@ def multiclass_metrics(
     correct = predicted == classes
     by_item = {"accuracy": correct.astype(np.float64)}
     overall = {name: _mean(values) for name, values in (by_item | areas).items()}
-    overall |= _averaged_metrics(classes, predicted)
+    overall |= _averaged_metrics(classes, predicted, labels=np.arange(scores.shape[1]))
     curve = None
     if with_probabilities is not None:
         curve = reliability(scores[with_probabilities].max(axis=1), correct[with_probabilities])
@@ -296,12 +297,17 @@ def _coverage(scores: ClassScores, k: tuple[int, ...]) -> dict[str, float]:
     return {f"C@{k}": np.unique(top_items(scores, k)).size / scores.shape[1] for k in cuts}
 
 
-def _averaged_metrics(truth: NDArray[Any], predicted: NDArray[Any]) -> dict[str, float]:
+def _averaged_metrics(
+    truth: NDArray[Any], predicted: NDArray[Any], labels: NDArray[np.integer] | None = None
+) -> dict[str, float]:
+    """Average over all classes: one that no item has counts as 0, whether predicted or not."""
     from sklearn.metrics import precision_recall_fscore_support
 
     metrics: dict[str, float] = {}
     for average in ("macro", "micro"):
-        values = precision_recall_fscore_support(truth, predicted, average=average, zero_division=0)
+        values = precision_recall_fscore_support(
+            truth, predicted, labels=labels, average=average, zero_division=0
+        )
         names = [f"{metric}_{average}" for metric in ("precision", "recall", "f1")]
         metrics |= dict(zip(names, map(float, values[:3]), strict=True))
     return metrics

@@ -32,49 +32,73 @@ def _count_above(scores: Any, score: Any) -> Any:  # pragma: no cover
 
 
 @compiled
-def _count_not_below(scores: Any, score: Any) -> Any:  # pragma: no cover
+def _count_both(scores: Any, score: Any) -> Any:  # pragma: no cover
+    """Count the scores above one, and those that are not below it."""
+    above, not_below = np.int32(0), np.int32(0)
+    for item in range(scores.size):
+        above = np.int32(above + np.int32(scores[item] > score))
+        not_below = np.int32(not_below + np.int32(scores[item] >= score))
+    return above, not_below
+
+
+@compiled
+def _count_equal(scores: Any, score: Any) -> Any:  # pragma: no cover
     count = np.int32(0)
     for item in range(scores.size):
-        count = np.int32(count + np.int32(scores[item] >= score))
+        count = np.int32(count + np.int32(scores[item] == score))
     return count
 
 
 @compiled
 def _rank_by_counting(row: Any, items: Any, ranks: Any) -> None:  # pragma: no cover
-    """Count the items above each relevant item; of those before it, equal scores count as well."""
-    ranks[:] = 1
+    """Count the items above each relevant item, and those that are not below it."""
+    ranks[1], ranks[2] = 1, 0
     for start in range(0, row.size, CHUNK):
         chunk = row[start : start + CHUNK]
         for entry in range(items.size):
-            item, score = items[entry], row[items[entry]]
-            if item >= start + chunk.size:
-                ranks[entry] += _count_not_below(chunk, score)
-            elif item < start:
-                ranks[entry] += _count_above(chunk, score)
-            else:
-                ranks[entry] += _count_not_below(chunk[: item - start], score)
-                ranks[entry] += _count_above(chunk[item - start + 1 :], score)
+            above, not_below = _count_both(chunk, row[items[entry]])
+            ranks[1, entry] += above
+            ranks[2, entry] += not_below
+    for entry in range(items.size):
+        ranks[0, entry] = ranks[1, entry]
+        if ranks[2, entry] > ranks[1, entry]:  # of the items of the same score, those before it
+            ranks[0, entry] += _count_equal(row[: items[entry]], row[items[entry]])
+
+
+@compiled
+def _find_level(levels: Any, score: Any) -> Any:  # pragma: no cover
+    """Return the place of the first of falling scores that is not above a score."""
+    low, high = 0, levels.size
+    while low < high:
+        middle = (low + high) // 2
+        if levels[middle] <= score:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 @compiled
 def _rank_by_search(row: Any, items: Any, ranks: Any) -> None:  # pragma: no cover
-    """Sort the relevant items, and find for each item the first of them that it ranks above."""
-    order = np.argsort(-row[items], kind="mergesort")
-    counts = np.zeros(items.size + 1, np.int64)
+    """Sort the scores of the relevant items, and find each item's place among them."""
+    levels = np.sort(row[items])[::-1]  # of equal ones, only the first is counted for
+    equal, above = np.zeros(items.size + 1, np.int32), np.zeros(items.size + 1, np.int32)
+    entry = 0
     for item in range(row.size):
-        score, low, high = row[item], 0, items.size
-        while low < high:
-            middle = (low + high) // 2
-            relevant = items[order[middle]]
-            if score > row[relevant] or (score == row[relevant] and item < relevant):
-                high = middle
-            else:
-                low = middle + 1
-        counts[low] += 1
-    rank = 1
-    for position in range(items.size):
-        rank += counts[position]
-        ranks[order[position]] = rank
+        level = _find_level(levels, row[item])
+        if level < items.size and levels[level] == row[item]:
+            equal[level] += 1
+        else:
+            above[level] += 1
+        if entry < items.size and items[entry] == item:
+            ranks[0, entry], ranks[1, entry] = equal[level], level
+            entry += 1
+    for level in range(1, items.size):
+        above[level] += above[level - 1] + equal[level - 1]
+    for number in range(items.size):
+        level = ranks[1, number]
+        ranks[0, number] += above[level]
+        ranks[1, number], ranks[2, number] = above[level] + 1, above[level] + equal[level]
 
 
 @compiled
@@ -119,7 +143,7 @@ def _find_top(row: Any, top: Any, best: Any) -> None:  # pragma: no cover
 def order_by_scores(
     scores: Any, starts: Any, items: Any, ranks: Any, top: Any
 ) -> None:  # pragma: no cover
-    """Write the rank of each relevant item, and the top items.
+    """Write the ranks of each relevant item, and the top items.
 
     Parameters
     ----------
@@ -128,15 +152,16 @@ def order_by_scores(
     starts, items
         User ``u`` has the items ``items[starts[u]:starts[u + 1]]``, in ascending order.
     ranks
-        Written: as long as ``items``; 1 is the best.
+        Written: ``(3, relevant)``: the rank of each of ``items``, from 1 on, and the best and the
+        worst rank of the items of the same score.
     top
         Written: the items of the ranks from 1 on, ``(users, k)``, k up to the number of items.
     """
-    best = np.empty(top.shape[1], scores.dtype)
+    top_scores = np.empty(top.shape[1], scores.dtype)
     for user in range(scores.shape[0]):
-        begin, end = starts[user], starts[user + 1]
-        _rank_relevant(scores[user], items[begin:end], ranks[begin:end])
-        _find_top(scores[user], top[user], best)
+        own = slice(starts[user], starts[user + 1])
+        _rank_relevant(scores[user], items[own], ranks[:, own])
+        _find_top(scores[user], top[user], top_scores)
 
 
 @compiled
@@ -181,8 +206,10 @@ def rank_at_random(
 
     Parameters
     ----------
-    starts, items, ranks, top
+    starts, items, top
         As of :func:`order_by_scores`.
+    ranks
+        Written: the rank of each of ``items``.
     seeds
         A number for each user, ``(users,)`` of 64 bits; the order depends on nothing else.
     count

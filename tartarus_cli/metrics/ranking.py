@@ -80,24 +80,26 @@ def reciprocal_rank(ranks: RelevantRanks, _k: int) -> Values:
 
 @metric("ROC-AUC")
 def roc_auc(ranks: RelevantRanks, _k: int) -> Values:
-    """Return the share of pairs of a relevant and another item that are in the right order.
+    """Return the share of pairs of a relevant and another item in the right order; equal: half.
 
     The area under the ROC curve (Hanley and McNeil, Radiology 143, 1982) over all items. Users
     that lack either kind have no value.
     """
     relevant = ranks.relevant
     pairs = relevant * (ranks.items - relevant)
-    wrong = ranks.total(ranks.ranks - ranks.positions)  # others ranked above each relevant item
+    # The Mann-Whitney statistic: items of the same score have the mean of their ranks.
+    wrong = ranks.total((ranks.best + ranks.worst) / 2) - relevant * (relevant + 1) / 2
     return np.where(pairs > 0, 1 - wrong / np.maximum(pairs, 1), np.nan)
 
 
 @metric("PR-AUC")
 def pr_auc(ranks: RelevantRanks, _k: int) -> Values:
-    """Average precision over the full ranking: the area under the precision-recall curve.
+    """Average precision over the full ranking, equal scores as one step (as in scikit-learn).
 
-    Davis and Goadrich, ICML 2006. Users without relevant items have no value.
+    The area under the precision-recall curve: Davis and Goadrich, ICML 2006. Users without relevant
+    items have no value.
     """
-    precisions = ranks.total(ranks.positions / ranks.ranks)
+    precisions = ranks.total(ranks.last_positions / ranks.worst)
     relevant = ranks.relevant
     return np.where(relevant > 0, precisions / np.maximum(relevant, 1), np.nan)
 

@@ -2,12 +2,13 @@
 
 Rank 1 is the best; equal scores keep the order of the items. A metric needs the ranks of the
 relevant items alone, and a rank is counted: it is one more than the number of scores above that of
-the item, which is read from the same product that it is compared with. Nothing is sorted.
+the item, which is read from the same product that it is compared with. Nothing is sorted. Beside
+its rank, an item has the best and the worst rank of the items of the same score.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,18 @@ Scores = NDArray[np.floating[Any]]
 Ranks = NDArray[np.integer[Any]]
 """Ranks of the relevant items, user by user, ``(relevant,)``; 1 is the best."""
 
-RankedItems = tuple[NDArray[np.int32], NDArray[np.int32]]
-"""The ranks of the relevant items, and the top items ``(users, k)``."""
+
+class RankedItems(NamedTuple):
+    """How items are ranked for users: the ranks of the relevant items, and the top items."""
+
+    ranks: NDArray[np.int32]
+    """``(relevant,)``."""
+    best: NDArray[np.int32]
+    """``(relevant,)``: the best rank of the items of the same score."""
+    worst: NDArray[np.int32]
+    """``(relevant,)``: the worst rank of the items of the same score."""
+    top: NDArray[np.int32]
+    """``(users, k)``: the top items, the best first."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,20 @@ class RelevantRanks:
 
     items: int | NDArray[np.int64]
     """Number of items that were ranked; ``(users,)`` where it is not the same for all users."""
+
+    tied: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+    """The best and the worst rank of the items of the same score, each ``(relevant,)``; None where
+    no scores are equal."""
+
+    @property
+    def best(self) -> NDArray[np.int64]:
+        """The best rank of the items of the same score, ``(relevant,)``."""
+        return self.tied[0] if self.tied else self.ranks
+
+    @property
+    def worst(self) -> NDArray[np.int64]:
+        """The worst rank of the items of the same score, ``(relevant,)``."""
+        return self.tied[1] if self.tied else self.ranks
 
     @cached_property
     def relevant(self) -> NDArray[np.int64]:
@@ -53,12 +78,30 @@ class RelevantRanks:
         """1 for a user's best relevant item, 2 for the next, and so on, ``(relevant,)``."""
         return np.arange(len(self.ranks)) - np.repeat(self.starts[:-1], self.relevant) + 1
 
+    @cached_property
+    def last_positions(self) -> NDArray[np.int64]:
+        """The position of the last relevant item of the same score, ``(relevant,)``."""
+        if self.tied is None or not self.ranks.size:
+            return self.positions
+        # The last of a user, and where the next relevant item ranks below all of the same score.
+        ends = np.append(np.diff(self.users) > 0, True)
+        ends[:-1] |= self.ranks[1:] > self.worst[:-1]
+        group = np.cumsum(ends) - ends
+        return np.asarray(self.positions[ends][group])
+
     def total(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Add up values of the relevant items, ``(relevant,)``, for each user, ``(users,)``."""
         return np.bincount(self.users, values, len(self.starts) - 1).astype(np.float64)
 
 
-def sort_ranks(ranks: Ranks, starts: NDArray[np.int64], items: int) -> RelevantRanks:
+def sort_ranks(
+    ranks: Ranks,
+    starts: NDArray[np.int64],
+    items: int,
+    *,
+    best: Ranks | None = None,
+    worst: Ranks | None = None,
+) -> RelevantRanks:
     """Sort the ranks of each user, the best first.
 
     Parameters
@@ -69,6 +112,9 @@ def sort_ranks(ranks: Ranks, starts: NDArray[np.int64], items: int) -> RelevantR
         User ``u`` has ``ranks[starts[u]:starts[u + 1]]``, ``(users + 1,)``.
     items
         Number of items that were ranked.
+    best, worst
+        The best and the worst rank of the items of the same score, ``(relevant,)``; the ranks
+        themselves, or None, where no scores are equal.
 
     Examples
     --------
@@ -76,9 +122,16 @@ def sort_ranks(ranks: Ranks, starts: NDArray[np.int64], items: int) -> RelevantR
     array([1, 3, 2])
     """
     offsets = np.repeat(np.arange(len(starts) - 1), np.diff(starts)) * (items + 1)
-    keys = offsets + ranks
-    keys.sort()
-    return RelevantRanks(keys - offsets, starts.astype(np.int64), items)
+
+    def sort(values: Ranks) -> NDArray[np.int64]:
+        keys = offsets + values
+        keys.sort()
+        return np.asarray(keys - offsets)
+
+    tied = None
+    if best is not None and worst is not None and best is not ranks:
+        tied = sort(best), sort(worst)  # in the same order as the ranks, which lie between them
+    return RelevantRanks(sort(ranks), starts.astype(np.int64), items, tied)
 
 
 def relevant_ranks(scores: Scores, relevant: csr_array) -> RelevantRanks:
@@ -107,8 +160,8 @@ def relevant_ranks(scores: Scores, relevant: csr_array) -> RelevantRanks:
         raise DataError(msg, hint=f"Run {call('check')} to find the file that does not fit.")
     truth = relevant if relevant.has_sorted_indices else relevant.sorted_indices()
     starts = truth.indptr.astype(np.int64)
-    ranks, _ = order_by_scores(scores, starts, truth.indices, k=0)
-    return sort_ranks(ranks, starts, scores.shape[1])
+    ranked = order_by_scores(scores, starts, truth.indices, k=0)
+    return sort_ranks(ranked.ranks, starts, scores.shape[1], best=ranked.best, worst=ranked.worst)
 
 
 def top_items(scores: Scores, k: int) -> NDArray[np.int32]:
@@ -119,7 +172,7 @@ def top_items(scores: Scores, k: int) -> NDArray[np.int32]:
            [2, 1]], dtype=int32)
     """
     no_starts = np.zeros(len(scores) + 1, np.int64)
-    return order_by_scores(scores, no_starts, np.empty(0, np.int32), k=k)[1]
+    return order_by_scores(scores, no_starts, np.empty(0, np.int32), k=k).top
 
 
 def order_by_scores(
@@ -139,14 +192,17 @@ def order_by_scores(
     Returns
     -------
     The ranks of the relevant items, as long as ``items`` and in the same order, and the top items
-    ``(users, min(k, items))``.
+    ``(users, min(k, items))``. Where no scores are equal, best and worst ranks are the ranks.
     """
     from tartarus_cli.metrics.counting import order_by_scores as order
 
-    ranks = np.empty(len(items), np.int32)
+    ranked = np.empty((3, len(items)), np.int32)
     top = np.empty((len(scores), min(k, scores.shape[1])), np.int32)
-    order(scores, starts, items, ranks, top)
-    return ranks, top
+    order(scores, starts, items, ranked, top)
+    ranks, best, worst = ranked
+    if np.array_equal(best, worst):
+        best = worst = ranks = ranks.copy()
+    return RankedItems(ranks, best, worst, top)
 
 
 def random_ranks(
@@ -175,7 +231,8 @@ def random_ranks(
 
     Returns
     -------
-    The ranks of the relevant items, and the top items ``(users, min(k, count))``.
+    The ranks of the relevant items, none of which is tied, and the top items
+    ``(users, min(k, count))``.
     """
     from tartarus_cli.metrics.counting import rank_at_random
 
@@ -184,4 +241,4 @@ def random_ranks(
     ranks = np.empty(len(items), np.int32)
     top = np.empty((len(numbers), min(k, count)), np.int32)
     rank_at_random(starts, items, ranks, top, base + numbers, count)
-    return ranks, top
+    return RankedItems(ranks, ranks, ranks, top)

@@ -17,7 +17,7 @@ from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
-from tartarus_cli.data.targets import infer_targets
+from tartarus_cli.data.targets import scored_targets
 from tartarus_cli.data.tasks import TargetSpec, Task
 from tartarus_cli.data.unknown import unknown_dataset_error
 from tartarus_cli.errors import DataError, FileError, call, display_path
@@ -132,7 +132,7 @@ def file_predictions(
             dataset.name, dataset.workspace, known, "Name another one with `dataset`"
         )
     spec = experiment.target_spec
-    targets = infer_targets(dataset, spec)
+    targets = scored_targets(dataset, spec, open_matrix(path).shape[1])
     if targets != spec:
         sizes = f"{targets.kind} targets of {targets.dim}, not {spec.dim}"
         progress.say(f"{dataset.name} has {sizes}: {targets.dim} is used")

@@ -216,7 +216,7 @@ def recommend(
 
     Scores and their order are those of the evaluation; items without a prediction are in no list.
     Users of whom nothing is known (no train plays, factors of zero) have no list, and are reported:
-    all items score the same for them, and the order of the ids is no recommendation.
+    all items score the same for them, and a drawn order is no recommendation.
 
     Parameters
     ----------

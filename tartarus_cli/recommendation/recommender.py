@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.errors import FileError, Placeholder, RequestError, call
-from tartarus_cli.evaluation.relevance import RelevantItems, build_scorer, read_relevant_items
+from tartarus_cli.evaluation.relevance import (
+    RelevantItems,
+    build_scorer,
+    drawn_order,
+    read_relevant_items,
+)
 from tartarus_cli.evaluation.scorers import (
     Floats,
     ItemScores,
@@ -57,7 +62,7 @@ class ListOptions:
     """Lower equal scores by the smallest step, so that a reader that sorts by score keeps the
     order."""
     unknown: bool = False
-    """List items also for users of whom nothing is known, in the order of the ids."""
+    """List items also for users of whom nothing is known, in the order that ties keep."""
 
     @property
     def lowest(self) -> np.float32:
@@ -96,6 +101,10 @@ class Recommender:
     users: IdIndex
     items: IdIndex
     scorer: Scorer
+    """Its scores are in the order that ties keep."""
+    order: NDArray[np.int64]
+    """``(items,)``: the number of each item in that order: that of an evaluation with the seed of
+    the training."""
     budget: MemoryBudget
     truth: RelevantItems | None
     """None: it was not read."""
@@ -111,10 +120,11 @@ class Recommender:
         return slice(0, len(self.users.ids))
 
     def top_items(self, users: slice, top: int) -> TopItems:
-        """Return the best items of the users of one block; equal scores keep the order of ids."""
+        """Return the best items of the users of one block; equal scores keep the drawn order."""
         scores = self.scorer(users)
-        items = top_items(scores, top)
-        return TopItems(users, items, np.take_along_axis(scores, items, axis=1))
+        positions = top_items(scores, top)
+        items = self.order[positions].astype(np.int32)
+        return TopItems(users, items, np.take_along_axis(scores, positions, axis=1))
 
     def top_users(self, item: int, options: ListOptions, progress: Progress) -> TopUsers:
         """Return the users with the highest scores of an item; equal ones in the order of ids.
@@ -123,7 +133,8 @@ class Recommender:
         nothing is known are not among them.
         """
         count = len(self.users.ids)
-        estimate = self.scorer.item_scores(item, count)
+        (position,) = np.flatnonzero(self.order == item)
+        estimate = self.scorer.item_scores(int(position), count)
         for block in self._user_slices():
             estimate.scores[block][self.scorer.unknown(block)] = -np.inf
         top = min(options.top, count)
@@ -131,15 +142,15 @@ class Recommender:
         sure = np.partition(estimate.scores - estimate.margins, count - top)[count - top]
         highest = estimate.scores + estimate.margins
         candidates = np.flatnonzero((highest >= sure) & (highest >= options.lowest))
-        scores = self._exact_scores(item, candidates, estimate, progress)
+        scores = self._exact_scores(int(position), candidates, estimate, progress)
         order = np.argsort(-scores, kind="stable")[:top]
         order = order[scores[order] >= options.lowest]
         return TopUsers(candidates[order], scores[order])
 
     def _exact_scores(
-        self, item: int, users: NDArray[np.int64], estimate: ItemScores, progress: Progress
+        self, position: int, users: NDArray[np.int64], estimate: ItemScores, progress: Progress
     ) -> Floats:
-        """Score an item for some users, ``(users,)``, in the blocks of the evaluation."""
+        """Score the item of a position for some users, ``(users,)``, in an evaluation's blocks."""
         count = len(self.users.ids)
         scores = estimate.scores[users].astype(np.float32)
         unsure = np.flatnonzero(estimate.margins[users] > 0)
@@ -148,7 +159,7 @@ class Recommender:
         with defer_interrupts() as check, progress.task("scoring", len(parts)) as task:
             for part in parts if unsure.size else ():
                 block = self.budget.block_of(slice(int(users[part[0]]), 0), count)
-                scores[part] = self.scorer(block)[users[part] - block.start, item]
+                scores[part] = self.scorer(block)[users[part] - block.start, position]
                 task.advance()
                 check()
         return scores
@@ -254,7 +265,7 @@ def warn_unknown_users(recommender: Recommender, options: ListOptions, progress:
     """Count the users of whom nothing is known, and report what their lists are."""
     count, total = recommender.count_unknown(), len(recommender.users.ids)
     if count:
-        lists = "their items come in the order of the ids, as in the evaluation"
+        lists = "their items come in one drawn order, as in the evaluation"
         lists = lists if options.unknown else f"they have no list ({LIST_FOR_ALL})"
         progress.warn(f"nothing is known of {count:,} of {total:,} users ({UNKNOWN}): {lists}")
     return count
@@ -306,13 +317,15 @@ def open_recommender(model: Model, *, truth: bool, memory: int, progress: Progre
         raise FileError(factors.path, found="no rows", expected="one for each user", hint=hint)
     budget = MemoryBudget(len(predictions.absent), memory)
     _warn_of_gaps(predictions, progress)
+    order = drawn_order(dataset.ids("test"), model.manifest.seed)
     return Recommender(
         predictions=predictions,
         users=user_index(dataset, count, progress),
         items=item_index(dataset),
-        scorer=build_scorer(predictions, factors, budget),
+        scorer=build_scorer(predictions, factors, budget, order),
+        order=order,
         budget=budget,
-        truth=read_relevant_items(predictions, count) if truth else None,
+        truth=read_relevant_items(predictions, count, np.arange(len(order))) if truth else None,
     )
 
 

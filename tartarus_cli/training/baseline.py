@@ -122,6 +122,7 @@ def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress
     train = TrainingExamples(
         inputs=_values(items),
         targets=targets.values,
+        ids=items.ids,
         normalize=experiment.targets.normalize,
         classes=spec.kind == "class",
         plays=plays[1] if plays else None,
@@ -136,6 +137,7 @@ def _with_validation(experiment: Experiment, data: TrainingData) -> BaselineData
     train = TrainingExamples(
         inputs=fit.inputs,
         targets=fit.targets,
+        ids=[data.fit.set.ids[row] for row in data.fit.samples],
         normalize=experiment.targets.normalize,
         classes=experiment.targets.kind == "class",
         validation=_examples(data.validation),

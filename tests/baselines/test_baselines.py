@@ -95,6 +95,21 @@ def test_of_equally_similar_train_items_the_earlier_ones_are_taken(
     assert similarities.toarray()[1].tolist() == [0] * 5  # a row of zeros is similar to nothing
 
 
+@pytest.mark.parametrize("tile", [2, 3, 1000])
+def test_of_equally_similar_train_items_the_first_ids_are_taken_wherever_they_stand(
+    tile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(knn_module, "TILE_ITEMS", tile)
+    rng = np.random.default_rng(0)
+    rows = np.array([[0.1, 0.7], [1.0, 0.0], [0.2, 1.4], [0.3, 2.1], [0.1, 0.7]])
+    ids = np.array(["e", "d", "c", "b", "a"])
+    for _ in range(5):
+        turned = rng.permutation(5)
+        train = TrainingExamples((rows[turned],), np.zeros((5, 1)), ids=ids[turned].tolist())
+        similar = find_neighbours([np.array([[0.1, 0.7]])], train.inputs, 3, train.turns)
+        assert sorted(ids[turned][similar.indices]) == ["a", "b", "c"]
+
+
 def test_neighbours_are_averaged_by_similarity_and_nobody_is_the_mean() -> None:
     similar = csr_array([[0.25, 0.75, 0], [0, 0, 0]])
     targets = np.array([[4.0, 0], [0, 4], [9, 9]])

@@ -198,6 +198,30 @@ def test_explicit_zeros_are_dropped_and_duplicates_added_up(tmp_path: Path) -> N
     assert open_matrix(tmp_path / "a.npz").density == pytest.approx(2 / 6)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        ("i1", 100),
+        ("u1", 128),
+        ("i2", 30_000),
+        ("u4", 3 << 30),
+        ("i4", 2_000_000_000),
+        ("u8", 1 << 62),
+        ("f2", 60_000),
+        ("f4", 16_777_217),
+        ("?", 1),
+    ],
+)
+def test_duplicates_add_up_to_more_than_their_own_type_holds(
+    dtype: str, value: int, tmp_path: Path
+) -> None:
+    values = np.full(3, value).astype(dtype)
+    parts = {"indices": [1, 1, 1], "indptr": [0, 3], "shape": [1, 2]}
+    np.savez(tmp_path / "x.npz", data=values, **parts)
+    total = float(sum(values.astype(object)))
+    assert open_csr(tmp_path / "x.npz").toarray()[0].tolist() == pytest.approx([0, total], rel=1e-6)
+
+
 @pytest.mark.parametrize("kind", [csc_array, lambda a: csr_array(a).tocoo()])
 def test_other_sparse_formats_are_refused_by_name(kind: Callable[..., Any], tmp_path: Path) -> None:
     save_npz(tmp_path / "a.npz", kind(NUMBERS))

@@ -16,6 +16,7 @@ from tartarus_cli.baselines import PredictionForm
 from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.evaluation.checkpoints import RankSummary
 from tartarus_cli.evaluation.ranking import RankingOptions, rank_items
+from tartarus_cli.evaluation.relevance import TieBreaking, drawn_order
 from tartarus_cli.evaluation.scorers import MemoryBudget
 from tartarus_cli.experiments.request import ExperimentRequest
 from tartarus_cli.prediction.aligned import Predictions
@@ -137,7 +138,7 @@ def test_only_items_that_float32_hardly_tells_apart_change_places(
     rows = np.repeat(rng.standard_normal((5, 16)), 20, axis=0)
     rows *= 1 + near * rng.standard_normal(rows.shape)
     bare.rankable(theirs, rows, np.ones((20, 100), np.bool_))  # so that every rank is kept
-    figures(tartarus, bare, rows)
+    figures(tartarus, bare, rows, "--ties", "published")
     found = kept(bare)
     rank_of = np.empty((20, 100), np.int64)
     rank_of[np.repeat(np.arange(20), 100), found["items"]] = found["ranks"]
@@ -152,18 +153,20 @@ def test_only_items_that_float32_hardly_tells_apart_change_places(
 
 
 @pytest.mark.parametrize("memory", ["200", "3k", "1GiB"])
-def test_items_with_the_same_prediction_keep_the_order_of_the_ids(
+def test_items_with_the_same_prediction_keep_the_published_order(
     memory: str, tartarus: Command, bare: World
 ) -> None:
     # A product may give the same row other last bits in other columns.
     rng = np.random.default_rng(5)
     rows = rng.standard_normal((7, 50))[rng.integers(0, 7, 130)]
     bare.rankable(rng.standard_normal((33, 50)), rows, np.ones((33, 130), np.bool_))
-    figures(tartarus, bare, rows, "--memory", memory)
+    figures(tartarus, bare, rows, "--memory", memory, "--ties", "published")
     ranks = kept(bare)["ranks"].reshape(33, 130)
     for row in np.unique(rows, axis=0):
         alike = np.flatnonzero((rows == row).all(axis=1))
         assert (np.diff(ranks[:, alike], axis=1) == 1).all()
+        assert (np.ptp(kept(bare)["best"].reshape(33, 130)[:, alike], axis=1) == 0).all()
+        assert (ranks[:, alike].max(1) == kept(bare)["worst"].reshape(33, 130)[:, alike].T).all()
 
 
 def test_figures_are_those_of_scikit_learn(tartarus: Command, bare: World) -> None:
@@ -240,13 +243,41 @@ def test_where_nothing_is_relevant_means_are_zero_or_absent(
     assert found["metrics"]["novelty@1"] == pytest.approx(log2(1 + USERS))
 
 
-def test_equal_scores_keep_the_order_of_the_ids(tartarus: Command, world: World) -> None:
+def test_equal_scores_keep_the_published_order_if_asked_for(
+    tartarus: Command, world: World
+) -> None:
     truth = np.zeros((12, USERS))
     truth[[2, 6]] = 1
     save_npz(world.datasets / "matrix_test_rec.npz", csr_array(truth))
-    found = figures(tartarus, world, np.ones((12, DIM)))
+    found = figures(tartarus, world, np.ones((12, DIM)), "--ties", "published")
     assert found["metrics"]["MAP@500"] == pytest.approx((1 / 3 + 2 / 7) / 2)
     assert np.array_equal(kept(world)["ranks"], [3, 7] * USERS)
+    assert (found["metrics"]["ROC-AUC"], found["tied"]) == (0.5, 1)
+    assert found["metrics"]["PR-AUC"] == pytest.approx(2 / 12)
+
+
+def test_equal_scores_keep_an_order_that_no_list_decides(tartarus: Command, world: World) -> None:
+    truth = np.zeros((12, USERS))
+    truth[:3] = 1
+    matrix = world.datasets / "matrix_test_rec.npz"
+    save_npz(matrix, csr_array(truth))
+    listed = world.datasets / "items_index_test_rec.tsv"
+    names = listed.read_text().splitlines()
+    one, again, other = (ranks_of_zeros(tartarus, world, names, seed) for seed in (0, 0, 1))
+    assert one == again != other
+    turned = np.argsort(np.random.default_rng(0).random(12))
+    save_npz(matrix, csr_array(truth[turned]))
+    listed.write_text("".join(f"{names[n]}\n" for n in turned))
+    assert ranks_of_zeros(tartarus, world, [names[n] for n in turned], 0) == one
+
+
+def ranks_of_zeros(tartarus: Command, world: World, names: list[str], seed: int) -> dict[str, int]:
+    """Evaluate a predictor that scores all items alike; return the ranks of the relevant ones."""
+    found = figures(tartarus, world, np.zeros((12, DIM)), "--seed", seed)
+    assert found["metrics"]["ROC-AUC"] == 0.5
+    assert found["metrics"]["PR-AUC"] == pytest.approx(3 / 12)
+    items, ranks = kept(world)["items"][:3], kept(world)["ranks"][:3]
+    return {names[item]: int(rank) for item, rank in zip(items, ranks, strict=True)}
 
 
 def test_k_above_the_number_of_items_sees_them_all(tartarus: Command, world: World) -> None:
@@ -257,13 +288,12 @@ def test_k_above_the_number_of_items_sees_them_all(tartarus: Command, world: Wor
     assert (figure["nDCG@40"], figure["novelty@40"]) == (figure["nDCG@12"], figure["novelty@12"])
 
 
-def test_items_without_a_prediction_rank_last_in_the_order_of_the_ids(
-    tartarus: Command, world: World
-) -> None:
+def test_items_without_a_prediction_rank_last(tartarus: Command, world: World) -> None:
     save_npz(world.datasets / "matrix_test_rec.npz", csr_array(np.ones((12, USERS))))
     ids = world.root / "ids.tsv"
     ids.write_text("".join(f"test-{n}\n" for n in (11, 4, 9)))
-    figures(tartarus, world, world.rng.standard_normal((3, DIM)), "--ids", ids)
+    rows = world.rng.standard_normal((3, DIM))
+    figures(tartarus, world, rows, "--ids", ids, "--ties", "published")
     ranks = kept(world)["ranks"].reshape(USERS, 12)
     assert np.array_equal(np.sort(ranks[:, [4, 9, 11]], axis=1), [[1, 2, 3]] * USERS)
     assert np.array_equal(ranks[:, [0, 1, 2, 3, 5, 6, 7, 8, 10]], [[*range(4, 13)]] * USERS)
@@ -398,25 +428,39 @@ def predicted(world: World, form: PredictionForm, values: Any, absent: Bools) ->
     )
 
 
-def tally(predictions: Predictions, memory: int) -> RankSummary:
-    options = RankingOptions(memory=memory)
+def tally(predictions: Predictions, memory: int, ties: TieBreaking) -> RankSummary:
+    options = RankingOptions(memory=memory, ties=ties)
     return rank_items(predictions, options, UNWATCHED).summaries["model"]
 
 
-def expected_ranks(world: World, scores: Floats) -> NDArray[np.int64]:
+TIES: list[TieBreaking] = ["drawn", "published"]
+
+
+def ranked_items(scores: Floats, ties: TieBreaking) -> NDArray[np.int64]:
+    """Return the items from rank 1 on, ``(users, items)``."""
+    order = np.arange(scores.shape[1])
+    if ties == "drawn":
+        order = drawn_order([f"test-{n}" for n in range(12)], 0)
+    ranked: NDArray[np.int64] = order[orders(scores[:, order])]
+    return ranked
+
+
+def expected_ranks(world: World, scores: Floats, ties: TieBreaking) -> NDArray[np.int64]:
     """Return the ranks of the relevant items, user by user, each user's in the order of ids."""
     with np.load(world.datasets / "matrix_test_rec.npz") as read:
         truth = csr_array((read["data"], read["indices"], read["indptr"]), shape=read["shape"])
     rank_of = np.empty(scores.shape, np.int64)
-    np.put_along_axis(rank_of, orders(scores), np.arange(1, scores.shape[1] + 1)[None], axis=1)
+    ranked = ranked_items(scores, ties)
+    np.put_along_axis(rank_of, ranked, np.arange(1, scores.shape[1] + 1)[None], axis=1)
     ranks: NDArray[np.int64] = rank_of[truth.toarray().T > 0]
     return ranks
 
 
 @pytest.mark.parametrize("memory", [64, 1 << 10, 1 << 30])
 @pytest.mark.parametrize("lacking", [(), (0, 5)])
+@pytest.mark.parametrize("ties", TIES)
 def test_neighbours_are_summed_over_what_a_user_has(
-    lacking: tuple[int, ...], memory: int, world: World
+    ties: TieBreaking, lacking: tuple[int, ...], memory: int, world: World
 ) -> None:
     rng = np.random.default_rng(8)
     similar = rng.integers(1, 100, (12, 40)) * (rng.random((12, 40)) < 0.2) / 64.0
@@ -427,19 +471,22 @@ def test_neighbours_are_summed_over_what_a_user_has(
     save_npz(world.datasets / "matrix_train_rec.npz", csr_array(plays.astype(float)))
     scores = (plays > 0).T @ similar.T
     scores[:, absent] = -np.inf
-    found = tally(predicted(world, "neighbours", csr_array(similar), absent), memory)
-    assert np.array_equal(found.ranks, expected_ranks(world, scores))
-    first = orders(scores)[:, :3]
+    found = tally(predicted(world, "neighbours", csr_array(similar), absent), memory, ties)
+    assert np.array_equal(found.ranks, expected_ranks(world, scores, ties))
+    first = ranked_items(scores, ties)[:, :3]
     assert np.array_equal(found.shown[3], np.bincount(first.ravel(), minlength=12))
 
 
 @pytest.mark.parametrize("memory", [64, 1 << 10, 1 << 30])
-def test_the_same_scores_for_all_rank_alike_for_all(memory: int, world: World) -> None:
+@pytest.mark.parametrize("ties", TIES)
+def test_the_same_scores_for_all_rank_alike_for_all(
+    ties: TieBreaking, memory: int, world: World
+) -> None:
     scores = np.random.default_rng(8).integers(-2, 3, (12, 1)).astype(np.float32)
     absent = np.isin(np.arange(12), (3, 4))
-    found = tally(predicted(world, "scores", scores, absent), memory)
+    found = tally(predicted(world, "scores", scores, absent), memory, ties)
     everybody = np.tile(np.where(absent, -np.inf, scores[:, 0]), (USERS, 1))
-    assert np.array_equal(found.ranks, expected_ranks(world, everybody))
+    assert np.array_equal(found.ranks, expected_ranks(world, everybody, ties))
     assert np.count_nonzero(found.shown[1]) == 1
 
 

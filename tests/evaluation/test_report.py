@@ -65,7 +65,7 @@ def test_a_document_has_the_keys_of_its_task(world: World) -> None:
 @pytest.mark.parametrize("dataset", TASKS)
 def test_a_document_names_all_that_figures_are_compared_on(dataset: str, world: World) -> None:
     basis = evaluated(world, dataset).document()["basis"]
-    own = {"rec": {"users"}, "many": {"thresholds"}, "one": set()}[dataset]
+    own = {"rec": {"users", "ties"}, "many": {"thresholds", "ties"}, "one": set()}[dataset]
     assert {*basis} == {"task", "dataset", "truth", "test items", "k"} | own
     assert basis["dataset"] == dataset
 

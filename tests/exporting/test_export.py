@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
 from tartarus_cli.data.tables import writing
+from tartarus_cli.evaluation.relevance import drawn_order
 from tartarus_cli.evaluation.scorers import FactorScorer
 from tests.conftest import Command
 from tests.worlds import CLASSES, DIM, SPLITS, USERS, World
@@ -286,7 +287,9 @@ def test_users_of_whom_nothing_is_known_are_in_a_run_and_not_in_rankings(
     done = tartarus("export", "model_2", *words)
     assert "nothing is known of 2 of 9 users" in done.err
     lines = [line.split(" ") for line in (tmp_path / "run").read_text().splitlines()]
-    assert [line[2] for line in lines if line[0] == "8"] == [f"test-{n}" for n in range(ITEMS)]
+    ids = [f"test-{n}" for n in range(ITEMS)]
+    drawn = [ids[n] for n in drawn_order(ids, 0)]
+    assert [line[2] for line in lines if line[0] == "8"] == drawn
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])

@@ -19,7 +19,6 @@ from scipy.stats import chisquare
 
 from tartarus_cli.metrics.counting import SEARCH_FROM, SORT_FROM, _rank_by_counting, _rank_by_search
 from tartarus_cli.metrics.ranks import (
-    RankedItems,
     random_ranks,
     relevant_ranks,
     top_items,
@@ -78,6 +77,11 @@ def assert_ranks_are_those_of_a_stable_sort(case: Case) -> None:
     ranked = np.take_along_axis(case.owned, stable_order(case), axis=1)
     ranks = relevant_ranks(case.scores, csr_array(case.owned))
     assert np.array_equal(ranks.ranks, np.nonzero(ranked)[1] + 1)
+    for user, owned in enumerate(case.owned):
+        own = slice(*ranks.starts[user : user + 2])
+        falling, scores = np.sort(-case.scores[user]), -np.sort(-case.scores[user][owned])
+        assert np.array_equal(ranks.best[own], np.searchsorted(falling, -scores) + 1)
+        assert np.array_equal(ranks.worst[own], np.searchsorted(falling, -scores, "right"))
     assert np.array_equal(ranks.relevant, case.owned.sum(axis=1))
 
 
@@ -117,13 +121,15 @@ def test_no_way_of_counting_makes_a_difference(relevant: int, k: int) -> None:
 def test_searching_among_relevant_items_counts_what_comparing_with_each_does(large: Large) -> None:
     for scores, owned in zip(large.case.scores, large.case.owned, strict=True):
         items = np.flatnonzero(owned)
-        compared, searched = np.empty((2, len(items)), np.int32)
+        compared, searched = np.empty((2, 3, len(items)), np.int32)
         _rank_by_counting(scores, items, compared)
         _rank_by_search(scores, items, searched)
         assert np.array_equal(compared, searched)
 
 
 # Random orders.
+
+Order = tuple[NDArray[np.int32], NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
@@ -134,14 +140,15 @@ class Drawn:
     k: int
     seed: int = 0
 
-    def order(self, users: slice | None = None, k: int | None = None) -> RankedItems:
+    def order(self, users: slice | None = None, k: int | None = None) -> Order:
         """Return the ranks and the first items of some users."""
         users = users or slice(0, len(self.owned))
         owned = self.owned[users]
         starts = np.concatenate([[0], np.cumsum(owned.sum(axis=1))])
         items = np.nonzero(owned)[1].astype(np.int32)
         cut, count = self.k if k is None else k, owned.shape[1]
-        return random_ranks(self.seed, users, starts, items, count=count, k=cut)
+        ranked = random_ranks(self.seed, users, starts, items, count=count, k=cut)
+        return ranked.ranks, ranked.top
 
 
 def drawn(users: int, items: int, relevant: float, k: int, seed: int = 0) -> Drawn:

@@ -94,6 +94,8 @@ def _probability(p: float) -> str:
 
 
 def _caption(result: Comparison) -> str:
+    from tartarus_cli.evaluation.comparison import CAVEAT
+
     counts = sorted({difference.n for difference in result.differences})
     tests = len(result.differences)
     return (
@@ -103,7 +105,8 @@ def _caption(result: Comparison) -> str:
         f"{result.resamples:,} bootstrap resamples, and p of two-sided paired randomization tests "
         f"({result.resamples:,} random patterns of signs, all of them where there are fewer; "
         f"seed {result.seed}). {MARK} p < .05 after "
-        f"Holm's correction for {tests} test{'s' * (tests > 1)}."
+        f"Holm's correction for {tests} test{'s' * (tests > 1)}. Intervals and p are over "
+        f"{result.unit}; {CAVEAT}."
     )
 
 

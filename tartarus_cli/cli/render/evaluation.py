@@ -195,7 +195,9 @@ def _heading(metric: str) -> str:
 def _ranking_footer(result: RankingEvaluation) -> str:
     counts = f"{result.items:,} test items ranked for {result.users:,} users"
     without = f"{result.users_without_relevant:,} of them without relevant items"
-    return f"{counts}, {without} (they count as 0; * leaves them out)"
+    share = f"{result.tied:.1%}" if result.tied >= 0.001 else "under 0.1%"
+    tied = f"; {share} of the ranks of relevant items are tied" if result.tied > 0 else ""
+    return f"{counts}, {without} (they count as 0; * leaves them out){tied}"
 
 
 def _missing_predictions(result: Evaluation) -> str:
