@@ -141,6 +141,7 @@ def predict(
     encoding: str | None = None,
     jobs: int | None = None,
     timeout: float | None = None,
+    accept_changed_inputs: bool = False,
     code: Code = (),
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
@@ -163,6 +164,9 @@ def predict(
         For documents: the encoding of those that have no byte-order mark; UTF-8 if None.
     jobs, timeout
         For recordings: processes, and seconds after which one is given up.
+    accept_changed_inputs
+        Predict from features, ids or a vocabulary that are not those of the training; the model's
+        manifest then records them.
     code
         Python files with networks and the like of your own.
     workspace
@@ -184,7 +188,9 @@ def predict(
 
     with shown(progress) as watcher:
         run_code(code)
-        options = PredictOptions(None if layer is None else str(layer), split, pool)
+        options = PredictOptions(
+            None if layer is None else str(layer), split, pool, accept_changed_inputs
+        )
         files = new_files_request(
             path_of(audio),
             path_of(text),

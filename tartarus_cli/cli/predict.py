@@ -56,6 +56,15 @@ NewText = Annotated[
 ]
 
 
+AcceptChanged = Annotated[
+    bool,
+    typer.Option(
+        "--accept-changed-inputs",
+        help="Predict although features or ids are not those of the training; it is recorded.",
+    ),
+]
+
+
 @panels({"New recordings or documents": ("audio", "text", "encoding", "jobs", "timeout")})
 def predict(
     model: NewestModel = None,
@@ -68,6 +77,7 @@ def predict(
     encoding: Encoding = None,
     jobs: Jobs = None,
     timeout: Timeout = None,
+    accept_changed_inputs: AcceptChanged = False,
     code: Code = None,
     workspace: Root = None,
     json: Json = False,
@@ -88,6 +98,7 @@ def predict(
         encoding=encoding,
         jobs=jobs,
         timeout=timeout,
+        accept_changed_inputs=accept_changed_inputs,
         code=code or (),
         workspace=root,
         progress=render.ConsoleProgress(),

@@ -179,7 +179,12 @@ def _warn_of_changes(workspace: Workspace, names: Sequence[str], progress: Progr
     be compared, but not computed again.
     """
     for model in Store(workspace).finished():
-        file = changed_since_training(model) if model.name in names else None
+        if model.name not in names:
+            continue
+        if model.manifest.accepted_inputs:
+            accepted = ", ".join(model.manifest.accepted_inputs)
+            progress.warn(f"{model.name} predicted from inputs that are not its own: {accepted}")
+        file = changed_since_training(model)
         if file is not None:
             change = f"{display_path(file.path)} has changed since {model.name} was trained"
             progress.warn(f"{change}: its figures are older, and cannot be computed again")

@@ -84,9 +84,18 @@ def describe_protocol(
         **steps,
         "truth": f"{file_name} (BLAKE2b {basis['truth']}): {relevant} where the entry is over 0",
         "k": f"{ks or 'none'}, and 500 for MAP" if recommends else ks or "none",
+        **_accepted_inputs(predictions),
         "test set": _readers_of_test_set(predictions),
         "figures": {name: explain(name, classes=not recommends) for name in metrics},
     }
+
+
+def _accepted_inputs(predictions: Predictions) -> dict[str, str]:
+    """Name the inputs that were not those of the training, and were accepted."""
+    accepted = predictions.model.manifest.accepted_inputs if predictions.model else {}
+    if not accepted:
+        return {}
+    return {"changed inputs": f"{', '.join(accepted)}: not as in the training, and accepted"}
 
 
 def _readers_of_test_set(predictions: Predictions) -> str:

@@ -66,6 +66,11 @@ class ModelManifest(BaseModel):
     """File of code that ran for the training → BLAKE2b hash of its bytes."""
     train_ids: str = ""
     """BLAKE2b hash of the ids of the train items, in order."""
+    ids: dict[str, str] = {}
+    """Set → BLAKE2b hash of the ids of its items, in order."""
+    accepted_inputs: dict[str, str] = {}
+    """File, relative to the workspace, that was not as in the training and from which the model
+    predicted all the same → BLAKE2b hash of its bytes; of a list, that of its ids."""
     patches: str = ""
     """Fingerprint of how the patches were made and scaled; empty if they have none."""
     items: dict[str, int] = {}

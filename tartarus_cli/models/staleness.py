@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
 from tartarus_cli.data.dataset import Dataset
@@ -22,11 +23,21 @@ def companion_factors(dataset: Dataset, spec: TargetSpec) -> list[Path]:
     return [*dict.fromkeys(file.path for file in (users, labels) if file)]
 
 
+def feature_files(dataset: Dataset, settings: Sequence[str]) -> list[Path]:
+    """Return the features of all sets, and the vocabularies that they were made with."""
+    files = [
+        *(file for name in settings for file in dataset.select(Kind.FEATURES, setting=name)),
+        *(file for name in settings for file in dataset.select(Kind.VOCABULARY, setting=name)),
+    ]
+    return [file.path for file in files]
+
+
 def require_unchanged_inputs(model: Model) -> None:
     """Make sure that a model's predictions still have the meaning that they had in its training.
 
-    The train items, and for a model of factors its targets and the factors of the users or labels,
-    have to be those of the training; truth, test items and features may change.
+    The train items, the test items unless others were accepted, and for a model of factors its
+    targets and the factors of the users or labels, have to be those of the training; the truth may
+    change.
 
     Raises
     ------
@@ -35,7 +46,10 @@ def require_unchanged_inputs(model: Model) -> None:
     """
     file = changed_since_training(model)
     if file is None:
-        return
+        test = changed_input_files(model, ("test",), lists_only=True)
+        if not test:
+            return
+        file = test[0]
     path = display_path(file.path)
     msg = f"{path} is not what it was when {model.name} was trained: what the model "
     msg += "predicts no longer fits"
@@ -49,6 +63,9 @@ def train_command(model: Model) -> str:
 
 
 def _remedy(model: Model, changed: DataFile) -> str:
+    if changed.kind is Kind.ITEMS and changed.split != "train":
+        again = call("predict", model.name, accept_changed_inputs=True)
+        return f"Put the file back; or, if these are the items to predict for, {again}."
     steps = "Train again"
     if changed.kind is Kind.ITEMS:
         steps = "Compute factors and settings of these items, and train again"
@@ -69,6 +86,101 @@ def changed_since_training(model: Model) -> DataFile | None:
         if is_recorded and not matches_training_input(model, file.path):
             return file
     return None
+
+
+def changed_input_files(
+    model: Model, splits: Sequence[str], *, lists_only: bool = False
+) -> list[DataFile]:
+    """Return what predictions for some sets are computed from, and is not as in the training.
+
+    These are the ids of the sets and of the train items, the features of the sets, and the
+    vocabularies. Where the training recorded no features of a set, those of the train items stand
+    for them. Files that were accepted since count as those of the training.
+
+    Parameters
+    ----------
+    model
+        The model.
+    splits
+        ``train``, ``val``, ``test``: the sets to predict for.
+    lists_only
+        Look at the ids of the sets alone.
+    """
+    lists = [model.dataset.find(Kind.ITEMS, split=split) for split in splits]
+    files = [file for file in lists if file is not None]
+    if not lists_only:
+        train = model.dataset.find(Kind.ITEMS, split="train")
+        files += [train] if train is not None and "train" not in splits else []
+        files += _features_to_compare(model, splits)
+    return [file for file in files if not _is_as_recorded(model, file)]
+
+
+def accept_inputs(model: Model, files: Sequence[DataFile]) -> None:
+    """Record in the manifest that a model predicted from files that had changed."""
+    for file in files:
+        name = model.workspace.relative(file.path)
+        model.manifest.accepted_inputs[name] = _content_hash(model, file)
+
+
+def require_accepted(model: Model, changed: Sequence[DataFile]) -> None:
+    """Refuse to predict from files that are not those of the training.
+
+    Raises
+    ------
+    DataError
+        If there are any; the message names the first, and the hint says what to do.
+    """
+    if not changed:
+        return
+    first, *others = [display_path(file.path) for file in changed]
+    also = f" (nor {', nor '.join(others)})" if others else ""
+    msg = f"{first} is not what it was when {model.name} was trained{also}: what the model would "
+    msg += "predict from it means nothing"
+    accept = call("predict", model.name, accept_changed_inputs=True)
+    hint = f"Put the file back, or train again: {train_command(model)}. Where the change does no "
+    hint += f"harm, such as the same features of other items, {accept} predicts and records it."
+    raise DataError(msg, hint=hint)
+
+
+def _features_to_compare(model: Model, splits: Sequence[str]) -> Iterator[DataFile]:
+    for setting in model.manifest.settings:
+        for split in splits:
+            file = model.dataset.find(Kind.FEATURES, setting=setting, split=split)
+            if file is not None and not _recorded_hashes(model, file):
+                file = model.dataset.find(Kind.FEATURES, setting=setting, split="train")
+            if file is not None:
+                yield file
+        vocabulary = model.dataset.find(Kind.VOCABULARY, setting=setting)
+        if vocabulary is not None:
+            yield vocabulary
+
+
+def _is_as_recorded(model: Model, file: DataFile) -> bool:
+    """Whether a file is that of the training, or one that was accepted; also if none is known."""
+    recorded = _recorded_hashes(model, file)
+    present = {model.dataset.digest(file.path), _content_hash(model, file)}
+    return not recorded or bool(present & recorded)
+
+
+def _recorded_hashes(model: Model, file: DataFile) -> set[str]:
+    """Return the hashes that a file, wherever it lay, had in the training or when accepted."""
+    manifest, folder = model.manifest, str(PurePath(file.canonical).parent)
+    hashes = set()
+    for name, digest in (*manifest.inputs.items(), *manifest.accepted_inputs.items()):
+        other = parse_path(Path(name), folder)
+        if other is not None and other.key == file.key:
+            hashes.add(digest)
+    if file.kind is Kind.ITEMS and file.split in manifest.ids:
+        hashes.add(manifest.ids[file.split])
+    return hashes
+
+
+def _content_hash(model: Model, file: DataFile) -> str:
+    """Hash a file; of a list of ids, only the ids and their order count."""
+    dataset = model.dataset
+    if file.kind is Kind.ITEMS:
+        return dataset.list_digest(file.path)
+    return dataset.digest(file.path)
 
 
 def matches_training_input(model: Model, path: Path) -> bool:

@@ -127,6 +127,9 @@ def new_files_request(
     if (audio and text) or options.split is not None:
         msg = "`audio`, `text` and `split` exclude each other"
         raise RequestError(msg, hint="Give only one of them.")
+    if options.accept_changed_inputs:
+        msg = "`accept_changed_inputs` has no effect: new files are prepared as in the training"
+        raise RequestError(msg, hint="Leave it out.")
     if text and options.pool != "mean":
         msg = f"{parameter('pool', options.pool)} has no effect: a document has only one row"
         raise RequestError(msg, hint="Leave it out.")

@@ -20,16 +20,21 @@ from tartarus_cli.data.ids import write_ids
 from tartarus_cli.data.items import ItemSet, open_items
 from tartarus_cli.errors import DataError, RequestError, display_path, parameter
 from tartarus_cli.experiments.inputs import check_word_numbers, inference_batch_size, input_sources
-from tartarus_cli.file_names import Kind
+from tartarus_cli.file_names import DataFile, Kind
 from tartarus_cli.files import atomic_write
-from tartarus_cli.models.manifest import LayerInfo
+from tartarus_cli.models.manifest import LayerInfo, write_model_manifest
 from tartarus_cli.models.predictors import Predictor, open_predictor
 from tartarus_cli.models.preprocessing import check_vocabulary_unchanged, stored_recipe
-from tartarus_cli.models.staleness import changed_since_training
+from tartarus_cli.models.staleness import (
+    accept_inputs,
+    changed_input_files,
+    changed_since_training,
+    require_accepted,
+)
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
-from tartarus_cli.training.baseline import open_fitted, predicted_blocks
+from tartarus_cli.training.baseline import check_widths, open_fitted, predicted_blocks
 
 Pool = Literal["mean", "max", "none"]
 """How the rows of an item's patches become one: averaged, by their maximum, or not at all."""
@@ -45,6 +50,9 @@ class PredictOptions:
     """``train``, ``val``, ``test`` or ``all``; None: test, or all for a layer."""
     pool: Pool = "mean"
     """How the rows of an item's patches become one; ``none`` keeps a row for each patch."""
+    accept_changed_inputs: bool = False
+    """Predict from features, ids or a vocabulary that are not those of the training; the model's
+    manifest then records them."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +108,11 @@ def predict(
     options = options or PredictOptions()
     layer = model.layer(options.layer) if options.layer is not None else None
     splits = _select_splits(model, options.split or ("test" if layer is None else "all"))
-    _warn_of_changes(model, progress)
-    sets = _open_sets(model, splits, options.pool)
+    sets = _open_sets(model, splits, options)
+    changed = _changed_inputs(model, splits, options, progress)
+    if changed:
+        accept_inputs(model, changed)
+        write_model_manifest(model.folder, model.manifest)
     if model.baseline is not None:
         return _predict_baseline(model, sets, progress)
     outputs = [_plan_output(model, layer, items, options.pool) for items in sets]
@@ -172,12 +183,22 @@ def _save_rows(model: Model, split: str, rows: Sequence[Any]) -> Path:
     return path
 
 
-def _warn_of_changes(model: Model, progress: Progress) -> None:
-    file = changed_since_training(model)
-    if file is not None:
+def _changed_inputs(
+    model: Model, splits: Sequence[str], options: PredictOptions, progress: Progress
+) -> list[DataFile]:
+    """Return the inputs that are not as in the training; refuse them unless they are accepted."""
+    changed = changed_input_files(model, splits)
+    if not options.accept_changed_inputs:
+        require_accepted(model, changed)
+    for file in changed:
         change = f"{display_path(file.path)} has changed since {model.name} was trained"
         leak = " (what is a test item now may have been a train item)"
-        progress.warn(f"{change}: train again{leak if file.kind is Kind.ITEMS else ''}")
+        progress.warn(f"{change}: accepted{leak if file.kind is Kind.ITEMS else ''}")
+    factors = changed_since_training(model)
+    if factors is not None and factors.kind is not Kind.ITEMS:
+        change = f"{display_path(factors.path)} has changed since {model.name} was trained"
+        progress.warn(f"{change}: train again")
+    return changed
 
 
 def _select_splits(model: Model, name: str) -> list[str]:
@@ -192,13 +213,14 @@ def _select_splits(model: Model, name: str) -> list[str]:
     return [name]
 
 
-def _open_sets(model: Model, splits: Sequence[str], pool: Pool) -> list[ItemSet]:
+def _open_sets(model: Model, splits: Sequence[str], options: PredictOptions) -> list[ItemSet]:
     """Open sets of items, and make sure that their inputs are made as in the training."""
-    sources = input_sources(model.experiment, model.manifest.settings)
+    sources, pool = input_sources(model.experiment, model.manifest.settings), options.pool
     sets = [open_items(model.dataset, sources, split) for split in splits]
     for items in sets:
         _check_inputs(model, items)
-    check_vocabulary_unchanged(model)
+    if not options.accept_changed_inputs:
+        check_vocabulary_unchanged(model)
     if pool != "mean" and not any(items.patches for items in sets):
         option = parameter("pool", pool)
         msg = f"{option} has no effect: {model.name} reads no patches, an item has only one row"
@@ -209,7 +231,7 @@ def _open_sets(model: Model, splits: Sequence[str], pool: Pool) -> list[ItemSet]
 def _check_inputs(model: Model, items: ItemSet) -> None:
     """Make sure that the inputs of a network are made as in its training."""
     if model.manifest.kind == "baseline":
-        # Its inputs are checked as they are read.
+        check_widths(model, items)
         return
     trained = [layer.shape for layer in model.manifest.layers if layer.kind == "InputLayer"]
     for matrix, shape in zip(items.inputs, trained, strict=True):

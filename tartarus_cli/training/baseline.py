@@ -203,7 +203,7 @@ def open_fitted(model: Model, progress: Progress) -> FittedBaseline:
     ids = model.dataset.require(Kind.ITEMS, split="train").path
     for path in (ids, *data.files):
         if not matches_training_input(model, path):
-            msg = f"{display_path(path)} is not what {model.name} was trained on"
+            msg = f"{display_path(path)} is not what it was when {model.name} was trained"
             raise DataError(msg, hint=f"Train it again: {train_command(model)}")
     return read_known(model, baseline, data.train)
 
@@ -222,7 +222,7 @@ def predicted_blocks(model: Model, items: ItemSet, fitted: FittedBaseline) -> It
         are.
     """
     baseline = _baseline(model.experiment)
-    _check_widths(model, items)
+    check_widths(model, items)
     truth = _truth(model, items) if baseline.sees_truth else None
     inputs = _values(items)
     for first in range(0, len(items.ids), BLOCK):
@@ -236,7 +236,14 @@ def predicted_blocks(model: Model, items: ItemSet, fitted: FittedBaseline) -> It
         yield rows
 
 
-def _check_widths(model: Model, items: ItemSet) -> None:
+def check_widths(model: Model, items: ItemSet) -> None:
+    """Make sure that features are as wide as those that a baseline was fitted to.
+
+    Raises
+    ------
+    DataError
+        If they are not.
+    """
     for matrix, width in zip(items.inputs, model.manifest.widths, strict=True):
         if matrix.shape[1] != width:
             msg = f"{matrix.path.name} is {matrix.shape[1]:,} wide, but {model.name} was trained "

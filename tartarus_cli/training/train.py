@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ from tartarus_cli.machine import describe_environment, now, peak_memory_mib
 from tartarus_cli.models.manifest import LayerInfo, ModelManifest, write_model_manifest
 from tartarus_cli.models.predictors import write_fitted
 from tartarus_cli.models.preprocessing import save_preprocessing
-from tartarus_cli.models.staleness import companion_factors
+from tartarus_cli.models.staleness import companion_factors, feature_files
 from tartarus_cli.models.store import HISTORY, NETWORK, Model, Store, write_experiment
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
@@ -123,10 +123,10 @@ def _train_network(
     with _recording_outcome(name, folder, manifest, progress):
         write_model_manifest(folder, manifest)
         write_experiment(folder, experiment)
-        manifest.train_ids = dataset.ids_digest("train")
+        _record_ids(manifest, dataset)
+        files = [*_reference_files(dataset, experiment, request.settings), *data.files]
         manifest.inputs = {
-            dataset.workspace.relative(path): _digest(dataset, path, data)
-            for path in [*_reference_files(dataset, experiment), *data.files]
+            dataset.workspace.relative(path): _digest(dataset, path, data) for path in files
         }
         save_preprocessing(folder, dataset, experiment, request.settings, data.fit.set)
         with _memory_errors_explained():
@@ -151,9 +151,9 @@ def _train_baseline(
     if fitted.best is not None:
         manifest.strength, manifest.validation_loss = fitted.best.strength, fitted.best.loss
     manifest.held_out_loss = fitted.held_out_loss
-    files = [*_reference_files(dataset, experiment), *data.files]
+    files = [*_reference_files(dataset, experiment, request.settings), *data.files]
     manifest.inputs = {dataset.workspace.relative(path): dataset.digest(path) for path in files}
-    manifest.train_ids = dataset.ids_digest("train")
+    _record_ids(manifest, dataset)
     name, folder = store.claim()
     with _recording_outcome(name, folder, manifest, progress, start=start):
         write_experiment(folder, experiment)
@@ -185,10 +185,21 @@ def _portable_path(workspace: WorkspacePaths, path: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
-def _reference_files(dataset: Dataset, experiment: Experiment) -> list[Path]:
-    """Return the files that give meaning to predictions: ids, factors of users or labels."""
+def _record_ids(manifest: ModelManifest, dataset: Dataset) -> None:
+    manifest.train_ids = dataset.ids_digest("train")
+    manifest.ids = {split: dataset.ids_digest(split) for split in dataset.splits}
+
+
+def _reference_files(
+    dataset: Dataset, experiment: Experiment, settings: Sequence[str]
+) -> list[Path]:
+    """Return the files that give meaning to predictions: ids, features, factors of users or labels.
+
+    The features of val and test items are hashed, not read.
+    """
     lists = [file.path for file in dataset.select(Kind.ITEMS)]
-    return [*lists, *companion_factors(dataset, experiment.target_spec)]
+    features = feature_files(dataset, settings)
+    return [*lists, *features, *companion_factors(dataset, experiment.target_spec)]
 
 
 @contextmanager

@@ -216,8 +216,7 @@ def test_duplicates_add_up_to_more_than_their_own_type_holds(
     dtype: str, value: int, tmp_path: Path
 ) -> None:
     values = np.full(3, value).astype(dtype)
-    parts = {"indices": [1, 1, 1], "indptr": [0, 3], "shape": [1, 2]}
-    np.savez(tmp_path / "x.npz", data=values, **parts)
+    np.savez(tmp_path / "x.npz", data=values, indices=[1, 1, 1], indptr=[0, 3], shape=[1, 2])
     total = float(sum(values.astype(object)))
     assert open_csr(tmp_path / "x.npz").toarray()[0].tolist() == pytest.approx([0, total], rel=1e-6)
 

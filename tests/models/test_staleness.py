@@ -126,11 +126,6 @@ def fewer_test_items(world: World) -> None:
         save_npz(path, csr_array(rows)) if path.suffix == ".npz" else np.save(path, rows)
 
 
-def other_features(world: World) -> None:
-    for split in ("train", "test"):
-        other(world.features / f"X_{split}_text_rec.npy")
-
-
 def old_places(world: World) -> None:
     """Move files to the place, and to the names, that older archives have."""
     splits = world.root / "data" / "splits"
@@ -152,7 +147,7 @@ def other_ends_of_lines(world: World) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [more_plays, fewer_test_items, other_features, old_places, no_train_items, other_ends_of_lines],
+    [more_plays, old_places, no_train_items, other_ends_of_lines],
 )
 def test_what_may_change_changes_no_meaning(
     change: Callable[[World], None], tartarus: Command, evaluated: World
@@ -163,14 +158,112 @@ def test_what_may_change_changes_no_meaning(
         assert done.status == 0, done.err
 
 
-def test_whoever_predicts_with_other_train_items_is_told_that_test_items_may_be_known(
+def other_features(world: World) -> None:
+    for split in ("train", "test"):
+        other(world.features / f"X_{split}_text_rec.npy")
+
+
+def other_order_of_columns(world: World) -> None:
+    for split in ("train", "test"):
+        path = world.features / f"X_{split}_text_rec.npy"
+        np.save(path, np.load(path)[:, ::-1])
+
+
+def other_test_features_alone(world: World) -> None:
+    path = world.features / "X_test_text_rec.npy"
+    np.save(path, np.load(path) + 1)
+
+
+def reversed_test_ids(world: World) -> None:
+    reversed_ids(world.datasets / "items_index_test_rec.tsv")
+
+
+def reversed_train_ids(world: World) -> None:
+    reversed_ids(world.datasets / "items_index_train_rec.tsv")
+
+
+CHANGES: dict[Callable[[World], None], str] = {
+    other_features: "X_test_text_rec.npy",
+    other_order_of_columns: "X_test_text_rec.npy",
+    other_test_features_alone: "X_test_text_rec.npy",
+    reversed_test_ids: "items_index_test_rec.tsv",
+    reversed_train_ids: "items_index_train_rec.tsv",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("model", ["model_1", "model_2"])
+def test_nothing_is_predicted_from_other_inputs_than_those_of_the_training(
+    change: Callable[[World], None], model: str, tartarus: Command, evaluated: World
+) -> None:
+    factors = evaluated.root / "data" / "factors" / f"factors_{model}.npy"
+    kept = factors.read_bytes()
+    change(evaluated)
+    for words in (("predict", model), ("predict", model, "--split", "all")):
+        refused = tartarus(*words, "-w", evaluated.root)
+        assert refused.status == 1
+        assert CHANGES[change] in refused.err
+        assert f"is not what it was when {model} was trained" in refused.err
+        assert "--accept-changed-inputs" in refused.err
+    assert factors.read_bytes() == kept
+
+
+def test_changed_inputs_that_are_accepted_are_recorded(tartarus: Command, evaluated: World) -> None:
+    where = ("-w", evaluated.root)
+    other_test_features_alone(evaluated)
+    done = tartarus("predict", "model_2", "--accept-changed-inputs", *where)
+    assert done.status == 0
+    assert "X_test_text_rec.npy has changed since model_2 was trained: accepted" in done.err
+    record = evaluated.root / "data" / "models" / "model_2" / "manifest.json"
+    assert [*json.loads(record.read_text())["accepted_inputs"]] == [
+        "data/datasets/train_data/X_test_text_rec.npy"
+    ]
+    assert tartarus("predict", "model_2", *where).status == 0
+    explained = tartarus("evaluate", "model_2", "--json", *where).document["protocol"]
+    assert "X_test_text_rec.npy" in explained["changed inputs"]
+    other_test_features_alone(evaluated)
+    assert tartarus("predict", "model_2", *where).status == 1
+
+
+def test_a_setting_made_after_the_training_is_compared_by_its_train_items(
     tartarus: Command, evaluated: World
 ) -> None:
-    assert "has changed" not in tartarus("predict", "model_2", "-w", evaluated.root).err
-    reversed_ids(evaluated.datasets / "items_index_train_rec.tsv")
-    done = tartarus("predict", "model_2", "-w", evaluated.root)
-    assert "items_index_train_rec.tsv has changed since model_2 was trained" in done.err
-    assert "may have been a train item" in done.err
+    record = evaluated.root / "data" / "models" / "model_2" / "manifest.json"
+    manifest = json.loads(record.read_text())
+    del manifest["inputs"]["data/datasets/train_data/X_test_text_rec.npy"]
+    record.write_text(json.dumps(manifest))
+    other_test_features_alone(evaluated)
+    assert tartarus("predict", "model_2", "-w", evaluated.root).status == 0
+    path = evaluated.features / "X_train_text_rec.npy"
+    np.save(path, np.load(path)[:, ::-1])
+    refused = tartarus("predict", "model_2", "-w", evaluated.root)
+    assert (refused.status, "X_train_text_rec.npy is not what" in refused.err) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "recommend"])
+def test_test_items_are_those_of_the_training_unless_others_are_accepted(
+    command: str, tartarus: Command, evaluated: World
+) -> None:
+    where = ("-w", evaluated.root)
+    reversed_test_ids(evaluated)
+    refused = tartarus(command, "model_2", *where)
+    assert (refused.status, "items_index_test_rec.tsv is not what" in refused.err) == (1, True)
+    assert "tartarus predict model_2 --accept-changed-inputs" in " ".join(refused.err.split())
+    assert tartarus("predict", "model_2", "--accept-changed-inputs", *where).status == 0
+    assert tartarus(command, "model_2", *where).status == 0
+
+
+def test_fewer_test_items_are_accepted(tartarus: Command, evaluated: World) -> None:
+    fewer_test_items(evaluated)
+    path = evaluated.features / "X_test_text_rec.npy"
+    np.save(path, np.load(path)[5:0:-1])
+    for words in (
+        "predict model_1 --accept-changed-inputs",
+        "evaluate model_1",
+        "recommend model_1",
+    ):
+        done = tartarus(*words.split(), "-w", evaluated.root)
+        assert done.status == 0, done.err
 
 
 def test_neighbours_are_sought_among_the_same_features_wherever_they_lie(
@@ -183,7 +276,7 @@ def test_neighbours_are_sought_among_the_same_features_wherever_they_lie(
     assert tartarus("predict", "model_3", "-w", evaluated.root).status == 0
     other(old / "X_train_text_rec.npy")
     done = tartarus("predict", "model_3", "-w", evaluated.root)
-    assert (done.status, "is not what model_3 was trained on" in done.err) == (1, True)
+    assert (done.status, "is not what it was when model_3 was trained" in done.err) == (1, True)
 
 
 @pytest.mark.parametrize("model", ["model_3", "model_4"])

@@ -137,7 +137,8 @@ def test_predictions_that_are_no_numbers_are_an_error_and_nothing_is_written(
     rows[3] = np.nan
     np.save(path, rows)
     for words in ((), ("--layer", "dense_1")):
-        refused = tartarus("predict", "model_1", *words, "-w", trained.root)
+        accepted = ("--accept-changed-inputs", "-w", trained.root)
+        refused = tartarus("predict", "model_1", *words, *accepted)
         assert refused.status == 1
         assert "NaN or infinity for item 'test-3'" in refused.err
     assert not list(trained.root.rglob("*model_1-pred*"))

@@ -266,6 +266,9 @@ def _describe_manifest(manifest: ModelManifest) -> dict[str, str]:
         "loss": "validation {}, held out {}".format(*map(figure, losses)),
         "test": f"figures computed {times}",
     }
+    if manifest.accepted_inputs:
+        files = ", ".join(manifest.accepted_inputs)
+        lines["changed inputs"] = f"{files}: not as in the training, and accepted"
     if manifest.code:
         lines["code"] = ", ".join(manifest.code)
     return lines if manifest.kind == "network" else _baseline_lines(manifest, lines)
