@@ -297,6 +297,29 @@ def test_of_evaluations_with_other_k_what_all_have_is_compared(
     assert "tartarus evaluate model_1 --k 20" in refused.err
 
 
+def test_a_comparison_says_that_the_noise_of_training_is_not_in_its_intervals(
+    tartarus: Command, results: Results
+) -> None:
+    said = "the noise of training, by which two seeds of one experiment differ, is not in them"
+    for form in ((), ("--markdown",), ("--latex",), ("--json",)):
+        shown = tartarus("compare", "model_1", "model_2", "-w", results.root, *form)
+        assert said in " ".join(shown.out.split())
+
+
+def test_two_seeds_of_one_experiment_are_called_what_they_are(
+    tartarus: Command, world: World
+) -> None:
+    quick = ("--set", "training.epochs=1", "--set", "network.hidden=4", "-w", world.root)
+    for seed, units in ((0, 4), (1, 4), (1, 5)):
+        words = ("run", "rec_dense", "text", "--dataset", "rec", "--seed", seed, *quick)
+        assert tartarus(*words, "--set", f"network.hidden={units}").status == 0
+    seeds = tartarus("compare", "model_1", "model_2", "-w", world.root)
+    said = "model_1 and model_2 are one experiment with the seeds 0 and 1"
+    assert (seeds.status, said in " ".join(seeds.err.split())) == (0, True)
+    others = tartarus("compare", "model_1", "model_3", "-w", world.root)
+    assert (others.status, "one experiment" in others.err) == (0, False)
+
+
 EVALUATED = {"rec": ("rec_dense", DIM), "many": ("logistic_multilabel_vector", CLASSES)}
 
 

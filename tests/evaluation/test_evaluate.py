@@ -65,6 +65,60 @@ def test_pmi_scores_are_the_cosine_with_the_users(tartarus: Command, world: Worl
     assert "oracle" not in pmi["rows"]
 
 
+FILES = {
+    "rec": ("rec_dense", "item_factors_test_als_4_rec.npy", "user_factors_als_4_rec.npy"),
+    "many": ("cosine_multilabel_vector", "", "class_factors_pmi_2_many.npy"),
+    "one": ("single-label-vector", "item_factors_test_class_3_one.npy", ""),
+}
+"""Dataset → experiment, a file of predictions, and what they are scored with."""
+
+
+@pytest.mark.parametrize("dataset", FILES)
+def test_predictions_of_a_file_need_test_ids_truth_and_what_they_are_scored_with_alone(
+    dataset: str, tartarus: Command, world: World
+) -> None:
+    experiment, predicted, scored_with = FILES[dataset]
+    rows = np.load(world.datasets / predicted) if predicted else np.eye(12, 2)
+    words = ("evaluate", write(world, rows), "--experiment", experiment, "--dataset", dataset)
+    whole = tartarus(*words, "-w", world.root, "--json").document
+    for path in [*world.datasets.glob("*.*"), *world.features.glob("*")]:
+        needed = "_test_" in path.name or path.name == scored_with or "labels" in path.name
+        if not needed and path.stem.endswith(f"_{dataset}"):
+            path.unlink()
+    alone = tartarus(*words, "-w", world.root, "--json")
+    assert alone.status == 0, alone.err
+    assert alone.document["metrics"] == whole["metrics"]
+
+
+def test_of_several_factors_those_as_wide_as_the_predictions_are_taken(
+    tartarus: Command, world: World
+) -> None:
+    np.save(world.datasets / "user_factors_als_7_rec.npy", np.ones((USERS, 7)))
+    words = ("--experiment", "rec_dense", "--dataset", "rec", "-w", world.root)
+    shown = tartarus("evaluate", write(world, np.ones((12, 7))), *words)
+    assert (shown.status, "als targets of 7, not 200: 7 is used" in shown.err) == (0, True)
+    refused = tartarus("evaluate", write(world, np.ones((12, 5))), *words)
+    assert (refused.status, "has als targets of [4, 7] dimensions" in refused.err) == (1, True)
+
+
+def test_equal_scores_of_classes_keep_one_order_that_is_drawn(
+    tartarus: Command, world: World
+) -> None:
+    words = ("evaluate", write(world, np.zeros((12, 3))), "--experiment")
+    words = (*words, "logistic_multilabel_vector", "--dataset", "many", "-w", world.root, "--json")
+    truth = np.zeros((12, 3))
+    truth[:, 0] = 1
+    (path,) = world.datasets.glob("item_factors_test_class_*_many.npy")
+    np.save(path, truth)
+    published = tartarus(*words, "--ties", "published").document["metrics"]
+    assert published["P@1"] == 1
+    drawn = [tartarus(*words, "--seed", seed).document["metrics"]["P@1"] for seed in range(8)]
+    assert {*drawn} == {0, 1}
+    assert drawn[:2] == [
+        tartarus(*words, "--seed", seed).document["metrics"]["P@1"] for seed in (0, 1)
+    ]
+
+
 def test_a_user_without_relevant_items_counts_as_zero_and_is_counted(
     tartarus: Command, world: World
 ) -> None:

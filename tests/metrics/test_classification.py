@@ -323,6 +323,21 @@ def test_multiclass_figures_are_those_of_scikit_learn_called_otherwise(seed: int
     assert figures["precision_macro"] == pytest.approx(precisions.mean())
 
 
+@pytest.mark.parametrize("chosen", [[0, 2, 1, 1, 1, 2], [3, 2, 1, 1, 1, 2]])
+def test_a_class_that_no_item_has_counts_as_zero_whether_predicted_or_not(
+    chosen: list[int],
+) -> None:
+    # Of each class: right / predicted 1/1, 2/3, 1/2; right / true 1/2, 2/2, 1/2; F1 2/3, 4/5, 1/2.
+    figures = of_one(np.eye(4)[chosen], CLASSES)  # the fourth class is predicted once, or never
+    names = ("precision_macro", "recall_macro", "f1_macro")
+    expected = (
+        [(2 / 3 + 1 / 2) / 4, (1 + 1 / 2) / 4, (4 / 5 + 1 / 2) / 4]
+        if 3 in chosen
+        else [0.5417, 0.5, 0.4917]
+    )
+    assert [figures[name] for name in names] == pytest.approx(expected, abs=5e-5)
+
+
 def test_areas_of_a_multiclass_task_leave_out_classes_without_test_items() -> None:
     widened = np.column_stack([CLASS_SCORES, np.linspace(0, 0.05, 6)])
     plain, wide = of_one(CLASS_SCORES, CLASSES), of_one(widened, CLASSES)
