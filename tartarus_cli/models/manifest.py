@@ -68,6 +68,8 @@ class ModelManifest(BaseModel):
     """BLAKE2b hash of the ids of the train items, in order."""
     ids: dict[str, str] = {}
     """Set → BLAKE2b hash of the ids of its items, in order."""
+    sorted_test_ids: str = ""
+    """BLAKE2b hash of the ids of the test items, sorted."""
     accepted_inputs: dict[str, str] = {}
     """File, relative to the workspace, that was not as in the training and from which the model
     predicted all the same → BLAKE2b hash of its bytes; of a list, that of its ids."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.ids import digest_ids
 from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.errors import DataError, call, display_path
 from tartarus_cli.file_names import DataFile, Kind, parse_path
@@ -35,21 +36,18 @@ def feature_files(dataset: Dataset, settings: Sequence[str]) -> list[Path]:
 def require_unchanged_inputs(model: Model) -> None:
     """Make sure that a model's predictions still have the meaning that they had in its training.
 
-    The train items, the test items unless others were accepted, and for a model of factors its
-    targets and the factors of the users or labels, have to be those of the training; the truth may
-    change.
+    The train items, the order of the test items, and for a model of factors its targets and the
+    factors of the users or labels, have to be those of the training. The truth may change; so may
+    the test items, of which those without a prediction rank last.
 
     Raises
     ------
     DataError
         If one of these files has changed; the hint says how to train again.
     """
-    file = changed_since_training(model)
+    file = changed_since_training(model) or _reordered_test_ids(model)
     if file is None:
-        test = changed_input_files(model, ("test",), lists_only=True)
-        if not test:
-            return
-        file = test[0]
+        return
     path = display_path(file.path)
     msg = f"{path} is not what it was when {model.name} was trained: what the model "
     msg += "predicts no longer fits"
@@ -88,9 +86,24 @@ def changed_since_training(model: Model) -> DataFile | None:
     return None
 
 
-def changed_input_files(
-    model: Model, splits: Sequence[str], *, lists_only: bool = False
-) -> list[DataFile]:
+def _reordered_test_ids(model: Model) -> DataFile | None:
+    """Return the list of test ids if they are those of the training in another order.
+
+    The rows of the truth are then most likely not in that order.
+    """
+    file = model.dataset.find(Kind.ITEMS, split="test")
+    if file is None or _is_as_recorded(model, file):
+        return None
+    same = sorted_digest(model.dataset.ids("test")) == model.manifest.sorted_test_ids
+    return file if same else None
+
+
+def sorted_digest(ids: Sequence[str]) -> str:
+    """Return the BLAKE2b hash of ids, whatever their order."""
+    return digest_ids(sorted(ids))
+
+
+def changed_input_files(model: Model, splits: Sequence[str]) -> list[DataFile]:
     """Return what predictions for some sets are computed from, and is not as in the training.
 
     These are the ids of the sets and of the train items, the features of the sets, and the
@@ -103,15 +116,12 @@ def changed_input_files(
         The model.
     splits
         ``train``, ``val``, ``test``: the sets to predict for.
-    lists_only
-        Look at the ids of the sets alone.
     """
     lists = [model.dataset.find(Kind.ITEMS, split=split) for split in splits]
+    train = model.dataset.find(Kind.ITEMS, split="train")
     files = [file for file in lists if file is not None]
-    if not lists_only:
-        train = model.dataset.find(Kind.ITEMS, split="train")
-        files += [train] if train is not None and "train" not in splits else []
-        files += _features_to_compare(model, splits)
+    files += [train] if train is not None and "train" not in splits else []
+    files += _features_to_compare(model, splits)
     return [file for file in files if not _is_as_recorded(model, file)]
 
 

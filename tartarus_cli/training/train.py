@@ -31,7 +31,7 @@ from tartarus_cli.machine import describe_environment, now, peak_memory_mib
 from tartarus_cli.models.manifest import LayerInfo, ModelManifest, write_model_manifest
 from tartarus_cli.models.predictors import write_fitted
 from tartarus_cli.models.preprocessing import save_preprocessing
-from tartarus_cli.models.staleness import companion_factors, feature_files
+from tartarus_cli.models.staleness import companion_factors, feature_files, sorted_digest
 from tartarus_cli.models.store import HISTORY, NETWORK, Model, Store, write_experiment
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
@@ -188,6 +188,8 @@ def _portable_path(workspace: WorkspacePaths, path: Path) -> str:
 def _record_ids(manifest: ModelManifest, dataset: Dataset) -> None:
     manifest.train_ids = dataset.ids_digest("train")
     manifest.ids = {split: dataset.ids_digest(split) for split in dataset.splits}
+    if "test" in dataset.splits:
+        manifest.sorted_test_ids = sorted_digest(dataset.ids("test"))
 
 
 def _reference_files(

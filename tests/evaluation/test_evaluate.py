@@ -104,8 +104,8 @@ def test_of_several_factors_those_as_wide_as_the_predictions_are_taken(
 def test_equal_scores_of_classes_keep_one_order_that_is_drawn(
     tartarus: Command, world: World
 ) -> None:
-    words = ("evaluate", write(world, np.zeros((12, 3))), "--experiment")
-    words = (*words, "logistic_multilabel_vector", "--dataset", "many", "-w", world.root, "--json")
+    of = ("--experiment", "logistic_multilabel_vector", "--dataset", "many", "-w", world.root)
+    words = ("evaluate", write(world, np.zeros((12, 3))), *of, "--json")
     truth = np.zeros((12, 3))
     truth[:, 0] = 1
     (path,) = world.datasets.glob("item_factors_test_class_*_many.npy")

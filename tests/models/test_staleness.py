@@ -147,7 +147,7 @@ def other_ends_of_lines(world: World) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [more_plays, old_places, no_train_items, other_ends_of_lines],
+    [more_plays, fewer_test_items, old_places, no_train_items, other_ends_of_lines],
 )
 def test_what_may_change_changes_no_meaning(
     change: Callable[[World], None], tartarus: Command, evaluated: World
@@ -241,7 +241,7 @@ def test_a_setting_made_after_the_training_is_compared_by_its_train_items(
 
 
 @pytest.mark.parametrize("command", ["evaluate", "recommend"])
-def test_test_items_are_those_of_the_training_unless_others_are_accepted(
+def test_test_items_are_in_the_order_of_the_training_unless_another_is_accepted(
     command: str, tartarus: Command, evaluated: World
 ) -> None:
     where = ("-w", evaluated.root)
