@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.errors import (
+    FileError,
     Placeholder,
     RequestError,
     call,
@@ -16,6 +17,7 @@ from tartarus_cli.errors import (
     nearest,
     parameter,
 )
+from tartarus_cli.files import read_text
 from tartarus_cli.layout import MARK, WorkspacePaths
 
 
@@ -40,8 +42,11 @@ class Workspace(WorkspacePaths):
         if not path.is_file():
             return {}
         try:
-            settings = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+            settings = tomllib.loads(read_text(path))
+        except FileError as problem:
+            msg = f"{display_path(path)} is not valid TOML: {problem.found}"
+            raise RequestError(msg, hint=problem.hint) from None
+        except tomllib.TOMLDecodeError as problem:
             msg = f"{display_path(path)} is not valid TOML: {problem}"
             raise RequestError(msg, hint="Correct that line.") from None
         example = settings.pop("example", {})

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from shlex import quote
 from typing import IO, Any, NoReturn
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.errors import FileError
+from tartarus_cli.errors import FileError, display_path
 from tartarus_cli.files import atomic_write, digest_open, readable
 
 NUMBER_KINDS = "fiub"
@@ -153,6 +154,7 @@ def open_csr(path: Path, digests: dict[Path, str] | None = None) -> csr_array:
     expected = "a sparse matrix in npz format"
     with readable(path), path.open("rb") as file, _open_archive(path, expected, file) as archive:
         _check_format(path, archive)
+        _refuse_dense(path, archive)
         data, indices, indptr, shape = (
             _read_member(path, archive, n, CSR_ARRAYS) for n in CSR_ARRAYS
         )
@@ -223,6 +225,22 @@ def _check_format(path: Path, archive: zipfile.ZipFile) -> None:
     if not text.endswith("csr"):
         found = f"a sparse matrix in {text[-3:]!r} format"
         _refuse(path, found=found, expected="CSR format", hint=_SAVE_CSR)
+
+
+def _refuse_dense(path: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse arrays that are no sparse matrix, such as one dense one; say how to write it."""
+    names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+    if not names or {*names} & {*CSR_ARRAYS}:
+        return
+    files = display_path(path), display_path(path.with_suffix(".npy"))
+    code = f"import numpy; numpy.save({files[1]!r}, numpy.load({files[0]!r})[{names[0]!r}])"
+    more = ", …" * (len(names) > 3)
+    _refuse(
+        path,
+        found=f"no sparse matrix, but the arrays {', '.join(names[:3])}{more}",
+        expected="the arrays data, indices, indptr and shape of a CSR matrix; a dense one is .npy",
+        hint=f"If {names[0]} is the matrix, write it dense: python -c {quote(code)}",
+    )
 
 
 def _read_member(

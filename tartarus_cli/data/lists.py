@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.ids import read_lines
+from tartarus_cli.data.unicode_forms import UnicodeForms
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import write_text
+from tartarus_cli.progress import warn
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,23 @@ def find_listed(dataset: Dataset, ids: Collection[str], source: FileSource) -> l
         path = dataset.require(source.kind, hint=source.hint).path
         files = read_list(path, source.base)
     known = {*ids}
+    files = _with_known_ids(files, known, path)
     if not any(file.id in known for file in files):
         name = dataset.name
         msg = f"{display_path(path)}: none of its ids ({files[0].id!r}, …) is an item of {name}"
         raise DataError(msg, hint=f"Items of {name} have ids such as {next(iter(ids))!r}.")
     return files
+
+
+def _with_known_ids(files: list[ListedFile], known: set[str], path: Path) -> list[ListedFile]:
+    """Return the files with the ids of items that are written in another Unicode form there."""
+    listed = {file.id for file in files}
+    forms = UnicodeForms(known)
+    found = [replace(file, id=forms.find(file.id)) for file in files]
+    if not forms.replaced or any(item in listed for item in forms.replaced.values()):
+        return files
+    warn(forms.describe(display_path(path)))
+    return found
 
 
 def read_list(path: Path, folder: Path) -> list[ListedFile]:
@@ -201,19 +215,22 @@ def list_files(
         If the files cannot be listed, or two of them belong to the same item.
     """
     known_ids, start, root = {*known}, folder.resolve(), base.resolve()
+    forms = UnicodeForms(known_ids)
     files = []
     for relative in find_files(folder, endings):
         path = start / relative  # not resolved: a link is listed where it is, wherever it leads
         name = str(path.relative_to(root) if path.is_relative_to(root) else path)
         check_file_name(name)
-        files.append(ListedFile(_choose_id(Path(relative), known_ids), name, path))
+        files.append(ListedFile(_choose_id(Path(relative), known_ids, forms), name, path))
     _refuse_duplicates(files, start)
     return files
 
 
-def _choose_id(relative: Path, known: set[str]) -> str:
+def _choose_id(relative: Path, known: set[str], forms: UnicodeForms) -> str:
     names = (str(relative.with_suffix("")), str(relative), relative.stem, relative.name)
-    return next((name for name in names if name in known), str(relative))
+    # macOS decomposes the names of files.
+    ids = (*names, *(forms.find(name) for name in names))
+    return next((name for name in ids if name in known), str(relative))
 
 
 def _refuse_duplicates(files: Iterable[ListedFile], folder: Path) -> None:

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import BASELINES, Baseline
-from tartarus_cli.errors import RequestError, call, display_path, nearest, parameter
+from tartarus_cli.errors import FileError, RequestError, call, display_path, nearest, parameter
 from tartarus_cli.experiments.code import TomlTable, prepare_code
 from tartarus_cli.experiments.schema import (
     Experiment,
@@ -26,6 +26,7 @@ from tartarus_cli.experiments.schema import (
     options_of,
     training_of,
 )
+from tartarus_cli.files import read_text
 from tartarus_cli.options import parse_value
 
 TaskInference = Callable[[str, Baseline], TomlTable]
@@ -190,8 +191,11 @@ def _find(name: str, folder: Path | None) -> Path:
 
 def _read(path: Path) -> TomlTable:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
+        return tomllib.loads(read_text(path))
+    except FileError as problem:
+        msg = f"{display_path(path)} is not valid TOML: {problem.found}"
+        raise RequestError(msg, hint=problem.hint) from None
+    except tomllib.TOMLDecodeError as problem:
         msg = f"{display_path(path)} is not valid TOML: {problem}"
         raise RequestError(msg, hint="Correct that line.") from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, save_npz, vstack
 
 from tartarus_cli.data.provenance import MatrixForm
+from tartarus_cli.data.unicode_forms import UnicodeForms
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path, parameter
 from tartarus_cli.features.tables import FeatureBlock, FeatureSource
 from tartarus_cli.progress import ProgressTask
@@ -58,11 +59,13 @@ class SourceReader:
     task: ProgressTask
     check: Callable[[], None]
     """Called after each block; raises if the work is to stop."""
+    forms: UnicodeForms
+    """Finds items whose ids are written in another Unicode form."""
 
     def blocks(self) -> Iterator[FeatureBlock]:
         """Read the source once."""
         for block in self.source.blocks():
-            yield block
+            yield replace(block, ids=self.forms.find_all(block.ids))
             self.task.advance(block.size)
             self.check()
 

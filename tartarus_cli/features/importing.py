@@ -12,6 +12,7 @@ from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.ids import digest_ids
 from tartarus_cli.data.provenance import FeatureManifest, ItemsOfSet, MatrixForm
 from tartarus_cli.data.tables.parts import part_files, table_digest
+from tartarus_cli.data.unicode_forms import UnicodeForms
 from tartarus_cli.errors import (
     Placeholder,
     RequestError,
@@ -187,11 +188,14 @@ def import_features(
         _refuse_texts(Dataset(workspace.scan(), request.dataset), request)
         with progress.task(f"reading {request.source.name}", 2 * source.size) as task:
             alignment = ItemAlignment(sets)
-            prepared = _prepare(request, SourceReader(source, task, check), alignment)
+            forms = UnicodeForms({item for ids in sets.values() for item in ids})
+            prepared = _prepare(request, SourceReader(source, task, check, forms), alignment)
             task.describe("writing features")
             for remark in prepared.remarks:
                 progress.say(remark)
             files, warnings = _write(workspace, request, prepared, sets, signatures)
+    if forms.replaced:
+        warnings = [*warnings, forms.describe(display_path(source.ids_path))]
     for warning in (*_warnings(alignment), *warnings):
         progress.warn(warning)
     return FeaturesResult(

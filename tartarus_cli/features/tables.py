@@ -5,6 +5,7 @@ A source is never held as a whole: one of any length is read block by block, as 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -277,9 +278,11 @@ def _find_ids(table: Table, names: Sequence[str]) -> tuple[str, bool]:
 
 def _check_names(path: Path, names: Sequence[str]) -> None:
     # Such as the row numbers that pandas writes.
-    if "" in names:
-        hint = f"Name it, or leave it out: {parameter('without', [''])}"
-        raise FileError(path, found="a column without a name", expected="a name", hint=hint)
+    unnamed = next((name for name in names if re.fullmatch(r"|Unnamed: \d+", name)), None)
+    if unnamed is not None:
+        hint = f"Name it, or leave it out: {parameter('without', [unnamed])}"
+        found = "a column without a name" + f" ({unnamed!r}, as pandas calls it)" * bool(unnamed)
+        raise FileError(path, found=found, expected="a name", hint=hint)
     if names and all(map(_is_number, names)) and not _are_consecutive(names):
         hint = "Put a line before it that names each column."
         found = f"numbers in the first line ({names[0]}, …)"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, save_npz
 
+from tartarus_cli.data.several_names import find_joined
 from tartarus_cli.errors import DataError, FileError, count_noun, display_path, parameter
 from tartarus_cli.features.alignment import (
     ItemAlignment,
@@ -129,7 +131,7 @@ def prepare_tags(survey: TagSurvey, choice: TagChoice) -> PreparedFeatures:
     weights = fit_tags(train[survey.alignment.has_row["train"]], [survey.tags[n] for n in chosen])
 
     def write(paths: Paths) -> list[str]:
-        return _write(survey, weights, train, paths)
+        return [*_suspicions(survey), *_write(survey, weights, train, paths)]
 
     columns = survey.reader.source.columns
     fields = {
@@ -141,6 +143,20 @@ def prepare_tags(survey: TagSurvey, choice: TagChoice) -> PreparedFeatures:
     }
     remarks = _remarks(survey, len(chosen), choice)
     return PreparedFeatures("sparse", len(chosen), write, fields, remarks)
+
+
+def _suspicions(survey: TagSurvey) -> Iterator[str]:
+    """Yield what is suspicious about the tags."""
+    path = display_path(survey.reader.source.path)
+    joined = find_joined(survey.tags)
+    if joined is not None:
+        yield f"{path}: {joined.describe('tags', 'tag_separator')}"
+    items = np.bincount(survey.train.indices, minlength=len(survey.tags))
+    if len(survey.tags) > 1 and items.max(initial=0) <= 1:
+        yield (
+            f"{path}: no two train items share a tag, of {len(survey.tags):,} tags such as "
+            f"{survey.tags[0]!r}; nothing can be learnt from such tags: is it the right column?"
+        )
 
 
 def _remarks(survey: TagSurvey, chosen: int, choice: TagChoice) -> list[str]:

@@ -76,7 +76,8 @@ class ColumnNames:
         if self.header:
             return self._choose_play_columns(table)
         first, second, *others = [*table.names, "", ""]
-        count = self.count or ("3" if others[:1] == ["3"] else None)
+        is_free = "3" not in (self.user, self.item, self.time, self.artist)
+        count = self.count or ("3" if others[:1] == ["3"] and is_free else None)
         names = replace(self, user=self.user or first, item=self.item or second, count=count)
         return names._choose_play_columns(table)
 
@@ -86,7 +87,7 @@ class ColumnNames:
             PlayColumns(
                 user=_require(table, "user", self.user, USER_NAMES),
                 item=_require(table, "item", self.item, ITEM_NAMES),
-                count=_find(table, "count", self.count, COUNT_NAMES),
+                count=_find(table, "count", self.count, COUNT_NAMES, (self.time, self.artist)),
                 time=self._if_required(table, "time", self.time, TIME_NAMES),
                 artist=self._if_required(table, "artist", self.artist, ARTIST_NAMES),
                 skip_empty=self.skip_empty,
@@ -145,15 +146,25 @@ def _require(table: Table, role: str, name: str | None, usual_names: Sequence[st
     return column
 
 
-def _find(table: Table, role: str, name: str | None, usual_names: Sequence[str]) -> str | None:
-    """Return the named column, or the only one with a usual name of this role; else None."""
+def _find(
+    table: Table,
+    role: str,
+    name: str | None,
+    usual_names: Sequence[str],
+    taken: Sequence[str | None] = (),
+) -> str | None:
+    """Return the named column, or the only one with a usual name of this role; else None.
+
+    Columns that are ``taken`` have another role.
+    """
     if name is not None:
         require_column(table, name, f"Name the column with {parameter(role)}.")
         return name
-    columns = [column for column in table.names if normalize_column(column) in usual_names]
+    names = [column for column in table.names if column not in taken]
+    columns = [column for column in names if normalize_column(column) in usual_names]
     if not columns:
         rarer = RARER_NAMES.get(tuple(usual_names), ())
-        columns = [column for column in table.names if normalize_column(column) in rarer]
+        columns = [column for column in names if normalize_column(column) in rarer]
     if len(columns) > 1:
         path = display_path(table.path)
         msg = f"the {_noun(role)} of {path} may be in the columns {', '.join(columns)}"
@@ -187,9 +198,10 @@ def report_columns(table: Table, columns: PlayColumns | LabelColumns) -> str:
     report = ", ".join(f"{role} from {name!r}" for role, name in roles.items())
     if isinstance(columns, PlayColumns) and columns.count is None:
         report += "; no column of counts: each row is one play"
+    has_unnamed = "" in table.names
     wide = isinstance(columns, LabelColumns) and columns.label is None
     if wide:
-        report += "; every other column is a label"
+        report += "; every other column is a label" + " but that without a name" * has_unnamed
     unread = [name for name in table.names if name not in roles.values()]
     if unread and not wide:
         report += f"; not read: {', '.join(map(repr, unread[:5]))}" + ", …" * (len(unread) > 5)

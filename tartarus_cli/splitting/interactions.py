@@ -13,8 +13,9 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.provenance import Filters, Stage
 from tartarus_cli.data.tables.numbering import Codes, Ids, find_positions
-from tartarus_cli.data.tables.reading import Table, ending, open_table
-from tartarus_cli.errors import DataError, display_path, parameter
+from tartarus_cli.data.tables.reading import Table, open_table
+from tartarus_cli.data.unicode_forms import UnicodeForms
+from tartarus_cli.errors import DataError, parameter
 from tartarus_cli.progress import Progress
 from tartarus_cli.splitting.columns import ColumnNames, report_columns, suggest_artists
 from tartarus_cli.splitting.filters import (
@@ -25,7 +26,8 @@ from tartarus_cli.splitting.filters import (
     drop_rare_users,
     k_core,
 )
-from tartarus_cli.splitting.labels import LabelColumns, Labels, read_labels
+from tartarus_cli.splitting.labels import LabelColumns, Labels, read_labels, with_items_of
+from tartarus_cli.splitting.plausibility import label_warnings, warn_of_ids
 from tartarus_cli.splitting.plays import PlayColumns, Plays, read_plays
 
 
@@ -51,7 +53,8 @@ class InteractionTable:
 
     def positions(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Return the position of each id among the items; -1 if it is not one of them."""
-        return find_positions(ids, self.items).astype(np.int64)
+        names = UnicodeForms(self.items).find_all(ids)
+        return find_positions(names, self.items).astype(np.int64)
 
     def count(self, after: str) -> Stage:
         """Count the items, users, pairs, plays and labels after a step."""
@@ -153,10 +156,14 @@ def read_split_tables(
     for name, chosen in columns.items():
         if isinstance(chosen, PlayColumns):
             play_data = read_plays(tables[name], chosen, progress=progress)
-            _warn_of_ids(tables[name], (play_data.users, play_data.items), progress)
+            warn_of_ids(tables[name], (play_data.users, play_data.items), progress)
         else:
             label_data = read_labels(tables[name], chosen, progress=progress)
-            _warn_of_ids(tables[name], (label_data.items, label_data.names), progress)
+            warn_of_ids(tables[name], (label_data.items, label_data.names), progress)
+            for warning in label_warnings(tables[name].path, label_data.names):
+                progress.warn(warning)
+    if play_data is not None and label_data is not None:
+        label_data = with_items_of(label_data, play_data.items, progress)
     interactions = _join(play_data, label_data, listed)
     stages = _reading_stages(play_data, label_data, listed, interactions)
     return SplitTables(interactions, stages, columns)
@@ -193,29 +200,6 @@ def _reading_stages(
     return stages
 
 
-def _warn_of_ids(table: Table, columns: Sequence[Ids | list[str]], progress: Progress) -> None:
-    """Warn of whitespace around ids, and of quotes in a TSV that were meant as in a CSV."""
-    import polars as pl
-
-    names = pl.concat([pl.Series([*ids], dtype=pl.String) for ids in columns])
-    padded = names.filter(names != names.str.strip_chars())
-    if len(padded):
-        subject = f"ids of {display_path(table.path)} with whitespace around them"
-        progress.warn(
-            f"{subject}, such as {padded[0]!r}: {len(padded):,} (they are not the same ids as "
-            "those without it)"
-        )
-    if ending(table.path) not in (".tsv", ".tab"):
-        return
-    quoted = names.filter(names.str.contains(r'^".*"".*"$'))
-    if len(quoted):
-        subject = f"ids of {display_path(table.path)} that look quoted, such as {quoted[0]}"
-        progress.warn(
-            f"{subject}: {len(quoted):,} (quotes in a TSV are part of the id; if they should not "
-            "be, write the table as CSV)"
-        )
-
-
 def _join(
     plays: Plays | None, labels: Labels | None, listed: Sequence[str] | None
 ) -> InteractionTable:
@@ -225,7 +209,11 @@ def _join(
     if listed is None and plays is None and labels is not None:
         return _from_labels(labels)
     known = [{*source.items} for source in (plays, labels) if source is not None]
-    items = np.array(sorted(set.intersection(*known) if listed is None else listed), object)
+    if listed is None:
+        names = set.intersection(*known)
+    else:
+        names = {*UnicodeForms(set.union(*known)).find_all(listed)}
+    items = np.array(sorted(names), object)
     if not len(items):
         msg = "no item has both plays and labels"
         raise DataError(msg, hint="Compare the ids: they must be the same in both tables.")

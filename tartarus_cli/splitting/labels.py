@@ -11,6 +11,7 @@ from tartarus_cli.data.tables.blocks import Block, Columns
 from tartarus_cli.data.tables.cells import SplitCells
 from tartarus_cli.data.tables.numbering import Codes, Ids, NumberedTable
 from tartarus_cli.data.tables.reading import Table
+from tartarus_cli.data.unicode_forms import UnicodeForms
 from tartarus_cli.errors import DataError, FileError, display_path
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.splitting.artists import ArtistCollector
@@ -37,7 +38,8 @@ class LabelColumns:
         DataError
             If there are none, or one cannot be the name of a label.
         """
-        names = tuple(name for name in table.names if name not in (self.item, self.artist))
+        # Without a name: the numbers of the rows, as pandas and R write them.
+        names = tuple(n for n in table.names if n not in (self.item, self.artist, ""))
         bad = [name for name in names if not name.strip() or any(c in name for c in "\t\n\r")]
         if bad or not names:
             fault = (
@@ -94,6 +96,20 @@ def read_labels(table: Table, columns: LabelColumns, *, progress: Progress = UNW
         matrix=csr_array(labels.matrix[labelled]),
         unlabelled=len(labels.items) - len(labelled),
         artists=artists,
+    )
+
+
+def with_items_of(labels: Labels, items: Ids, progress: Progress) -> Labels:
+    """Return the labels with the ids of these items, where only the Unicode form differs."""
+    forms = UnicodeForms(items)
+    names = np.array(forms.find_all(labels.items.tolist()), object)
+    if not forms.replaced or len({*names}) < len(names):
+        return labels
+    progress.warn(forms.describe("labels"))
+    order = np.argsort(names)
+    artists = None if labels.artists is None else labels.artists[order]
+    return replace(
+        labels, items=names[order], matrix=csr_array(labels.matrix[order]), artists=artists
     )
 
 

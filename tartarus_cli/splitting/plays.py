@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from tartarus_cli.data.tables.reading import Table
 from tartarus_cli.errors import DataError, FileError, display_path
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.splitting.artists import ArtistCollector
+from tartarus_cli.splitting.plausibility import TimeUnits, count_warnings
 
 PlayCounts = NDArray[Any]
 MAX_EXACT_INTEGER = 1 << 53
@@ -87,14 +89,19 @@ def read_plays(table: Table, columns: PlayColumns, *, progress: Progress = UNWAT
         If there is no play, or an item has two artists.
     """
     reader, rows = NumberedTable(table, columns.selection), _PlayCollector(columns)
+    units = TimeUnits()
     for codes, block in reader.blocks(progress):
         _check_counts(table, columns, block)
         rows.add(codes, block)
+        if columns.time is not None:
+            units.add(block.values[:, -1], block.lines)
     if not sum(map(len, rows.users)):
         msg = f"{display_path(table.path)} holds no play"
         raise DataError(msg, hint="Give another table.")
     users, items, *artists = reader.sorted_ids()
     user, item, count = rows.concatenate()
+    for warning in _warnings(table, columns, units, count):
+        progress.warn(warning)
     shape = (len(items.ids), len(users.ids))
     pairs = _sum_pairs(users.position[user], items.position[item], count, shape)
     order, with_times = np.argsort(items.position), columns.time is not None
@@ -108,6 +115,18 @@ def read_plays(table: Table, columns: PlayColumns, *, progress: Progress = UNWAT
         last_played=rows.last_played[order] if with_times else None,
         artists=rows.artists.artists_of(table.path, items, artists[0]) if artists else None,
     )
+
+
+def _warnings(
+    table: Table, columns: PlayColumns, units: TimeUnits, count: PlayCounts
+) -> Iterator[str]:
+    """Yield what is suspicious about the times and the counts."""
+    if columns.time is not None and (
+        warning := units.warning(table.path, columns.time, table.noun)
+    ):
+        yield warning
+    if columns.count is not None:
+        yield from count_warnings(table.path, columns.count, count)
 
 
 def _check_counts(table: Table, columns: PlayColumns, block: Block) -> None:
