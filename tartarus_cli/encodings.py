@@ -9,8 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from tartarus_cli.errors import FileError, Placeholder, RequestError, nearest, parameter
+from tartarus_cli.errors import (
+    FileError,
+    Placeholder,
+    RequestError,
+    display_path,
+    nearest,
+    parameter,
+)
 from tartarus_cli.file_formats import Content, open_content
+from tartarus_cli.progress import warn
 
 MAX_TEXT_BYTES = 256 << 20
 """Bytes of a compressed text that is read as a whole, at most."""
@@ -72,8 +80,11 @@ def decode(path: Path, content: bytes, encoding: str | None, *, selectable: bool
     FileError
         If they are of another encoding, or no text.
     """
-    decoder = _Decoder(path, _encoding(path, content, encoding), selectable=selectable)
-    return decoder.decode(content, final=True)
+    name = _encoding(path, content, encoding)
+    text = _Decoder(path, name, selectable=selectable).decode(content, final=True)
+    if not selectable and name in ("utf-16", "utf-32"):
+        warn(f"{display_path(path)} is in {name.upper()}, and is read so; save it as UTF-8")
+    return text
 
 
 def _encoding(path: Path, start: bytes, encoding: str | None) -> str:

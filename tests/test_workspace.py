@@ -352,7 +352,7 @@ def test_a_workspace_has_defaults_of_its_own(
         ('seed = "7"', "seed = '7' is no setting", "seed = NUMBER"),
         ("seed = true", "seed = True is no setting", "seed = NUMBER"),
         ("dataset = 1", "dataset = 1 is no setting", 'dataset = "NAME"'),
-        ("\xe9 = 1", "not valid TOML", "Correct that line"),
+        ("\xe9 = 1", "not valid TOML: bytes that are not UTF-8 in line 1", "Save it as UTF-8"),
     ],
 )
 def test_a_malformed_default_is_refused_with_the_file_and_the_key(

@@ -33,7 +33,7 @@ class UnicodeForms:
     def find(self, name: str) -> str:
         r"""Return the known id that a name stands for; the name itself if there is none.
 
-        >>> UnicodeForms(["caf\\u00e9"]).find("cafe\\u0301") == "caf\\u00e9"
+        >>> UnicodeForms(["caf\u00e9"]).find("cafe\u0301") == "caf\u00e9"
         True
         """
         if name.isascii() or name in self._known:

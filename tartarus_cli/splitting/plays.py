@@ -121,9 +121,8 @@ def _warnings(
     table: Table, columns: PlayColumns, units: TimeUnits, count: PlayCounts
 ) -> Iterator[str]:
     """Yield what is suspicious about the times and the counts."""
-    if columns.time is not None and (
-        warning := units.warning(table.path, columns.time, table.noun)
-    ):
+    warning = "" if columns.time is None else units.warning(table.path, columns.time, table.noun)
+    if warning:
         yield warning
     if columns.count is not None:
         yield from count_warnings(table.path, columns.count, count)
