@@ -160,6 +160,6 @@ def label_warnings(path: Path, names: Sequence[str]) -> Iterator[str]:
     if alike:
         first, second = map(repr, alike[0][:2])
         yield (
-            f"{display_path(path)}: labels that differ by upper and lower case or whitespace alone, "
+            f"{display_path(path)}: labels that differ by case or whitespace alone, "
             f"such as {first} and {second}: {len(alike):,} (each is a class of its own)"
         )

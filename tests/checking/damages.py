@@ -296,7 +296,7 @@ UNREADABLE = [
     Damage("an npz that was renamed npy", copied(S("test"), f"datasets/{X('test')}"), "error",
            X("test"), "or no npy"),
     Damage("a dense matrix in an npz", lambda w: np.savez(w.datasets / S("test"), np.ones((12, 6))),
-           "error", S("test"), "no array 'data'", "indptr"),
+           "error", S("test"), "no sparse matrix, but the arrays arr_0", "indptr"),
 ]  # fmt: skip
 
 BAD_CSR = [
