@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := $(VENV)-lowest
-DEMO := workspace
+DEMO := demo
 # Takes two thirds as long again; 'make test-all COVERAGE=' does without.
 COVERAGE ?= --cov --cov-report=term:skip-covered
 
