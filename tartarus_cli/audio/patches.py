@@ -16,6 +16,9 @@ from tartarus_cli.errors import call
 FLOOR_DB = -80.0
 """Level of all that is quieter than this, in decibels below the loudest value of a recording."""
 
+DECODING = 2
+"""Changes when recordings are decoded otherwise, so that no older spectrogram of them is taken."""
+
 SILENT_POWER = 1e-10
 """Power above which no value of a silent recording lies."""
 
@@ -89,7 +92,7 @@ class PatchRecipe(BaseModel):
     def spectrogram_key(self) -> str:
         """Hash of what the spectrogram of a recording depends on; 32 hexadecimal digits."""
         document = self.model_dump_json(include={"transform", "parameters"})
-        return blake2b(document.encode(), digest_size=16).hexdigest()
+        return blake2b(f"{DECODING} {document}".encode(), digest_size=16).hexdigest()
 
     def spectrogram(self, samples: Samples) -> Magnitude:
         """Compute the magnitude of a recording, ``(bins, frames)``."""

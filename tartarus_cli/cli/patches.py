@@ -130,7 +130,11 @@ def patches(
         seed=seed_of(root, seed),
     )
     if show is not None:
-        render.patches_picture(root, show_patches(root, request, show, to), json=json)
+        render.patches_picture(
+            root,
+            show_patches(root, request, show, to, progress=render.ConsoleProgress()),
+            json=json,
+        )
         return
     result = extract_patches(root, request, progress=render.ConsoleProgress())
     render.patches_result(root, result, json=json)

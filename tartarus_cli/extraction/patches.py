@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -55,14 +56,18 @@ class PatchesResult:
     """Split → number of items that have patches."""
     failures: dict[str, str]
     """Id of an item without patches → the reason."""
+    remarks: dict[str, str]
+    """Id of an item whose recording is used, but lacks something → what it lacks."""
     silent_items: tuple[str, ...]
     """Ids of items whose patches are all silent."""
-    short_items: tuple[str, ...]
-    """Ids of items with a patch that ends in silence, or is longer than the recording."""
+    short_items: dict[str, float]
+    """Id of an item whose recording is shorter than a patch → its length in seconds."""
+    ends_silent_items: tuple[str, ...]
+    """Ids of other items with a patch that ends in silence."""
     files: list[Path]
     """The scaler, and the patches of each set."""
     failure_list: Path | None
-    """File that lists the failures, if there are any."""
+    """File that lists the failures and the remarks, if there are any."""
     seconds: float
     """Time that it took."""
 
@@ -107,7 +112,10 @@ def extract_patches(
         failures = {failure.recording.item: failure.reason for failure in failed}
         failures |= {item: "it is not in the list" for item in items if item not in recordings}
         failures = {item: failures[item] for item in items if item in failures}
-        failure_list = _write_failures(workspace, request.dataset, failures, recordings)
+        remarks = {item: prepared[item].remark for item in items if item in prepared}
+        remarks = {item: remark for item, remark in remarks.items() if remark}
+        reasons = failures | {item: f"used: {remark}" for item, remark in remarks.items()}
+        failure_list = _write_failures(workspace, request.dataset, reasons, recordings)
         rows = {s: [prepared[item] for item in ids if item in prepared] for s, ids in sets.items()}
         if not rows["train"]:
             raise _no_recording_error(request, failures, failure_list)
@@ -118,12 +126,30 @@ def extract_patches(
         shape=shape,
         items={split: len(recordings) for split, recordings in rows.items()},
         failures=failures,
+        remarks=remarks,
         silent_items=tuple(i for i in items if i in prepared and prepared[i].silent),
-        short_items=tuple(i for i in items if i in prepared and prepared[i].short),
+        short_items={
+            i: longest_patch(prepared[i].frames, recipe)
+            for i in items
+            if i in prepared and prepared[i].frames < recipe.frames
+        },
+        ends_silent_items=tuple(i for i in items if i in prepared and prepared[i].ends_silent),
         files=files,
         failure_list=failure_list,
         seconds=time.monotonic() - start,
     )
+
+
+def longest_patch(frames: int, recipe: PatchRecipe) -> float:
+    """Return about the length of a recording in seconds; a patch of so many fits into its frames.
+
+    >>> recipe = PatchRecipe(transform="cqt", parameters={})
+    >>> longest_patch(1 + 2 * 22_050 // 1024, recipe), longest_patch(7, recipe)
+    (2.0, 0.32)
+    """
+    seconds = frames * recipe.parameters.hop_length / recipe.parameters.sample_rate
+    unit = 10 if seconds >= 1 else 100
+    return math.floor(seconds * unit) / unit
 
 
 def find_recordings(

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from tartarus_cli.audio import TRANSFORMS, Magnitude
 from tartarus_cli.audio.decoding import RecordingError
-from tartarus_cli.audio.patches import PatchRecipe, decibels, patch_starts
+from tartarus_cli.audio.patches import PatchRecipe, decibels, is_silent, patch_starts
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.patches import open_patch_file
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path, nearest
@@ -21,13 +21,19 @@ from tartarus_cli.files import write_bytes
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.preprocessing import read_patch_recipe
 from tartarus_cli.pictures import draw_spectrogram, picture_format
+from tartarus_cli.progress import UNWATCHED, Progress
 
 LONGEST_NAME = 100
 """Longest part of a picture's file name that is made of an id."""
 
 
 def show_patches(
-    workspace: WorkspacePaths, request: PatchesRequest, item: str, path: Path | None
+    workspace: WorkspacePaths,
+    request: PatchesRequest,
+    item: str,
+    path: Path | None,
+    *,
+    progress: Progress = UNWATCHED,
 ) -> Path:
     """Draw the spectrogram and the patches of one item; return the path of the picture.
 
@@ -44,6 +50,8 @@ def show_patches(
         Id of the item.
     path
         File of the picture, PNG or SVG by its extension; None: one in the folder of results.
+    progress
+        Receives a warning of what the recording lacks.
 
     Raises
     ------
@@ -66,7 +74,11 @@ def show_patches(
         msg = f"the list of recordings does not name {item!r}"
         raise DataError(msg, hint="Add it to the list.")
     recipe = _choose_recipe(dataset, requested)
-    magnitude = _read_spectrogram(workspace, recipe, recordings[item].path)
+    magnitude, remark = _read_spectrogram(workspace, recipe, recordings[item].path)
+    if remark:
+        progress.warn(f"{display_path(recordings[item].path)}: {remark}")
+    elif is_silent(magnitude):
+        progress.warn(f"{display_path(recordings[item].path)} is silent")
     picture = path or workspace.picture(f"patches_{request.dataset}_{_file_name(item)}")
     total, frames = magnitude.shape[1], recipe.frames
     content = draw_spectrogram(
@@ -82,7 +94,9 @@ def show_patches(
     return picture
 
 
-def _read_spectrogram(workspace: WorkspacePaths, recipe: PatchRecipe, path: Path) -> Magnitude:
+def _read_spectrogram(
+    workspace: WorkspacePaths, recipe: PatchRecipe, path: Path
+) -> tuple[Magnitude, str]:
     folder = workspace.spectrograms
     job = ExtractionJob(recipe, staging=folder, spectrograms=folder, keep_spectrograms=False)
     try:

@@ -20,13 +20,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pebble import ProcessExpired, ProcessPool
+from pydantic import BaseModel
 
 from tartarus_cli.audio import Magnitude, cached_transform
-from tartarus_cli.audio.decoding import RecordingError, decode
+from tartarus_cli.audio.decoding import RecordingError, read_recording, require_file
 from tartarus_cli.audio.patches import FLOOR_DB, PatchRecipe
 from tartarus_cli.data.arrays import open_dense, save_dense
 from tartarus_cli.errors import FileError, TartarusError, parameter
-from tartarus_cli.files import digest
+from tartarus_cli.files import digest, read_text, write_text
 from tartarus_cli.plugins import files_run, run_files
 
 PREFETCH = 4
@@ -41,7 +42,7 @@ POLL_S = 0.2
 PRELOADED = (
     "tartarus_cli.compiled",
     *("librosa.core.audio", "librosa.core.spectrum", "librosa.filters", "librosa.util.utils"),
-    *("soundfile", "soxr", "threadpoolctl"),
+    *("av", "soundfile", "soxr", "threadpoolctl"),
 )
 """Modules that are imported once for all processes; librosa would load parts at first use."""
 
@@ -62,10 +63,14 @@ class PreparedRecording:
     recording: Recording
     patches: Path
     """NumPy file, ``(per_item, frames, bins)`` in decibels."""
+    frames: int
+    """Frames of its spectrogram; if it has fewer than a patch, that was filled up."""
     silent: bool
     """Whether all patches are silent."""
-    short: bool
-    """Whether a patch ends in silence, or the recording is shorter than a patch."""
+    ends_silent: bool
+    """Whether a patch ends in silence, though the recording does not end before it."""
+    remark: str = ""
+    """What the recording lacks; empty if nothing."""
 
 
 @dataclass(frozen=True)
@@ -250,16 +255,54 @@ def prepare(job: ExtractionJob, recording: Recording) -> PreparedRecording:
     key = "\0".join([recipe.model_dump_json(), recording.item, str(recording.path), content])
     path = job.staging / f"{blake2b(key.encode(), digest_size=16).hexdigest()}.npy"
     patches = _read_existing(path, (recipe.per_item, recipe.frames, recipe.bins), FLOOR_DB)
-    if patches is None:
-        patches = recipe.cut(_spectrogram(job, recording.path, content), recording.item)
+    facts = _read_facts(path)
+    if patches is None or facts is None:
+        magnitude, remark = _spectrogram(job, recording.path, content)
+        facts = _Facts(frames=magnitude.shape[1], remark=remark)
+        _write_facts(path, facts)
+        patches = recipe.cut(magnitude, recording.item)
         save_dense(path, patches)
-    silent = bool((patches <= FLOOR_DB).all())
-    short = bool((patches[:, -1] <= FLOOR_DB).all(axis=1).any())
-    return PreparedRecording(recording, path, silent, short)
+    is_short = facts.frames < recipe.frames
+    return PreparedRecording(
+        recording,
+        path,
+        frames=facts.frames,
+        silent=bool((patches <= FLOOR_DB).all()),
+        ends_silent=not is_short and bool((patches[:, -1] <= FLOOR_DB).all(axis=1).any()),
+        remark=facts.remark,
+    )
 
 
-def spectrogram(job: ExtractionJob, path: Path) -> Magnitude:
-    """Compute the spectrogram of a recording, or read it if it exists; ``(bins, frames)``.
+class _Facts(BaseModel):
+    """What is kept beside the patches or the spectrogram of a recording."""
+
+    frames: int
+    """Frames of its spectrogram."""
+    remark: str = ""
+
+
+def _facts_path(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _write_facts(path: Path, facts: _Facts) -> None:
+    """Write what belongs to an array, before the array itself."""
+    write_text(_facts_path(path), facts.model_dump_json())
+
+
+def _read_facts(path: Path) -> _Facts | None:
+    """Read what belongs to an array; None if it is missing or damaged."""
+    with suppress(TartarusError, OSError, ValueError):
+        return _Facts.model_validate_json(read_text(_facts_path(path)))
+    return None
+
+
+def spectrogram(job: ExtractionJob, path: Path) -> tuple[Magnitude, str]:
+    """Compute the spectrogram of a recording, or read it if it exists.
+
+    Returns
+    -------
+    The magnitude, ``(bins, frames)``, and a remark about what the recording lacks, or none.
 
     Raises
     ------
@@ -269,16 +312,22 @@ def spectrogram(job: ExtractionJob, path: Path) -> Magnitude:
     return _spectrogram(job, path, _digest(path))
 
 
-def _spectrogram(job: ExtractionJob, path: Path, content: str) -> Magnitude:
+def _spectrogram(job: ExtractionJob, path: Path, content: str) -> tuple[Magnitude, str]:
     recipe = job.recipe
     file = job.spectrogram_folder / f"{content}.npy"
     existing = _read_existing(file, (recipe.bins, -1), 0)
     if existing is not None:
-        return existing
-    magnitude = recipe.spectrogram(decode(path, recipe.parameters.sample_rate))
+        # Only a recording with a remark has such a file.
+        facts = _read_facts(file) if _facts_path(file).exists() else _Facts(frames=0)
+        if facts is not None:
+            return existing, facts.remark
+    recording = read_recording(path, recipe.parameters.sample_rate)
+    magnitude = recipe.spectrogram(recording.samples)
     if job.keep_spectrograms:
+        if recording.remark:
+            _write_facts(file, _Facts(frames=magnitude.shape[1], remark=recording.remark))
         save_dense(file, magnitude)
-    return magnitude
+    return magnitude, recording.remark
 
 
 def _read_existing(path: Path, shape: tuple[int, ...], lowest: float) -> NDArray[np.float32] | None:
@@ -304,6 +353,7 @@ def _read_existing(path: Path, shape: tuple[int, ...], lowest: float) -> NDArray
 
 
 def _digest(path: Path) -> str:
+    require_file(path)
     try:
         return digest(path)
     except OSError as problem:

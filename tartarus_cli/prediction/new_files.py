@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.audio.decoding import RECORDING_EXTENSIONS as RECORDINGS
+from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.data.arrays import open_dense, save_dense
 from tartarus_cli.data.ids import write_ids
 from tartarus_cli.data.lists import check_file_name, find_files
 from tartarus_cli.errors import DataError, FileError, RequestError, parameter
 from tartarus_cli.experiments.inputs import MIN_BATCH
 from tartarus_cli.extraction.corpus import DOCUMENT_EXTENSIONS, read_document
+from tartarus_cli.extraction.patches import longest_patch
 from tartarus_cli.extraction.workers import (
     ExtractionJob,
     FailedRecording,
+    PreparedRecording,
     Recording,
     WorkerOptions,
     prepare_all,
@@ -244,8 +247,20 @@ def _predict_recordings(
                 for n in starts
             ]
             prepared.patches.unlink()
-            remark = "it is silent where its patches lie" if prepared.silent else ""
-            yield _Outcome(name, _pool_rows(np.concatenate(rows), request.pool), remark)
+            yield _Outcome(
+                name, _pool_rows(np.concatenate(rows), request.pool), _remark(prepared, recipe)
+            )
+
+
+def _remark(prepared: PreparedRecording, recipe: PatchRecipe) -> str:
+    """Say what a recording lacks whose patches are predicted for."""
+    remarks = [prepared.remark] if prepared.remark else []
+    if prepared.silent:
+        remarks.append("it is silent where its patches lie")
+    if prepared.frames < recipe.frames:
+        seconds = longest_patch(prepared.frames, recipe)
+        remarks.append(f"{seconds:g} s, shorter than a patch of {recipe.seconds:g} s: filled up")
+    return "; ".join(remarks)
 
 
 def _pool_rows(rows: Rows, pool: Pool) -> Rows:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PosixPath
@@ -46,6 +47,15 @@ class Deadly(PosixPath):
     def open(self, *_args: Any, **_more: Any) -> NoReturn:
         """Crash."""
         os._exit(3)
+
+
+class Endless(PosixPath):
+    """A recording that is never read to its end."""
+
+    def open(self, *_args: Any, **_more: Any) -> NoReturn:
+        """Wait for ever."""
+        while True:
+            time.sleep(1)
 
 
 class Strange(PosixPath):
@@ -166,6 +176,21 @@ def test_silence_is_told(job: ExtractionJob, tmp_path: Path) -> None:
     assert (np.load(prepared.patches) == -80).all()
 
 
+def test_a_remark_is_kept_with_the_spectrogram_and_with_the_patches(
+    job: ExtractionJob, tmp_path: Path
+) -> None:
+    wave = tone(440, 1)[:, 0]
+    soundfile.write(tmp_path / "a.wav", np.column_stack([wave, -wave]), 8000)
+    recording = Recording("a", tmp_path / "a.wav")
+    first = prepare(job, recording)
+    assert "cancel" in first.remark
+    assert prepare(job, recording) == first
+    again = prepare(replace_staging(job), recording)
+    assert again.remark == first.remark
+    first.patches.with_suffix(".json").unlink()
+    assert prepare(job, recording) == first
+
+
 def test_a_file_that_may_not_be_read_is_told(
     job: ExtractionJob, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,7 +221,7 @@ def test_what_fails_or_crashes_is_told_and_harms_nothing_else(
     assert found.keys() == bad.keys() | good.keys()
     assert reasons == {
         "missing": "no such file or directory",
-        "folder": "is a directory",
+        "folder": "a folder, not a file",
         "text": "not a recording, damaged, or in an unknown format",
         "deadly": "it makes the decoder crash, or needs more memory than there is",
         "strange": "FileError: sound.wav: one thing; expected another",
@@ -205,11 +230,8 @@ def test_what_fails_or_crashes_is_told_and_harms_nothing_else(
 
 
 @pytest.mark.slow
-def test_what_hangs_is_given_up_and_harms_nothing_else(
-    job: ExtractionJob, sound: Path, tmp_path: Path
-) -> None:
-    os.mkfifo(tmp_path / "endless.wav")
-    some = [Recording("endless", tmp_path / "endless.wav")]
+def test_what_hangs_is_given_up_and_harms_nothing_else(job: ExtractionJob, sound: Path) -> None:
+    some = [Recording("endless", Endless(sound))]
     some += [Recording(f"good-{n}", sound) for n in range(6)]
     found = all_of(job, some, WorkerOptions(2, timeout_s=LIMIT_S))
     reasons = {i: each.reason for i, each in found.items() if isinstance(each, FailedRecording)}
@@ -232,14 +254,13 @@ def test_a_full_disk_stops_the_work(job: ExtractionJob, sound: Path, tmp_path: P
         all_of(job, [Recording("a", sound)], WorkerOptions(1, 60))
 
 
-def test_an_interruption_stops_all_processes(job: ExtractionJob, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "endless.wav")
+def test_an_interruption_stops_all_processes(job: ExtractionJob, sound: Path) -> None:
     before = set(multiprocessing.active_children())
 
     def interrupted() -> NoReturn:
         raise KeyboardInterrupt
 
-    some = [Recording(str(n), tmp_path / "endless.wav") for n in range(3)]
+    some = [Recording(str(n), Endless(sound)) for n in range(3)]
     with pytest.raises(KeyboardInterrupt):
         list(prepare_all(job, some, WorkerOptions(2, 60), interrupted))
     assert not set(multiprocessing.active_children()) - before

@@ -8,7 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.console import document, message, out, plain, table
-from tartarus_cli.errors import count_noun
+from tartarus_cli.errors import count_noun, parameter
 
 if TYPE_CHECKING:
     from tartarus_cli.extraction.patches import PatchesResult
@@ -31,8 +31,10 @@ def patches_result(workspace: Workspace, result: PatchesResult, *, json: bool) -
                 "items": result.items,
                 "files": files,
                 "failed": result.failures,
+                "remarks": result.remarks,
                 "silent": result.silent_items,
                 "short": result.short_items,
+                "ends_silent": result.ends_silent_items,
             }
         )
         return
@@ -48,8 +50,9 @@ def patches_result(workspace: Workspace, result: PatchesResult, *, json: bool) -
     )
     _print_failures(workspace, result)
     _warn("silent patches", result.silent_items)
-    short = "a patch that ends in silence or is longer than the recording (filled up with -80 dB)"
-    _warn(short, [item for item in result.short_items if item not in result.silent_items])
+    _warn_short(result)
+    ends_silent = [i for i in result.ends_silent_items if i not in result.silent_items]
+    _warn("a patch that ends in digital silence within the recording", ends_silent)
     dataset = plain(quote(result.dataset))
     console.print(f"Next: tartarus check-data {dataset}   (says what can be run)", soft_wrap=True)
 
@@ -62,16 +65,45 @@ def _warn(problem: str, items: Sequence[str]) -> None:
         out().print(warning, soft_wrap=True)
 
 
-def _print_failures(workspace: Workspace, result: PatchesResult) -> None:
-    if not result.failures or result.failure_list is None:
+def _warn_short(result: PatchesResult) -> None:
+    """Say which recordings are shorter than a patch, and which length would fit."""
+    lengths = result.short_items
+    if not lengths:
         return
-    rows = table("left out", "why")
-    for item, reason in list(result.failures.items())[:MAX_FAILURES]:
-        rows.add_row(plain(item), message(reason))
-    out().print(rows)
+    named = [f"{item} ({seconds:g} s)" for item, seconds in [*lengths.items()][:3]]
+    names = ", ".join(named) + (", …" if len(lengths) > 3 else "")
+    have = "item has" if len(lengths) == 1 else "items have"
+    recording = "a recording shorter than a patch"
+    text = f"{len(lengths):,} {have} {recording} of {result.recipe.seconds:g} s, filled up with "
+    text += f"-80 dB: {names}"
+    shortest = min(lengths.values())
+    if result.recipe.parameters.frames_of(shortest):
+        fits = "it" if len(lengths) == 1 else "all of them"
+        text += f"; {parameter('seconds', shortest)} would fit {fits}"
+    out().print(f"[yellow]warning:[/] {message(text)}", soft_wrap=True)
+
+
+def _print_failures(workspace: Workspace, result: PatchesResult) -> None:
+    if result.failure_list is None:
+        return
     path = plain(workspace.relative(result.failure_list))
-    items = count_noun(len(result.failures), "item is", "items are")
-    out().print(f"[yellow]warning:[/] {items} left out: {path}", soft_wrap=True)
+    for reasons, heading, one, several in (
+        (result.failures, "left out", "item is left out", "items are left out"),
+        (
+            result.remarks,
+            "used all the same",
+            "recording is used, though not as it should be",
+            "recordings are used, though not as they should be",
+        ),
+    ):
+        if not reasons:
+            continue
+        rows = table(heading, "why")
+        for item, reason in list(reasons.items())[:MAX_FAILURES]:
+            rows.add_row(plain(item), message(reason))
+        out().print(rows)
+        items = count_noun(len(reasons), one, several)
+        out().print(f"[yellow]warning:[/] {items}: {path}", soft_wrap=True)
 
 
 def patches_picture(workspace: Workspace, path: Path, *, json: bool) -> None:
