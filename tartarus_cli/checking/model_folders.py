@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -36,6 +37,7 @@ def check_models(workspace: WorkspacePaths, report: Report) -> None:
         if model.folder.is_dir():
             _check_model(model, report)
     _check_predictions(workspace.data / "factors", report)
+    _check_results(workspace.data / "results", report)
 
 
 def _model_paths(workspace: WorkspacePaths) -> list[Path]:
@@ -112,3 +114,27 @@ def _check_rows(path: Path, ids: Path, hint: str, report: Report) -> None:
     if shape[:1] != (count,):
         found = f"{shape[0] if shape else 0:,} rows"
         _warn(report, path, found, f"{count:,}, one for each line of {ids.name}", hint)
+
+
+def _check_results(folder: Path, report: Report) -> None:
+    """Check that results can be read."""
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.suffix not in (".json", ".npz", ".tsv"):
+            continue
+        found = describe_irregular(path)
+        if not found and path.suffix == ".npz" and not zipfile.is_zipfile(path):
+            found = "damaged"
+        if not found and path.suffix == ".json" and not _is_json(path):
+            found = "damaged"
+        if found:
+            _warn(report, path, found, "results", "Evaluate again.")
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return True

@@ -9,14 +9,17 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
+from tartarus_cli.architectures.audio import AudioCnnOptions, check_fit, window_steps
 from tartarus_cli.checking.matrices import CheckedMatrix, is_classes
 from tartarus_cli.checking.patches import PatchKind
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.items import infer_patches
 from tartarus_cli.data.tasks import Task
-from tartarus_cli.errors import TartarusError
+from tartarus_cli.errors import RequestError, TartarusError
+from tartarus_cli.experiments.inputs import patch_source
 from tartarus_cli.experiments.requirements import missing_inputs
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.file_names import SPLITS, DataFile, Kind
+from tartarus_cli.file_names import SPLITS, DataFile, Kind, patch_fields
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def summarize_contents(dataset: Dataset, contents: DatasetContents) -> DatasetSu
     ids = contents.ids
     summary = DatasetSummary({split: len(ids[split]) for split in SPLITS if split in ids})
     for file, kind in contents.patches.values():
-        name = f"{file.fields['count']} × {file.fields['seconds']} s"
+        name = _write_patches(file.fields["count"], file.fields["seconds"])
         summary.patches[name] = PatchSummary(kind.frames, kind.bins, kind.transform)
     for checked in contents.matrices:
         _add_matrix(dataset, checked, contents.labels, summary)
@@ -133,12 +136,33 @@ def add_experiments(
             missing = [
                 requirement.description for requirement in missing_inputs(dataset, experiment)
             ]
+            missing += [] if missing else _find_misfits(dataset, experiment, summary)
         except TartarusError as problem:
             missing = [f"files that agree ({problem})"]
         if missing:
             summary.waiting[experiment.name] = missing
         else:
             summary.ready[experiment.name] = experiment.settings_needed
+
+
+def _find_misfits(dataset: Dataset, experiment: Experiment, summary: DatasetSummary) -> list[str]:
+    """Return which patches a convolutional network would need, if those of the dataset are small."""
+    options = experiment.network
+    if experiment.patches is None or type(options) is not AudioCnnOptions:
+        return []
+    source = infer_patches(dataset, patch_source(experiment))
+    patches = summary.patches.get(_write_patches(**patch_fields(source.per_item, source.seconds)))
+    if patches is None:
+        return []
+    try:
+        check_fit((patches.frames, patches.bins, 1), window_steps(options))
+    except RequestError as problem:
+        return [f"larger patches ({problem})"]
+    return []
+
+
+def _write_patches(count: str, seconds: str) -> str:
+    return f"{count} × {seconds} s"
 
 
 def add_borrowed_experiments(

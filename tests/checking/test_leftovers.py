@@ -233,6 +233,18 @@ def test_predictions_without_the_ids_of_their_rows_are_told(
     assert told(tartarus, modelled) == [("warning", ids.name, "missing")]
 
 
+@pytest.mark.parametrize("name", ["model_1.json", "model_1_users.npz"])
+def test_results_that_cannot_be_read_are_told(
+    name: str, modelled: World, tartarus: Command
+) -> None:
+    path = modelled.root / "data" / "results" / name
+    path.parent.mkdir()
+    path.write_bytes(b"{")
+    problems = check(tartarus, modelled)["problems"]
+    told_of = [(p["severity"], p["found"]) for p in problems if p["file"].endswith(name)]
+    assert told_of == [("warning", "damaged")]
+
+
 # -------------------------------------------------------------------------- what can be run on it
 
 
