@@ -146,7 +146,7 @@ def add_experiments(
 
 
 def _find_misfits(dataset: Dataset, experiment: Experiment, summary: DatasetSummary) -> list[str]:
-    """Return which patches a convolutional network would need, if those of the dataset are small."""
+    """Return what a convolutional network would need, if the patches are too small for it."""
     options = experiment.network
     if experiment.patches is None or type(options) is not AudioCnnOptions:
         return []

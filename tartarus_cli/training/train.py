@@ -89,7 +89,6 @@ def train(
     request = replace(request, experiment=experiment)
     if experiment.baseline is not None:
         return _train_baseline(store, request, compared_with, progress)
-    open_keras()
     sources = input_sources(experiment, request.settings)
     share = experiment.fitting.validation
     data = open_training_data(dataset, experiment.target_spec, sources, validation=share)
@@ -97,6 +96,7 @@ def train(
         check_word_numbers(experiment, subset.set)
     if data.remark:
         progress.say(data.remark)
+    open_keras()
     with keras_defaults(), defer_interrupts() as check:
         return _train_network(store, request, data, progress, check)
 

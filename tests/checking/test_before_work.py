@@ -159,5 +159,6 @@ def test_warnings_do_not_stop_a_training(tartarus: Command, tmp_path: Path) -> N
     world = only("rec", tmp_path)
     write_experiment(world, "mine", "rec_dense", "rec", dim=4)
     named("all-zero rows")[0].act(world)
-    with pytest.raises(ModuleNotFoundError, match="import of keras halted"):
-        tartarus("train", "mine", "text", "-w", world.root)
+    outcome = tartarus("train", "mine", "text", "-w", world.root)
+    assert outcome.status == 1
+    assert "import of keras halted" in outcome.err
