@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.folders import FolderScan, scan_folder
 from tartarus_cli.data.ids import read_lines
 from tartarus_cli.data.unicode_forms import UnicodeForms
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
@@ -42,7 +43,9 @@ class FileSource:
     """What to do if there is no list."""
 
 
-def find_listed(dataset: Dataset, ids: Collection[str], source: FileSource) -> list[ListedFile]:
+def find_listed(
+    dataset: Dataset, ids: Collection[str], source: FileSource, scan: FolderScan | None = None
+) -> list[ListedFile]:
     """Return all files on the list of a dataset, or in a folder; at least one is of its items.
 
     Parameters
@@ -53,6 +56,8 @@ def find_listed(dataset: Dataset, ids: Collection[str], source: FileSource) -> l
         Ids of the dataset's items.
     source
         The list, or the folder.
+    scan
+        What lies in the folder; None: it is looked at now.
 
     Raises
     ------
@@ -63,7 +68,7 @@ def find_listed(dataset: Dataset, ids: Collection[str], source: FileSource) -> l
     """
     if source.folder is not None:
         path = source.folder.expanduser()
-        files = list_files(path, source.endings, ids, source.base)
+        files = list_scanned(scan or scan_folder(path, source.endings), ids, source.base)
     else:
         path = dataset.require(source.kind, hint=source.hint).path
         files = read_list(path, source.base)
@@ -162,17 +167,10 @@ def find_files(folder: Path, endings: Collection[str]) -> dict[str, Path]:
     RequestError
         If there is no such folder, it holds no such file, or a name cannot stand in a list.
     """
-    if not folder.is_dir():
-        msg = f"there is no folder {folder}"
-        raise RequestError(msg, hint="Give the path of the folder that holds the files.")
-    paths = (p for p in folder.rglob("*") if p.suffix.lower() in endings and p.is_file())
-    files = {str(path.relative_to(folder)): path for path in paths}
-    if not files:
-        msg = f"{display_path(folder)} holds no file that ends in {', '.join(sorted(endings))}"
-        raise RequestError(msg, hint="Give the path of another folder.")
+    files = scan_folder(folder, endings).files
     for name in files:
         check_file_name(name)
-    return dict(sorted(files.items()))
+    return files
 
 
 def check_file_name(name: str) -> None:
@@ -214,10 +212,16 @@ def list_files(
     RequestError
         If the files cannot be listed, or two of them belong to the same item.
     """
-    known_ids, start, root = {*known}, folder.resolve(), base.resolve()
+    return list_scanned(scan_folder(folder, endings), known, base)
+
+
+def list_scanned(scan: FolderScan, known: Collection[str], base: Path) -> list[ListedFile]:
+    """List the files of a folder that was looked at, as :func:`list_files` does."""
+    known_ids, start, root = {*known}, scan.folder.resolve(), base.resolve()
     forms = UnicodeForms(known_ids)
     files = []
-    for relative in find_files(folder, endings):
+    for relative in scan.files:
+        check_file_name(relative)
         path = start / relative  # not resolved: a link is listed where it is, wherever it leads
         name = str(path.relative_to(root) if path.is_relative_to(root) else path)
         check_file_name(name)
@@ -257,7 +261,9 @@ def save_list(path: Path, files: Iterable[ListedFile]) -> None:
     files = list(files)
     if path.exists():
         ids = {file.name: file.id for file in files}
-        old = (line.partition("\t") for line in read_lines(path))
+        old = [line.partition("\t") for line in read_lines(path)]
+        # What a Mac writes beside files was once taken for files.
+        old = [line for line in old if not Path(line[2]).name.startswith("._") or line[2] in ids]
         if any(name not in ids or not _may_replace(item, ids[name], name) for item, _, name in old):
             msg = f"{display_path(path)} is there already, and differs from the folder"
             hint = "To use the list, do not give the folder; to recreate the list, move it away."

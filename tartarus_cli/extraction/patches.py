@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from glob import escape
@@ -15,14 +15,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.audio.decoding import RECORDING_EXTENSIONS
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.audio.scaler import Scaler, fingerprint, fit_scaler
 from tartarus_cli.data.arrays import open_dense
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.lists import FileSource, ListedFile, find_listed, save_list
 from tartarus_cli.data.patches import FINGERPRINT, SCALER_PATCHES, write_patches, write_scaler
-from tartarus_cli.errors import DataError, Placeholder, display_path, parameter
+from tartarus_cli.errors import DataError, display_path
+from tartarus_cli.extraction.recordings import (
+    absent_reasons,
+    find_recordings,
+    scan_recordings,
+    warn_unused,
+    write_failures,
+)
 from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.extraction.workers import (
     ExtractionJob,
@@ -33,7 +38,7 @@ from tartarus_cli.extraction.workers import (
     prepare_all,
 )
 from tartarus_cli.file_names import SPLITS, Kind, patch_fields
-from tartarus_cli.files import atomic_write, locked, remove_leftovers, shared_folder, write_text
+from tartarus_cli.files import atomic_write, locked, remove_leftovers, shared_folder
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
@@ -67,7 +72,7 @@ class PatchesResult:
     files: list[Path]
     """The scaler, and the patches of each set."""
     failure_list: Path | None
-    """File that lists the failures and the remarks, if there are any."""
+    """File that lists failures, remarks and unused files of a folder, if there are any."""
     seconds: float
     """Time that it took."""
 
@@ -103,19 +108,24 @@ def extract_patches(
     items = [item for ids in sets.values() for item in ids]
     with _lock_dataset(workspace, request), defer_interrupts() as check:
         _refuse_old_names(dataset, request, sets)
-        recordings = find_recordings(dataset, request, items)
-        _warn_unused(sets, recordings, progress)
+        scan = scan_recordings(request)
+        recordings = find_recordings(dataset, request, items, scan=scan)
+        warn_unused({*items}, recordings, scan, progress)
         staging = _staging_folder(workspace, request)
         job = ExtractionJob(recipe, staging, workspace.spectrograms, request.keep_spectrograms)
         work = [Recording(item, recordings[item].path) for item in items if item in recordings]
         prepared, failed = _prepare(job, work, request.workers, progress, check)
         failures = {failure.recording.item: failure.reason for failure in failed}
-        failures |= {item: "it is not in the list" for item in items if item not in recordings}
+        failures |= absent_reasons(items, recordings, scan)
         failures = {item: failures[item] for item in items if item in failures}
-        remarks = {item: prepared[item].remark for item in items if item in prepared}
-        remarks = {item: remark for item, remark in remarks.items() if remark}
-        reasons = failures | {item: f"used: {remark}" for item, remark in remarks.items()}
-        failure_list = _write_failures(workspace, request.dataset, reasons, recordings)
+        remarks = {i: prepared[i].remark for i in items if i in prepared and prepared[i].remark}
+        failure_list = write_failures(
+            dataset.path(Kind.AUDIO_ERRORS),
+            failures | {item: f"used: {remark}" for item, remark in remarks.items()},
+            recordings,
+            {*items},
+            scan,
+        )
         rows = {s: [prepared[item] for item in ids if item in prepared] for s, ids in sets.items()}
         if not rows["train"]:
             raise _no_recording_error(request, failures, failure_list)
@@ -152,32 +162,6 @@ def longest_patch(frames: int, recipe: PatchRecipe) -> float:
     return math.floor(seconds * unit) / unit
 
 
-def find_recordings(
-    dataset: Dataset, request: PatchesRequest, ids: Collection[str], *, save: bool = True
-) -> dict[str, ListedFile]:
-    """Return the recordings of a dataset by id.
-
-    Parameters
-    ----------
-    dataset
-        The dataset whose list of recordings is read.
-    request
-        The folder from which the list is made, if there is one.
-    ids
-        Ids of all items of the dataset.
-    save
-        Whether to write a list that is made from a folder.
-    """
-    workspace, audio = dataset.workspace, parameter("audio", Placeholder("FOLDER"))
-    hint = f"List the recordings in it (id, tab, path), or name their folder: {audio}. "
-    hint += f"Paths start from {display_path(workspace.audio)}."
-    source = FileSource(Kind.AUDIO_LIST, workspace.audio, request.audio, RECORDING_EXTENSIONS, hint)
-    files = find_listed(dataset, ids, source)
-    if save and request.audio is not None:
-        save_list(dataset.path(Kind.AUDIO_LIST), files)
-    return {file.id: file for file in files}
-
-
 def _refuse_old_names(dataset: Dataset, request: PatchesRequest, sets: Iterable[str]) -> None:
     """Refuse to make patches that would contradict those under an older name."""
     for split in sets:
@@ -186,29 +170,6 @@ def _refuse_old_names(dataset: Dataset, request: PatchesRequest, sets: Iterable[
                 path = display_path(file.path)
                 msg = f"{path} is there already, the same patches under an older name"
                 raise DataError(msg, hint="Use it as it is, or move it away to make others.")
-
-
-def _warn_unused(
-    sets: dict[str, list[str]], recordings: dict[str, ListedFile], progress: Progress
-) -> None:
-    """Warn of recordings of no item, and of those of two items."""
-    known = {item for ids in sets.values() for item in ids}
-    unknown = [item for item in recordings if item not in known]
-    if unknown:
-        count, names = len(unknown), _first_names(unknown)
-        progress.warn(f"{count:,} recordings belong to no item and are not used: {names}")
-    by_path: dict[Path, str] = {}
-    pairs = [
-        f"{by_path[file.path]} and {item}"
-        for item, file in recordings.items()
-        if item in known and by_path.setdefault(file.path, item) != item
-    ]
-    if pairs:
-        progress.warn(f"{len(pairs):,} recordings belong to two items: {_first_names(pairs)}")
-
-
-def _first_names(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 @contextmanager
@@ -262,22 +223,6 @@ def _prepare(
             task.describe(f"preparing recordings, {rate:.1f} a second")
             task.advance()
     return prepared, failed
-
-
-def _write_failures(
-    workspace: WorkspacePaths,
-    dataset: str,
-    failures: dict[str, str],
-    recordings: dict[str, ListedFile],
-) -> Path | None:
-    path = workspace.path_of(Kind.AUDIO_ERRORS, dataset=dataset)
-    if not failures:
-        path.unlink(missing_ok=True)
-        return None
-    names = {item: recordings[item].name if item in recordings else "" for item in failures}
-    lines = (f"{item}\t{names[item]}\t{reason}\n" for item, reason in sorted(failures.items()))
-    write_text(path, "".join(lines))
-    return path
 
 
 def _no_recording_error(

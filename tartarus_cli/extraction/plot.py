@@ -13,7 +13,7 @@ from tartarus_cli.audio.patches import PatchRecipe, decibels, is_silent, patch_s
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.patches import open_patch_file
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path, nearest
-from tartarus_cli.extraction.patches import find_recordings
+from tartarus_cli.extraction.recordings import find_recordings
 from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.extraction.workers import ExtractionJob, spectrogram
 from tartarus_cli.file_names import Kind

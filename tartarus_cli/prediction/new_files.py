@@ -15,8 +15,9 @@ from scipy.sparse import csr_array
 from tartarus_cli.audio.decoding import RECORDING_EXTENSIONS as RECORDINGS
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.data.arrays import open_dense, save_dense
+from tartarus_cli.data.folders import FolderScan, scan_folder
 from tartarus_cli.data.ids import write_ids
-from tartarus_cli.data.lists import check_file_name, find_files
+from tartarus_cli.data.lists import check_file_name
 from tartarus_cli.errors import DataError, FileError, RequestError, parameter
 from tartarus_cli.experiments.inputs import MIN_BATCH
 from tartarus_cli.extraction.corpus import DOCUMENT_EXTENSIONS, read_document
@@ -163,7 +164,10 @@ def predict_files(
     """
     layer = model.layer(request.layer) if request.layer is not None else None
     predict_files_of = _predict_documents if request.workers is None else _predict_recordings
-    files = _find_files(request)
+    scan = _find_files(request)
+    files = scan.files
+    for line in scan.remarks:
+        progress.warn(line)
     remarks, row_files = dict[str, str](), dict[str, Path]()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -193,21 +197,25 @@ def predict_files(
         classes=_class_names(model, rows.shape[1]) if layer is None else (),
         names=names,
         rows=rows,
-        failed={name: remarks[name] for name in files if name not in row_files},
+        failed={name: remarks[name] for name in files if name not in row_files} | scan.refused,
         remarks={name: remarks[name] for name in ordered if name in remarks},
         files=[*paths],
     )
 
 
-def _find_files(request: NewFilesRequest) -> dict[str, Path]:
+def _find_files(request: NewFilesRequest) -> FolderScan:
     """Return the files to predict for, by their names within the folder."""
-    if request.path.is_file():
-        check_file_name(request.path.name)
-        return {request.path.name: request.path}
-    if not request.path.exists():
-        msg = f"there is no file or folder {request.path}"
+    path = request.path
+    if path.is_file():
+        check_file_name(path.name)
+        return FolderScan(path.parent, {path.name: path}, {})
+    if not path.exists():
+        msg = f"there is no file or folder {path}"
         raise RequestError(msg, hint="Name a recording or a document, or a folder of them.")
-    return find_files(request.path, DOCUMENT_EXTENSIONS if request.workers is None else RECORDINGS)
+    scan = scan_folder(path, DOCUMENT_EXTENSIONS if request.workers is None else RECORDINGS)
+    for name in scan.files:
+        check_file_name(name)
+    return scan
 
 
 def _write(paths: tuple[Path, Path], names: Sequence[str], blocks: Collection[Rows]) -> None:

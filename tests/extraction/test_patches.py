@@ -606,6 +606,32 @@ def test_a_folder_of_which_no_file_is_of_an_item_is_not_listed(sounds: Sounds) -
     assert sounds.list.exists()
 
 
+def test_every_file_of_a_folder_is_used_or_listed(sounds: Sounds, tartarus: Command) -> None:
+    sounds.list.unlink()
+    audio = sounds.audio
+    (audio / "train-0.wav").rename(audio / "train-0.xyz")
+    (audio / "train-1.wav").rename(audio / "stranger.wav")
+    (audio / "._val-0.wav").write_bytes(b"\0\x05\x16\x07" + bytes(200))
+    (audio / "cover.jpg").touch()
+    done = tartarus("patches", "songs", "-w", sounds.root, *ORDER, "--audio", audio)
+    assert done.status == 0
+    assert "1 other file is in " in done.err
+    assert "not read: 1 .jpg" in done.err
+    assert "2 files of " in done.err
+    lines = (sounds.patches / "errors_songs.tsv").read_text().splitlines()
+    assert [line.split("\t")[::2] for line in lines] == [
+        ["._val-0.wav", "what a Mac writes beside a file, not its content"],
+        ["stranger.wav", "it belongs to no item"],
+        ["train-0", "train-0.xyz is no recording: unknown extension .xyz"],
+        ["train-0.xyz", "unknown extension .xyz"],
+        ["train-1", "it has no recording in workspace/audio"],
+    ]
+    assert "._val-0" not in sounds.list.read_text()
+    # An older version listed it.
+    sounds.list.write_text(sounds.list.read_text() + "._val-0.wav\t._val-0.wav\n")
+    assert tartarus("patches", "songs", "-w", sounds.root, *ORDER, "--audio", audio).status == 0
+
+
 def test_a_picture_needs_no_list_and_keeps_none(sounds: Sounds, tmp_path: Path) -> None:
     sounds.list.unlink()
     to = tmp_path / "x.png"
