@@ -1,4 +1,8 @@
-"""Text in files of any encoding: what a byte-order mark or the user says, and never a guess."""
+"""Text in files of any encoding: what a byte-order mark or the user says, and never a guess.
+
+An encoding that the user names is that of texts which are not UTF-8: where some files are in it
+and others are not, none is read wrongly.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from tartarus_cli.errors import (
     nearest,
     parameter,
 )
-from tartarus_cli.file_formats import Content, open_content
+from tartarus_cli.file_formats import HEAD_BYTES, Content, open_content
 from tartarus_cli.progress import warn
 
 MAX_TEXT_BYTES = 256 << 20
@@ -52,7 +56,7 @@ def check_encoding(name: str | None) -> str | None:
         info = None
     if info is None or not getattr(info, "_is_text_encoding", True) or info.name in _NO_ENCODINGS:
         msg = f"{parameter('encoding')}: there is no encoding called {name!r}"
-        raise RequestError(msg, hint=f"{nearest(name, _COMMON)} Python's names are known.")
+        raise RequestError(msg, hint=f"{nearest(name, _COMMON)} Python knows more.")
     return info.name
 
 
@@ -62,7 +66,7 @@ def marked_encoding(start: bytes) -> str | None:
 
 
 def decode(path: Path, content: bytes, encoding: str | None, *, selectable: bool) -> str:
-    """Decode the bytes of a text; a byte-order mark counts more than what is said.
+    """Decode the bytes of a text; a byte-order mark, and UTF-8, count more than what is said.
 
     Parameters
     ----------
@@ -71,7 +75,7 @@ def decode(path: Path, content: bytes, encoding: str | None, *, selectable: bool
     content
         Its bytes, decompressed.
     encoding
-        The encoding if there is no mark; None: UTF-8.
+        The encoding if there is no mark and they are not UTF-8; None: UTF-8.
     selectable
         Whether the user can name another encoding, and NUL bytes are no part of a text.
 
@@ -97,7 +101,20 @@ def _encoding(path: Path, start: bytes, encoding: str | None) -> str:
             expected="one at the beginning",
             hint=f"Say which: {names} (little or big end first; Windows writes the former).",
         )
-    return marked or encoding or "utf-8"
+    if marked is None and encoding is not None and not _is_utf8(start, encoding):
+        return encoding
+    return marked or "utf-8"
+
+
+def _is_utf8(start: bytes, encoding: str) -> bool:
+    """Whether a text is UTF-8 beyond doubt: letters other than ASCII say so, and nothing else."""
+    if start.isascii() or b"\0" in start or encoding.startswith(("utf-16", "utf-32")):
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class _Decoder:
@@ -213,7 +230,7 @@ def open_utf8(
         If it is damaged, of another format, or of another encoding.
     """
     with open_content(path, expected) as (content, raw):
-        name = _encoding(path, content.peek(4)[:4], encoding)
+        name = _encoding(path, content.peek(HEAD_BYTES), encoding)
         if name in ("utf-8", "utf-8-sig"):
             yield content, raw
         else:

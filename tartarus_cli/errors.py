@@ -8,6 +8,7 @@ shows them as its own options and commands.
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from shlex import quote
 
 
 class TartarusError(Exception):
@@ -92,6 +93,16 @@ def call(function: str, *arguments: object, **options: object) -> str:
 
 def _literal(value: object) -> str:
     return repr(value).replace("`", "\\x60")  # a backquote ends what is quoted
+
+
+def python_command(code: str) -> str:
+    """Write a line of Python as a command of the shell, for a hint.
+
+    >>> print(python_command("print('x')"))
+    python -c "print('x')"
+    """
+    plain = not {*code} & {*'"$`\\!\n'}
+    return f'python -c "{code}"' if plain else f"python -c {quote(code)}"
 
 
 def system_error(problem: OSError) -> TartarusError:

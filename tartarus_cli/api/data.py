@@ -190,8 +190,8 @@ def split(
     skip_empty
         Leave out rows without an id, instead of refusing them.
     encoding
-        Encoding of tables in CSV or TSV that have no byte-order mark, such as ``cp1252``; UTF-8 if
-        None.
+        Encoding of tables in CSV or TSV that are not in UTF-8 and have no byte-order mark, such as
+        ``cp1252``.
     label_separator
         What stands between several labels in one cell, such as ``|``; each cell is one if None.
     min_plays, min_users, min_items, core, min_items_per_label

@@ -161,7 +161,7 @@ def predict(
     audio, text
         A new recording or document, or a folder of them, instead of the items of the dataset.
     encoding
-        For documents: the encoding of those that have no byte-order mark; UTF-8 if None.
+        For documents: the encoding of those that are not in UTF-8 and have no byte-order mark.
     jobs, timeout
         For recordings: processes, and seconds after which one is given up.
     accept_changed_inputs

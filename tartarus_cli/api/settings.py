@@ -59,8 +59,8 @@ def features(
     without
         Columns to leave out.
     encoding
-        Encoding of a table in CSV or TSV that has no byte-order mark, such as ``cp1252``; UTF-8 if
-        None.
+        Encoding of a table in CSV or TSV that is not in UTF-8 and has no byte-order mark, such as
+        ``cp1252``.
     tags
         The table has a row for each item and tag.
     tag_separator
@@ -222,7 +222,7 @@ def text(
     words
         How many words of a document are read, from the first on; the extractor's default if None.
     encoding
-        Encoding of documents that have no byte-order mark, such as ``cp1252``; UTF-8 if None.
+        Encoding of documents that are not in UTF-8 and have no byte-order mark, such as ``cp1252``.
     vectors
         For ``w2v``: word vectors in word2vec's format, or GloVe's, instead of learning them.
     overrides

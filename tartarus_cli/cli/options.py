@@ -119,7 +119,7 @@ Encoding = Annotated[
     typer.Option(
         "--encoding",
         metavar="NAME",
-        help="The encoding of texts without a byte-order mark, such as cp1252 (default: UTF-8).",
+        help="The encoding of what is not in UTF-8 and has no byte-order mark, such as cp1252.",
         show_default=False,
     ),
 ]

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from shlex import quote
 from typing import IO, Any, NoReturn
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.errors import FileError, display_path
+from tartarus_cli.errors import FileError, display_path, python_command
 from tartarus_cli.files import atomic_write, digest_open, readable
 
 NUMBER_KINDS = "fiub"
@@ -239,7 +238,7 @@ def _refuse_dense(path: Path, archive: zipfile.ZipFile) -> None:
         path,
         found=f"no sparse matrix, but the arrays {', '.join(names[:3])}{more}",
         expected="the arrays data, indices, indptr and shape of a CSR matrix; a dense one is .npy",
-        hint=f"If {names[0]} is the matrix, write it dense: python -c {quote(code)}",
+        hint=f"If {names[0]} is the matrix, write it dense: {python_command(code)}",
     )
 
 

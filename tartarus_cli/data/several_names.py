@@ -43,7 +43,8 @@ def find_joined(names: Collection[str]) -> JoinedNames | None:
     """Return the names that seem to be several, with the likeliest separator; None if none do.
 
     A ``|`` is no part of a name; a semicolon may be, if none of what it separates comes twice; a
-    comma and a slash are, unless each of the parts is a name of its own.
+    comma and a slash are, unless each of the parts is a name of its own, or most names have them
+    and most of what they separate comes several times.
 
     >>> find_joined(["rock|pop", "pop"])
     JoinedNames(separator='|', names=('rock|pop',))
@@ -71,10 +72,15 @@ def _parts(name: str, separator: str) -> list[str]:
 def _likely(separator: str, joined: dict[str, list[str]], single: set[str]) -> Iterator[str]:
     if separator in _UNLIKELY_IN_NAMES:
         yield from joined
-    elif separator in _LIKELY_IN_NAMES:
+        return
+    counts = Counter(part for parts in joined.values() for part in {*parts})
+    if separator in _LIKELY_IN_NAMES:
+        repeated = sum(count for count in counts.values() if count > 1)
+        if len(joined) > len(single) and repeated > 0.5 * counts.total():
+            yield from joined
+            return
         yield from (name for name, parts in joined.items() if single.issuperset(parts))
     else:
-        counts = Counter(part for parts in joined.values() for part in {*parts})
         for name, parts in joined.items():
             if any(part in single or counts[part] > 1 for part in parts):
                 yield name

@@ -15,13 +15,12 @@ import sys
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from shlex import quote
 from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.errors import FileError, display_path
+from tartarus_cli.errors import FileError, display_path, python_command
 from tartarus_cli.file_formats import Content, open_content
 from tartarus_cli.files import readable
 from tartarus_cli.text import MAX_DIMENSIONS, WordVectors
@@ -90,7 +89,7 @@ def _refuse_fasttext(path: Path) -> None:
         path,
         found="a model of fastText (.bin)",
         expected="word vectors in word2vec's text or binary format, or in GloVe's",
-        hint=f"Use the .vec file of the same vectors, or write one: python -c {quote(code)}",
+        hint=f"Use the .vec file of the same vectors, or write one: {python_command(code)}",
     )
 
 

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from tartarus_cli.data.tables.blocks import Columns, number_error
 from tartarus_cli.data.tables.cells import SplitCells
 from tartarus_cli.data.tables.reading import Table, open_table
 from tartarus_cli.errors import FileError, RequestError, TartarusError
+from tests.conftest import Command
 
 ROWS = [("u1", "café", 2.0), ("u2", "Ωmega", 3.0), ("u1", "b", 40.0)]
 CSV = "user,item,plays\n" + "".join(f"{u},{i},{n:g}\n" for u, i, n in ROWS)
@@ -250,3 +252,10 @@ def test_cells_of_several_names_are_rows_of_one(tmp_path: Path) -> None:
         ("c", "jazz", 4),
         ("d", "pop", 6),
     ]
+
+
+def test_a_pipe_is_no_table_and_is_not_waited_for(tartarus: Command, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "t.csv")
+    tartarus("init", tmp_path / "w")
+    refused = tartarus("split", "mine", "--plays", tmp_path / "t.csv", "-w", tmp_path / "w")
+    assert (refused.status, "there is no file" in refused.err) == (2, True)

@@ -115,6 +115,7 @@ def test_times_of_several_units_are_reported_with_a_line_of_each(split: Split) -
         (("rock;pop", "rock;jazz"), ";"),
         (("rock, pop", "pop", "rock"), ","),
         (("rock/pop", "pop", "rock"), "/"),
+        (("rock, pop", "jazz, pop", "rock, jazz"), ","),
         (("R&B/Soul", "Hip-Hop/Rap", "Soul", "Rap"), None),
         (("Folk, World, & Country", "Folk", "Stage & Screen"), None),
         (("AC;DC", "rock"), None),

@@ -7,6 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.classes import class_figures
 from tartarus_cli.cli.render.console import document, figure, out, plain, table
 from tartarus_cli.cli.render.evaluation import figures
@@ -133,11 +134,10 @@ def _without_patch(result: Prediction) -> None:
 def predicted_new(workspace: Workspace, result: NewPrediction, *, json: bool) -> None:
     """Say what was predicted for new files."""
     files = [workspace.relative(path) for path in result.files]
+    failed = {name: in_shell(reason) for name, reason in result.failed.items()}
     if json:
         source = {"model": result.model, "layer": result.layer, "files": files}
-        document(
-            {**source, "items": _items(result), "failed": result.failed, "remarks": result.remarks}
-        )
+        document({**source, "items": _items(result), "failed": failed, "remarks": result.remarks})
         return
     console = out()
     if result.classes:
@@ -145,7 +145,7 @@ def predicted_new(workspace: Workspace, result: NewPrediction, *, json: bool) ->
     for name, remark in result.remarks.items():
         text = f"[yellow]warning:[/] {plain(name)}: {plain(remark)}"
         console.print(text, soft_wrap=True)
-    for name, reason in result.failed.items():
+    for name, reason in failed.items():
         text = f"[yellow]warning:[/] {plain(name)} is left out: {plain(reason)}"
         console.print(text, soft_wrap=True)
     for file in files:

@@ -246,8 +246,9 @@ class Delimited:
             hint = "Correct that line; write a field that holds a separator between quotes, and "
             hint += "numbers without separators of thousands."
             if self.header and len(row) == len(self.names) + 1:
-                hint += " If its first field is a name or number of the row, as R writes it, name "
-                hint += "that column in line 1 too (in R: row.names = FALSE)."
+                hint += " If its first field is a name or number of the row, as R writes it, write "
+                hint += "the table without them (in R with row.names = FALSE), or name that column "
+                hint += "in line 1 too."
             self._refuse(f"{len(row)} fields in line {line}", expected, hint)
 
     def _require(

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from shlex import quote
 
-from tartarus_cli.errors import RequestError, display_path
+from tartarus_cli.errors import RequestError, display_path, python_command
 from tartarus_cli.files import digest
 
 PARQUET_ENDINGS = (".parquet", ".pq")
@@ -34,7 +34,8 @@ def table_digest(path: Path, stopped: Callable[[], bool] = lambda: False) -> str
         As :func:`tartarus_cli.files.digest` takes it.
     """
     if not path.is_dir():
-        return digest(path, stopped)
+        # A pipe is refused when it is opened as a table; to read it here would never end.
+        return digest(path, stopped) if path.is_file() else ""
     hashes = "".join(f"{part.name}\t{digest(part, stopped)}\n" for part in part_files(path))
     return blake2b(hashes.encode(), digest_size=16).hexdigest()
 
@@ -68,7 +69,7 @@ def _joining(path: Path) -> str:
     if nested:
         pattern = str(path / "**" / f"*{nested[0].suffix}")
         code = f"pl.read_parquet({pattern!r}, hive_partitioning=True).write_parquet('all.parquet')"
-        return f"Make one file of it: python -c {quote('import polars as pl; ' + code)}"
+        return f"Make one file of it: {python_command('import polars as pl; ' + code)}"
     texts = [p for p in parts if {".csv", ".tsv", ".tab"} & {*p.suffixes}]
     if not texts:
         return "Name a table in it, or another file."
