@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from tartarus_cli.checking.matrices import CheckedMatrix
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.vocabulary import RECREATE_TEXT, read_vocabulary
@@ -45,11 +47,11 @@ def check_words(
 
 def _check_word_numbers(features: CheckedMatrix, vectors: int, file: DataFile) -> None:
     matrix = features.matrix
-    low, high, whole = 0.0, 0.0, True
+    low, high, whole = np.inf, -np.inf, True
     for block in map(matrix.rows, matrix.blocks()):
-        low, high = min(low, block.min(initial=0)), max(high, block.max(initial=0))
+        low, high = min(low, block.min(initial=low)), max(high, block.max(initial=high))
         whole = whole and bool((block % 1 == 0).all())
-    if not (0 <= low <= high < vectors and whole):
+    if low <= high and not (0 <= low <= high < vectors and whole):
         found = f"numbers of words from {low:g} to {high:g}{'' if whole else ', not all whole'}"
         _refuse(features, found, f"whole numbers from 0 to {vectors - 1:,}", file)
 

@@ -502,9 +502,9 @@ def test_documents_of_an_encoding_that_is_named_are_read(
     (songs.root / "text" / "train-1.txt").write_text("canción")  # as is what is UTF-8
     if encoding != "utf-16-le":
         run("vsm", "--encoding", encoding)
-        text = (songs.features / "vsm_one.vocabulary.json").read_text()
-        assert "canción" in text
-        assert "canciã" not in text
+        vocabulary = (songs.features / "vsm_one.vocabulary.json").read_text()
+        assert "canción" in vocabulary
+        assert "canciã" not in vocabulary
     refused = run("vsm", "--encoding", "latin-11")
     assert (refused.status, "Did you mean latin-1?" in refused.err) == (2, True)
 
