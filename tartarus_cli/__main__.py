@@ -1,17 +1,17 @@
 """``tartarus``, and ``python -m tartarus_cli``."""
 
-import sys
-
-INTERRUPTED = 130
+from tartarus_cli.signals import at_the_edges
 
 
 def main() -> None:
-    """Run the command line; an interruption while it is still being loaded is quiet too."""
+    """Run the command line; a signal while it is still being loaded, or over, ends it at once."""
+    at_the_edges()
+    from tartarus_cli.cli.app import main as run
+
     try:
-        from tartarus_cli.cli.app import main as run
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    run()
+        run()
+    finally:
+        at_the_edges()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from shlex import quote
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from tartarus_cli.errors import FileError, display_path
+from tartarus_cli.regular import open_regular
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -185,7 +186,7 @@ def open_content(path: Path, expected: str) -> Iterator[tuple[Content, IO[bytes]
     FileError
         If it is damaged, an archive of several files, or of a format that is no text.
     """
-    with path.open("rb") as raw:
+    with open_regular(path) as raw:
         start = raw.read(HEAD_BYTES)
         raw.seek(0)
         file_format = identify(start)

@@ -174,6 +174,16 @@ class WorkspacePaths:
         others = [self.picture(f"{model}_{plot}") for plot in ("precision_recall", "reliability")]
         return [self.confusion_picture(model), *others]
 
+    def results_of(self, name: str) -> list[Path]:
+        """Return the paths of all results of a name that are or may once have been written."""
+        values = [self.unit_values(name, unit) for unit in ("users", "items")]
+        return [*self.pictures_of(name), *values, self.results(name)]
+
+    def documents_of_results(self) -> list[Path]:
+        """List the results that are there, as JSON."""
+        files = _visible_files(self.results_table.parent)
+        return sorted(path for path in files if path.suffix == ".json")
+
     def picture(self, name: str) -> Path:
         """Return the path of a picture of results or of data."""
         return self.data / "results" / f"{name}.png"
@@ -187,6 +197,18 @@ class WorkspacePaths:
     def models(self) -> Path:
         """The folder of all models."""
         return self.data / "models"
+
+    def deleted(self, model: str) -> Path:
+        """Return the folder of a model that is being deleted."""
+        return self.models / f"{_DELETED}{model}"
+
+    def deletions(self) -> list[str]:
+        """List the models whose deletion was begun and has not ended."""
+        if not self.models.is_dir():
+            return []
+        folders = (p for p in self.models.iterdir() if p.is_dir() and not p.is_symlink())
+        matches = (_DELETED_MODEL.fullmatch(folder.name) for folder in folders)
+        return sorted(match[1] for match in matches if match)
 
     @property
     def downloads(self) -> Path:
@@ -289,6 +311,11 @@ class WorkspaceFiles:
             see = f"To see what the dataset needs: {call('check', dataset)}"
             raise DataError(msg, hint=hint or see)
         return file
+
+
+_DELETED = ".deleted-"
+"""Stands before the name of a model that is being deleted."""
+_DELETED_MODEL = re.compile(rf"{re.escape(_DELETED)}(model_[1-9]\d*)")
 
 
 def _suffix(split: str) -> str:

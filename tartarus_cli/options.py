@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from tartarus_cli.errors import RequestError, nearest, parameter
+from tartarus_cli.files import TomlError, parse_toml
 
 OptionsT = TypeVar("OptionsT", bound=BaseModel)
 
@@ -21,8 +21,8 @@ def parse_value(text: str) -> Any:
     (0.5, [2, 3], 'mel')
     """
     try:
-        table = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        table = parse_toml(f"value = {text}")
+    except TomlError:
         return text
     return table["value"] if len(table) == 1 else text
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from traceback import walk_tb
 from types import CodeType
 
-from tartarus_cli.errors import DataError, RequestError, TartarusError, display_path
+from tartarus_cli.errors import DataError, FileError, RequestError, TartarusError, display_path
+from tartarus_cli.files import read_bytes
 from tartarus_cli.progress import warn
 from tartarus_cli.registry import CODE_PREFIX, forget_unloaded, importing
 
@@ -115,9 +116,9 @@ def _read(path: Path) -> bytes:
         msg = f"{display_path(path)} is not a file of Python code"
         raise RequestError(msg, hint="Name a file that ends in .py.")
     try:
-        return path.read_bytes()
-    except OSError as problem:
-        msg = f"{display_path(path)} cannot be read: {problem.strerror or problem}"
+        return read_bytes(path)
+    except FileError as problem:
+        msg = f"{display_path(path)}: {problem.found}"
         raise RequestError(msg, hint="Name a file of Python code that can be read.") from None
 
 

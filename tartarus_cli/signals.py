@@ -7,14 +7,20 @@ it yields acts on them.
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""Ctrl-C, and the request to end that ``kill`` sends."""
+END_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""The request to end that ``kill`` sends, and the end of the terminal."""
+STOP_SIGNALS = (signal.SIGINT, *END_SIGNALS)
+"""Ctrl-C, and the others."""
 
 # Signals that wait to be acted on; None outside of the context.
 _pending: list[int] | None = None
@@ -36,7 +42,7 @@ def defer_interrupts() -> Iterator[Callable[[], None]]:
     if _pending is not None or threading.current_thread() is not threading.main_thread():
         yield _raise_pending
         return
-    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in _heeded()}
     _pending = []
 
     def remember(number: int, _frame: FrameType | None) -> None:
@@ -44,7 +50,7 @@ def defer_interrupts() -> Iterator[Callable[[], None]]:
             _pending.append(number)
         signal.signal(number, handlers[signal.Signals(number)])
 
-    for number in STOP_SIGNALS:
+    for number in handlers:
         signal.signal(number, remember)
     try:
         yield _raise_pending
@@ -53,6 +59,50 @@ def defer_interrupts() -> Iterator[Callable[[], None]]:
         _pending = None
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def exit_status(number: int) -> int:
+    """Return the exit status of a command that a signal ends, as shells write it.
+
+    >>> exit_status(signal.SIGINT), exit_status(signal.SIGTERM)
+    (130, 143)
+    """
+    return 128 + number
+
+
+def at_the_edges() -> None:
+    """Let signals end the process at once: before a command begins, and after it has ended.
+
+    There is nothing to tidy up then, and an exception might be lost in a library that is being
+    loaded, or in what Python does at its end.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in _heeded():
+            signal.signal(number, _end_at_once)
+
+
+def while_running() -> None:
+    """Let signals end a command in order: by ``KeyboardInterrupt`` or ``SystemExit``."""
+    for number in _heeded():
+        ctrl_c = number == signal.SIGINT
+        signal.signal(number, signal.default_int_handler if ctrl_c else _end_in_order)
+
+
+def _heeded() -> list[signal.Signals]:
+    """List the signals that the process was not started to ignore, as ``nohup`` does."""
+    ignored = (signal.SIG_IGN, None)
+    return [number for number in STOP_SIGNALS if signal.getsignal(number) not in ignored]
+
+
+def _end_at_once(number: int, _frame: FrameType | None) -> None:
+    with suppress(Exception):  # a reader that is gone, or a stream that is closed
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(exit_status(number))
+
+
+def _end_in_order(number: int, _frame: FrameType | None) -> None:
+    sys.exit(exit_status(number))
 
 
 def _raise_pending() -> None:

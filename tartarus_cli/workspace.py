@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +16,7 @@ from tartarus_cli.errors import (
     nearest,
     parameter,
 )
-from tartarus_cli.files import read_text
+from tartarus_cli.files import TomlError, read_toml
 from tartarus_cli.layout import MARK, WorkspacePaths
 
 
@@ -42,13 +41,13 @@ class Workspace(WorkspacePaths):
         if not path.is_file():
             return {}
         try:
-            settings = tomllib.loads(read_text(path))
+            settings = read_toml(path)
+        except TomlError as problem:
+            msg = f"{display_path(path)} is not valid TOML: {problem}"
+            raise RequestError(msg, hint="Correct that line.") from None
         except FileError as problem:
             msg = f"{display_path(path)} is not valid TOML: {problem.found}"
             raise RequestError(msg, hint=problem.hint) from None
-        except tomllib.TOMLDecodeError as problem:
-            msg = f"{display_path(path)} is not valid TOML: {problem}"
-            raise RequestError(msg, hint="Correct that line.") from None
         example = settings.pop("example", {})
         misplaced = (
             [name for name in example if name != "seed"] if isinstance(example, dict) else []
@@ -60,7 +59,8 @@ class Workspace(WorkspacePaths):
         types = {"dataset": str, "seed": int}
         for name, value in settings.items():
             if name not in types or type(value) is not types[name] or _negative(value):
-                msg = f"{display_path(path)}: {name} = {value!r} is no setting of a workspace"
+                written = f"{name} = {repr(value)[:80]}"
+                msg = f"{display_path(path)}: {written} is no setting of a workspace"
                 hint = 'It may hold dataset = "NAME" and seed = NUMBER. '
                 raise RequestError(msg, hint=hint + nearest(name, types))
         return settings

@@ -100,7 +100,7 @@ def test_a_link_that_takes_the_place_of_the_lock_at_the_last_moment_is_not_follo
     precious, path = tmp_path / "precious.txt", tmp_path / ".lock"
     precious.write_text("the only copy")
     path.symlink_to(precious)
-    monkeypatch.setattr("tartarus_cli.files._require_plain_or_absent", lambda _path: None)
+    monkeypatch.setattr("tartarus_cli.files.locks._require_plain_or_absent", lambda _path: None)
     with pytest.raises(OSError, match="symbolic links"), locked(path):
         pass
     assert precious.read_text() == "the only copy"

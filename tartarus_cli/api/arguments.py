@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,16 +25,21 @@ Code = Path | str | Sequence[Path | str]
 
 
 def workspace_of(workspace: WorkspaceLike) -> Workspace:
-    """Return the workspace that is meant.
+    """Return the workspace that is meant; a deletion in it that was cut short is ended first.
 
     Raises
     ------
     RequestError
         If there is none.
     """
-    if isinstance(workspace, Workspace):
-        return workspace
-    return open_workspace(Path(workspace) if workspace is not None else None)
+    if not isinstance(workspace, Workspace):
+        workspace = open_workspace(Path(workspace) if workspace is not None else None)
+    if workspace.deletions():
+        from tartarus_cli.evaluation.delete import end_deletions
+
+        with suppress(OSError):  # a disk that is only read
+            end_deletions(workspace)
+    return workspace
 
 
 def model_of(model: ModelLike, workspace: WorkspaceLike) -> Model:

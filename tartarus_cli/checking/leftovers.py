@@ -9,11 +9,10 @@ from pathlib import Path
 from tartarus_cli.checking.report import Report
 from tartarus_cli.errors import call, count_noun
 from tartarus_cli.file_names import FILE_PATTERNS, Kind
-from tartarus_cli.files import format_bytes
+from tartarus_cli.files import format_bytes, temporary_target
 from tartarus_cli.layout import OLD_FOLDERS, WorkspaceFiles
 from tartarus_cli.splitting.backup import FOLDER as BACKUPS
 
-_TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.+", re.DOTALL)
 _STAGING = re.compile(r"\.making_(?P<dataset>[^_]+)_(?P<count>\d+)_(?P<seconds>[\d.]+)")
 _FINISHED = "nothing hidden, unless a command is running"
 
@@ -77,12 +76,11 @@ def _number_of(folder: Path) -> int:
 
 def is_interrupted_split(path: Path) -> bool:
     """Whether the ids of train items, which are missing, were about to be written or replaced."""
-    temporary = [p for p in _entries(path.parent) if _TEMPORARY.fullmatch(p.name)]
-    return any(p.name.endswith(f"-{path.name}") for p in temporary)
+    return any(temporary_target(p.name) == path.name for p in _entries(path.parent))
 
 
 def _check_temporary(folder: Path, report: Report) -> None:
-    found = [path for path in _entries(folder) if _TEMPORARY.fullmatch(path.name)]
+    found = [path for path in _entries(folder) if temporary_target(path.name) is not None]
     if not found:
         return
     size, names = sum(map(_size_of, found)), [path.name for path in found]

@@ -12,6 +12,7 @@ from tartarus_cli.checking.report import Report
 from tartarus_cli.data.arrays import read_header
 from tartarus_cli.data.ids import read_lines
 from tartarus_cli.errors import FileError, TartarusError
+from tartarus_cli.files import open_regular
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.manifest import UNREADABLE
 from tartarus_cli.models.store import Model, Store
@@ -102,7 +103,7 @@ def _check_predictions(folder: Path, report: Report) -> None:
 
 def _check_rows(path: Path, ids: Path, hint: str, report: Report) -> None:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             shape = read_header(path, file).shape
         count = len(read_lines(ids))
     except FileError as problem:

@@ -1,6 +1,5 @@
 """Assemble the command."""
 
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -26,9 +25,7 @@ from tartarus_cli.cli.split import split
 from tartarus_cli.cli.terminal import OutputError, prepare_process
 from tartarus_cli.cli.text import text
 from tartarus_cli.cli.train import train
-
-TERMINATED = 143
-
+from tartarus_cli.signals import while_running
 
 PANELS = {
     "Start": (init, fetch, check_data),
@@ -85,8 +82,11 @@ app.add_typer(models.app, name="models", rich_help_panel="Models")
 
 
 def main() -> None:
-    """Run the command line; a polite kill, as of a cluster's scheduler, lets it tidy up first."""
-    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(TERMINATED))
+    """Run the command line; a polite kill, as of a cluster's scheduler, lets it tidy up first.
+
+    So does the end of the terminal, but for a command that was started to outlive it.
+    """
+    while_running()
     prepare_process()
     try:
         try:

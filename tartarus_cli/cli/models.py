@@ -42,6 +42,6 @@ def delete(model: ModelName, *, yes: Yes = False, workspace: Root = None) -> Non
 
     root = open_workspace(workspace)
     # An unknown model is an error, before a question.
-    Store(root).find(model)
+    Store(root).require_deletable(model)
     if yes or render.confirmed(f"Delete {model}, its predictions and its results?"):
         render.deleted(root, model, delete_model(root, model))

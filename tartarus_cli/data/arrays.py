@@ -4,10 +4,11 @@ import os
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.errors import FileError, display_path, python_command
-from tartarus_cli.files import atomic_write, digest_open, readable
+from tartarus_cli.files import digest_open, open_regular, readable
 
 NUMBER_KINDS = "fiub"
 """Kinds of dtype that count as numbers: float, int, unsigned, bool."""
@@ -35,6 +36,12 @@ MAX_PLAYS = 1e30
 """The largest number of plays; more is damage, and more than 3e38 does not fit into float32."""
 MAX_COMPRESSION = 1100
 """The most that deflate can shrink data: zeros, about a thousand times."""
+USUAL_COMPRESSION = 30
+"""The most that deflate shrinks what is large and says something."""
+LARGE_BYTES = 64 << 20
+"""What is smaller may be compressed as much as it can be."""
+MAX_HEADER_BYTES = 1 << 16
+"""The longest header of an array."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ def open_dense(path: Path) -> NDArray[Any]:
     FileError
         If the file is not in npy format, is cut short, or holds anything but numbers.
     """
-    with readable(path), path.open("rb") as file:
+    with readable(path), open_regular(path) as file:
         header = read_header(path, file)
         size = os.fstat(file.fileno()).st_size
         if size < header.size:
@@ -116,8 +123,9 @@ def read_header(path: Path, file: IO[bytes], member: str = "") -> ArrayHeader:
     try:
         major, _ = npy.read_magic(file)
         read_remainder = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
+        header = _header_bytes(file, 2 if major == 1 else 4)
         with warnings.catch_warnings(action="ignore"):  # of headers that Python 2 wrote
-            shape, fortran, dtype = read_remainder(file)
+            shape, fortran, dtype = read_remainder(header)
     except Exception as problem:  # noqa: BLE001 — a damaged header makes NumPy raise anything
         found = prefix + (
             _describe_pickle(path) or f"damaged, or no npy file ({_first_line(problem)})"
@@ -131,6 +139,19 @@ def read_header(path: Path, file: IO[bytes], member: str = "") -> ArrayHeader:
         found = f"{prefix}damaged: shape {shape}"
         _refuse(path, found=found, expected="lengths of 0 and more", hint=_SAVE_DENSE)
     return ArrayHeader(shape, dtype, fortran, file.tell())
+
+
+def _header_bytes(file: IO[bytes], width: int) -> BytesIO:
+    """Read the length of a header, a number of ``width`` bytes, and so many bytes if not too many.
+
+    NumPy reads a header of any length before it looks at it.
+    """
+    length = file.read(width)
+    size = int.from_bytes(length, "little")
+    if size > MAX_HEADER_BYTES:
+        msg = f"a header of {size:,} bytes"
+        raise ValueError(msg)
+    return BytesIO(length + file.read(size))
 
 
 def open_csr(path: Path, digests: dict[Path, str] | None = None) -> csr_array:
@@ -151,11 +172,15 @@ def open_csr(path: Path, digests: dict[Path, str] | None = None) -> csr_array:
         If the file is damaged, is no CSR matrix, or its indices point outside of it.
     """
     expected = "a sparse matrix in npz format"
-    with readable(path), path.open("rb") as file, _open_archive(path, expected, file) as archive:
+    with readable(path), open_regular(path) as file, _open_archive(path, expected, file) as archive:
         _check_format(path, archive)
         _refuse_dense(path, archive)
-        data, indices, indptr, shape = (
-            _read_member(path, archive, n, CSR_ARRAYS) for n in CSR_ARRAYS
+        headers = {name: _member_header(path, archive, name, CSR_ARRAYS) for name in CSR_ARRAYS}
+        _check_csr_headers(path, headers)
+        shape = _read_member(path, archive, "shape", headers["shape"])
+        _check_csr_sizes(path, shape, headers)
+        data, indices, indptr = (
+            _read_member(path, archive, name, headers[name]) for name in CSR_ARRAYS[:3]
         )
         if digests is not None:
             digests[path] = digest_open(file)
@@ -184,8 +209,10 @@ def read_arrays(path: Path, names: tuple[str, ...]) -> list[NDArray[Any]]:
     FileError
         If the file is damaged, or one of them is missing or holds anything but numbers.
     """
-    with readable(path), _open_archive(path, f"an npz file with {', '.join(names)}") as archive:
-        return [_read_member(path, archive, name, names) for name in names]
+    expected = f"an npz file with {', '.join(names)}"
+    with readable(path), open_regular(path) as file, _open_archive(path, expected, file) as archive:
+        headers = {name: _member_header(path, archive, name, names) for name in names}
+        return [_read_member(path, archive, name, headers[name]) for name in names]
 
 
 def array_names(path: Path) -> list[str]:
@@ -196,18 +223,17 @@ def array_names(path: Path) -> list[str]:
     FileError
         If the file is damaged.
     """
-    with readable(path), _open_archive(path, "an npz file") as archive:
+    expected = "an npz file"
+    with readable(path), open_regular(path) as file, _open_archive(path, expected, file) as archive:
         members = archive.namelist()
         return [name.removesuffix(".npy") for name in members if name.endswith(".npy")]
 
 
 @contextmanager
-def _open_archive(
-    path: Path, expected: str, file: IO[bytes] | None = None
-) -> Iterator[zipfile.ZipFile]:
-    """Open an npz file, or one that is open; explain what is wrong with a damaged one."""
+def _open_archive(path: Path, expected: str, file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    """Open an npz file; explain what is wrong with a damaged one."""
     try:
-        with zipfile.ZipFile(file or path) as archive:
+        with zipfile.ZipFile(file) as archive:
             yield archive
     except PermissionError:
         raise
@@ -242,9 +268,10 @@ def _refuse_dense(path: Path, archive: zipfile.ZipFile) -> None:
     )
 
 
-def _read_member(
+def _member_header(
     path: Path, archive: zipfile.ZipFile, name: str, expected_names: tuple[str, ...]
-) -> NDArray[Any]:
+) -> ArrayHeader:
+    """Read the header of an array, and make sure that its size and its compression are possible."""
     try:
         info = archive.getinfo(f"{name}.npy")
     except KeyError:
@@ -260,12 +287,48 @@ def _read_member(
         found = f"{name}: {info.file_size:,} bytes"
         expected = f"{header.size:,} bytes for an array {header.shape} of {header.dtype}"
         _refuse(path, found=found, expected=expected, hint=_RECREATE)
-    with archive.open(info) as file:
+    if info.file_size > max(LARGE_BYTES, USUAL_COMPRESSION * info.compress_size):
+        found = f"{name}: {info.file_size:,} bytes, compressed to {info.compress_size:,}"
+        expected = f"at most {USUAL_COMPRESSION} times as many: data that says so little for its "
+        _refuse(path, found=found, expected=f"{expected}size is damage", hint=_UNCOMPRESSED)
+    return header
+
+
+def _read_member(
+    path: Path, archive: zipfile.ZipFile, name: str, header: ArrayHeader
+) -> NDArray[Any]:
+    with archive.open(f"{name}.npy") as file:
         try:
             return np.asarray(npy.read_array(file, allow_pickle=False))
         except ValueError as problem:
             found = f"{name}: damaged ({_first_line(problem)})"
             _refuse(path, found=found, expected=f"an array {header.shape}", hint=_RECREATE)
+
+
+def _check_csr_headers(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
+    """Make sure that the shape of a matrix can be read: two integers."""
+    header = headers["shape"]
+    if header.shape != (2,) or header.dtype.kind not in "iu":
+        found = f"shape {header.shape} of {header.dtype}"
+        _refuse(path, found=found, expected="rows and columns", hint=_SAVE_CSR)
+
+
+def _check_csr_sizes(path: Path, shape: NDArray[Any], headers: Mapping[str, ArrayHeader]) -> None:
+    """Make sure, by their headers alone, that the arrays of a matrix fit together."""
+    if (shape < 0).any():
+        _refuse(path, found=f"shape {shape}", expected="rows and columns", hint=_SAVE_CSR)
+    rows, width = (int(n) for n in shape)
+    if width > MAX_COLUMNS:
+        _refuse(
+            path, found=f"{width:,} columns", expected=f"{MAX_COLUMNS:,} or fewer", hint=_RECREATE
+        )
+    data, indices, indptr = (headers[name] for name in CSR_ARRAYS[:3])
+    integers = indices.dtype.kind in "iu" and indptr.dtype.kind in "iu"
+    fits = (len(data.shape), len(indices.shape), indptr.shape) == (1, 1, (rows + 1,))
+    if not (integers and fits) or indices.shape != data.shape:
+        found = f"arrays that do not fit: data {data.shape}, indices {indices.shape} of "
+        found += f"{indices.dtype}, indptr {indptr.shape} of {indptr.dtype}, shape {rows, width}"
+        _refuse(path, found=found, expected="a CSR matrix", hint=_SAVE_CSR)
 
 
 def _check_csr(
@@ -275,19 +338,7 @@ def _check_csr(
     indptr: NDArray[Any],
     shape: NDArray[Any],
 ) -> None:
-    if shape.shape != (2,) or shape.dtype.kind not in "iu" or (shape < 0).any():
-        _refuse(path, found=f"shape {shape}", expected="rows and columns", hint=_SAVE_CSR)
-    rows, width = (int(n) for n in shape)
-    if width > MAX_COLUMNS:
-        _refuse(
-            path, found=f"{width:,} columns", expected=f"{MAX_COLUMNS:,} or fewer", hint=_RECREATE
-        )
-    integers = indices.dtype.kind in "iu" and indptr.dtype.kind in "iu"
-    fits = (data.ndim, indices.ndim, indptr.shape) == (1, 1, (rows + 1,))
-    if not (integers and fits) or indices.size != data.size:
-        found = f"arrays that do not fit: data {data.shape}, indices {indices.shape} of "
-        found += f"{indices.dtype}, indptr {indptr.shape} of {indptr.dtype}, shape {rows, width}"
-        _refuse(path, found=found, expected="a CSR matrix", hint=_SAVE_CSR)
+    width = int(shape[1])
     if indptr[0] != 0 or indptr[-1] != data.size or (np.diff(indptr.astype(np.int64)) < 0).any():
         found = f"indptr from {indptr[0]} to {indptr[-1]}, not rising from 0 to {data.size}"
         _refuse(path, found=found, expected="one offset for each row", hint=_SAVE_CSR)
@@ -298,41 +349,15 @@ def _check_csr(
 
 _RECREATE = "Copy or compute the file again."
 _SAVE_DENSE = "Write it with numpy.save(path, array, allow_pickle=False), as numbers."
+_UNCOMPRESSED = (
+    "If it is right, write it with scipy.sparse.save_npz(path, matrix, compressed=False)."
+)
 _SAVE_CSR = "Write it with scipy.sparse.save_npz(path, matrix.tocsr())."
-
-
-def save_dense(path: Path, array: NDArray[Any]) -> None:
-    """Write a dense array in one step."""
-    with atomic_write(path) as temporary:
-        np.save(temporary, array, allow_pickle=False)
-
-
-def save_arrays(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
-    """Write named arrays into an npz file in one step; equal arrays give equal bytes.
-
-    An iterator of arrays needs memory for one at a time.
-    """
-    with atomic_write(path) as temporary, _create_archive(temporary) as archive:
-        for name, values in arrays:
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                npy.write_array(file, values, allow_pickle=False)
-
-
-def _create_archive(path: Path) -> zipfile.ZipFile:
-    return zipfile.ZipFile(path, "w", zipfile.ZIP_STORED)
-
-
-def save_csr(path: Path, matrix: csr_array) -> None:
-    """Write a sparse matrix in one step, as ``scipy.sparse.save_npz`` does."""
-    from scipy.sparse import save_npz
-
-    with atomic_write(path) as temporary:
-        save_npz(temporary, matrix)
 
 
 def _describe_pickle(path: Path) -> str:
     """Return what is wrong with a pickle, recognized by its first bytes; "" for another file."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = file.read(2)
     is_pickle = len(start) == 2 and start[0] == 0x80 and start[1] in range(2, 6)
     return "a pickle, which is never loaded" if is_pickle else ""

@@ -19,7 +19,7 @@ from tartarus_cli.data.tasks import TargetSpec, Task
 from tartarus_cli.data.unknown import unknown_dataset_error
 from tartarus_cli.errors import DataError, Placeholder, RequestError, call, display_path, nearest
 from tartarus_cli.file_names import PLAYS, SPLITS, DataFile, Kind
-from tartarus_cli.files import decode_text, digest, digest_open, readable
+from tartarus_cli.files import decode_text, digest, digest_open, open_regular, readable
 from tartarus_cli.html_table import html_table
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
 
@@ -165,7 +165,7 @@ class Dataset:
             If the file cannot be read or is not UTF-8.
         """
         if path not in self._lines:
-            with readable(path), path.open("rb") as file:
+            with readable(path), open_regular(path) as file:
                 content = file.read()
                 self._digests[path] = digest_open(file)
             self._lines[path] = split_lines(decode_text(path, content))

@@ -14,8 +14,8 @@ from tartarus_cli.errors import FileError
 
 BLOCK_BYTES = 16 << 20
 """Bytes of a block, as dense float32."""
-MAX_COLUMNS = 1 << 26
-"""The most columns of a matrix; more is damage."""
+MAX_COLUMNS = 1 << 22
+"""The most columns of a matrix, of which a few rows are dense in memory at a time."""
 
 RowSelection = slice | NDArray[np.integer]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tartarus_cli.data.tables.names import ITEM_NAMES, normalize_column
 from tartarus_cli.errors import FileError, display_path
-from tartarus_cli.files import read_text, write_text
+from tartarus_cli.files import put_text, read_text, write_text
 from tartarus_cli.progress import warn
 
 
@@ -102,7 +102,16 @@ def warn_of_header(path: Path, lines: Sequence[str]) -> None:
 
 def write_ids(path: Path, ids: Iterable[str]) -> None:
     """Write ids, one a line, in one step."""
-    write_text(path, "".join(f"{item}\n" for item in ids))
+    write_text(path, _lines(ids))
+
+
+def put_ids(path: Path, ids: Iterable[str]) -> None:
+    """Write ids, one a line, into a temporary file."""
+    put_text(path, _lines(ids))
+
+
+def _lines(ids: Iterable[str]) -> str:
+    return "".join(f"{item}\n" for item in ids)
 
 
 def digest_ids(ids: Iterable[str]) -> str:

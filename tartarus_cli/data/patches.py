@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +14,15 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.arrays import MAX_COMPRESSION, read_arrays
+from tartarus_cli.data.array_writing import put_arrays
+from tartarus_cli.data.arrays import (
+    LARGE_BYTES,
+    MAX_COMPRESSION,
+    USUAL_COMPRESSION,
+    read_arrays,
+)
 from tartarus_cli.errors import FileError, Placeholder, call
+from tartarus_cli.files import require_regular, room_for
 
 RECREATE_PATCHES = f"Recreate it: {call('patches', Placeholder('DATASET'))}"
 """What to do about a damaged file of patches."""
@@ -22,6 +30,10 @@ FEATURES, INDEX = "features", "index"
 """Names of the datasets of a file: patches, and the id of the item of each."""
 COMPLETE, FINGERPRINT, SCALER_PATCHES = "complete", "fingerprint", "scaler_patches"
 """Attributes of a file."""
+MAX_CHUNK_BYTES = 256 << 20
+"""The largest patch, and the largest piece of a file that is read as a whole."""
+MAX_ATTRIBUTE_BYTES = 1 << 16
+"""The largest attribute."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,7 @@ def open_patches(path: Path, ids: Sequence[str]) -> Patches:
                 hint=RECREATE_PATCHES,
             )
         ids_of_rows = read_row_ids(path, index)
-        attributes = dict(file.attrs)
+        attributes = _read_attributes(path, file)
     number = {item: n for n, item in enumerate(ids)}
     unknown = sorted({item for item in ids_of_rows if item} - number.keys())
     if unknown:
@@ -120,6 +132,7 @@ def open_patch_file(path: Path) -> Iterator[h5py.File]:
 
 def _open_file(path: Path) -> h5py.File:
     with _explain_damage(path):
+        require_regular(path)
         return h5py.File(path, "r", locking=False)
 
 
@@ -127,13 +140,24 @@ def _open_file(path: Path) -> h5py.File:
 def _explain_damage(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as problem:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as problem:
         raise FileError(
             path,
             found=f"damaged or no HDF5 file ({(str(problem) or '?').splitlines()[0][:120]})",
             expected="an HDF5 file with features and index",
             hint=RECREATE_PATCHES,
         ) from None
+
+
+def _read_attributes(path: Path, file: h5py.File) -> dict[str, Any]:
+    """Read the attributes of a file, which say how it was made: a few words each."""
+    attributes = file.attrs
+    for name in attributes:
+        size = attributes.get_id(name).get_storage_size()
+        if size > MAX_ATTRIBUTE_BYTES:
+            found, expected = f"attribute {name!r} of {size:,} bytes", "a few words"
+            raise FileError(path, found=found, expected=expected, hint=RECREATE_PATCHES)
+    return dict(attributes)
 
 
 def find_datasets(path: Path, file: h5py.File) -> tuple[Any, Any]:
@@ -158,9 +182,26 @@ def find_datasets(path: Path, file: h5py.File) -> tuple[Any, Any]:
     elif index.shape != features.shape[:1]:
         found = f"index {index.shape}"
         expected = f"({features.shape[0]},), an id for each row of features"
+    if not found:
+        found, expected = _find_excess(features, index)
     if found:
         raise FileError(path, found=found, expected=expected, hint=RECREATE_PATCHES)
     return features, index
+
+
+def _find_excess(features: Any, index: Any) -> tuple[str, str]:
+    """Return what of two datasets would fill the memory when a little of it is read."""
+    patch = features.dtype.itemsize * features.shape[2] * features.shape[3]
+    most = f"{MAX_CHUNK_BYTES:,} bytes at most"
+    for dataset in (features, index):
+        size = dataset.dtype.itemsize * math.prod(dataset.chunks or ())
+        if dataset.chunks and size > MAX_CHUNK_BYTES:
+            return f"pieces (chunks) of {size:,} bytes in {dataset.name}", most
+    if patch > MAX_CHUNK_BYTES:
+        return f"patches {features.shape[2:]} of {patch:,} bytes", most
+    if index.nbytes > max(LARGE_BYTES, USUAL_COMPRESSION * index.id.get_storage_size()):
+        return f"an index of {index.nbytes:,} bytes", "the id of each row"
+    return "", ""
 
 
 def _find_dataset(path: Path, file: h5py.File, name: str) -> Any:
@@ -214,7 +255,7 @@ def write_patches(
     """
     encoded = [item.encode() for item in ids]
     text = h5py.string_dtype("utf-8", max(map(len, encoded), default=1))
-    with h5py.File(path, "w", locking=False) as file:
+    with room_for(path), h5py.File(path, "w", locking=False) as file:
         file.attrs[COMPLETE] = False
         for name, value in attributes.items():
             file.attrs[name] = value
@@ -249,5 +290,4 @@ def read_scaler(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 def write_scaler(path: Path, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
     """Write mean and scale of each position, ``(frames × bins,)``, to a temporary file."""
-    with path.open("wb") as file:
-        np.savez(file, mean=mean, scale=scale)
+    put_arrays(path, [("mean", mean), ("scale", scale)])

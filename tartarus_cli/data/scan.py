@@ -1,6 +1,6 @@
 """Statistics of a matrix, computed in one pass, block by block."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,8 @@ from tartarus_cli.data.features import Matrix
 
 # 2⁶⁴ divided by the golden ratio: the multiplier of Fibonacci hashing.
 _MIX = 0x9E3779B97F4A7C15
+WIDE, WIDE_ROWS = 1 << 10, 1 << 12
+"""Columns of a wide matrix, and its rows that are looked at together if it is sparse."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def scan_matrix(
         Called after each block with its share of the rows.
     """
     collector = _StatisticsCollector(matrix.shape[1])
-    for block in matrix.blocks():
+    for block in _blocks(matrix):
         values = matrix.values[block]
         with np.errstate(over="ignore", invalid="ignore"):  # bad values are counted
             values = values.astype(np.float32)
@@ -62,6 +64,14 @@ def scan_matrix(
                 collector.add_dense(np.ascontiguousarray(values))
         report_share((block.stop - block.start) / matrix.shape[0])
     return collector.statistics(matrix.shape[0])
+
+
+def _blocks(matrix: Matrix) -> Iterator[slice]:
+    """Cut the rows into slices; those of a sparse matrix have few values, however wide it is."""
+    rows, width = matrix.shape
+    if not matrix.sparse or width < WIDE:
+        return matrix.blocks()
+    return (slice(n, min(n + WIDE_ROWS, rows)) for n in range(0, rows, WIDE_ROWS))
 
 
 @dataclass
@@ -79,6 +89,7 @@ class _StatisticsCollector:
         self.weights = draws | np.uint64(1)
         self.low = np.full(self.width, np.inf, np.float32)
         self.high = np.full(self.width, -np.inf, np.float32)
+        self.filled = np.zeros(self.width, np.int64)
 
     def add_dense(self, values: NDArray[np.float32]) -> None:
         bits = (values + np.float32(0)).view(np.uint32)  # adding 0 makes -0.0 the same as 0.0
@@ -88,7 +99,9 @@ class _StatisticsCollector:
             _scramble(bits) @ self.weights,
             values.sum(axis=1, dtype=np.float64),
         )
-        self._widen(values.min(axis=0), values.max(axis=0))
+        np.minimum(self.low, values.min(axis=0), out=self.low)
+        np.maximum(self.high, values.max(axis=0), out=self.high)
+        self.filled += len(values)
         self.binary = self.binary and bool(np.isin(values, (0, 1)).all())
 
     def add_sparse(self, values: csr_array) -> None:
@@ -101,20 +114,10 @@ class _StatisticsCollector:
         filled = np.diff(values.indptr)
         sums = np.bincount(rows, values.data, values.shape[0]).astype(np.float64)
         self._add(finite, filled, hashes, sums)
-        self._widen_sparse(values)
+        np.minimum.at(self.low, values.indices, values.data)
+        np.maximum.at(self.high, values.indices, values.data)
+        np.add.at(self.filled, values.indices, 1)
         self.binary = self.binary and bool(np.isin(values.data, (0, 1)).all())
-
-    def _widen_sparse(self, values: csr_array) -> None:
-        low = np.full(self.width, np.inf, np.float32)
-        high = np.full(self.width, -np.inf, np.float32)
-        np.minimum.at(low, values.indices, values.data)
-        np.maximum.at(high, values.indices, values.data)
-        gaps = np.bincount(values.indices, minlength=self.width) < values.shape[0]
-        low[gaps], high[gaps] = np.minimum(low[gaps], 0), np.maximum(high[gaps], 0)
-        self._widen(low, high)
-
-    def _widen(self, low: NDArray[np.float32], high: NDArray[np.float32]) -> None:
-        self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
 
     def _add(
         self,
@@ -131,6 +134,11 @@ class _StatisticsCollector:
 
     def statistics(self, rows: int) -> MatrixStatistics:
         zero = np.concatenate([*self.zero, np.empty(0, bool)])
+        gaps = self.filled < rows  # columns of sparse rows that hold a zero somewhere
+        self.low[gaps], self.high[gaps] = (
+            np.minimum(self.low[gaps], 0),
+            np.maximum(self.high[gaps], 0),
+        )
         hashes = np.concatenate([*self.hashes, np.empty(0, np.uint64)])[~zero]
         return MatrixStatistics(
             rows=rows,

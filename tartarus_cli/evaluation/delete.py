@@ -6,13 +6,15 @@ from pathlib import Path
 
 from tartarus_cli.evaluation.results import write_results_table
 from tartarus_cli.file_names import Kind
-from tartarus_cli.files import remove_folder
+from tartarus_cli.files import locked_folder, remove_own_folder
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.store import Store
 
 
 def delete_model(workspace: WorkspacePaths, name: str) -> list[Path]:
     """Delete a model, its predictions and its results.
+
+    Its folder is hidden first and deleted last: whoever finds a hidden one ends what was cut short.
 
     Returns
     -------
@@ -23,15 +25,26 @@ def delete_model(workspace: WorkspacePaths, name: str) -> list[Path]:
     RequestError
         If there is no such model.
     """
-    Store(workspace).delete(name)
-    for path in workspace.predictions_of(name) + workspace.recommendations_of(name):
-        path.unlink(missing_ok=True)
-    values = [workspace.unit_values(name, unit) for unit in ("users", "items")]
-    for path in (workspace.results(name), *values, *workspace.pictures_of(name)):
-        path.unlink(missing_ok=True)
-    if workspace.result_parts(name).is_dir():
-        remove_folder(workspace.result_parts(name))
-    write_results_table(workspace)
+    Store(workspace).begin_deletion(name)
+    _delete_rest(workspace, name)
     prefix = f"{name}-pred_"
     settings = workspace.scan().select(Kind.FEATURES)
     return [file.path for file in settings if file.fields["setting"].startswith(prefix)]
+
+
+def end_deletions(workspace: WorkspacePaths) -> None:
+    """Delete the rest of the models whose deletion was begun and cut short."""
+    for name in workspace.deletions():
+        _delete_rest(workspace, name)
+
+
+def _delete_rest(workspace: WorkspacePaths, name: str) -> None:
+    for path in workspace.predictions_of(name) + workspace.recommendations_of(name):
+        path.unlink(missing_ok=True)
+    remove_own_folder(workspace.result_parts(name))
+    with locked_folder(workspace.results_table.parent):
+        # The document first: it says that the others are whole.
+        for path in reversed(workspace.results_of(name)):
+            path.unlink(missing_ok=True)
+        write_results_table(workspace)
+    Store(workspace).end_deletion(name)

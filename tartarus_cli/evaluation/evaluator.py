@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.evaluation.classification import ClassificationResult, evaluate_classes
+from tartarus_cli.evaluation.classification import evaluate_classes
 from tartarus_cli.evaluation.plots import draw_class_pictures
 from tartarus_cli.evaluation.protocol import (
     ComparisonBasis,
@@ -27,14 +27,13 @@ from tartarus_cli.evaluation.report import (
     RankingEvaluation,
     check_evaluation_options,
 )
-from tartarus_cli.evaluation.results import write_results, write_unit_values
+from tartarus_cli.evaluation.results import put_results, put_unit_values, replace_results
 from tartarus_cli.evaluation.upper_bound import worse_than_chance
-from tartarus_cli.evaluation.user_metrics import evaluate_ranking, json_metrics
+from tartarus_cli.evaluation.user_metrics import RankingResult, evaluate_ranking, json_metrics
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.files import digest
+from tartarus_cli.files import digest, room_for
 from tartarus_cli.metrics import family
 from tartarus_cli.metrics.lists import LIST_METRICS
-from tartarus_cli.models.manifest import write_model_manifest
 from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.aligned import Predictions, file_predictions, model_predictions
 from tartarus_cli.progress import UNWATCHED, Progress
@@ -77,10 +76,8 @@ def evaluate_predictions(
     evaluation = _evaluate(
         _Evaluator(model_predictions(model), options, progress, other_rows or {})
     )
-    model.manifest.test_evaluations += 1
-    if evaluation.results is not None:
-        model.manifest.scores = json_metrics(evaluation.metrics)
-    write_model_manifest(model.folder, model.manifest)
+    whole = evaluation.results is not None
+    model.count_evaluation(json_metrics(evaluation.metrics) if whole else None)
     return replace(evaluation, embedding=_last_hidden_layer(model))
 
 
@@ -209,11 +206,31 @@ def _evaluate_ranking(evaluator: _Evaluator) -> RankingEvaluation:
         resume=options.resume,
         merge=options.merge,
     )
+    if not evaluator.whole:
+        return _ranking_evaluation(evaluator, ranking, None)[0]
+    workspace, name = predictions.dataset.workspace, predictions.name
+    values = workspace.unit_values(name, "users")
+    with replace_results(workspace, name, [values]) as temporary:
+        evaluation, result = _ranking_evaluation(evaluator, ranking, temporary[values])
+        put_results(temporary[workspace.results(name)], evaluation.results_document())
+    result.checkpoints.delete()
+    return evaluation
+
+
+def _ranking_evaluation(
+    evaluator: _Evaluator, ranking: RankingOptions, stored: Path | None
+) -> tuple[RankingEvaluation, RankingResult]:
+    """Rank, and write the figures of each user to a temporary file, if there is one."""
+    predictions = evaluator.predictions
     result = evaluate_ranking(
-        predictions, ranking, published=options.published, progress=evaluator.progress
+        predictions,
+        ranking,
+        published=evaluator.options.published,
+        stored=stored,
+        progress=evaluator.progress,
     )
     _warn_of_weak_oracle(predictions, result.rows, evaluator.progress)
-    basis = comparison_basis(predictions, result.users, ranking.ks, options.ties)
+    basis = comparison_basis(predictions, result.users, ranking.ks, evaluator.options.ties)
     evaluation = RankingEvaluation(
         **vars(evaluator.common(result.metrics, result.rows, basis)),
         users=result.users.stop - result.users.start,
@@ -221,13 +238,7 @@ def _evaluate_ranking(evaluator: _Evaluator) -> RankingEvaluation:
         tied=result.tied,
         shard=result.shard,
     )
-    if evaluator.whole:
-        workspace, name = predictions.dataset.workspace, predictions.name
-        for path in (*workspace.pictures_of(name), workspace.unit_values(name, "items")):
-            path.unlink(missing_ok=True)  # of an earlier classification of that name
-        write_results(workspace, name, evaluation.results_document())
-        result.checkpoints.delete()
-    return evaluation
+    return evaluation, result
 
 
 def _evaluate_classes(evaluator: _Evaluator) -> ClassEvaluation:
@@ -248,15 +259,22 @@ def _evaluate_classes(evaluator: _Evaluator) -> ClassEvaluation:
     common = evaluator.common(result.metrics, result.rows, basis, result.perfect_metrics)
     workspace, name = predictions.dataset.workspace, predictions.name
     title = f"{name} · {common.experiment} · {common.dataset}"
+    pictures = draw_class_pictures(workspace, name, title, result)
     evaluation = ClassEvaluation(
         **vars(common),
         classes=result.classes,
         confusion=result.confusion,
         thresholds=result.thresholds,
-        pictures=tuple(draw_class_pictures(workspace, name, title, result)),
+        pictures=tuple(Path(workspace.relative(path)) for path in pictures),
     )
-    _write_item_values(predictions, result)
-    write_results(workspace, name, evaluation.results_document())
+    values = workspace.unit_values(name, "items")
+    with replace_results(workspace, name, [values, *pictures]) as temporary:
+        for path, picture in pictures.items():
+            with room_for(temporary[path]):
+                temporary[path].write_bytes(picture)
+        ids = np.array(predictions.dataset.ids("test"))
+        put_unit_values(temporary[values], {"ids": ids, **result.unit_values}.items())
+        put_results(temporary[workspace.results(name)], evaluation.results_document())
     return evaluation
 
 
@@ -267,15 +285,6 @@ def _warn_of_weak_oracle(predictions: Predictions, rows: Rows, progress: Progres
         warning = worse_than_chance(rows["oracle"], rows.get("random", {}), "plays", dim)
         if warning:
             progress.warn(warning)
-
-
-def _write_item_values(predictions: Predictions, result: ClassificationResult) -> None:
-    """Write the figures of each item, and delete those of users of an earlier recommendation."""
-    workspace, name = predictions.dataset.workspace, predictions.name
-    ids = predictions.dataset.ids("test")
-    path = workspace.unit_values(name, "items")
-    write_unit_values(path, {"ids": np.array(ids), **result.unit_values}.items())
-    workspace.unit_values(name, "users").unlink(missing_ok=True)
 
 
 def _evaluation_seed(predictions: Predictions, options: EvaluationOptions) -> int:

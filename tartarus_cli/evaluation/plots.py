@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from tartarus_cli.evaluation.classification import ClassificationResult
-from tartarus_cli.files import write_bytes
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.metrics.calibration import Reliability
 from tartarus_cli.metrics.classification import precision_by_recall
@@ -26,10 +25,8 @@ MAX_CURVES = 8
 
 def draw_class_pictures(
     workspace: WorkspacePaths, name: str, title: str, result: ClassificationResult
-) -> list[Path]:
+) -> dict[Path, bytes]:
     """Draw confusion, precision by recall and reliability, as far as the task has them.
-
-    Other pictures of an earlier evaluation of the same name are deleted.
 
     Parameters
     ----------
@@ -44,10 +41,10 @@ def draw_class_pictures(
 
     Returns
     -------
-    The pictures, relative to the root of the workspace.
+    Path → picture.
     """
     pictures = {}
-    confusion, curves, reliability = paths = workspace.pictures_of(name)
+    confusion, curves, reliability = workspace.pictures_of(name)
     file_format = picture_format(confusion)
     if result.confusion:
         counts = np.array(result.confusion)
@@ -57,12 +54,7 @@ def draw_class_pictures(
         pictures[curves] = picture
     if result.reliability is not None:
         pictures[reliability] = _draw_reliability(result, result.reliability, title, file_format)
-    for path in paths:
-        if path in pictures:
-            write_bytes(path, pictures[path])
-        else:
-            path.unlink(missing_ok=True)
-    return [Path(workspace.relative(path)) for path in pictures]
+    return pictures
 
 
 def class_curves(result: ClassificationResult) -> list[Curve]:

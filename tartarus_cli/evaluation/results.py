@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -22,11 +23,18 @@ from pydantic import (
     ValidationInfo,
 )
 
-from tartarus_cli.data.arrays import array_names, read_arrays, save_arrays
+from tartarus_cli.data.array_writing import put_arrays, save_arrays
+from tartarus_cli.data.arrays import array_names, read_arrays
 from tartarus_cli.data.tasks import Task
 from tartarus_cli.errors import FileError, RequestError, call, display_path, nearest
 from tartarus_cli.evaluation.protocol import ComparisonBasis
-from tartarus_cli.files import write_text
+from tartarus_cli.files import (
+    locked_folder,
+    put_text,
+    read_bytes,
+    write_text,
+    write_together,
+)
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.metrics.classification import ClassReport
 
@@ -120,11 +128,43 @@ class ResultsDocument(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude=other_tasks)
 
 
-def write_results(workspace: WorkspacePaths, name: str, results: ResultsDocument) -> None:
-    """Write the results of a model, or of a file of predictions, and the table of all results."""
+@contextmanager
+def replace_results(
+    workspace: WorkspacePaths, name: str, others: Iterable[Path]
+) -> Iterator[Mapping[Path, Path]]:
+    """Replace all results of a name, and write the table of all results.
+
+    The document is deleted before the other files and comes after them, so that whoever finds it
+    finds the values that belong to it.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that holds the results.
+    name
+        A model, or a file of predictions.
+    others
+        Files that are written beside the document.
+
+    Yields
+    ------
+    Path of each file, the document among them → temporary file to write to.
+    """
+    document = workspace.results(name)
+    paths = [*others, document]
+    outdated = [path for path in workspace.results_of(name) if path not in paths]
+    with ExitStack() as stack:
+        with write_together(paths, outdated=outdated) as temporary:
+            yield temporary
+            # Until the table is written: else it may lack what another evaluation has added.
+            stack.enter_context(locked_folder(document.parent))
+        write_results_table(workspace)
+
+
+def put_results(path: Path, results: ResultsDocument) -> None:
+    """Write the document of results into a temporary file."""
     text = json.dumps(results.document(), indent=2, ensure_ascii=False)
-    write_text(workspace.results(name), text + "\n")
-    write_results_table(workspace)
+    put_text(path, text + "\n")
 
 
 def read_results(workspace: WorkspacePaths, name: str) -> ResultsDocument:
@@ -139,9 +179,8 @@ def read_results(workspace: WorkspacePaths, name: str) -> ResultsDocument:
     """
     path = workspace.results(name)
     try:
-        return _read(path)
-    except OSError:
-        pass
+        if path.exists():
+            return _read(path)
     except ValidationError as problem:
         first = problem.errors()[0]
         if first["loc"] and first["type"] != "missing":
@@ -152,14 +191,19 @@ def read_results(workspace: WorkspacePaths, name: str) -> ResultsDocument:
                 hint=f"Evaluate again: {call('evaluate', name)}",
             ) from None
     msg = f"{name} has no results: {display_path(path)} is missing or damaged"
-    known = sorted((file.stem for file in path.parent.glob("*.json")), key=_by_number)
+    known = sorted((file.stem for file in workspace.documents_of_results()), key=_by_number)
     trained = (workspace.models / name).is_dir()
     hint = f"Evaluate it: {call('evaluate', name)}" if trained else nearest(name, known)
     raise RequestError(msg, hint=hint)
 
 
+def put_unit_values(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
+    """Write named values, one for each user or item, into a temporary file."""
+    put_arrays(path, arrays)
+
+
 def write_unit_values(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
-    """Write named values, one for each user or item."""
+    """Write named values, one for each user or item, in one step."""
     save_arrays(path, arrays)
 
 
@@ -186,13 +230,14 @@ def unit_metric_names(path: Path) -> list[str]:
 
 
 def write_results_table(workspace: WorkspacePaths) -> None:
-    """Write one line for each model, from all the documents that can be read."""
+    """Write one line for each model, from all the documents that can be read.
+
+    The caller holds the lock of the folder.
+    """
     results = {}
-    for path in workspace.results_table.parent.glob("*.json"):
-        try:
+    for path in workspace.documents_of_results():
+        with suppress(FileError, ValidationError):  # no results
             results[path.stem] = _read(path)
-        except (OSError, ValidationError):  # no results, or just deleted
-            continue
     metrics = list(dict.fromkeys(name for result in results.values() for name in result.metrics))
     text = io.StringIO()
     writer = csv.writer(text, "excel-tab", lineterminator="\n")
@@ -208,7 +253,7 @@ def write_results_table(workspace: WorkspacePaths) -> None:
 
 
 def _read(path: Path) -> ResultsDocument:
-    return ResultsDocument.model_validate_json(path.read_bytes())
+    return ResultsDocument.model_validate_json(read_bytes(path))
 
 
 def _by_number(name: str) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.evaluation.checkpoints import CheckpointStore, RankingShard, RankSummary
 from tartarus_cli.evaluation.ranking import Ranking, RankingOptions, rank_items
-from tartarus_cli.evaluation.results import write_unit_values
+from tartarus_cli.evaluation.results import put_unit_values
 from tartarus_cli.metrics import METRICS, Values, sort_metrics
 from tartarus_cli.metrics.lists import coverage, gini
 from tartarus_cli.metrics.ranks import RelevantRanks, sort_ranks
@@ -126,6 +126,7 @@ def evaluate_ranking(
     options: RankingOptions,
     *,
     published: bool = False,
+    stored: Path | None = None,
     progress: Progress,
 ) -> RankingResult:
     """Compute the figures of predicted factors, or of whatever else orders items for users.
@@ -142,6 +143,8 @@ def evaluate_ranking(
         The users, and how to rank.
     published
         Add the figures that exist only to compare with the papers.
+    stored
+        The temporary file that the figures of each user are written to; None: no file.
     progress
         Reports each block of users.
 
@@ -158,10 +161,9 @@ def evaluate_ranking(
     for system, summary in ranking.summaries.items():
         values = user_values(ranking, system, k=options.k, published=published)
         rows[system] = mean_metrics(values, summary)
-        if system == "model" and shard is None:
-            path = predictions.dataset.workspace.unit_values(predictions.name, "users")
+        if system == "model" and stored is not None:
             ids = _user_ids(predictions.dataset, len(ranking.starts) - 1)
-            write_unit_values(path, _named_arrays(values, ranking, ids))
+            put_unit_values(stored, _named_arrays(values, ranking, ids))
         del values  # before those of the next system take as much memory
     model = rows.pop("model")
     without = ranking.users_without_relevant

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tartarus_cli.errors import DataError, Placeholder, RequestError, call, display_path
 from tartarus_cli.example.world import DATASETS, write_example
-from tartarus_cli.files import atomic_write, write_text
+from tartarus_cli.files import (
+    TomlError,
+    atomic_write,
+    make_own_folder,
+    read_text,
+    read_toml,
+    remove_own_folder,
+    write_text,
+)
 from tartarus_cli.layout import FOLDERS, MARK, WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.workspace import is_data_folder, is_workspace
@@ -85,7 +92,7 @@ def init(
         progress.warn(f"{name} holds the example world of seed {present_seed}, which stays")
         seed = present_seed
     if present_seed is None:
-        settings = (root / MARK).read_text(encoding="utf-8")
+        settings = read_text(root / MARK)
         added = EXAMPLE_SETTINGS.format(datasets=", ".join(DATASETS), seed=seed)
         write_text(root / MARK, settings + added)
     return InitResult(root, is_new, seed, _add_example(workspace, seed, progress))
@@ -116,13 +123,12 @@ def example_seed(root: Path) -> int | None:
         If the settings of the workspace are not valid TOML.
     """
     try:
-        settings = tomllib.loads((root / MARK).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        settings = read_toml(root / MARK) if (root / MARK).exists() else {}
+    except TomlError as problem:
         msg = f"{display_path(root / MARK)} is not valid TOML: {problem}"
         raise DataError(msg, hint="Correct that line.") from None
-    seed = settings.get("example", {}).get("seed")
+    example = settings.get("example")
+    seed = example.get("seed") if isinstance(example, dict) else None
     return seed if isinstance(seed, int) else None
 
 
@@ -137,12 +143,13 @@ def _refuse_other_data(workspace: WorkspacePaths) -> None:
 def _add_example(workspace: WorkspacePaths, seed: int, progress: Progress) -> int:
     """Make the world in a folder of its own, then move the files that are missing; count them."""
     stage = workspace.data / STAGE
-    shutil.rmtree(stage, ignore_errors=True)
+    remove_own_folder(stage)
+    make_own_folder(stage)
     try:
         write_example(WorkspacePaths(stage, stage / "data"), seed, progress)
         return _move_missing(sorted(stage.rglob("*")), stage, workspace.root)
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        remove_own_folder(stage)
 
 
 def _move_missing(files: Iterable[Path], stage: Path, root: Path) -> int:
@@ -151,7 +158,7 @@ def _move_missing(files: Iterable[Path], stage: Path, root: Path) -> int:
         target = root / file.relative_to(stage)
         if file.is_file() and not target.exists():
             # The folders of the root may lie on several disks.
-            with atomic_write(target) as temporary:
-                shutil.move(file, temporary)
+            with atomic_write(target, one_of_many=True) as temporary:
+                shutil.copyfile(file, temporary)
             moved += 1
     return moved

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from tartarus_cli.data.lists import ListedFile, save_list
 from tartarus_cli.example import lyrics, synthesis
 from tartarus_cli.file_names import Kind
-from tartarus_cli.files import atomic_write, write_text
+from tartarus_cli.files import write_bytes, write_text
 from tartarus_cli.layout import WorkspacePaths
 
 STYLES = tuple(synthesis.STYLES)
@@ -38,7 +39,7 @@ def write_songs(
         recordings.append(ListedFile(item, f"{item}.flac", workspace.audio / f"{item}.flac"))
         texts.append(ListedFile(item, f"{item}.txt", workspace.text / f"{item}.txt"))
         _write_recording(recordings[-1].path, synthesis.perform(style, rng))
-        write_text(texts[-1].path, lyrics.write_lyrics(style, rng))
+        write_text(texts[-1].path, lyrics.write_lyrics(style, rng), one_of_many=True)
     save_list(workspace.path_of(Kind.AUDIO_LIST, dataset=dataset), recordings)
     save_list(workspace.path_of(Kind.TEXT_LIST, dataset=dataset), texts)
 
@@ -46,5 +47,7 @@ def write_songs(
 def _write_recording(path: Path, samples: synthesis.Waveform) -> None:
     import soundfile
 
-    with atomic_write(path) as temporary:
-        soundfile.write(temporary, samples, synthesis.RATE, format="FLAC", subtype="PCM_16")
+    # libsndfile does not say what is wrong with a disk.
+    content = BytesIO()
+    soundfile.write(content, samples, synthesis.RATE, format="FLAC", subtype="PCM_16")
+    write_bytes(path, content.getvalue(), one_of_many=True)

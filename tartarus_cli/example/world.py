@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.arrays import save_csr, save_dense
+from tartarus_cli.data.array_writing import save_csr, save_dense
 from tartarus_cli.data.ids import write_ids
 from tartarus_cli.example.songs import STYLES, write_songs
 from tartarus_cli.factorization.als import AlsOptions, als

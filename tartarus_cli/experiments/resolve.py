@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,7 +25,7 @@ from tartarus_cli.experiments.schema import (
     options_of,
     training_of,
 )
-from tartarus_cli.files import read_text
+from tartarus_cli.files import TomlError, parse_toml, read_toml
 from tartarus_cli.options import parse_value
 
 TaskInference = Callable[[str, Baseline], TomlTable]
@@ -43,7 +42,7 @@ def preset_paths() -> dict[str, Path]:
 def user_paths(folder: Path | None) -> dict[str, Path]:
     """Return the files of the experiments in a workspace's folder of them, by name."""
     paths = sorted(folder.glob("*.toml")) if folder is not None else []
-    return {path.stem: path for path in paths}
+    return {path.stem: path for path in paths if not path.name.startswith(".")}
 
 
 def experiment_names(folder: Path | None) -> list[str]:
@@ -191,13 +190,13 @@ def _find(name: str, folder: Path | None) -> Path:
 
 def _read(path: Path) -> TomlTable:
     try:
-        return tomllib.loads(read_text(path))
+        return read_toml(path)
+    except TomlError as problem:
+        msg = f"{display_path(path)} is not valid TOML: {problem}"
+        raise RequestError(msg, hint="Correct that line.") from None
     except FileError as problem:
         msg = f"{display_path(path)} is not valid TOML: {problem.found}"
         raise RequestError(msg, hint=problem.hint) from None
-    except tomllib.TOMLDecodeError as problem:
-        msg = f"{display_path(path)} is not valid TOML: {problem}"
-        raise RequestError(msg, hint="Correct that line.") from None
 
 
 def _merge(base: TomlTable, changes: Mapping[str, Any]) -> TomlTable:
@@ -368,4 +367,4 @@ def from_toml(text: str) -> Experiment:
     RequestError
         If it names a network or baseline that is not registered.
     """
-    return Experiment.model_validate(tomllib.loads(text))
+    return Experiment.model_validate(parse_toml(text))

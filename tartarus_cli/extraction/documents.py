@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
-from scipy.sparse import save_npz, vstack
+from scipy.sparse import vstack
 
 from tartarus_cli.architectures import InputKind
+from tartarus_cli.data.array_writing import create_dense, put_csr, put_dense
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.errors import Placeholder, RequestError, display_path, parameter
 from tartarus_cli.experiments.settings import (
@@ -28,7 +28,7 @@ from tartarus_cli.extraction.corpus import Corpus
 from tartarus_cli.extraction.request import TextRequest, word_limit, word_overrides
 from tartarus_cli.extraction.word_vectors import read_vectors
 from tartarus_cli.file_names import Kind, parse_path
-from tartarus_cli.files import atomic_write, locked, remove_leftovers
+from tartarus_cli.files import locked, put_text, remove_leftovers, write_together
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
@@ -88,9 +88,10 @@ def extract_text(
 ) -> TextResult:
     """Learn a vocabulary from the train documents, and write the features of every set.
 
-    A document that cannot be read is left out and listed. All files are written before any of them
-    takes the place of an older one, the vocabulary first: a command that was killed can be given
-    again.
+    A document that cannot be read is left out and listed. All files are written before the older
+    ones are deleted, and the vocabulary, without which nobody knows that they may be, is the first
+    to take its place. A command that was killed can be given again, and leaves a setting without
+    train rows, never one of old and new rows.
 
     Parameters
     ----------
@@ -229,7 +230,7 @@ class _SettingFiles:
     def paths(self, *, with_vectors: bool) -> list[Path]:
         """Return all of them, with or without word vectors."""
         vectors = [self.word_vectors] if with_vectors else []
-        return [*self.features.values(), self.vocabulary, *vectors]
+        return [*self.features.values(), *vectors, self.vocabulary]
 
 
 _EXTENSIONS: Mapping[RowForm, str] = {"sparse": "npz", "dense": "npy", "sequence": "npy"}
@@ -291,19 +292,16 @@ def _write(
 ) -> dict[str, _WrittenRows]:
     """Write everything; return what is known of the documents of each set."""
     written = {}
-    with defer_interrupts() as check, ExitStack() as stack:
+    paths = files.paths(with_vectors=fitted.word_vectors is not None)
+    with defer_interrupts() as check, write_together([*reversed(paths)]) as temporary:
         for split, documents in sets.items():
-            temporary = stack.enter_context(atomic_write(files.features[split]))
-            written[split] = _write_rows(temporary, documents, fitted.vocabulary, check)
+            path = temporary[files.features[split]]
+            written[split] = _write_rows(path, documents, fitted.vocabulary, check)
         if fitted.word_vectors is not None:
-            temporary = stack.enter_context(atomic_write(files.word_vectors))
-            np.save(temporary, fitted.word_vectors, allow_pickle=False)
-        # The last file that is entered is the first to take its place: if the others do not, the
-        # vocabulary says that they may be replaced.
-        temporary = stack.enter_context(atomic_write(files.vocabulary))
+            put_dense(temporary[files.word_vectors], fitted.word_vectors)
         document = fitted.vocabulary.model_dump(mode="json")
         text = json.dumps(document, ensure_ascii=False, indent=1)
-        temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
+        put_text(temporary[files.vocabulary], text + "\n")
     return written
 
 
@@ -322,15 +320,14 @@ def _write_rows(
             yield transformed.rows
 
     if vocabulary.form == "sparse":
-        save_npz(path, vstack([*blocks()], format="csr"))
+        put_csr(path, vstack([*blocks()], format="csr"))
     else:
         dtype = np.int32 if vocabulary.form == "sequence" else np.float32
-        rows = open_memmap(path, "w+", dtype, (len(documents.ids), vocabulary.width))
+        rows = create_dense(path, (len(documents.ids), vocabulary.width), dtype)
         start = 0
         for block in blocks():
             rows[start : start + len(block)] = block
             start += len(block)
-        rows.flush()
     return _WrittenRows(np.concatenate(known), sum(longer))
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -38,7 +37,14 @@ from tartarus_cli.extraction.workers import (
     prepare_all,
 )
 from tartarus_cli.file_names import SPLITS, Kind, patch_fields
-from tartarus_cli.files import atomic_write, locked, remove_leftovers, shared_folder
+from tartarus_cli.files import (
+    locked,
+    make_own_folder,
+    remove_leftovers,
+    remove_own_folder,
+    shared_folder,
+    write_together,
+)
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
@@ -188,7 +194,7 @@ def _lock_dataset(workspace: WorkspacePaths, request: PatchesRequest) -> Iterato
             remove_leftovers(parent, {path.name for path in paths})
         yield
         for staging in folder.glob(f".making_{escape(request.dataset)}_*"):
-            shutil.rmtree(staging, ignore_errors=True)
+            remove_own_folder(staging)
 
 
 def _fields(request: PatchesRequest) -> dict[str, str]:
@@ -210,7 +216,7 @@ def _prepare(
 ) -> tuple[dict[str, PreparedRecording], list[FailedRecording]]:
     """Prepare all recordings; those that were prepared before take no time."""
     prepared, failed = dict[str, PreparedRecording](), list[FailedRecording]()
-    job.staging.mkdir(parents=True, exist_ok=True)
+    make_own_folder(job.staging)
     folder = shared_folder(job.spectrogram_folder) if job.keep_spectrograms else nullcontext()
     with folder, progress.task("preparing recordings", len(recordings)) as task:
         start = time.monotonic()
@@ -246,7 +252,13 @@ def _write(
     frames, bins = recipe.frames, recipe.bins
     block_size = max(1, BLOCK_BYTES // (4 * recipe.per_item * frames * bins))
     total = len(rows["train"]) + sum(map(len, rows.values()))
-    with ExitStack() as stack, progress.task("scaling and writing patches", total) as task:
+    scaler_path = workspace.path_of(Kind.SCALER, **fields)
+    files = {split: workspace.path_of(Kind.PATCHES, split=split, **fields) for split in rows}
+    paths = [scaler_path, *reversed(files.values())]
+    with (
+        write_together(paths) as temporary,
+        progress.task("scaling and writing patches", total) as task,
+    ):
 
         def blocks(prepared: Sequence[PreparedRecording]) -> Iterator[NDArray[np.float32]]:
             for start in range(0, len(prepared), block_size):
@@ -258,16 +270,13 @@ def _write(
         total_patches = len(rows["train"]) * recipe.per_item
         sample = _sample(total_patches, request.scaler_patches, recipe.seed)
         scaler = fit_scaler(_select(blocks(rows["train"]), sample))
-        files = [workspace.path_of(Kind.SCALER, **fields)]
-        write_scaler(stack.enter_context(atomic_write(files[0])), scaler.mean, scaler.scale)
+        write_scaler(temporary[scaler_path], scaler.mean, scaler.scale)
         attributes = _attributes(request, scaler)
         for split, prepared in rows.items():
-            files.append(workspace.path_of(Kind.PATCHES, split=split, **fields))
             ids = [row.recording.item for row in prepared for _ in range(recipe.per_item)]
-            temporary = stack.enter_context(atomic_write(files[-1]))
             scaled = map(scaler, blocks(prepared))
-            write_patches(temporary, ids, scaled, (frames, bins), attributes)
-    return files, (frames, bins)
+            write_patches(temporary[files[split]], ids, scaled, (frames, bins), attributes)
+    return [scaler_path, *files.values()], (frames, bins)
 
 
 def _sample(total: int, most: int, seed: int) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from tartarus_cli.errors import FileError, display_path, python_command
 from tartarus_cli.file_formats import Content, open_content
-from tartarus_cli.files import readable
+from tartarus_cli.files import open_regular, readable
 from tartarus_cli.text import MAX_DIMENSIONS, WordVectors
 
 LONGEST_WORD = 4096
@@ -79,7 +79,7 @@ def read_vectors(path: Path, rows: Mapping[str, int]) -> WordVectors:
 
 def _refuse_fasttext(path: Path) -> None:
     """Refuse a model of fastText, whose words and vectors stand in a format of its own."""
-    with readable(path), path.open("rb") as file:
+    with readable(path), open_regular(path) as file:
         start = file.read(4)
     if start != FASTTEXT_MAGIC:
         return

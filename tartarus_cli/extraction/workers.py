@@ -25,9 +25,10 @@ from pydantic import BaseModel
 from tartarus_cli.audio import Magnitude, cached_transform
 from tartarus_cli.audio.decoding import RecordingError, read_recording, require_file
 from tartarus_cli.audio.patches import FLOOR_DB, PatchRecipe
-from tartarus_cli.data.arrays import open_dense, save_dense
+from tartarus_cli.data.array_writing import save_dense
+from tartarus_cli.data.arrays import open_dense
 from tartarus_cli.errors import FileError, TartarusError, parameter
-from tartarus_cli.files import digest, read_text, write_text
+from tartarus_cli.files import DiskFullError, digest, read_text, write_text
 from tartarus_cli.plugins import files_run, run_files
 
 PREFETCH = 4
@@ -45,6 +46,10 @@ PRELOADED = (
     *("av", "soundfile", "soxr", "threadpoolctl"),
 )
 """Modules that are imported once for all processes; librosa would load parts at first use."""
+
+
+# What a terminal sends to all processes that it started; the parent stops the others.
+_OF_THE_TERMINAL = {signal.SIGINT, *({signal.SIGHUP} if hasattr(signal, "SIGHUP") else ())}
 
 
 @dataclass(frozen=True)
@@ -199,8 +204,8 @@ def _fresh_processes() -> BaseContext:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Start processes with no standard error, and with SIGINT blocked: Ctrl-C reaches them too."""
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Start processes with no standard error, that Ctrl-C and a closed terminal do not reach."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_TERMINAL)
     stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try:
@@ -233,7 +238,7 @@ def _attempt(job: ExtractionJob, recording: Recording) -> PreparedRecording | Fa
         return prepare(job, recording)
     except RecordingError as problem:
         reason = str(problem)
-    except OSError:
+    except (OSError, DiskFullError):
         raise
     except MemoryError:
         reason = "it needs more memory than there is"
@@ -261,7 +266,7 @@ def prepare(job: ExtractionJob, recording: Recording) -> PreparedRecording:
         facts = _Facts(frames=magnitude.shape[1], remark=remark)
         _write_facts(path, facts)
         patches = recipe.cut(magnitude, recording.item)
-        save_dense(path, patches)
+        save_dense(path, patches, one_of_many=True)
     is_short = facts.frames < recipe.frames
     return PreparedRecording(
         recording,
@@ -287,7 +292,7 @@ def _facts_path(path: Path) -> Path:
 
 def _write_facts(path: Path, facts: _Facts) -> None:
     """Write what belongs to an array, before the array itself."""
-    write_text(_facts_path(path), facts.model_dump_json())
+    write_text(_facts_path(path), facts.model_dump_json(), one_of_many=True)
 
 
 def _read_facts(path: Path) -> _Facts | None:
@@ -326,7 +331,7 @@ def _spectrogram(job: ExtractionJob, path: Path, content: str) -> tuple[Magnitud
     if job.keep_spectrograms:
         if recording.remark:
             _write_facts(file, _Facts(frames=magnitude.shape[1], remark=recording.remark))
-        save_dense(file, magnitude)
+        save_dense(file, magnitude, one_of_many=True)
     return magnitude, recording.remark
 
 
@@ -366,7 +371,8 @@ def _begin(recipe_json: str, code: Sequence[Path]) -> None:
     from threadpoolctl import threadpool_limits
 
     # The parent stops us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _OF_THE_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # Decoders print warnings about files.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

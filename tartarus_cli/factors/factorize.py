@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from tartarus_cli.data.array_writing import create_dense, put_dense
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.provenance import FactorManifest, FactorRecipe, InteractionKind, data_path
 from tartarus_cli.errors import DataError, RequestError, parameter
@@ -33,7 +32,7 @@ from tartarus_cli.factors.files import (
 )
 from tartarus_cli.factors.interactions import InteractionMatrices, load_interactions
 from tartarus_cli.factors.request import FactorizeRequest
-from tartarus_cli.files import atomic_write, digest, locked, remove_leftovers
+from tartarus_cli.files import digest, locked, put_text, remove_leftovers, write_together
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.machine import cores, factorizer_versions
 from tartarus_cli.progress import UNWATCHED, Progress
@@ -299,25 +298,22 @@ class FactorWriter:
 
     def write(self, factors: TrainFactors) -> FactorManifest:
         """Write all files to temporary ones, and then let them take their places."""
-        with defer_interrupts() as check, ExitStack() as stack:
-            # The last file that is entered is the first to take its place.
-            written = {path: stack.enter_context(atomic_write(path)) for path in self.files.factors}
-            temporary = stack.enter_context(atomic_write(self.files.manifest))
+        # The manifest goes last and comes first: it says that the others may be replaced.
+        paths = [self.files.manifest, *reversed(self.files.factors)]
+        with defer_interrupts() as check, write_together(paths) as temporary:
+            written = {path: temporary[path] for path in self.files.factors}
             empty = self._write_factors(factors, written, check)
             best = self._evaluate(written)
             manifest = self._manifest(factors, written, empty, best)
-            temporary.write_text(manifest_json(manifest), encoding="utf-8", newline="\n")
+            put_text(temporary[self.files.manifest], manifest_json(manifest))
             check()
-            # There must never be old and new ones together.
-            for path in (*self.files.factors, self.files.manifest):
-                path.unlink(missing_ok=True)
         return manifest
 
     def _write_factors(
         self, factors: TrainFactors, written: Mapping[Path, Path], check: Callable[[], None]
     ) -> dict[str, int]:
-        np.save(written[self.files.columns], factors.columns, allow_pickle=False)
-        np.save(written[self.files.items["train"]], factors.items, allow_pickle=False)
+        put_dense(written[self.files.columns], factors.columns)
+        put_dense(written[self.files.items["train"]], factors.items)
         empty = dict(factors.empty)
         for split, path in self.files.items.items():
             if split != "train":
@@ -328,13 +324,12 @@ class FactorWriter:
         """Write the factors of the items of a split; return how many have no play or label."""
         matrix = self.matrices.read(split)
         shape = (matrix.shape[0], self.request.dim)
-        rows = open_memmap(path, "w+", np.float32, shape)
+        rows = create_dense(path, shape)
         with self.progress.task(f"folding in the {split} items", shape[0]) as task:
             for block in _blocks(shape[0]):
                 rows[block] = fold_in(csr_array(matrix[block]))
                 task.advance(block.stop - block.start)
                 check()
-        rows.flush()
         return _count_empty(self.progress, self.matrices, split, np.diff(matrix.indptr), rows)
 
     def _evaluate(self, written: Mapping[Path, Path]) -> UpperBound:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, save_npz, vstack
+from scipy.sparse import csr_array, vstack
 
+from tartarus_cli.data.array_writing import create_dense, put_csr
 from tartarus_cli.data.provenance import MatrixForm
 from tartarus_cli.data.unicode_forms import UnicodeForms
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path, parameter
@@ -197,25 +196,17 @@ def write_dense(
         If the source has changed since it was aligned.
     """
     sets = alignment.sets
-    matrices = {split: _memmap(path, (len(sets[split]), width)) for split, path in paths.items()}
+    matrices = {
+        split: create_dense(path, (len(sets[split]), width)) for split, path in paths.items()
+    }
     counts = dict.fromkeys(paths, 0)
     for block, values in read_blocks():
         for split, matrix in matrices.items():
             rows, items = alignment.locate(block, split)
             matrix[items] = values[rows]
             counts[split] += len(items)
-    for split, matrix in matrices.items():
-        matrix.flush()
+    for split in matrices:
         _require_unchanged(alignment, split, counts[split])
-
-
-def _memmap(path: Path, shape: tuple[int, int]) -> np.memmap[Any, Any]:
-    matrix: np.memmap[Any, Any] = open_memmap(path, "w+", np.float32, shape)
-    # Without it, a full disk would not be an error here but a crash when the matrix is written to.
-    if hasattr(os, "posix_fallocate"):
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return matrix
 
 
 def write_sparse(
@@ -241,7 +232,7 @@ def write_sparse(
         zeros = csr_array((1, width), dtype=np.float32)
         order = np.full(len(alignment.sets[split]), len(items))
         order[items] = np.arange(len(items))
-        save_npz(path, csr_array(vstack([*parts.pop(split), zeros], format="csr")[order]))
+        put_csr(path, csr_array(vstack([*parts.pop(split), zeros], format="csr")[order]))
 
 
 def _require_unchanged(alignment: ItemAlignment, split: str, rows: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -43,12 +43,13 @@ from tartarus_cli.features.tables import (
 from tartarus_cli.features.tags import TagChoice, prepare_tags, survey_tags
 from tartarus_cli.file_names import SPLITS, Kind, parse_path
 from tartarus_cli.files import (
-    atomic_write,
     digest,
     locked,
+    put_text,
     remove_leftovers,
     same_content,
     stat_signature,
+    write_together,
 )
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
@@ -351,34 +352,28 @@ def _write(
         for split in sets
     }
     manifest_path = workspace.path_of(Kind.FEATURE_MANIFEST, **request.fields)
-    with ExitStack() as stack:
-        # The last file that is entered takes its place first.
-        temporary = {
-            split: stack.enter_context(atomic_write(path)) for split, path in paths.items()
-        }
-        warnings = prepared.write(temporary)
+    outdated = list[Path]()
+    written = [manifest_path, *reversed(paths.values())]
+    with write_together(written, outdated=outdated) as temporary:
+        warnings = prepared.write({split: temporary[path] for split, path in paths.items()})
         text = _manifest(request, prepared, sets).to_json()
         if _signatures(request) != signatures:
             raise source_changed_error()
-        temporary_manifest = stack.enter_context(atomic_write(manifest_path))
-        temporary_manifest.write_text(text, encoding="utf-8", newline="\n")
-        new = {paths[split]: temporary[split] for split in paths}
-        _delete_old(Dataset(workspace.scan(), request.dataset), request, new)
+        put_text(temporary[manifest_path], text)
+        new = {path: temporary[path] for path in paths.values()}
+        outdated += _outdated(Dataset(workspace.scan(), request.dataset), request, new)
     return [*paths.values(), manifest_path], warnings
 
 
-def _delete_old(dataset: Dataset, request: FeaturesRequest, new: Mapping[Path, Path]) -> None:
-    """Delete the old rows of the setting, if they differ and the request says so."""
+def _outdated(dataset: Dataset, request: FeaturesRequest, new: Mapping[Path, Path]) -> list[Path]:
+    """Return the old rows of the setting, which must be the same unless the request says so."""
     old = [file.path for file in dataset.select(Kind.FEATURES, setting=request.setting)]
     others = [path for path in old if path not in new or not same_content(path, new[path])]
-    if not others:
-        return
-    if not request.force:
+    if others and not request.force:
         msg = f"{request.dataset} has a setting {request.setting} already, with another content: "
         hint = "Choose another name, or write over it with `force=True`."
         raise RequestError(msg + display_path(others[0]), hint=hint)
-    for path in old:
-        path.unlink()
+    return old
 
 
 def _manifest(request: FeaturesRequest, prepared: PreparedFeatures, sets: Sets) -> FeatureManifest:

@@ -24,7 +24,7 @@ from typing import IO, Any
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from tartarus_cli.errors import FileError
-from tartarus_cli.files import readable
+from tartarus_cli.files import open_regular, readable
 from tartarus_cli.progress import ProgressTask
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -143,7 +143,7 @@ def _entries(path: Path, seen: Callable[[int], None] = lambda _count: None) -> G
     """Yield the members one after another; content can be read until the next one is."""
     most = FREE_BYTES + MOST_RATIO * path.stat().st_size
     total = 0
-    with readable(path), path.open("rb") as file:
+    with readable(path), open_regular(path) as file:
         start = file.read(TAR_BLOCK)
     with _explained(path), io.BufferedReader(_Counted(path, seen), BLOCK) as packed:
         zipped = start.startswith(_ZIPPED)

@@ -26,7 +26,7 @@ from tartarus_cli.fetching.install import (
     require_disk_space,
 )
 from tartarus_cli.fetching.zenodo import Record, RemoteFile, read_record
-from tartarus_cli.files import format_bytes, locked, readable
+from tartarus_cli.files import format_bytes, locked, open_regular, readable
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
 
@@ -142,7 +142,7 @@ def _require_archive(path: Path) -> None:
     if not path.exists():
         msg = f"there is no file {display_path(path)}"
         raise RequestError(msg, hint="Give the path of a downloaded archive.")
-    with readable(path), path.open("rb"):
+    with readable(path), open_regular(path):
         pass
 
 

@@ -14,7 +14,13 @@ from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.errors import DataError, FileError, Placeholder, call, display_path
 from tartarus_cli.fetching.archives import Member, is_archive_name, read_members, unpack
 from tartarus_cli.file_names import FILE_PATTERNS, DataFile, Kind, parse_path
-from tartarus_cli.files import atomic_write, format_bytes, same_content
+from tartarus_cli.files import (
+    atomic_write,
+    format_bytes,
+    make_own_folder,
+    remove_own_folder,
+    same_content,
+)
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import Progress
 from tartarus_cli.signals import defer_interrupts
@@ -182,12 +188,12 @@ def require_disk_space(folder: Path, size: int, purpose: str) -> None:
 @contextmanager
 def _stage(workspace: WorkspacePaths) -> Iterator[WorkspacePaths]:
     folder = workspace.data / STAGE
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_own_folder(folder)
     try:
-        folder.mkdir(parents=True)
+        make_own_folder(folder)
         yield WorkspacePaths(folder, folder)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_own_folder(folder)
 
 
 class _StagePaths:

@@ -21,7 +21,8 @@ from tartarus_cli.baselines import (
     NamedArrays,
     TrainingExamples,
 )
-from tartarus_cli.data.arrays import read_arrays, save_arrays
+from tartarus_cli.data.array_writing import save_arrays
+from tartarus_cli.data.arrays import read_arrays
 from tartarus_cli.environment import backend_error, keras_defaults, open_keras
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
 from tartarus_cli.files import write_text

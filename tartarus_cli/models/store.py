@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import tomllib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from tartarus_cli.baselines import Baseline
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.errors import (
     DataError,
+    FileError,
     Placeholder,
     RequestError,
     call,
@@ -22,10 +23,23 @@ from tartarus_cli.errors import (
 )
 from tartarus_cli.experiments.resolve import from_toml, to_toml
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.files import remove_folder, write_text
+from tartarus_cli.files import (
+    locked_folder,
+    parse_toml,
+    read_bytes,
+    read_text,
+    remove_own_folder,
+    require_regular,
+    write_text,
+)
 from tartarus_cli.html_table import Cell, html_table
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
-from tartarus_cli.models.manifest import UNREADABLE, LayerInfo, ModelManifest
+from tartarus_cli.models.manifest import (
+    UNREADABLE,
+    LayerInfo,
+    ModelManifest,
+    write_model_manifest,
+)
 from tartarus_cli.plugins import run_recorded
 
 if TYPE_CHECKING:
@@ -35,6 +49,8 @@ NETWORK, HISTORY, BASELINE = "model.keras", "history.csv", "model.npz"
 """Files of a model's folder: the network, its losses, the arrays of a baseline."""
 CLAIMS = ".claimed"
 """Folder of an empty file for each number ever given, so that none is given twice."""
+MAX_BYTES = 1 << 20
+"""The largest experiment of a model."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +94,7 @@ class Model:
             msg = f"{display_path(path)}: {problem}"
             hint = f"Install the plug-in that {self.name} was trained with, or name its file: "
             raise DataError(msg, hint=f"{hint}{parameter('code', Placeholder('FILE'))}.") from None
-        except (OSError, ValueError) as problem:
+        except ValueError as problem:
             raise self._unreadable(path, problem) from None
 
     @property
@@ -92,15 +108,18 @@ class Model:
         """
         path = self.folder / "experiment.toml"
         try:
-            return str(tomllib.loads(self._experiment_text)["targets"]["kind"])
-        except (OSError, ValueError, LookupError, TypeError) as problem:
+            return str(parse_toml(self._experiment_text)["targets"]["kind"])
+        except (ValueError, LookupError, TypeError) as problem:
             raise self._unreadable(path, problem) from None
 
     @cached_property
     def _experiment_text(self) -> str:
-        return (self.folder / "experiment.toml").read_text(encoding="utf-8")
+        try:
+            return read_bytes(self.folder / "experiment.toml", most=MAX_BYTES).decode()
+        except FileError as problem:
+            raise self._unreadable(problem.path, problem.found) from None
 
-    def _unreadable(self, path: Path, problem: Exception) -> DataError:
+    def _unreadable(self, path: Path, problem: Exception | str) -> DataError:
         msg = f"{display_path(path)} cannot be read: {problem}"
         return DataError(msg, hint=f"Train {self.name} again.")
 
@@ -123,6 +142,22 @@ class Model:
     def history(self) -> Path:
         """The file of the losses: by epoch, or by strength of a baseline."""
         return self.folder / HISTORY
+
+    def count_evaluation(self, scores: dict[str, float | None] | None) -> None:
+        """Record that figures of the test items were computed, and the figures of all of them.
+
+        What another evaluation has recorded meanwhile is read again.
+        """
+        with locked_folder(self.workspace.models):
+            if not self.folder.is_dir():  # deleted meanwhile
+                return
+            recorded = self.store.find(self.name).manifest
+            if recorded is not UNREADABLE:
+                self.manifest.test_evaluations = recorded.test_evaluations
+            self.manifest.test_evaluations += 1
+            if scores is not None:
+                self.manifest.scores = scores
+            write_model_manifest(self.folder, self.manifest)
 
     def layer(self, name: str) -> LayerInfo:
         """Find a layer by its name, its index, or ``output``.
@@ -158,8 +193,9 @@ class Model:
         import polars as pl
 
         try:
+            require_regular(self.history)
             return pl.read_csv(self.history)
-        except (OSError, pl.exceptions.PolarsError) as problem:
+        except (OSError, FileError, pl.exceptions.PolarsError) as problem:
             msg = f"{display_path(self.history)} cannot be read: {problem}"
             raise DataError(msg, hint="Only networks and ridge regressions keep losses.") from None
 
@@ -281,24 +317,40 @@ class Store:
             raise RequestError(msg, hint=nearest(name, known))
         return self._read(name)
 
-    def delete(self, name: str) -> Model:
-        """Remove the folder of a model, whose number is never used again, and return the model.
+    def begin_deletion(self, name: str) -> None:
+        """Hide the folder of a model, whose number is never used again, in one step.
 
         Raises
         ------
         RequestError
-            If there is no such model.
+            If there is no such model, and none whose deletion was begun.
         """
-        model = self.find(name)
-        remove_folder(model.folder)
-        return model
+        self.require_deletable(name)
+        if name not in self.workspace.deletions():
+            with suppress(FileNotFoundError):  # somebody else deletes it
+                self.find(name).folder.replace(self.workspace.deleted(name))
+
+    def require_deletable(self, name: str) -> None:
+        """Make sure that there is a model of that name, or one whose deletion has not ended.
+
+        Raises
+        ------
+        RequestError
+            If there is none.
+        """
+        if name not in self.workspace.deletions():
+            self.find(name)
+
+    def end_deletion(self, name: str) -> None:
+        """Remove the hidden folder of a model; what was computed with it is gone by now."""
+        remove_own_folder(self.workspace.deleted(name))
 
     def _read(self, name: str) -> Model:
         folder = self._folder / name
         try:
-            text = (folder / "manifest.json").read_text(encoding="utf-8")
+            text = read_text(folder / "manifest.json")
             return Model(name, folder, ModelManifest.model_validate_json(text), self)
-        except (OSError, ValueError):
+        except (FileError, ValueError):
             return Model(name, folder, UNREADABLE, self)
 
     @staticmethod

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.audio.decoding import RECORDING_EXTENSIONS as RECORDINGS
 from tartarus_cli.audio.patches import PatchRecipe
-from tartarus_cli.data.arrays import open_dense, save_dense
+from tartarus_cli.data.array_writing import create_dense, save_dense
+from tartarus_cli.data.arrays import open_dense
 from tartarus_cli.data.folders import FolderScan, scan_folder
-from tartarus_cli.data.ids import write_ids
+from tartarus_cli.data.ids import put_ids
 from tartarus_cli.data.lists import check_file_name
 from tartarus_cli.errors import DataError, FileError, RequestError, parameter
 from tartarus_cli.experiments.inputs import MIN_BATCH
@@ -31,7 +31,7 @@ from tartarus_cli.extraction.workers import (
     prepare_all,
     worker_options,
 )
-from tartarus_cli.files import atomic_write
+from tartarus_cli.files import write_together
 from tartarus_cli.models.manifest import LayerInfo
 from tartarus_cli.models.predictors import Predictor, open_predictor
 from tartarus_cli.models.preprocessing import open_recipe, open_vocabulary
@@ -221,14 +221,13 @@ def _find_files(request: NewFilesRequest) -> FolderScan:
 def _write(paths: tuple[Path, Path], names: Sequence[str], blocks: Collection[Rows]) -> None:
     """Write all rows, and the list of their names; both files appear at the end."""
     width = next(iter(blocks)).shape[1]
-    with atomic_write(paths[0]) as temporary, atomic_write(paths[1]) as ids:
-        rows = open_memmap(temporary, "w+", np.float32, (len(names), width))
+    with write_together(paths) as temporary:
+        rows = create_dense(temporary[paths[0]], (len(names), width))
         first = 0
         for block in blocks:
             rows[first : first + len(block)] = block
             first += len(block)
-        rows.flush()
-        write_ids(ids, names)
+        put_ids(temporary[paths[1]], names)
 
 
 def _predict_recordings(

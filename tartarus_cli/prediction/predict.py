@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import vstack
 
 from tartarus_cli.baselines import PredictionForm
-from tartarus_cli.data.arrays import save_csr, save_dense
-from tartarus_cli.data.ids import write_ids
+from tartarus_cli.data.array_writing import create_dense, put_csr, put_dense
+from tartarus_cli.data.ids import put_ids
 from tartarus_cli.data.items import ItemSet, open_items
 from tartarus_cli.errors import DataError, RequestError, display_path, parameter
 from tartarus_cli.experiments.inputs import check_word_numbers, inference_batch_size, input_sources
 from tartarus_cli.file_names import DataFile, Kind
-from tartarus_cli.files import atomic_write
+from tartarus_cli.files import write_together
 from tartarus_cli.models.manifest import LayerInfo, write_model_manifest
 from tartarus_cli.models.predictors import Predictor, open_predictor
 from tartarus_cli.models.preprocessing import check_vocabulary_unchanged, stored_recipe
@@ -119,18 +118,18 @@ def predict(
     with ExitStack() as stack:
         check = stack.enter_context(defer_interrupts())
         predictor = open_predictor(model, layer)
+        temporary = stack.enter_context(write_together(_files_of(outputs)))
         total = sum(len(items.items) for items in sets)
         task = stack.enter_context(progress.task("predicting", total))
         for items, output in zip(sets, outputs, strict=True):
             shape = (len(output.ids), predictor.width)
-            rows = stack.enter_context(_array_on_disk(output.path, shape))
+            rows = create_dense(temporary[output.path], shape)
             for samples, values in _predict_blocks(model, items, predictor):
                 check()
                 output.add(rows, samples, values)
                 task.advance(len(values))
-    for output in outputs:
-        if output.ids_path is not None:
-            write_ids(output.ids_path, output.ids)
+            if output.ids_path is not None:
+                put_ids(temporary[output.ids_path], output.ids)
     paths = [(output.path, output.ids_path) for output in outputs]
     return Prediction(
         model=model.name,
@@ -146,41 +145,52 @@ def predict(
     )
 
 
+def _files_of(outputs: Sequence[_Output]) -> list[Path]:
+    """List the files of outputs: train rows and lists of ids last, without which none is read."""
+    rows = [output.path for output in reversed(outputs)]
+    return rows + [output.ids_path for output in outputs if output.ids_path is not None]
+
+
 def _predict_baseline(model: Model, sets: Sequence[ItemSet], progress: Progress) -> Prediction:
     """Predict with a baseline, whose rows may be sparse and may depend on the ids."""
     workspace = model.workspace
     fitted = open_fitted(model, progress)
-    files: list[Path] = []
-    width = 0
-    with progress.task("predicting", sum(len(items.ids) for items in sets)) as task:
-        for items in sets:
+    splits = [items.split for items in sets]
+    files = [_baseline_rows(model, split) for split in splits]
+    ids = [workspace.predicted_ids(model.name, split) for split in splits]
+    width, total = 0, sum(len(items.ids) for items in sets)
+    with write_together([*files, *ids]) as temporary, progress.task("predicting", total) as task:
+        for items, path, ids_path in zip(sets, files, ids, strict=True):
             rows = []
             for block in predicted_blocks(model, items, fitted):
                 rows.append(block)
                 task.advance(block.shape[0])
             width = rows[0].shape[1]
-            files += [_save_rows(model, items.split, rows)]
-            write_ids(workspace.predicted_ids(model.name, items.split), items.ids)
+            _put_rows(model, temporary[path], rows)
+            put_ids(temporary[ids_path], items.ids)
     return Prediction(
         model=model.name,
         dataset=model.manifest.dataset,
         splits={items.split: len(items.ids) for items in sets},
         width=width,
-        files=files + [workspace.predicted_ids(model.name, items.split) for items in sets],
+        files=[*files, *ids],
         form=model.manifest.form,
-        absent=tuple(s for s in model.dataset.splits if s not in {i.split for i in sets}),
+        absent=tuple(s for s in model.dataset.splits if s not in splits),
     )
 
 
-def _save_rows(model: Model, split: str, rows: Sequence[Any]) -> Path:
+def _baseline_rows(model: Model, split: str) -> Path:
     workspace = model.workspace
     if model.manifest.form == "neighbours":
-        path = workspace.predicted_neighbours(model.name, split)
-        save_csr(path, vstack(rows, format="csr"))
+        return workspace.predicted_neighbours(model.name, split)
+    return workspace.predicted_factors(model.name, split)
+
+
+def _put_rows(model: Model, path: Path, rows: Sequence[Any]) -> None:
+    if model.manifest.form == "neighbours":
+        put_csr(path, vstack(rows, format="csr"))
     else:
-        path = workspace.predicted_factors(model.name, split)
-        save_dense(path, np.concatenate(rows))
-    return path
+        put_dense(path, np.concatenate(rows))
 
 
 def _changed_inputs(
@@ -313,15 +323,6 @@ def _plan_output(model: Model, layer: LayerInfo | None, items: ItemSet, pool: Po
 
 def _setting_name(model: Model, layer: str) -> str:
     return f"{model.name}-pred_{layer}"
-
-
-@contextmanager
-def _array_on_disk(path: Path, shape: tuple[int, int]) -> Iterator[NDArray[np.float32]]:
-    """Yield an array of zeros on disk, which becomes ``path`` if the block succeeds."""
-    with atomic_write(path) as temporary:
-        rows = open_memmap(temporary, "w+", np.float32, shape)
-        yield rows
-        rows.flush()
 
 
 def _predict_blocks(

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from tartarus_cli.data.array_writing import create_dense, put_csr
 from tartarus_cli.data.provenance import SplitManifest
 from tartarus_cli.errors import RequestError, display_path
 from tartarus_cli.file_names import PLAYS, DataFile, Kind, parse_path
-from tartarus_cli.files import atomic_write, locked, remove_leftovers, same_content
+from tartarus_cli.files import (
+    DiskFullError,
+    locked,
+    put_text,
+    remove_leftovers,
+    room_for,
+    same_content,
+    write_together,
+)
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.splitting.backup import back_up_files, restore_files
@@ -129,9 +136,8 @@ def write_split(
         present = [file.path for file in _dataset_files(files.workspace, files.dataset)]
         backups: dict[Path, Path] = {}
         try:
-            with ExitStack() as stack:  # the first that is entered takes its place last
-                temporary = {path: stack.enter_context(atomic_write(path)) for path in paths}
-                temporary[manifest_path].write_text(manifest.to_json(), "utf-8", newline="\n")
+            with write_together([*reversed(paths)], delete_first=False) as temporary:
+                put_text(temporary[manifest_path], manifest.to_json())
                 _write_names(files, temporary, interactions)
                 for name, rows in sets.items():
                     check()
@@ -141,7 +147,7 @@ def write_split(
                     backups = _back_up_outdated(files, temporary, sets)
                 else:
                     _require_same(files, temporary)
-        except OSError:
+        except (OSError, DiskFullError):
             for path in paths:
                 if path in backups or path not in present:
                     path.unlink(missing_ok=True)
@@ -200,13 +206,9 @@ def _write_set(
     name: str,
     rows: SetRows,
 ) -> None:
-    from scipy.sparse import save_npz
-
     _write_lines(temporary[files.ids(name)], interactions.items[rows.items])
     if rows.plays is not None:
-        # An open file: SciPy would add an ending to the name.
-        with temporary[files.path(PLAYS[name])].open("wb") as file:
-            save_npz(file, rows.plays, compressed=False)
+        put_csr(temporary[files.path(PLAYS[name])], rows.plays)
     if interactions.labels is not None and interactions.label_names:
         path = files.classes(name, len(interactions.label_names))
         _write_classes(temporary[path], csr_array(interactions.labels[rows.items]))
@@ -214,15 +216,14 @@ def _write_set(
 
 def _write_classes(path: Path, labels: csr_array) -> None:
     """Write 1 where an item has a class, else 0: ``(items, classes)`` float32."""
-    classes = open_memmap(path, "w+", np.float32, labels.shape)
+    classes = create_dense(path, labels.shape)
     for start in range(0, labels.shape[0], BLOCK_ITEMS):
         block = slice(start, start + BLOCK_ITEMS)
         classes[block] = labels[block].toarray()
-    classes.flush()
 
 
 def _write_lines(path: Path, lines: Sequence[str] | NDArray[np.object_]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    with room_for(path), path.open("w", encoding="utf-8", newline="\n") as file:
         for start in range(0, len(lines), BLOCK_LINES):
             file.write("\n".join([*lines[start : start + BLOCK_LINES], ""]))
 

@@ -17,7 +17,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array, csr_matrix, load_npz, save_npz
 
-from tartarus_cli.data.arrays import open_csr, open_dense, read_arrays, save_csr, save_dense
+from tartarus_cli.data.array_writing import save_csr, save_dense
+from tartarus_cli.data.arrays import open_csr, open_dense, read_arrays
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.scan import MatrixStatistics, scan_matrix
 from tartarus_cli.errors import FileError

@@ -30,7 +30,7 @@ from tartarus_cli.audio import TRANSFORMS
 from tartarus_cli.audio.patches import patch_starts
 from tartarus_cli.cli.app import app
 from tartarus_cli.data.patches import read_scaler
-from tartarus_cli.files import locked, shared_folder
+from tartarus_cli.files import atomic_write, locked, shared_folder
 from tests.conftest import Command
 from tests.processes import ENOUGH_S, started, waited
 from tests.sounds import FAST, Sounds, tone
@@ -447,7 +447,8 @@ def test_what_a_killed_command_left_is_removed(made: Made, again: Sounds) -> Non
     left = [
         again.patches / f".0123abcd-{FILES[0]}",
         again.patches / f".0123abce-{SCALER}",
-        kept / f".0123abcf-{'0' * 32}.npy",
+        kept / ".tartarus-0123abcf.npy",
+        again.patches / ".tartarus-0123abcf.hdf5",
         again.list.with_name(f".0123abcf-{again.list.name}"),
     ]
     stays = [again.patches / ".0123abcd-notes.txt", again.patches / ".x", kept / "README"]
@@ -485,13 +486,15 @@ def test_a_file_system_without_locks_is_no_hindrance(
 
 
 def test_nobody_tidies_a_folder_up_that_another_writes_into(tmp_path: Path) -> None:
-    half = tmp_path / ".0123abcd-0.npy"
-    with shared_folder(tmp_path):
-        half.write_text("half")
+    left = tmp_path / ".tartarus-0123abcd.npy"
+    left.write_text("half")
+    with atomic_write(tmp_path / "0.npy", one_of_many=True) as half:
+        half.write_text("whole")
         with shared_folder(tmp_path):
+            assert not left.exists()
             assert half.exists()
         assert half.exists()
-    assert not half.exists()
+    assert (tmp_path / "0.npy").read_text() == "whole"
 
 
 def patches_of(sounds: Sounds) -> "AbstractContextManager[subprocess.Popen[str]]":

@@ -196,7 +196,7 @@ def test_a_number_is_never_given_twice(world: World) -> None:
     store = Store(open_workspace(world.root))
     for _ in range(3):
         store.claim()
-    store.delete("model_3")
+    store.begin_deletion("model_3")
     assert store.claim()[0] == "model_4"
 
 

@@ -16,7 +16,7 @@ from tartarus_cli.data.tables.blocks import Block, Columns, number_error, text_e
 from tartarus_cli.data.tables.parts import part_files
 from tartarus_cli.data.tables.times import Clock, seconds
 from tartarus_cli.errors import FileError, parameter
-from tartarus_cli.files import readable
+from tartarus_cli.files import open_regular, readable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -177,7 +177,7 @@ class Parquet:
         import polars as pl
 
         for part in part_files(self.path):
-            with readable(part), part.open("rb"):
+            with readable(part), open_regular(part):
                 pass
         try:
             yield

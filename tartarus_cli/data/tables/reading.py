@@ -19,7 +19,7 @@ from tartarus_cli.file_formats import (
     identify,
     zip_member,
 )
-from tartarus_cli.files import readable
+from tartarus_cli.files import open_regular, readable
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 PARQUET = (".parquet", ".pq")
@@ -103,7 +103,7 @@ def open_table(path: Path, *, header: bool = True, encoding: str | None = None) 
 def _is_parquet(path: Path) -> bool:
     """Whether a file is Parquet, by its content; one that only its name calls so is refused."""
     require_file(path)
-    with readable(path), path.open("rb") as file:
+    with readable(path), open_regular(path) as file:
         start = file.read(HEAD_BYTES)
     if start.startswith(PARQUET_MAGIC):
         return True

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from tartarus_cli.files import atomic_write
+from tartarus_cli.files import atomic_write, room_for, temporary_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,8 +62,8 @@ def _parquet_writer(path: Path) -> Iterator[WriteRows]:
     """Write pieces next to a file, and join them at the end, one after the other."""
     import polars as pl
 
-    with TemporaryDirectory(prefix=".", suffix=".pieces", dir=path.parent) as folder:
-        pieces = _PieceWriter(Path(folder))
+    with temporary_folder(path.parent) as folder, room_for(path):
+        pieces = _PieceWriter(folder)
         yield pieces
         pl.scan_parquet(pieces.finish(), glob=False).sink_parquet(path)
 

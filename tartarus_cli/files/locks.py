@@ -1,0 +1,118 @@
+"""Locks, so that no two commands do the same work."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+from tartarus_cli.errors import FileError, RequestError, display_path
+from tartarus_cli.files.writing import remove_leftovers
+
+PATIENCE_S = 60.0
+"""How long a command waits for another one that writes to the same folder."""
+_PAUSE_S = 0.02
+# Errors of a file system that has no locks.
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock during the block, so that no two processes do the same work.
+
+    The lock ends with the process, in whatever way that ends. On a file system without locks, the
+    work goes on without one.
+
+    Raises
+    ------
+    RequestError
+        If another process holds the lock.
+    FileError
+        If the path is a link, a folder, a pipe or the like.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _require_plain_or_absent(path)
+    lock = FileLock(path, timeout=0, fallback_to_soft=False)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock)
+        except Timeout:
+            msg = "another command is doing this work already"
+            raise RequestError(msg, hint="Wait until it ends, or stop it.") from None
+        except OSError as problem:
+            if problem.errno not in _NO_LOCKS:
+                raise
+        yield
+
+
+def _require_plain_or_absent(path: Path) -> None:
+    """Make sure that a lock opens no file but its own: that its path is no link."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        kind = "a symbolic link" if stat.S_ISLNK(mode) else "a folder, a pipe or the like"
+        expected = "a plain file, which is locked while the command runs, or none"
+        raise FileError(path, found=kind, expected=expected, hint="Remove it, and try again.")
+
+
+@contextmanager
+def locked_folder(path: Path) -> Iterator[None]:
+    """Hold the lock of a folder during the block, which is short; wait for whoever holds it.
+
+    On a system or a file system without locks, the work goes on without one.
+
+    Raises
+    ------
+    RequestError
+        If another process holds it for a minute.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    if find_spec("fcntl") is None:
+        yield
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        end = time.monotonic() + PATIENCE_S
+        while not _flock(descriptor):
+            if time.monotonic() > end:
+                msg = f"another command is writing to {display_path(path)}"
+                raise RequestError(msg, hint="Wait until it ends, or stop it.")
+            time.sleep(_PAUSE_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _flock(descriptor: int) -> bool:
+    """Lock a folder that is open; False if another process holds the lock."""
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as problem:
+        if problem.errno not in _NO_LOCKS:
+            raise
+    return True
+
+
+@contextmanager
+def shared_folder(path: Path) -> Iterator[None]:
+    """Make a folder that several processes write to; the last one to leave removes leftovers."""
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        remove_leftovers(path)
+        yield
+    finally:
+        with suppress(OSError):
+            remove_leftovers(path)
