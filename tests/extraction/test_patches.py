@@ -447,8 +447,8 @@ def test_what_a_killed_command_left_is_removed(made: Made, again: Sounds) -> Non
     left = [
         again.patches / f".0123abcd-{FILES[0]}",
         again.patches / f".0123abce-{SCALER}",
-        kept / ".tartarus-0123abcf.npy",
-        again.patches / ".tartarus-0123abcf.hdf5",
+        kept / ".tartarus-0123abcf-0.npy",
+        again.patches / ".tartarus-0123abcf-0.hdf5",
         again.list.with_name(f".0123abcf-{again.list.name}"),
     ]
     stays = [again.patches / ".0123abcd-notes.txt", again.patches / ".x", kept / "README"]
@@ -486,7 +486,7 @@ def test_a_file_system_without_locks_is_no_hindrance(
 
 
 def test_nobody_tidies_a_folder_up_that_another_writes_into(tmp_path: Path) -> None:
-    left = tmp_path / ".tartarus-0123abcd.npy"
+    left = tmp_path / ".tartarus-0123abcd-0.npy"
     left.write_text("half")
     with atomic_write(tmp_path / "0.npy", one_of_many=True) as half:
         half.write_text("whole")
