@@ -59,8 +59,15 @@ def cosine_loss(targets: Any, outputs: Any) -> Any:
     return ops.clip((1 - cosine) / 2, 0, 1)
 
 
+def cosine_and_norm_loss(targets: Any, outputs: Any) -> Any:
+    """Cosine loss of all columns but the last, plus the squared error of the last: a log norm."""
+    error = ops.square(targets[:, -1] - outputs[:, -1])
+    return cosine_loss(targets[:, :-1], outputs[:, :-1]) + error
+
+
 LOSSES: dict[str, Any] = {
     "cosine": cosine_loss,
+    "cosine_and_norm": cosine_and_norm_loss,
     "binary_crossentropy": "binary_crossentropy",
     "categorical_crossentropy": "categorical_crossentropy",
     "mean_squared_error": "mean_squared_error",
@@ -426,3 +433,30 @@ class LayerFactory:
         (bits,) = np.random.SeedSequence([self._seed, self._counts["seed"]]).generate_state(1)
         # Keras takes seeds of 31 bits.
         return int(bits) >> 1
+
+
+def add_log_norm(network: keras.Model, seed: int, start: float) -> keras.Model:
+    """Let a network also predict the logarithm of a norm, from what its last dense layer reads.
+
+    Parameters
+    ----------
+    network
+        Its last dense layer gives the direction, ``(items, dim)``.
+    seed
+        Of the first weights.
+    start
+        What it predicts before it has learnt anything.
+
+    Returns
+    -------
+    A network of ``dim + 1`` outputs, the layer ``log_norm`` being the last of them.
+    """
+    last = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)][-1]
+    norm = keras.layers.Dense(
+        1,
+        kernel_initializer=Spread(INITIAL_WEIGHTS, seed),
+        bias_initializer=keras.initializers.Constant(start),
+        name="log_norm",
+    )(last.input)
+    joined = keras.layers.Concatenate(name="direction_and_norm")([network.output, norm])
+    return keras.Model(network.inputs, joined)

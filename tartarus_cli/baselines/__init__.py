@@ -24,6 +24,9 @@ from tartarus_cli.registry import Registry
 Features: TypeAlias = NDArray[Any] | csr_array
 """Rows of one setting, ``(items, width)``; dense ones may lie in a file and are read in blocks."""
 
+MIN_NORM = 1e-3
+"""The norm that factors of zero count as where its logarithm is learnt."""
+
 NamedArrays = dict[str, NDArray[Any]]
 """Name → array: what a baseline learnt, as it is stored."""
 
@@ -61,6 +64,10 @@ class TrainingExamples(Examples):
     normalize: bool = False
     """Divide each target by its L2 norm."""
 
+    scoring: str = "cosine"
+    """What the predicted factors are for: with ``norm``, a target is its direction and, as one more
+    column, the logarithm of its norm; with ``dot``, its norm counts."""
+
     classes: bool = False
     """Whether the targets are classes, not factors."""
 
@@ -90,6 +97,8 @@ class TrainingExamples(Examples):
     def prepare_targets(self, examples: Examples) -> NDArray[np.float64]:
         """Return the targets of items, normalised as those of the train items are."""
         targets = np.asarray(examples.targets, np.float64)
+        if self.scoring == "norm":
+            return with_log_norms(targets)
         return normalize_rows(targets) if self.normalize else targets
 
 
@@ -198,6 +207,9 @@ class Baseline:
     kinds: tuple[str, ...] = ("als", "pmi", "class")
     """Kinds of targets that it can predict."""
 
+    scorings: tuple[str, ...] = ("cosine",)
+    """How its predicted factors may rank: see ``scoring`` of an experiment."""
+
     learns: bool = False
     """Whether it predicts from the targets of the train items, which may then be normalised."""
 
@@ -231,6 +243,28 @@ def normalize_rows(rows: NDArray[Any]) -> NDArray[np.float64]:
     rows = np.asarray(rows, np.float64)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(norms > 0, norms, 1))
+
+
+def with_log_norms(factors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Divide rows by their L2 norm, and put its logarithm beside them, ``(items, dim + 1)``.
+
+    >>> with_log_norms(np.array([[3.0, 4.0]])).round(2).tolist()
+    [[0.6, 0.8, 1.61]]
+    """
+    norms = np.linalg.norm(np.asarray(factors, np.float64), axis=1)
+    return np.column_stack([normalize_rows(factors), np.log(np.maximum(norms, MIN_NORM))])
+
+
+def from_log_norms(rows: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return factors of which the directions and the logarithms of the norms are given.
+
+    The inverse of :func:`with_log_norms`, ``(items, dim)``; directions need no norm of one.
+
+    >>> from_log_norms(np.array([[6.0, 8.0, np.log(5)]])).round(6).tolist()
+    [[3.0, 4.0]]
+    """
+    scale = np.exp(np.asarray(rows[:, -1:], np.float64))
+    return np.asarray(normalize_rows(rows[:, :-1]) * scale, np.float32)
 
 
 def row_blocks(rows: int, width: int, block_bytes: int = 64 << 20) -> list[slice]:

@@ -264,6 +264,12 @@ def cosine_loss(targets: FloatArray, outputs: FloatArray) -> float:
     return float(np.clip((1 - cosines) / 2, 0, 1).mean())
 
 
+def direction_and_norm_loss(targets: FloatArray, outputs: FloatArray) -> float:
+    """Return the cosine loss of all columns but the last, plus the squared error of the last."""
+    direction = cosine_loss(targets[:, :-1], outputs[:, :-1])
+    return direction + squared_loss(targets[:, -1], outputs[:, -1])
+
+
 def squared_loss(targets: FloatArray, outputs: FloatArray) -> float:
     """Return the mean squared error of all values."""
     return float(np.square(targets - outputs).mean())
@@ -290,7 +296,9 @@ def _fit(train: TrainingExamples, _options: Any) -> BaselineResult:
 
 
 def _loss_function(train: TrainingExamples) -> Callable[[LinearMap, Examples | None], float]:
-    loss = squared_loss if train.classes else cosine_loss
+    loss = squared_loss if train.classes or train.scoring == "dot" else cosine_loss
+    if train.scoring == "norm":
+        loss = direction_and_norm_loss
 
     def loss_of(linear: LinearMap, examples: Examples | None) -> float:
         if examples is None:
@@ -311,5 +319,13 @@ def _shapes(width: int, dim: int) -> dict[str, tuple[int, ...]]:
 
 
 BASELINES.register("ridge")(
-    Baseline(_fit, _predict, shapes=_shapes, settings=(1, None), learns=True, validates=True)
+    Baseline(
+        _fit,
+        _predict,
+        shapes=_shapes,
+        settings=(1, None),
+        learns=True,
+        validates=True,
+        scorings=("cosine", "dot", "norm"),
+    )
 )

@@ -6,6 +6,10 @@ from typing import Literal
 Task = Literal["recommendation", "multilabel", "multiclass"]
 """Rank items for users; give items any number of classes; give each item one class."""
 
+Scoring = Literal["cosine", "dot", "norm"]
+"""How predicted factors rank for a user: their direction, the product as it is, or the product with
+a norm that was learnt beside the direction."""
+
 
 @dataclass(frozen=True)
 class TargetSpec:

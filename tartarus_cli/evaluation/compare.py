@@ -254,7 +254,7 @@ def _compared_model(name: str, results: Mapping[str, ResultsDocument]) -> Compar
     common = set(result.metrics).intersection(*(other.metrics for other in results.values()))
     metrics = {metric: value for metric, value in result.metrics.items() if metric in common}
     settings = tuple(result.settings)
-    return ComparedModel(name, result.experiment, settings, result.seed, metrics)
+    return ComparedModel(name, result.experiment, settings, result.seed, metrics, result.scoring)
 
 
 def _main_metrics(row: ComparedModel, task: Task, tested: Sequence[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tartarus_cli.data.tasks import Task
+from tartarus_cli.data.tasks import Scoring, Task
 from tartarus_cli.evaluation.protocol import ComparisonBasis
 from tartarus_cli.html_table import html_table
 from tartarus_cli.metrics.classification import LOWER_IS_BETTER
@@ -42,6 +42,8 @@ class ComparedModel:
     settings: tuple[str, ...]
     seed: int
     metrics: dict[str, float | None]
+    scoring: Scoring | None = None
+    """How its factors rank for users; None where no factors do, or where it is not known."""
 
 
 @dataclass(frozen=True)

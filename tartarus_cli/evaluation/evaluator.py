@@ -172,6 +172,7 @@ class _Evaluator:
             settings=predictions.settings,
             dataset=predictions.dataset.name,
             task=predictions.task,
+            scoring=predictions.scoring,
             seed=model.manifest.seed if model else self.random_seed,
             random_seed=self.random_seed,
             items=predictions.values.shape[0],

@@ -123,7 +123,7 @@ def _of_users(predictions: Predictions, basis: ComparisonBasis, seed: int) -> di
         "none is sampled or left out",
         "users": f"{basis['users']} (counted from 0, the last not included); those without "
         "relevant test items count as 0 where a figure does not say otherwise",
-        "scores": _SCORES[predictions.form, predictions.targets.kind == "pmi"],
+        "scores": _scores(predictions),
         "ranks": "counted in float32, one more than the items scored above; no list is cut off",
         "ties": f"{_tie_rule(basis, seed, 'test items')}; in ROC-AUC and PR-AUC they count as "
         "one group, as in scikit-learn",
@@ -133,17 +133,19 @@ def _of_users(predictions: Predictions, basis: ComparisonBasis, seed: int) -> di
     }
 
 
-_SCORES = {
-    ("factors", False): "predicted factors divided by their L2 norm, times the user's factors",
-    ("factors", True): "cosine of predicted factors and the user's factors",
-} | {
-    (form, cosine): text
-    for cosine in (False, True)
-    for form, text in {
-        "neighbours": "summed similarity to the nearest train items that the user has",
-        "scores": "one score for each item, the same for every user",
-    }.items()
-}
+def _scores(predictions: Predictions) -> str:
+    if predictions.form == "neighbours":
+        return "summed similarity to the nearest train items that the user has"
+    if predictions.form == "scores":
+        return "one score for each item, the same for every user"
+    if predictions.targets.kind == "pmi":
+        return "cosine of predicted factors and the user's factors"
+    return {
+        None: "",
+        "cosine": "predicted factors divided by their L2 norm, times the user's factors",
+        "dot": "predicted factors, times the user's factors",
+        "norm": "predicted factors, whose norm was learnt beside their direction, times the user's",
+    }[predictions.scoring]
 
 
 def _of_items(predictions: Predictions, basis: ComparisonBasis, seed: int) -> dict[str, str]:

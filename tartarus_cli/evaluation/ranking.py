@@ -30,6 +30,7 @@ from tartarus_cli.evaluation.relevance import (
     RelevantItems,
     TieBreaking,
     build_scorer,
+    factor_scoring,
     read_relevant_items,
     tie_order,
 )
@@ -333,9 +334,14 @@ def _systems(
         systems["random"] = at_random
         true = _true_factors(predictions, budget.items, factors.shape[1])
         if true is not None:
-            cosine = predictions.targets.kind == "pmi"
-            absent = np.zeros(budget.items, bool)
-            oracle = FactorScorer(budget, factors, true.values, cosine, absent, truth.order)
+            oracle = FactorScorer(
+                budget,
+                factors,
+                true.values,
+                absent=np.zeros(budget.items, bool),
+                order=truth.order,
+                **factor_scoring(predictions),
+            )
             systems["oracle"] = by_scores(oracle.precompute())
     return systems
 
@@ -377,7 +383,7 @@ def _key(
 def ranking_fingerprint(predictions: Predictions) -> bytes:
     """Hash all that the ranks of the model depend on: predictions, truth, users, their plays."""
     dataset, targets = predictions.dataset, predictions.targets
-    form = repr((predictions.form, targets.kind, targets.dim))
+    form = repr((predictions.form, targets.kind, targets.dim, predictions.scoring))
     hashed = blake2b(form.encode(), digest_size=16)
     for array in (*_arrays(predictions.values), predictions.absent):
         hashed.update(np.ascontiguousarray(array).data)

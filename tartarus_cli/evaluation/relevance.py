@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.features import Matrix
-from tartarus_cli.errors import FileError, call
+from tartarus_cli.errors import FileError, call, parameter
 from tartarus_cli.evaluation.scorers import (
+    MAX_FACTOR,
     ConstantScorer,
     FactorScorer,
     MemoryBudget,
@@ -187,8 +188,28 @@ def build_scorer(
             expected=f"{factors.shape[1]}, as in {factors.path.name}",
             hint="Predict factors of the same kind and number as the users'.",
         )
-    cosine = predictions.targets.kind == "pmi"
-    return FactorScorer(budget, factors, values, cosine, absent, order).precompute()
+    scoring = factor_scoring(predictions)
+    if not scoring["unit_items"]:
+        _require_products(predictions)
+    return FactorScorer(budget, factors, values, absent=absent, order=order, **scoring).precompute()
+
+
+def factor_scoring(predictions: Predictions) -> dict[str, bool]:
+    """Return which factors are divided by their norms before they are multiplied."""
+    pmi = predictions.targets.kind == "pmi"
+    return {"unit_users": pmi, "unit_items": pmi or predictions.scoring == "cosine"}
+
+
+def _require_products(predictions: Predictions) -> None:
+    """Make sure that products of predicted factors, norms included, do not overflow."""
+    largest = float(np.abs(predictions.values).max(initial=0))
+    if largest > MAX_FACTOR:
+        raise FileError(
+            predictions.path,
+            found=f"factors as large as {largest:g}",
+            expected=f"at most {MAX_FACTOR:g}",
+            hint=f"Rank by their direction alone: {parameter('overrides', 'scoring=cosine')}.",
+        )
 
 
 def _train_plays(predictions: Predictions, users: int) -> csr_array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from tartarus_cli.data.tasks import Task
+from tartarus_cli.data.tasks import Scoring, Task
 from tartarus_cli.errors import RequestError, parameter
 from tartarus_cli.evaluation.classification import Thresholds
 from tartarus_cli.evaluation.headlines import HEADLINES, headline
@@ -62,6 +62,8 @@ class EvaluationBase:
     """The settings that the model learnt from; empty for predictions made elsewhere."""
     dataset: str
     task: Task
+    scoring: Scoring | None
+    """How predicted factors rank for users; None where no factors do."""
     seed: int
     """Of the training; of the random row for predictions made elsewhere."""
     random_seed: int

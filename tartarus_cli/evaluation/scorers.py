@@ -160,15 +160,17 @@ def map_user_blocks(
 
 @dataclass(frozen=True)
 class FactorScorer:
-    """The product of a user's factors and an item's, these divided by their L2 norm."""
+    """The product of a user's factors and an item's, these divided by their L2 norm or not."""
 
     budget: MemoryBudget
     users: Matrix
     """``(users, dim)``."""
     items: NDArray[Any]
     """``(rows, dim)``."""
-    cosine: bool
-    """Divide the user's factors by their L2 norm too."""
+    unit_users: bool
+    """Divide the user's factors by their L2 norm."""
+    unit_items: bool
+    """Divide the items' factors by their L2 norm."""
     absent: NDArray[np.bool_]
     """``(items,)``: items that rank last."""
     order: NDArray[np.int64]
@@ -201,7 +203,7 @@ class FactorScorer:
             factors = self._factors(block).astype(np.float64)
             estimate.scores[block] = factors @ direction
             estimate.margins[block] = np.linalg.norm(factors, axis=1)
-        estimate.margins[:] *= len(direction) * np.finfo(np.float32).eps
+        estimate.margins[:] *= len(direction) * np.finfo(np.float32).eps * np.linalg.norm(direction)
         return estimate
 
     def unknown(self, users: slice) -> NDArray[np.bool_]:
@@ -225,7 +227,7 @@ class FactorScorer:
                 expected=f"at most {MAX_FACTOR:g}",
                 hint="Factorize again: products of such large numbers overflow.",
             )
-        return unit_rows(factors) if self.cosine else factors
+        return unit_rows(factors) if self.unit_users else factors
 
     @cached_property
     def _item_blocks(self) -> list[slice]:
@@ -238,15 +240,19 @@ class FactorScorer:
         return duplicate_rows(self._directions(items).T for items in self._item_blocks)
 
     def _directions(self, items: slice) -> Floats:
-        """Return the factors of items divided by their L2 norm, ``(dim, items)``."""
+        """Return the factors of items as they are multiplied, ``(dim, items)``."""
         if len(self._item_blocks) == 1:
-            return self._unit_items[:, items]
-        return unit_rows(self.items[self.order[items]]).T
+            return self._all_directions[:, items]
+        return self._scored_rows(items).T
+
+    def _scored_rows(self, items: slice) -> Floats:
+        rows = self.items[self.order[items]]
+        return unit_rows(rows) if self.unit_items else np.asarray(rows, np.float32)
 
     @cached_property
-    def _unit_items(self) -> Floats:
-        units = unit_rows(self.items[self.order])
-        return np.ascontiguousarray(units.T)  # as the product likes it best
+    def _all_directions(self) -> Floats:
+        # In the order of memory that the product likes best.
+        return np.ascontiguousarray(self._scored_rows(slice(None)).T)
 
 
 @dataclass(frozen=True)

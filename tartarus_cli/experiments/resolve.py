@@ -247,9 +247,15 @@ def _names_network(change: TomlTable) -> bool:
     return "name" in change.get("network", ())
 
 
+TOP_KEYS = ("scoring",)
+"""Parameters of an experiment that stand in no section."""
+
+
 def _parse_override(text: str) -> TomlTable:
     path, equals, value = text.partition("=")
     section, dot, key = path.strip().partition(".")
+    if equals and not dot and section in TOP_KEYS:
+        return {section: parse_value(value.strip())}
     if not (equals and dot and key):
         msg = f"{parameter('overrides', text)}: not of the form section.key=value"
         example = parameter("overrides", "training.batch_size=64")

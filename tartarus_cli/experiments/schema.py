@@ -19,7 +19,7 @@ from pydantic import (
 
 from tartarus_cli.architectures import ARCHITECTURES, Architecture, InputKind, NetworkOptions
 from tartarus_cli.baselines import BASELINES, Baseline, BaselineOptions
-from tartarus_cli.data.tasks import TargetSpec, Task
+from tartarus_cli.data.tasks import Scoring, TargetSpec, Task
 from tartarus_cli.progress import warn
 
 
@@ -219,6 +219,9 @@ class Experiment(Section):
     """The patches of each item; None if it reads none."""
     network: SerializeAsAny[NetworkOptions | BaselineOptions]
     """The network or the baseline, by name, with its options."""
+    scoring: Scoring = "cosine"
+    """How predicted factors of plays rank: divided by their norm as in the papers (``cosine``), as
+    they are (``dot``), or with a norm that is learnt beside the direction (``norm``)."""
     training: TrainingSection | ValidationSection | None
     """How it is fitted; None for a baseline that has nothing to set."""
 
@@ -278,7 +281,9 @@ class Experiment(Section):
             softmax = network.get("output") == "softmax"
             training.setdefault("monitor", "val_accuracy" if softmax else "val_loss")
             if isinstance(filled.get("targets"), dict):
-                filled["targets"].setdefault("normalize", training.get("loss") == "cosine")
+                whole = filled.get("scoring", "cosine") == "dot"
+                normal = training.get("loss") == "cosine" and not whole
+                filled["targets"].setdefault("normalize", normal)
         if isinstance(filled.get("inputs"), dict):
             kind = filled["inputs"].get("kind")
             if "patches" in (kind if isinstance(kind, list | tuple) else [kind]):
@@ -312,6 +317,35 @@ class Experiment(Section):
             msg = f"targets.kind = {self.targets.kind}: {name} takes {' or '.join(baseline.kinds)}"
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _check_scoring(self) -> Self:
+        scoring, targets = self.scoring, self.targets
+        if scoring == "cosine":
+            return self
+        key = f"scoring = {scoring}"
+        if targets.kind != "als":
+            msg = f"{key}: only factors of plays (targets.kind = als) have a norm that ranks"
+            raise ValueError(msg)
+        if self.baseline is not None and scoring not in self.baseline.scorings:
+            msg = f"{key}: {self.network.name} takes {' or '.join(self.baseline.scorings)}"
+            raise ValueError(msg)
+        if isinstance(self.network, NetworkOptions):
+            self._check_scoring_of_network(self.network.output)
+        if targets.normalize != (scoring == "norm"):
+            msg = f"{key}: targets.normalize has to be {str(scoring == 'norm').lower()}"
+            raise ValueError(msg)
+        return self
+
+    def _check_scoring_of_network(self, output: str) -> None:
+        loss = self.fitting.loss
+        if self.scoring == "dot" and (output, loss) != ("linear", "mean_squared_error"):
+            msg = "scoring = dot: a network learns the norm with network.output = linear and "
+            msg += "training.loss = mean_squared_error"
+            raise ValueError(msg)
+        if self.scoring == "norm" and loss != "cosine":
+            msg = "scoring = norm: the direction is learnt with training.loss = cosine"
+            raise ValueError(msg)
 
     @model_validator(mode="after")
     def _check_targets(self) -> Self:
@@ -354,7 +388,8 @@ def _fill_baseline(values: dict[str, Any], baseline: Baseline) -> dict[str, Any]
         if "normalize" in targets and not baseline.learns:
             msg = "targets.normalize: this baseline learns no targets that could be normalised"
             raise ValueError(msg)
-        normal = baseline.learns and targets.get("kind") != "class"
+        whole = values.get("scoring", "cosine") == "dot"
+        normal = baseline.learns and targets.get("kind") != "class" and not whole
         values["targets"] = {"normalize": normal} | targets
     values["inputs"] = InputsSection().model_copy(update={"count": baseline.settings[0]})
     values.setdefault("training", {})

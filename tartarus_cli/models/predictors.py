@@ -20,6 +20,7 @@ from tartarus_cli.baselines import (
     Items,
     NamedArrays,
     TrainingExamples,
+    from_log_norms,
 )
 from tartarus_cli.data.array_writing import save_arrays
 from tartarus_cli.data.arrays import read_arrays
@@ -112,7 +113,8 @@ def read_known(
 
 
 def _read_fitted(model: Model, baseline: Baseline) -> NamedArrays:
-    shapes = baseline.shapes(sum(model.manifest.widths), model.manifest.target_dim)
+    columns = model.manifest.target_dim + learns_norms(model)
+    shapes = baseline.shapes(sum(model.manifest.widths), columns)
     try:
         arrays = dict(zip(shapes, read_arrays(model.arrays, tuple(shapes)), strict=True))
     except FileError as problem:
@@ -129,16 +131,22 @@ def _read_fitted(model: Model, baseline: Baseline) -> NamedArrays:
     return arrays
 
 
+def learns_norms(model: Model) -> bool:
+    """Whether a model gives directions of factors and, as one more column, logarithms of norms."""
+    return model.experiment.scoring == "norm" and model.manifest.form == "factors"
+
+
 class _BaselinePredictor:
     """A baseline that needs only the features of an item."""
 
     def __init__(self, model: Model, baseline: Baseline) -> None:
         self._fitted, self._predict = read_known(model, baseline), baseline.predict
         self.width = 1 if model.manifest.form == "scores" else model.manifest.target_dim
+        self._norms = learns_norms(model)
 
     def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         rows = self._predict(self._fitted, Items([""] * len(inputs[0]), tuple(inputs)))
-        return np.asarray(rows, np.float32)
+        return from_log_norms(rows) if self._norms else np.asarray(rows, np.float32)
 
 
 class _NetworkPredictor:
@@ -148,13 +156,16 @@ class _NetworkPredictor:
         open_keras()
         with keras_defaults():
             self._network = network = _load_network(model, layer)
-        self.width = math.prod(network.output_shape[1:])
+        self._columns = math.prod(network.output_shape[1:])
+        self._norms = layer is None and learns_norms(model)
+        self.width = self._columns - self._norms
 
     def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         batch = list(inputs) if len(inputs) > 1 else inputs[0]
         with keras_defaults():
             rows = np.asarray(self._network.predict_on_batch(batch), np.float32)
-        return rows.reshape(len(rows), self.width)
+        rows = rows.reshape(len(rows), self._columns)
+        return from_log_norms(rows) if self._norms else rows
 
 
 def _load_network(model: Model, layer: LayerInfo | None) -> keras.Model:

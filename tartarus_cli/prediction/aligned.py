@@ -18,7 +18,7 @@ from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.targets import scored_targets
-from tartarus_cli.data.tasks import TargetSpec, Task
+from tartarus_cli.data.tasks import Scoring, TargetSpec, Task
 from tartarus_cli.data.unknown import unknown_dataset_error
 from tartarus_cli.errors import DataError, FileError, call, display_path
 from tartarus_cli.experiments.schema import Experiment
@@ -54,6 +54,12 @@ class Predictions:
     def settings(self) -> tuple[str, ...]:
         """Names of the settings that feed the model; empty for a file of predictions."""
         return tuple(self.model.manifest.settings) if self.model else ()
+
+    @property
+    def scoring(self) -> Scoring | None:
+        """How the factors rank for users; None where no factors do."""
+        ranks = self.task == "recommendation" and self.form == "factors"
+        return self.experiment.scoring if ranks else None
 
     @property
     def task(self) -> Task:

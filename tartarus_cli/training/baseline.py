@@ -19,6 +19,7 @@ from tartarus_cli.baselines import (
     FittedBaseline,
     Items,
     TrainingExamples,
+    from_log_norms,
 )
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix, require_finite
@@ -29,7 +30,7 @@ from tartarus_cli.errors import DataError, FileError, TrainingError, call, displ
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.schema import Experiment, ValidationSection
 from tartarus_cli.file_names import Kind
-from tartarus_cli.models.predictors import read_known
+from tartarus_cli.models.predictors import learns_norms, read_known
 from tartarus_cli.models.staleness import matches_training_input, train_command
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
@@ -124,6 +125,7 @@ def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress
         targets=targets.values,
         ids=items.ids,
         normalize=experiment.targets.normalize,
+        scoring=experiment.scoring,
         classes=spec.kind == "class",
         plays=plays[1] if plays else None,
     )
@@ -139,6 +141,7 @@ def _with_validation(experiment: Experiment, data: TrainingData) -> BaselineData
         targets=fit.targets,
         ids=[data.fit.set.ids[row] for row in data.fit.samples],
         normalize=experiment.targets.normalize,
+        scoring=experiment.scoring,
         classes=experiment.targets.kind == "class",
         validation=_examples(data.validation),
         held_out=_examples(data.held_out) if data.held_out else None,
@@ -232,6 +235,8 @@ def predicted_blocks(model: Model, items: ItemSet, fitted: FittedBaseline) -> It
         for matrix, rows in zip(items.inputs, block_inputs, strict=True):
             _check_finite(matrix.path, rows, first)
         rows = baseline.predict(fitted, Items(items.ids[block], block_inputs, block_truth))
+        if learns_norms(model):
+            rows = from_log_norms(rows)
         _check_rows(model, items, rows, first)
         yield rows
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.features import unit_rows
 from tartarus_cli.data.items import ItemSet
 from tartarus_cli.data.training_data import TrainingSubset
 
@@ -35,8 +36,8 @@ class Batches:
         The samples, with their inputs and targets.
     size
         Samples of a batch; the last one of an epoch may have fewer.
-    normalize
-        Divide each target by its L2 norm (a zero target stays zero).
+    prepare
+        What is done to the targets ``(samples, dim)`` of a batch.
     rng
         Draws the order of each epoch; file order if None.
     """
@@ -46,10 +47,10 @@ class Batches:
         subset: TrainingSubset,
         *,
         size: int,
-        normalize: bool = False,
+        prepare: Callable[[NDArray[np.float32]], NDArray[Any]] = np.asarray,
         rng: np.random.Generator | None = None,
     ) -> None:
-        self._subset, self._size, self._normalize, self._rng = subset, size, normalize, rng
+        self._subset, self._size, self._prepare, self._rng = subset, size, prepare, rng
         self._order = subset.samples
         has_patches = subset.set.patches is not None
         self._reader = (
@@ -66,8 +67,7 @@ class Batches:
         first = index * self._size
         samples = self._order[first : first + self._size]
         targets = self._subset.targets.rows(self._subset.set.items[samples])
-        if self._normalize:
-            targets = unit_rows(targets)
+        targets = np.asarray(self._prepare(targets), np.float32)
         if self._reader is None:
             return self._subset.set.read(samples), targets
         return self._reader.read(first, len(samples)), targets

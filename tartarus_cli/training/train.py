@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tartarus_cli.baselines import with_log_norms
 from tartarus_cli.checking.check import check_experiment
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.features import unit_rows
 from tartarus_cli.data.training_data import TrainingData, open_training_data
 from tartarus_cli.environment import keras_defaults, open_keras
 from tartarus_cli.errors import TrainingError
@@ -269,13 +272,15 @@ def _fit(
     progress: Progress,
 ) -> None:
     experiment, training = request.experiment, request.experiment.fitting
-    normalize = experiment.targets.normalize
+    prepare = _target_preparation(experiment)
     rng = np.random.default_rng(request.seed)
     batch_size = inference_batch_size(experiment, data.validation.set)
+    if experiment.scoring == "norm":
+        training = training.model_copy(update={"loss": "cosine_and_norm"})
     result = fit(
         network,
-        Batches(data.fit, size=training.batch_size, normalize=normalize, rng=rng),
-        Batches(data.validation, size=batch_size, normalize=normalize),
+        Batches(data.fit, size=training.batch_size, prepare=prepare, rng=rng),
+        Batches(data.validation, size=batch_size, prepare=prepare),
         options=training,
         history=folder / HISTORY,
         progress=progress,
@@ -283,7 +288,7 @@ def _fit(
     manifest.epochs, manifest.best_epoch = result.epochs, result.best_epoch
     manifest.validation_loss = result.validation_loss
     if data.held_out is not None:
-        batches = Batches(data.held_out, size=batch_size, normalize=normalize)
+        batches = Batches(data.held_out, size=batch_size, prepare=prepare)
         manifest.held_out_loss = mean_loss(network, batches, training.loss)
     manifest.layers = layers_of(network)
     with atomic_write(folder / NETWORK) as temporary:
@@ -295,7 +300,27 @@ def build_network(request: TrainingRequest, data: TrainingData) -> keras.Model:
     build = request.experiment.architecture.build
     shapes = [source.shape[1:] for source in data.fit.set.inputs]
     width = data.fit.targets.shape[1]
-    return build(shapes, request.experiment.network, width, request.seed)
+    network = build(shapes, request.experiment.network, width, request.seed)
+    if request.experiment.scoring != "norm":
+        return network
+    from tartarus_cli.layers import add_log_norm
+
+    return add_log_norm(network, request.seed, _mean_log_norm(data))
+
+
+def _mean_log_norm(data: TrainingData) -> float:
+    """Return the mean logarithm of the norms of the targets to fit."""
+    targets, rows = data.fit.targets, np.unique(data.fit.set.items[data.fit.samples])
+    return float(with_log_norms(targets.rows(rows))[:, -1].mean())
+
+
+def _target_preparation(
+    experiment: Experiment,
+) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
+    """Return what is done to targets before they are learnt."""
+    if experiment.scoring == "norm":
+        return with_log_norms
+    return unit_rows if experiment.targets.normalize else np.asarray
 
 
 def layers_of(network: keras.Model) -> list[LayerInfo]:

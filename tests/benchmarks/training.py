@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, random_array
 
-from tartarus_cli.data.features import Matrix
+from tartarus_cli.data.features import Matrix, unit_rows
 from tartarus_cli.data.items import ItemSet
 from tartarus_cli.data.training_data import TrainingSubset
 from tartarus_cli.experiments.resolve import resolve
@@ -60,7 +60,9 @@ def fit_of(name: str, part: TrainingSubset, epochs: int) -> Callable[[], float]:
     network = network_of(name, [matrix.shape[1:] for matrix in part.set.inputs])
     rows = TrainingSubset(part.set, part.targets, part.samples[:2])
     options = training.model_copy(update={"epochs": epochs + 1, "patience": epochs + 1})
-    batches = Batches(part, size=training.batch_size, normalize=True, rng=np.random.default_rng(0))
+    batches = Batches(
+        part, size=training.batch_size, prepare=unit_rows, rng=np.random.default_rng(0)
+    )
 
     def train() -> float:
         with tempfile.TemporaryDirectory() as folder:
@@ -68,7 +70,7 @@ def fit_of(name: str, part: TrainingSubset, epochs: int) -> Callable[[], float]:
             fit(
                 network,
                 batches,
-                Batches(rows, size=512, normalize=True),
+                Batches(rows, size=512, prepare=unit_rows),
                 options=options,
                 history=history,
                 progress=UNWATCHED,

@@ -55,7 +55,7 @@ def test_a_model_holds_what_is_needed_to_know_where_it_comes_from(
     assert {Path(name).name for name in manifest["inputs"]} == {
         *("items_index_train_rec.tsv", "items_index_test_rec.tsv"),
         *("X_train_text_rec.npy", "X_train_audio_rec.npy", "item_factors_als_4_rec.npy"),
-        "user_factors_als_4_rec.npy",
+        *("X_test_text_rec.npy", "X_test_audio_rec.npy", "user_factors_als_4_rec.npy"),
     }
     assert manifest["peak_memory_mib"] > 10
     assert {"keras", "jax", "numpy"} <= manifest["versions"].keys()

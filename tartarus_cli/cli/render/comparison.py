@@ -69,7 +69,8 @@ def _on_terminal(result: Comparison) -> None:
 
 
 def _recipe(row: ComparedModel) -> str:
-    return " ".join([row.experiment, *row.settings])
+    scoring = [f"(scoring {row.scoring})"] if row.scoring else []
+    return " ".join([row.experiment, *row.settings, *scoring])
 
 
 def _difference_headings(result: Comparison) -> list[str]:

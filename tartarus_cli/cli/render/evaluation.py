@@ -41,9 +41,7 @@ def evaluation(
     if json:
         document(result.document())
         return
-    about = plain(" ".join([result.experiment, *result.settings]))
-    title = f"[bold]{plain(result.name)}[/] · {about} · {plain(result.dataset)} · {result.task}"
-    out().print(f"\n{title}")
+    out().print(f"\n{_title(result)}")
     systems = _systems(result)
     if isinstance(result, ClassEvaluation):
         class_figures(systems, single=result.task == "multiclass")
@@ -57,6 +55,12 @@ def evaluation(
         _explain(result.protocol)
     _files(workspace, result)
     _next(result)
+
+
+def _title(result: Evaluation) -> str:
+    about = plain(" ".join([result.experiment, *result.settings]))
+    title = f"[bold]{plain(result.name)}[/] · {about} · {plain(result.dataset)} · {result.task}"
+    return f"{title} · scoring {result.scoring}" if result.scoring else title
 
 
 def _files(workspace: Workspace, result: Evaluation) -> None:
