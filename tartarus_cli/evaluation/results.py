@@ -23,14 +23,9 @@ from pydantic import (
     ValidationInfo,
 )
 
-<<<<<<< HEAD
 from tartarus_cli.data.array_writing import put_arrays, save_arrays
 from tartarus_cli.data.arrays import array_names, read_arrays
-from tartarus_cli.data.tasks import Task
-=======
-from tartarus_cli.data.arrays import array_names, read_arrays, save_arrays
 from tartarus_cli.data.tasks import Scoring, Task
->>>>>>> 9309ba7 (Scoring is the experiment's: cosine as published, the product as it is, or a norm learnt beside the direction)
 from tartarus_cli.errors import FileError, RequestError, call, display_path, nearest
 from tartarus_cli.evaluation.protocol import ComparisonBasis
 from tartarus_cli.files import (
