@@ -114,6 +114,21 @@ def system_error(problem: OSError) -> TartarusError:
     return TartarusError(f"{where}{problem.strerror or problem}", hint=hint)
 
 
+def expand_home(path: Path) -> Path:
+    """Write the folder of the user for a leading ``~``.
+
+    Raises
+    ------
+    RequestError
+        If it is not known.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        msg = f"{path}: it is not known which folder {path.parts[0]} stands for"
+        raise RequestError(msg, hint="Write the path in full, or set HOME.") from None
+
+
 def display_path(path: Path) -> str:
     """Write a path relative to the current folder, if it is below it."""
     try:

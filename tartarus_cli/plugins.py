@@ -16,7 +16,14 @@ from pathlib import Path
 from traceback import walk_tb
 from types import CodeType
 
-from tartarus_cli.errors import DataError, FileError, RequestError, TartarusError, display_path
+from tartarus_cli.errors import (
+    DataError,
+    FileError,
+    RequestError,
+    TartarusError,
+    display_path,
+    expand_home,
+)
 from tartarus_cli.files import read_bytes
 from tartarus_cli.progress import warn
 from tartarus_cli.registry import CODE_PREFIX, forget_unloaded, importing
@@ -54,7 +61,7 @@ def run_file(path: Path) -> CodeFile:
     RequestError
         As :func:`run_files`.
     """
-    path = path.expanduser().resolve()
+    path = expand_home(path).resolve()
     source = _read(path)
     file = CodeFile(path, blake2b(source, digest_size=16).hexdigest())
     if _RUN.get(path) != file:

@@ -30,6 +30,9 @@ class ProgressTask(Protocol):
     def describe(self, text: str) -> None:
         """Show what is being done now, in a few words."""
 
+    def record(self, line: str) -> None:
+        """Show what a part of the work came to, such as an epoch, where there is no bar."""
+
 
 class Progress(Protocol):
     """What shows the messages and the course of the work."""
@@ -64,6 +67,9 @@ class _SilentTask:
         pass
 
     def describe(self, text: str) -> None:
+        pass
+
+    def record(self, line: str) -> None:
         pass
 
 
@@ -149,6 +155,11 @@ class _LoggedTask:
     def describe(self, text: str) -> None:
         """Add what is being done now to the next lines."""
         self._text = text.removeprefix(self._description).lstrip(", :")
+
+    def record(self, line: str) -> None:
+        """Write a line of its own."""
+        self._last_line = self._clock()
+        self._logger.info("%s: %s", self._description, line)
 
     def write(self, line: str) -> None:
         """Write a line, a format string with ``percent`` and ``seconds``."""

@@ -7,12 +7,14 @@ from functools import cached_property
 from pathlib import Path
 
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.unknown import unknown_dataset_error
 from tartarus_cli.errors import (
     FileError,
     Placeholder,
     RequestError,
     call,
     display_path,
+    expand_home,
     nearest,
     parameter,
 )
@@ -27,6 +29,31 @@ class Workspace(WorkspacePaths):
     def dataset(self, name: str) -> Dataset:
         """Return a dataset of this name, bound to the files of now; there may be none."""
         return Dataset(self.scan(), name)
+
+    def dataset_name(self, name: str | None = None) -> str:
+        """Return the name of a dataset: the default one, or the only one, if None is named.
+
+        Raises
+        ------
+        RequestError
+            If it is not known which one is meant.
+        """
+        chosen = name if name is not None else self.default_dataset
+        if chosen is None:
+            known = self.scan().datasets()
+            if not known:
+                raise unknown_dataset_error(None, self, known)
+            msg = f"there are {len(known)} datasets in {self.root}, and none is named"
+            raise RequestError(msg, hint=f"Name one: {', '.join(known)}.")
+        return chosen
+
+    @property
+    def default_dataset(self) -> str | None:
+        """The dataset of the workspace's own settings, else the only one; None if there is none."""
+        if "dataset" in self.defaults:
+            return str(self.defaults["dataset"])
+        known = self.scan().datasets()
+        return known[0] if len(known) == 1 else None
 
     @cached_property
     def defaults(self) -> dict[str, str | int]:
@@ -110,16 +137,16 @@ def is_data_folder(folder: Path) -> bool:
 
 
 def _workspace_at(root: Path) -> Workspace:
-    folder = root.expanduser().resolve()
+    folder = expand_home(root).resolve()
     if not folder.is_dir():
         msg = f"there is no folder {root}"
-        raise RequestError(msg, hint=f"Make a workspace: {call('init', str(root))}")
+        command = call("init", str(expand_home(root)))
+        raise RequestError(msg, hint=f"Make a workspace: {command}")
     if is_workspace(folder):
         return Workspace(folder, folder / "data")
     if not is_data_folder(folder):
         msg = f"{root} is not a workspace: it has no {MARK}, data/datasets, data/splits or datasets"
-        raise RequestError(
-            msg, hint=f"Name another folder, or make a workspace: {call('init', str(root))}"
-        )
+        command = call("init", str(expand_home(root)))
+        raise RequestError(msg, hint=f"Name another folder, or make a workspace: {command}")
     inside = folder.name == "data" and is_workspace(folder.parent)
     return Workspace(folder.parent if inside else folder, folder)

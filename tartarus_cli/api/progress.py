@@ -49,6 +49,9 @@ class _BarTask:
     def describe(self, text: str) -> None:
         self._bar.set_description(text)
 
+    def record(self, line: str) -> None:
+        pass
+
 
 @contextmanager
 def shown(progress: ProgressOption) -> Iterator[Progress]:

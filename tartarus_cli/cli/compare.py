@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from tartarus_cli.cli import render
+from tartarus_cli.cli import completion, render
+from tartarus_cli.cli.completion import completing
 from tartarus_cli.cli.options import ComparedModels, Json, Root, Seed
 from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
@@ -14,6 +15,7 @@ Metrics = Annotated[
     typer.Option(
         "--metric",
         help="A metric to test; may be repeated (default: the main ones of the task).",
+        autocompletion=completing(completion.metrics),
         show_default=False,
     ),
 ]

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from tartarus_cli.cli import render
+from tartarus_cli.cli import completion, render
+from tartarus_cli.cli.completion import completing
 from tartarus_cli.cli.options import (
     Baselines,
     Code,
@@ -31,12 +32,17 @@ Subject = Annotated[
     typer.Argument(
         metavar="[MODEL|FILE.npy]",
         help="A model (the newest if none is named), or predictions made elsewhere.",
+        autocompletion=completing(completion.models_and_predictions),
         show_default=False,
     ),
 ]
 ExperimentOption = Annotated[
     str | None,
-    typer.Option("--experiment", help="For a file: the experiment whose predictions these are."),
+    typer.Option(
+        "--experiment",
+        help="For a file: the experiment whose predictions these are.",
+        autocompletion=completing(completion.experiments),
+    ),
 ]
 Ids = Annotated[
     Path | None,

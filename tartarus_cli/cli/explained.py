@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from tartarus_cli.cli import render
+from tartarus_cli.cli.flags import name_workspace
 from tartarus_cli.cli.logs import INTERRUPTED, open_log
 from tartarus_cli.cli.options import LogFile, Verbose
 from tartarus_cli.cli.signatures import arrange_signature
@@ -41,7 +42,10 @@ def explained(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _begin(*, context: typer.Context, log: LogFile = None, verbose: Verbose = False) -> None:
-    """Begin the log, before anything is done."""
+    """Begin the log, before anything is done; commands that are shown name the same workspace."""
+    source = context.get_parameter_source("workspace")
+    is_named = source is not None and source.name == "COMMANDLINE"
+    name_workspace(context.params["workspace"] if is_named else None)
     open_log(context, log, verbose=verbose)
 
 

@@ -1,13 +1,15 @@
 """``tartarus factorize``."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from tartarus_cli.cli import render
+from tartarus_cli.cli.datasets import dataset_and
 from tartarus_cli.cli.options import DatasetArgument, Json, Root, Seed
 from tartarus_cli.cli.signatures import panels
+from tartarus_cli.errors import RequestError, nearest
 
 
 class MethodName(StrEnum):
@@ -25,10 +27,11 @@ class From(StrEnum):
 
 
 MethodArgument = Annotated[
-    MethodName,
+    str | None,
     typer.Argument(
         metavar="{als|pmi}",
         help="als: alternating least squares of plays; pmi: mutual information of plays or labels.",
+        show_default=False,
     ),
 ]
 Dim = Annotated[int, typer.Option("--dim", min=1, max=10_000, help="Number of factors.")]
@@ -83,6 +86,14 @@ Force = Annotated[
 ]
 
 
+def _method(name: str) -> Literal["als", "pmi"]:
+    """Return the name of a method if there is one of that name."""
+    if name not in [*MethodName]:
+        msg = f"there is no method called {name!r}"
+        raise RequestError(msg, hint=nearest(name, [*MethodName]))
+    return MethodName(name).value
+
+
 @panels(
     {
         "als": ("alpha", "eps", "regularization", "iterations", "threads"),
@@ -90,8 +101,8 @@ Force = Annotated[
     }
 )
 def factorize(
-    dataset: DatasetArgument,
-    method: MethodArgument,
+    dataset: DatasetArgument = None,
+    method: MethodArgument = None,
     *,
     dim: Dim = 200,
     source: Source = None,
@@ -111,9 +122,10 @@ def factorize(
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
+    dataset, method = dataset_and(root, dataset, method, "method")
     result = compute(
         dataset,
-        method.value,
+        _method(method),
         dim=dim,
         source=source.value if source else None,
         alpha=alpha,

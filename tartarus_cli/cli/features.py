@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
+from tartarus_cli.cli.datasets import dataset_and
 from tartarus_cli.cli.options import DatasetArgument, Encoding, Json, Root
 from tartarus_cli.cli.signatures import panels
 
@@ -19,7 +20,8 @@ class Missing(StrEnum):
 
 
 Setting = Annotated[
-    str, typer.Argument(metavar="SETTING", help="What the features will be called.")
+    str | None,
+    typer.Argument(metavar="SETTING", help="What the features will be called.", show_default=False),
 ]
 Source = Annotated[
     Path,
@@ -133,8 +135,8 @@ Force = Annotated[bool, typer.Option("--force", help="Write over a setting of th
     }
 )
 def features(
-    dataset: DatasetArgument,
-    setting: Setting,
+    dataset: DatasetArgument = None,
+    setting: Setting = None,
     *,
     source: Source,
     ids: Ids = None,
@@ -158,6 +160,7 @@ def features(
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
+    dataset, setting = dataset_and(root, dataset, setting, "name of the setting")
     result = import_features(
         dataset,
         setting,

@@ -8,8 +8,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from contextvars import ContextVar
+from pathlib import Path
 from shlex import quote
 from typing import Any
+
+from tartarus_cli.errors import TartarusError
 
 FLAGS = {
     "overrides": "--set",
@@ -31,10 +35,44 @@ COMMANDS = {
     "list_experiments": "experiments list",
     "show_experiment": "experiments show",
     "list_models": "models list",
+    "show_model": "models show",
 }
 """Function → command, where the command is not the function's name."""
 
+WITHOUT_WORKSPACE = ("init",)
+"""Functions whose commands take no ``--workspace``."""
+
+COMPLETE = ("check", "list_experiments", "list_models")
+"""Functions that are called without arguments; of others, ``text()`` is only the name."""
+
+_named_workspace: ContextVar[Path | None] = ContextVar("named_workspace", default=None)
+
 _QUOTED = re.compile(r"`([a-z_]+)(?:(=)([^`]*)|(\([^`]*\)))?`")
+
+
+def name_workspace(path: Path | None) -> None:
+    """Add the workspace that the command line names to all commands that are shown from now on.
+
+    Parameters
+    ----------
+    path
+        As it stands on the command line; None if it is named elsewhere, or found.
+    """
+    _named_workspace.set(path)
+
+
+def _workspace_option() -> list[str]:
+    """Return the option that names the workspace, unless the command would find it anyway."""
+    from tartarus_cli.workspace import open_workspace
+
+    path = _named_workspace.get()
+    if path is None:
+        return []
+    try:
+        found = open_workspace().data.resolve() == open_workspace(path).data.resolve()
+    except (TartarusError, OSError):
+        found = False
+    return [] if found else ["--workspace", quote(str(path))]
 
 
 def flag(parameter: str) -> str:
@@ -60,7 +98,10 @@ def in_shell(text: str) -> str:
 def _written(match: re.Match[str]) -> str:
     try:
         if match[4]:
-            return " ".join(_command(match[1] + match[4]))
+            is_name = match[4] == "()" and match[1] not in COMPLETE
+            no_option = is_name or match[1] in WITHOUT_WORKSPACE
+            workspace = [] if no_option else _workspace_option()
+            return " ".join([*_command(match[1] + match[4]), *workspace])
         value = ast.parse(match[3], mode="eval").body if match[2] else None
         return " ".join(_option(match[1], value))
     except (SyntaxError, ValueError):

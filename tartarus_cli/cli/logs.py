@@ -50,7 +50,7 @@ class CommandLog:
         """The file that is named before the command, or by the environment."""
         self.verbose = False
         """Whether ``--verbose`` stands before the command."""
-        self._words, self._began = words, time.monotonic()
+        self.words, self._began = words, time.monotonic()
         self._handlers: list[logging.Handler] = []
 
     def open(self, path: Path | None, *, verbose: bool) -> None:
@@ -67,7 +67,7 @@ class CommandLog:
         except OSError as problem:
             msg = f"the log {display_path(path or Path())} cannot be written: {problem.strerror}"
             raise RequestError(msg, hint="Name a file in a folder that exists.") from None
-        LOGGER.info("start: tartarus %s", shlex.join(self._words))
+        LOGGER.info("start: tartarus %s", shlex.join(self.words))
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -88,7 +88,7 @@ class CommandLog:
         if not self._handlers:
             # The command line could not be read so far as to know its --log.
             with suppress(TartarusError):
-                self.open(_log_named(self._words), verbose=False)
+                self.open(_log_named(self.words), verbose=False)
         message = getattr(problem, "format_message", None)
         if message is not None:
             render.log_shown(logging.ERROR, message())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from tartarus_cli.cli import completion
+from tartarus_cli.cli.completion import completing
+
 if TYPE_CHECKING:
     from tartarus_cli.plugins import CodeFile
-    from tartarus_cli.workspace import Workspace
 
 
 class ListsByDefault(TyperGroup):
@@ -21,6 +21,8 @@ class ListsByDefault(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put ``list`` before the options, unless a command or help is asked for."""
+        if ctx.resilient_parsing:  # the shell asks which commands there are
+            return super().parse_args(ctx, args)
         named = args and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
         return super().parse_args(ctx, args if named else ["list", *args])
 
@@ -54,51 +56,6 @@ class PoolOrNot(StrEnum):
     mean = "mean"
     max = "max"
     none = "none"
-
-
-def _complete_from(names: Callable[[Workspace | None], list[str]]) -> Callable[[str], list[str]]:
-    """Turn a list of names into a shell completion; there may be no workspace."""
-
-    def complete(incomplete: str) -> list[str]:
-        from tartarus_cli.errors import TartarusError
-        from tartarus_cli.workspace import open_workspace
-
-        named = os.environ.get("TARTARUS_WORKSPACE")
-        try:
-            workspace = open_workspace(Path(named) if named else None)
-        except TartarusError:
-            workspace = None
-        return [name for name in names(workspace) if name.startswith(incomplete)]
-
-    return complete
-
-
-def _experiments(workspace: Workspace | None) -> list[str]:
-    presets = Path(__file__).parent.parent / "experiments" / "presets"
-    folders = [presets, workspace.experiments] if workspace else [presets]
-    return sorted(path.stem for folder in folders for path in folder.glob("*.toml"))
-
-
-def _settings(workspace: Workspace | None) -> list[str]:
-    if workspace is None:
-        return []
-    inventory = workspace.scan()
-    return sorted(
-        {setting for name in inventory.datasets() for setting in inventory.settings(name)}
-    )
-
-
-def _datasets(workspace: Workspace | None) -> list[str]:
-    return workspace.scan().datasets() if workspace else []
-
-
-def _models(workspace: Workspace | None) -> list[str]:
-    return sorted(path.name for path in workspace.models.glob("model_*")) if workspace else []
-
-
-def _results(workspace: Workspace | None) -> list[str]:
-    folder = workspace.data / "results" if workspace else None
-    return sorted(path.stem for path in folder.glob("*.json")) if folder else []
 
 
 def parameter_option(names: str) -> Any:
@@ -138,7 +95,7 @@ ExperimentName = Annotated[
     typer.Argument(
         metavar="EXPERIMENT",
         help="A preset or one of the workspace's own; see 'tartarus experiments list'.",
-        autocompletion=_complete_from(_experiments),
+        autocompletion=completing(completion.experiments),
     ),
 ]
 Settings = Annotated[
@@ -146,14 +103,16 @@ Settings = Annotated[
     typer.Argument(
         metavar="SETTING...",
         help="The feature matrices to feed it.",
-        autocompletion=_complete_from(_settings),
+        autocompletion=completing(completion.settings),
         show_default=False,
     ),
 ]
 ModelName = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="A model, such as model_1.", autocompletion=_complete_from(_models)
+        metavar="MODEL",
+        help="A model, such as model_1.",
+        autocompletion=completing(completion.models),
     ),
 ]
 ComparedModels = Annotated[
@@ -161,7 +120,7 @@ ComparedModels = Annotated[
     typer.Argument(
         metavar="MODEL",
         help="Models, or names of results, the reference first.",
-        autocompletion=_complete_from(_results),
+        autocompletion=completing(completion.results),
         show_default=False,
     ),
 ]
@@ -170,7 +129,7 @@ NewestModel = Annotated[
     typer.Argument(
         metavar="[MODEL]",
         help="A model, such as model_1; the newest if none is named.",
-        autocompletion=_complete_from(_models),
+        autocompletion=completing(completion.models),
         show_default=False,
     ),
 ]
@@ -179,7 +138,7 @@ DatasetName = Annotated[
     typer.Option(
         "--dataset",
         help="Apply the experiment to another dataset than its own.",
-        autocompletion=_complete_from(_datasets),
+        autocompletion=completing(completion.datasets),
         show_default=False,
     ),
 ]
@@ -188,14 +147,17 @@ OneDataset = Annotated[
     typer.Argument(
         metavar="[DATASET]",
         help="The dataset; all of them if none is named.",
-        autocompletion=_complete_from(_datasets),
+        autocompletion=completing(completion.datasets),
         show_default=False,
     ),
 ]
 DatasetArgument = Annotated[
-    str,
+    str | None,
     typer.Argument(
-        metavar="DATASET", help="The dataset.", autocompletion=_complete_from(_datasets)
+        metavar="[DATASET]",
+        help="The dataset; the workspace's default, or its only one, if none is named.",
+        autocompletion=completing(completion.datasets),
+        show_default=False,
     ),
 ]
 Overrides = Annotated[
@@ -204,6 +166,7 @@ Overrides = Annotated[
         "--set",
         metavar="SECTION.KEY=VALUE",
         help="Override a parameter of the experiment; may be repeated.",
+        autocompletion=completing(completion.overrides),
         show_default=False,
     ),
 ]

@@ -86,7 +86,7 @@ To = Annotated[
     }
 )
 def patches(
-    dataset: DatasetArgument,
+    dataset: DatasetArgument = None,
     *,
     audio: Audio = None,
     transform: TransformName = "cqt",
@@ -117,7 +117,7 @@ def patches(
     run_code(code)
     root = open_workspace(workspace)
     request = PatchesRequest(
-        dataset,
+        root.dataset_name(dataset),
         audio=audio,
         transform=transform,
         per_item=per_item,

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from tartarus_cli.cli import render
+from tartarus_cli.cli import completion, render
+from tartarus_cli.cli.completion import completing
 from tartarus_cli.cli.options import (
     Code,
     Encoding,
@@ -26,6 +27,7 @@ Layer = Annotated[
         "--layer",
         metavar="NAME|INDEX",
         help="Read out this layer as a new setting; see 'tartarus models show MODEL'.",
+        autocompletion=completing(completion.layers),
     ),
 ]
 OneSplit = Annotated[
@@ -65,7 +67,12 @@ AcceptChanged = Annotated[
 ]
 
 
-@panels({"New recordings or documents": ("audio", "text", "encoding", "jobs", "timeout")})
+@panels(
+    {
+        "Changed inputs": ("accept_changed_inputs",),
+        "New recordings or documents": ("audio", "text", "encoding", "jobs", "timeout"),
+    }
+)
 def predict(
     model: NewestModel = None,
     *,

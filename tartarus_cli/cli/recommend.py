@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from tartarus_cli.cli import render
+from tartarus_cli.cli import completion, render
+from tartarus_cli.cli.completion import completing
 from tartarus_cli.cli.options import Code, Json, Memory, NewestModel, Root
 from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
@@ -15,7 +16,11 @@ MAX_TOP = 10_000
 User = Annotated[
     str | None,
     typer.Option(
-        "--user", metavar="ID", help="Rank the test items for this user.", show_default=False
+        "--user",
+        metavar="ID",
+        help="Rank the test items for this user.",
+        autocompletion=completing(completion.users),
+        show_default=False,
     ),
 ]
 Item = Annotated[
@@ -24,6 +29,7 @@ Item = Annotated[
         "--item",
         metavar="ID",
         help="Find the users who would like this test item most.",
+        autocompletion=completing(completion.test_items),
         show_default=False,
     ),
 ]

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
+from tartarus_cli.cli.datasets import dataset_and
 from tartarus_cli.cli.options import (
     Code,
     DatasetArgument,
@@ -25,11 +26,12 @@ def _extractors(incomplete: str) -> list[str]:
 
 
 ExtractorName = Annotated[
-    str,
+    str | None,
     typer.Argument(
         metavar="{vsm|w2v}",
         help="vsm: tf-idf, sparse; w2v: sequences of words, and word vectors.",
         autocompletion=_extractors,
+        show_default=False,
     ),
 ]
 Folder = Annotated[
@@ -78,8 +80,8 @@ Words = Annotated[
 
 @panels({"Documents": ("words", "encoding"), "Vocabulary": ("vectors", "overrides", "seed")})
 def text(
-    dataset: DatasetArgument,
-    extractor: ExtractorName,
+    dataset: DatasetArgument = None,
+    extractor: ExtractorName = None,
     *,
     folder: Folder = None,
     setting: Setting = None,
@@ -97,6 +99,7 @@ def text(
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
+    dataset, extractor = dataset_and(root, dataset, extractor, "extractor, vsm or w2v,")
     result = extract_text(
         dataset,
         extractor,

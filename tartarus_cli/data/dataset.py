@@ -16,8 +16,12 @@ from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.ids import digest_ids, find_id_problems, split_lines, warn_of_header
 from tartarus_cli.data.scan import scan_matrix
 from tartarus_cli.data.tasks import TargetSpec, Task
-from tartarus_cli.data.unknown import unknown_dataset_error
-from tartarus_cli.errors import DataError, Placeholder, RequestError, call, display_path, nearest
+from tartarus_cli.data.unknown import unknown_dataset_error, unknown_setting_error
+from tartarus_cli.errors import (
+    DataError,
+    call,
+    display_path,
+)
 from tartarus_cli.file_names import PLAYS, SPLITS, DataFile, Kind
 from tartarus_cli.files import decode_text, digest, digest_open, open_regular, readable
 from tartarus_cli.html_table import html_table
@@ -233,10 +237,7 @@ class Dataset:
         """
         for setting in settings:
             if setting not in self.settings:
-                msg = f"{self.name} has no setting called {setting!r}"
-                command = call("features", self.name, setting, source=Placeholder("FILE"))
-                hint = f"{nearest(setting, self.settings)} To make one: {command}"
-                raise RequestError(msg, hint=f"{hint}   (other ways: text, predict)")
+                raise unknown_setting_error(setting, self.name, self.files)
 
     @cached_property
     def patches(self) -> list[tuple[int, float]]:

@@ -11,7 +11,7 @@ from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.folders import FolderScan, scan_folder
 from tartarus_cli.data.ids import read_lines
 from tartarus_cli.data.unicode_forms import UnicodeForms
-from tartarus_cli.errors import DataError, FileError, RequestError, display_path
+from tartarus_cli.errors import DataError, FileError, RequestError, display_path, expand_home
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import write_text
 from tartarus_cli.progress import warn
@@ -67,7 +67,7 @@ def find_listed(
         If there is no list, it is damaged, or not one file is of an item.
     """
     if source.folder is not None:
-        path = source.folder.expanduser()
+        path = expand_home(source.folder)
         files = list_scanned(scan or scan_folder(path, source.endings), ids, source.base)
     else:
         path = dataset.require(source.kind, hint=source.hint).path

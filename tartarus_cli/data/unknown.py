@@ -1,20 +1,21 @@
-"""The error of a dataset that does not exist."""
+"""The errors of a dataset, and of a setting, that does not exist."""
 
 from collections.abc import Sequence
 
 from tartarus_cli.errors import Placeholder, RequestError, call, nearest, parameter
-from tartarus_cli.layout import WorkspacePaths
+from tartarus_cli.file_names import Kind
+from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
 
 
 def unknown_dataset_error(
-    name: str, workspace: WorkspacePaths, known: Sequence[str], alternative: str = ""
+    name: str | None, workspace: WorkspacePaths, known: Sequence[str], alternative: str = ""
 ) -> RequestError:
     """Return the error that a dataset does not exist.
 
     Parameters
     ----------
     name
-        The name that no file has.
+        The name that no file has; None where no name was given.
     workspace
         Where it was looked for.
     known
@@ -22,9 +23,33 @@ def unknown_dataset_error(
     alternative
         What to do instead of making one, for the hint.
     """
-    msg = f"there is no dataset called {name!r} in {workspace.root}"
+    msg = f"there is no dataset{f' called {name!r}' if name else ''} in {workspace.root}"
     make = f"{alternative}, or make" if alternative else "Make"
     command = call("split", Placeholder("NAME"), plays=Placeholder("FILE"))
-    hint = f"{nearest(name, known)} {make} one of your own: {command}"
+    near = f"{nearest(name, known)} " if name else ""
+    hint = f"{near}{make} one of your own: {command}"
     labels = parameter("labels", Placeholder("FILE"))
     return RequestError(msg, hint=f"{hint}   (or {labels}; published ones: {call('fetch')})")
+
+
+def unknown_setting_error(name: str, dataset: str, files: WorkspaceFiles) -> RequestError:
+    """Return the error that a dataset has no such setting, which another one may have.
+
+    Parameters
+    ----------
+    name
+        The name that no features of the dataset have.
+    dataset
+        Name of the dataset.
+    files
+        All files of the workspace.
+    """
+    msg = f"{dataset} has no setting called {name!r}"
+    others = sorted({file.dataset for file in files.select(Kind.FEATURES, setting=name)})
+    if others:
+        choice = " or ".join(parameter("dataset", other) for other in others)
+        msg += f"; {' and '.join(others)} {'has' if len(others) == 1 else 'have'} it"
+        return RequestError(msg, hint=f"To use it there, add {choice}.")
+    command = call("features", dataset, name, source=Placeholder("FILE"))
+    hint = f"{nearest(name, files.settings(dataset))} To make one: {command}"
+    return RequestError(msg, hint=f"{hint}   (other ways: text, predict)")

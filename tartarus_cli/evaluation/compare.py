@@ -106,7 +106,7 @@ def compare(
     differences, resamples = compute_differences(
         stored, tested, resamples=options.resamples, seed=seed, progress=progress
     )
-    rows = tuple(_compared_model(name, results) for name in results)
+    rows = tuple(_compared_model(workspace, name, results) for name in results)
     return Comparison(
         dataset=first.dataset,
         task=first.task,
@@ -248,13 +248,19 @@ def _untestable(stored: StoredValues, metric: str, testable: Sequence[str]) -> R
     return RequestError(f"there is no metric called {metric!r}", hint=nearest(metric, testable))
 
 
-def _compared_model(name: str, results: Mapping[str, ResultsDocument]) -> ComparedModel:
+def _compared_model(
+    workspace: Workspace, name: str, results: Mapping[str, ResultsDocument]
+) -> ComparedModel:
     """Return a model with the figures that all have."""
     result = results[name]
     common = set(result.metrics).intersection(*(other.metrics for other in results.values()))
     metrics = {metric: value for metric, value in result.metrics.items() if metric in common}
-    settings = tuple(result.settings)
-    return ComparedModel(name, result.experiment, settings, result.seed, metrics, result.scoring)
+    settings, seed, scoring = tuple(result.settings), result.seed, result.scoring
+    try:
+        changes = tuple(Store(workspace).find(name).manifest.overrides)
+    except RequestError:  # a file of predictions, or a model that was deleted
+        changes = ()
+    return ComparedModel(name, result.experiment, settings, seed, metrics, scoring, changes)
 
 
 def _main_metrics(row: ComparedModel, task: Task, tested: Sequence[str]) -> tuple[str, ...]:

@@ -44,6 +44,8 @@ class ComparedModel:
     metrics: dict[str, float | None]
     scoring: Scoring | None = None
     """How its factors rank for users; None where no factors do, or where it is not known."""
+    overrides: tuple[str, ...] = ()
+    """What was changed in the experiment, as ``section.key=value``; of a model."""
 
 
 @dataclass(frozen=True)

@@ -304,9 +304,10 @@ def evaluate_slices(
     else:
         _check_has_users(subject.manifest.task, subject.name)
         name = subject.name
-        items = _stored_items(subject, options) or (
-            evaluate_predictions(subject, options, progress=progress).items
-        )
+        stored = _stored_items(subject, options)
+        if stored is not None:
+            subject.count_evaluation(None)
+        items = stored or evaluate_predictions(subject, options, progress=progress).items
     slices = slice_evaluation(subject.dataset, name, by, items)
     return EvaluatedSlices(name, subject.dataset.name, slices)
 

@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tartarus_cli.errors import DataError, Placeholder, RequestError, call, display_path
+from tartarus_cli.errors import (
+    DataError,
+    Placeholder,
+    RequestError,
+    call,
+    display_path,
+    expand_home,
+)
 from tartarus_cli.example.world import DATASETS, write_example
 from tartarus_cli.files import (
     TomlError,
@@ -74,7 +81,7 @@ def init(
     RequestError
         If the folder holds something else.
     """
-    root = path.expanduser().resolve()
+    root = expand_home(path).resolve()
     _refuse_other_folder(path, root)
     is_new = not is_workspace(root)
     workspace = WorkspacePaths(root, root / "data")

@@ -22,7 +22,7 @@ class ExperimentRequest:
     experiment: str | None
     """A preset or one of the workspace's own; None is an error once it is needed."""
     dataset: str | None
-    """The dataset to apply it to; None: the workspace's default, else the experiment's own."""
+    """To apply it to; None: the workspace's default or only one, else the experiment's own."""
     overrides: tuple[str, ...]
     """``section.key=value``."""
 
@@ -38,8 +38,7 @@ class ExperimentRequest:
             msg = "it is not known which experiment these predictions belong to"
             option = parameter("experiment", "rec_multi")
             raise RequestError(msg, hint=f"Name the experiment, for example {option}.")
-        default = workspace.defaults.get("dataset")
-        dataset = self.dataset or (str(default) if default else None)
+        dataset = self.dataset or workspace.default_dataset
         return resolve(
             self.experiment,
             folder=workspace.experiments,
@@ -62,6 +61,8 @@ class TrainingRequest:
     """Of everything random: the weights, the order of the samples, dropout."""
     code: tuple[CodeFile, ...] = ()
     """Files of code that it needs: those named by the user, then those of the experiment."""
+    overrides: tuple[str, ...] = ()
+    """What was changed in the experiment, as ``section.key=value``."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,9 @@ def build_request(  # noqa: PLR0913 — the arguments of ``train`` and ``run``
     resolved = ExperimentRequest(experiment, dataset, tuple(overrides)).resolve(workspace)
     experiment_code = run_files([workspace.root / file for file in resolved.code])
     files = tuple(dict.fromkeys([*code, *experiment_code]))
-    return TrainingRequest(resolved, tuple(settings), seed_of(workspace, seed), files)
+    return TrainingRequest(
+        resolved, tuple(settings), seed_of(workspace, seed), files, tuple(overrides)
+    )
 
 
 def seed_of(workspace: Workspace, seed: int | None) -> int:

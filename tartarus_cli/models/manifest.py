@@ -48,6 +48,8 @@ class ModelManifest(BaseModel):
     """Number of factors or classes that it learns."""
     seed: int
     """Of everything random in its training."""
+    overrides: list[str] = []
+    """What was changed in the experiment by the request, as ``section.key=value``."""
     started: str
     """When the training began, in ISO 8601."""
     reason: str = ""

@@ -18,7 +18,7 @@ from tartarus_cli.data.arrays import open_dense
 from tartarus_cli.data.folders import FolderScan, scan_folder
 from tartarus_cli.data.ids import put_ids
 from tartarus_cli.data.lists import check_file_name
-from tartarus_cli.errors import DataError, FileError, RequestError, parameter
+from tartarus_cli.errors import DataError, FileError, RequestError, expand_home, parameter
 from tartarus_cli.experiments.inputs import MIN_BATCH
 from tartarus_cli.extraction.corpus import DOCUMENT_EXTENSIONS, read_document
 from tartarus_cli.extraction.patches import longest_patch
@@ -138,7 +138,7 @@ def new_files_request(
         msg = f"{parameter('pool', options.pool)} has no effect: a document has only one row"
         raise RequestError(msg, hint="Leave it out.")
     workers = worker_options(jobs, timeout) if audio else None
-    return NewFilesRequest(path.expanduser(), options.layer, options.pool, workers, encoding)
+    return NewFilesRequest(expand_home(path), options.layer, options.pool, workers, encoding)
 
 
 def predict_files(

@@ -201,6 +201,8 @@ class _TrainingWatch:
         duration = round(time.monotonic() - self._epoch_start, 3)
         self._history.add({"epoch": self._epoch, **figures, "seconds": duration})
         _stop_if_diverged(self._epoch, figures, self._options)
+        rows = self._history.rows
+        self._task.record(_describe(self._epoch, self._options.epochs, rows, figures["loss"]))
 
     def _describe(self, running_loss: float | None) -> None:
         rows = self._history.rows

@@ -176,6 +176,7 @@ def _start_manifest(workspace: WorkspacePaths, request: TrainingRequest) -> Mode
         settings=list(request.settings),
         target_dim=experiment.targets.dim,
         seed=request.seed,
+        overrides=list(request.overrides),
         code={_portable_path(workspace, file.path): file.digest for file in request.code},
         started=now(),
         **describe_environment(),

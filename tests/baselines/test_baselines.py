@@ -630,7 +630,8 @@ def test_what_a_baseline_found_goes_when_it_is_deleted(tartarus: Command, world:
 def test_what_was_ranked_for_some_users_goes_too(tartarus: Command, world: World) -> None:
     words = ("run", "ridge", "text", "--dataset", "rec", "--users", "0:2", "-w", world.root)
     done = tartarus(*words)
-    assert "'tartarus evaluate model_1 --merge'" in done.out  # 'run' itself has no --merge
+    command = f"'tartarus evaluate model_1 --merge --workspace {world.root}'"
+    assert command in done.out  # 'run' itself has no --merge
     folder = world.root / "data" / "results" / "parts" / "model_1"
     assert folder.is_dir()
     assert tartarus("models", "delete", "model_1", "--yes", "-w", world.root).status == 0

@@ -43,8 +43,11 @@ def test_help_loads_no_heavy_library() -> None:
 def test_completion_loads_no_heavy_library(world: World) -> None:
     code = "from tartarus_cli.cli.options import *\n"
     code += f"import os; os.environ['TARTARUS_WORKSPACE'] = {str(world.root)!r}\n"
-    code += "from tartarus_cli.cli import options as o\n"
-    code += "print(o._complete_from(o._settings)('te'), o._complete_from(o._experiments)('rec_m'))"
+    code += "from tartarus_cli.cli import completion as c\n"
+    code += (
+        "import types; ctx = types.SimpleNamespace(params={}, find_root=lambda: ctx, obj=None)\n"
+    )
+    code += "print(c.completing(c.settings)(ctx, 'te'), c.completing(c.experiments)(ctx, 'rec_m'))"
     shown = loaded_by(code)
     assert not HEAVY & shown
     assert {"['text',", "'text-sparse']", "['rec_multi']"} <= shown

@@ -76,7 +76,8 @@ def test_tf_idf_of_a_folder_becomes_a_setting(tartarus: Command, songs: World) -
     names.append("data/datasets/train_data/vsm_one.vocabulary.json")
     assert [line.strip() for line in shown.out.splitlines()[:4]] == names
     assert "vsm is a new setting of one (train 40, val 10, test 12 items × 60)" in shown.out
-    assert shown.out.splitlines()[-1] == "Next: tartarus run EXPERIMENT vsm --dataset one"
+    command = "Next: tartarus run EXPERIMENT vsm --dataset one"
+    assert shown.out.splitlines()[-1] == f"{command} --workspace {songs.root}"
     listed = (songs.root / "data" / "index" / "index_text_one.tsv").read_text().splitlines()
     assert listed[0] == "test-0\ttest-0.txt"
     assert len(listed) == sum(SPLITS.values())
@@ -192,9 +193,10 @@ def test_an_archive_as_it_unpacks_is_a_workspace(tartarus: Command, tmp_path: Pa
         (root / "text" / f"{name}.txt").write_text(f"canción {name}{name}")
     shown = tartarus("text", "SUPER", "w2v", "-w", root, *QUICK)
     assert (root / "datasets" / "train_data" / "X_train_w2v_SUPER.npy").is_file()
-    assert shown.out.splitlines()[-1] == "Next: tartarus run dummy_text_w2v w2v"
+    place = f"--workspace {root}"
+    assert shown.out.splitlines()[-1] == f"Next: tartarus run dummy_text_w2v w2v {place}"
     shown = tartarus("text", "SUPER", "vsm", "--setting", "bow", "-w", root)
-    assert shown.out.splitlines()[-1] == "Next: tartarus run dummy_text_vsm bow"
+    assert shown.out.splitlines()[-1] == f"Next: tartarus run dummy_text_vsm bow {place}"
 
 
 def test_word_vectors_may_come_from_a_file(run: Run, songs: World, tmp_path: Path) -> None:

@@ -95,7 +95,8 @@ def test_a_table_becomes_a_setting_whose_rows_stand_in_the_order_of_the_ids(
     names.append("data/datasets/train_data/emb_one.features.json")
     assert [line.strip() for line in shown.out.splitlines()[:4]] == names
     assert "emb is a new setting of one (train 40, val 10, test 12 items × 5, dense)" in shown.out
-    assert shown.out.splitlines()[-1] == "Next: tartarus run single-label-vector emb --dataset one"
+    last = "Next: tartarus run single-label-vector emb --dataset one"
+    assert shown.out.splitlines()[-1].partition(" --workspace ")[0] == last
     assert "ids in column 'id', features in 'c0', 'c1', 'c2', … 5 in all" in shown.err
     assert "1 row is of no item ('stranger' for one): not used" in shown.err
     for split, ids in IDS.items():
@@ -153,7 +154,8 @@ def test_next_names_an_experiment_that_fits_the_form(
 ) -> None:
     rows = {each: np.ones(3) for s in ("train", "test") for each in IDS[s]}
     shown = tartarus("features", "rec", "emb", "--from", write(rows), f"--{form}", "-w", world.root)
-    assert shown.out.splitlines()[-1] == f"Next: tartarus run rec_{form} emb --dataset rec"
+    last = f"Next: tartarus run rec_{form} emb --dataset rec --workspace {world.root}"
+    assert shown.out.splitlines()[-1] == last
 
 
 def test_json_says_what_was_made(run: Run) -> None:
@@ -420,7 +422,8 @@ def test_ids_keep_their_zeros_and_signs(tartarus: Command, world: World) -> None
     assert shown.status == 0, shown.err
     assert np.load(world.features / "X_train_emb_odd.npy").ravel().tolist() == [1, 2, 3]
     assert np.load(world.features / "X_test_emb_odd.npy").ravel().tolist() == [4, 5]
-    assert shown.out.splitlines()[-1] == "Next: tartarus run EXPERIMENT emb --dataset odd"
+    last = f"Next: tartarus run EXPERIMENT emb --dataset odd --workspace {world.root}"
+    assert shown.out.splitlines()[-1] == last
 
 
 # ----------------------------------------------------------------------------- what is wrong

@@ -80,6 +80,9 @@ def test_every_byte_that_is_read_is_counted_once(kind: str, tmp_path: Path) -> N
     counts: list[int] = []
 
     class Counting:
+        def record(self, line: str) -> None:
+            raise AssertionError(line)
+
         def advance(self, amount: int = 1) -> None:
             counts.append(amount)
 

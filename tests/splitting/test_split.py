@@ -631,4 +631,5 @@ def test_the_command_says_what_comes_next(tartarus: Command, root: Path, tmp_pat
     outcome = tartarus("split", "mine", "--plays", table(tmp_path), "-w", root)
     assert outcome.status == 0
     assert "item from 'song', count from 'plays'" in outcome.err
-    assert outcome.out.rstrip().endswith("Next: tartarus factorize mine als")
+    last = f"Next: tartarus factorize mine als --workspace {root}"
+    assert outcome.out.splitlines()[-1] == last

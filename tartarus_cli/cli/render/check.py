@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.console import document, message, out, plain, table
-from tartarus_cli.errors import count_noun
+from tartarus_cli.errors import Placeholder, call, count_noun, parameter
 
 if TYPE_CHECKING:
     from tartarus_cli.checking.check import CheckResult
@@ -67,11 +66,13 @@ def _print_verdict(result: CheckResult) -> None:
         parts = ["no datasets in data/datasets"]
     out().print(", ".join(parts) or "[green]No problems.[/]")
     if not result.datasets:
-        out().print(
-            "Create one: tartarus split NAME --plays FILE   (or --labels FILE)", soft_wrap=True
-        )
-        out().print("Published ones: tartarus fetch", soft_wrap=True)
-        out().print("An example to try: tartarus init PATH --example", soft_wrap=True)
+        name, file, path = map(Placeholder, ("NAME", "FILE", "PATH"))
+        for line in (
+            f"Create one: {call('split', name, plays=file)}   (or {parameter('labels', file)})",
+            f"Published ones: {call('fetch')}",
+            f"An example to try: {call('init', path, example=True)}",
+        ):
+            out().print(message(line), soft_wrap=True)
 
 
 def _print_dataset(name: str, summary: DatasetSummary, *, valid: bool) -> None:
@@ -86,9 +87,9 @@ def _print_dataset(name: str, summary: DatasetSummary, *, valid: bool) -> None:
     if summary.ready:
         console.print("Can be run now:" if valid else "Can be run when the errors are corrected:")
     for experiment, settings in summary.ready.items():
-        words = ["tartarus run", plain(quote(experiment)), *["SETTING"] * settings]
-        words += ["--dataset", plain(quote(name))] if experiment in summary.borrowed else []
-        console.print(f"  {' '.join(words)}", soft_wrap=True)
+        dataset = name if experiment in summary.borrowed else None
+        command = call("run", experiment, *[Placeholder("SETTING")] * settings, dataset=dataset)
+        console.print(f"  {message(command)}", soft_wrap=True)
     if summary.waiting:
         console.print("Cannot be run yet:")
     for experiment, missing in summary.waiting.items():

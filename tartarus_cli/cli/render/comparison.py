@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.console import document, figure, out, plain, printable, table, unbroken
@@ -56,7 +57,8 @@ def comparison(result: Comparison, form: Form) -> None:
 def _on_terminal(result: Comparison) -> None:
     out().print(f"\n[bold]{plain(result.dataset)}[/] · {result.task}")
     for row in result.rows:
-        out().print(f"  {plain(row.name)} · {plain(_recipe(row))}", soft_wrap=True)
+        line = f"  {row.name} · {_recipe(row)} · seed {row.seed}"
+        out().print(plain(line), soft_wrap=True)
     rows = {row.name: {m: row.metrics.get(m) for m in result.main} for row in result.rows}
     figures(rows, result.best())
     headings = _difference_headings(result)
@@ -69,8 +71,9 @@ def _on_terminal(result: Comparison) -> None:
 
 
 def _recipe(row: ComparedModel) -> str:
+    changes = (f"--set {quote(override)}" for override in row.overrides)
     scoring = [f"(scoring {row.scoring})"] if row.scoring else []
-    return " ".join([row.experiment, *row.settings, *scoring])
+    return " ".join([row.experiment, *row.settings, *changes, *scoring])
 
 
 def _difference_headings(result: Comparison) -> list[str]:

@@ -35,6 +35,11 @@ def message(text: str) -> str:
     return plain(in_shell(text))
 
 
+def next_step(text: str) -> None:
+    """Print what to do next: a text with calls, which are shown as commands."""
+    out().print(f"Next: {message(text)}", soft_wrap=True)
+
+
 def out() -> Console:
     """Return where results are printed."""
     return Console(highlight=False, emoji=False)

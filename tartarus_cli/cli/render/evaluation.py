@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
-from shlex import quote
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.classes import class_figures, class_tables
-from tartarus_cli.cli.render.console import document, figure, out, plain, table, unbroken
+from tartarus_cli.cli.render.console import (
+    document,
+    figure,
+    message,
+    next_step,
+    out,
+    plain,
+    table,
+    unbroken,
+)
+from tartarus_cli.errors import call
 
 if TYPE_CHECKING:
     from tartarus_cli.evaluation.protocol import Protocol
@@ -77,8 +86,8 @@ def _files(workspace: Workspace, result: Evaluation) -> None:
     elif result.shard is not None:
         joins = "the same command with --merge instead of --users joins them"
         if result.model is not None:
-            merge = f"'tartarus evaluate {result.model} --merge'"
-            joins = f"{merge}, with the same --k, --seed and --memory, joins them"
+            merge = call("evaluate", result.model, merge=True)
+            joins = f"'{message(merge)}', with the same --k, --seed and --memory, joins them"
         file = plain(workspace.relative(result.shard))
         console.print(f"Kept in {file}: once all users are there, {joins}", soft_wrap=True)
 
@@ -214,7 +223,6 @@ def _next(result: Evaluation) -> None:
     if result.model is None:
         return
     if result.embedding is None:
-        out().print(f"Next: tartarus models show {result.model}   (all about it)")
+        next_step(f"{call('show_model', result.model)}   (all about it)")
         return
-    command = f"tartarus predict {result.model} --layer {quote(result.embedding)}"
-    out().print(f"Next: {plain(command)}   (as a setting)", soft_wrap=True)
+    next_step(f"{call('predict', result.model, layer=result.embedding)}   (as a setting)")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.console import document, message, out, plain, table
+from tartarus_cli.errors import Placeholder, call
 
 if TYPE_CHECKING:
     from tartarus_cli.experiments.request import ListedExperiment
@@ -26,7 +27,8 @@ def experiments(listed: Iterable[ListedExperiment], *, json: bool) -> None:
         document(documents)
         return
     out().print(shown)
-    out().print("Every parameter of one: tartarus experiments show NAME")
+    command = call("show_experiment", Placeholder("NAME"))
+    out().print(message(f"Every parameter of one: {command}"), soft_wrap=True)
 
 
 def _cells(row: ListedExperiment) -> tuple[str, str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from tartarus_cli.cli.render.console import document, figure, out, plain
-from tartarus_cli.errors import count_noun
+from tartarus_cli.cli.render.console import document, figure, next_step, out, plain
+from tartarus_cli.errors import Placeholder, call, count_noun
 
 if TYPE_CHECKING:
     from tartarus_cli.data.provenance import FactorManifest
@@ -33,7 +32,7 @@ def factorize_result(workspace: Workspace, result: FactorizeResult, *, json: boo
         *_outdated(result),
     ):
         console.print(line, soft_wrap=True)
-    console.print(f"Next: {plain(_next_command(result))}", soft_wrap=True)
+    next_step(_next_command(result))
 
 
 def _document(result: FactorizeResult, files: list[str]) -> dict[str, Any]:
@@ -94,14 +93,13 @@ def _next_command(result: FactorizeResult) -> str:
     recipe = result.manifest.recipe
     if not result.settings:
         purpose = "features from which to learn them; other ways: patches, text, predict"
-        return f"tartarus features {quote(recipe.dataset)} SETTING --from FILE   ({purpose})"
+        setting, file = Placeholder("SETTING"), Placeholder("FILE")
+        return f"{call('features', recipe.dataset, setting, source=file)}   ({purpose})"
     labels = recipe.source == "labels"
     experiment = "cosine_multilabel_vector" if labels else "rec_dense"
     default_dim = {"als": 200, "pmi": 50 if labels else 0}[recipe.method]
-    words = ["tartarus run", experiment, quote(result.settings[0])]
-    words += ["--dataset", quote(recipe.dataset)]
-    if recipe.method == "pmi" and not labels:
-        words += ["--set", "targets.kind=pmi"]
+    overrides = ["targets.kind=pmi"] * (recipe.method == "pmi" and not labels)
     if recipe.options["dim"] != default_dim:
-        words += ["--set", f"targets.dim={recipe.options['dim']}"]
-    return " ".join(words)
+        overrides.append(f"targets.dim={recipe.options['dim']}")
+    options = {"dataset": recipe.dataset, "overrides": overrides or None}
+    return call("run", experiment, result.settings[0], **options)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.flags import in_shell
-from tartarus_cli.cli.render.console import document, out, plain
+from tartarus_cli.cli.render.console import document, next_step, out, plain
+from tartarus_cli.errors import Placeholder, call
 
 if TYPE_CHECKING:
     from tartarus_cli.features.importing import FeaturesResult
@@ -28,7 +28,7 @@ def features_result(workspace: Workspace, result: FeaturesResult, *, json: bool)
         f"({sets} items × {result.width:,}, {result.form})",
         soft_wrap=True,
     )
-    console.print(f"Next: {plain(_next_command(result))}", soft_wrap=True)
+    next_step(_next_command(result))
 
 
 def _document(result: FeaturesResult, files: list[str]) -> dict[str, Any]:
@@ -55,9 +55,9 @@ def _document(result: FeaturesResult, files: list[str]) -> dict[str, Any]:
 def _next_command(result: FeaturesResult) -> str:
     suggestion = result.suggestion
     names = suggestion.experiments
-    name = quote(names[0]) if len(names) == 1 else "EXPERIMENT"
-    dataset = "" if suggestion.default else f" --dataset {quote(result.dataset)}"
-    overrides = "".join(f" --set {override}" for override in suggestion.overrides)
+    name = names[0] if len(names) == 1 else Placeholder("EXPERIMENT")
+    dataset = None if suggestion.default else result.dataset
+    overrides = suggestion.overrides or None
     examples = f"   (such as {', '.join(names)})" if len(names) > 1 else ""
-    run = f"tartarus run {name} {quote(result.setting)}{dataset}{overrides}{examples}"
-    return f"{in_shell(suggestion.before)}   (then {run})" if suggestion.before else run
+    run = call("run", name, result.setting, dataset=dataset, overrides=overrides) + examples
+    return f"{suggestion.before}   (then {run})" if suggestion.before else run

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from shlex import join
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.check import check_document, check_result
-from tartarus_cli.cli.render.console import document, out, plain, table
-from tartarus_cli.errors import count_noun
+from tartarus_cli.cli.render.console import document, next_step, out, plain, table
+from tartarus_cli.errors import call, count_noun, parameter
 from tartarus_cli.fetching.catalogue import PUBLISHED
 from tartarus_cli.files import format_bytes
 
@@ -36,7 +35,8 @@ def archives(*, json: bool) -> None:
         shown.add_row(archive.name, archive.description, ", ".join(archive.datasets), doi)
     out().print(shown)
     out().print(f"* {UNCONFIRMED}.", soft_wrap=True)
-    out().print("Next: tartarus fetch dlrs --list   (files and sizes), then without --list")
+    listing = parameter("list")
+    next_step(f"{call('fetch', 'dlrs', list=True)}   (files and sizes), then without {listing}")
 
 
 def _describe(archive: PublishedArchive) -> dict[str, object]:
@@ -75,7 +75,7 @@ def record(archive: PublishedArchive, zenodo_record: Record, *, json: bool) -> N
         " before anything is unpacked.",
         soft_wrap=True,
     )
-    console.print(f"Next: tartarus fetch {archive.name}")
+    next_step(call("fetch", archive.name))
 
 
 def fetched(workspace: Workspace, result: FetchResult, *, json: bool) -> None:
@@ -100,9 +100,8 @@ def fetched(workspace: Workspace, result: FetchResult, *, json: bool) -> None:
         names = ", ".join(unknown[:MAX_NAMES]) + (", …" if len(unknown) > MAX_NAMES else "")
         console.print(f"Left in the archive: {len(unknown):,} ({plain(names)})")
     if result.example:
-        console.print(f"Next: {plain(_run_command(result.example))}", soft_wrap=True)
+        next_step(_run_command(result.example))
 
 
 def _run_command(example: ExampleRun) -> str:
-    dataset = ["--dataset", example.dataset] if example.dataset else []
-    return join(["tartarus", "run", example.experiment, *example.settings, *dataset])
+    return call("run", example.experiment, *example.settings, dataset=example.dataset or None)

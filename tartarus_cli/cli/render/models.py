@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.classes import class_figures
-from tartarus_cli.cli.render.console import document, figure, out, plain, table
+from tartarus_cli.cli.render.console import document, figure, message, next_step, out, plain, table
 from tartarus_cli.cli.render.evaluation import figures
+from tartarus_cli.errors import Placeholder, call, parameter
 from tartarus_cli.evaluation.headlines import headline
 
 if TYPE_CHECKING:
@@ -41,16 +42,17 @@ def created_workspace(result: InitResult) -> None:
             "listeners, recordings and lyrics are invented "
             f"(seed {result.example_seed}; {result.example_files} files written)."
         )
-        folder = plain(quote(str(path)))
-        console.print(f"Next: cd {folder} && tartarus run rec_multi a-sem-emb audio-emb")
+        command = call("run", "rec_multi", "a-sem-emb", "audio-emb")
+        next_step(f"cd {quote(str(path))} && {command}")
     else:
-        folder = plain(quote(str(path)))
+        command = call("split", Placeholder("NAME"), plays=Placeholder("FILE"))
+        other = parameter("labels", Placeholder("FILE"))
+        next_step(f"cd {quote(str(path))} && {command}   (or {other})")
         for line in (
-            f"Next: cd {folder} && tartarus split NAME --plays FILE   (or --labels FILE)",
-            "Published datasets: tartarus fetch",
-            f"Files of your own: put them into {root}/data   (then tartarus check-data)",
+            f"Published datasets: {call('fetch')}",
+            f"Files of your own: put them into {path}/data   (then {call('check')})",
         ):
-            console.print(line, soft_wrap=True)
+            console.print(message(line), soft_wrap=True)
 
 
 def _relative(path: Path) -> Path:
@@ -76,7 +78,7 @@ def trained(model: Model, *, json: bool) -> None:
         f"[bold]{model.name}[/] is trained: {manifest.epochs} epochs in "
         f"{manifest.duration_s:.0f} s, the weights of epoch {manifest.best_epoch} kept, {loss}"
     )
-    out().print(f"Next: tartarus predict {model.name} && tartarus evaluate {model.name}")
+    next_step(f"{call('predict', model.name)} && {call('evaluate', model.name)}")
 
 
 def _trained_baseline(model: Model) -> None:
@@ -86,7 +88,7 @@ def _trained_baseline(model: Model) -> None:
     if manifest.strength is not None:
         text += f", strength {_strength(manifest)}"
     out().print(text, soft_wrap=True)
-    out().print(f"Next: tartarus predict {model.name} && tartarus evaluate {model.name}")
+    next_step(f"{call('predict', model.name)} && {call('evaluate', model.name)}")
 
 
 def _strength(manifest: ModelManifest) -> str:
@@ -113,14 +115,14 @@ def predicted(workspace: Workspace, result: Prediction, *, json: bool) -> None:
             f"[bold]{plain(result.setting)}[/] is a new setting of {plain(result.dataset)} "
             f"({sets} items × {result.width})"
         )
-        console.print(f"Next: {_next(result)}", soft_wrap=True)
+        next_step(_next(result))
     elif result.by_patch:
         console.print(f"{result.model} computed a row for each patch: {sets} × {result.width}")
     else:
         near = f"found, among {result.width:,} train items, the nearest to {sets} items"
         rows = f"predicted {sets} items × {result.width}"
         console.print(f"{result.model} {near if result.form == 'neighbours' else rows}")
-        console.print(f"Next: tartarus evaluate {result.model}")
+        next_step(call("evaluate", result.model))
 
 
 def _without_patch(result: Prediction) -> None:
@@ -182,9 +184,10 @@ def _best_classes(result: NewPrediction) -> Table:
 def _next(result: Prediction) -> str:
     if result.absent:
         lacking = " and ".join(result.absent)
-        again = f"tartarus predict {result.model} --layer {quote(result.layer or '')}"
-        return f"{plain(again)}   (the setting still lacks its rows of {lacking})"
-    return f"tartarus run EXPERIMENT {plain(quote(result.setting or ''))} …"
+        again = call("predict", result.model, layer=result.layer)
+        return f"{again}   (the setting still lacks its rows of {lacking})"
+    experiment = Placeholder("EXPERIMENT")
+    return call("run", experiment, result.setting, dataset=result.dataset)
 
 
 def models(trained_models: Sequence[Model], *, json: bool) -> None:
@@ -198,12 +201,19 @@ def models(trained_models: Sequence[Model], *, json: bool) -> None:
         )
         return
     if not trained_models:
-        out().print("No models yet. Next: tartarus run EXPERIMENT SETTING…")
+        command = call("run", *map(Placeholder, ("EXPERIMENT", "SETTING")))
+        out().print(message(f"No models yet. Next: {command}"), soft_wrap=True)
         return
-    shown = table("model", "experiment and settings", "dataset", ">loss", "test score")
+    shown = table("model", "experiment and settings", "dataset", ">seed", ">loss", "test score")
     for trained_model in trained_models:
         shown.add_row(*map(plain, _cells(trained_model)))
     out().print(shown)
+
+
+def _recipe(manifest: ModelManifest) -> str:
+    """Write the experiment with its settings, and what was changed in it."""
+    changes = (f"--set {quote(override)}" for override in manifest.overrides)
+    return " ".join([manifest.experiment, *manifest.settings, *changes])
 
 
 def _cells(model: Model) -> tuple[str, ...]:
@@ -212,8 +222,9 @@ def _cells(model: Model) -> tuple[str, ...]:
     score = headline(manifest.task)
     return (
         model.name,
-        " ".join([manifest.experiment, *manifest.settings]),
+        _recipe(manifest),
         manifest.dataset,
+        str(manifest.seed),
         figure(manifest.validation_loss if loss is None else loss),
         manifest.status
         if manifest.status != "finished"
@@ -229,8 +240,7 @@ def model(model: Model, *, json: bool) -> None:
     if json:
         _document(model)
         return
-    settings = plain(" ".join(manifest.settings))
-    out().print(f"[bold]{model.name}[/] · {plain(manifest.experiment)} {settings}")
+    out().print(f"[bold]{model.name}[/] · {plain(_recipe(manifest))}", soft_wrap=True)
     for name, text in _describe_manifest(manifest).items():
         out().print(f"  [dim]{name:<8}[/] {plain(text)}", soft_wrap=True)
     if manifest.kind == "network":

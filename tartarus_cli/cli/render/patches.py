@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
-from tartarus_cli.cli.render.console import document, message, out, plain, table
-from tartarus_cli.errors import count_noun, parameter
+from tartarus_cli.cli.render.console import document, message, next_step, out, plain, table
+from tartarus_cli.errors import call, count_noun, parameter
 
 if TYPE_CHECKING:
     from tartarus_cli.extraction.patches import PatchesResult
@@ -53,8 +52,7 @@ def patches_result(workspace: Workspace, result: PatchesResult, *, json: bool) -
     _warn_short(result)
     ends_silent = [i for i in result.ends_silent_items if i not in result.silent_items]
     _warn("a patch that ends in digital silence within the recording", ends_silent)
-    dataset = plain(quote(result.dataset))
-    console.print(f"Next: tartarus check-data {dataset}   (says what can be run)", soft_wrap=True)
+    next_step(f"{call('check', result.dataset)}   (says what can be run)")
 
 
 def _warn(problem: str, items: Sequence[str]) -> None:

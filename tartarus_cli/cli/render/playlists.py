@@ -7,8 +7,8 @@ from enum import StrEnum
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from tartarus_cli.cli.render.console import document, figure, out, plain, table
-from tartarus_cli.errors import count_noun
+from tartarus_cli.cli.render.console import document, figure, next_step, out, plain, table
+from tartarus_cli.errors import Placeholder, call, count_noun
 
 if TYPE_CHECKING:
     from tartarus_cli.exporting.export import ExportResult
@@ -58,7 +58,7 @@ def _one(result: RecommendationList) -> None:
     if result.entries:
         console.print(shown)
     console.print(_footer(result), soft_wrap=True)
-    console.print(f"Next: {plain(_next(result))}", soft_wrap=True)
+    next_step(_next(result))
 
 
 def _title(result: RecommendationList) -> str:
@@ -82,11 +82,12 @@ def _footer(result: RecommendationList) -> str:
 
 def _next(result: RecommendationList) -> str:
     if result.of == "item":
-        return f"tartarus recommend {result.model}   (the lists of all users, in a file)"
+        return f"{call('recommend', result.model)}   (the lists of all users, in a file)"
     if result.entries and result.entries[0].id.isprintable():
-        best = f"tartarus recommend {result.model} --item {quote(result.entries[0].id)}"
+        best = call("recommend", result.model, item=result.entries[0].id)
         return f"{best}   (who else would like it)"
-    return f"tartarus recommend {result.model} --item ID   (who would like an item)"
+    command = call("recommend", result.model, item=Placeholder("ID"))
+    return f"{command}   (who would like an item)"
 
 
 def _file(result: RecommendationFile) -> None:
@@ -98,9 +99,7 @@ def _file(result: RecommendationFile) -> None:
         f"{count_noun(result.lines, 'line')} of user, rank, item, score",
         soft_wrap=True,
     )
-    console.print(
-        f"Next: tartarus recommend {result.model} --user ID   (one list, here)", soft_wrap=True
-    )
+    next_step(f"{call('recommend', result.model, user=Placeholder('ID'))}   (one list, here)")
 
 
 def exported(result: ExportResult, *, json: bool) -> None:
@@ -119,7 +118,7 @@ def exported(result: ExportResult, *, json: bool) -> None:
         f"{count_noun(result.lines, 'line')} of {plain(named)}",
         soft_wrap=True,
     )
-    console.print(f"Next: {plain(_after(result))}", soft_wrap=True)
+    next_step(_after(result))
 
 
 # Without these options polars would read ids as numbers and remove quotes from them.
@@ -134,10 +133,8 @@ def _after(result: ExportResult) -> str:
     """Say what reads it."""
     file, model = result.path, result.model
     if result.what == "run":
-        other = quote(str(file.with_suffix(".qrels")))
-        command = f"tartarus export {model} --what qrels --to {other}"
-        if result.replace_whitespace is not None:
-            command += f" --replace-whitespace {quote(result.replace_whitespace)}"
+        other, character = str(file.with_suffix(".qrels")), result.replace_whitespace
+        command = call("export", model, what="qrels", path=other, replace_whitespace=character)
         return f"{command}   (the truth that it is measured by)"
     if result.what == "qrels":
         return f"trec_eval {quote(str(file))} RUN   (a RUN comes from --what run)"

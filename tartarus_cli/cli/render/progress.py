@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ConsoleProgress:
-    """Shows on standard error how far a command is; bars only on a terminal."""
+    """Shows on standard error how far a command is: bars on a terminal, else lines."""
 
     def say(self, text: str) -> None:
         """Print something worth knowing."""
@@ -44,8 +44,9 @@ class ConsoleProgress:
             TextColumn("{task.description}"),
             BarColumn(bar_width=12),
             TaskProgressColumn(),
-            TextColumn("left"),
+            TextColumn("·"),
             TimeRemainingColumn(compact=True),
+            TextColumn("left"),
         )
         console = aside()
         bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
@@ -64,3 +65,9 @@ class _Bar:
     def describe(self, text: str) -> None:
         self._bars.update(self._task, description=plain(text))
         self._in_log.describe(text)
+
+    def record(self, line: str) -> None:
+        if self._bars.disable:
+            remark(line)
+        else:
+            self._in_log.record(line)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from tartarus_cli.cli.render.console import document, message, out, plain, table, unbroken
-from tartarus_cli.errors import count_noun
+from tartarus_cli.cli.render.console import (
+    document,
+    message,
+    next_step,
+    out,
+    plain,
+    table,
+    unbroken,
+)
+from tartarus_cli.errors import Placeholder, call, count_noun
 
 if TYPE_CHECKING:
     from tartarus_cli.data.provenance import SplitManifest
@@ -45,7 +52,7 @@ def split_result(workspace: Workspace, result: SplitResult, *, json: bool) -> No
         f"{strategy}{drawn}",
         soft_wrap=True,
     )
-    console.print(f"Next: {plain(_next_command(manifest))}", soft_wrap=True)
+    next_step(_next_command(manifest))
 
 
 def _show_stages(manifest: SplitManifest) -> None:
@@ -74,7 +81,8 @@ def _number(value: float | str | None) -> str:
 
 
 def _next_command(manifest: SplitManifest) -> str:
-    dataset = quote(manifest.dataset)
     if manifest.users is None:
-        return f"tartarus features {dataset} SETTING --from FILE   (or: patches, text, predict)"
-    return f"tartarus factorize {dataset} als"
+        setting, file = Placeholder("SETTING"), Placeholder("FILE")
+        command = call("features", manifest.dataset, setting, source=file)
+        return f"{command}   (or: patches, text, predict)"
+    return call("factorize", manifest.dataset, "als")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import TYPE_CHECKING
 
-from tartarus_cli.cli.render.console import document, out, plain
+from tartarus_cli.cli.render.console import document, next_step, out, plain
+from tartarus_cli.errors import Placeholder, call
 
 if TYPE_CHECKING:
     from tartarus_cli.extraction.documents import TextResult
@@ -30,7 +30,7 @@ def text_result(workspace: Workspace, result: TextResult, *, json: bool) -> None
         soft_wrap=True,
     )
     console.print(plain(_read_words(result)), soft_wrap=True)
-    console.print(f"Next: {plain(_next_command(result))}", soft_wrap=True)
+    next_step(_next_command(result))
 
 
 def _read_words(result: TextResult) -> str:
@@ -49,10 +49,10 @@ def _known_words(result: TextResult) -> str:
 
 
 def _next_command(result: TextResult) -> str:
-    setting = quote(result.setting)
-    if len(result.experiments) == 1:
-        return f"tartarus run {quote(result.experiments[0])} {setting}"
-    if result.experiments:
-        return f"tartarus run EXPERIMENT {setting}   (such as {', '.join(result.experiments)})"
+    experiment, names = Placeholder("EXPERIMENT"), result.experiments
+    if len(names) == 1:
+        return call("run", names[0], result.setting)
+    if names:
+        return f"{call('run', experiment, result.setting)}   (such as {', '.join(names)})"
     reads = "   (one that reads sequences)" if result.form == "sequence" else ""
-    return f"tartarus run EXPERIMENT {setting} --dataset {quote(result.dataset)}{reads}"
+    return call("run", experiment, result.setting, dataset=result.dataset) + reads
