@@ -20,6 +20,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from tartarus_cli.encodings import marked_encoding
 from tartarus_cli.errors import FileError, display_path, python_command
 from tartarus_cli.file_formats import Content, open_content
 from tartarus_cli.files import open_regular, readable
@@ -57,6 +58,7 @@ def read_vectors(path: Path, rows: Mapping[str, int]) -> WordVectors:
     """
     _refuse_fasttext(path)
     with readable(path), open_content(path, "word vectors") as (file, _):
+        _skip_mark(path, file)
         count, dim, line = _read_header(path, file)
         start = line + file.read(LONGEST_WORD + LONGEST_NUMBER * dim)
         text = count is None or _is_text(start, dim)
@@ -75,6 +77,16 @@ def read_vectors(path: Path, rows: Mapping[str, int]) -> WordVectors:
                 values[row] = _parse_vector(path, number, vector, text=text)
                 present[row] = True
     return WordVectors(values, present, display_path(path), upper)
+
+
+def _skip_mark(path: Path, file: Content) -> None:
+    """Skip a byte-order mark of UTF-8; refuse one of another encoding."""
+    marked = marked_encoding(file.peek(4)[:4])
+    if marked == "utf-8-sig":
+        file.read(3)
+    elif marked is not None:
+        found = f"text in {marked.upper()}"
+        raise FileError(path, found=found, expected="UTF-8", hint="Save it as UTF-8.")
 
 
 def _refuse_fasttext(path: Path) -> None:
@@ -108,7 +120,8 @@ def _read_header(path: Path, file: Content) -> tuple[int | None, int, bytes]:
         if dim is not None:
             return None, dim, line
         found = f"{line[:60].decode('utf-8', 'replace').strip()!r} in its first line"
-        _refuse(path, found, "two numbers, of words and of dimensions, or a word and its numbers")
+        expected = "two numbers, of words and of dimensions, or a word and its numbers"
+        _refuse(path, found, expected, _FORMAT_HINT)
     count, dim = (int(number) for number in match.groups())
     if not (count and 0 < dim <= MAX_DIMENSIONS):
         found = f"{count:,} words of {dim:,} dimensions, as its first line says"
@@ -196,7 +209,7 @@ def _read_text(path: Path, stream: _Stream, count: int | None, dim: int) -> Iter
             _refuse(path, f"cut short after {number - 1:,} words", f"{count or number:,} words")
         if line.count(b" ") < dim:
             found = f"{line.count(b' '):,} numbers in line {number + first_line - 1:,}"
-            _refuse(path, found, f"a word and {dim:,} numbers")
+            _refuse(path, found, f"a word and {dim:,} numbers", _FORMAT_HINT)
         word = line.partition(b" ")[0] if line.count(b" ") == dim else line.rsplit(b" ", dim)[0]
         # A word may contain spaces.
         yield word, line[len(word) :]
@@ -228,12 +241,20 @@ def _parse_vector(path: Path, number: int, content: bytes, *, text: bool) -> NDA
             numbers = np.array(content.split(), float) if text else np.frombuffer(content, "<f4")
             vector = np.asarray(numbers, np.float32)
         except ValueError:
-            _refuse(path, f"something else than numbers for word {number:,}", "numbers")
+            _refuse(
+                path, f"something else than numbers for word {number:,}", "numbers", _FORMAT_HINT
+            )
     if not np.isfinite(vector).all():
         _refuse(path, f"NaN or infinity for word {number:,}", "finite numbers")
     return vector
 
 
-def _refuse(path: Path, found: str, expected: str) -> NoReturn:
-    hint = "Download it again, or write it with gensim's KeyedVectors.save_word2vec_format."
+_FORMAT_HINT = (
+    "Write a line for each word: the word and its numbers, with a point and not with a comma, "
+    "separated by single spaces; gensim's KeyedVectors.save_word2vec_format does so."
+)
+_DAMAGE_HINT = "Download it again, or write it with gensim's KeyedVectors.save_word2vec_format."
+
+
+def _refuse(path: Path, found: str, expected: str, hint: str = _DAMAGE_HINT) -> NoReturn:
     raise FileError(path, found=found, expected=expected, hint=hint) from None

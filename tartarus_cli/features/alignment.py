@@ -151,16 +151,28 @@ class ItemAlignment:
             example = self.first_unknown_id
             msg += f"; its ids look like {example!r}" if example else ""
             id_column = parameter("id_column")
-            hint = f"Name the column of ids with {id_column}, or write the ids in the same way. "
+            hint = self.explain_unknown() + " "
+            hint += f"Name the column of ids with {id_column}, or write the ids in the same way. "
             hint += f"Ids of {dataset} are such as {self.sets['train'][0]!r}."
-            raise DataError(msg, hint=hint)
+            raise DataError(msg, hint=hint.strip())
         shares = [1 - float(has_row.mean()) for has_row in self.has_row.values() if len(has_row)]
         if max(shares) > policy.share:
             msg = f"{display_path(path)} lacks {self.describe_missing()} of {dataset}"
             hint = f"Add their rows, or fill them with zeros: {parameter('missing', 'zero')}"
             tolerate = parameter("tolerate", _round_up(max(shares)))
             limited = f"; {tolerate} does so only as long as they are few"
-            raise DataError(msg, hint=hint + limited * (max(shares) < 0.5) + ".")
+            hint += limited * (max(shares) < 0.5) + "."
+            raise DataError(msg, hint=f"{self.explain_unknown()} {hint}".strip())
+
+    def explain_unknown(self) -> str:
+        """Say which item the first id of none may mean; "" if none is like it."""
+        name = self.first_unknown_id
+        simple = name.strip().casefold()
+        items = (item for ids in self.sets.values() for item in ids)
+        like = next((item for item in items if item.strip().casefold() == simple), None)
+        if not name or like is None:
+            return ""
+        return f"{name!r} differs from {like!r} by case or whitespace alone."
 
     def describe_missing(self) -> str:
         """Say which items are missing, such as ``2 of 10 val items ('a', 'b')``."""

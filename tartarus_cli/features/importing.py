@@ -305,7 +305,9 @@ def _warnings(alignment: ItemAlignment) -> list[str]:
     if alignment.unknown_rows:
         rows = count_noun(alignment.unknown_rows, "row is", "rows are")
         example = f"{alignment.first_unknown_id!r} for one"
-        warnings.append(f"{rows} of no item ({example}): not used")
+        explained = alignment.explain_unknown().removesuffix(".")
+        like = f"; {explained}" * bool(explained)
+        warnings.append(f"{rows} of no item ({example}): not used{like}")
     return warnings
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, save_npz
 
 from tartarus_cli.data.several_names import find_joined
+from tartarus_cli.data.tables.times import kind_of_times
 from tartarus_cli.errors import DataError, FileError, count_noun, display_path, parameter
 from tartarus_cli.features.alignment import (
     ItemAlignment,
@@ -151,6 +152,14 @@ def _suspicions(survey: TagSurvey) -> Iterator[str]:
     joined = find_joined(survey.tags)
     if joined is not None:
         yield f"{path}: {joined.describe('tags', 'tag_separator')}"
+    columns, weights = survey.reader.source.columns, survey.train.data
+    kind = kind_of_times(weights) if columns and columns.numbers and weights.size else None
+    if kind is not None and columns is not None:
+        name = columns.numbers[0]
+        yield (
+            f"{path}: the weights of tags in column {name!r} look like {kind}; if they are, leave "
+            f"the column out: {parameter('without', [name])}"
+        )
     items = np.bincount(survey.train.indices, minlength=len(survey.tags))
     if len(survey.tags) > 1 and items.max(initial=0) <= 1:
         yield (

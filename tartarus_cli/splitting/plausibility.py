@@ -12,20 +12,15 @@ from numpy.typing import NDArray
 from tartarus_cli.data.several_names import find_joined, same_but_for_case
 from tartarus_cli.data.tables.numbering import Ids
 from tartarus_cli.data.tables.reading import Table, ending
+from tartarus_cli.data.tables.times import TIME_UNITS, kind_of_times
 from tartarus_cli.data.unicode_forms import same_but_for_form
 from tartarus_cli.errors import display_path, parameter
 from tartarus_cli.progress import Progress
 
 QUOTED_SHARE = 0.5
 """Share of the ids of a TSV that may stand between quotes before it is likely a mistake."""
-TIME_SHARE = 0.5
-"""The same, of counts that may be times."""
-
-_UNITS = ("seconds", "milliseconds", "microseconds", "nanoseconds")
 # Since 1970: 1e8 s is 1973, 1e11 s the year 5138, and so on for the shorter units.
 _FIRST_TIMES = (1e8, 1e11, 1e14, 1e17, 1e20)
-# From 1990 to 2100, in seconds.
-_EARLIEST, _LATEST = 631_152_000, 4_102_444_800
 
 
 def warn_of_ids(table: Table, columns: Sequence[Ids | list[str]], progress: Progress) -> None:
@@ -77,7 +72,7 @@ def count_warnings(path: Path, column: str, count: NDArray[Any]) -> Iterator[str
     positive = count[count > 0]
     if not positive.size:
         return
-    kind = _kind_of_times(positive)
+    kind = kind_of_times(positive)
     if kind is not None:
         total = float(count.sum(dtype=np.float64))
         time = parameter("time", column)
@@ -92,22 +87,6 @@ def count_warnings(path: Path, column: str, count: NDArray[Any]) -> Iterator[str
             f"{display_path(path)}: each fraction in column {column!r} has three digits, such as "
             f"{example:.3f}: if the point separates thousands, write the numbers without it"
         )
-
-
-def _kind_of_times(positive: NDArray[Any]) -> str | None:
-    """Return what times most of the numbers may be; None if they look like counts."""
-    for power, unit in enumerate(_UNITS):
-        factor = 1000.0**power
-        in_range = (positive >= _EARLIEST * factor) & (positive < _LATEST * factor)
-        if np.count_nonzero(in_range) >= TIME_SHARE * positive.size:
-            return f"times ({unit} since 1970)"
-    if positive.min() >= 19_000_101 and positive.max() <= 21_001_231:
-        month, day = positive // 100 % 100, positive % 100
-        if ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all():
-            return "dates (year, month, day)"
-    if positive.size >= 20 and positive.min() >= 1900 and positive.max() <= 2100:
-        return "years"
-    return None
 
 
 def _look_grouped(positive: NDArray[Any]) -> bool:
@@ -142,7 +121,7 @@ class TimeUnits:
         if len(self._first) < 2:
             return ""
         found = " and ".join(
-            f"{self._counts[number]:,} in {_UNITS[number - 1]} ({noun} {line}: {time:.0f})"
+            f"{self._counts[number]:,} in {TIME_UNITS[number - 1]} ({noun} {line}: {time:.0f})"
             for number, (line, time) in sorted(self._first.items())
         )
         return (

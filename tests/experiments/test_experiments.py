@@ -152,6 +152,7 @@ BROKEN = {
         "mine.toml extends 'rec_mult', and there is no such",
     ),
     "is no TOML": ("[network", "not valid TOML"),
+    "has NUL bytes": ("seed = 3\0", "not valid TOML"),
     "has an unknown key": ('extends = "rec_multi"\n[training]\nepoch = 3', "training.epoch"),
     "has a wrong type": ('extends = "rec_multi"\n[training]\nepochs = "many"', "training.epochs"),
     "is empty": ("", "dataset"),
@@ -164,6 +165,22 @@ def test_a_broken_file_is_named_with_its_fault(why: str, folder: Path) -> None:
     (folder / "mine.toml").write_text(text)
     with pytest.raises(RequestError, match=message):
         resolve("mine", folder=folder)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_a_file_whose_mark_shows_its_encoding_is_read(
+    encoding: str, tartarus: Command, world: World
+) -> None:
+    (world.root / "experiments").mkdir()
+    path = world.root / "experiments" / "mine.toml"
+    path.write_bytes('extends = "rec_multi"\nnote = "é"\n'.encode(encoding))
+    shown = tartarus("experiments", "show", "mine", "-w", world.root)
+    assert shown.status == 0
+    assert ("save it as UTF-8" in shown.err) == (encoding != "utf-8-sig")
+    path.write_bytes('extends = "rec_multi"\nnote = "é"\n'.encode("cp1252"))
+    refused = tartarus("experiments", "show", "mine", "-w", world.root)
+    assert (refused.status, "bytes that are not UTF-8 in line 2" in refused.err) == (2, True)
+    assert "Save it as UTF-8." in refused.err
 
 
 def test_a_fault_of_an_own_file_is_not_blamed_on_the_command(folder: Path) -> None:

@@ -634,6 +634,53 @@ def test_documents_are_transformed_some_at_a_time(
     assert made(songs) == before
 
 
+def test_the_list_may_be_made_on_windows_or_on_a_mac(run: Run, songs: World) -> None:
+    run("vsm")
+    before = made(songs)
+    folder = songs.root / "text" / "sub" / "é"
+    folder.mkdir(parents=True)
+    for path in (songs.root / "text").glob("*.txt"):
+        path.rename(folder / path.name)
+    lines = (songs.root / LIST).read_text().splitlines()
+    windows = (line.replace("\t", "\tsub\\é\\") + "\r\n" for line in lines)
+    (songs.root / LIST).write_bytes("".join(windows).encode("utf-16"))
+    shown = run("vsm")
+    assert "is in UTF-16, and is read so; save it as UTF-8" in shown.err
+    assert made(songs) == before
+    (folder / "a\\b.txt").write_text("la la")  # where a name has a backslash, it is that of a file
+    (songs.root / LIST).write_text("train-0\tsub/é/a\\b.txt\ntrain-1\tsub/é/train-1.txt\n")
+    assert "cannot be read" not in run("vsm").err
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_documents_of_items_in_another_unicode_form_are_theirs(
+    listed: bool,  # noqa: FBT001
+    tartarus: Command,
+    songs: World,
+) -> None:
+    for split in SPLITS:
+        path = songs.root / "data" / "datasets" / f"items_index_{split}_one.tsv"
+        path.write_text(path.read_text().replace("-", "-\u00e9"))
+    folder = songs.root / "decomposed"
+    folder.mkdir()
+    lines = []
+    for path in (songs.root / "text").iterdir():
+        name = path.name.replace("-", "-e\u0301")
+        (folder / name).write_text(path.read_text())
+        lines.append(f"{Path(name).stem}\t../decomposed/{name}\n")
+    words: tuple[object, ...] = ("--text", folder)
+    if listed:
+        (songs.root / "data" / "index").mkdir()
+        (songs.root / LIST).write_text("".join(lines))
+        words = ()
+    shown = tartarus("text", "one", "vsm", *words, "-w", songs.root)
+    assert shown.status == 0
+    assert ("62 ids are written in another Unicode form" in shown.err) == listed
+    for split in SPLITS:
+        rows = load_npz(songs.features / f"X_{split}_vsm_one.npz")
+        assert np.diff(rows.indptr).all()
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
 def test_a_document_that_may_not_be_read_is_named(run: Run, songs: World) -> None:
     (songs.root / "text" / "train-0.txt").chmod(0)

@@ -94,6 +94,24 @@ def test_a_text_without_a_first_line_is_read_as_glove_writes_it(
         assert np.array_equal(read_vectors(path, wanted).values, table)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path: Path) -> None:
+    path = tmp_path / "vectors"
+    for text in ("1 2\nrock 1 2\n", "rock 1 2\n"):
+        path.write_bytes(text.encode("utf-8-sig"))
+        assert read_vectors(path, {"rock": 0}).values.tolist() == [[1, 2]]
+        path.write_bytes(text.encode("utf-16"))
+        with pytest.raises(FileError, match="vectors: text in UTF-16; expected UTF-8"):
+            read_vectors(path, {"rock": 0})
+
+
+@pytest.mark.parametrize("text", ["1 2\nrock 0,5 1\n", "1 2\nrock\t0.5\t1\n", "rock\t0.5\t1\n"])
+def test_text_of_another_form_is_to_be_written_otherwise(text: str, tmp_path: Path) -> None:
+    (tmp_path / "vectors").write_text(text)
+    with pytest.raises(FileError) as refused:
+        read_vectors(tmp_path / "vectors", {"rock": 0})
+    assert "separated by single spaces" in refused.value.hint
+
+
 def test_models_of_fasttext_are_named_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "cc.es.300.bin"
     path.write_bytes(struct.pack("<ii", 793712314, 12) + b"\0" * 300)

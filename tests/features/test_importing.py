@@ -3,10 +3,12 @@
 import json
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from unicodedata import normalize
 
 import numpy as np
 import polars as pl
@@ -534,6 +536,107 @@ def test_what_cannot_be_tags_is_not(text: str, run: Run) -> None:
     Path("t.csv").write_text(text)
     refused = run("emb", "--from", "t.csv")
     assert (refused.status, OFFER in refused.err) == (1, False)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_rows_of_ids_in_another_unicode_form_are_those_of_the_items(
+    form: Literal["NFC", "NFD"], run: Run, world: World
+) -> None:
+    other: Literal["NFC", "NFD"] = "NFD" if form == "NFC" else "NFC"
+    for split in SPLITS:
+        path = world.root / "data" / "datasets" / f"items_index_{split}_one.tsv"
+        path.write_text(normalize(form, path.read_text().replace("-", "-é")))
+    rows = {normalize(other, item.replace("-", "-é")): row for item, row in numbers().items()}
+    shown = run("emb", "--from", write(rows))
+    assert shown.status == 0
+    assert "62 ids are written in another Unicode form than the dataset's" in shown.err
+    assert "not used" not in shown.err
+    expected = [numbers()[item] for item in IDS["val"]]
+    assert dense(world, "emb", "val") == pytest.approx(np.array(expected))
+    both = rows | {normalize(form, "val-é0"): next(iter(rows.values()))}
+    refused = run("emb2", "--from", write(both))
+    assert (refused.status, "expected one row for each id" in refused.err) == (1, True)
+
+
+def test_row_numbers_that_pandas_reads_and_writes_again_are_no_feature(run: Run) -> None:
+    rows = numbers()
+    text = write(rows).read_text().splitlines()
+    lines = [f"{n},{line}" for n, line in enumerate(text[1:])]
+    Path("e.csv").write_text("\n".join([f"Unnamed: 0,{text[0]}", *lines]))
+    refused = run("emb", "--from", "e.csv")
+    assert (refused.status, "leave it out: --without 'Unnamed: 0'" in refused.err) == (1, True)
+    assert run("emb", "--from", "e.csv", "--without", "Unnamed: 0").status == 0
+
+
+def test_a_dense_matrix_in_an_npz_is_refused_with_a_command_that_writes_it(run: Run) -> None:
+    words = _npy(numbers())
+    np.savez("m.npz", emb=np.load("m.npy"))
+    Path("m.npy").unlink()
+    refused = run("emb", "--from", "m.npz", *words[1:])
+    assert (refused.status, "no sparse matrix, but the arrays emb" in refused.err) == (1, True)
+    command = re.sub(r"\s+", " ", refused.err).partition("dense: ")[2]
+    subprocess.run(  # noqa: S602
+        command.replace("python", sys.executable, 1), shell=True, check=True
+    )
+    assert run("emb", "--from", "m.npy", *words[1:]).status == 0
+
+
+@pytest.mark.parametrize("separator", ["|", ";", ", "])
+def test_several_tags_in_a_cell_are_reported_and_separated_where_that_is_asked_for(
+    separator: str, run: Run, world: World
+) -> None:
+    tags = some_tags()
+    run("each", "--from", write_tags(tags), "--tags")
+    joined = {item: [separator.join(names)] for item, names in tags.items()}
+    path = write_tags(joined, "joined.tsv")
+    shown = run("cells", "--from", path, "--tags")
+    assert "tags look like several in one cell" in shown.err
+    assert "to separate them: --tag-separator " in shown.err
+    shown = run("emb", "--from", path, "--tags", "--tag-separator", separator)
+    assert "in one cell" not in shown.err
+    for split in SPLITS:
+        assert np.array_equal(dense(world, "emb", split), dense(world, "each", split))
+    refused = run("emb", "--from", write(numbers()), "--tag-separator", separator)
+    assert (refused.status, "--tag-separator separates tags" in refused.err) == (2, True)
+
+
+def test_tags_that_no_two_items_share_are_reported(run: Run) -> None:
+    shown = run(
+        "emb", "--from", write_tags({item: [f"song {item}"] for item in EVERYONE}), "--tags"
+    )
+    assert "no two train items share a tag, of 40 tags such as 'song " in shown.err
+    assert "no two" not in run("emb2", "--from", write_tags(some_tags(), "a.tsv"), "--tags").err
+
+
+def test_times_taken_for_weights_of_tags_are_reported(run: Run) -> None:
+    for weight, warned in ((1_300_000_001, True), (3, False)):
+        lines = [f"{item}\ttag {n % 3}\t{weight + n}\n" for n, item in enumerate(EVERYONE)]
+        Path("tags.tsv").write_text("item\ttag\tstamp\n" + "".join(lines))
+        shown = run("emb", "--from", "tags.tsv", "--tags", "--force")
+        said = "the weights of tags in column 'stamp' look like times (seconds since 1970)"
+        assert (said in shown.err) == warned
+    assert run("emb2", "--from", "tags.tsv", "--tags", "--without", "stamp").status == 0
+
+
+@pytest.mark.parametrize("change", [str.upper, lambda item: f"{item} "])
+def test_ids_that_differ_by_case_or_whitespace_alone_are_named(
+    change: Callable[[str], str], run: Run
+) -> None:
+    rows = {
+        change(item) if n == 3 else item: row for n, (item, row) in enumerate(numbers().items())
+    }
+    refused = run("emb", "--from", write(rows))
+    assert refused.status == 1
+    said = f"{change('train-3')!r} differs from 'train-3' by case or whitespace alone"
+    assert said in re.sub(r"\s+", " ", refused.err)
+
+
+def test_a_header_in_the_list_of_a_matrix_is_named(run: Run) -> None:
+    words = _npy(numbers())
+    Path("ids.txt").write_text("item_id\n" + Path("ids.txt").read_text())
+    refused = run("emb", "--from", *words)
+    assert "its first line, 'item_id', is taken as an id, and looks like a header" in refused.err
+    assert "63 ids; expected 62" in refused.err
 
 
 def test_a_negative_weight_is_named(run: Run) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,11 @@ DATE_FORMS = (
 """Forms of ISO 8601, with a T or a space between date and time."""
 NUMBERS = "numbers"
 """The form of a column of seconds, or of any other numbers."""
+TIME_UNITS = ("seconds", "milliseconds", "microseconds", "nanoseconds")
+TIME_SHARE = 0.5
+"""Share of other numbers that may be times before it is likely a mistake."""
+# From 1990 to 2100, in seconds.
+_EARLIEST, _LATEST = 631_152_000, 4_102_444_800
 
 
 @dataclass
@@ -59,3 +64,19 @@ def _find_form(first: pl.Series) -> str | None:
         return NUMBERS
     forms = (f for f in DATE_FORMS if first.str.to_datetime(f, strict=False).is_not_null().all())
     return next(forms, None)
+
+
+def kind_of_times(positive: NDArray[Any]) -> str | None:
+    """Return what times most of these numbers above 0 may be; None if they look like counts."""
+    for power, unit in enumerate(TIME_UNITS):
+        factor = 1000.0**power
+        in_range = (positive >= _EARLIEST * factor) & (positive < _LATEST * factor)
+        if np.count_nonzero(in_range) >= TIME_SHARE * positive.size:
+            return f"times ({unit} since 1970)"
+    if positive.min() >= 19_000_101 and positive.max() <= 21_001_231:
+        month, day = positive // 100 % 100, positive % 100
+        if ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all():
+            return "dates (year, month, day)"
+    if positive.size >= 20 and positive.min() >= 1900 and positive.max() <= 2100:
+        return "years"
+    return None
