@@ -72,6 +72,7 @@ _FIELDS = {
     "setting": r".+",
     "count": r"\d+",
     "seconds": r"\d+(?:\.\d+)?",
+    "name": r"(?:_[^_]+)?",
     "ext": "npy|npz",
 }
 
@@ -113,11 +114,11 @@ FILE_PATTERNS = (
         Kind.PATCHES,
         "patches",
         (
-            "patches_{split}_{dataset}_{count}_{seconds}.hdf5",
-            "patches_{split}_{dataset}_{count}x{seconds}.hdf5",
+            "patches_{split}_{dataset}_{count}_{seconds}{name}.hdf5",
+            "patches_{split}_{dataset}_{count}x{seconds}{name}.hdf5",
         ),
     ),
-    FilePattern(Kind.SCALER, "patches", ("scaler_{dataset}_{count}_{seconds}.npz",)),
+    FilePattern(Kind.SCALER, "patches", ("scaler_{dataset}_{count}_{seconds}{name}.npz",)),
     FilePattern(Kind.AUDIO_ERRORS, "patches", ("errors_{dataset}.tsv",)),
     FilePattern(Kind.AUDIO_LIST, "index", ("index_audio_{dataset}.tsv",)),
     FilePattern(Kind.TEXT_LIST, "index", ("index_text_{dataset}.tsv",)),
@@ -159,16 +160,22 @@ class DataFile:
         return (self.kind, *(f"{name}={value}" for name, value in fields if name != "ext"))
 
 
-def patch_fields(per_item: int, seconds: float) -> dict[str, str]:
+PATCH_NAME = r"(?:[A-Za-z0-9][A-Za-z0-9-]{0,49})?"
+"""Pattern of the name of patches; it may be empty."""
+
+
+def patch_fields(per_item: int, seconds: float, name: str = "") -> dict[str, str]:
     """Return the fields of the names of files of patches; seconds have no superfluous digits.
 
     >>> patch_fields(1, 15.0)
-    {'count': '1', 'seconds': '15'}
+    {'count': '1', 'seconds': '15', 'name': ''}
+    >>> patch_fields(1, 0.5, "mel")
+    {'count': '1', 'seconds': '0.5', 'name': '_mel'}
     """
     shortest = (
         f"{Decimal(repr(seconds)):f}".rstrip("0").rstrip(".") if seconds % 1 else int(seconds)
     )
-    return {"count": str(per_item), "seconds": str(shortest)}
+    return {"count": str(per_item), "seconds": str(shortest), "name": f"_{name}" if name else ""}
 
 
 def parse_path(path: Path, folder: str) -> DataFile | None:

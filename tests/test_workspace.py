@@ -30,6 +30,7 @@ VALUES = {
     "setting": ("a-sem-emb", "model_1-pred_dense_2", "train_x_", "_", "test"),
     "count": ("1", "10"),
     "seconds": ("15", "0.5"),
+    "name": ("", "_mel-128"),
     "ext": ("npy", "npz"),
 }
 

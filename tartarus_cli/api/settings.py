@@ -122,6 +122,8 @@ def patches(
     per_item: int = 1,
     seconds: float = 15,
     overrides: Overrides = (),
+    name: str = "",
+    force: bool = False,
     scaler_patches: int = 300_000,
     jobs: int | None = None,
     timeout: float | None = None,
@@ -145,6 +147,10 @@ def patches(
         Patches of each recording, and how long they are.
     overrides
         Parameters of the transform.
+    name
+        Name of these patches, where there are others of the same number and length.
+    force
+        Replace patches that were made by other parameters.
     scaler_patches
         Fit the scaler on at most so many train patches.
     jobs
@@ -182,6 +188,8 @@ def patches(
             transform=transform,
             per_item=per_item,
             seconds=seconds,
+            name=name,
+            force=force,
             overrides=overrides_of(overrides),
             scaler_patches=scaler_patches,
             jobs=jobs,

@@ -65,7 +65,7 @@ class PatchRecipe(BaseModel):
         patches = f"{self.per_item} patch{'es' * (self.per_item > 1)} of {self.seconds:g} s"
         return f"{patches}, {self.transform}, seed {self.seed}"
 
-    def as_call(self, dataset: str) -> str:
+    def as_call(self, dataset: str, name: str = "") -> str:
         """Write, for a message, the call that computes the patches of a dataset by this recipe.
 
         >>> recipe = PatchRecipe(transform="stft", parameters={"n_fft": 256}, seconds=2.5)
@@ -85,6 +85,7 @@ class PatchRecipe(BaseModel):
             per_item=self.per_item,
             seconds=whole if whole == self.seconds else self.seconds,
             seed=self.seed,
+            name=name or None,
             overrides=overrides or None,
         )
 

@@ -134,7 +134,7 @@ def _check_recipe(file: DataFile, kind: PatchKind, report: Report) -> None:
             )
         return
     fields = patch_fields(recipe.per_item, recipe.seconds)
-    differing = [name for name, value in fields.items() if file.fields[name] != value]
+    differing = [name for name in ("count", "seconds") if file.fields[name] != fields[name]]
     if differing:
         found = f"{recipe.per_item} × {recipe.seconds:g} s by its attributes"
         name = f"{file.fields['count']} × {file.fields['seconds']} s, as its name says"

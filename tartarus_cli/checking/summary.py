@@ -19,7 +19,7 @@ from tartarus_cli.errors import RequestError, TartarusError
 from tartarus_cli.experiments.inputs import patch_source
 from tartarus_cli.experiments.requirements import missing_inputs
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.file_names import SPLITS, DataFile, Kind, patch_fields
+from tartarus_cli.file_names import SPLITS, DataFile, Kind
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def summarize_contents(dataset: Dataset, contents: DatasetContents) -> DatasetSu
     ids = contents.ids
     summary = DatasetSummary({split: len(ids[split]) for split in SPLITS if split in ids})
     for file, kind in contents.patches.values():
-        name = _write_patches(file.fields["count"], file.fields["seconds"])
+        name = _write_patches(*(file.fields[field] for field in ("count", "seconds", "name")))
         summary.patches[name] = PatchSummary(kind.frames, kind.bins, kind.transform)
     for checked in contents.matrices:
         _add_matrix(dataset, checked, contents.labels, summary)
@@ -151,7 +151,7 @@ def _find_misfits(dataset: Dataset, experiment: Experiment, summary: DatasetSumm
     if experiment.patches is None or type(options) is not AudioCnnOptions:
         return []
     source = infer_patches(dataset, patch_source(experiment))
-    patches = summary.patches.get(_write_patches(**patch_fields(source.per_item, source.seconds)))
+    patches = summary.patches.get(_write_patches(**source.fields))
     if patches is None:
         return []
     try:
@@ -161,8 +161,8 @@ def _find_misfits(dataset: Dataset, experiment: Experiment, summary: DatasetSumm
     return []
 
 
-def _write_patches(count: str, seconds: str) -> str:
-    return f"{count} × {seconds} s"
+def _write_patches(count: str, seconds: str, name: str) -> str:
+    return f"{count} × {seconds} s" + (f" ({name[1:]})" if name else "")
 
 
 def add_borrowed_experiments(

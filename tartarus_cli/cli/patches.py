@@ -44,6 +44,19 @@ PerItem = Annotated[
 Seconds = Annotated[
     float, typer.Option("--seconds", min=0.001, max=36_000, help="Length of a patch.")
 ]
+PatchesName = Annotated[
+    str,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="Name of these patches, where there are others of the same number and length; "
+        "experiments choose them with --set patches.name=NAME.",
+        show_default=False,
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace patches that were made by other parameters.")
+]
 ScalerPatches = Annotated[
     int,
     typer.Option(
@@ -78,7 +91,7 @@ To = Annotated[
 @panels(
     {
         "Transform": ("transform", "parameters"),
-        "Patches": ("per_item", "seconds", "scaler_patches", "seed"),
+        "Patches": ("per_item", "seconds", "name", "force", "scaler_patches", "seed"),
         "Work": ("jobs", "timeout"),
         # By itself, or its two long names leave no room for the help of others.
         "Spectrograms": ("keep",),
@@ -92,6 +105,8 @@ def patches(
     transform: TransformName = "cqt",
     per_item: PerItem = 1,
     seconds: Seconds = 15,
+    name: PatchesName = "",
+    force: Force = False,
     parameters: Parameters = None,
     scaler_patches: ScalerPatches = 300_000,
     jobs: Jobs = None,
@@ -122,6 +137,8 @@ def patches(
         transform=transform,
         per_item=per_item,
         seconds=seconds,
+        name=name,
+        force=force,
         overrides=tuple(parameters or ()),
         scaler_patches=scaler_patches,
         jobs=jobs,

@@ -240,10 +240,10 @@ class Dataset:
                 raise unknown_setting_error(setting, self.name, self.files)
 
     @cached_property
-    def patches(self) -> list[tuple[int, float]]:
-        """Kinds of patches of its train items: number for each item, and length in seconds."""
-        files = self.select(Kind.PATCHES, split="train")
-        return sorted({(int(f.fields["count"]), float(f.fields["seconds"])) for f in files})
+    def patches(self) -> list[tuple[int, float, str]]:
+        """Kinds of patches of its train items: number of each item, length in seconds, name."""
+        fields = [file.fields for file in self.select(Kind.PATCHES, split="train")]
+        return sorted({(int(f["count"]), float(f["seconds"]), f["name"][1:]) for f in fields})
 
     def matrix(self, path: Path) -> Matrix:
         """Open one of its matrices, dense or sparse, once.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.patches import Patches, open_patches
-from tartarus_cli.errors import FileError, Placeholder, call, display_path
+from tartarus_cli.errors import DataError, FileError, Placeholder, call, display_path, parameter
 from tartarus_cli.file_names import Kind, patch_fields
 
 
@@ -22,6 +22,18 @@ class PatchSource:
     """Patches of each item."""
     seconds: float
     """Length of a patch."""
+    name: str = ""
+    """Name that tells them from others of this length; empty if they have none."""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields of the names of their files."""
+        return patch_fields(self.per_item, self.seconds, self.name)
+
+    @property
+    def length(self) -> str:
+        """Length and name in words, such as ``15 s`` or ``15 s (mel)``."""
+        return f"{self.seconds:g} s ({self.name})" if self.name else f"{self.seconds:g} s"
 
 
 InputSource = str | PatchSource
@@ -96,25 +108,40 @@ def open_items(dataset: Dataset, sources: Sequence[InputSource], split: str) -> 
 
 
 def _patch_file(dataset: Dataset, source: PatchSource, split: str) -> Path:
-    fields = patch_fields(source.per_item, source.seconds)
-    count, seconds = (Placeholder(fields[name]) for name in ("count", "seconds"))
-    command = call("patches", dataset.name, per_item=count, seconds=seconds)
-    return dataset.require(Kind.PATCHES, split=split, hint=f"Make it: {command}", **fields).path
+    count, seconds = (Placeholder(source.fields[name]) for name in ("count", "seconds"))
+    name = source.name or None
+    hint = f"Make it: {call('patches', dataset.name, per_item=count, seconds=seconds, name=name)}"
+    return dataset.require(Kind.PATCHES, split=split, hint=hint, **source.fields).path
 
 
 def infer_patches(dataset: Dataset, source: PatchSource) -> PatchSource:
-    """Return the patches that a dataset has, if they are all of one kind; else ``source``.
+    """Return the patches of a name that a dataset has, if they are of one kind; else ``source``.
+
+    Those that have a name are taken if it is given, or if there are no others.
 
     Raises
     ------
     DataError
-        If there are no patches of that kind.
+        If there are no patches of that kind, or several that may be meant.
     """
-    if (source.per_item, source.seconds) not in dataset.patches and len(dataset.patches) == 1:
-        return PatchSource(*dataset.patches[0])
-    # Raises an error if it is missing.
-    _patch_file(dataset, source, "train")
-    return source
+    present = [PatchSource(*kind) for kind in dataset.patches]
+    candidates = [kind for kind in present if kind.name == source.name]
+    if not candidates and not source.name:
+        candidates = present
+    if source in present or not present:
+        # Raises an error that says how to make them, if there are none.
+        _patch_file(dataset, source, "train")
+        return source
+    if len(candidates) == 1:
+        return candidates[0]
+    kinds = ", ".join(f"{kind.per_item} of {kind.length}" for kind in present)
+    patches = f"{source.per_item} patch{'es' * (source.per_item > 1)} an item of {source.length}"
+    msg = f"{dataset.name} has no patches of this kind, {patches}, but {kinds}"
+    other = (candidates or present)[0]
+    choice = [f"patches.per_item={other.per_item}", f"patches.seconds={other.seconds:g}"]
+    choice += [f"patches.name={other.name}"] if other.name else []
+    options = " ".join(parameter("overrides", [value]) for value in choice)
+    raise DataError(msg, hint=f"To choose those of {other.length}: {options}")
 
 
 def require_rows(matrix: Matrix, rows: int) -> Matrix:

@@ -41,7 +41,7 @@ def patch_source(experiment: Experiment) -> PatchSource:
     if patches is None:
         msg = f"{experiment.name} reads no patches"
         raise AssertionError(msg)
-    return PatchSource(patches.per_item, patches.seconds)
+    return PatchSource(patches.per_item, patches.seconds, patches.name)
 
 
 def infer_dimensions(
@@ -80,10 +80,14 @@ def infer_dimensions(
         source = infer_patches(dataset, default)
         if source != default:
             progress.say(
-                f"{name} has {source.per_item} patches an item of {source.seconds:g} s, not "
-                f"{default.per_item} of {default.seconds:g} s: its own are used"
+                f"{name} has {source.per_item} patches an item of {source.length}, not "
+                f"{default.per_item} of {default.length}: its own are used"
             )
-        update = {"per_item": source.per_item, "seconds": source.seconds}
+        update = {
+            "per_item": source.per_item,
+            "seconds": source.seconds,
+            "name": source.name,
+        }
         changes["patches"] = experiment.patches.model_copy(update=update)
     if "sequence" in experiment.inputs.kinds:
         changes["network"] = _infer_word_sizes(dataset, experiment, settings, progress)

@@ -17,7 +17,7 @@ from tartarus_cli.experiments.code import TomlTable
 from tartarus_cli.experiments.inputs import patch_source
 from tartarus_cli.experiments.resolve import default_targets
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.file_names import DataFile, Kind, patch_fields
+from tartarus_cli.file_names import DataFile, Kind
 
 PATCH_FILES = (Kind.PATCHES, Kind.SCALER)
 """Kinds of files that an input of patches is read from."""
@@ -158,7 +158,7 @@ def _missing_patches(dataset: Dataset, experiment: Experiment) -> list[MissingIn
     source = patch_source(experiment)
     with suppress(DataError):
         source = infer_patches(dataset, source)
-    fields = patch_fields(source.per_item, source.seconds)
+    fields = source.fields
     return [
         MissingInput(f"patches of {split}", dataset.path(Kind.PATCHES, split=split, **fields))
         for split in dataset.splits
@@ -231,7 +231,7 @@ def required_files(
     """
     spec = experiment.target_spec
     source = patch_source(experiment) if experiment.patches else None
-    patches = patch_fields(source.per_item, source.seconds) if source else None
+    patches = source.fields if source else None
     recommendation = experiment.dataset.task == "recommendation"
     plays = (Kind.TRAIN_MATRIX,) if experiment.baseline and experiment.baseline.plays else ()
     truth = (Kind.TEST_MATRIX, Kind.USERS, *plays) if recommendation else (Kind.LABELS,)

@@ -20,6 +20,7 @@ from pydantic import (
 from tartarus_cli.architectures import ARCHITECTURES, Architecture, InputKind, NetworkOptions
 from tartarus_cli.baselines import BASELINES, Baseline, BaselineOptions
 from tartarus_cli.data.tasks import Scoring, TargetSpec, Task
+from tartarus_cli.file_names import PATCH_NAME
 from tartarus_cli.progress import warn
 
 
@@ -114,6 +115,8 @@ class PatchesSection(Section):
     """Patches of each item."""
     seconds: Positive = 15
     """Length of a patch."""
+    name: Annotated[str, Field(pattern=rf"^{PATCH_NAME}$")] = ""
+    """Name that they were made with; empty if they have none."""
 
 
 class ValidationSection(Section):

@@ -18,8 +18,14 @@ from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.audio.scaler import Scaler, fingerprint, fit_scaler
 from tartarus_cli.data.arrays import open_dense
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.patches import FINGERPRINT, SCALER_PATCHES, write_patches, write_scaler
+from tartarus_cli.data.patches import (
+    FINGERPRINT,
+    SCALER_PATCHES,
+    write_patches,
+    write_scaler,
+)
 from tartarus_cli.errors import DataError, display_path
+from tartarus_cli.extraction.existing_patches import check_existing_patches
 from tartarus_cli.extraction.recordings import (
     absent_reasons,
     find_recordings,
@@ -36,7 +42,7 @@ from tartarus_cli.extraction.workers import (
     WorkerOptions,
     prepare_all,
 )
-from tartarus_cli.file_names import SPLITS, Kind, patch_fields
+from tartarus_cli.file_names import SPLITS, Kind
 from tartarus_cli.files import (
     locked,
     make_own_folder,
@@ -103,7 +109,8 @@ def extract_patches(
     Raises
     ------
     RequestError
-        If there is no such dataset, folder, transform or parameter.
+        If there is no such dataset, folder, transform or parameter, or there are patches of the
+        same name that were made by other parameters.
     DataError
         If there is no list of recordings, or no train recording can be used.
     """
@@ -113,7 +120,7 @@ def extract_patches(
     sets = dataset.split_ids()
     items = [item for ids in sets.values() for item in ids]
     with _lock_dataset(workspace, request), defer_interrupts() as check:
-        _refuse_old_names(dataset, request, sets)
+        check_existing_patches(dataset, request, sets)
         scan = scan_recordings(request)
         recordings = find_recordings(dataset, request, items, scan=scan)
         warn_unused({*items}, recordings, scan, progress)
@@ -168,16 +175,6 @@ def longest_patch(frames: int, recipe: PatchRecipe) -> float:
     return math.floor(seconds * unit) / unit
 
 
-def _refuse_old_names(dataset: Dataset, request: PatchesRequest, sets: Iterable[str]) -> None:
-    """Refuse to make patches that would contradict those under an older name."""
-    for split in sets:
-        for file in dataset.files.select(Kind.PATCHES, split=split, **_fields(request)):
-            if not dataset.files.is_canonical(file):
-                path = display_path(file.path)
-                msg = f"{path} is there already, the same patches under an older name"
-                raise DataError(msg, hint="Use it as it is, or move it away to make others.")
-
-
 @contextmanager
 def _lock_dataset(workspace: WorkspacePaths, request: PatchesRequest) -> Iterator[None]:
     """Keep other commands from making patches of the dataset; remove files that killed ones left.
@@ -185,7 +182,7 @@ def _lock_dataset(workspace: WorkspacePaths, request: PatchesRequest) -> Iterato
     Half-written files are removed at once; patches of other kinds that were prepared, but not
     written, when the block ends.
     """
-    folder, fields = workspace.data / "patches", _fields(request)
+    folder, fields = workspace.data / "patches", request.fields
     paths = {workspace.path_of(Kind.PATCHES, split=split, **fields) for split in SPLITS}
     paths.add(workspace.path_of(Kind.SCALER, **fields))
     paths |= {workspace.path_of(kind, dataset=request.dataset) for kind in LISTS}
@@ -197,13 +194,9 @@ def _lock_dataset(workspace: WorkspacePaths, request: PatchesRequest) -> Iterato
             remove_own_folder(staging)
 
 
-def _fields(request: PatchesRequest) -> dict[str, str]:
-    return {"dataset": request.dataset} | patch_fields(request.per_item, request.seconds)
-
-
 def _staging_folder(workspace: WorkspacePaths, request: PatchesRequest) -> Path:
     """Return the folder of patches that are not written yet; those of other recipes are ignored."""
-    name = ".making_{dataset}_{count}_{seconds}".format(**_fields(request))
+    name = ".making_{dataset}_{count}_{seconds}{name}".format(**request.fields)
     return workspace.data / "patches" / name
 
 
@@ -248,7 +241,7 @@ def _write(
     check: Callable[[], None],
 ) -> tuple[list[Path], tuple[int, int]]:
     """Write the scaler and the files of all sets; they take their places together."""
-    recipe, fields = request.recipe, _fields(request)
+    recipe, fields = request.recipe, request.fields
     frames, bins = recipe.frames, recipe.bins
     block_size = max(1, BLOCK_BYTES // (4 * recipe.per_item * frames * bins))
     total = len(rows["train"]) + sum(map(len, rows.values()))

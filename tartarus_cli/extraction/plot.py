@@ -60,7 +60,6 @@ def show_patches(
     DataError
         If the recording cannot be used.
     """
-    requested = request.recipe
     dataset = Dataset(workspace.scan(), request.dataset)
     ids = [item for ids in dataset.split_ids().values() for item in ids]
     if path is not None and path.is_dir():
@@ -73,7 +72,7 @@ def show_patches(
     if item not in recordings:
         msg = f"the list of recordings does not name {item!r}"
         raise DataError(msg, hint="Add it to the list.")
-    recipe = _choose_recipe(dataset, requested)
+    recipe = _choose_recipe(dataset, request)
     magnitude, remark = _read_spectrogram(workspace, recipe, recordings[item].path)
     if remark:
         progress.warn(f"{display_path(recordings[item].path)}: {remark}")
@@ -106,11 +105,13 @@ def _read_spectrogram(
         raise DataError(msg, hint="Replace the recording.") from None
 
 
-def _choose_recipe(dataset: Dataset, requested: PatchRecipe) -> PatchRecipe:
+def _choose_recipe(dataset: Dataset, request: PatchesRequest) -> PatchRecipe:
     """Return the recipe of the dataset's only patches if the default one is requested."""
+    requested = request.recipe
     default = PatchRecipe.model_validate({"transform": "cqt", "parameters": {}})
     existing = []
-    for file in dataset.select(Kind.PATCHES, split="train"):
+    name = {"name": f"_{request.name}"} if request.name else {}
+    for file in dataset.select(Kind.PATCHES, split="train", **name):
         with suppress(FileError), open_patch_file(file.path) as store:
             existing.append(read_patch_recipe(store.attrs))
     is_default = requested.model_copy(update={"seed": default.seed}) == default

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from tartarus_cli.audio import TRANSFORMS, cached_transform
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.errors import RequestError, parameter
 from tartarus_cli.extraction.workers import WorkerOptions, worker_options
+from tartarus_cli.file_names import PATCH_NAME, patch_fields
 from tartarus_cli.options import parse_options
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.text import ExtractorOptions
@@ -34,6 +36,10 @@ class PatchesRequest:
     """Patches of each item."""
     seconds: float = 15
     """Length of a patch."""
+    name: str = ""
+    """Name that tells the patches from others of the same number and length; empty for none."""
+    force: bool = False
+    """Whether to replace patches of the same name that were made by other parameters."""
     overrides: tuple[str, ...] = ()
     """Parameters of the transform, ``key=value``."""
     scaler_patches: int = MAX_SCALER_PATCHES
@@ -72,6 +78,20 @@ class PatchesRequest:
             raise RequestError(msg, hint="Give another value.") from None
         check_recipe(recipe)
         return recipe
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields of the names of the files of patches.
+
+        Raises
+        ------
+        RequestError
+            If the name is not possible.
+        """
+        if not re.fullmatch(PATCH_NAME, self.name):
+            msg = f"{parameter('name', self.name)} is no possible name of patches"
+            raise RequestError(msg, hint="Take letters, digits and hyphens, such as mel-128.")
+        return {"dataset": self.dataset} | patch_fields(self.per_item, self.seconds, self.name)
 
     @property
     def workers(self) -> WorkerOptions:

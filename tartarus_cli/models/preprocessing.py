@@ -24,7 +24,7 @@ from tartarus_cli.data.vocabulary import read_vocabulary
 from tartarus_cli.errors import FileError, RequestError, TartarusError, call, display_path
 from tartarus_cli.experiments.inputs import patch_source
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.file_names import Kind, patch_fields
+from tartarus_cli.file_names import Kind
 from tartarus_cli.files import atomic_write, read_text, same_content, write_text
 from tartarus_cli.models.store import Model
 from tartarus_cli.text import Vocabulary
@@ -61,7 +61,7 @@ def save_preprocessing(
     """
     if experiment.patches is not None and items.patches is not None:
         source = patch_source(experiment)
-        scaler = dataset.find(Kind.SCALER, **patch_fields(source.per_item, source.seconds))
+        scaler = dataset.find(Kind.SCALER, **source.fields)
         recipe = read_patch_recipe(items.patches.attributes)
         if recipe is not None and scaler is not None:
             check_scaler_fits(scaler.path, recipe, items.patches.attributes)

@@ -263,7 +263,8 @@ def _remedy(model: Model) -> str:
     recipe = stored_recipe(model)
     if recipe is None:
         return "Extract this setting as for the training, or train again."
-    command = recipe.as_call(model.manifest.dataset)
+    patches = model.experiment.patches
+    command = recipe.as_call(model.manifest.dataset, patches.name if patches else "")
     return f"Train again, or recreate the patches of the training: {command}"
 
 

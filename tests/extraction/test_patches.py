@@ -164,7 +164,7 @@ def test_another_seed_gives_other_patches_from_the_kept_spectrograms(again: Soun
     before, kept = again.files(), tree(again.spectrograms)
     for path in again.audio.iterdir():
         os.utime(path, (0, 0))
-    run(again, "--seed", 1)
+    run(again, "--seed", 1, "--force")
     assert tree(again.spectrograms) == kept
     for name in FILES:
         assert again.files()[name] != before[name]
@@ -172,12 +172,12 @@ def test_another_seed_gives_other_patches_from_the_kept_spectrograms(again: Soun
 
 def test_changed_parameters_compute_what_depends_on_them(again: Sounds) -> None:
     before, kept = again.files(), tree(again.spectrograms)
-    run(again, "--set", "bins=12")
+    run(again, "--set", "bins=12", "--force")
     assert len(tree(again.spectrograms)) == 2 * len(kept)
     _, features, attributes = rows_of(again.patches / FILES[0])
     assert features.shape[1:] == (FRAMES, 12)
     assert attributes["bins"] == 12
-    run(again)
+    run(again, "--force")
     assert again.files() == before
 
 
@@ -288,7 +288,7 @@ def test_what_a_used_recording_lacks_is_listed_in_every_run(
     path.write_bytes(path.read_bytes()[:-2000])
     wave = tone(300, 1)
     sounds.record("val-0.wav", np.column_stack([wave, -wave]))
-    for more in ((), ("--seed", 1), ("--no-keep-spectrograms",)):
+    for more in ((), ("--seed", 1, "--force"), ("--no-keep-spectrograms", "--force")):
         done = tartarus("patches", "songs", "-w", sounds.root, *ORDER, *more)
         assert done.status == 0
         assert "2 recordings are used, though not as they should be" in done.out
@@ -633,6 +633,62 @@ def test_every_file_of_a_folder_is_used_or_listed(sounds: Sounds, tartarus: Comm
     # An older version listed it.
     sounds.list.write_text(sounds.list.read_text() + "._val-0.wav\t._val-0.wav\n")
     assert tartarus("patches", "songs", "-w", sounds.root, *ORDER, "--audio", audio).status == 0
+
+
+def test_other_patches_are_not_replaced_without_being_asked(
+    made: Made, again: Sounds, tartarus: Command
+) -> None:
+    words = ["patches", "songs", "-w", again.root, "--seconds", 0.3, "--patches", 2]
+    for change, said in (
+        (["--transform", "mel", "--set", "sample_rate=8000"], "transform cqt, not mel"),
+        ([*FAST, "--seed", 1], "seed 0, not 1"),
+        ([*FAST[:-2], "--set", "fmin=100"], "fmin 110.0, not 100.0"),
+    ):
+        done = tartarus(*words, *change)
+        assert done.status == 2
+        assert f"songs_2_0.3.hdf5 holds other patches already: {said}" in done.err
+        assert "To replace them: --force" in done.err
+        assert {name: again.files()[name] for name in made.files} == made.files
+        proposed = re.search(r"--name [\w-]+", done.err)
+        assert proposed is not None
+        done = tartarus(*words, *change, *proposed[0].split())
+        assert done.status == 0, done.err
+        files = again.files()
+        assert {name: files[name] for name in made.files} == made.files
+    assert len(files) == 4 * len(made.files)
+    done = tartarus(*words, *FAST, "--seed", 1, "--force")
+    assert done.status == 0
+    assert again.files()[FILES[0]] != made.files[FILES[0]]
+
+
+def test_patches_that_do_not_say_how_they_were_made_are_not_replaced(again: Sounds) -> None:
+    path = again.patches / FILES[1]
+    with h5py.File(path, "a", locking=False) as store:
+        for name in list(store.attrs):
+            del store.attrs[name]
+    before = path.read_bytes()
+    assert "they do not say how they were made" in run(again, status=2)
+    assert path.read_bytes() == before
+    run(again, "--force")
+
+
+@pytest.mark.parametrize("damage", ["cut", "unfinished"])
+def test_damaged_patches_are_replaced(damage: str, made: Made, again: Sounds) -> None:
+    path = again.patches / FILES[1]
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:100])
+    else:
+        with h5py.File(path, "a", locking=False) as store:
+            store.attrs["complete"] = False
+            store.attrs["seed"] = 4
+    run(again)
+    assert again.files() == made.files
+
+
+@pytest.mark.parametrize("name", ["a_b", "a/b", "..", "-x", "é", "x" * 60])
+def test_a_name_that_no_file_can_have_is_refused(name: str, sounds: Sounds) -> None:
+    assert "no possible name of patches" in run(sounds, f"--name={name}", status=2)
+    assert sounds.files() == {}
 
 
 def test_a_picture_needs_no_list_and_keeps_none(sounds: Sounds, tmp_path: Path) -> None:

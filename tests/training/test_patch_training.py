@@ -1,5 +1,7 @@
 """Training on patches, predicting from them, and pooling what comes out."""
 
+import json
+import re
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -27,7 +29,9 @@ SMALL = (
 RUN = ("single-label-audio", "--dataset", "one", *SMALL)
 
 
-def write(world: World, split: str, *, leave_out: int = 0, fingerprint: str = "same") -> None:
+def write(
+    world: World, split: str, *, leave_out: int = 0, fingerprint: str = "same", kind: str = "2_1"
+) -> None:
     """Write patches that show the class of an item, in an order that is not that of the ids."""
     middle = "" if split == "train" else f"{split}_"
     classes = np.load(world.datasets / f"item_factors_{middle}class_3_one.npy").argmax(axis=1)
@@ -40,7 +44,7 @@ def write(world: World, split: str, *, leave_out: int = 0, fingerprint: str = "s
     ids.insert(0, "")
     folder = world.root / "data" / "patches"
     folder.mkdir(exist_ok=True)
-    path = folder / f"patches_{split}_one_{EACH}_1.hdf5"
+    path = folder / f"patches_{split}_one_{kind}.hdf5"
     write_patches(path, ids, [values], (FRAMES, BINS), {"fingerprint": fingerprint})
 
 
@@ -60,6 +64,35 @@ def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(_trained: Path, tmp_path: Path) -> World:
     """Return a world whose dataset ``one`` has two patches an item, and a model of them."""
     return World(Path(copytree(_trained, tmp_path / "workspace")))
+
+
+def manifest_of(world: World, model: str) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads(
+        (world.root / "data" / "models" / model / "manifest.json").read_text()
+    )
+    return manifest
+
+
+def test_patches_are_chosen_by_their_name(trained: World, tartarus: Command) -> None:
+    for split in SPLITS:
+        write(trained, split, fingerprint="of mel", kind="2_1_mel")
+    where = ("-w", trained.root)
+    for number, (more, fingerprint) in enumerate(
+        [((), "same"), (("--set", "patches.name=mel"), "of mel")], 2
+    ):
+        done = tartarus("train", *RUN, *more, *where)
+        assert done.status == 0, done.err
+        assert manifest_of(trained, f"model_{number}")["patches"] == fingerprint
+    for number in (1, 2, 3):
+        assert tartarus("predict", f"model_{number}", *where).status == 0
+    done = tartarus("train", *RUN, "--set", "patches.name=stft", *where)
+    assert done.status == 1
+    assert "but 2 of 1 s, 2 of 1 s (mel)" in done.err
+    done = tartarus("train", *RUN, *re.findall(r"--set|patches\.[\w.=]+", done.err), *where)
+    assert done.status == 0, done.err
+    checked = tartarus("check-data", "one", *where).out
+    assert "patches: 2 × 1 s an item" in checked
+    assert "patches: 2 × 1 s (mel) an item" in checked
 
 
 def batches_of(
