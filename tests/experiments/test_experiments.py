@@ -102,7 +102,7 @@ def test_audio_presets_have_the_published_convolutions(name: str) -> None:
     kernels, filters = AUDIO[name]
     assert (table["network"]["kernels"], table["network"]["filters"]) == (kernels, filters)
     assert len(table["network"]["pools"]) == len(kernels)
-    assert table["patches"] == {"per_item": 1, "seconds": 15}
+    assert table["patches"] == {"per_item": 1, "seconds": 15, "name": ""}
 
 
 def test_the_three_doubtful_presets_carry_a_note() -> None:
