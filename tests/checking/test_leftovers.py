@@ -11,6 +11,7 @@ import pytest
 
 from tests.checking.damage import check, only
 from tests.conftest import Command
+from tests.kills import killed_after
 from tests.worlds import World
 
 IN_PLACE = [
@@ -109,6 +110,22 @@ def test_a_dataset_of_which_all_files_were_moved_away_is_told(
     assert document["datasets"] == {}
     told = [p["file"] for p in document["problems"] if p["severity"] == "error"]
     assert told == ["data/datasets/set_aside/one_1", "data/datasets/train_data/set_aside/one_1"]
+
+
+@pytest.mark.parametrize("renames", [1, 3, 6, 8, 10])
+def test_a_split_is_told_wherever_it_was_killed(
+    renames: int, tartarus: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plays = tmp_path / "plays.csv"
+    rows = [f"user-{n % 7},item-{n % 30}\n" for n in range(210)]
+    plays.write_text("user,item\n" + "".join(rows))
+    world = World(tmp_path / "w")
+    words = ("split", "mine", "--plays", plays, "-w", world.root)
+    assert tartarus(*words).status == 0
+    with killed_after(renames, monkeypatch):
+        tartarus(*words, "--seed", 1, "--force")
+    problems = check(tartarus, world)["problems"]
+    assert [p for p in problems if p["severity"] == "error" and "split" in p["found"] + p["hint"]]
 
 
 def test_the_backup_of_a_whole_dataset_is_told_nothing_of(

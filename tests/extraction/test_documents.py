@@ -116,6 +116,46 @@ def test_a_setting_that_was_made_can_be_learnt_from(
     assert shown.document["settings"] == ["bow"]
 
 
+def first_word_vectors(tartarus: Command, world: World) -> tuple[Any, str]:
+    """Train hardly at all; return the word vectors of the network, and what was said."""
+    import keras
+
+    words = ["dummy_text_w2v", "w2v", "--dataset", "one", "--set", "training.epochs=1"]
+    words += ["--set", "training.learning_rate=1e-9", "--set", "network.filters=2"]
+    shown = tartarus("train", *words, "-w", world.root)
+    assert shown.status == 0
+    path = max((world.root / "data" / "models").glob("*/model.keras"))
+    network = keras.saving.load_model(path, compile=False)
+    return network.get_layer("embedding").get_weights()[0], shown.err
+
+
+def test_a_network_starts_from_the_word_vectors_of_its_setting(
+    run: Run, tartarus: Command, songs: World
+) -> None:
+    run("w2v", *QUICK)
+    embedding = np.load(songs.features / "embedding_w2v_one.npy")
+    assert np.linalg.norm(embedding[2:], axis=1) == pytest.approx(1, abs=1e-5)
+    vectors, said = first_word_vectors(tartarus, songs)
+    assert vectors == pytest.approx(embedding, abs=1e-5)
+    assert "earlier versions" not in said
+
+
+def test_word_vectors_of_an_earlier_version_are_brought_to_a_norm_of_one_and_that_is_said(
+    run: Run, tartarus: Command, songs: World
+) -> None:
+    run("w2v", *QUICK)
+    path = songs.features / "embedding_w2v_one.npy"
+    embedding = np.load(path)
+    embedding[0] = 0
+    embedding[2:] *= 0.03
+    np.save(path, embedding)
+    vectors, said = first_word_vectors(tartarus, songs)
+    assert np.linalg.norm(vectors[2:], axis=1) == pytest.approx(1, abs=1e-4)
+    assert vectors[1] == pytest.approx(embedding[1], abs=1e-5)
+    assert 0 < np.abs(vectors[0]).max() <= 0.25
+    assert "the word vectors of w2v have zeros for padding, as earlier versions wrote them" in said
+
+
 def test_json_says_what_was_made(run: Run, songs: World) -> None:
     told = run("vsm", "--setting", "bow", "--seed", 5, "--set", "terms=30", "--json").document
     assert told["files"][0] == "data/datasets/train_data/X_train_bow_one.npz"
