@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from tartarus_cli.checking.irregular import describe_irregular
 from tartarus_cli.checking.report import Report
 from tartarus_cli.errors import call, count_noun
 from tartarus_cli.file_names import FILE_PATTERNS, Kind
@@ -37,6 +38,8 @@ def check_leftovers(files: WorkspaceFiles, report: Report) -> None:
     for folder in [*(data / name for name in sorted(named | {*others})), *models]:
         _check_temporary(folder, report)
     _check_staging(data / "patches", report)
+    for name in sorted(named):
+        _check_locks(data / name, report)
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -113,3 +116,13 @@ def _check_staging(folder: Path, report: Report) -> None:
                 expected=_FINISHED,
                 hint="The same command goes on from there.",
             )
+
+
+def _check_locks(folder: Path, report: Report) -> None:
+    """Report folders, pipes and links in the place of locks: the command would refuse to work."""
+    for path in _entries(folder):
+        if path.name.startswith(".making_") and path.suffix == ".lock":
+            found = "a link" if path.is_symlink() else describe_irregular(path)
+            if found:
+                expected = "a plain file, which is locked while a command runs, or none"
+                report.error(path, found, expected=expected, hint="Delete it.")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tartarus_cli.checking.irregular import describe_irregular
 from tartarus_cli.checking.report import Report
-from tartarus_cli.data.arrays import read_header
+from tartarus_cli.data.arrays import read_arrays, read_header
 from tartarus_cli.data.ids import read_lines
 from tartarus_cli.errors import FileError, TartarusError
-from tartarus_cli.files import open_regular
+from tartarus_cli.files import open_regular, parse_toml, read_text
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.manifest import UNREADABLE
 from tartarus_cli.models.store import Model, Store
@@ -71,13 +71,25 @@ def _check_model(model: Model, report: Report) -> None:
         return
     archive = model.arrays if model.manifest.kind == "baseline" else model.network
     for path in (model.folder / EXPERIMENT, archive):
-        found = describe_irregular(path)
-        if not found and not path.exists():
-            found = "missing"
-        elif not found and path == archive and not zipfile.is_zipfile(path):
+        found = describe_irregular(path) or ("" if path.exists() else "missing")
+        if not found and not _is_sound(path):
             found = "damaged"
         if found:
             _warn(report, path, found, f"a file of {model.name}, which is finished", delete)
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether a file can be opened as what its ending says; arrays are not read."""
+    try:
+        if path.suffix in (".npz", ".keras"):
+            return zipfile.is_zipfile(path)
+        text = read_text(path)
+        if path.suffix == ".tsv":
+            return text.startswith("model\t")
+        document = parse_toml(text) if path.suffix == ".toml" else json.loads(text)
+        return isinstance(document, dict) and bool(document)
+    except (OSError, ValueError, RecursionError, TartarusError):
+        return False
 
 
 def _check_predictions(folder: Path, report: Report) -> None:
@@ -97,24 +109,44 @@ def _check_predictions(folder: Path, report: Report) -> None:
             _warn(report, path, found, "a file of predictions")
         elif describe_irregular(ids) or not ids.exists():
             _warn(report, ids, describe_irregular(ids) or "missing", f"ids of {path.name}", hint)
-        elif path.suffix == ".npy":
+        elif path.suffix == ".npz" and not _is_sound(path):
+            _warn(report, path, "damaged", "predictions", hint)
+        else:
             _check_rows(path, ids, hint, report)
 
 
 def _check_rows(path: Path, ids: Path, hint: str, report: Report) -> None:
     try:
-        with open_regular(path) as file:
-            shape = read_header(path, file).shape
         count = len(read_lines(ids))
+        rows = _count_rows(path)
     except FileError as problem:
         _warn(report, problem.path, problem.found, problem.expected, hint)
         return
     except (OSError, TartarusError) as problem:
         _warn(report, path, str(problem), "predictions", hint)
         return
-    if shape[:1] != (count,):
-        found = f"{shape[0] if shape else 0:,} rows"
-        _warn(report, path, found, f"{count:,}, one for each line of {ids.name}", hint)
+    if rows != count:
+        _warn(report, path, f"{rows:,} rows", f"{count:,}, one for each line of {ids.name}", hint)
+
+
+def _count_rows(path: Path) -> int:
+    """Return the rows of predictions, of which no more than that is read.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged or cut short.
+    """
+    if path.suffix == ".npz":
+        (shape,) = read_arrays(path, ("shape",))
+        return int(shape[0])
+    with open_regular(path) as file:
+        header = read_header(path, file)
+    size, expected = path.stat().st_size, header.size
+    if size < expected:
+        hint = "Predict again."
+        raise FileError(path, found="cut short", expected=f"{expected:,} bytes", hint=hint)
+    return header.shape[0] if header.shape else 0
 
 
 def _check_results(folder: Path, report: Report) -> None:
@@ -124,18 +156,6 @@ def _check_results(folder: Path, report: Report) -> None:
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.suffix not in (".json", ".npz", ".tsv"):
             continue
-        found = describe_irregular(path)
-        if not found and path.suffix == ".npz" and not zipfile.is_zipfile(path):
-            found = "damaged"
-        if not found and path.suffix == ".json" and not _is_json(path):
-            found = "damaged"
+        found = describe_irregular(path) or ("" if _is_sound(path) else "damaged")
         if found:
             _warn(report, path, found, "results", "Evaluate again.")
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
-    return True

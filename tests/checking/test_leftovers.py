@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array, save_npz
 
 from tests.checking.damage import check, only
 from tests.conftest import Command
@@ -186,7 +187,7 @@ def modelled(tmp_path: Path) -> World:
     world = only("one", tmp_path)
     folder = world.root / "data" / "models" / "model_1"
     folder.mkdir(parents=True)
-    (folder / "experiment.toml").write_text("")
+    (folder / "experiment.toml").write_text('name = "mine"\n')
     np.savez(folder / "model.npz", np.ones(1))
     (folder / "model.npz").rename(folder / "model.keras")
     manifest: dict[str, Any] = {"status": "finished", "experiment": "mine", "dataset": "one"}
@@ -224,12 +225,12 @@ def test_a_model_without_one_of_its_files_is_told(
         assert told(tartarus, modelled) == [("warning", name, "a pipe")]
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "model.keras"])
+@pytest.mark.parametrize("name", ["manifest.json", "experiment.toml", "model.keras"])
 def test_a_model_of_which_a_file_is_cut_short_is_told(
     name: str, modelled: World, tartarus: Command
 ) -> None:
     path = modelled.root / "data" / "models" / "model_1" / name
-    path.write_bytes(path.read_bytes()[:-30])
+    path.write_bytes(path.read_bytes()[:-30] if name == "model.keras" else b'name = "')
     assert told(tartarus, modelled) == [("warning", name, "damaged")]
 
 
@@ -250,7 +251,36 @@ def test_predictions_without_the_ids_of_their_rows_are_told(
     assert told(tartarus, modelled) == [("warning", ids.name, "missing")]
 
 
-@pytest.mark.parametrize("name", ["model_1.json", "model_1_users.npz"])
+def test_predictions_that_were_cut_short_are_told(modelled: World, tartarus: Command) -> None:
+    path = modelled.root / "data" / "factors" / "factors_model_1.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert told(tartarus, modelled) == [("warning", path.name, "cut short")]
+
+
+def test_similarities_without_a_row_for_each_id_are_told(
+    modelled: World, tartarus: Command
+) -> None:
+    factors = modelled.root / "data" / "factors"
+    (factors / "factors_model_1.npy").unlink()
+    path = factors / "neighbours_model_1.npz"
+    save_npz(path, csr_array((3, 5)))
+    assert told(tartarus, modelled) == [("warning", path.name, "3 rows")]
+    path.write_bytes(b"PK")
+    assert told(tartarus, modelled) == [("warning", path.name, "damaged")]
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a pipe", "a link"])
+def test_what_stands_in_the_place_of_a_lock_is_told(
+    kind: str, tartarus: Command, tmp_path: Path
+) -> None:
+    world = only("one", tmp_path)
+    path = world.datasets / ".making_split_one.json.lock"
+    in_place_of(path, kind)
+    problems = check(tartarus, world)["problems"]
+    assert [p["found"] for p in problems if p["file"].endswith(path.name)] == [kind]
+
+
+@pytest.mark.parametrize("name", ["model_1.json", "model_1_users.npz", "results.tsv"])
 def test_results_that_cannot_be_read_are_told(
     name: str, modelled: World, tartarus: Command
 ) -> None:
