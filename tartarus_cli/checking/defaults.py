@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from tartarus_cli.checking.irregular import describe_irregular
 from tartarus_cli.checking.report import Report
 from tartarus_cli.checking.toml_lines import at_line
 from tartarus_cli.errors import FileError, nearest
-from tartarus_cli.files import read_text
+from tartarus_cli.files import TomlError, parse_toml, read_text
 from tartarus_cli.layout import MARK, WorkspacePaths
 
 MAX_BYTES = 1 << 20
@@ -68,11 +67,10 @@ def _read(path: Path) -> str:
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as problem:
-        reason = "nested too deeply" if isinstance(problem, RecursionError) else str(problem)
+        return parse_toml(text)
+    except TomlError as problem:
         raise FileError(
-            path, found=f"not TOML: {reason[:200]}", expected=EXPECTED, hint="Correct that line."
+            path, found=f"not TOML: {problem}", expected=EXPECTED, hint="Correct that line."
         ) from None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from tartarus_cli.experiments.resolve import (
     user_paths,
 )
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.files import read_text
+from tartarus_cli.files import parse_toml, read_text
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import Progress
 
@@ -137,7 +136,7 @@ def _check_dataset(
 ) -> None:
     """Warn of a dataset that an experiment names itself, and that is not there."""
     name, text = experiment.dataset.name, _text_of(path)
-    own = tomllib.loads(text).get("dataset", {})
+    own = parse_toml(text).get("dataset", {})
     if "name" in own and datasets and name not in datasets:
         report.warn(
             path,

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 
 from tartarus_cli.checking.report import Report
+from tartarus_cli.errors import FileError
 from tartarus_cli.file_names import FILE_PATTERNS, DataFile
+from tartarus_cli.files import require_regular
 from tartarus_cli.layout import OLD_FOLDERS, WorkspacePaths
 
 MOVE_AWAY = "Move it away, and put the file in its place."
 """What to do about a folder in the place of a file."""
 
-_KINDS = (
-    (stat.S_ISREG, ""),
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a pipe"),
-    (stat.S_ISSOCK, "a socket"),
-)
-
 
 def describe_irregular(path: Path) -> str:
     """Say what stands in the place of a plain file; empty if it is one, or if nothing is there."""
     try:
-        mode = path.stat().st_mode
+        require_regular(path)
+    except FileError as problem:
+        return problem.found
     except FileNotFoundError:
         return "a link to a file that is not there" if path.is_symlink() else ""
     except OSError as problem:
         return f"something that cannot be looked at ({problem.strerror or problem})"
-    return next((kind for is_kind, kind in _KINDS if is_kind(mode)), "a device")
+    return ""
 
 
 def check_irregular(files: list[DataFile], report: Report) -> None:

@@ -30,7 +30,7 @@ DAMAGED = {
     "seed = 1\nseed = 2": ("not TOML: Cannot overwrite a value", "Correct that line."),
     "seed 1": ("not TOML: Expected '='", "Correct that line."),
     "seed = " + "9" * 6000: ("not TOML", "Correct that line."),
-    "a = " + "[" * 20_000: ("not TOML: nested too deeply", "Correct that line."),
+    "a = " + "[" * 20_000: ("not TOML: tables or lists", "Correct that line."),
     "seed\0 = 1": ("", ""),
     "#" * (2 << 20): ("2,097,152 bytes", ""),
 }
