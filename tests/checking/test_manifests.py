@@ -277,8 +277,9 @@ def test_the_hint_is_the_command_that_made_the_factors(tartarus: Command, made: 
     sparse(PLAYS("train"), doubled)(made)
     hints = {p["hint"] for p in problems(tartarus, made) if p["file"].endswith(FACTORS)}
     command = "tartarus factorize mine als --dim 4 --alpha 2.0 --seed 3 --force"
+    command += f" --workspace {made.root}"
     assert hints == {f"Factorize again: {command}"}
-    assert tartarus(*command.split()[1:], "-w", made.root).status == 0
+    assert tartarus(*command.split()[1:]).status == 0
     told = [p for p in problems(tartarus, made) if p["file"].endswith(FACTORS)]
     assert told == []
 
