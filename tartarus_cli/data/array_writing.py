@@ -70,13 +70,13 @@ def put_dense(path: Path, array: NDArray[Any]) -> None:
         npy.write_array(file, np.asanyarray(array), allow_pickle=False)
 
 
-def put_csr(path: Path, matrix: csr_array) -> None:
+def put_csr(path: Path, matrix: csr_array, *, compressed: bool = True) -> None:
     """Write a sparse matrix into a temporary file, as ``scipy.sparse.save_npz`` does."""
     from scipy.sparse import save_npz
 
     # An open file: SciPy would add an ending to the name.
     with room_for(path), path.open("wb") as file:
-        save_npz(file, matrix)
+        save_npz(file, matrix, compressed=compressed)
 
 
 def put_arrays(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:

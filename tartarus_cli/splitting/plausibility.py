@@ -27,7 +27,8 @@ def warn_of_ids(table: Table, columns: Sequence[Ids | list[str]], progress: Prog
     """Warn of whitespace around ids, of quotes around those of a TSV, and of two Unicode forms."""
     import polars as pl
 
-    names = pl.concat([pl.Series([*ids], dtype=pl.String) for ids in columns])
+    series = [pl.Series([*ids], dtype=pl.String) for ids in columns]
+    names = pl.concat(series)
     path = display_path(table.path)
     padded = names.filter(names != names.str.strip_chars())
     if len(padded):
@@ -35,7 +36,8 @@ def warn_of_ids(table: Table, columns: Sequence[Ids | list[str]], progress: Prog
             f"ids of {path} with whitespace around them, such as {padded[0]!r}: {len(padded):,} "
             "(they are not the same ids as those without it)"
         )
-    forms = [forms for ids in columns for forms in same_but_for_form(ids)]
+    foreign = (ids.filter(ids.str.contains(r"[^\x00-\x7f]")) for ids in series)
+    forms = [forms for ids in foreign for forms in same_but_for_form(ids)]
     if forms:
         progress.warn(
             f"ids of {path} that differ by their Unicode form alone, and look the same, such as "

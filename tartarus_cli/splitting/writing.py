@@ -208,7 +208,8 @@ def _write_set(
 ) -> None:
     _write_lines(temporary[files.ids(name)], interactions.items[rows.items])
     if rows.plays is not None:
-        put_csr(temporary[files.path(PLAYS[name])], rows.plays)
+        # To compress many plays would take longer than to read them.
+        put_csr(temporary[files.path(PLAYS[name])], rows.plays, compressed=False)
     if interactions.labels is not None and interactions.label_names:
         path = files.classes(name, len(interactions.label_names))
         _write_classes(temporary[path], csr_array(interactions.labels[rows.items]))
