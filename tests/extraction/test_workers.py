@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -273,3 +275,27 @@ def test_no_recordings_take_no_time(job: ExtractionJob) -> None:
 def test_no_more_processes_than_cores_are_used_unless_asked_for() -> None:
     assert worker_options(None, 5).jobs <= (os.cpu_count() or 1)
     assert worker_options(3, 5) == WorkerOptions(3, 5)
+
+
+def test_where_no_socket_can_be_made_processes_start_without_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        msg = "AF_UNIX path too long"
+        raise OSError(msg)
+
+    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", fail)
+    assert recordings._fresh_processes().get_start_method() == "spawn"
+
+
+@pytest.mark.slow
+def test_recordings_are_prepared_below_a_long_folder_of_temporary_files(
+    example: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / ("scratch_" * 12)
+    folder.mkdir()
+    words = [sys.executable, "-m", "tartarus_cli", "patches", "SUPER", "-w", str(example)]
+    done = subprocess.run(  # noqa: S603 — our own words
+        words, capture_output=True, text=True, check=False, env=os.environ | {"TMPDIR": str(folder)}
+    )
+    assert done.returncode == 0, done.stderr
