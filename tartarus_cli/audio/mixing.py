@@ -78,7 +78,9 @@ class Mixer:
     def finish(self) -> Samples:
         """Return all samples, ``(samples,)``."""
         self._end_stream()
-        return np.concatenate([np.empty(0, np.float32), *self._parts])
+        parts = [part for part in self._parts if len(part)] or [np.empty(0, np.float32)]
+        self._parts = parts if len(parts) == 1 else [np.concatenate(parts)]
+        return self._parts[0]
 
     @property
     def cancels_out(self) -> bool:
@@ -117,11 +119,11 @@ class Mixer:
             return
         self._keep(self._stream.resample_chunk(np.empty(0, np.float32), last=True))
         excess = self._length - math.ceil(self._total * (self.target_rate / self._rate))
-        if excess > 0:
-            self._parts.append(np.concatenate(self._parts)[:-excess])
-            del self._parts[:-1]
-        else:
-            self._parts.append(np.zeros(-excess, np.float32))
+        self._parts.append(np.zeros(max(0, -excess), np.float32))
+        while excess > 0:
+            last = self._parts.pop()
+            self._parts += [last[:-excess]] if len(last) > excess else []
+            excess -= len(last)
         self._total = self._length = 0
         self._stream = None
 

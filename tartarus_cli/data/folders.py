@@ -59,10 +59,15 @@ class FolderScan:
             names = ", ".join(named) + (", …" if len(self.refused) > 3 else "")
             count = count_noun(len(self.refused), "file")
             lines.append(f"{count} of {display_path(self.folder)} cannot be used: {names}")
-        if self.others:
-            count = count_noun(sum(self.others.values()), "other file is", "other files are")
-            lines.append(f"{count} in {display_path(self.folder)}, not read: {self.other_kinds}")
-        return lines
+        return [*lines, *self.other_remarks]
+
+    @property
+    def other_remarks(self) -> list[str]:
+        """What to say of files of other kinds alone."""
+        if not self.others:
+            return []
+        count = count_noun(sum(self.others.values()), "other file is", "other files are")
+        return [f"{count} in {display_path(self.folder)}, not read: {self.other_kinds}"]
 
 
 def scan_folder(folder: Path, endings: Collection[str]) -> FolderScan:
@@ -106,7 +111,8 @@ def _require_folder(folder: Path) -> None:
         return
     msg = f"there is no folder {folder}"
     if folder.exists():
-        msg = f"{folder} is not a folder, but a file, a pipe, a device or the like"
+        kind = "a file" if folder.is_file() else "a pipe, a device or the like"
+        msg = f"{folder} is not a folder, but {kind}"
     raise RequestError(msg, hint="Give the path of the folder that holds the files.")
 
 

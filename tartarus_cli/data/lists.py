@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unicodedata import normalize
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.folders import FolderScan, scan_folder
@@ -124,11 +125,24 @@ def read_list(path: Path, folder: Path) -> list[ListedFile]:
 
 
 def locate_file(folder: Path, name: str) -> Path:
-    """Return the path that a list names; backslashes separate folders if the file is there so."""
+    """Return the path that a list names, if need be with other separators or Unicode forms."""
     path = folder / name
-    if "\\" in name and os.sep == "/" and not _exists(path):
-        other = folder / name.replace("\\", "/")
-        return other if _exists(other) else path
+    if (name.isascii() and "\\" not in name) or _exists(path):
+        return path
+    names = [name, name.replace("\\", "/")] if os.sep == "/" else [name]
+    paths = (_in_another_form(folder, Path(candidate)) for candidate in names)
+    return next((other for other in paths if other is not None), path)
+
+
+def _in_another_form(folder: Path, name: Path) -> Path | None:
+    """Return the path of a file whose name may be written in another Unicode form on the disk."""
+    path = folder
+    for part in name.parts:
+        forms = (part, normalize("NFC", part), normalize("NFD", part))
+        found = next((path / form for form in forms if _exists(path / form)), None)
+        if found is None:
+            return None
+        path = found
     return path
 
 
@@ -225,7 +239,10 @@ def list_scanned(scan: FolderScan, known: Collection[str], base: Path) -> list[L
         path = start / relative  # not resolved: a link is listed where it is, wherever it leads
         name = str(path.relative_to(root) if path.is_relative_to(root) else path)
         check_file_name(name)
-        files.append(ListedFile(_choose_id(Path(relative), known_ids, forms), name, path))
+        item = _choose_id(Path(relative), known_ids, forms)
+        if item not in known_ids:
+            _refuse_rivals(path, Path(relative), forms)
+        files.append(ListedFile(item, name, path))
     _refuse_duplicates(files, start)
     return files
 
@@ -237,11 +254,24 @@ def _choose_id(relative: Path, known: set[str], forms: UnicodeForms) -> str:
     return next((name for name in ids if name in known), str(relative))
 
 
+def _refuse_rivals(path: Path, relative: Path, forms: UnicodeForms) -> None:
+    """Refuse a file that may be of several items whose ids differ by their Unicode form alone."""
+    for name in (str(relative.with_suffix("")), str(relative), relative.stem, relative.name):
+        if rivals := forms.rivals(name):
+            items = " or ".join(map(ascii, rivals))
+            msg = f"{display_path(path)} may be of item {items}: they differ by Unicode form alone"
+            hint = f"Give it the name of one of them, letter by letter; it is {name!a} now."
+            raise RequestError(msg, hint=hint)
+
+
 def _refuse_duplicates(files: Iterable[ListedFile], folder: Path) -> None:
     path_of_id: dict[str, Path] = {}
     for file in files:
         if file.id in path_of_id:
             first, second = display_path(path_of_id[file.id]), display_path(file.path)
+            if normalize("NFC", first) == normalize("NFC", second):
+                # They look the same.
+                first, second = ascii(first), ascii(second)
             msg = f"{first} and {second} would both be {file.id!r}"
             hint = f"Rename one of them, or write the list of {display_path(folder)} by hand."
             raise RequestError(msg, hint=hint)

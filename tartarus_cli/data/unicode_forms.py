@@ -27,6 +27,9 @@ class UnicodeForms:
             for item in self._known
             if not item.isascii() and composed[normalize("NFC", item)] == 1
         }
+        self._rivals = {
+            normalize("NFC", group[0]): sorted(group) for group in same_but_for_form(self._known)
+        }
         self.replaced: dict[str, str] = {}
         """Id as it was written → the known id; of all that were looked up so far."""
 
@@ -43,6 +46,18 @@ class UnicodeForms:
             return name
         self.replaced[name] = item
         return item
+
+    def rivals(self, name: str) -> list[str]:
+        r"""Return the known ids that a name may stand for, if there are several and none is equal.
+
+        >>> UnicodeForms(["\u212b", "\u00c5"]).rivals("\u212b")
+        []
+        >>> len(UnicodeForms(["A\u030a", "\u212b"]).rivals("\u00c5"))
+        2
+        """
+        if name.isascii() or name in self._known:
+            return []
+        return self._rivals.get(normalize("NFC", name), [])
 
     def find_all(self, names: Sequence[str]) -> Sequence[str]:
         """Return what :func:`find` returns for each of these names."""

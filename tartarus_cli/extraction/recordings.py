@@ -9,6 +9,7 @@ from tartarus_cli.audio.decoding import RECORDING_EXTENSIONS
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.folders import FolderScan, scan_folder
 from tartarus_cli.data.lists import FileSource, ListedFile, find_listed, save_list
+from tartarus_cli.data.unicode_forms import same_but_for_form
 from tartarus_cli.errors import Placeholder, display_path, parameter
 from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.file_names import Kind
@@ -94,8 +95,15 @@ def absent_reasons(
 ) -> dict[str, str]:
     """Say of items without a recording why they have none."""
     absent = [item for item in items if item not in recordings]
+    twins = {
+        item: other
+        for group in same_but_for_form(items)
+        for item in group
+        for other in group
+        if item not in recordings and other in recordings
+    }
     if scan is None:
-        return dict.fromkeys(absent, "it is not in the list")
+        return dict.fromkeys(absent, "it is not in the list") | _twin_reasons(twins)
     stems = {Path(name).stem.removeprefix("._"): name for name in scan.refused}
     stems |= {str(Path(name).with_suffix("")): name for name in scan.refused}
     folder = display_path(scan.folder)
@@ -104,6 +112,14 @@ def absent_reasons(
         if item in stems
         else f"it has no recording in {folder}"
         for item in absent
+    } | _twin_reasons(twins)
+
+
+def _twin_reasons(twins: Mapping[str, str]) -> dict[str, str]:
+    """Say of items to which other item the recording belongs that seems to be theirs."""
+    return {
+        item: f"the file that looks like {item!a} is that of item {other!a}"
+        for item, other in twins.items()
     }
 
 

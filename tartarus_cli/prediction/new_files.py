@@ -166,7 +166,7 @@ def predict_files(
     predict_files_of = _predict_documents if request.workers is None else _predict_recordings
     scan = _find_files(request)
     files = scan.files
-    for line in scan.remarks:
+    for line in scan.other_remarks:
         progress.warn(line)
     remarks, row_files = dict[str, str](), dict[str, Path]()
     with (

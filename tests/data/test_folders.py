@@ -64,7 +64,7 @@ def test_what_is_no_folder_is_refused_at_once(kind: str, tmp_path: Path) -> None
         os.mkfifo(path)
     else:
         path.touch()
-    with pytest.raises(RequestError, match="is not a folder, but a file, a pipe"):
+    with pytest.raises(RequestError, match=f"is not a folder, but a {kind}"):
         scan_folder(path, ENDINGS)
 
 

@@ -184,3 +184,34 @@ def test_a_list_made_from_a_folder_grows_but_one_written_by_hand_stays(tmp_path:
     with pytest.raises(RequestError, match="differs from the folder"):
         save_list(place, list_files(folder, {".wav"}, {"one"}, folder))
     assert place.read_text() == "S1\tone.wav\n"
+
+
+NFC, NFD = "\u00e9t\u00e9", "e\u0301te\u0301"
+
+
+@pytest.mark.parametrize(("listed", "lying"), [(NFC, NFD), (NFD, NFC)])
+def test_a_listed_file_is_found_in_either_unicode_form(
+    listed: str, lying: str, tmp_path: Path
+) -> None:
+    folder_of(tmp_path, f"{lying}/{lying}.wav")
+    (tmp_path / "list.tsv").write_text(f"a\t{listed}/{listed}.wav\n", encoding="utf-8")
+    (file,) = read_list(tmp_path / "list.tsv", tmp_path / "audio")
+    assert file.path.exists()
+    (tmp_path / "list.tsv").write_text("a\t" + f"{listed}/none.wav\n", encoding="utf-8")
+    (file,) = read_list(tmp_path / "list.tsv", tmp_path / "audio")
+    assert file.path == tmp_path / "audio" / listed / "none.wav"
+
+
+def test_it_is_said_that_a_file_may_be_of_two_items_that_look_the_same(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "\u00c5.wav")
+    with pytest.raises(RequestError, match=r"may be of item 'A\\u030a' or '\\u212b': they differ"):
+        ids_of(folder, "A\u030a", "\u212b")
+    assert ids_of(folder, "A\u030a", "\u00c5") == {"\u00c5": "\u00c5.wav"}
+
+
+def test_two_files_that_look_the_same_are_told_apart(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, f"{NFC}.wav", f"{NFD}.wav")
+    if len([*folder.iterdir()]) == 1:
+        pytest.skip("this file system takes the two names for one")
+    with pytest.raises(RequestError, match=r"e\\u0301te\\u0301\.wav' and .*\\xe9t\\xe9\.wav'"):
+        ids_of(folder, NFC)

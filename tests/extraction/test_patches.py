@@ -691,6 +691,18 @@ def test_a_name_that_no_file_can_have_is_refused(name: str, sounds: Sounds) -> N
     assert sounds.files() == {}
 
 
+def test_what_a_drawn_recording_lacks_is_said(
+    sounds: Sounds, tartarus: Command, tmp_path: Path
+) -> None:
+    wave = tone(300, 1)
+    sounds.record("val-0.wav", np.column_stack([wave, -wave]))
+    sounds.record("val-1.wav", np.zeros((8000, 2), np.float32))
+    words = ["patches", "songs", "-w", sounds.root, *ORDER, "--to", tmp_path / "x.png", "--show"]
+    assert "val-0.wav: its channels cancel each other out" in tartarus(*words, "val-0").err
+    assert "val-1.wav is silent" in tartarus(*words, "val-1").err
+    assert tartarus(*words, "train-0").err == ""
+
+
 def test_a_picture_needs_no_list_and_keeps_none(sounds: Sounds, tmp_path: Path) -> None:
     sounds.list.unlink()
     to = tmp_path / "x.png"
