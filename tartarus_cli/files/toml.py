@@ -6,8 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from tartarus_cli.encodings import decode, read_content
 from tartarus_cli.errors import FileError
-from tartarus_cli.files.reading import format_bytes, read_text, readable
+from tartarus_cli.files.reading import format_bytes, readable
 
 MAX_BYTES = 1 << 20
 """The largest file of settings or of an experiment."""
@@ -38,7 +39,9 @@ def read_toml(path: Path) -> dict[str, Any]:
             expected=f"settings, {format_bytes(MAX_BYTES)} at most",
             hint="Look whether it is the file that it should be.",
         )
-    return parse_toml(read_text(path))
+    with readable(path):
+        content = read_content(path, "settings or an experiment", MAX_BYTES)
+    return parse_toml(decode(path, content, None, selectable=False))
 
 
 def parse_toml(text: str) -> dict[str, Any]:

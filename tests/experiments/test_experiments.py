@@ -1,12 +1,13 @@
 """Presets, experiments of the workspace, and overrides."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tartarus_cli.baselines import BASELINES
-from tartarus_cli.errors import RequestError
+from tartarus_cli.errors import FileError, RequestError
 from tartarus_cli.experiments.resolve import from_toml, preset_paths, resolve, to_table, to_toml
 from tartarus_cli.experiments.schema import Experiment
 from tests.conftest import Command
@@ -181,6 +182,12 @@ def test_a_file_whose_mark_shows_its_encoding_is_read(
     refused = tartarus("experiments", "show", "mine", "-w", world.root)
     assert (refused.status, "bytes that are not UTF-8 in line 2" in refused.err) == (2, True)
     assert "Save it as UTF-8." in refused.err
+
+
+def test_what_a_compressed_file_holds_is_bounded(folder: Path) -> None:
+    (folder / "mine.toml").write_bytes(gzip.compress(b"#" * (8 << 20)))
+    with pytest.raises((FileError, RequestError), match="more than 1 MiB when decompressed"):
+        resolve("mine", folder=folder)
 
 
 def test_a_fault_of_an_own_file_is_not_blamed_on_the_command(folder: Path) -> None:
