@@ -21,6 +21,9 @@ HEAD_BYTES = 1 << 16
 MAX_PIECES = 10_000
 """Pieces of a joined file beyond which the rest is one piece."""
 
+LEAST_REST = 1 << 15
+"""Bytes after the samples of a WAV file, if they are no chunk, that are taken for more of them."""
+
 _OGG_PAGE, _OGG_FIRST, _OGG_LAST = b"OggS\0", 2, 4
 _FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
 _RIFF = {b"RIFF": "little", b"RIFX": "big", b"RF64": "little", b"BW64": "little"}
@@ -163,7 +166,7 @@ def _wav_pieces(content: mmap.mmap) -> Iterator[Piece]:
         if not place:
             yield Piece(start, size)
             return
-        after = _next_riff(content, start, place + length + length % 2)
+        after = _next_riff(content, start, place + length, least=LEAST_REST if length else 1)
         stop = size if after is None else after or size
         there = stop - place
         if after is None and _is_size(length) and length > there:
@@ -184,8 +187,10 @@ def _wav_data(content: mmap.mmap, start: int) -> tuple[int, int]:
     """Return the place and the announced length of the samples; 0 if there are none."""
     order = _RIFF[content[start : start + 4]]
     place, large = start + 12, None
-    while place + 8 <= min(len(content), start + HEAD_BYTES):
+    for _ in range(MAX_PIECES):
         name = content[place : place + 4]
+        if place + 8 > len(content):
+            break
         length = int.from_bytes(content[place + 4 : place + 8], order)  # type: ignore[arg-type]
         if name == b"ds64":
             large = int.from_bytes(content[place + 16 : place + 24], "little")
@@ -195,22 +200,27 @@ def _wav_data(content: mmap.mmap, start: int) -> tuple[int, int]:
     return 0, 0
 
 
-def _next_riff(content: mmap.mmap, start: int, place: int) -> int | None:
+def _next_riff(content: mmap.mmap, start: int, end: int, *, least: int) -> int | None:
     """Return where another RIFF begins after the samples, 0 if none does.
 
-    None if neither a chunk nor the end of the file follows: then their length is wrong.
+    None if neither a chunk nor the end of the file follows, but so many bytes at least: then the
+    length of the samples is wrong.
     """
     order = _RIFF[content[start : start + 4]]
-    size, first = len(content), place
+    size = len(content)
+    # Some writers forget the byte that makes a length even.
+    padded = (end - start) % 2 and not _CHUNK_NAME.fullmatch(content[end : end + 4])
+    first = place = end + bool(padded)
     while place + 8 <= size:
         name = content[place : place + 4]
         if name in _RIFF and content[place + 8 : place + 12] == b"WAVE":
             return place
         if not _CHUNK_NAME.fullmatch(name):
-            return None if place == first and content[place:].strip(b"\0") else 0
+            is_sound = place == first and size - place >= least
+            return None if is_sound and content[place : place + HEAD_BYTES].strip(b"\0") else 0
         length = int.from_bytes(content[place + 4 : place + 8], order)  # type: ignore[arg-type]
         place += 8 + length + length % 2
-    return None if first > size + 1 else 0
+    return None if end > size else 0
 
 
 def _share(content: mmap.mmap) -> float | None:

@@ -188,6 +188,16 @@ def test_chunks_after_the_samples_are_no_sound(after: bytes, tmp_path: Path) -> 
     assert read(tmp_path / "b.wav", WAV + chunk[:900])[0] == SECONDS
 
 
+@pytest.mark.parametrize("rest", [b"LIST\x04\0\0\0abcd", b"\1\2\3" * 500, bytes(100_000)])
+@pytest.mark.parametrize("frames", [9999, 10_000])
+def test_what_follows_the_samples_is_not_heard(frames: int, rest: bytes, tmp_path: Path) -> None:
+    sound = encoded("WAV", seconds=1, subtype="PCM_U8")
+    place = sound.index(b"data") + 8
+    content = sound[: place - 4] + frames.to_bytes(4, "little") + sound[place : place + frames]
+    (tmp_path / "a.wav").write_bytes(content + rest)  # without the byte that makes it even
+    assert len(decode(tmp_path / "a.wav", RATE)) == frames
+
+
 CUT = {
     "wav": WAV,
     "aiff": encoded("AIFF"),
