@@ -22,8 +22,9 @@ tartarus text SUPER vsm --setting bow
 words=$(tartarus run dummy_text_vsm bow --json | name_of)
 tartarus predict "$words" --layer dense_2
 
+# So few texts teach a network of words little in an epoch: it gets more of them before it is stopped.
 tartarus text SUPER w2v
-sequence=$(tartarus run dummy_text_w2v w2v --json | name_of)
+sequence=$(tartarus run dummy_text_w2v w2v --set training.patience=40 --json | name_of)
 tartarus predict "$sequence" --layer dense_1
 
 tartarus run dummy_multimodal "$sound-pred_flatten" "$words-pred_dense_2"

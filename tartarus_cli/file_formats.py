@@ -46,9 +46,18 @@ _PICKLE = FileFormat("a pickle, which is never loaded", "Write its content as te
 
 _MAGICS: tuple[tuple[bytes, FileFormat], ...] = (
     (PARQUET_MAGIC, FileFormat("a Parquet file", "Write it as text, or call it .parquet.")),
-    (b"\x28\xb5\x2f\xfd", FileFormat("compressed with zstd", "Decompress it: zstd -d {path}")),
-    (b"\x04\x22\x4d\x18", FileFormat("compressed with lz4", "Decompress it: lz4 -d {path}")),
-    (b"\x1f\x9d", FileFormat("compressed with compress", "Decompress it: uncompress {path}")),
+    (
+        b"\x28\xb5\x2f\xfd",
+        FileFormat("compressed with zstd", "Decompress it: zstd -dc {path} > table.csv"),
+    ),
+    (
+        b"\x04\x22\x4d\x18",
+        FileFormat("compressed with lz4", "Decompress it: lz4 -dc {path} > table.csv"),
+    ),
+    (
+        b"\x1f\x9d",
+        FileFormat("compressed with compress", "Decompress it: uncompress -c < {path} > table.csv"),
+    ),
     (b"7z\xbc\xaf\x27\x1c", FileFormat("a 7z archive", "Unpack it: 7z x {path}")),
     (b"Rar!\x1a\x07", FileFormat("a RAR archive", "Unpack it: unrar x {path}")),
     (b"\x89HDF\r\n\x1a\n", FileFormat("an HDF5 file", "Write its content as text.")),

@@ -25,7 +25,7 @@ RARER_NAMES = {
     ),
     TIME_NAMES: ("ts", "unixtime", "epoch", "createdat", "utctime", "dateadded"),
     LABEL_NAMES: ("labels", "genres", "tags", "classes"),
-    ITEM_NAMES: ("iid", "items", "sid", "tid"),
+    ITEM_NAMES: ("iid", "items", "sid", "tid", *ARTIST_NAMES),
 }
 """Usual names of a role → names that are looked for where no column has one of these."""
 

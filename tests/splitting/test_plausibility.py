@@ -237,6 +237,13 @@ def test_columns_of_rarer_names_are_what_they_are_called(
     assert read in split(head + "\n" + rows).err
 
 
+def test_artists_are_the_items_of_a_table_that_has_no_others(split: Split) -> None:
+    rows = "".join(f"{u},{i},2\n" for u, i in PAIRS)
+    assert "item from 'artistID'" in split("userID,artistID,weight\n" + rows).err
+    rows = "".join(f"{u},{i},a,2\n" for u, i in PAIRS)
+    assert "item from 'track'" in split("userID,track,artistID,weight\n" + rows).err
+
+
 def test_a_column_of_row_numbers_without_a_name_is_no_label(split: Split, tmp_path: Path) -> None:
     rows = "".join(f"{n},i{n},{n % 2},{(n + 1) % 2}\n" for n in range(60))
     split(",item,rock,pop\n" + rows, "--wide", table="--labels")

@@ -17,6 +17,7 @@ from tartarus_cli.file_formats import (
     compression_of,
     format_error,
     identify,
+    open_content,
     zip_member,
 )
 from tartarus_cli.files import open_regular, readable
@@ -126,6 +127,8 @@ def _separator(path: Path) -> str:
     if separator is None and path.suffix.lower() == ".zip":
         separator = SEPARATORS.get(ending(Path(zip_member(path) or "")))
     if separator is None:
+        with open_content(path, "a table in CSV, TSV or Parquet"):
+            pass  # an archive, a workbook and the like say more than their ending
         msg = f"{display_path(path)}: its ending does not say what it is"
         hint = "Give a table in .csv (commas), .tsv (tabs), one of these with .gz, or .parquet; "
         hint += "rename the file if it is one."
@@ -143,6 +146,9 @@ def require_file(path: Path) -> None:
     """
     if path.is_dir():
         require_parquet_parts(path)
+    if path.exists() and not path.is_file():
+        msg = f"{display_path(path)} is a pipe or a device, and a table is read more than once"
+        raise RequestError(msg, hint="Write it into a file, and give the path of that.")
     if not path.is_file():
         msg = f"there is no file {path}"
         raise RequestError(msg, hint="Give the path of a table: CSV, TSV or Parquet.")
