@@ -237,6 +237,7 @@ def export(
     top: int | None = None,
     memory: int | str | None = None,
     replace_whitespace: str | None = None,
+    escape_formulas: bool = False,
     force: bool = False,
     code: Code = (),
     workspace: WorkspaceLike = None,
@@ -262,6 +263,8 @@ def export(
         For rankings and runs: room for scores and factors.
     replace_whitespace
         For runs and truth: what stands for whitespace in ids.
+    escape_formulas
+        For ``.csv`` and ``.tsv``: write an apostrophe before texts that a spreadsheet would run.
     force
         Write over a file that is there.
     code
@@ -292,6 +295,7 @@ def export(
             top=top,
             memory=None if memory is None else bytes_of(memory),
             replace_whitespace=replace_whitespace,
+            escape_formulas=escape_formulas,
             force=force,
         )
         return export_model(trained, request, progress=watcher)

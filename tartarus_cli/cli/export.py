@@ -86,6 +86,13 @@ Replacement = Annotated[
     ),
 ]
 OldReplacement = Annotated[str | None, typer.Option("--blanks", hidden=True)]
+EscapeFormulas = Annotated[
+    bool,
+    typer.Option(
+        "--escape-formulas",
+        help="For .csv and .tsv: write ' before texts that a spreadsheet would run, such as =1+1.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 
 
@@ -101,6 +108,7 @@ def export(
     memory: MemoryOrNot = None,
     replace_whitespace: Replacement = None,
     blanks: OldReplacement = None,
+    escape_formulas: EscapeFormulas = False,
     force: Force = False,
     code: Code = None,
     workspace: Root = None,
@@ -122,6 +130,7 @@ def export(
         top=top,
         memory=memory,
         replace_whitespace=blanks if replace_whitespace is None else replace_whitespace,
+        escape_formulas=escape_formulas,
         force=force,
         code=code or (),
         workspace=workspace,

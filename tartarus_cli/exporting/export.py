@@ -9,6 +9,7 @@ from shlex import quote
 
 from tartarus_cli.data.tables.writing import TableForm, open_table_writer
 from tartarus_cli.errors import RequestError, display_path, parameter
+from tartarus_cli.exporting.formulas import FormulaGuard
 from tartarus_cli.exporting.items import TableBlocks, embedding_tables, prediction_tables
 from tartarus_cli.exporting.request import ExportKind, ExportRequest
 from tartarus_cli.exporting.users import TREC, WHITESPACE, user_tables
@@ -69,11 +70,14 @@ def export(model: Model, request: ExportRequest, *, progress: Progress = UNWATCH
     _check_path(request)
     _check_parameters(request)
     tables = _tables(model, request, progress)
+    guard = FormulaGuard(escape=request.escape_formulas)
     lines, columns = 0, list[str]()
     with open_table_writer(request.path, form) as put, closing(tables):
         for table in tables:
-            put(table)
+            put(guard(table) if form in ("csv", "tsv") else table)
             lines, columns = lines + len(table), table.columns
+    if guard.warning is not None:
+        progress.warn(guard.warning)
     return ExportResult(
         model=model.name,
         dataset=model.manifest.dataset,
@@ -124,6 +128,9 @@ _APPLICABLE: dict[str, tuple[ExportKind, ...]] = {
 
 def _check_parameters(request: ExportRequest) -> None:
     """Make sure that each parameter applies to the export."""
+    if request.escape_formulas and request.path.suffix.lower() not in (".csv", ".tsv"):
+        msg = f"{parameter('escape_formulas')} means nothing for {request.path.name}"
+        raise RequestError(msg, hint="Leave it out: it is for .csv and .tsv.")
     for name, kinds in _APPLICABLE.items():
         if getattr(request, name) is not None and request.what not in kinds:
             msg = f"{parameter(name)} means nothing with {parameter('what', request.what)}"

@@ -30,5 +30,7 @@ class ExportRequest:
     """Bytes for scores and factors; None: as in an evaluation."""
     replace_whitespace: str | None = None
     """Characters that replace each whitespace character in the ids of a run or qrels."""
+    escape_formulas: bool = False
+    """Whether an apostrophe is written before texts of CSV and TSV that begin like formulas."""
     force: bool = False
     """Whether to write over an existing file."""
