@@ -1,31 +1,27 @@
-"""Our own Keras layers and losses, and the factory that makes the layers of networks.
+"""Our own Keras layers, and the factory that makes the layers of networks.
 
-The one module that imports Keras at its head, since its classes derive from Keras'; import it
-inside functions.
+Like :mod:`tartarus_cli.initializers` and :mod:`tartarus_cli.losses`, it imports Keras at its head,
+since its classes derive from Keras'; import it inside functions.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from math import prod
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-MIN_SQUARED_NORM = 1e-12
-"""A vector whose squared norm is below this counts as a zero vector."""
-
-INITIAL_WEIGHTS = 0.05
-"""Dense and convolution kernels start uniform within plus and minus this."""
-
-FirstWeights = Literal["uniform", "glorot"]
-"""How kernels start: within plus and minus :data:`INITIAL_WEIGHTS`, or as wide as their shape asks
-for (Glorot and Bengio, AISTATS 2010)."""
-
-INITIAL_WORD_VECTORS = 0.25
-"""Word vectors start uniform within plus and minus this."""
+from tartarus_cli.initializers import (
+    INITIAL_WEIGHTS,
+    INITIAL_WORD_VECTORS,
+    FirstWeights,
+    GlorotSpread,
+    Spread,
+)
+from tartarus_cli.losses import unit_norm
 
 # When a convolution is computed as a product of matrices, and how, was found by measurement.
 MIN_FILTER_WEIGHTS = 48
@@ -36,42 +32,6 @@ MAX_UNFOLDED = 5 << 19
 
 UNFOLDING_COST = 80
 """Cost of unfolding one number, in multiplications."""
-
-
-def unit_norm(vectors: Any) -> Any:
-    """Divide vectors by their L2 norm; a zero vector stays zero and has a zero gradient.
-
-    Keras' own ``UnitNormalization`` and ``ops.normalize`` have NaN gradients there.
-    """
-    # PyTorch multiplies no arrays of NumPy by its tensors.
-    vectors = ops.convert_to_tensor(vectors)
-    squared = ops.sum(vectors * vectors, axis=-1, keepdims=True)
-    inverse = ops.rsqrt(ops.maximum(squared, MIN_SQUARED_NORM))
-    return vectors * ops.where(squared > MIN_SQUARED_NORM, inverse, ops.zeros_like(inverse))
-
-
-def cosine_loss(targets: Any, outputs: Any) -> Any:
-    """Cosine distance of each row, ``(1 - y·p / (‖y‖ ‖p‖)) / 2``, within 0 and 1.
-
-    A zero vector on either side costs 0.5 and has a zero gradient.
-    """
-    cosine = ops.sum(unit_norm(targets) * unit_norm(outputs), axis=-1)
-    return ops.clip((1 - cosine) / 2, 0, 1)
-
-
-def cosine_and_norm_loss(targets: Any, outputs: Any) -> Any:
-    """Cosine loss of all columns but the last, plus the squared error of the last: a log norm."""
-    error = ops.square(targets[:, -1] - outputs[:, -1])
-    return cosine_loss(targets[:, :-1], outputs[:, :-1]) + error
-
-
-LOSSES: dict[str, Any] = {
-    "cosine": cosine_loss,
-    "cosine_and_norm": cosine_and_norm_loss,
-    "binary_crossentropy": "binary_crossentropy",
-    "categorical_crossentropy": "categorical_crossentropy",
-    "mean_squared_error": "mean_squared_error",
-}
 
 
 @keras.saving.register_keras_serializable("tartarus")
@@ -225,47 +185,6 @@ class MaxPool(keras.layers.MaxPooling2D):  # type: ignore[misc]
         frames, bins, channels = inputs.shape[1] // high, inputs.shape[2] // wide, inputs.shape[3]
         x = inputs[:, : frames * high, : bins * wide]
         return ops.max(ops.reshape(x, (-1, frames, high, bins, wide, channels)), (2, 4))
-
-
-@keras.saving.register_keras_serializable("tartarus")
-class Spread(keras.initializers.Initializer):  # type: ignore[misc]
-    """Uniform within plus and minus ``most``: the same weights with every backend.
-
-    NumPy draws them; with JAX, Keras' own initializer compiles a program for each shape.
-    """
-
-    def __init__(self, most: float, seed: int) -> None:
-        self.most, self.seed = most, seed
-
-    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> Any:
-        """Draw weights."""
-        drawn = np.random.default_rng(self.seed).random(shape, np.float32)
-        return ops.convert_to_tensor((2 * drawn - 1) * np.float32(self.most), dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal initializer."""
-        return {"most": self.most, "seed": self.seed}
-
-
-@keras.saving.register_keras_serializable("tartarus")
-class GlorotSpread(keras.initializers.Initializer):  # type: ignore[misc]
-    """Uniform within ±√(6 / (inputs + outputs)) of a unit: the same weights with every backend.
-
-    Source: Glorot and Bengio, AISTATS 2010, equation 16.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> Any:
-        """Draw weights; the last two axes are inputs and outputs, those before a window."""
-        *window, inputs, outputs = shape
-        limit = (6 / (prod(window) * (inputs + outputs))) ** 0.5
-        return Spread(limit, self.seed)(shape, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal initializer."""
-        return {"seed": self.seed}
 
 
 class LayerFactory:

@@ -84,7 +84,7 @@ def test_jax_needs_no_extra() -> None:
 
 LOSS = """
 import numpy as np
-from tartarus_cli.layers import cosine_loss
+from tartarus_cli.losses import cosine_loss
 targets, outputs = np.eye(2, dtype="float32"), np.ones((2, 2), "float32")
 print(*np.asarray(cosine_loss(targets, outputs)).round(4))
 """

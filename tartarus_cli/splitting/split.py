@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.ids import read_ids
 from tartarus_cli.data.provenance import (
     Filters,
     SourceTable,
@@ -23,13 +22,14 @@ from tartarus_cli.data.provenance import (
     read_split_manifest,
 )
 from tartarus_cli.data.tables.parts import part_files, table_digest
-from tartarus_cli.errors import DataError, FileError, RequestError, display_path
+from tartarus_cli.errors import DataError, FileError, RequestError
 from tartarus_cli.file_names import SPLITS, Kind
 from tartarus_cli.files import digest_in_background, stat_signature
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.splitting.columns import ColumnNames
+from tartarus_cli.splitting.id_lists import read_id_lists
 from tartarus_cli.splitting.interactions import (
     InteractionTable,
     SetRows,
@@ -146,7 +146,7 @@ def split(
     _check_request(request)
     is_repeated = not request.force and _is_repeated(workspace, request)
     check_dataset_name(workspace, request.dataset, force=request.force or is_repeated)
-    lists = _read_id_lists(request.id_lists)
+    lists = read_id_lists(request.id_lists)
     listed = None if lists is None else [item for ids in lists.values() for item in ids]
     tables, sources = _read_tables(request, listed, progress)
     interactions, filter_stages = apply_filters(
@@ -289,29 +289,6 @@ def _division_faults(request: SplitRequest) -> tuple[Fault, ...]:
             "Give one, for example `val=0.1`.",
         ),
     )
-
-
-def _read_id_lists(paths: Mapping[str, Path]) -> dict[str, list[str]] | None:
-    """Read the lists of ids, in the order of the sets; no id may be in two."""
-    if not paths:
-        return None
-    missing = next((path for path in paths.values() if not path.is_file()), None)
-    if missing is not None:
-        msg = f"there is no file {missing}"
-        raise RequestError(msg, hint="Give the path of a list of ids, one a line.")
-    lists = {name: read_ids(path) for name, path in paths.items()}
-    set_of_id: dict[str, str] = {}
-    for name, ids in lists.items():
-        duplicate = next((item for item in ids if item in set_of_id), None)
-        if duplicate is not None:
-            raise FileError(
-                paths[name],
-                found=f"{duplicate!r}, which is in {display_path(paths[set_of_id[duplicate]])} too",
-                expected="each id in one list only",
-                hint="Delete it from one of the lists.",
-            )
-        set_of_id |= dict.fromkeys(ids, name)
-    return lists
 
 
 def _divide(

@@ -92,7 +92,7 @@ def fit(
     """
     import keras
 
-    from tartarus_cli.layers import LOSSES
+    from tartarus_cli.losses import LOSSES
 
     trained = keras.Model(network.inputs, network.outputs)
     optimizer = keras.optimizers.get(options.optimizer)
@@ -135,7 +135,7 @@ def mean_loss(network: keras.Model, batches: Batches, loss: str) -> float:
     """
     import keras
 
-    from tartarus_cli.layers import LOSSES
+    from tartarus_cli.losses import LOSSES
 
     measure = keras.losses.get(LOSSES[loss])
     total, rows = 0.0, 0

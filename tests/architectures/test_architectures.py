@@ -14,7 +14,7 @@ from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import BASELINES
 from tartarus_cli.errors import RequestError
 from tartarus_cli.experiments.resolve import preset_paths, resolve
-from tartarus_cli.layers import cosine_loss
+from tartarus_cli.losses import cosine_loss
 
 SHAPES: dict[str, tuple[int, ...]] = {
     "features": (5,),

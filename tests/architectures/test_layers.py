@@ -15,8 +15,8 @@ from tartarus_cli.layers import (
     WordConvolution,
     choose_positions,
     convolve,
-    cosine_loss,
 )
+from tartarus_cli.losses import cosine_loss
 
 
 def gradient(targets: NDArray[np.float32], outputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ from tartarus_cli.errors import TrainingError
 from tartarus_cli.evaluation.baseline_rows import evaluate_baselines
 from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.experiments.resolve import resolve
-from tartarus_cli.layers import cosine_loss as network_loss
+from tartarus_cli.losses import cosine_loss as network_loss
 from tartarus_cli.models.manifest import ModelManifest
 from tartarus_cli.models.store import Model, Store, write_experiment
 from tartarus_cli.progress import SilentProgress

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tartarus_cli.experiments.resolve import resolve
-from tartarus_cli.layers import LOSSES
+from tartarus_cli.losses import LOSSES
 
 PRESETS = ("single-label-audio", "logistic_audio_multilabel")
 BACKENDS = ("jax", "torch", "tensorflow")

@@ -1,0 +1,46 @@
+"""What networks minimise, computed with the operations of Keras; import it inside functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+MIN_SQUARED_NORM = 1e-12
+"""A vector whose squared norm is below this counts as a zero vector."""
+
+
+def unit_norm(vectors: Any) -> Any:
+    """Divide vectors by their L2 norm; a zero vector stays zero and has a zero gradient.
+
+    Keras' own ``UnitNormalization`` and ``ops.normalize`` have NaN gradients there.
+    """
+    # PyTorch multiplies no arrays of NumPy by its tensors.
+    vectors = ops.convert_to_tensor(vectors)
+    squared = ops.sum(vectors * vectors, axis=-1, keepdims=True)
+    inverse = ops.rsqrt(ops.maximum(squared, MIN_SQUARED_NORM))
+    return vectors * ops.where(squared > MIN_SQUARED_NORM, inverse, ops.zeros_like(inverse))
+
+
+def cosine_loss(targets: Any, outputs: Any) -> Any:
+    """Cosine distance of each row, ``(1 - y·p / (‖y‖ ‖p‖)) / 2``, within 0 and 1.
+
+    A zero vector on either side costs 0.5 and has a zero gradient.
+    """
+    cosine = ops.sum(unit_norm(targets) * unit_norm(outputs), axis=-1)
+    return ops.clip((1 - cosine) / 2, 0, 1)
+
+
+def cosine_and_norm_loss(targets: Any, outputs: Any) -> Any:
+    """Cosine loss of all columns but the last, plus the squared error of the last: a log norm."""
+    error = ops.square(targets[:, -1] - outputs[:, -1])
+    return cosine_loss(targets[:, :-1], outputs[:, :-1]) + error
+
+
+LOSSES: dict[str, Any] = {
+    "cosine": cosine_loss,
+    "cosine_and_norm": cosine_and_norm_loss,
+    "binary_crossentropy": "binary_crossentropy",
+    "categorical_crossentropy": "categorical_crossentropy",
+    "mean_squared_error": "mean_squared_error",
+}
