@@ -34,8 +34,14 @@ MAX_AMPLITUDE = 1e6
 SLACK_S = 0.15
 """Seconds that a recording may be shorter than announced: what encoders add at its ends."""
 
+ADDED_SAMPLES = 2304
+"""Samples that encoders add, which last longer at the lowest rates."""
+
 PCM_SLACK_S = 0.02
 """The same of formats to which encoders add nothing."""
+
+EXACT_CODECS = ("flac", "tta", "wavpack", "pcm_")
+"""How FFmpeg's names of such formats begin."""
 
 LEAST_CANCELLED_S = 0.5
 """Seconds for which channels must cancel each other before it is said."""
@@ -235,6 +241,9 @@ def _read_piece(path: Path | None, file: BinaryIO, piece: Piece, mixer: Mixer) -
     """
     try:
         attempt = _read_by_libsndfile(path, file, piece, mixer)
+        if attempt.length and attempt.mixer.seconds < attempt.length - attempt.slack:
+            # It stops at damage without a word.
+            attempt = _read_longer(attempt, piece.open(file), mixer)
     except (RuntimeError, ValueError, TypeError, OSError) as problem:
         try:
             attempt = _read_by_ffmpeg(piece.open(file), mixer)
@@ -245,6 +254,18 @@ def _read_piece(path: Path | None, file: BinaryIO, piece: Piece, mixer: Mixer) -
     if piece.announced:
         expected = attempt.mixer.seconds / piece.announced
         attempt.announced = max(attempt.announced or 0, expected)
+    return attempt
+
+
+def _read_longer(attempt: _Attempt, file: Any, mixer: Mixer) -> _Attempt:
+    """Read by FFmpeg what libsndfile read in part; return the longer one."""
+    try:
+        other = _read_by_ffmpeg(file, mixer)
+    except (ffmpeg.UnknownFormatError, ffmpeg.NoSoundError, RecordingError):
+        return attempt
+    if other.mixer.seconds > attempt.mixer.seconds + attempt.slack:
+        return other
+    attempt.damaged = max(attempt.damaged, other.damaged)
     return attempt
 
 
@@ -269,8 +290,8 @@ def _read_by_libsndfile(path: Path | None, file: BinaryIO, piece: Piece, mixer: 
     with soundfile.SoundFile(path or piece.open(file)) as sound:
         seconds = sound.frames / sound.samplerate
         if sound.format in ("MP3", "MPEG"):
-            report = _count(piece.open(file))
-            if report.seconds - seconds > SLACK_S:
+            report, attempt.slack = _count(piece.open(file)), _slack(sound.samplerate)
+            if report.seconds - seconds > attempt.slack:
                 raise _TooShortError
             attempt.announced, attempt.length = report.announced, report.seconds or None
             attempt.damaged = report.damaged
@@ -282,6 +303,11 @@ def _read_by_libsndfile(path: Path | None, file: BinaryIO, piece: Piece, mixer: 
             attempt.mixer.add(block, sound.samplerate)
             _limit(attempt.mixer)
     return attempt
+
+
+def _slack(rate: int) -> float:
+    """Seconds that a compressed recording of this rate, in Hz, may be shorter than announced."""
+    return max(SLACK_S, ADDED_SAMPLES / rate) if rate else SLACK_S
 
 
 def _count(file: Any) -> ffmpeg.PacketReport:
@@ -303,7 +329,7 @@ def _blocks(sound: Any) -> Iterator[NDArray[np.float32]]:
 
 def _read_by_ffmpeg(file: Any, mixer: Mixer) -> _Attempt:
     attempt = _Attempt(Mixer(mixer.target_rate, mixer.channel))
-    report = ffmpeg.PacketReport()
+    report, rate = ffmpeg.PacketReport(), 0
     for block, rate in ffmpeg.read_blocks(file, report):
         attempt.mixer.add(block, rate)
         _limit(attempt.mixer)
@@ -311,6 +337,7 @@ def _read_by_ffmpeg(file: Any, mixer: Mixer) -> _Attempt:
         msg = f"damaged or encrypted: nothing of its sound ({report.codec}) can be decoded"
         raise RecordingError(msg)
     attempt.announced = report.announced
+    attempt.slack = PCM_SLACK_S if report.codec.startswith(EXACT_CODECS) else _slack(rate)
     attempt.damaged = report.damaged + bool(report.problem and not report.damaged)
     return attempt
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import shlex
 import time
@@ -66,7 +67,7 @@ class CommandLog:
             self._handlers = render.open_handlers(path, verbose=verbose or self.verbose)
         except OSError as problem:
             msg = f"the log {display_path(path or Path())} cannot be written: {problem.strerror}"
-            raise RequestError(msg, hint="Name a file in a folder that exists.") from None
+            raise RequestError(msg, hint=_hint(problem)) from None
         LOGGER.info("start: tartarus %s", shlex.join(self.words))
 
     @contextmanager
@@ -108,6 +109,15 @@ def open_log(context: Context, path: Path | None, *, verbose: bool) -> None:
     """
     log: CommandLog = context.find_root().obj
     log.open(path, verbose=verbose)
+
+
+def _hint(problem: OSError) -> str:
+    """Say what helps against a log that cannot be written."""
+    if problem.errno == errno.ENXIO:
+        return "It is a pipe or a socket that nobody reads; name a file."
+    if problem.errno in (errno.ENOENT, errno.ENOTDIR):
+        return "Name a file in a folder that exists."
+    return "Name another file, in a folder that may be written to."
 
 
 def _log_named(words: Sequence[str]) -> Path | None:

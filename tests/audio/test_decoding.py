@@ -395,3 +395,25 @@ def test_ordinary_channels_are_averaged_without_a_word(tmp_path: Path) -> None:
         recording = read_recording(path, RATE)
         assert recording.remark == ""
         np.testing.assert_array_equal(recording.samples, channels.mean(axis=1))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_mp3_is_read_beyond_bytes_that_are_overwritten(seed: int, tmp_path: Path) -> None:
+    content = encoded("MP3", rate=44_100, channels=2)
+    rng = np.random.default_rng(seed)
+    middle = len(content) // 2 + int(rng.integers(2_000))
+    seconds, remark = read(tmp_path / "x.mp3", with_size(content, middle, rng.bytes(300)))
+    assert seconds > SECONDS - 0.15
+    assert remark or seconds > SECONDS - 0.05
+
+
+def test_what_an_encoder_adds_to_an_mp3_of_a_low_rate_is_not_missing(tmp_path: Path) -> None:
+    assert read(tmp_path / "x.mp3", encoded("MP3", rate=8_000)) == (SECONDS, "")
+
+
+def test_a_damaged_frame_of_a_flac_file_is_missed(tmp_path: Path) -> None:
+    content = encoded("FLAC", rate=44_100)
+    damaged = with_size(content, len(content) // 2, bytes(100))
+    seconds, remark = read(tmp_path / "x.flac", damaged)
+    assert SECONDS - 0.5 < seconds < SECONDS
+    assert f"of {SECONDS}.0 s announced" in remark

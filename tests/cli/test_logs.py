@@ -1,6 +1,7 @@
 """The log of a command: what it says, where it goes, and that nothing goes there twice."""
 
 import logging
+import os
 import re
 import signal
 import subprocess
@@ -205,3 +206,22 @@ def test_without_a_log_a_warning_is_printed_once() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert shown.stderr == "warning: few plays\n"
+
+
+def test_a_log_on_a_full_disk_ends_once_and_the_work_goes_on(
+    tartarus: Command, world: World
+) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no device that is always full")
+    done = tartarus("models", "list", "-w", world.root, "--log", "/dev/full", "-v")
+    assert done.status == 0
+    assert " ".join(done.err.split()).count("the log /dev/full ends here") == 1
+    assert "No space left" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_pipe_that_nobody_reads_is_no_log(tartarus: Command, world: World) -> None:
+    os.mkfifo("pipe")
+    done = tartarus("models", "list", "-w", world.root, "--log", "pipe")
+    assert done.status == 2
+    assert "nobody reads" in " ".join(done.err.split())

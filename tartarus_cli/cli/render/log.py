@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
+import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 from tartarus_cli.cli.render.console import aside, plain, printable
+from tartarus_cli.errors import display_path
 
 # The ancestor of the loggers of all modules.
 LOGGER = logging.getLogger("tartarus_cli")
@@ -44,6 +49,50 @@ class _StandardError(logging.Handler):
             aside().print(f"[dim]{plain(self.format(record))}[/]")
 
 
+class _LogFile(logging.FileHandler):
+    """Writes to the end of a file until that fails, which is said once; the work goes on."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+        self._failed = False
+
+    def _open(self) -> TextIOWrapper:
+        """Open the file; a pipe that nobody reads is an error, and is not waited for."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+        descriptor = os.open(self.baseFilename, flags, 0o666)
+        if stat.S_ISBLK(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(0, "it is a device")
+        return open(descriptor, "a", encoding=self.encoding, errors=self.errors)  # noqa: PTH123
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, unless an earlier one could not be written."""
+        if not self._failed:
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 — logging's name
+        """Say that the log ends; any other error than one of the system is a bug, shown as one."""
+        problem = sys.exception()
+        if not isinstance(problem, OSError):
+            super().handleError(record)
+        elif not self._failed:
+            self._fail(problem)
+
+    def close(self) -> None:
+        """Close the file; what still cannot be written is given up."""
+        try:
+            super().close()
+        except OSError as problem:
+            self._fail(problem)
+
+    def _fail(self, problem: OSError) -> None:
+        if not self._failed:
+            self._failed = True
+            path, reason = display_path(Path(self.baseFilename)), problem.strerror or problem
+            text = f"the log {path} ends here, it cannot be written ({reason}); the work goes on"
+            aside().print(f"[yellow]Warning:[/] {plain(text)}")
+
+
 def open_handlers(path: Path | None, *, verbose: bool) -> list[logging.Handler]:
     """Return what writes to a file, at its end, and what prints on standard error.
 
@@ -54,7 +103,7 @@ def open_handlers(path: Path | None, *, verbose: bool) -> list[logging.Handler]:
     """
     handlers: list[logging.Handler] = []
     if path is not None:
-        handlers.append(logging.FileHandler(path, encoding="utf-8", errors="backslashreplace"))
+        handlers.append(_LogFile(path))
     if verbose:
         handlers.append(_StandardError())
     for handler in handlers:
