@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import (
     Baseline,
     BaselineResult,
@@ -24,17 +21,15 @@ from tartarus_cli.baselines import (
 )
 from tartarus_cli.data.array_writing import save_arrays
 from tartarus_cli.data.arrays import read_arrays
-from tartarus_cli.environment import backend_error, keras_defaults, open_keras
+from tartarus_cli.environment import keras_defaults, open_keras
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
 from tartarus_cli.files import write_text
 from tartarus_cli.models.manifest import LayerInfo
+from tartarus_cli.models.networks import load_network
 from tartarus_cli.models.store import BASELINE, HISTORY, Model
 
 if TYPE_CHECKING:
     import keras
-
-KERAS_MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
-"""Files in the archive that Keras writes of a network."""
 
 
 class Predictor(Protocol):
@@ -170,38 +165,11 @@ class _NetworkPredictor:
 
 def _load_network(model: Model, layer: LayerInfo | None) -> keras.Model:
     """Load a network, or the part of it up to a layer."""
-    import keras
-
-    import tartarus_cli.layers  # noqa: F401 — registers the layers that a saved model names
-
-    # Looking it up imports the plug-in that it may be of, with layers of its own.
-    ARCHITECTURES.get(model.experiment.network.name)
-    _require_undamaged(model)
-    try:
-        network = keras.saving.load_model(model.network, compile=False, safe_mode=True)
-    except Exception as problem:  # noqa: BLE001 — another Keras, or a layer, may raise anything
-        subject = f"{display_path(model.network)} is undamaged, but Keras cannot load it"
-        raise backend_error(subject, problem, made_with=model.manifest.versions) from None
+    network = load_network(model)
     if layer is None:
         return network
+    import keras
+
     # A list only where there are several, as in __call__.
     inputs = network.inputs if len(network.inputs) > 1 else network.inputs[0]
     return keras.Model(inputs, network.get_layer(layer.name).output)
-
-
-def _require_undamaged(model: Model) -> None:
-    """Make sure that the file of a network is whole: an archive of Keras, by its checksums."""
-    try:
-        with ZipFile(model.network) as archive:
-            damaged = archive.testzip()
-            lacking = [name for name in KERAS_MEMBERS if name not in archive.namelist()]
-    except FileNotFoundError:
-        reason = "it is missing"
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as problem:
-        reason = f"it is damaged, or no file of Keras ({problem})"
-    else:
-        if not damaged and not lacking:
-            return
-        reason = f"its {damaged} is damaged" if damaged else f"it lacks {lacking[0]}"
-    msg = f"{display_path(model.network)} cannot be loaded: {reason}"
-    raise DataError(msg, hint=f"Train {model.name} again.")

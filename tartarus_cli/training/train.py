@@ -31,7 +31,8 @@ from tartarus_cli.file_names import Kind
 from tartarus_cli.files import atomic_write
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.machine import describe_environment, now, peak_memory_mib
-from tartarus_cli.models.manifest import LayerInfo, ModelManifest, write_model_manifest
+from tartarus_cli.models.manifest import ModelManifest, write_model_manifest
+from tartarus_cli.models.networks import layers_of
 from tartarus_cli.models.predictors import write_fitted
 from tartarus_cli.models.preprocessing import save_preprocessing
 from tartarus_cli.models.staleness import companion_factors, feature_files, sorted_digest
@@ -322,16 +323,3 @@ def _target_preparation(
     if experiment.scoring == "norm":
         return with_log_norms
     return unit_rows if experiment.targets.normalize else np.asarray
-
-
-def layers_of(network: keras.Model) -> list[LayerInfo]:
-    """List the layers of a network, from input to output."""
-    return [
-        LayerInfo(
-            name=layer.name,
-            kind=type(layer).__name__,
-            shape=tuple(layer.output.shape[1:]),
-            parameters=layer.count_params(),
-        )
-        for layer in network.layers
-    ]
