@@ -32,10 +32,13 @@ def explained(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> None:
-        with _explanations():
-            _begin(**{name: kwargs.pop(name) for name in common})
-            with watching(render.ConsoleProgress()):
-                command(*args, **kwargs)
+        try:
+            with _explanations():
+                _begin(**{name: kwargs.pop(name) for name in common})
+                with watching(render.ConsoleProgress()):
+                    command(*args, **kwargs)
+        finally:
+            name_workspace(None)
 
     wrapper.__signature__ = arrange_signature(command, common.values())  # type: ignore[attr-defined]
     return wrapper

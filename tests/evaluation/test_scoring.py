@@ -136,5 +136,5 @@ def test_a_comparison_names_the_scoring_of_each_model(tartarus: Command, world: 
         words = ("run", "ridge", "text", "--dataset", "rec", "-w", world.root)
         assert tartarus(*words, *overrides(f"scoring={scoring}")).status == 0
     shown = tartarus("compare", "model_1", "model_2", "-w", world.root).out
-    assert "model_1 · ridge text (scoring cosine)" in shown
-    assert "model_2 · ridge text (scoring norm)" in shown
+    assert "model_1 · ridge text --set scoring=cosine (scoring cosine)" in shown
+    assert "model_2 · ridge text --set scoring=norm (scoring norm)" in shown

@@ -214,8 +214,10 @@ def test_the_proposed_command_has_a_replacement_that_works(
     refused = tartarus("export", "model_1", *words)
     proposed = " ".join(refused.err.split()).partition("Replace whitespace in ids: ")[2]
     name, *command = shlex.split(proposed)
-    assert (refused.status, name, command[-2:]) == (1, "tartarus", ["--replace-whitespace", "~"])
-    assert tartarus(*command, "-w", predicted.root).status == 0
+    assert (refused.status, name) == (1, "tartarus")
+    end = ["--replace-whitespace", "~", "--workspace", str(predicted.root)]
+    assert command[-4:] == end
+    assert tartarus(*command).status == 0
     assert len((tmp_path / "my run").read_text().splitlines()) == 3 * USERS
 
 
@@ -581,7 +583,10 @@ def test_an_export_says_what_reads_it(tartarus: Command, predicted: World, tmp_p
         assert (
             words
             == {
-                "run": ["tartarus", "export", "model_1", "--what", "qrels", "--to", other],
+                "run": [
+                    *("tartarus", "export", "model_1", "--what", "qrels", "--to", other),
+                    *("--workspace", str(predicted.root)),
+                ],
                 "qrels": ["trec_eval", other, "RUN"],
             }[what]
         )

@@ -511,8 +511,9 @@ def test_the_next_command_asks_for_the_best_item_whatever_it_is_called(
     shown = tartarus("recommend", "model_1", "--user", "0", "-w", predicted.root).out
     said = shown.splitlines()[-1].removeprefix("Next: ").partition("   (")[0]
     first = ids[drawn_order(ids, 0)[0]]
-    assert shlex.split(said) == ["tartarus", "recommend", "model_1", "--item", first]
-    told = tartarus(*shlex.split(said)[1:], "--json", "-w", predicted.root).document
+    command = ["tartarus", "recommend", "model_1", "--item", first]
+    assert shlex.split(said) == [*command, "--workspace", str(predicted.root)]
+    told = tartarus(*shlex.split(said)[1:], "--json").document
     assert told["item"] == first
 
 
