@@ -12,8 +12,9 @@ import h5py
 import numpy as np
 import pytest
 from numpy.lib import format as npy
+from scipy.sparse import csr_array, save_npz
 
-from tartarus_cli.data.arrays import open_csr, open_dense
+from tartarus_cli.data.arrays import LARGE_BYTES, open_csr, open_dense
 from tartarus_cli.data.patches import open_patches
 from tartarus_cli.errors import FileError, TartarusError
 from tartarus_cli.files import TomlError, parse_toml, read_text
@@ -103,6 +104,18 @@ def test_a_small_file_takes_no_gigabytes(
     )
     assert found in ran.stdout
     assert int(ran.stdout.split()[-1]) < MOST_MIB << 10
+
+
+@pytest.mark.slow
+def test_a_large_matrix_of_zeros_and_ones_may_be_compressed(tmp_path: Path) -> None:
+    # Its values shrink a thousandfold; they are larger than what may always be compressed.
+    rng, rows, each = np.random.default_rng(0), 90_000, 200
+    indices = np.sort(rng.integers(0, 500, (rows, each), np.int32) + np.arange(each) * 500)
+    ones = np.ones(rows * each, np.float32)
+    matrix = csr_array((ones, indices.ravel(), np.arange(rows + 1) * each), shape=(rows, 10**5))
+    save_npz(tmp_path / "x.npz", matrix)
+    assert ones.nbytes > LARGE_BYTES
+    assert open_csr(tmp_path / "x.npz").nnz == matrix.nnz
 
 
 def test_a_matrix_with_long_rows_that_repeat_may_be_compressed(tmp_path: Path) -> None:
