@@ -118,6 +118,12 @@ def test_a_large_matrix_of_zeros_and_ones_may_be_compressed(tmp_path: Path) -> N
     assert open_csr(tmp_path / "x.npz").nnz == matrix.nnz
 
 
+def test_arrays_of_a_matrix_that_are_of_unlike_lengths_are_refused(tmp_path: Path) -> None:
+    write_csr(tmp_path / "x.npz", data=((100,), "<f4"))
+    with pytest.raises(FileError, match="arrays that do not fit"):
+        open_csr(tmp_path / "x.npz")
+
+
 def test_a_matrix_with_long_rows_that_repeat_may_be_compressed(tmp_path: Path) -> None:
     write_csr(
         tmp_path / "x.npz",
