@@ -33,5 +33,6 @@ def dataset_and(
         dataset, word = None, dataset
     if word is None or (dataset is None and word in workspace.scan().datasets()):
         msg = f"the {called} is missing" + (f" behind the dataset {word}" if word else "")
-        raise RequestError(msg, hint=f"Name the dataset, then the {called}.")
+        name = called.rstrip(",")
+        raise RequestError(msg, hint=f"Name the dataset, then the {name}.")
     return workspace.dataset_name(dataset), word

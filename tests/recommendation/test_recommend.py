@@ -1,9 +1,12 @@
 """Recommending: lists with ids, whose scores are those of the evaluation."""
 
 import csv
+import io
 import shlex
+import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -14,7 +17,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, load_npz, save_npz
 from typer.testing import CliRunner
 
+from tartarus_cli.api import results
 from tartarus_cli.cli.app import app
+from tartarus_cli.cli.render import playlists
 from tartarus_cli.data.ids import suggest_ids
 from tartarus_cli.data.tables.writing import open_table_writer
 from tartarus_cli.evaluation.relevance import drawn_order
@@ -587,3 +592,20 @@ def test_lists_in_a_notebook_have_escaped_ids(predicted: World) -> None:
     assert ("<td>&lt;b&gt;</td>" in html, "<b>" in html) == (True, False)
     assert f"the first 10 of {4 * USERS} lines" in html
     assert html.count("<tr>") == 1 + 10
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "shown"), [(io.StringIO, "\x1b[31m"), (_Terminal, "\\x1b[31m")])
+def test_a_terminal_gets_no_control_characters_of_ids(
+    stream: type[io.StringIO], shown: str, predicted: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result: Any = results.recommend("model_1", user="0", workspace=predicted.root)
+    result = replace(result, entries=[replace(result.entries[0], id="\x1b[31mred")])
+    written = stream()
+    monkeypatch.setattr(sys, "stdout", written)
+    playlists.recommended(result, playlists.ListForm.tsv)
+    assert f"1\t{shown}red\t" in written.getvalue()

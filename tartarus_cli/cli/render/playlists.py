@@ -7,7 +7,15 @@ from enum import StrEnum
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from tartarus_cli.cli.render.console import document, figure, next_step, out, plain, table
+from tartarus_cli.cli.render.console import (
+    document,
+    figure,
+    next_step,
+    out,
+    plain,
+    printable,
+    table,
+)
 from tartarus_cli.errors import Placeholder, call, count_noun
 
 if TYPE_CHECKING:
@@ -38,12 +46,13 @@ def recommended(result: RecommendationList | RecommendationFile, form: ListForm)
 
 
 def _lines(result: RecommendationList) -> None:
-    """Print lines with tabs; ids hold none."""
+    """Print lines with tabs; ids hold none, and a terminal gets no control characters of theirs."""
+    write = printable if sys.stdout.isatty() else str
     marked = ["known"] if result.options.known else []
     lines = [["rank", result.listed, "score", *marked]]
     for rank, entry in enumerate(result.entries, 1):
         mark = [] if entry.known is None else [str(int(entry.known))]
-        lines.append([str(rank), entry.id, str(entry.score), *mark])
+        lines.append([str(rank), write(entry.id), str(entry.score), *mark])
     sys.stdout.write("".join("\t".join(line) + "\n" for line in lines))
 
 
