@@ -137,7 +137,7 @@ def infer_patches(dataset: Dataset, source: PatchSource) -> PatchSource:
     kinds = ", ".join(f"{kind.per_item} of {kind.length}" for kind in present)
     patches = f"{source.per_item} patch{'es' * (source.per_item > 1)} an item of {source.length}"
     msg = f"{dataset.name} has no patches of this kind, {patches}, but {kinds}"
-    other = (candidates or present)[0]
+    other = min(candidates or present, key=lambda kind: abs(kind.seconds - source.seconds))
     choice = [f"patches.per_item={other.per_item}", f"patches.seconds={other.seconds:g}"]
     choice += [f"patches.name={other.name}"] if other.name else []
     options = " ".join(parameter("overrides", [value]) for value in choice)
