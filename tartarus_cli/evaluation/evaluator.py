@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.errors import TartarusError
 from tartarus_cli.evaluation.classification import evaluate_classes
 from tartarus_cli.evaluation.plots import draw_class_pictures
 from tartarus_cli.evaluation.protocol import (
@@ -27,7 +28,12 @@ from tartarus_cli.evaluation.report import (
     RankingEvaluation,
     check_evaluation_options,
 )
-from tartarus_cli.evaluation.results import put_results, put_unit_values, replace_results
+from tartarus_cli.evaluation.results import (
+    put_results,
+    put_unit_values,
+    read_results,
+    replace_results,
+)
 from tartarus_cli.evaluation.upper_bound import worse_than_chance
 from tartarus_cli.evaluation.user_metrics import RankingResult, evaluate_ranking, json_metrics
 from tartarus_cli.experiments.schema import Experiment
@@ -165,6 +171,7 @@ class _Evaluator:
         """
         predictions, model = self.predictions, self.predictions.model
         rows, workspace = self.rows(references), predictions.dataset.workspace
+        _warn_of_other_truth(predictions, basis, self.progress)
         return EvaluationBase(
             name=predictions.name,
             model=model.name if model else None,
@@ -277,6 +284,23 @@ def _evaluate_classes(evaluator: _Evaluator) -> ClassEvaluation:
         put_unit_values(temporary[values], {"ids": ids, **result.unit_values}.items())
         put_results(temporary[workspace.results(name)], evaluation.results_document())
     return evaluation
+
+
+def _warn_of_other_truth(
+    predictions: Predictions, basis: ComparisonBasis, progress: Progress
+) -> None:
+    """Warn if the truth, for the same test items, is not that of the results that are replaced."""
+    name = predictions.name
+    try:
+        previous = read_results(predictions.dataset.workspace, name).basis or {}
+    except TartarusError:  # there are none, or they are damaged
+        return
+    same = all(previous.get(key) == basis[key] for key in ("dataset", "task", "test items"))
+    if same and previous.get("truth") != basis["truth"]:
+        progress.warn(
+            f"the truth of {predictions.dataset.name} is not what it was when {name} was last "
+            "evaluated: these figures cannot be compared with earlier ones"
+        )
 
 
 def _warn_of_weak_oracle(predictions: Predictions, rows: Rows, progress: Progress) -> None:

@@ -301,6 +301,18 @@ def test_factors_of_labels_are_those_of_the_training(tartarus: Command, evaluate
     assert (refused.status, "class_factors_pmi_2_many.npy is not" in refused.err) == (1, True)
 
 
+def test_whoever_evaluates_again_on_another_truth_is_told(
+    tartarus: Command, evaluated: World
+) -> None:
+    words = ("evaluate", "model_1", "-w", evaluated.root)
+    assert "the truth" not in tartarus(*words).err
+    more_plays(evaluated)
+    done = tartarus(*words)
+    assert done.status == 0
+    assert "the truth of rec is not what it was when model_1 was last evaluated" in done.err
+    assert "the truth" not in tartarus(*words).err
+
+
 def test_classes_of_test_items_may_be_corrected(tartarus: Command, evaluated: World) -> None:
     other(evaluated.datasets / "item_factors_test_class_3_one.npy")
     assert tartarus("evaluate", "model_6", "-w", evaluated.root).status == 0
