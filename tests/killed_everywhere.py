@@ -26,6 +26,8 @@ BACKUPS = "set_aside"
 PRELOADED = {"tartarus_cli", "numpy", "scipy", "sklearn", "numba", "h5py", "pebble", "rich"}
 PRELOADED |= {"keras", "implicit", "threadpoolctl", "llvmlite"}
 """Packages that start no thread when they are imported."""
+NOTHING = " (nothing)"
+"""What is deleted and not there: to be killed before that is to be killed before the next call."""
 MOST = 60
 """Calls to be killed before: all, or so many of a command that makes more."""
 
@@ -93,7 +95,8 @@ def counting(root: Path, number: int, log: Path) -> None:
                     os._exit(KILLED)
                 left -= 1
                 with log.open("a") as file:
-                    file.write(f"{name} {where[len(inside) + 1 :]}\n")
+                    nothing = NOTHING if name == "unlink" and not Path(where).exists() else ""
+                    file.write(f"{name} {where[len(inside) + 1 :]}{nothing}\n")
             return function(*paths, **options)
 
         return wrapper
@@ -255,7 +258,9 @@ class Killer:
 def chosen(calls: Sequence[str], only: str) -> list[int]:
     """Choose the calls to kill before: all; of very many, the renames and others between them."""
     if only or len(calls) <= MOST:
-        return [n for n, each in enumerate(calls) if each.startswith(only)]
+        last = len(calls) - 1
+        left_out = {n for n, each in enumerate(calls) if each.endswith(NOTHING) and n != last}
+        return [n for n, each in enumerate(calls) if each.startswith(only) and n not in left_out]
     renames = {n for n, each in enumerate(calls) if each.startswith(("replace", "rename"))}
     others = {n * (len(calls) - 1) // MOST for n in range(MOST + 1)}
     return sorted(renames | others)
