@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tartarus_cli.data.arrays import array_names, read_arrays
 from tartarus_cli.errors import FileError, RequestError, parameter
 from tartarus_cli.evaluation.results import write_unit_values
+from tartarus_cli.files import remove_leftovers
 
 KEY = "key"
 """Name of the hash in the file of a shard."""
@@ -126,6 +127,7 @@ class CheckpointStore:
             if self._is_superseded(users):
                 self.path(users).unlink(missing_ok=True)
         with suppress(OSError):  # others are there, or nothing ever was
+            remove_leftovers(self.folder)
             self.folder.rmdir()
 
     def path(self, users: slice) -> Path:

@@ -295,6 +295,15 @@ def test_other_files_among_the_parts_are_left_alone(
     assert ended(bare, merged, others=3) == whole  # users_0_99 might be a damaged part
 
 
+def test_a_part_that_a_killed_process_did_not_finish_is_removed_with_the_others(
+    tartarus: Command, bare: World, whole: Kept
+) -> None:
+    tartarus(*words(bare, "--users", "0:"))
+    (results(bare) / "parts" / "predicted" / ".tartarus-0123abcd-users_0_9.npz").write_text("half")
+    assert ended(bare, tartarus(*words(bare, "--merge", "--json"))) == whole
+    assert not (results(bare) / "parts" / "predicted").exists()
+
+
 def test_of_parts_that_cover_each_other_the_larger_is_taken(
     tartarus: Command, bare: World, whole: Kept
 ) -> None:
