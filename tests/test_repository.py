@@ -1,6 +1,7 @@
 """What the files of the repository say of each other is true: versions, addresses, targets."""
 
 import re
+import subprocess
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -54,6 +55,15 @@ def targets(text: str) -> set[str]:
 def makefile_targets() -> set[str]:
     """Names of the targets that the Makefile has."""
     return set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_nothing_lies_at_the_top_but_what_belongs_there() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout of git")
+    git = ["git", "-C", str(ROOT), "ls-tree", "-d", "--name-only", "HEAD"]
+    listed = subprocess.run(git, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    folders = {".ci", ".github", "examples", "tartarus_cli", "tests"}
+    assert {*listed.split()} == folders
 
 
 def test_the_citation_is_of_this_version() -> None:

@@ -126,10 +126,10 @@ def changed_input_files(model: Model, splits: Sequence[str]) -> list[DataFile]:
 
 
 def accept_inputs(model: Model, files: Sequence[DataFile]) -> None:
-    """Record in the manifest that a model predicted from files that had changed."""
-    for file in files:
-        name = model.workspace.relative(file.path)
-        model.manifest.accepted_inputs[name] = _content_hash(model, file)
+    """Record in the manifest that a model predicts from files that have changed."""
+    if files:
+        relative = model.workspace.relative
+        model.accept_inputs({relative(file.path): _content_hash(model, file) for file in files})
 
 
 def require_accepted(model: Model, changed: Sequence[DataFile]) -> None:

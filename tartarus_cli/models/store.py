@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -144,19 +145,36 @@ class Model:
         return self.folder / HISTORY
 
     def count_evaluation(self, scores: dict[str, float | None] | None) -> None:
-        """Record that figures of the test items were computed, and the figures of all of them.
+        """Record that figures of the test items were computed, and the figures of all of them."""
 
-        What another evaluation has recorded meanwhile is read again.
+        def count(manifest: ModelManifest) -> None:
+            manifest.test_evaluations += 1
+            if scores is not None:
+                manifest.scores = scores
+
+        self._record(count)
+
+    def accept_inputs(self, hashes: Mapping[str, str]) -> None:
+        """Record files that were not as in the training, and from which it predicts all the same.
+
+        Parameters
+        ----------
+        hashes
+            File, relative to the workspace → its hash.
         """
+        self._record(lambda manifest: manifest.accepted_inputs.update(hashes))
+
+    def _record(self, change: Callable[[ModelManifest], None]) -> None:
+        """Change the manifest; what another command has recorded meanwhile is read again."""
         with locked_folder(self.workspace.models):
             if not self.folder.is_dir():  # deleted meanwhile
                 return
             recorded = self.store.find(self.name).manifest
             if recorded is not UNREADABLE:
                 self.manifest.test_evaluations = recorded.test_evaluations
-            self.manifest.test_evaluations += 1
-            if scores is not None:
-                self.manifest.scores = scores
+                self.manifest.scores = recorded.scores
+                self.manifest.accepted_inputs |= recorded.accepted_inputs
+            change(self.manifest)
             write_model_manifest(self.folder, self.manifest)
 
     def layer(self, name: str) -> LayerInfo:

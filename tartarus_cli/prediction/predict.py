@@ -21,7 +21,7 @@ from tartarus_cli.errors import DataError, RequestError, display_path, parameter
 from tartarus_cli.experiments.inputs import check_word_numbers, inference_batch_size, input_sources
 from tartarus_cli.file_names import DataFile, Kind
 from tartarus_cli.files import write_together
-from tartarus_cli.models.manifest import LayerInfo, write_model_manifest
+from tartarus_cli.models.manifest import LayerInfo
 from tartarus_cli.models.predictors import Predictor, open_predictor
 from tartarus_cli.models.preprocessing import check_vocabulary_unchanged, stored_recipe
 from tartarus_cli.models.staleness import (
@@ -109,11 +109,8 @@ def predict(
     splits = _select_splits(model, options.split or ("test" if layer is None else "all"))
     sets = _open_sets(model, splits, options)
     changed = _changed_inputs(model, splits, options, progress)
-    if changed:
-        accept_inputs(model, changed)
-        write_model_manifest(model.folder, model.manifest)
     if model.baseline is not None:
-        return _predict_baseline(model, sets, progress)
+        return _predict_baseline(model, sets, changed, progress)
     outputs = [_plan_output(model, layer, items, options.pool) for items in sets]
     with ExitStack() as stack:
         check = stack.enter_context(defer_interrupts())
@@ -130,6 +127,7 @@ def predict(
                 task.advance(len(values))
             if output.ids_path is not None:
                 put_ids(temporary[output.ids_path], output.ids)
+        accept_inputs(model, changed)  # before the predictions take their place, never after it
     paths = [(output.path, output.ids_path) for output in outputs]
     return Prediction(
         model=model.name,
@@ -151,7 +149,9 @@ def _files_of(outputs: Sequence[_Output]) -> list[Path]:
     return rows + [output.ids_path for output in outputs if output.ids_path is not None]
 
 
-def _predict_baseline(model: Model, sets: Sequence[ItemSet], progress: Progress) -> Prediction:
+def _predict_baseline(
+    model: Model, sets: Sequence[ItemSet], changed: Sequence[DataFile], progress: Progress
+) -> Prediction:
     """Predict with a baseline, whose rows may be sparse and may depend on the ids."""
     workspace = model.workspace
     fitted = open_fitted(model, progress)
@@ -168,6 +168,7 @@ def _predict_baseline(model: Model, sets: Sequence[ItemSet], progress: Progress)
             width = rows[0].shape[1]
             _put_rows(model, temporary[path], rows)
             put_ids(temporary[ids_path], items.ids)
+        accept_inputs(model, changed)
     return Prediction(
         model=model.name,
         dataset=model.manifest.dataset,

@@ -225,6 +225,18 @@ def test_changed_inputs_that_are_accepted_are_recorded(tartarus: Command, evalua
     assert tartarus("predict", "model_2", *where).status == 1
 
 
+@pytest.mark.parametrize("model", ["model_1", "model_2"])
+def test_inputs_from_which_nothing_could_be_predicted_are_not_accepted(
+    model: str, tartarus: Command, evaluated: World
+) -> None:
+    path = evaluated.features / "X_test_text_rec.npy"
+    np.save(path, np.load(path) * np.nan)
+    words = ("predict", model, "-w", evaluated.root)
+    assert "NaN" in tartarus(*words, "--accept-changed-inputs").err
+    refused = tartarus(*words)
+    assert (refused.status, "--accept-changed-inputs" in refused.err) == (1, True)
+
+
 def test_a_setting_made_after_the_training_is_compared_by_its_train_items(
     tartarus: Command, evaluated: World
 ) -> None:
