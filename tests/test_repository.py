@@ -5,6 +5,7 @@ import subprocess
 import tomllib
 from functools import cache
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -58,12 +59,14 @@ def makefile_targets() -> set[str]:
 
 
 def test_nothing_lies_at_the_top_but_what_belongs_there() -> None:
-    if not (ROOT / ".git").exists():
+    if not (ROOT / ".git").exists() or which("git") is None:
         pytest.skip("not a checkout of git")
     git = ["git", "-C", str(ROOT), "ls-tree", "-d", "--name-only", "HEAD"]
-    listed = subprocess.run(git, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    listed = subprocess.run(git, capture_output=True, text=True, check=False)  # noqa: S603
+    if listed.returncode:
+        pytest.skip(f"git cannot read the checkout: {listed.stderr}")
     folders = {".ci", ".github", "examples", "tartarus_cli", "tests"}
-    assert {*listed.split()} == folders
+    assert {*listed.stdout.split()} == folders
 
 
 def test_the_citation_is_of_this_version() -> None:
