@@ -30,9 +30,25 @@ MIN_NORM = 1e-3
 NamedArrays = dict[str, NDArray[Any]]
 """Name → array: what a baseline learnt, as it is stored."""
 
-PredictionForm = Literal["factors", "neighbours", "scores"]
-"""What predicted rows are: factors or class scores ``(items, dim)``, similarities to the train
-items ``(items, train items)``, or one score for all users ``(items, 1)``."""
+PredictionForm = Literal["factors", "neighbours", "scores", "weights", "vectors"]
+"""What predicted rows are.
+
+``factors``
+    Factors or class scores, ``(items, dim)``.
+``neighbours``
+    Similarities to the train items, sparse, ``(items, train items)``.
+``scores``
+    One score for all users, ``(items, 1)``.
+``weights``
+    How much the plays of each train item count, dense, ``(items, train items)``.
+``vectors``
+    The vector of the item and, in the last column, its bias, ``(items, d + 1)``, to be multiplied
+    by user vectors of the model's own.
+"""
+
+Judge: TypeAlias = Callable[[NDArray[Any] | csr_array, PredictionForm, str], float]
+"""From rows that are predicted for the validation items, in their order, their form, and the
+``scoring`` of factors, to how well they rank: the mean average precision; higher is better."""
 
 
 class BaselineOptions(BaseModel):
@@ -79,6 +95,9 @@ class TrainingExamples(Examples):
 
     held_out: Examples | None = None
     """Items of which the loss is computed once, at the end."""
+
+    judge: Judge | None = None
+    """Ranks predictions for :attr:`validation`; None where nobody knows who played these items."""
 
     @cached_property
     def turns(self) -> NDArray[np.int64]:
@@ -215,6 +234,9 @@ class Baseline:
 
     validates: bool = False
     """Whether it chooses something by validation items."""
+
+    judged: bool = False
+    """Whether it chooses something by how well validation items rank, where that is known."""
 
     plays: bool = False
     """Whether it reads who played the train items, where that is known."""
