@@ -22,12 +22,12 @@ from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.models.store import Model, Store
 
 if TYPE_CHECKING:
-    from tartarus_cli.evaluation.relevance import TieBreaking
     from tartarus_cli.evaluation.report import Evaluation
     from tartarus_cli.experiments.request import ListedExperiment
     from tartarus_cli.experiments.schema import Experiment
     from tartarus_cli.prediction.new_files import NewPrediction
     from tartarus_cli.prediction.predict import Pool, Prediction
+    from tartarus_cli.scoring.relevant import TieBreaking
 
 
 def train(

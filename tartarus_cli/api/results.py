@@ -25,12 +25,12 @@ from tartarus_cli.models.store import Model
 
 if TYPE_CHECKING:
     from tartarus_cli.evaluation.comparison import Comparison
-    from tartarus_cli.evaluation.relevance import TieBreaking
     from tartarus_cli.evaluation.report import Evaluation
     from tartarus_cli.evaluation.slices import EvaluatedSlices, SliceBy
     from tartarus_cli.exporting.export import ExportResult
     from tartarus_cli.exporting.request import ExportKind
     from tartarus_cli.recommendation.lists import RecommendationFile, RecommendationList
+    from tartarus_cli.scoring.relevant import TieBreaking
 
 
 def evaluate(

@@ -37,6 +37,17 @@ def infer_targets(dataset: Dataset, spec: TargetSpec) -> TargetSpec:
     raise _other_dims(dataset, spec, dims)
 
 
+def reference_factors(dataset: Dataset) -> TargetSpec | None:
+    """Return the factors of plays that users have; of several, those closest to the usual number.
+
+    None if the dataset has none.
+    """
+    if not dataset.is_recommendation:
+        return None
+    dims = sorted({file.dim for file in dataset.select(Kind.USER_FACTORS, fact="als")})
+    return TargetSpec("als", closest_dim(dims, USUAL_DIM)) if dims else None
+
+
 def scored_targets(dataset: Dataset, spec: TargetSpec, width: int) -> TargetSpec:
     """Return the targets that predictions are of, by what they are scored with.
 

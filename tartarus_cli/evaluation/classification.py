@@ -17,13 +17,13 @@ from tartarus_cli.evaluation.class_scores import (
     read_validation,
     single_classes,
 )
-from tartarus_cli.evaluation.relevance import TieBreaking, tie_order
 from tartarus_cli.metrics import classification
 from tartarus_cli.metrics.calibration import Reliability, are_probabilities
 from tartarus_cli.metrics.classification import THRESHOLD, ClassificationMetrics, ClassReport
 from tartarus_cli.metrics.thresholds import MIN_ITEMS, choose_thresholds
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.scoring.relevant import TieBreaking, tie_order
 
 Scores = NDArray[np.floating[Any]]
 """``(items, classes)``."""

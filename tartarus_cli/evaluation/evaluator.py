@@ -182,7 +182,7 @@ class _Evaluator:
             scoring=predictions.scoring,
             seed=model.manifest.seed if model else self.random_seed,
             random_seed=self.random_seed,
-            items=predictions.values.shape[0],
+            items=len(predictions.absent),
             items_without_prediction=int(predictions.absent.sum()),
             metrics=metrics,
             rows=rows,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from tartarus_cli.evaluation.relevance import TieBreaking
 from tartarus_cli.file_names import DataFile, Kind
 from tartarus_cli.metrics.explained import explain
 from tartarus_cli.prediction.aligned import Predictions
+from tartarus_cli.scoring.relevant import TieBreaking
 
 ComparisonBasis = dict[str, str | int]
 """What two evaluations must have in common for their figures to be compared."""
@@ -117,7 +117,7 @@ def _tie_rule(basis: ComparisonBasis, seed: int, names: str) -> str:
 
 
 def _of_users(predictions: Predictions, basis: ComparisonBasis, seed: int) -> dict[str, str]:
-    items, absent = predictions.values.shape[0], int(predictions.absent.sum())
+    items, absent = len(predictions.absent), int(predictions.absent.sum())
     return {
         "candidates": f"all {items:,} test items of {predictions.dataset.name}, for every user; "
         "none is sampled or left out",
@@ -149,7 +149,7 @@ def _scores(predictions: Predictions) -> str:
 
 
 def _of_items(predictions: Predictions, basis: ComparisonBasis, seed: int) -> dict[str, str]:
-    items, absent = predictions.values.shape[0], int(predictions.absent.sum())
+    items, absent = len(predictions.absent), int(predictions.absent.sum())
     cosine = "cosine of predicted factors and the label's factors"
     multilabel = predictions.task == "multilabel"
     chosen = (

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.features import Matrix, require_finite
+from tartarus_cli.data.features import require_finite
 from tartarus_cli.errors import DataError, FileError, RequestError, call, display_path, parameter
 from tartarus_cli.evaluation.checkpoints import (
     CheckpointStore,
@@ -27,25 +27,23 @@ from tartarus_cli.evaluation.checkpoints import (
 )
 from tartarus_cli.evaluation.relevance import (
     CHECK_FILES,
-    RelevantItems,
-    TieBreaking,
     build_scorer,
-    factor_scoring,
+    factor_rows,
+    factor_targets,
     read_relevant_items,
-    tie_order,
+    scored_users,
 )
-from tartarus_cli.evaluation.scorers import (
-    FactorScorer,
-    MemoryBudget,
-    Scorer,
-    map_user_blocks,
-)
-from tartarus_cli.file_names import Kind
+from tartarus_cli.file_names import DataFile, Kind
+from tartarus_cli.files import digest
 from tartarus_cli.metrics import METRICS
 from tartarus_cli.metrics.lists import self_information
 from tartarus_cli.metrics.ranks import RankedItems, order_by_scores, random_ranks
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import Progress
+from tartarus_cli.scoring.blocks import MemoryBudget, map_user_blocks
+from tartarus_cli.scoring.forms import ItemRows
+from tartarus_cli.scoring.relevant import RelevantItems, TieBreaking, tie_order
+from tartarus_cli.scoring.scorers import Scorer
 from tartarus_cli.signals import defer_interrupts
 
 MEMORY = 1 << 30
@@ -141,12 +139,11 @@ def rank_items(predictions: Predictions, options: RankingOptions, progress: Prog
     RequestError
         If the users do not exist, or are to be merged and were not all ranked.
     """
-    dataset, targets = predictions.dataset, predictions.targets
-    factors = dataset.user_factors(targets.kind, targets.dim)
+    dataset, count = predictions.dataset, scored_users(predictions)
     order = tie_order(dataset.ids("test"), options.ties, options.seed)
-    truth = read_relevant_items(predictions, factors.shape[0], order)
-    users = _existing_users(options.users, factors.shape[0])
-    systems = _systems(predictions, factors, truth, options)
+    truth = read_relevant_items(predictions, count, order)
+    users = _existing_users(options.users, count)
+    systems = _systems(predictions, count, truth, options)
     key = cache(lambda: _key(predictions, options, tuple(systems)))
     folder = dataset.workspace.result_parts(predictions.name)
     store = CheckpointStore(folder, key, tuple(systems), options.ks)
@@ -162,8 +159,8 @@ def rank_items(predictions: Predictions, options: RankingOptions, progress: Prog
         name: join_summaries([shard.summaries[name] for shard in shards]) for name in systems
     }
     starts, _ = truth.of(users)
-    count = truth.relevant.shape[1]
-    return Ranking(users, starts, truth.rows(users), count, summaries, store)
+    items = truth.relevant.shape[1]
+    return Ranking(users, starts, truth.rows(users), items, summaries, store)
 
 
 def _check_shard(shard: RankingShard, truth: RelevantItems, folder: Path) -> None:
@@ -314,10 +311,7 @@ class CheckpointWriter:
 
 
 def _systems(
-    predictions: Predictions,
-    factors: Matrix,
-    truth: RelevantItems,
-    options: RankingOptions,
+    predictions: Predictions, users: int, truth: RelevantItems, options: RankingOptions
 ) -> dict[str, Ranker]:
     budget = MemoryBudget(truth.relevant.shape[1], options.memory)
     longest = options.ks[-1]
@@ -329,38 +323,46 @@ def _systems(
         starts, items = truth.of(users)
         return random_ranks(options.seed, users, starts, items, count=budget.items, k=longest)
 
-    systems = {"model": by_scores(build_scorer(predictions, factors, budget, truth.order))}
+    systems = {"model": by_scores(build_scorer(predictions, users, budget, truth.order))}
     if options.references:
         systems["random"] = at_random
-        true = _true_factors(predictions, budget.items, factors.shape[1])
-        if true is not None:
-            oracle = FactorScorer(
-                budget,
-                factors,
-                true.values,
-                absent=np.zeros(budget.items, bool),
-                order=truth.order,
-                **factor_scoring(predictions),
-            )
-            systems["oracle"] = by_scores(oracle.precompute())
+        oracle = _oracle(predictions, users, budget, truth)
+        if oracle is not None:
+            systems["oracle"] = by_scores(oracle)
     return systems
 
 
-def _true_factors(predictions: Predictions, items: int, dim: int) -> Matrix | None:
-    file = predictions.dataset.find(Kind.TARGETS, split="test", **predictions.targets.fields)
-    if file is None:
+def _oracle(
+    predictions: Predictions, users: int, budget: MemoryBudget, truth: RelevantItems
+) -> Scorer | None:
+    """Return what scores test items by their true factors; None if the dataset has none."""
+    file = _true_factors(predictions)
+    targets = factor_targets(predictions)
+    if file is None or targets is None:
         return None
-    matrix = predictions.dataset.matrix(file.path)
-    if matrix.shape != (items, dim):
+    rows, unit_items = factor_rows(predictions, targets)
+    true = predictions.dataset.matrix(file.path)
+    if rows.shape[0] != users:
+        return None
+    if true.shape != (budget.items, rows.shape[1]):
         raise FileError(
-            matrix.path,
-            found=f"{matrix.shape[0]:,} × {matrix.shape[1]:,}",
-            expected=f"{items:,} × {dim:,}",
+            true.path,
+            found=f"{true.shape[0]:,} × {true.shape[1]:,}",
+            expected=f"{budget.items:,} × {rows.shape[1]:,}",
             hint=CHECK_FILES,
         )
-    for block in matrix.blocks():
-        require_finite(matrix.path, matrix.rows(block), block.start)
-    return matrix
+    for block in true.blocks():
+        require_finite(true.path, true.rows(block), block.start)
+    items = ItemRows("factors", true.values, rows, unit_items=unit_items)
+    return items.scorer(budget, truth.order, np.zeros(budget.items, bool))
+
+
+def _true_factors(predictions: Predictions) -> DataFile | None:
+    """Return the file of the true factors of the test items; None if there is none."""
+    targets = factor_targets(predictions)
+    if targets is None:
+        return None
+    return predictions.dataset.find(Kind.TARGETS, split="test", **targets.fields)
 
 
 def _key(
@@ -374,8 +376,7 @@ def _key(
     recipe = repr((systems, options.ks, options.seed, options.ties, blocks))
     hashed = blake2b(recipe.encode() + ranking_fingerprint(predictions), digest_size=16)
     dataset = predictions.dataset
-    true = dataset.find(Kind.TARGETS, split="test", **predictions.targets.fields)
-    oracle_file = true if "oracle" in systems else None
+    oracle_file = _true_factors(predictions) if "oracle" in systems else None
     hashed.update(dataset.digest(oracle_file.path).encode() if oracle_file else b"")
     return hashed.digest()
 
@@ -388,13 +389,19 @@ def ranking_fingerprint(predictions: Predictions) -> bytes:
     for array in (*_arrays(predictions.values), predictions.absent):
         hashed.update(np.ascontiguousarray(array).data)
     files = [dataset.find(Kind.USER_FACTORS, **targets.fields), dataset.find(Kind.TEST_MATRIX)]
-    if predictions.form == "neighbours":
+    if predictions.form in ("neighbours", "weights", "vectors"):
         files += [dataset.find(Kind.TRAIN_MATRIX)]
     for file in files:
         hashed.update(dataset.digest(file.path).encode() if file else b"")
+    for path in predictions.user_files:
+        hashed.update(digest(path).encode())
+    for weight, part in predictions.parts:
+        hashed.update(repr((weight, predictions.standardize)).encode() + ranking_fingerprint(part))
     return hashed.digest()
 
 
 def _arrays(values: Any) -> list[NDArray[Any]]:
+    if values is None:
+        return []
     sparse = isinstance(values, csr_array)
     return [values.data, values.indices, values.indptr] if sparse else [values]

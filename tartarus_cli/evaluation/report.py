@@ -13,10 +13,10 @@ from tartarus_cli.evaluation.classification import Thresholds
 from tartarus_cli.evaluation.headlines import HEADLINES, headline
 from tartarus_cli.evaluation.protocol import ComparisonBasis, Protocol
 from tartarus_cli.evaluation.ranking import MEMORY
-from tartarus_cli.evaluation.relevance import TieBreaking
 from tartarus_cli.evaluation.results import ResultsDocument
 from tartarus_cli.html_table import html_table
 from tartarus_cli.metrics.classification import ClassReport
+from tartarus_cli.scoring.relevant import TieBreaking
 
 if TYPE_CHECKING:
     import polars as pl

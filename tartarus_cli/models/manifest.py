@@ -91,6 +91,13 @@ class ModelManifest(BaseModel):
     """Layers of the network, from input to output; none for a baseline."""
     form: PredictionForm = "factors"
     """What it predicts: ``factors`` (or class scores), ``neighbours`` or ``scores``."""
+    scoring: Literal["", "cosine", "dot", "norm"] = ""
+    """How its factors rank, where that was chosen by validation items; empty: as its experiment."""
+    users: Literal["factors", "own", "history"] = "factors"
+    """What its vectors are multiplied by: factors of the dataset's users, vectors of users of its
+    own, or sums of the vectors of what a user played."""
+    parts: dict[str, float] = {}
+    """Model that is blended or added → its weight."""
     widths: list[int] = []
     """Widths of the settings that a baseline was fitted to, in order."""
     strength: float | None = None

@@ -25,6 +25,7 @@ from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.models.staleness import require_unchanged_inputs
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
+from tartarus_cli.scoring.users import UserRows
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,20 @@ class Predictions:
     targets: TargetSpec
     """Kind and number of the factors or classes that were predicted."""
     values: Any
-    """Dense ``(test items, dim)``, or sparse ``(test items, train items)``; 0 where absent."""
+    """Dense ``(test items, dim)``, or sparse ``(test items, train items)``; 0 where absent. None
+    for a blend, which has no rows of its own."""
     absent: NDArray[np.bool_]
     """``(test items,)``: whether an item has no prediction."""
     form: PredictionForm = "factors"
-    """``factors`` or class scores; ``neighbours``: similarities; ``scores``: one an item."""
+    """What the rows are."""
+    users: UserRows | None = None
+    """What the rows are multiplied by, if not by the factors of the dataset's users."""
+    user_files: tuple[Path, ...] = ()
+    """Files of the model that ``users`` are read from."""
+    parts: tuple[tuple[float, Predictions], ...] = ()
+    """Weight and predictions of other models that are added, or blended."""
+    standardize: bool = False
+    """Whether the scores of each part are standardised for a user before they are added."""
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -59,7 +69,9 @@ class Predictions:
     def scoring(self) -> Scoring | None:
         """How the factors rank for users; None where no factors do."""
         ranks = self.task == "recommendation" and self.form == "factors"
-        return self.experiment.scoring if ranks else None
+        if not ranks or self.values is None or self.targets.kind == "plays":
+            return None
+        return (self.model.manifest.scoring if self.model else None) or self.experiment.scoring
 
     @property
     def task(self) -> Task:

@@ -9,25 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.errors import FileError, Placeholder, RequestError, call
-from tartarus_cli.evaluation.relevance import (
-    RelevantItems,
-    build_scorer,
-    drawn_order,
-    read_relevant_items,
-)
-from tartarus_cli.evaluation.scorers import (
-    Floats,
-    ItemScores,
-    MemoryBudget,
-    Scorer,
-    map_user_blocks,
-)
+from tartarus_cli.errors import DataError, Placeholder, RequestError, call
+from tartarus_cli.evaluation.relevance import build_scorer, read_relevant_items, scored_users
 from tartarus_cli.metrics.ranks import top_items
 from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.aligned import Predictions, model_predictions
 from tartarus_cli.progress import Progress
 from tartarus_cli.recommendation.id_index import IdIndex, item_index, user_index
+from tartarus_cli.scoring.blocks import Floats, MemoryBudget, map_user_blocks
+from tartarus_cli.scoring.relevant import RelevantItems, drawn_order
+from tartarus_cli.scoring.scorers import ItemScores, Scorer
 from tartarus_cli.signals import defer_interrupts
 
 if TYPE_CHECKING:
@@ -310,11 +301,11 @@ def open_recommender(model: Model, *, truth: bool, memory: int, progress: Progre
         export = call("export", model.name, what="predictions", path="scores.csv")
         raise RequestError(msg, hint=f"Its class scores by item: {export}")
     dataset, predictions = model.dataset, model_predictions(model)
-    factors = dataset.user_factors(predictions.targets.kind, predictions.targets.dim)
-    count = factors.shape[0]
+    count = scored_users(predictions)
     if not count:
         hint = f"See what it needs: {call('check', dataset.name)}"
-        raise FileError(factors.path, found="no rows", expected="one for each user", hint=hint)
+        msg = f"{dataset.name} has no users: its factors or plays have no rows for any"
+        raise DataError(msg, hint=hint)
     budget = MemoryBudget(len(predictions.absent), memory)
     _warn_of_gaps(predictions, progress)
     order = drawn_order(dataset.ids("test"), model.manifest.seed)
@@ -322,7 +313,7 @@ def open_recommender(model: Model, *, truth: bool, memory: int, progress: Progre
         predictions=predictions,
         users=user_index(dataset, count, progress),
         items=item_index(dataset),
-        scorer=build_scorer(predictions, factors, budget, order),
+        scorer=build_scorer(predictions, count, budget, order),
         order=order,
         budget=budget,
         truth=read_relevant_items(predictions, count, np.arange(len(order))) if truth else None,

@@ -19,11 +19,11 @@ from threadpoolctl import threadpool_limits
 
 from tartarus_cli.data.features import unit_rows
 from tartarus_cli.evaluation.ranking import RankingOptions, rank_items
-from tartarus_cli.evaluation.scorers import MAX_BLOCK_USERS
 from tartarus_cli.evaluation.user_metrics import mean_metrics, user_values
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.prediction.aligned import file_predictions
 from tartarus_cli.progress import UNWATCHED
+from tartarus_cli.scoring.blocks import MAX_BLOCK_USERS
 from tartarus_cli.workspace import open_workspace
 from tests.benchmarks.listeners import DIM, ITEMS, make_listeners
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tartarus_cli.evaluation.scorers import FactorScorer
+from tartarus_cli.scoring.scorers import FactorScorer
 from tests.conftest import Command, Outcome
 from tests.processes import ENOUGH_S, started, waited
 from tests.worlds import World

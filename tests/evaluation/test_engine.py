@@ -16,11 +16,11 @@ from tartarus_cli.baselines import PredictionForm
 from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.evaluation.checkpoints import RankSummary
 from tartarus_cli.evaluation.ranking import RankingOptions, rank_items
-from tartarus_cli.evaluation.relevance import TieBreaking, drawn_order
-from tartarus_cli.evaluation.scorers import MemoryBudget
 from tartarus_cli.experiments.request import ExperimentRequest
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import UNWATCHED
+from tartarus_cli.scoring.blocks import MemoryBudget
+from tartarus_cli.scoring.relevant import TieBreaking, drawn_order
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command, Outcome
 from tests.evaluation.test_ranking import REFERENCE

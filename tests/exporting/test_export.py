@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
 from tartarus_cli.data.tables import writing
-from tartarus_cli.evaluation.relevance import drawn_order
-from tartarus_cli.evaluation.scorers import FactorScorer
+from tartarus_cli.scoring.relevant import drawn_order
+from tartarus_cli.scoring.scorers import FactorScorer
 from tests.conftest import Command
 from tests.worlds import CLASSES, DIM, SPLITS, USERS, World
 

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix, load_npz, save_npz
 
-from tartarus_cli.evaluation.relevance import drawn_order
 from tartarus_cli.evaluation.upper_bound import upper_bound
 from tartarus_cli.factors import factorize as step
+from tartarus_cli.scoring.relevant import drawn_order
 from tests.conftest import Command, Outcome
 from tests.worlds import CLASSES, SPLITS, USERS, World
 

@@ -22,11 +22,11 @@ from tartarus_cli.cli.app import app
 from tartarus_cli.cli.render import playlists
 from tartarus_cli.data.ids import suggest_ids
 from tartarus_cli.data.tables.writing import open_table_writer
-from tartarus_cli.evaluation.relevance import drawn_order
-from tartarus_cli.evaluation.scorers import FactorScorer
 from tartarus_cli.models.store import Store
 from tartarus_cli.recommendation.lists import RecommendRequest, recommend
 from tartarus_cli.recommendation.recommender import ListOptions
+from tartarus_cli.scoring.relevant import drawn_order
+from tartarus_cli.scoring.scorers import FactorScorer
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command
 from tests.worlds import DIM, SPLITS, USERS, World

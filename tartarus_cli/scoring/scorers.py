@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from itertools import pairwise
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_limits
 
-from tartarus_cli.data.features import Matrix, require_finite, unit_rows
-from tartarus_cli.errors import FileError
-from tartarus_cli.machine import cores
+from tartarus_cli.data.features import unit_rows
+from tartarus_cli.scoring.blocks import Floats, MemoryBudget
+from tartarus_cli.scoring.users import UserRows, user_slices
 
-Floats = NDArray[np.float32]
-T = TypeVar("T")
-
-MAX_BLOCK_USERS = 512
-"""Users of a block; more make the product no faster."""
-
-MAX_FACTOR = 1e30
-"""Largest factor; products of larger ones may overflow."""
+SMALLEST_SPREAD = 1e-6
+"""Scores of a user that differ by less, relative to their size, count as equal."""
 
 
 class Scorer(Protocol):
@@ -59,118 +47,16 @@ class ItemScores:
 
 
 @dataclass(frozen=True)
-class MemoryBudget:
-    """How much memory there is for scores and factors.
-
-    The last bits of a product may depend on where a block begins and how long it is. Blocks
-    therefore begin at multiples of their size, whichever users are asked for, and their size does
-    not depend on the machine.
-    """
-
-    items: int
-    """Number of all items."""
-    memory: int
-    """Bytes."""
-
-    @property
-    def users(self) -> int:
-        """Users of a block, a power of two: the scores of two take a third of the memory."""
-        fitting = max(1, self.memory // 6 // self._row)
-        return min(MAX_BLOCK_USERS, 1 << (fitting.bit_length() - 1))
-
-    @property
-    def workers(self) -> int:
-        """Number of blocks that fit at a time, on the cores that there are."""
-        return max(1, min(cores(), self.memory // 3 // (self.users * self._row)))
-
-    @property
-    def _row(self) -> int:
-        return 4 * max(self.items, 1)
-
-    def items_at_once(self, dim: int) -> int:
-        """Return how many items' factors take a quarter of the memory."""
-        return min(max(self.items, 1), max(1, self.memory // 4 // (4 * dim)))
-
-    def blocks(self, users: slice) -> list[slice]:
-        """Cut users into blocks."""
-        inner = range((users.start // self.users + 1) * self.users, users.stop, self.users)
-        edges = [users.start, *inner, users.stop]
-        return [slice(*pair) for pair in pairwise(edges)]
-
-    def block_of(self, users: slice, count: int) -> slice:
-        """Return the block that users of one block belong to, of ``count`` users in all."""
-        start = users.start // self.users * self.users
-        return slice(start, min(start + self.users, count))
-
-    def scores(self, users: int) -> Floats:
-        """Return where the scores of a block are written: always the same place in a thread."""
-        buffers = self._buffers  # once: threads that come first at the same time may each make one
-        if not hasattr(buffers, "scores"):
-            buffers.scores = np.empty((self.users, self.items), np.float32)
-        return np.asarray(buffers.scores)[:users]
-
-    @cached_property
-    def _buffers(self) -> threading.local:
-        return threading.local()
-
-
-@contextmanager
-def map_user_blocks(
-    budget: MemoryBudget, users: slice, work: Callable[[slice], T]
-) -> Iterator[Iterator[tuple[slice, T]]]:
-    """Do a piece of work for block after block of users, as many at a time as fit into memory.
-
-    Each product is computed by one thread where there are as many blocks as cores: threads of
-    the product that wait for more of it would only be in the way of the counting.
-
-    Parameters
-    ----------
-    budget
-        How much memory there is.
-    users
-        All users of the work.
-    work
-        Takes a block of users.
-
-    Yields
-    ------
-    An iterator of each block, in order, with what the work returned for it.
-    """
-    blocks = budget.blocks(users)
-    with (
-        threadpool_limits(max(1, cores() // budget.workers), "blas"),
-        ThreadPoolExecutor(budget.workers) as pool,
-    ):
-
-        def submit(block: slice) -> Future[T]:
-            return pool.submit(work, block)
-
-        def results() -> Iterator[tuple[slice, T]]:
-            futures = deque(map(submit, blocks[: 2 * budget.workers]))
-            for number, block in enumerate(blocks):
-                result = futures.popleft().result()
-                futures.extend(map(submit, blocks[number + 2 * budget.workers :][:1]))
-                yield block, result
-
-        try:
-            yield results()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-@dataclass(frozen=True)
 class FactorScorer:
-    """The product of a user's factors and an item's, these divided by their L2 norm or not."""
+    """The product of a user's row and an item's, the latter divided by its L2 norm or not."""
 
     budget: MemoryBudget
-    users: Matrix
+    users: UserRows
     """``(users, dim)``."""
     items: NDArray[Any]
     """``(rows, dim)``."""
-    unit_users: bool
-    """Divide the user's factors by their L2 norm."""
     unit_items: bool
-    """Divide the items' factors by their L2 norm."""
+    """Divide the items' rows by their L2 norm."""
     absent: NDArray[np.bool_]
     """``(items,)``: items that rank last."""
     order: NDArray[np.int64]
@@ -179,10 +65,13 @@ class FactorScorer:
     def __call__(self, users: slice) -> Floats:
         """Score all items for users of one block, ``(users, items)``."""
         block = self.budget.block_of(users, self.users.shape[0])
-        factors = self._factors(block)
-        scores = self.budget.scores(len(factors))
+        rows = self.users.rows(block)
+        scores = self.budget.scores(rows.shape[0])
         for items in self._item_blocks:
-            np.matmul(factors, self._directions(items), out=scores[:, items])
+            if isinstance(rows, np.ndarray):
+                np.matmul(rows, self._directions(items), out=scores[:, items])
+            else:
+                scores[:, items] = rows @ self._directions(items)
         later, first = self._duplicates
         for row in scores if later.size else ():
             row[later] = row[first]
@@ -199,16 +88,16 @@ class FactorScorer:
         """
         direction = self._directions(slice(item, item + 1))[:, 0].astype(np.float64)
         estimate = ItemScores(np.empty(users), np.empty(users))
-        for block in self.users.blocks():
-            factors = self._factors(block).astype(np.float64)
-            estimate.scores[block] = factors @ direction
-            estimate.margins[block] = np.linalg.norm(factors, axis=1)
+        for block in user_slices(users):
+            rows = self.users.rows(block).astype(np.float64)
+            estimate.scores[block] = rows @ direction
+            estimate.margins[block] = np.sqrt((rows * rows).sum(axis=1))
         estimate.margins[:] *= len(direction) * np.finfo(np.float32).eps * np.linalg.norm(direction)
         return estimate
 
     def unknown(self, users: slice) -> NDArray[np.bool_]:
-        """Return which users have factors of zero."""
-        return np.asarray(~self.users.rows(users).any(axis=1))
+        """Return of which users nothing is known."""
+        return self.users.unknown(users)
 
     def precompute(self) -> Self:
         """Compute what all threads share, and return the scorer."""
@@ -216,18 +105,6 @@ class FactorScorer:
             self._directions(self._item_blocks[0])
         _ = self._duplicates
         return self
-
-    def _factors(self, block: slice) -> Floats:
-        factors = self.users.rows(block)
-        require_finite(self.users.path, factors, block.start)
-        if np.abs(factors).max(initial=0) > MAX_FACTOR:
-            raise FileError(
-                self.users.path,
-                found=f"factors as large as {np.abs(factors).max():g}",
-                expected=f"at most {MAX_FACTOR:g}",
-                hint="Factorize again: products of such large numbers overflow.",
-            )
-        return unit_rows(factors) if self.unit_users else factors
 
     @cached_property
     def _item_blocks(self) -> list[slice]:
@@ -314,6 +191,56 @@ class ConstantScorer:
     def unknown(self, users: slice) -> NDArray[np.bool_]:
         """Return that no user is unknown: the scores depend on none of them."""
         return np.zeros(users.stop - users.start, bool)
+
+
+@dataclass(frozen=True)
+class BlendScorer:
+    """The weighted sum of the scores of several scorers, as they are or standardised for a user."""
+
+    budget: MemoryBudget
+    parts: tuple[tuple[float, Scorer], ...]
+    """Weight and scorer."""
+    standardize: bool
+    """Of each part, subtract the user's mean over all items and divide by the deviation."""
+    absent: NDArray[np.bool_]
+    """``(items,)``: items that rank last."""
+
+    def __call__(self, users: slice) -> Floats:
+        """Score all items for users of one block, ``(users, items)``."""
+        total = np.zeros((users.stop - users.start, len(self.absent)), np.float32)
+        for weight, scorer in self.parts:
+            scores = scorer(users)
+            if self.standardize:
+                scores = standardize(scores)
+            total += np.float32(weight) * scores
+        if self.absent.any():
+            total[:, self.absent] = -np.inf
+        return total
+
+    def item_scores(self, item: int, users: int) -> ItemScores:
+        """Score one item for all users; what is standardised depends on all items."""
+        blocks = self.budget.blocks(slice(0, users))
+        scores = [self(block)[:, item].astype(np.float64) for block in blocks]
+        return ItemScores(np.concatenate(scores), np.zeros(users))
+
+    def unknown(self, users: slice) -> NDArray[np.bool_]:
+        """Return of which users no part knows anything."""
+        unknown = [scorer.unknown(users) for _, scorer in self.parts]
+        return np.asarray(np.logical_and.reduce(unknown))
+
+
+def standardize(scores: Floats) -> Floats:
+    """Subtract from each row its mean, and divide by its deviation; equal scores become 0.
+
+    >>> standardize(np.array([[1, 3], [2, 2]], np.float32)).tolist()
+    [[-1.0, 1.0], [0.0, 0.0]]
+    """
+    mean = scores.mean(axis=1, dtype=np.float64, keepdims=True)
+    centred = scores - mean.astype(np.float32)
+    spread = np.sqrt(np.square(centred).mean(axis=1, dtype=np.float64, keepdims=True))
+    largest = np.abs(scores).max(axis=1, keepdims=True)
+    equal = spread <= SMALLEST_SPREAD * largest
+    return np.where(equal, 0, centred / np.where(equal, 1, spread).astype(np.float32))
 
 
 def duplicate_rows(blocks: Iterable[Floats]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
