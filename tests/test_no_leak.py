@@ -240,7 +240,7 @@ def chosen_by_val(chain: Chain) -> Found:
     for folder in models(chain, choosing=True):
         found |= weights(folder)
         told = json.loads((folder / "manifest.json").read_text("utf-8"))
-        chosen = ("validation_loss", "strength", "trials")
+        chosen = ("validation_loss", "validation_score", "strength", "chosen", "trials")
         found |= {f"{folder.name}/{name}": told[name] for name in chosen if told[name]}
     results = json.loads((chain.data / "results" / f"{GENRE}.json").read_text("utf-8"))
     return found | {"thresholds": results["thresholds"]["by_class"]}

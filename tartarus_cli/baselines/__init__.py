@@ -3,13 +3,13 @@
 ``BASELINES.names()`` lists them. A baseline has a function ``fit``, from
 :class:`TrainingExamples` to :class:`BaselineResult`, and a function ``predict``, from
 :class:`FittedBaseline` and :class:`Items` to rows. Their arithmetic can be called by itself:
-:func:`~tartarus_cli.baselines.knn.find_neighbours`, and
+:func:`~tartarus_cli.baselines.similarity.find_neighbours`, and
 :class:`~tartarus_cli.baselines.ridge.RidgeSystem`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -48,7 +48,8 @@ PredictionForm = Literal["factors", "neighbours", "scores", "weights", "vectors"
 
 Judge: TypeAlias = Callable[[NDArray[Any] | csr_array, PredictionForm, str], float]
 """From rows that are predicted for the validation items, in their order, their form, and the
-``scoring`` of factors, to how well they rank: the mean average precision; higher is better."""
+``scoring`` of factors, to how well they rank: the mean average precision; higher is better. Factors
+are whole: what is learnt with ``norm`` has passed :func:`from_log_norms`."""
 
 
 class BaselineOptions(BaseModel):
@@ -121,13 +122,21 @@ class TrainingExamples(Examples):
         return normalize_rows(targets) if self.normalize else targets
 
 
+Parameters: TypeAlias = Mapping[str, float | str]
+"""Name → value of what a baseline can choose, such as a strength of the regularization."""
+
+
 @dataclass(frozen=True)
 class Trial:
-    """A strength of the regularization that was tried."""
+    """Parameters that were tried, and how good they were on the validation items."""
 
-    strength: float
-    loss: float
+    parameters: Parameters
+
+    loss: float | None = None
     """Loss on the validation items."""
+
+    score: float | None = None
+    """What :attr:`TrainingExamples.judge` says: higher is better."""
 
 
 @dataclass(frozen=True)
@@ -140,10 +149,13 @@ class BaselineResult:
     """What its predictions are."""
 
     trials: tuple[Trial, ...] = ()
-    """The strengths that were tried, in order."""
+    """All that was tried, in order."""
 
     best: Trial | None = None
-    """The trial of the lowest loss."""
+    """The trial that was chosen: that of the lowest loss or, where there are, the highest score."""
+
+    scoring: str = ""
+    """How its factors rank, where that was chosen on validation; empty where it was not."""
 
     held_out_loss: float | None = None
     """Loss of the best map on the held-out items."""
@@ -215,7 +227,10 @@ class Baseline:
     """The pydantic model of its options."""
 
     shapes: ShapeFunction = _no_arrays
-    """The shapes of the arrays that it learns."""
+    """The shapes of the arrays that it learns; -1 stands for any number."""
+
+    optional: tuple[str, ...] = ()
+    """Names of arrays that need not be there: older models may lack them."""
 
     settings: tuple[int, int | None] = (0, 0)
     """The least and the greatest number of settings that it reads; None: any number."""
@@ -236,7 +251,8 @@ class Baseline:
     """Whether it chooses something by validation items."""
 
     judged: bool = False
-    """Whether it chooses something by how well validation items rank, where that is known."""
+    """Whether it chooses something by how well validation items rank, where that is known. Other
+    than for :attr:`validates`, no train item is held out where there are no such items."""
 
     plays: bool = False
     """Whether it reads who played the train items, where that is known."""

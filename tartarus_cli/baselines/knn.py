@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
-from scipy.sparse import csr_array
+from pydantic import Field, model_validator
+from scipy.sparse import csr_array, vstack
 
 from tartarus_cli.baselines import (
     BASELINES,
@@ -19,186 +19,287 @@ from tartarus_cli.baselines import (
     Features,
     FittedBaseline,
     Items,
+    Judge,
+    NamedArrays,
+    Parameters,
+    PredictionForm,
     TrainingExamples,
-    normalize_rows,
+    Trial,
 )
+from tartarus_cli.baselines.search import Search, is_better
+from tartarus_cli.baselines.similarity import (
+    average_targets,
+    count_features,
+    find_neighbours,
+    keep_nearest,
+)
+from tartarus_cli.errors import RequestError
 
-TILE_ITEMS = 8192
-"""Train items that are compared at a time."""
+T = TypeVar("T")
 
-# So that equal rows are equally similar.
-SIMILARITY_DIGITS = 9
-"""Digits of a similarity that count."""
+NEIGHBOURS = (50, 10, 20, 100, 200, 500)
+"""Numbers of neighbours to choose from; the first one where there is no choice."""
+
+EXPONENTS = (0.0, -0.25, 0.125, 0.25, 0.375, 0.5, 0.75, 1.0)
+"""Powers of the number of features to choose from."""
+
+WEIGHTS = (1.0, 0.0, 0.25, 0.5)
+"""Weights of a setting to choose from."""
+
+BLOCK_ITEMS = 1024
+"""Validation items whose neighbours are sought at a time."""
+
+Neighbours: TypeAlias = Annotated[int, Field(ge=1, le=10_000, strict=True)]
+Exponent: TypeAlias = Annotated[float, Field(ge=-4, le=4, allow_inf_nan=False)]
+Weight: TypeAlias = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Several: TypeAlias = Annotated[tuple[T, ...], Field(min_length=1, max_length=100)]
 
 
 class NeighbourOptions(BaselineOptions):
-    """How many train items count as near."""
+    """Which train items count as near, and for how much.
 
-    neighbours: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 50
-    """Number of the most similar train items."""
+    Of several values, the one is taken that ranks the validation items best; the first one where
+    nobody knows who played these. Where ``neighbours`` is one number, the others are not chosen
+    unless they are given: the exponent is 0 and the weights are equal.
+    """
+
+    neighbours: Neighbours | Several[Neighbours] = NEIGHBOURS
+    """Number of the most similar train items: one, or several to choose from."""
+
+    feature_exponent: Exponent | Several[Exponent] = EXPONENTS
+    """The similarities of an item are multiplied by the number of its features that are not zero,
+    relative to the mean of the train items, to this power: one, or several to choose from."""
+
+    weights: Several[Weight | Several[Weight]] = (WEIGHTS,)
+    """How much each setting counts: a weight for each, or for all; each may be several to choose
+    from."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, values: Any) -> Any:
+        """Choose nothing that is not asked for where the number of neighbours is given."""
+        if isinstance(values, Mapping) and isinstance(values.get("neighbours"), int):
+            return {"feature_exponent": 0.0, "weights": (1.0,), **values}
+        return values
+
+    def choices(self, settings: int) -> dict[str, tuple[float, ...]]:
+        """Return the values of each parameter, for a number of settings; the first is the start.
+
+        Raises
+        ------
+        RequestError
+            If the weights are not those of so many settings, or all are zero.
+        """
+        weights = self.weights * settings if len(self.weights) == 1 else self.weights
+        if len(weights) != settings:
+            msg = f"network.weights has {len(weights)} weights, and there are {settings} settings"
+            hint = "Give one for each setting; write values to choose from as a list in the list: "
+            hint += "network.weights=[[1, 0, 0.5]]"
+            raise RequestError(msg, hint=hint)
+        if not any(max(_several(each)) > 0 for each in weights):
+            msg = "network.weights: all weights are 0, so that no train item is similar to another"
+            raise RequestError(msg, hint="Give at least one setting a weight above 0.")
+        choices: dict[str, tuple[float, ...]] = {
+            "neighbours": _several(self.neighbours),
+            "feature_exponent": _several(self.feature_exponent),
+        }
+        if settings > 1:  # else it scales all similarities alike
+            choices |= {weight_name(n): _several(each) for n, each in enumerate(weights)}
+        return choices
+
+
+def weight_name(number: int) -> str:
+    """Return what the weight of a setting is called among the parameters.
+
+    >>> weight_name(0)
+    'weight_1'
+    """
+    return f"weight_{number + 1}"
+
+
+def _several(value: T | tuple[T, ...]) -> tuple[T, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 @dataclass(frozen=True)
-class _UnitRows:
-    """Rows of one setting divided by their L2 norm."""
+class _Neighbourhood:
+    """What rows of items depend on, beside their features: parameters and train items."""
 
-    rows: Any
-    nonzero: NDArray[np.bool_]
+    parameters: Parameters
+    train: TrainingExamples
+    form: PredictionForm
+    mean: NDArray[Any]
+    """The mean of the targets, ``(dim,)``; not used for neighbours."""
+    mean_counts: NDArray[np.float64]
+    """Features that are not zero, on the average of the train items, ``(settings,)``."""
 
+    @property
+    def neighbours(self) -> int:
+        """Number of neighbours of an item."""
+        return int(self.parameters["neighbours"])
 
-def find_neighbours(
-    items: Sequence[Features],
-    train: Sequence[Features],
-    neighbours: int,
-    turns: NDArray[np.int64] | None = None,
-) -> csr_array:
-    """Find the train items that are most similar to each item, by the cosine of their features.
+    @property
+    def exponent(self) -> float:
+        """Power of the number of features."""
+        return float(self.parameters["feature_exponent"])
 
-    The rows of each setting are divided by their L2 norm and joined. Only similarities above 0
-    count, so a row of zeros is similar to nothing. Of equally similar train items, those of the
-    lowest turns are taken.
+    @property
+    def weights(self) -> list[float]:
+        """How much each setting counts."""
+        settings = range(len(self.train.inputs))
+        return [float(self.parameters.get(weight_name(number), 1)) for number in settings]
 
-    Parameters
-    ----------
-    items
-        A block of items in each setting, ``(items, width)``, dense or sparse.
-    train
-        The train items in the same settings. They are read a tile at a time.
-    neighbours
-        Number of neighbours of each item, at most.
-    turns
-        A number for each train item, ``(train items,)``, such as
-        :attr:`TrainingExamples.turns`; None: that of its row.
+    def arrays(self) -> NamedArrays:
+        """Return what is stored."""
+        stored = {
+            "neighbours": np.array(self.neighbours),
+            "feature_exponent": np.array(self.exponent),
+            "weights": np.array(self.weights),
+            "mean_counts": self.mean_counts,
+        }
+        return stored | ({"mean": self.mean} if self.form == "factors" else {})
 
-    Returns
-    -------
-    csr_array
-        Similarities, ``(items, train items)``, at most ``neighbours`` in a row.
+    def find(self, inputs: Sequence[Features], neighbours: int) -> csr_array:
+        """Return the similarities of items to so many of the nearest train items."""
+        train = self.train
+        return find_neighbours(inputs, train.inputs, neighbours, train.turns, self.weights)
 
-    Examples
-    --------
-    >>> train = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 4.0]])
-    >>> find_neighbours([np.array([[0.0, 1.0]])], [train], 2).toarray().tolist()
-    [[0.0, 1.0, 0.8]]
-    """
-    unit_items = [_normalize(features) for features in items]
-    count, rows = int(train[0].shape[0]), int(items[0].shape[0])
-    turns = np.arange(count) if turns is None else turns
-    values, columns = np.zeros((rows, 0)), np.zeros((rows, 0), np.int64)
-    for first in range(0, count, TILE_ITEMS):
-        tile = [_normalize(features[first : first + TILE_ITEMS]) for features in train]
-        similarities = _similarities(unit_items, tile)
-        worst = values.min(axis=1) if values.shape[1] == neighbours else np.zeros(rows)
-        reach = worst[:, None] - 10.0**-SIMILARITY_DIGITS  # what may be equal once it is rounded
-        candidates = _pack((similarities > reach) & (similarities > 0), similarities, first)
-        values = np.hstack([values, candidates[0].round(SIMILARITY_DIGITS)])
-        columns = np.hstack([columns, candidates[1]])
-        values, columns = _pack(_mark_highest(values, turns[columns], neighbours), values, columns)
-    similar = values > 0
-    starts = np.concatenate([[0], np.cumsum(similar.sum(axis=1))])
-    return csr_array((values[similar], columns[similar], starts), shape=(rows, count))
+    def rows(self, similarities: csr_array, inputs: Sequence[Features]) -> Any:
+        """Return what is predicted, from the similarities to the nearest train items."""
+        if self.form != "neighbours":
+            rows = average_targets(similarities, self.train.prepared_targets, self.mean)
+            return rows.astype(np.float32)
+        factors = self._feature_factors(inputs)
+        data = similarities.data * np.repeat(factors, np.diff(similarities.indptr))
+        parts = (data.astype(np.float32), similarities.indices, similarities.indptr)
+        return csr_array(parts, shape=similarities.shape)
 
-
-def average_targets(
-    similarities: csr_array, targets: NDArray[Any], otherwise: NDArray[Any]
-) -> NDArray[np.float64]:
-    """Average the targets of the neighbours, weighted by their similarity, ``(items, dim)``.
-
-    Parameters
-    ----------
-    similarities
-        As :func:`find_neighbours` returns them, ``(items, train items)``.
-    targets
-        Targets of the train items, ``(train items, dim)``.
-    otherwise
-        The row of items that have no neighbour, ``(dim,)``.
-    """
-    mass = np.asarray(similarities.sum(axis=1))[:, None]
-    return np.asarray(
-        np.where(mass > 0, (similarities @ targets) / np.where(mass > 0, mass, 1), otherwise)
-    )
+    def _feature_factors(self, inputs: Sequence[Features]) -> NDArray[np.float64]:
+        """Return by what the similarities of each item are multiplied, ``(items,)``."""
+        if self.exponent == 0:
+            return np.ones(int(inputs[0].shape[0]))
+        counts = np.stack([count_features(rows) for rows in inputs], axis=1)
+        means = np.where(self.mean_counts > 0, self.mean_counts, 1)
+        relative = (counts / means) @ np.array(self.weights) / sum(self.weights)
+        return np.asarray(np.where(relative > 0, relative, 1) ** self.exponent)
 
 
-def _normalize(rows: Features) -> _UnitRows:
-    if isinstance(rows, np.ndarray):
-        return _UnitRows(normalize_rows(rows), np.asarray(rows.any(axis=1)))
-    rows = rows.astype(np.float64)
-    norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)))
-    lengths = np.diff(rows.indptr)
-    data = rows.data / np.repeat(np.where(norms > 0, norms, 1), lengths)
-    unit = csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
-    return _UnitRows(unit, norms > 0)
+class _Chooser:
+    """Chooses the parameters that rank the validation items best."""
+
+    def __init__(
+        self,
+        start: _Neighbourhood,
+        choices: Mapping[str, Sequence[float]],
+        judge: Judge,
+        inputs: Sequence[Features],
+    ) -> None:
+        self._start, self._judge, self._inputs = start, judge, inputs
+        self._choices = {name: values for name, values in choices.items() if len(values) > 1}
+        counts = [count_features(rows) for rows in inputs]
+        if start.form == "factors" or not any(np.ptp(each) for each in counts):
+            self._choices.pop("feature_exponent", None)  # it would change nothing
+        self._most = int(max(choices["neighbours"]))
+        self._found: tuple[list[float], csr_array] | None = None
+        self._search = Search(self._score, _canonical)
+
+    def choose(self) -> tuple[Trial, tuple[Trial, ...]]:
+        """Return the best trial, and all of them.
+
+        The search begins at the first value of each parameter and, beside it, with each setting
+        alone: so all settings together are never worse than one of them.
+        """
+        alike = {name: values for name, values in self._choices.items() if not _is_weight(name)}
+        best: Trial | None = None
+        for start in (self._start.parameters, *self._single_settings()):
+            trial = self._search.climb(start, alike)
+            best = trial if best is None or is_better(trial, best) else best
+        if best is None:
+            msg = "nothing was tried"
+            raise AssertionError(msg)
+        return self._search.climb(best.parameters, self._choices), self._search.trials
+
+    def _single_settings(self) -> Iterator[Parameters]:
+        """Return the start with the weight of one setting alone, where the others may be 0."""
+        start = self._start.parameters
+        names = [name for name in start if _is_weight(name)]
+        values = {name: self._choices.get(name, (float(start[name]),)) for name in names}
+        for name in names:
+            if max(values[name]) > 0 and all(0 in values[n] for n in names if n != name):
+                yield {**start, **dict.fromkeys(names, 0.0), name: 1.0}
+
+    def _score(self, parameters: Parameters) -> float:
+        tried = replace(self._start, parameters=parameters)
+        if self._found is None or self._found[0] != tried.weights:
+            self._found = tried.weights, self._find(tried)
+        near = keep_nearest(self._found[1], tried.neighbours, self._start.train.turns)
+        rows = tried.rows(near, self._inputs)
+        return self._judge(rows, tried.form, self._start.train.scoring)
+
+    def _find(self, tried: _Neighbourhood) -> csr_array:
+        """Return the similarities of validation items to the most train items that may count."""
+        items = int(self._inputs[0].shape[0])
+        blocks = [slice(first, first + BLOCK_ITEMS) for first in range(0, items, BLOCK_ITEMS)]
+        found = [tried.find([rows[b] for rows in self._inputs], self._most) for b in blocks]
+        return csr_array(vstack(found, format="csr"))
 
 
-def _similarities(items: Sequence[_UnitRows], train: Sequence[_UnitRows]) -> NDArray[np.float64]:
-    """Return the cosines of the joined rows, ``(items, train items)``."""
-    cosines: Any = 0
-    for left, right in zip(items, train, strict=True):
-        product = left.rows @ right.rows.T
-        cosines = cosines + (product if isinstance(product, np.ndarray) else product.toarray())
-    for settings, axis in ((items, 1), (train, 0)):
-        # The norm of a joined row is the square root of the number of its rows that are not zero.
-        squared_norms = np.sum([setting.nonzero for setting in settings], axis=0)
-        cosines /= np.expand_dims(np.sqrt(np.maximum(squared_norms, 1)), axis)
-    return np.asarray(cosines)
+def _is_weight(name: str) -> bool:
+    return name.startswith("weight_")
 
 
-def _mark_highest(
-    values: NDArray[np.float64], turns: NDArray[np.int64], count: int
-) -> NDArray[np.bool_]:
-    """Mark the ``count`` highest values above 0 of each row; of equal ones, the lowest turns."""
-    if values.shape[1] <= count:
-        return values > 0
-    level = np.partition(values, -count, axis=1)[:, -count, None]
-    marked = (values >= level) & (values > 0)
-    surplus = marked.sum(axis=1) - count
-    for row in np.flatnonzero(surplus > 0):
-        equal = np.flatnonzero(values[row] == level[row])
-        last = np.argsort(turns[row, equal])[-surplus[row] :]
-        marked[row, equal[last]] = False
-    return marked
+def _canonical(parameters: Parameters) -> Parameters | None:
+    """Divide the weights by the largest, since their ratios alone count; None if all are 0."""
+    weights = {name: float(value) for name, value in parameters.items() if _is_weight(name)}
+    largest = max(weights.values(), default=1.0)
+    if largest == 0:
+        return None
+    return {**parameters, **{name: weight / largest for name, weight in weights.items()}}
 
 
-def _pack(
-    marked: NDArray[np.bool_], values: NDArray[np.float64], columns: NDArray[np.int64] | int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Move the marked values of each row to its front, in order, with their columns.
-
-    ``columns`` may also be the number of the first one.
-    """
-    rows, places = np.nonzero(marked)
-    counts = marked.sum(axis=1)
-    slots = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    shape = (len(marked), int(counts.max(initial=0)))
-    front_values, front_columns = np.zeros(shape), np.zeros(shape, np.int64)
-    front_values[rows, slots] = values[rows, places]
-    front_columns[rows, slots] = (
-        places + columns if isinstance(columns, int) else columns[rows, places]
-    )
-    return front_values, front_columns
+def _start(choices: Mapping[str, Sequence[float]]) -> Parameters:
+    """Return the first value of each parameter; of weights, the first that is not all zero."""
+    first = {name: values[0] for name, values in choices.items()}
+    positive = {n: max(values) for n, values in choices.items() if _is_weight(n)}
+    return _canonical(first) or _canonical(first | positive) or first
 
 
-def _fit(train: TrainingExamples, _options: NeighbourOptions) -> BaselineResult:
-    mean = train.prepared_targets.mean(axis=0)
-    return BaselineResult({"mean": mean}, "factors" if train.plays is None else "neighbours")
+def _fit(train: TrainingExamples, options: NeighbourOptions) -> BaselineResult:
+    """Choose the parameters that rank the validation items best, where that can be judged."""
+    choices = options.choices(len(train.inputs))
+    form: PredictionForm = "factors" if train.plays is None else "neighbours"
+    counts = np.ones(len(train.inputs))
+    if form == "neighbours" and any(choices["feature_exponent"]):
+        counts = np.array([count_features(rows).mean() for rows in train.inputs])
+    mean = train.prepared_targets.mean(axis=0) if form == "factors" else np.zeros(0)
+    start = _Neighbourhood(_start(choices), train, form, mean, counts)
+    is_open = any(len(values) > 1 for values in choices.values())
+    if train.judge is None or train.validation is None or not is_open:
+        return BaselineResult(start.arrays(), form)
+    best, trials = _Chooser(start, choices, train.judge, train.validation.inputs).choose()
+    chosen = replace(start, parameters=best.parameters)
+    return BaselineResult(chosen.arrays(), form, trials, best)
 
 
 def _predict(baseline: FittedBaseline, items: Items) -> Any:
-    train = baseline.train
+    train, arrays = baseline.train, baseline.arrays
     if train is None:
         msg = "neighbours are found among the train items, which are not given"
         raise AssertionError(msg)
-    similarities = find_neighbours(
-        items.inputs, train.inputs, baseline.options.neighbours, train.turns
-    )
-    if baseline.form == "neighbours":
-        return similarities.astype(np.float32)
-    rows = average_targets(similarities, train.prepared_targets, baseline.arrays["mean"])
-    return rows.astype(np.float32)
+    parameters, counts = _start(baseline.options.choices(len(train.inputs))), np.ones(1)
+    if "neighbours" in arrays:  # what was chosen: not in models from before there was a choice
+        names = ("neighbours", "feature_exponent")
+        parameters = {name: float(arrays[name]) for name in names}
+        parameters |= {weight_name(n): float(w) for n, w in enumerate(arrays["weights"])}
+        counts = arrays["mean_counts"]
+    mean = arrays.get("mean", np.zeros(0))
+    fitted = _Neighbourhood(parameters, train, baseline.form, mean, counts)
+    return fitted.rows(fitted.find(items.inputs, fitted.neighbours), items.inputs)
 
 
 def _shapes(_width: int, dim: int) -> dict[str, tuple[int, ...]]:
-    return {"mean": (dim,)}
+    chosen: dict[str, tuple[int, ...]] = {"neighbours": (), "feature_exponent": ()}
+    return {"mean": (dim,), **chosen, "weights": (-1,), "mean_counts": (-1,)}
 
 
 BASELINES.register("knn")(
@@ -209,7 +310,9 @@ BASELINES.register("knn")(
         _shapes,
         settings=(1, None),
         learns=True,
+        optional=("mean", "neighbours", "feature_exponent", "weights", "mean_counts"),
         plays=True,
+        judged=True,
         remembers=True,
     )
 )

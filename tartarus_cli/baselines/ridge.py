@@ -7,7 +7,7 @@ they stay sparse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -23,11 +23,15 @@ from tartarus_cli.baselines import (
     Features,
     FittedBaseline,
     Items,
+    Parameters,
     TrainingExamples,
     Trial,
+    from_log_norms,
     normalize_rows,
     row_blocks,
+    with_log_norms,
 )
+from tartarus_cli.baselines.search import is_better
 from tartarus_cli.errors import TrainingError
 
 # The matrix takes 3 GiB, and its factor as much again.
@@ -39,6 +43,10 @@ RELATIVE_STRENGTHS = tuple(10.0**power for power in range(-4, 4))
 
 PRODUCT_ROWS = 1024
 """Rows of a product of sparse matrices that are made dense at a time."""
+
+VALIDATED = "validated"
+"""The scoring that stands for the one of ``cosine``, ``dot`` and ``norm`` that ranks the validation
+items best, and for ``cosine`` where nobody knows who played these."""
 
 FloatArray = NDArray[np.float64]
 
@@ -56,6 +64,10 @@ class LinearMap:
     def __call__(self, inputs: Sequence[Features]) -> FloatArray:
         """Map the joined rows of all settings, ``(items, dim)``."""
         return multiply(inputs, self.coefficients) + self.intercept
+
+    def columns(self, columns: slice) -> LinearMap:
+        """Return the map to some of the columns."""
+        return LinearMap(self.coefficients[:, columns], self.intercept[columns])
 
 
 @dataclass(frozen=True)
@@ -275,38 +287,107 @@ def squared_loss(targets: FloatArray, outputs: FloatArray) -> float:
     return float(np.square(targets - outputs).mean())
 
 
+@dataclass(frozen=True)
+class _Target:
+    """What the factors of a ridge may be learnt for: some columns of its targets, and their loss.
+
+    All are solved for together: no column of the solution depends on another.
+    """
+
+    scoring: str
+    columns: slice
+    loss: Callable[[FloatArray, FloatArray], float]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A map that was tried."""
+
+    trial: Trial
+    target: _Target
+    linear: LinearMap
+
+
 def _fit(train: TrainingExamples, _options: Any) -> BaselineResult:
-    """Choose the strength whose map has the lowest loss on the validation items."""
-    system = RidgeSystem(train.inputs, train.prepared_targets)
-    loss_of = _loss_function(train)
+    """Choose the strength whose map has the lowest loss on the validation items.
+
+    Where the scoring is to be chosen too, and validation items can be ranked, it is the scoring
+    and the strength that rank them best.
+    """
+    targets = _targets(train)
     trials: list[Trial] = []
-    best: tuple[Trial, LinearMap] | None = None
-    for relative in RELATIVE_STRENGTHS:
-        candidate = system.solve(relative * system.scale)
-        trials.append(Trial(relative * system.scale, loss_of(candidate, train.validation)))
-        if best is None or trials[-1].loss < best[0].loss:
-            best = trials[-1], candidate
+    best: _Candidate | None = None
+    for candidate in _candidates(train, targets):
+        trials.append(candidate.trial)
+        if best is None or is_better(candidate.trial, best.trial):
+            best = candidate
     if best is None:
         msg = "no strength was tried"
         raise AssertionError(msg)
-    trial, linear = best
-    arrays = {"coefficients": linear.coefficients, "intercept": linear.intercept}
-    held_out = loss_of(linear, train.held_out) if train.held_out else None
-    return BaselineResult(arrays, trials=tuple(trials), best=trial, held_out_loss=held_out)
+    linear, target, held_out = best.linear, best.target, None
+    if train.held_out:
+        truth = _learnt(train, train.held_out, targets)[:, target.columns]
+        held_out = target.loss(truth, linear(train.held_out.inputs))
+    return BaselineResult(
+        {"coefficients": linear.coefficients, "intercept": linear.intercept},
+        trials=tuple(trials),
+        best=best.trial,
+        scoring=target.scoring if train.scoring == VALIDATED else "",
+        held_out_loss=held_out,
+    )
 
 
-def _loss_function(train: TrainingExamples) -> Callable[[LinearMap, Examples | None], float]:
+def _candidates(train: TrainingExamples, targets: Sequence[_Target]) -> Iterator[_Candidate]:
+    """Try each strength for each target."""
+    if train.validation is None:
+        msg = "a strength is chosen by validation items, which are not given"
+        raise AssertionError(msg)
+    truth = _learnt(train, train.validation, targets)
+    system = RidgeSystem(train.inputs, _learnt(train, train, targets))
+    for relative in RELATIVE_STRENGTHS:
+        strength = relative * system.scale
+        solution = system.solve(strength)
+        outputs = solution(train.validation.inputs)
+        for target in targets:
+            rows = outputs[:, target.columns]
+            loss = target.loss(truth[:, target.columns], rows)
+            trial = Trial({"strength": strength}, loss)
+            if len(targets) > 1:
+                parameters: Parameters = {"scoring": target.scoring, "strength": strength}
+                trial = Trial(parameters, loss, _judge(train, target.scoring, rows))
+            yield _Candidate(trial, target, solution.columns(target.columns))
+
+
+def _targets(train: TrainingExamples) -> list[_Target]:
+    """List what the factors may be learnt for: one thing, unless the best is to be chosen."""
+    if train.scoring == VALIDATED and train.judge is not None:
+        dim = train.targets.shape[1]
+        return [
+            _Target("cosine", slice(dim), cosine_loss),
+            _Target("dot", slice(dim, 2 * dim), squared_loss),
+            _Target("norm", slice(2 * dim, None), direction_and_norm_loss),
+        ]
     loss = squared_loss if train.classes or train.scoring == "dot" else cosine_loss
     if train.scoring == "norm":
         loss = direction_and_norm_loss
+    return [_Target("cosine" if train.scoring == VALIDATED else train.scoring, slice(None), loss)]
 
-    def loss_of(linear: LinearMap, examples: Examples | None) -> float:
-        if examples is None:
-            msg = "a strength is chosen by validation items, which are not given"
-            raise AssertionError(msg)
-        return loss(train.prepare_targets(examples), linear(examples.inputs))
 
-    return loss_of
+def _learnt(train: TrainingExamples, examples: Examples, targets: Sequence[_Target]) -> FloatArray:
+    """Return what is learnt of items: the columns of all targets."""
+    if len(targets) == 1:
+        return train.prepare_targets(examples)
+    factors = np.asarray(examples.targets, np.float64)
+    return np.hstack([normalize_rows(factors), factors, with_log_norms(factors)])
+
+
+def _judge(train: TrainingExamples, scoring: str, outputs: FloatArray) -> float:
+    """Return how well predictions rank the validation items."""
+    if train.judge is None:
+        msg = "nobody knows who played the validation items"
+        raise AssertionError(msg)
+    rows = from_log_norms(outputs) if scoring == "norm" else outputs.astype(np.float32)
+    return train.judge(rows, "factors", scoring)
 
 
 def _predict(baseline: FittedBaseline, items: Items) -> NDArray[np.float32]:
@@ -326,6 +407,7 @@ BASELINES.register("ridge")(
         settings=(1, None),
         learns=True,
         validates=True,
-        scorings=("cosine", "dot", "norm"),
+        judged=True,
+        scorings=("cosine", "dot", "norm", VALIDATED),
     )
 )

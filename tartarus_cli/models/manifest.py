@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tartarus_cli.baselines import PredictionForm
+from tartarus_cli.baselines import BaselineResult, Parameters, PredictionForm
 from tartarus_cli.files import write_text
 
 Status = Literal["training", "interrupted", "failed", "finished"]
@@ -101,13 +101,50 @@ class ModelManifest(BaseModel):
     widths: list[int] = []
     """Widths of the settings that a baseline was fitted to, in order."""
     strength: float | None = None
-    """The regularization of a ridge regression that had the lowest validation loss."""
+    """The regularization of a ridge regression that was chosen by validation items."""
+    chosen: dict[str, int | float | str] = {}
+    """Name → value of all that a baseline chose by how well validation items rank."""
+    validation_score: float | None = None
+    """Mean average precision of the validation items, where a baseline chose by it."""
     trials: dict[str, float] = {}
-    """Each regularization that was tried → validation loss."""
+    """Each regularization that was tried → validation loss, or all that was tried → mean average
+    precision of the validation items."""
     test_evaluations: int = Field(default=0, ge=0)
     """How often figures of the test items were computed."""
     scores: dict[str, float | None] = {}
     """Metric → its value for the test items."""
+
+
+def record_trials(manifest: ModelManifest, fitted: BaselineResult) -> None:
+    """Record what a baseline tried on validation items, and what it chose."""
+    best = fitted.best
+    if best is None:
+        return
+    strength = best.parameters.get("strength")
+    manifest.strength = None if strength is None else float(strength)
+    manifest.validation_loss, manifest.validation_score = best.loss, best.score
+    if best.score is None:
+        manifest.trials = {
+            repr(trial.parameters["strength"]): trial.loss
+            for trial in fitted.trials
+            if trial.loss is not None
+        }
+        return
+    manifest.chosen = dict(best.parameters)
+    manifest.trials = {
+        describe_parameters(trial.parameters): trial.score
+        for trial in fitted.trials
+        if trial.score is not None
+    }
+
+
+def describe_parameters(parameters: Parameters) -> str:
+    """Write parameters in a line, with as many digits as tell them apart.
+
+    >>> describe_parameters({"neighbours": 50, "feature_exponent": 0.25})
+    'neighbours=50, feature_exponent=0.25'
+    """
+    return ", ".join(f"{name}={value}" for name, value in parameters.items())
 
 
 UNREADABLE = ModelManifest(

@@ -17,10 +17,11 @@ from tartarus_cli.baselines import (
     Items,
     NamedArrays,
     TrainingExamples,
+    Trial,
     from_log_norms,
 )
 from tartarus_cli.data.array_writing import save_arrays
-from tartarus_cli.data.arrays import read_arrays
+from tartarus_cli.data.arrays import array_names, read_arrays
 from tartarus_cli.environment import keras_defaults, open_keras
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
 from tartarus_cli.files import write_text
@@ -68,11 +69,19 @@ def open_predictor(model: Model, layer: LayerInfo | None = None) -> Predictor:
 
 
 def write_fitted(folder: Path, fitted: BaselineResult) -> None:
-    """Write the arrays of a fitted baseline, and the validation loss of each strength it tried."""
+    """Write the arrays of a fitted baseline, and all that it tried, with the validation figures."""
     save_arrays(folder / BASELINE, fitted.arrays.items())
-    if fitted.trials:
-        lines = (f"{trial.strength!r},{trial.loss!r}\n" for trial in fitted.trials)
-        write_text(folder / HISTORY, "strength,val_loss\n" + "".join(lines))
+    rows = [_trial_row(trial) for trial in fitted.trials]
+    if rows:
+        lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
+        write_text(folder / HISTORY, "".join(f"{line}\n" for line in lines))
+
+
+def _trial_row(trial: Trial) -> dict[str, str]:
+    """Return the cells of a trial: its parameters and figures, by column."""
+    figures = {"val_loss": trial.loss, "val_MAP": trial.score}
+    cells = {name: str(value) for name, value in trial.parameters.items()}
+    return cells | {name: repr(value) for name, value in figures.items() if value is not None}
 
 
 def read_known(
@@ -111,12 +120,16 @@ def _read_fitted(model: Model, baseline: Baseline) -> NamedArrays:
     columns = model.manifest.target_dim + learns_norms(model)
     shapes = baseline.shapes(sum(model.manifest.widths), columns)
     try:
+        if baseline.optional:
+            present = array_names(model.arrays)
+            absent = [name for name in baseline.optional if name not in present]
+            shapes = {name: shape for name, shape in shapes.items() if name not in absent}
         arrays = dict(zip(shapes, read_arrays(model.arrays, tuple(shapes)), strict=True))
     except FileError as problem:
         msg = f"{display_path(model.arrays)}: {problem.found}"
         raise DataError(msg, hint=f"Train {model.name} again.") from None
     for name, array in arrays.items():
-        if array.shape != shapes[name] or not np.isfinite(array).all():
+        if not _fits(array.shape, shapes[name]) or not np.isfinite(array).all():
             raise FileError(
                 model.arrays,
                 found=f"{name} of shape {array.shape}, or values that are not finite",
@@ -124,6 +137,13 @@ def _read_fitted(model: Model, baseline: Baseline) -> NamedArrays:
                 hint=f"Train {model.name} again.",
             )
     return arrays
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    """Whether an array has an expected shape, in which -1 stands for any number."""
+    return len(shape) == len(expected) and all(
+        wanted in (-1, length) for length, wanted in zip(shape, expected, strict=True)
+    )
 
 
 def learns_norms(model: Model) -> bool:

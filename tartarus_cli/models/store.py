@@ -141,7 +141,7 @@ class Model:
 
     @property
     def history(self) -> Path:
-        """The file of the losses: by epoch, or by strength of a baseline."""
+        """The file of the losses: by epoch, or by what a baseline tried."""
         return self.folder / HISTORY
 
     def count_evaluation(self, scores: dict[str, float | None] | None) -> None:
@@ -201,7 +201,7 @@ class Model:
         raise RequestError(msg, hint=f"Its layers are: {known}.")
 
     def to_frame(self) -> pl.DataFrame:
-        """Return the losses of its training, an epoch in a row; of a ridge, a strength in a row.
+        """Return the losses of its training, an epoch in a row; of a baseline, what it tried.
 
         Raises
         ------
@@ -215,7 +215,9 @@ class Model:
             return pl.read_csv(self.history)
         except (OSError, FileError, pl.exceptions.PolarsError) as problem:
             msg = f"{display_path(self.history)} cannot be read: {problem}"
-            raise DataError(msg, hint="Only networks and ridge regressions keep losses.") from None
+            raise DataError(
+                msg, hint="Only networks, and baselines that chose something, keep losses."
+            ) from None
 
     def _repr_html_(self) -> str:
         manifest = self.manifest

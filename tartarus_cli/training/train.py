@@ -31,7 +31,7 @@ from tartarus_cli.file_names import Kind
 from tartarus_cli.files import atomic_write
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.machine import describe_environment, now, peak_memory_mib
-from tartarus_cli.models.manifest import ModelManifest, write_model_manifest
+from tartarus_cli.models.manifest import ModelManifest, record_trials, write_model_manifest
 from tartarus_cli.models.networks import layers_of
 from tartarus_cli.models.predictors import write_fitted
 from tartarus_cli.models.preprocessing import save_preprocessing
@@ -151,9 +151,7 @@ def _train_baseline(
     manifest.kind, manifest.compared_with, manifest.form = "baseline", compared_with, fitted.form
     manifest.items = data.counts
     manifest.widths = [matrix.shape[1] for matrix in data.items.inputs]
-    manifest.trials = {repr(trial.strength): trial.loss for trial in fitted.trials}
-    if fitted.best is not None:
-        manifest.strength, manifest.validation_loss = fitted.best.strength, fitted.best.loss
+    record_trials(manifest, fitted)
     manifest.held_out_loss = fitted.held_out_loss
     files = [*_reference_files(dataset, experiment, request.settings), *data.files]
     manifest.inputs = {dataset.workspace.relative(path): dataset.digest(path) for path in files}

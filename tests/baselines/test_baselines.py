@@ -15,13 +15,12 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
 from tartarus_cli.architectures import ARCHITECTURES
-from tartarus_cli.baselines import BASELINES, Examples, Features, TrainingExamples
-from tartarus_cli.baselines import knn as knn_module
+from tartarus_cli.baselines import BASELINES, Examples, Features, TrainingExamples, similarity
 from tartarus_cli.baselines import ridge as ridge_module
-from tartarus_cli.baselines.knn import average_targets, find_neighbours
 from tartarus_cli.baselines.popularity import score_by_tags, tag_popularity
 from tartarus_cli.baselines.random_predictions import draw_predictions
 from tartarus_cli.baselines.ridge import RELATIVE_STRENGTHS, RidgeSystem, cosine_loss
+from tartarus_cli.baselines.similarity import average_targets, find_neighbours
 from tartarus_cli.errors import TrainingError
 from tartarus_cli.evaluation.baseline_rows import evaluate_baselines
 from tartarus_cli.evaluation.report import EvaluationOptions
@@ -69,7 +68,7 @@ def test_no_name_is_both_a_network_and_a_baseline() -> None:
 def test_the_nearest_are_those_of_scikit_learn(
     kind: str, tile: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(knn_module, "TILE_ITEMS", tile)
+    monkeypatch.setattr(similarity, "TILE_ITEMS", tile)
     train, items = (
         [features[rows] for features in KINDS[kind]] for rows in (slice(45), slice(45, 60))
     )
@@ -79,8 +78,8 @@ def test_the_nearest_are_those_of_scikit_learn(
     for row in range(15):
         best = [(n, 1 - d) for n, d in zip(order[row], far[row], strict=True) if d < 1 - 1e-12][:5]
         assert np.flatnonzero(similarities[row]).tolist() == sorted(n for n, _ in best)
-        for number, similarity in best:
-            assert similarities[row, number] == pytest.approx(similarity)
+        for number, expected_cosine in best:
+            assert similarities[row, number] == pytest.approx(expected_cosine)
 
 
 @pytest.mark.parametrize("tile", [2, 3, 1000])
@@ -88,7 +87,7 @@ def test_the_nearest_are_those_of_scikit_learn(
 def test_of_equally_similar_train_items_the_earlier_ones_are_taken(
     form: Any, tile: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(knn_module, "TILE_ITEMS", tile)
+    monkeypatch.setattr(similarity, "TILE_ITEMS", tile)
     train = form([[0.1, 0.7], [1.0, 0.0], [0.2, 1.4], [0.3, 2.1], [0.1, 0.7]])
     similarities = find_neighbours([form([[0.1, 0.7], [0.0, 0.0]])], [train], 3)
     assert similarities.toarray()[0] == pytest.approx([1, 0, 1, 1, 0])
@@ -99,7 +98,7 @@ def test_of_equally_similar_train_items_the_earlier_ones_are_taken(
 def test_of_equally_similar_train_items_the_first_ids_are_taken_wherever_they_stand(
     tile: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(knn_module, "TILE_ITEMS", tile)
+    monkeypatch.setattr(similarity, "TILE_ITEMS", tile)
     rng = np.random.default_rng(0)
     rows = np.array([[0.1, 0.7], [1.0, 0.0], [0.2, 1.4], [0.3, 2.1], [0.1, 0.7]])
     ids = np.array(["e", "d", "c", "b", "a"])
@@ -196,10 +195,10 @@ def test_a_ridge_takes_the_strength_of_the_lowest_validation_loss() -> None:
         np.square(Ridge(each).fit(train, targets[:30]).predict(val) - targets[30:]).mean()
         for each in strengths
     ]
-    assert [each.strength for each in fitted.trials] == pytest.approx(strengths)
+    assert [each.parameters["strength"] for each in fitted.trials] == pytest.approx(strengths)
     assert [each.loss for each in fitted.trials] == pytest.approx(losses)
     assert fitted.best is not None
-    assert fitted.best.strength == pytest.approx(strengths[int(np.argmin(losses))])
+    assert fitted.best.parameters["strength"] == pytest.approx(strengths[int(np.argmin(losses))])
     assert fitted.held_out_loss == fitted.best.loss
     assert 0 < np.argmin(losses) < len(RELATIVE_STRENGTHS) - 1  # else the best might lie outside
 

@@ -85,16 +85,33 @@ def _trained_baseline(model: Model) -> None:
     manifest = model.manifest
     source = plain(" ".join([manifest.experiment, *manifest.settings]))
     text = f"[bold]{model.name}[/] is trained: the baseline {source} in {manifest.duration_s:.1f} s"
-    if manifest.strength is not None:
-        text += f", strength {_strength(manifest)}"
+    for name, choice in _choices(manifest).items():
+        text += f", {name} {choice}"
     out().print(text, soft_wrap=True)
     next_step(f"{call('predict', model.name)} && {call('evaluate', model.name)}")
 
 
-def _strength(manifest: ModelManifest) -> str:
+def _choices(manifest: ModelManifest) -> dict[str, str]:
+    """Say what a baseline chose by validation items: nothing, a strength, or several things."""
     tried = len(manifest.trials)
+    if manifest.validation_score is not None:
+        best = f"the best of {tried} by validation MAP {figure(manifest.validation_score)}"
+        return {"chosen": f"{_describe_choice(manifest)}, {best}"}
+    if manifest.strength is None:
+        return {}
     loss = f"validation loss {figure(manifest.validation_loss)}"
-    return f"{manifest.strength:.3g}, the best of {tried} by {loss}"
+    return {"strength": f"{manifest.strength:.3g}, the best of {tried} by {loss}"}
+
+
+def _describe_choice(manifest: ModelManifest) -> str:
+    """Write what was chosen, with the names of the settings where each has a weight."""
+    weights = {f"weight_{n}": name for n, name in enumerate(manifest.settings, 1)}
+    parts = []
+    for name, value in manifest.chosen.items():
+        text = f"{value:.3g}" if isinstance(value, float) else str(value)
+        label = f"weight of {weights[name]}" if name in weights else name.replace("_", " ")
+        parts.append(f"{label} {text}")
+    return ", ".join(parts)
 
 
 def predicted(workspace: Workspace, result: Prediction, *, json: bool) -> None:
@@ -291,7 +308,7 @@ def _baseline_lines(manifest: ModelManifest, lines: dict[str, str]) -> dict[str,
     lines = {"kind": f"a baseline{compared}"} | {
         name: text for name, text in lines.items() if name not in unused
     }
-    return lines | ({"strength": _strength(manifest)} if manifest.strength is not None else {})
+    return lines | _choices(manifest)
 
 
 def deleted(workspace: Workspace, name: str, settings: Sequence[Path]) -> None:
