@@ -1,7 +1,8 @@
 """Our own Keras layers, and the factory that makes the layers of networks.
 
 Like :mod:`tartarus_cli.initializers` and :mod:`tartarus_cli.losses`, it imports Keras at its head,
-since its classes derive from Keras'; import it inside functions.
+since its classes derive from Keras'; import it inside functions. Importing it registers all layers
+that a saved network may name.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
+import tartarus_cli.tower_layers  # noqa: F401 — registers its layers too
 from tartarus_cli.initializers import (
     INITIAL_WEIGHTS,
     INITIAL_WORD_VECTORS,

@@ -37,10 +37,34 @@ def cosine_and_norm_loss(targets: Any, outputs: Any) -> Any:
     return cosine_loss(targets[:, :-1], outputs[:, :-1]) + error
 
 
+def softmax_loss(positives: Any, scores: Any) -> Any:
+    """Softmax of each user over the items of a step, its logarithm averaged over the positives.
+
+    ``-Σ_u Σ_i p_ui (s_ui - log Σ_j exp s_uj) / Σ_u Σ_i p_ui``; users without a positive, and steps
+    without any, cost nothing.
+
+    Parameters
+    ----------
+    positives
+        ``(users, items)``: 1 where the user played the item, else 0.
+    scores
+        ``(users, items)``.
+
+    Returns
+    -------
+    One number.
+    """
+    positives = ops.cast(positives, scores.dtype)
+    normalisers = ops.logsumexp(scores, axis=-1)
+    each = ops.sum(positives, axis=-1) * normalisers - ops.sum(positives * scores, axis=-1)
+    return ops.sum(each) / ops.maximum(ops.sum(positives), 1)
+
+
 LOSSES: dict[str, Any] = {
     "cosine": cosine_loss,
     "cosine_and_norm": cosine_and_norm_loss,
     "binary_crossentropy": "binary_crossentropy",
     "categorical_crossentropy": "categorical_crossentropy",
     "mean_squared_error": "mean_squared_error",
+    "softmax": softmax_loss,
 }

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -21,10 +21,29 @@ from tartarus_cli.training.batches import Batches
 if TYPE_CHECKING:
     import keras
 
-COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_map", "seconds")
 """Columns that the history of a training may have, in their order."""
 LOSS_INTERVAL_S = 0.5
 """Time between two readings of the running loss, each of which makes the device wait."""
+
+
+VALIDATION_MAP = "val_map"
+"""Monitor: mean average precision of the rankings of the validation items."""
+INCREASING = ("val_accuracy", VALIDATION_MAP)
+"""Monitors of which more is better."""
+
+
+class Feed(Protocol):
+    """The batches of an epoch: inputs and targets by number."""
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+
+    def __getitem__(self, index: int) -> tuple[Sequence[Any], Any]:
+        """Return one array for each input, and the targets."""
+
+    def reshuffle(self) -> None:
+        """Begin the next epoch."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +54,10 @@ class FitResult:
     """Epochs that were run."""
     best_epoch: int
     """The epoch whose weights are kept, counted from 1."""
-    validation_loss: float
-    """Mean loss of the validation samples with these weights."""
+    validation_loss: float | None
+    """Mean loss of the validation samples with these weights; None if there is none."""
+    validation_map: float | None = None
+    """Mean average precision of the validation items with these weights, where it stops."""
 
 
 @dataclass
@@ -58,7 +79,7 @@ class _History:
     def best(self, monitor: str) -> int:
         """Index of the epoch whose weights are kept: the first of the best."""
         values = [row[monitor] for row in self.rows]
-        return values.index(max(values) if monitor == "val_accuracy" else min(values))
+        return values.index(max(values) if monitor in INCREASING else min(values))
 
 
 def fit(
@@ -95,30 +116,77 @@ def fit(
     from tartarus_cli.losses import LOSSES
 
     trained = keras.Model(network.inputs, network.outputs)
-    optimizer = keras.optimizers.get(options.optimizer)
-    optimizer.learning_rate = options.learning_rate
     accuracy = [keras.metrics.CategoricalAccuracy(name="accuracy")]
     metrics = accuracy if options.monitor == "val_accuracy" else []
-    trained.compile(optimizer, LOSSES[options.loss], metrics=metrics)
+    trained.compile(make_optimizer(options), LOSSES[options.loss], metrics=metrics)
+    return fit_compiled(
+        trained, batches, validation, options=options, history=history, progress=progress
+    )
+
+
+def make_optimizer(options: TrainingSection) -> Any:
+    """Return the optimizer that an experiment names, with its learning rate."""
+    import keras
+
+    optimizer = keras.optimizers.get(options.optimizer)
+    optimizer.learning_rate = options.learning_rate
+    return optimizer
+
+
+def fit_compiled(
+    trained: keras.Model,
+    batches: Feed,
+    validation: Batches | Callable[[], float],
+    *,
+    options: TrainingSection,
+    history: Path,
+    progress: Progress,
+) -> FitResult:
+    """Fit a compiled network with early stopping, and leave the best weights in it.
+
+    Parameters
+    ----------
+    trained
+        The network, compiled.
+    batches
+        What it is trained with.
+    validation
+        The samples whose loss (or accuracy) stops the training; or what returns the mean average
+        precision with the weights at the end of an epoch, which then stops it.
+    options, history, progress
+        As for :func:`fit`; the loss of ``options`` is not used.
+
+    Raises
+    ------
+    TrainingError
+        If the loss becomes NaN or infinite.
+    """
+    import keras
+
+    judged = callable(validation)
+    monitor = VALIDATION_MAP if judged else options.monitor
     record = _History(history)
     stopping = keras.callbacks.EarlyStopping(
-        options.monitor,
+        monitor,
         patience=options.patience,
-        mode="max" if options.monitor == "val_accuracy" else "min",
+        mode="max" if monitor in INCREASING else "min",
         restore_best_weights=True,
     )
     total = options.epochs * len(batches)
     with progress.task("training", total) as task, defer_interrupts() as check:
+        watch = _TrainingWatch(task, record, options)
+        judge = validation if callable(validation) else None
         trained.fit(
             _feed(batches, check),
-            validation_data=_feed(validation, check),
+            validation_data=None if callable(validation) else _feed(validation, check),
             epochs=options.epochs,
             verbose=0,
             shuffle=False,
-            callbacks=_callbacks(trained, stopping, _TrainingWatch(task, record, options)),
+            callbacks=_callbacks(trained, stopping, watch, judge),
         )
-    best = record.best(options.monitor)
-    return FitResult(len(record.rows), best + 1, record.rows[best]["val_loss"])
+    best = record.best(monitor)
+    row = record.rows[best]
+    return FitResult(len(record.rows), best + 1, row.get("val_loss"), row.get(VALIDATION_MAP))
 
 
 def mean_loss(network: keras.Model, batches: Batches, loss: str) -> float:
@@ -154,7 +222,7 @@ def _network_input(inputs: Sequence[Any]) -> Any:
     return tuple(inputs) if len(inputs) > 1 else inputs[0]
 
 
-def _feed(batches: Batches, check: Callable[[], None]) -> Any:
+def _feed(batches: Feed, check: Callable[[], None]) -> Any:
     import keras
 
     class Feed(keras.utils.PyDataset):  # type: ignore[misc]
@@ -192,7 +260,7 @@ class _TrainingWatch:
         self._task.advance()
         if time.monotonic() - self._loss_read > LOSS_INTERVAL_S:
             loss = float(logs["loss"])
-            _stop_if_diverged(self._epoch, {"loss": loss}, self._options)
+            self.require_finite({"loss": loss})
             self._describe(loss)
             self._loss_read = time.monotonic()
 
@@ -200,17 +268,31 @@ class _TrainingWatch:
         """Record the losses of the epoch."""
         duration = round(time.monotonic() - self._epoch_start, 3)
         self._history.add({"epoch": self._epoch, **figures, "seconds": duration})
-        _stop_if_diverged(self._epoch, figures, self._options)
+        self.require_finite(figures)
         rows = self._history.rows
         self._task.record(_describe(self._epoch, self._options.epochs, rows, figures["loss"]))
+
+    def require_finite(self, figures: Mapping[str, float]) -> None:
+        """Stop the training if a loss is no number.
+
+        Raises
+        ------
+        TrainingError
+            If it is NaN or infinite.
+        """
+        _stop_if_diverged(self._epoch, figures, self._options)
 
     def _describe(self, running_loss: float | None) -> None:
         rows = self._history.rows
         self._task.describe(_describe(self._epoch, self._options.epochs, rows, running_loss))
 
 
-def _callbacks(network: keras.Model, stopping: Any, watch: _TrainingWatch) -> Any:
+def _callbacks(
+    network: keras.Model, stopping: Any, watch: _TrainingWatch, judge: Callable[[], float] | None
+) -> Any:
     """Return callbacks of Keras that pass each batch and epoch on to ``watch``.
+
+    What ``judge`` returns at the end of an epoch is added to its figures.
 
     Keras' own list of callbacks converts the losses of every batch, which makes each step wait
     for the device, or hands them to a pool of threads; this one does neither.
@@ -224,7 +306,11 @@ def _callbacks(network: keras.Model, stopping: Any, watch: _TrainingWatch) -> An
             watch.epoch_begins(epoch + 1)
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            watch.epoch_ends({name: float(value) for name, value in (logs or {}).items()})
+            logs = {} if logs is None else logs
+            if judge is not None:
+                watch.require_finite({"loss": float(logs["loss"])})
+                logs[VALIDATION_MAP] = judge()  # where the next callback reads it
+            watch.epoch_ends({name: float(value) for name, value in logs.items()})
 
     class Callbacks(keras.callbacks.CallbackList):  # type: ignore[misc]
         """Passes the batches on."""
@@ -238,7 +324,7 @@ def _callbacks(network: keras.Model, stopping: Any, watch: _TrainingWatch) -> An
     return Callbacks([Watched(), stopping], add_history=True, model=network)
 
 
-def _stop_if_diverged(epoch: int, figures: dict[str, float], options: TrainingSection) -> None:
+def _stop_if_diverged(epoch: int, figures: Mapping[str, float], options: TrainingSection) -> None:
     losses = {name: value for name, value in figures.items() if name in ("loss", "val_loss")}
     invalid = [name for name, value in losses.items() if not math.isfinite(value)]
     if invalid:
@@ -253,13 +339,15 @@ def _stop_if_diverged(epoch: int, figures: dict[str, float], options: TrainingSe
 def _describe(
     epoch: int, epochs: int, rows: Sequence[dict[str, float]], running_loss: float | None
 ) -> str:
-    """Write how far a training is: epoch, loss, the last and the best validation loss."""
+    """Write how far a training is: epoch, loss, the last and the best of validation loss or MAP."""
     text = f"epoch {epoch}/{epochs}"
     if running_loss is not None:
         text += f" loss {running_loss:.4f}"
     elif rows:
         text += f" loss {rows[-1]['loss']:.4f}"
     if rows:
-        best = min(row["val_loss"] for row in rows)
-        text += f" val {rows[-1]['val_loss']:.4f} best {best:.4f}"
+        judged = VALIDATION_MAP in rows[-1]
+        values = [row[VALIDATION_MAP if judged else "val_loss"] for row in rows]
+        best = max(values) if judged else min(values)
+        text += f" val{' MAP' * judged} {values[-1]:.4f} best {best:.4f}"
     return text

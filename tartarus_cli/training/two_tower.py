@@ -1,0 +1,262 @@
+"""Fit a two-tower network: a tower of items against vectors of users, from the plays alone.
+
+The score of a user u and an item i is ``u · v_i + b_i``. A step draws items uniformly; its loss is
+:func:`tartarus_cli.losses.softmax_loss` over these items, for the users who played any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tartarus_cli.architectures import InputKind
+from tartarus_cli.data.features import Matrix
+from tartarus_cli.data.items import ItemSet
+from tartarus_cli.errors import DataError
+from tartarus_cli.experiments.schema import TrainingSection
+from tartarus_cli.progress import Progress
+from tartarus_cli.training.fit import FitResult, fit_compiled, make_optimizer
+from tartarus_cli.training.item_tower import build_item_tower
+from tartarus_cli.training.two_tower_steps import Numbers, Offset, Steps
+
+if TYPE_CHECKING:
+    import keras
+
+MEAN_NORM = 3**0.5
+"""What frozen vectors of users are scaled to, on average."""
+
+
+@dataclass(frozen=True)
+class FrozenUsers:
+    """Vectors that are not trained, such as ALS factors; the items' are scaled instead of them."""
+
+    vectors: Matrix
+    """``(users, dim)``, in a file or in memory."""
+
+
+@dataclass(frozen=True)
+class FreeUsers:
+    """Vectors that are learnt; those of users who played no fit item stay 0."""
+
+    dim: int
+
+
+@dataclass(frozen=True)
+class TwoTower:
+    """A trained two-tower network, or one that is being trained."""
+
+    tower: keras.Model
+    """From the inputs of items to ``(items, dim + 1)``: vectors, and biases in the last column."""
+    users: Matrix
+    """``(users, dim)``: what the items' vectors are multiplied by."""
+    log_weight: float
+    """The scores of the other model, if there is one, are multiplied by ``exp`` of it."""
+
+
+@dataclass(frozen=True)
+class TowerExamples:
+    """What a two-tower network learns from."""
+
+    items: ItemSet
+    """Items with the inputs of the network."""
+    kinds: Sequence[InputKind]
+    """Kind of each input."""
+    rows: Numbers
+    """``(fit items,)``: the rows of ``items`` that are trained with."""
+    plays: csr_array
+    """``(fit items, users)``: whoever played an item is stored in its row."""
+    judge: Callable[[TwoTower], float]
+    """Returns the mean average precision of the validation items."""
+    offset: Offset | None = None
+    """Scores of another model for items and users, to which those of this one are added."""
+
+
+@dataclass(frozen=True)
+class TowerOptions:
+    """How a two-tower network is trained."""
+
+    training: TrainingSection
+    """Optimizer, epochs and patience; loss and monitor are always those of this module."""
+    seed: int
+    count_feature: bool = True
+    """Whether the number of an item's features adds to its vector and bias."""
+    users_a_step: int = 4096
+    """Users of a step, at most; of more who played its items, so many are drawn."""
+
+
+@dataclass(frozen=True)
+class TwoTowerFit:
+    """A fitted two-tower network, and how the training ended."""
+
+    model: TwoTower
+    result: FitResult
+
+
+@dataclass(frozen=True)
+class _Users:
+    """The users as a network reads them."""
+
+    inputs: list[Any]
+    """Symbolic inputs of Keras."""
+    vectors: Any
+    """Symbolic vectors, ``(users, dim)``."""
+    read: Callable[[Numbers, Numbers, int], tuple[NDArray[Any], ...]]
+    """As :meth:`tartarus_cli.training.two_tower_steps.UserInputs.read`."""
+    now: Callable[[], Matrix]
+    """Returns the vectors of all users with the weights that there are now."""
+
+
+def fit_two_tower(
+    network: keras.Model,
+    examples: TowerExamples,
+    users: FrozenUsers | FreeUsers,
+    *,
+    options: TowerOptions,
+    history: Path,
+    progress: Progress,
+) -> TwoTowerFit:
+    """Fit a two-tower network, with early stopping by the ranking of the validation items.
+
+    Parameters
+    ----------
+    network
+        A network of items with a linear output of ``dim + 1`` columns; it is trained in place.
+    examples
+        Items, plays, and what judges the network after each epoch.
+    users
+        Whether the vectors of users are given or learnt.
+    options
+        How it is trained. Equal ones, with equal seeds, give equal weights on a machine.
+    history
+        The CSV file that gets a line an epoch.
+    progress
+        Receives a task with a step for each batch.
+
+    Raises
+    ------
+    DataError
+        If nobody played any of the items.
+    TrainingError
+        If the loss becomes NaN or infinite.
+    """
+    if not examples.plays.nnz:
+        msg = "nobody played any of the items that the network is to be fitted to"
+        raise DataError(msg, hint="Look at the plays of the train items.")
+    counted = [number for number, kind in enumerate(examples.kinds) if kind == "features"]
+    tower = build_item_tower(
+        network,
+        examples.items,
+        examples.rows,
+        counted=counted if options.count_feature else [],
+        scale=_vector_scale(users.vectors) if isinstance(users, FrozenUsers) else 1,
+        seed=options.seed,
+    )
+    part = _frozen(users) if isinstance(users, FrozenUsers) else _free(users, examples, options)
+    trained = _join(tower, part, residual=examples.offset is not None)
+
+    def state() -> TwoTower:
+        return TwoTower(tower, part.now(), _log_weight(trained))
+
+    steps = Steps(
+        examples.items,
+        examples.rows,
+        examples.plays,
+        part,
+        batch_size=options.training.batch_size,
+        most_users=options.users_a_step,
+        offset=examples.offset,
+        seed=options.seed,
+    )
+    trained.compile(make_optimizer(options.training), _softmax_loss())
+    result = fit_compiled(
+        trained,
+        steps,
+        lambda: examples.judge(state()),
+        options=options.training,
+        history=history,
+        progress=progress,
+    )
+    return TwoTowerFit(state(), result)
+
+
+def _softmax_loss() -> Any:
+    from tartarus_cli.losses import softmax_loss
+
+    return softmax_loss
+
+
+def _join(tower: keras.Model, users: _Users, *, residual: bool) -> keras.Model:
+    """Return the network of both towers: its output is the scores ``(users, items)``."""
+    import keras
+
+    from tartarus_cli.tower_layers import Scores, WeightedOffset
+
+    inputs = [*tower.inputs, *users.inputs]
+    scores = Scores(name="scores")([users.vectors, tower.output])
+    if residual:
+        offset = keras.Input((None,), name="offset")
+        inputs.append(offset)
+        scores = WeightedOffset(name="weighted_offset")([scores, offset])
+    return keras.Model(inputs, scores)
+
+
+def _log_weight(trained: keras.Model) -> float:
+    from tartarus_cli.tower_layers import WeightedOffset
+
+    layers = [layer for layer in trained.layers if isinstance(layer, WeightedOffset)]
+    return float(np.asarray(layers[0].log_weight)) if layers else 0.0
+
+
+def _vector_scale(vectors: Matrix) -> float:
+    """Return what scales vectors of users to the mean norm; zero ones are not counted."""
+    total, count = 0.0, 0
+    for block in vectors.blocks():
+        norms = np.linalg.norm(vectors.rows(block), axis=1)
+        total += float(norms.sum(dtype=np.float64))
+        count += int(np.count_nonzero(norms))
+    return MEAN_NORM * count / total if total else 1
+
+
+def _frozen(users: FrozenUsers) -> _Users:
+    import keras
+
+    vectors = users.vectors
+    start = keras.Input((vectors.shape[1],), name="user_vectors")
+
+    def read(_items: Numbers, numbers: Numbers, size: int) -> tuple[NDArray[Any], ...]:
+        rows = np.zeros((size, vectors.shape[1]), np.float32)
+        rows[: len(numbers)] = vectors.rows(numbers)
+        return (rows,)
+
+    return _Users([start], start, read, lambda: vectors)
+
+
+def _free(users: FreeUsers, examples: TowerExamples, options: TowerOptions) -> _Users:
+    import keras
+
+    from tartarus_cli.tower_layers import UserTable
+
+    count, dim = examples.plays.shape[1], users.dim
+    first = np.zeros((count, dim), np.float32)
+    if examples.offset is None:
+        active = np.unique(examples.plays.indices)
+        rng = np.random.default_rng([options.seed, 1])
+        first[active] = rng.standard_normal((len(active), dim), np.float32) / dim**0.5
+    table = UserTable(first, name="user_table")
+    start = keras.Input((), dtype="int32", name="users")
+
+    def read(_items: Numbers, numbers: Numbers, size: int) -> tuple[NDArray[Any], ...]:
+        padded = np.zeros(size, np.int32)
+        padded[: len(numbers)] = numbers
+        return (padded,)
+
+    def now() -> Matrix:
+        return Matrix(Path(), np.asarray(table.table))
+
+    return _Users([start], table(start), read, now)
