@@ -60,7 +60,7 @@ def build_item_tower(
     if is_linear(network):
         last = last_dense(network)
         last.kernel.assign(_draw(rng, last.kernel.shape))
-    logs = np.log1p(sum(_count_features(items.inputs[number], rows) for number in counted))
+    logs = np.log1p(sum(count_features(items.inputs[number], rows) for number in counted))
     if counted and np.ptp(logs):
         read = [network.inputs[number] for number in counted]
         layer = CountFeature(float(logs.mean()), float(logs.std()), name="feature_count")
@@ -93,7 +93,7 @@ def _draw(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float3
     return np.asarray(FIRST_WEIGHTS * rng.standard_normal(shape), np.float32)
 
 
-def _count_features(source: Matrix | Patches, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def count_features(source: Matrix | Patches, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Count the features of some items that are not 0, ``(rows,)``."""
     if isinstance(source, Patches):
         msg = "patches have no features to count"

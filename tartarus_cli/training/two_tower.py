@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.architectures import InputKind
@@ -24,27 +23,32 @@ from tartarus_cli.progress import Progress
 from tartarus_cli.training.fit import FitResult, fit_compiled, make_optimizer
 from tartarus_cli.training.item_tower import build_item_tower
 from tartarus_cli.training.two_tower_steps import Numbers, Offset, Steps
+from tartarus_cli.training.two_tower_users import (
+    FreeUsers,
+    FrozenUsers,
+    HistoryUsers,
+    UserPart,
+    Users,
+    free_part,
+    frozen_part,
+    history_part,
+    vector_scale,
+)
+
+__all__ = [
+    "FreeUsers",
+    "FrozenUsers",
+    "HistoryUsers",
+    "TowerExamples",
+    "TowerOptions",
+    "TwoTower",
+    "TwoTowerFit",
+    "Users",
+    "fit_two_tower",
+]
 
 if TYPE_CHECKING:
     import keras
-
-MEAN_NORM = 3**0.5
-"""What frozen vectors of users are scaled to, on average."""
-
-
-@dataclass(frozen=True)
-class FrozenUsers:
-    """Vectors that are not trained, such as ALS factors; the items' are scaled instead of them."""
-
-    vectors: Matrix
-    """``(users, dim)``, in a file or in memory."""
-
-
-@dataclass(frozen=True)
-class FreeUsers:
-    """Vectors that are learnt; those of users who played no fit item stay 0."""
-
-    dim: int
 
 
 @dataclass(frozen=True)
@@ -98,24 +102,10 @@ class TwoTowerFit:
     result: FitResult
 
 
-@dataclass(frozen=True)
-class _Users:
-    """The users as a network reads them."""
-
-    inputs: list[Any]
-    """Symbolic inputs of Keras."""
-    vectors: Any
-    """Symbolic vectors, ``(users, dim)``."""
-    read: Callable[[Numbers, Numbers, int], tuple[NDArray[Any], ...]]
-    """As :meth:`tartarus_cli.training.two_tower_steps.UserInputs.read`."""
-    now: Callable[[], Matrix]
-    """Returns the vectors of all users with the weights that there are now."""
-
-
 def fit_two_tower(
     network: keras.Model,
     examples: TowerExamples,
-    users: FrozenUsers | FreeUsers,
+    users: Users,
     *,
     options: TowerOptions,
     history: Path,
@@ -130,7 +120,7 @@ def fit_two_tower(
     examples
         Items, plays, and what judges the network after each epoch.
     users
-        Whether the vectors of users are given or learnt.
+        Whether the vectors of users are given, learnt, or sums over what they played.
     options
         How it is trained. Equal ones, with equal seeds, give equal weights on a machine.
     history
@@ -142,6 +132,8 @@ def fit_two_tower(
     ------
     DataError
         If nobody played any of the items.
+    RequestError
+        If vectors of users are to be sums over what they played, and the network is not linear.
     TrainingError
         If the loss becomes NaN or infinite.
     """
@@ -154,10 +146,10 @@ def fit_two_tower(
         examples.items,
         examples.rows,
         counted=counted if options.count_feature else [],
-        scale=_vector_scale(users.vectors) if isinstance(users, FrozenUsers) else 1,
+        scale=vector_scale(users),
         seed=options.seed,
     )
-    part = _frozen(users) if isinstance(users, FrozenUsers) else _free(users, examples, options)
+    part = _user_part(network, tower, examples, users, options)
     trained = _join(tower, part, residual=examples.offset is not None)
 
     def state() -> TwoTower:
@@ -169,7 +161,7 @@ def fit_two_tower(
         examples.plays,
         part,
         batch_size=options.training.batch_size,
-        most_users=options.users_a_step,
+        most_users=min(options.users_a_step, part.most or options.users_a_step),
         offset=examples.offset,
         seed=options.seed,
     )
@@ -191,7 +183,7 @@ def _softmax_loss() -> Any:
     return softmax_loss
 
 
-def _join(tower: keras.Model, users: _Users, *, residual: bool) -> keras.Model:
+def _join(tower: keras.Model, users: UserPart, *, residual: bool) -> keras.Model:
     """Return the network of both towers: its output is the scores ``(users, items)``."""
     import keras
 
@@ -213,50 +205,16 @@ def _log_weight(trained: keras.Model) -> float:
     return float(np.asarray(layers[0].log_weight)) if layers else 0.0
 
 
-def _vector_scale(vectors: Matrix) -> float:
-    """Return what scales vectors of users to the mean norm; zero ones are not counted."""
-    total, count = 0.0, 0
-    for block in vectors.blocks():
-        norms = np.linalg.norm(vectors.rows(block), axis=1)
-        total += float(norms.sum(dtype=np.float64))
-        count += int(np.count_nonzero(norms))
-    return MEAN_NORM * count / total if total else 1
-
-
-def _frozen(users: FrozenUsers) -> _Users:
-    import keras
-
-    vectors = users.vectors
-    start = keras.Input((vectors.shape[1],), name="user_vectors")
-
-    def read(_items: Numbers, numbers: Numbers, size: int) -> tuple[NDArray[Any], ...]:
-        rows = np.zeros((size, vectors.shape[1]), np.float32)
-        rows[: len(numbers)] = vectors.rows(numbers)
-        return (rows,)
-
-    return _Users([start], start, read, lambda: vectors)
-
-
-def _free(users: FreeUsers, examples: TowerExamples, options: TowerOptions) -> _Users:
-    import keras
-
-    from tartarus_cli.tower_layers import UserTable
-
-    count, dim = examples.plays.shape[1], users.dim
-    first = np.zeros((count, dim), np.float32)
-    if examples.offset is None:
-        active = np.unique(examples.plays.indices)
-        rng = np.random.default_rng([options.seed, 1])
-        first[active] = rng.standard_normal((len(active), dim), np.float32) / dim**0.5
-    table = UserTable(first, name="user_table")
-    start = keras.Input((), dtype="int32", name="users")
-
-    def read(_items: Numbers, numbers: Numbers, size: int) -> tuple[NDArray[Any], ...]:
-        padded = np.zeros(size, np.int32)
-        padded[: len(numbers)] = numbers
-        return (padded,)
-
-    def now() -> Matrix:
-        return Matrix(Path(), np.asarray(table.table))
-
-    return _Users([start], table(start), read, now)
+def _user_part(
+    network: keras.Model,
+    tower: keras.Model,
+    examples: TowerExamples,
+    users: Users,
+    options: TowerOptions,
+) -> UserPart:
+    if isinstance(users, FrozenUsers):
+        return frozen_part(users)
+    if isinstance(users, HistoryUsers):
+        return history_part(network, tower, examples.items, examples.rows, examples.plays)
+    dim, zero = network.output.shape[-1] - 1, examples.offset is not None
+    return free_part(examples.plays, dim, zero=zero, seed=options.seed)

@@ -14,22 +14,26 @@ from scipy.sparse import csr_array
 from tartarus_cli.architectures import ARCHITECTURES, InputKind
 from tartarus_cli.data.features import Matrix, RowSelection
 from tartarus_cli.data.items import ItemSet
-from tartarus_cli.errors import DataError, TrainingError
+from tartarus_cli.errors import DataError, RequestError, TrainingError
 from tartarus_cli.experiments.schema import TrainingSection
 from tartarus_cli.losses import softmax_loss
 from tartarus_cli.models.networks import layers_of, load_network
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import UNWATCHED
+from tartarus_cli.training.item_tower import build_item_tower
 from tartarus_cli.training.two_tower import (
     FreeUsers,
     FrozenUsers,
+    HistoryUsers,
     TowerExamples,
     TowerOptions,
     TwoTower,
     TwoTowerFit,
+    Users,
     fit_two_tower,
 )
 from tartarus_cli.training.two_tower_steps import Offset, Steps, draw_step
+from tartarus_cli.training.two_tower_users import history_part, history_vectors
 
 Rows = NDArray[np.float32]
 TASTES, WIDTH, ITEMS, USERS, NEW = 6, 40, 240, 90, 60
@@ -85,7 +89,7 @@ def judge(model: TwoTower) -> float:
 
 def fit_on(  # noqa: PLR0913 — what the tests differ in
     folder: Path,
-    users: FrozenUsers | FreeUsers,
+    users: Users,
     *,
     network: keras.Model | None = None,
     items: ItemSet | None = None,
@@ -130,6 +134,9 @@ def frozen_users(seed: int = 5, dim: int = DIM) -> FrozenUsers:
     centres = rng.standard_normal((TASTES, dim)) * 5
     near = centres[np.arange(USERS) % TASTES] + rng.standard_normal((USERS, dim))
     return FrozenUsers(Matrix(Path(), near.astype(np.float32)))
+
+
+KINDS: list[Users] = [FreeUsers(), frozen_users(), HistoryUsers()]
 
 
 def test_the_gradient_of_the_softmax_agrees_with_finite_differences() -> None:
@@ -268,10 +275,8 @@ def test_one_of_the_samples_of_an_item_is_drawn_and_items_without_any_are_left_o
     assert seen == set(range(6))
 
 
-@pytest.mark.parametrize("users", [FreeUsers(DIM), frozen_users()], ids=["free", "frozen"])
-def test_it_learns_who_likes_what_and_keeps_the_best_epoch(
-    tmp_path: Path, users: FreeUsers | FrozenUsers
-) -> None:
+@pytest.mark.parametrize("users", KINDS, ids=["free", "frozen", "history"])
+def test_it_learns_who_likes_what_and_keeps_the_best_epoch(tmp_path: Path, users: Users) -> None:
     fitted = fit_on(tmp_path, users, epochs=15, learning_rate=0.03)
     popular = np.tile(np.random.default_rng(0).random(NEW), (USERS, 1)).astype(np.float32)
     chance = mean_average_precision(popular, NEW_PLAYS)
@@ -295,17 +300,15 @@ def test_training_stops_when_the_ranking_gets_no_better(tmp_path: Path) -> None:
         weights.append(model.tower.get_weights())
         return next(values)
 
-    fitted = fit_on(tmp_path, FreeUsers(DIM), epochs=9, patience=3, judge=falling)
+    fitted = fit_on(tmp_path, FreeUsers(), epochs=9, patience=3, judge=falling)
     assert (fitted.result.epochs, fitted.result.best_epoch) == (5, 2)
     assert fitted.result.validation_map == 0.3
     for now, best in zip(fitted.model.tower.get_weights(), weights[1], strict=True):
         assert (now == best).all()
 
 
-@pytest.mark.parametrize("users", [FreeUsers(DIM), frozen_users()], ids=["free", "frozen"])
-def test_equal_seeds_give_equal_bytes_and_others_do_not(
-    tmp_path: Path, users: FreeUsers | FrozenUsers
-) -> None:
+@pytest.mark.parametrize("users", KINDS, ids=["free", "frozen", "history"])
+def test_equal_seeds_give_equal_bytes_and_others_do_not(tmp_path: Path, users: Users) -> None:
     runs = [bytes_of(fit_on(tmp_path, users, seed=seed, users_a_step=40)) for seed in (0, 0, 1)]
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
@@ -314,7 +317,7 @@ def test_equal_seeds_give_equal_bytes_and_others_do_not(
 def test_users_without_plays_keep_vectors_of_zeros(tmp_path: Path) -> None:
     plays = PLAYS.toarray()
     plays[:, 4] = 0
-    fitted = fit_on(tmp_path, FreeUsers(DIM), plays=csr_array(plays))
+    fitted = fit_on(tmp_path, FreeUsers(), plays=csr_array(plays))
     norms = np.linalg.norm(fitted.model.users.rows(slice(None)), axis=1)
     assert np.flatnonzero(norms == 0).tolist() == [4]
 
@@ -346,7 +349,7 @@ def test_the_number_of_features_is_standardised_with_the_fit_items_alone(tmp_pat
     with_zeros.data[:5] = 0  # stored all the same
     fitted = fit_on(
         tmp_path,
-        FreeUsers(DIM),
+        FreeUsers(),
         items=item_set(with_zeros),
         rows=fit_rows,
         plays=csr_array(PLAYS[fit_rows]),
@@ -365,7 +368,7 @@ def test_the_number_of_features_adds_to_vector_and_bias(tmp_path: Path) -> None:
     kinds: tuple[InputKind, ...] = ("features", "features")
     fitted = fit_on(
         tmp_path,
-        FreeUsers(DIM),
+        FreeUsers(),
         network=network,
         items=items,
         kinds=kinds,
@@ -388,7 +391,7 @@ def test_where_all_items_have_as_many_features_their_number_is_left_out(
     matrix: csr_array | Rows = FEATURES
     if kind == "features":
         matrix = rng.standard_normal((ITEMS, WIDTH)).astype(np.float32)
-    fitted = fit_on(tmp_path, FreeUsers(DIM), items=item_set(matrix), kinds=[kind], epochs=1)
+    fitted = fit_on(tmp_path, FreeUsers(), items=item_set(matrix), kinds=[kind], epochs=1)
     assert "feature_count" not in [layer.name for layer in fitted.model.tower.layers]
 
 
@@ -403,15 +406,15 @@ def test_the_weights_of_a_linear_tower_start_with_a_deviation_of_a_tenth(tmp_pat
         return 0.5
 
     tiny: dict[str, Any] = {"epochs": 1, "learning_rate": 1e-9, "count_feature": False}
-    fit_on(tmp_path, FreeUsers(300), network=network, judge=deviation, **tiny)
+    fit_on(tmp_path, FreeUsers(), network=network, judge=deviation, **tiny)
     assert seen == pytest.approx([0.1], rel=0.05)
-    fit_on(tmp_path, FreeUsers(DIM), network=deep, **tiny)
+    fit_on(tmp_path, FreeUsers(), network=deep, **tiny)
     assert np.asarray(deep.layers[-1].kernel) == pytest.approx(first, abs=1e-6)
 
 
-@pytest.mark.parametrize("users", [FreeUsers(DIM), frozen_users()], ids=["free", "frozen"])
+@pytest.mark.parametrize("users", KINDS, ids=["free", "frozen", "history"])
 def test_a_saved_tower_predicts_new_items_alike_from_their_features_alone(
-    tmp_path: Path, users: FreeUsers | FrozenUsers
+    tmp_path: Path, users: Users
 ) -> None:
     tower = fit_on(tmp_path, users).model.tower
     tower.save(tmp_path / "network.keras")
@@ -440,24 +443,22 @@ def test_scores_of_another_model_are_added_with_a_weight_that_is_learnt(tmp_path
         first.append(model.users.rows(slice(None)).copy())
         return 0.5
 
-    fitted = fit_on(
-        tmp_path, FreeUsers(DIM), offset=offset, judge=start, learning_rate=1e-6, epochs=1
-    )
+    fitted = fit_on(tmp_path, FreeUsers(), offset=offset, judge=start, learning_rate=1e-6, epochs=1)
     assert np.abs(first[0]).max() < 1e-4  # they start from 0
     assert fitted.model.log_weight == pytest.approx(0, abs=1e-4)
-    fitted = fit_on(tmp_path, FreeUsers(DIM), offset=offset, epochs=6)
+    fitted = fit_on(tmp_path, FreeUsers(), offset=offset, epochs=6)
     assert fitted.model.log_weight > 0.2
     for items, users in asked:
         assert PLAYS[items][:, users].sum(axis=0).min() > 0
 
 
 def test_without_scores_of_another_model_their_weight_is_none(tmp_path: Path) -> None:
-    assert fit_on(tmp_path, FreeUsers(DIM), epochs=1).model.log_weight == 0
+    assert fit_on(tmp_path, FreeUsers(), epochs=1).model.log_weight == 0
 
 
 def test_plays_of_nobody_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nobody played any"):
-        fit_on(tmp_path, FreeUsers(DIM), plays=csr_array((ITEMS, USERS), dtype=np.int8))
+        fit_on(tmp_path, FreeUsers(), plays=csr_array((ITEMS, USERS), dtype=np.int8))
 
 
 def test_a_loss_that_is_no_number_stops_the_training_before_it_is_judged(tmp_path: Path) -> None:
@@ -467,4 +468,49 @@ def test_a_loss_that_is_no_number_stops_the_training_before_it_is_judged(tmp_pat
         pytest.fail("judged")
 
     with pytest.raises(TrainingError, match="diverged"):
-        fit_on(tmp_path, FreeUsers(DIM), items=item_set(csr_array(values * 1e8)), judge=never)
+        fit_on(tmp_path, FreeUsers(), items=item_set(csr_array(values * 1e8)), judge=never)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_items_of_a_step_are_taken_out_of_every_history(*, several: bool) -> None:
+    rng = np.random.default_rng(0)
+    rows = np.sort(rng.permutation(ITEMS)[:100])
+    plays = csr_array(PLAYS[rows])
+    dense = rng.standard_normal((ITEMS, 5)).astype(np.float32)
+    dense[3] = dense[:, 1] = 0
+    inputs = (FEATURES, dense) if several else (FEATURES,)
+    items = item_set(*inputs)
+    network = network_of([matrix.shape[1] for matrix in inputs], dropout=0.5)
+    counted = [*range(len(inputs))]
+    tower = build_item_tower(network, items, rows, counted=counted, scale=1, seed=0)
+    network.layers[-1].bias.assign(rng.standard_normal(DIM + 1))
+    part = history_part(network, tower, items, rows, plays)
+    lonely = plays.toarray().astype(float)
+    step_items = np.unique([*np.flatnonzero(lonely[:, 5]), *range(20)])
+    users = np.array([2, 5, 30])
+    vectors = vectors_of(tower, *inputs)[rows, :-1].astype(float)
+
+    def direct(history: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(history.T @ vectors / np.maximum(history.sum(axis=0), 1)[:, None] ** 0.75)
+
+    read = part.read(step_items, users, 4)
+    made = np.asarray(keras.Model(part.inputs, part.vectors).predict_on_batch(list(read)))
+    others = lonely[:, users].copy()
+    others[step_items] = 0
+    assert made[:3] == pytest.approx(direct(others), rel=1e-3, abs=1e-4)
+    assert not made[1].any()  # all that the user played is in the step
+    assert not made[3].any()
+    assert part.now().rows(slice(None)) == pytest.approx(direct(lonely), rel=1e-3, abs=1e-4)
+
+
+def test_vectors_of_new_users_are_sums_too() -> None:
+    plays = csr_array([[1, 0, 1, 1], [0, 0, 0, 0]])
+    vectors = np.arange(8.0).reshape(4, 2)
+    expected = [(vectors[0] + vectors[2] + vectors[3]) / 3**0.75, [0, 0]]
+    assert history_vectors(plays, vectors) == pytest.approx(np.array(expected), rel=1e-6)
+
+
+def test_a_network_that_is_not_linear_has_no_histories(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="only in a linear network") as problem:
+        fit_on(tmp_path, HistoryUsers(), network=network_of([WIDTH], hidden=(8,)))
+    assert "network.hidden=[]" in str(problem.value.hint)
