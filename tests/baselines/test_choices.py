@@ -109,7 +109,8 @@ def test_similarities_are_the_weighted_mean_of_the_cosines_times_a_power_of_the_
     counts = np.count_nonzero(world.tags, axis=1)
     relative = 0.2 * counts[SEEN] / counts[:TRAIN].mean() + 0.8
     expected = (0.2 * cosines[0] + 0.8 * cosines[1]) * relative[:, None] ** 0.7
-    whole = world.tags[SEEN].any(axis=1)[:, None] & world.tags[:TRAIN].any(axis=1)
+    tagged = np.count_nonzero(world.tags, axis=1) > 0
+    whole = np.outer(tagged[SEEN], tagged[:TRAIN])
     assert rows[whole] == pytest.approx(np.maximum(expected, 0)[whole], abs=1e-6)
 
 
