@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from scipy.sparse import csr_array
 
 from tartarus_cli.architectures import InputKind
@@ -199,10 +198,12 @@ def _join(tower: keras.Model, users: UserPart, *, residual: bool) -> keras.Model
 
 
 def _log_weight(trained: keras.Model) -> float:
+    import keras
+
     from tartarus_cli.tower_layers import WeightedOffset
 
     layers = [layer for layer in trained.layers if isinstance(layer, WeightedOffset)]
-    return float(np.asarray(layers[0].log_weight)) if layers else 0.0
+    return float(keras.ops.convert_to_numpy(layers[0].log_weight)) if layers else 0.0
 
 
 def _user_part(

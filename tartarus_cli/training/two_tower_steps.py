@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.items import ItemSet
+from tartarus_cli.errors import DataError
 
 Numbers = NDArray[np.int64]
 Offset = Callable[[Numbers, Numbers], NDArray[np.floating[Any]]]
@@ -98,6 +99,11 @@ class Steps:
         Scores of another model, which are an input too.
     seed
         What is drawn depends on it, on the epoch and on the number of the step.
+
+    Raises
+    ------
+    DataError
+        If none of the items has a sample.
     """
 
     def __init__(  # noqa: PLR0913 — one place makes it
@@ -115,6 +121,9 @@ class Steps:
         self._items, self._plays, self._users, self._offset = items, plays, users, offset
         self._samples = _samples_of(items, rows)
         self._usable = np.flatnonzero(np.diff(self._samples.indptr))
+        if not len(self._usable):
+            msg = f"none of the {len(rows):,} items that are to be fitted has any input"
+            raise DataError(msg, hint="Look at the patches of the train items.")
         self._batch_size = min(batch_size, len(self._usable))
         self._most_users = most_users
         largest = np.sort(np.diff(plays.indptr))[-self._batch_size :]

@@ -133,7 +133,7 @@ def free_part(plays: csr_array, dim: int, *, zero: bool, seed: int) -> UserPart:
         return (padded,)
 
     def now() -> Matrix:
-        return Matrix(Path(), np.asarray(table.table))
+        return Matrix(Path(), keras.ops.convert_to_numpy(table.table))
 
     return UserPart([start], table(start), read, now)
 

@@ -514,3 +514,8 @@ def test_a_network_that_is_not_linear_has_no_histories(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="only in a linear network") as problem:
         fit_on(tmp_path, HistoryUsers(), network=network_of([WIDTH], hidden=(8,)))
     assert "network.hidden=[]" in str(problem.value.hint)
+
+
+def test_items_without_any_sample_are_an_error() -> None:
+    with pytest.raises(DataError, match="none of the 2 items that are to be fitted has any input"):
+        steps_of(Samples("train", list("abc"), (), np.array([2, 2])), csr_array(np.ones((2, 2))), 8)
