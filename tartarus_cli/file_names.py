@@ -28,6 +28,7 @@ class Kind(StrEnum):
     FACTORIZATION = "factorization"
     USERS = "user ids"
     LABELS = "class names"
+    ARTISTS = "artists"
     SPLIT = "how the sets were made"
     FEATURES = "features"
     VOCABULARY = "vocabulary"
@@ -103,6 +104,7 @@ FILE_PATTERNS = (
     FilePattern(Kind.FACTORIZATION, "datasets", ("factors_{fact}_{dim}_{dataset}.json",)),
     FilePattern(Kind.USERS, "datasets", ("users_index_{dataset}.tsv",)),
     FilePattern(Kind.LABELS, "datasets", ("genre_labels_{dataset}.tsv",)),
+    FilePattern(Kind.ARTISTS, "datasets", ("artists_index_{dataset}.tsv",)),
     FilePattern(Kind.SPLIT, "datasets", ("split_{dataset}.json",)),
     FilePattern(Kind.FEATURES, "datasets/train_data", ("X_{split}_{setting}_{dataset}.{ext}",)),
     FilePattern(Kind.VOCABULARY, "datasets/train_data", ("{setting}_{dataset}.vocabulary.json",)),

@@ -91,6 +91,9 @@ class TrainingExamples(Examples):
     plays: csr_array | None = None
     """Who played the train items, ``(items, users)``, above 0 = played; None if it is not known."""
 
+    artists: Sequence[str] | None = None
+    """Artist of each item, "" where it is not known, ``(items,)``; None if no artist is."""
+
     validation: Examples | None = None
     """Items by which a strength is chosen."""
 
@@ -201,6 +204,9 @@ class Items:
     truth: NDArray[Any] | None = None
     """The true factors, ``(items, dim)``; only for a baseline that sees the truth."""
 
+    artists: Sequence[str] | None = None
+    """Artist of each item, "" where it is not known, ``(items,)``; None if no artist is."""
+
 
 FitFunction = Callable[[TrainingExamples, Any], BaselineResult]
 """Learns from train items, with the options of the baseline."""
@@ -256,6 +262,9 @@ class Baseline:
 
     plays: bool = False
     """Whether it reads who played the train items, where that is known."""
+
+    artists: bool = False
+    """Whether it reads who the artists of the items are, which then have to be known."""
 
     remembers: bool = False
     """Whether it reads the train items again to predict."""

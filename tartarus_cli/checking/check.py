@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tartarus_cli.checking.artists import check_artists
 from tartarus_cli.checking.defaults import check_defaults
 from tartarus_cli.checking.experiments import check_experiments
 from tartarus_cli.checking.irregular import check_folders, check_irregular
@@ -124,6 +125,7 @@ def _check_dataset(
     check_one_hot(contents.matrices, report, required=single)
     check_irregular([f for f in dataset.files.irregular if f.dataset == dataset.name], report)
     check_file_lists(dataset, dataset.own_files, contents.ids, report)
+    check_artists(dataset, dataset.own_files, contents.ids, report)
     check_presence(dataset, report)
     check_unknown([p for p in dataset.files.unknown if _may_belong_to(p, dataset.name)], report)
     summary = summarize_contents(dataset, contents)

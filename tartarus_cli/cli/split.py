@@ -132,7 +132,10 @@ def split(
     count: Annotated[str | None, _column("--count", "numbers of plays")] = None,
     time: Annotated[str | None, _column("--time", "times, for --by time")] = None,
     artist: Annotated[
-        str | None, _column("--artist", "artists, for --by artist or to count those in two sets")
+        str | None,
+        _column(
+            "--artist", "artists, for --by artist, for artist_mean, to count those in two sets"
+        ),
     ] = None,
     label: Annotated[str | None, _column("--label", "labels")] = None,
     label_item: Annotated[

@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from tartarus_cli.baselines import BASELINES
-from tartarus_cli.errors import TartarusError
+from tartarus_cli.data.artists import read_artists
+from tartarus_cli.errors import DataError, TartarusError
 from tartarus_cli.evaluation.class_scores import required_splits
 from tartarus_cli.evaluation.evaluator import evaluate_predictions
 from tartarus_cli.evaluation.report import EvaluationOptions
@@ -23,7 +24,7 @@ from tartarus_cli.progress import UNWATCHED, Progress, ProgressTask
 from tartarus_cli.training.train import train
 
 BASELINES_OF = {
-    "recommendation": ("popularity", "knn", "ridge"),
+    "recommendation": ("popularity", "artist_mean", "knn", "ridge"),
     "multilabel": ("knn", "ridge", "prior"),
     "multiclass": ("knn", "ridge", "prior"),
 }
@@ -101,12 +102,30 @@ def _settings_for(name: str, model: Model, progress: Progress) -> tuple[str, ...
         return ()
     if name == "popularity":
         return _tag_setting(model, progress)
+    if name == "artist_mean":
+        return _no_setting_but_artists(model, progress)
     kinds = [kind for kind in model.experiment.inputs.kinds if kind != "features"]
     if kinds or not model.manifest.settings:
         inputs = ", ".join(dict.fromkeys(kinds)) or "no setting"
         progress.say(f"{name} is left out: {model.name} reads {inputs}, and {name} feature vectors")
         return None
     return tuple(model.manifest.settings)
+
+
+def _no_setting_but_artists(model: Model, progress: Progress) -> tuple[str, ...] | None:
+    """Return no settings, or None where artists are unknown or say nothing of the test items."""
+    dataset = model.dataset
+    if dataset.find(Kind.ARTISTS) is None:
+        return None
+    try:
+        train, test = ({*read_artists(dataset, dataset.ids(s))[1]} for s in ("train", "test"))
+    except DataError as problem:
+        progress.warn(f"the baseline artist_mean is left out: {problem}")
+        return None
+    if train & test - {""}:
+        return ()
+    progress.say("artist_mean is left out: no artist of a test item has a train item")
+    return None
 
 
 def _tag_setting(model: Model, progress: Progress) -> tuple[str, ...] | None:

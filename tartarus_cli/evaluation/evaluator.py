@@ -47,7 +47,7 @@ from tartarus_cli.progress import UNWATCHED, Progress
 NO_QUALITY = (*LIST_METRICS, "calibration")
 """Families of figures that a better order does not raise."""
 
-WEAKEST_FIRST = ("random", "popularity", "prior", "knn", "ridge", "oracle")
+WEAKEST_FIRST = ("random", "popularity", "prior", "artist_mean", "knn", "ridge", "oracle")
 """The order of the rows beneath a model."""
 
 Rows = Mapping[str, dict[str, float]]

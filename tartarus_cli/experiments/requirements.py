@@ -12,7 +12,14 @@ from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import infer_patches
 from tartarus_cli.data.targets import infer_targets
 from tartarus_cli.data.unknown import unknown_dataset_error
-from tartarus_cli.errors import DataError, Placeholder, RequestError, call
+from tartarus_cli.errors import (
+    DataError,
+    Placeholder,
+    RequestError,
+    call,
+    display_path,
+    parameter,
+)
 from tartarus_cli.experiments.code import TomlTable
 from tartarus_cli.experiments.inputs import patch_source
 from tartarus_cli.experiments.resolve import default_targets
@@ -42,6 +49,7 @@ def check_request(dataset: Dataset, experiment: Experiment, settings: Sequence[s
     if experiment.baseline is not None:
         _check_count(dataset, experiment, settings)
         _check_truth(dataset, experiment)
+        _check_artists(dataset, experiment)
     elif len(settings) != experiment.settings_needed:
         given = f"{len(settings)} ({', '.join(settings)})" if settings else "none"
         msg = f"{name} takes {_count_settings(experiment.settings_needed)}, and was given {given}"
@@ -82,9 +90,23 @@ def _check_truth(dataset: Dataset, experiment: Experiment) -> None:
     msg += f"{dataset.name} has no such factors"
     source = "plays" if kind == "als" else "plays or labels"
     command = call("factorize", dataset.name, kind, dim=train[0].dim)
-    baselines = _baselines_for(experiment.dataset.task)
+    baselines = _baselines_for(dataset, experiment.dataset.task)
     hint = f"Compute them from the test items' {source}: {command}; or use another baseline: "
     hint += f"{baselines}."
+    raise RequestError(msg, hint=hint)
+
+
+def _check_artists(dataset: Dataset, experiment: Experiment) -> None:
+    """Make sure that artists are known, for a baseline that reads them."""
+    if experiment.baseline is None or not experiment.baseline.artists:
+        return
+    if dataset.find(Kind.ARTISTS) is not None:
+        return
+    path = display_path(dataset.path(Kind.ARTISTS))
+    msg = f"{experiment.name} needs the artists of the items, and there is no {path}"
+    column = parameter("artist", Placeholder("COLUMN"))
+    hint = "Write it, with an item id, a tab and an artist in each line; or split the tables "
+    hint += f"again, with {column} and {parameter('force', value=True)}."
     raise RequestError(msg, hint=hint)
 
 
@@ -235,6 +257,8 @@ def required_files(
     recommendation = experiment.dataset.task == "recommendation"
     plays = (Kind.TRAIN_MATRIX,) if experiment.baseline and experiment.baseline.plays else ()
     truth = (Kind.TEST_MATRIX, Kind.USERS, *plays) if recommendation else (Kind.LABELS,)
+    if experiment.baseline and experiment.baseline.artists:
+        truth = (*truth, Kind.ARTISTS)
     return [
         file
         for file in dataset.own_files
@@ -282,10 +306,17 @@ def _check_task(dataset: Dataset, baseline: Baseline, target_kinds: Collection[s
         msg = f"{name} reads {' or '.join(baseline.kinds)} factors, and {dataset.name} has none"
     else:
         return
-    raise RequestError(msg, hint=f"Baselines for {dataset.name} are {_baselines_for(tasks[0])}.")
+    raise RequestError(
+        msg, hint=f"Baselines for {dataset.name} are {_baselines_for(dataset, tasks[0])}."
+    )
 
 
-def _baselines_for(task: str) -> str:
-    """Name the baselines for a task that see no truth."""
-    baselines = {name: BASELINES.get(name) for name in BASELINES.names()}
-    return ", ".join(n for n, b in baselines.items() if task in b.tasks and not b.sees_truth)
+def _baselines_for(dataset: Dataset, task: str) -> str:
+    """Name the baselines for a task that see no truth, nor artists where they are not known."""
+    named = {name: BASELINES.get(name) for name in BASELINES.names()}
+    baselines = {name: each for name, each in named.items() if task in each.tasks}
+    has_artists = dataset.find(Kind.ARTISTS) is not None
+    fitting = [
+        n for n, b in baselines.items() if not b.sees_truth and (has_artists or not b.artists)
+    ]
+    return ", ".join(fitting)

@@ -160,7 +160,7 @@ def split(
         }
         task.advance()
         files = SplitFiles(workspace, request.dataset)
-        paths = files.paths(sets, plays=pairs is not None, labels=interactions.label_names)
+        paths = files.paths(sets, interactions)
         manifest = _make_manifest(
             request, interactions, sets, sources, [*tables.stages, *filter_stages], paths
         )

@@ -34,7 +34,7 @@ BLOCK_LINES = 1 << 16
 """Lines that are written at once."""
 LIST_KINDS = (Kind.AUDIO_LIST, Kind.TEXT_LIST, Kind.AUDIO_ERRORS, Kind.TEXT_ERRORS)
 """Files that name items by their ids, and so fit any split."""
-SPLIT_KINDS = (Kind.ITEMS, Kind.USERS, Kind.LABELS, Kind.SPLIT, *PLAYS.values())
+SPLIT_KINDS = (Kind.ITEMS, Kind.USERS, Kind.LABELS, Kind.ARTISTS, Kind.SPLIT, *PLAYS.values())
 """Files that a split writes, beside the classes."""
 
 
@@ -57,26 +57,26 @@ class SplitFiles:
         """Return the path of the classes of one set."""
         return self.path(Kind.TARGETS, split=split, fact="class", dim=str(count))
 
-    def paths(self, sets: Iterable[str], *, plays: bool, labels: Sequence[str]) -> list[Path]:
+    def paths(self, sets: Iterable[str], interactions: InteractionTable) -> list[Path]:
         """List all files: the ids of train items, the manifest, and all others.
 
         Parameters
         ----------
         sets
             Which sets there are.
-        plays
-            Whether there are plays.
-        labels
-            Names of the labels.
+        interactions
+            All items: whether there are plays, labels and artists.
         """
-        names = [*sets]
+        names, labels = [*sets], interactions.label_names
         files = [self.ids("train"), self.path(Kind.SPLIT)]
         files += [self.ids(name) for name in names if name != "train"]
-        if plays:
+        if interactions.pairs is not None:
             files += [self.path(Kind.USERS), *(self.path(PLAYS[name]) for name in names)]
         if labels:
             files += [self.path(Kind.LABELS)]
             files += [self.classes(name, len(labels)) for name in names]
+        if _has_artists(interactions):
+            files += [self.path(Kind.ARTISTS)]
         return files
 
 
@@ -128,8 +128,7 @@ def write_split(
     RequestError
         If another dataset of this name exists, and ``force`` is false.
     """
-    manifest_path, labels = files.path(Kind.SPLIT), interactions.label_names
-    paths = files.paths(sets, plays=interactions.pairs is not None, labels=labels)
+    manifest_path, paths = files.path(Kind.SPLIT), files.paths(sets, interactions)
     lock = manifest_path.with_name(f".making_{manifest_path.name}.lock")
     with locked(lock), defer_interrupts() as check:
         remove_leftovers(manifest_path.parent, {path.name for path in paths})
@@ -139,6 +138,7 @@ def write_split(
             with write_together([*reversed(paths)], delete_first=False) as temporary:
                 put_text(temporary[manifest_path], manifest.to_json())
                 _write_names(files, temporary, interactions)
+                _write_artists(files, temporary, interactions, sets)
                 for name, rows in sets.items():
                     check()
                     _write_set(files, temporary, interactions, name, rows)
@@ -163,6 +163,25 @@ def _write_names(
         _write_lines(temporary[files.path(Kind.USERS)], interactions.users)
     if interactions.label_names:
         _write_lines(temporary[files.path(Kind.LABELS)], interactions.label_names)
+
+
+def _has_artists(interactions: InteractionTable) -> bool:
+    return interactions.artists is not None and any(interactions.artists)
+
+
+def _write_artists(
+    files: SplitFiles,
+    temporary: Mapping[Path, Path],
+    interactions: InteractionTable,
+    sets: SplitSets,
+) -> None:
+    """Write the artist of each item, where it is known."""
+    if interactions.artists is None or not _has_artists(interactions):
+        return
+    rows = np.concatenate([rows.items for rows in sets.values()])
+    pairs = zip(interactions.items[rows], interactions.artists[rows], strict=True)
+    lines = [f"{item}\t{artist}" for item, artist in pairs if artist]
+    _write_lines(temporary[files.path(Kind.ARTISTS)], lines)
 
 
 def _require_same(files: SplitFiles, temporary: Mapping[Path, Path]) -> None:

@@ -21,6 +21,7 @@ from tartarus_cli.baselines import (
     TrainingExamples,
     from_log_norms,
 )
+from tartarus_cli.data.artists import read_artists
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix, require_finite
 from tartarus_cli.data.items import ItemSet, open_items
@@ -120,6 +121,7 @@ def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress
     items = open_items(dataset, request.settings, "train")
     targets = dataset.targets(spec.kind, spec.dim)
     plays = _read_plays(dataset, experiment, len(items.ids))
+    artists = read_artists(dataset, items.ids) if _baseline(experiment).artists else None
     train = TrainingExamples(
         inputs=_values(items),
         targets=targets.values,
@@ -128,8 +130,10 @@ def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress
         scoring=experiment.scoring,
         classes=spec.kind == "class",
         plays=plays[1] if plays else None,
+        artists=artists[1] if artists else None,
     )
-    files = [*(m.path for m in items.inputs), targets.path, *([plays[0]] if plays else [])]
+    read = [source[0] for source in (plays, artists) if source is not None]
+    files = [*(m.path for m in items.inputs), targets.path, *read]
     return BaselineData(items, train, files, {"fit": len(items.ids)})
 
 
@@ -227,6 +231,7 @@ def predicted_blocks(model: Model, items: ItemSet, fitted: FittedBaseline) -> It
     baseline = _baseline(model.experiment)
     check_widths(model, items)
     truth = _truth(model, items) if baseline.sees_truth else None
+    artists = read_artists(model.dataset, items.ids)[1] if baseline.artists else None
     inputs = _values(items)
     for first in range(0, len(items.ids), BLOCK):
         block = slice(first, first + BLOCK)
@@ -234,7 +239,9 @@ def predicted_blocks(model: Model, items: ItemSet, fitted: FittedBaseline) -> It
         block_truth = None if truth is None else truth[block]
         for matrix, rows in zip(items.inputs, block_inputs, strict=True):
             _check_finite(matrix.path, rows, first)
-        rows = baseline.predict(fitted, Items(items.ids[block], block_inputs, block_truth))
+        block_artists = None if artists is None else artists[block]
+        block_items = Items(items.ids[block], block_inputs, block_truth, block_artists)
+        rows = baseline.predict(fitted, block_items)
         if learns_norms(model):
             rows = from_log_norms(rows)
         _check_rows(model, items, rows, first)

@@ -35,7 +35,7 @@ from tests.worlds import DIM, SPLITS, World
 
 SETTINGS = {"knn": ["text", "audio"], "ridge": ["text", "audio-sparse"], "popularity": ["tags"]}
 CLASSIFYING = ["knn", "prior", "random", "ridge"]
-RECOMMENDING = ["knn", "oracle", "popularity", "random", "ridge"]
+RECOMMENDING = ["artist_mean", "knn", "oracle", "popularity", "random", "ridge"]
 
 
 def sparse(rows: int, width: int, seed: int = 0, density: float = 0.3) -> csr_array:
@@ -234,7 +234,10 @@ def test_what_is_drawn_for_an_item_depends_on_its_id_and_the_seed_alone() -> Non
 
 @pytest.fixture
 def tagged(world: World) -> World:
-    """Return a world whose recommendation dataset has a setting called tags."""
+    """Return a world whose recommendation dataset has artists and a setting called tags."""
+    ids = [f"{split}-{n}" for split in ("train", "test") for n in range(SPLITS[split])]
+    artists = "".join(f"{item}\tartist {n % 9}\n" for n, item in enumerate(ids))
+    (world.datasets / "artists_index_rec.tsv").write_text(artists)
     for split in ("train", "test"):
         text = world.features / f"X_{split}_text-sparse_rec.npz"
         shutil.copy(text, world.features / f"X_{split}_tags_rec.npz")
@@ -396,7 +399,8 @@ def test_what_would_do_nothing_is_refused(case: str, tartarus: Command, world: W
 
 
 COUNTS = {
-    "knn": [], "ridge": [], "popularity": ["text", "audio"], "random": ["text"], "oracle": ["text"]
+    "artist_mean": ["text"], "knn": [], "ridge": [], "popularity": ["text", "audio"],
+    "random": ["text"], "oracle": ["text"]
 }  # fmt: skip
 
 
@@ -536,15 +540,22 @@ def test_baselines_stand_beside_a_model(tartarus: Command, tagged: World) -> Non
     short = ["--set", "training.epochs=1", "--baselines"]
     done = tartarus("run", *words, *short, *root, "--json")
     assert done.status == 0, done.err
-    assert list(done.document["rows"]) == ["random", "popularity", "knn", "ridge", "oracle"]
+    assert list(done.document["rows"]) == [
+        "random",
+        "popularity",
+        "artist_mean",
+        "knn",
+        "ridge",
+        "oracle",
+    ]
     assert "that of the tags" in done.err
     names = [
-        "model_1 rec_dense ", "model_2 popularity model_1", "model_3 knn model_1",
-        "model_4 ridge model_1",
+        "model_1 rec_dense ", "model_2 popularity model_1", "model_3 artist_mean model_1",
+        "model_4 knn model_1", "model_5 ridge model_1",
     ]  # fmt: skip
     assert names_of(tagged) == names
     assert Store(open_workspace(tagged.root)).newest().name == "model_1"
-    alone = tartarus("evaluate", "model_3", *root, "--json").document
+    alone = tartarus("evaluate", "model_4", *root, "--json").document
     assert alone["metrics"] == done.document["rows"]["knn"]
     result = json.loads((tagged.root / "data/results/model_1.json").read_text())
     assert result["rows"] == done.document["rows"]
@@ -556,12 +567,12 @@ def test_baselines_stand_beside_a_model(tartarus: Command, tagged: World) -> Non
     path = tagged.features / "X_train_text_rec.npy"
     np.save(path, np.load(path)[::-1])
     changed = tartarus("evaluate", "--baselines", *root, "--json").document
-    assert names_of(tagged) == [*names, "model_5 knn model_1", "model_6 ridge model_1"]
+    assert names_of(tagged) == [*names, "model_6 knn model_1", "model_7 ridge model_1"]
     assert changed["rows"]["popularity"] == done.document["rows"]["popularity"]
     assert changed["rows"]["ridge"] != done.document["rows"]["ridge"]
 
     assert tartarus("train", "knn", "audio", "--dataset", "rec", *root).status == 0
-    assert Store(open_workspace(tagged.root)).newest().name == "model_7"
+    assert Store(open_workspace(tagged.root)).newest().name == "model_8"
 
 
 @pytest.mark.parametrize("dataset", ["many", "one", "many --set targets.kind=pmi"])
@@ -579,9 +590,16 @@ def test_a_baseline_that_cannot_be_made_is_reported_and_left_out(
     (tagged.features / "X_train_tags_rec.npz").write_bytes(b"damaged")
     words = ["ridge", "text", "--dataset", "rec", "--baselines", "-w", tagged.root]
     done = tartarus("run", *words, "--json")
-    assert (done.status, list(done.document["rows"])) == (0, ["random", "knn", "oracle"])
+    assert (done.status, list(done.document["rows"])) == (
+        0,
+        ["random", "artist_mean", "knn", "oracle"],
+    )
     assert "the baseline popularity is left out: " in done.err
-    assert names_of(tagged) == ["model_1 ridge ", "model_2 knn model_1"]
+    assert names_of(tagged) == [
+        "model_1 ridge ",
+        "model_2 artist_mean model_1",
+        "model_3 knn model_1",
+    ]
 
 
 class _Listening(SilentProgress):

@@ -57,7 +57,7 @@ dummy_multimodal SUPER multiclass class-3 2 fusion - 0 sigmoid binary 32
 """
 
 
-BASELINE_PRESETS = {"knn", "oracle", "popularity", "prior", "random", "ridge"}
+BASELINE_PRESETS = {"artist_mean", "knn", "oracle", "popularity", "prior", "random", "ridge"}
 NETWORK_PRESETS = sorted(set(preset_paths()) - BASELINE_PRESETS)
 
 
