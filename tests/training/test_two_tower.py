@@ -34,6 +34,8 @@ from tartarus_cli.training.two_tower import (
 )
 from tartarus_cli.training.two_tower_steps import Offset, Steps, draw_step
 from tartarus_cli.training.two_tower_users import history_part, history_vectors
+from tests.architectures.test_architectures import SHAPES, WORDS, kinds_of
+from tests.architectures.test_architectures import network_of as small_network
 
 Rows = NDArray[np.float32]
 TASTES, WIDTH, ITEMS, USERS, NEW = 6, 40, 240, 90, 60
@@ -417,15 +419,7 @@ def test_a_saved_tower_predicts_new_items_alike_from_their_features_alone(
     tmp_path: Path, users: Users
 ) -> None:
     tower = fit_on(tmp_path, users).model.tower
-    tower.save(tmp_path / "network.keras")
-    model = SimpleNamespace(
-        name="model_1",
-        network=tmp_path / "network.keras",
-        experiment=SimpleNamespace(network=SimpleNamespace(name="vector")),
-        manifest=SimpleNamespace(layers=layers_of(tower), versions={}),
-    )
-    loaded = load_network(cast("Model", model))
-    assert (vectors_of(loaded, NEW_FEATURES) == vectors_of(tower, NEW_FEATURES)).all()
+    assert loaded_like(tower, tmp_path, "vector", [NEW_FEATURES])
 
 
 def test_scores_of_another_model_are_added_with_a_weight_that_is_learnt(tmp_path: Path) -> None:
@@ -519,3 +513,63 @@ def test_a_network_that_is_not_linear_has_no_histories(tmp_path: Path) -> None:
 def test_items_without_any_sample_are_an_error() -> None:
     with pytest.raises(DataError, match="none of the 2 items that are to be fitted has any input"):
         steps_of(Samples("train", list("abc"), (), np.array([2, 2])), csr_array(np.ones((2, 2))), 8)
+
+
+class InMemory(ItemSet):
+    """Items whose inputs are arrays in memory, patches too."""
+
+    def read(self, samples: RowSelection) -> tuple[Rows, ...]:
+        """Return rows of all inputs."""
+        sources: Any = self.inputs
+        return tuple(np.asarray(source.values[samples]) for source in sources)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name == "audio_with_vector" else pytest.param(name, marks=pytest.mark.slow)
+        for name in ARCHITECTURES.names()
+    ],
+)
+def test_every_network_can_be_a_tower(tmp_path: Path, name: str) -> None:
+    rng = np.random.default_rng(0)
+    kinds = cast("tuple[InputKind, ...]", kinds_of(name))
+    arrays = []
+    for kind in kinds:
+        values = rng.standard_normal((8, *SHAPES[kind]), np.float32)
+        values = np.floor(np.abs(values) * 3) % WORDS if kind == "sequence" else values
+        arrays.append(values * (rng.random(values.shape) < 0.9))
+    inputs: Any = tuple(SimpleNamespace(values=values) for values in arrays)
+    inputs = tuple(
+        source if kind == "patches" else Matrix(Path(), source.values)
+        for source, kind in zip(inputs, kinds, strict=True)
+    )
+    plays = csr_array((rng.random((8, 5)) < 0.5).astype(np.int8))
+    tower = fit_on(
+        tmp_path,
+        FreeUsers(),
+        network=small_network(name, dropout=0.1),
+        items=InMemory("train", [], inputs, np.arange(8)),
+        kinds=kinds,
+        plays=plays,
+        judge=lambda _: 0.5,
+        epochs=1,
+    ).model.tower
+    counted = "feature_count" in [layer.name for layer in tower.layers]
+    assert counted == ("features" in kinds)
+    assert loaded_like(tower, tmp_path, name, arrays)
+
+
+def loaded_like(
+    tower: keras.Model, folder: Path, name: str, inputs: Sequence[csr_array | Rows]
+) -> bool:
+    """Whether a tower predicts the same once it was saved and loaded."""
+    tower.save(folder / "network.keras")
+    model = SimpleNamespace(
+        name="model_1",
+        network=folder / "network.keras",
+        experiment=SimpleNamespace(network=SimpleNamespace(name=name)),
+        manifest=SimpleNamespace(layers=layers_of(tower), versions={}),
+    )
+    loaded = load_network(cast("Model", model))
+    return bool((vectors_of(loaded, *inputs) == vectors_of(tower, *inputs)).all())
