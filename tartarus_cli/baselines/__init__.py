@@ -281,6 +281,15 @@ class Baseline:
 BASELINES: Registry[Baseline] = Registry("baseline", package=__name__, group="tartarus.baselines")
 
 
+def weight_name(number: int) -> str:
+    """Return what the weight of a setting is called among the parameters.
+
+    >>> weight_name(0)
+    'weight_1'
+    """
+    return f"weight_{number + 1}"
+
+
 def normalize_rows(rows: NDArray[Any]) -> NDArray[np.float64]:
     """Divide each row by its L2 norm, ``(rows, width)``; zero rows stay zero.
 

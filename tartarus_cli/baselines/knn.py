@@ -25,6 +25,7 @@ from tartarus_cli.baselines import (
     PredictionForm,
     TrainingExamples,
     Trial,
+    weight_name,
 )
 from tartarus_cli.baselines.search import Search, is_better
 from tartarus_cli.baselines.similarity import (
@@ -106,15 +107,6 @@ class NeighbourOptions(BaselineOptions):
         if settings > 1:  # else it scales all similarities alike
             choices |= {weight_name(n): _several(each) for n, each in enumerate(weights)}
         return choices
-
-
-def weight_name(number: int) -> str:
-    """Return what the weight of a setting is called among the parameters.
-
-    >>> weight_name(0)
-    'weight_1'
-    """
-    return f"weight_{number + 1}"
 
 
 def _several(value: T | tuple[T, ...]) -> tuple[T, ...]:

@@ -52,10 +52,20 @@ class QuietProgress:
         return self.progress.task(description, total)
 
 
+@dataclass(frozen=True)
+class BaselineRows:
+    """The figures of baselines, and what each of them chose by validation items."""
+
+    rows: dict[str, dict[str, float]]
+    """Baseline → metric → value."""
+    chosen: dict[str, dict[str, int | float | str]]
+    """Baseline → what it chose, by name; none that chose nothing."""
+
+
 def evaluate_baselines(
     model: Model, options: EvaluationOptions, progress: Progress = UNWATCHED
-) -> dict[str, dict[str, float]]:
-    """Return the figures of the baselines that fit a model: baseline → metric → value.
+) -> BaselineRows:
+    """Return the figures of the baselines that fit a model.
 
     A baseline that was trained before, with the same settings, targets and seed and from the same
     files, is reused. One that cannot be trained is left out, and that is reported.
@@ -71,7 +81,7 @@ def evaluate_baselines(
     """
     options = replace(options, baselines=False, resume=False, merge=False)
     quiet = QuietProgress(progress)
-    rows: dict[str, dict[str, float]] = {}
+    beside = BaselineRows({}, {})
     for name, settings in _baselines_for(model, progress):
         try:
             baseline = train_or_reuse(model, name, settings, progress)
@@ -82,8 +92,10 @@ def evaluate_baselines(
         except TartarusError as problem:
             progress.warn(f"the baseline {name} is left out: {problem}")
             continue
-        rows[name] = evaluation.metrics
-    return rows
+        beside.rows[name] = evaluation.metrics
+        if baseline.manifest.chosen:
+            beside.chosen[name] = baseline.manifest.chosen
+    return beside
 
 
 def _baselines_for(model: Model, progress: Progress) -> Iterator[tuple[str, tuple[str, ...]]]:

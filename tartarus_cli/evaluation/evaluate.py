@@ -99,8 +99,10 @@ def evaluate(
         return evaluate_predictions(subject, options, progress=progress)
     # Before baselines are trained for nothing.
     require_unchanged_inputs(subject)
-    rows = evaluate_baselines(subject, options, progress)
-    return evaluate_predictions(subject, options, other_rows=rows, progress=progress)
+    beside = evaluate_baselines(subject, options, progress)
+    return evaluate_predictions(
+        subject, options, other_rows=beside.rows, chosen=beside.chosen, progress=progress
+    )
 
 
 def _evaluate_file(

@@ -53,12 +53,16 @@ WEAKEST_FIRST = ("random", "popularity", "prior", "artist_mean", "knn", "ridge",
 Rows = Mapping[str, dict[str, float]]
 """System → metric → value."""
 
+Choices = Mapping[str, dict[str, int | float | str]]
+"""Baseline → what it chose by validation items, by name."""
+
 
 def evaluate_predictions(
     model: Model,
     options: EvaluationOptions,
     *,
     other_rows: Rows | None = None,
+    chosen: Choices | None = None,
     progress: Progress = UNWATCHED,
 ) -> Evaluation:
     """Compute the figures of what a model predicted for the test items, and write the results.
@@ -71,6 +75,8 @@ def evaluate_predictions(
         How to evaluate.
     other_rows
         Figures of other systems, to be shown beneath the model's.
+    chosen
+        What these systems chose by validation items.
     progress
         Reports each block of users, and what may be a mistake.
 
@@ -80,7 +86,7 @@ def evaluate_predictions(
         If it has not predicted yet, or a file is missing, damaged or out of step.
     """
     evaluation = _evaluate(
-        _Evaluator(model_predictions(model), options, progress, other_rows or {})
+        _Evaluator(model_predictions(model), options, progress, other_rows or {}, chosen or {})
     )
     whole = evaluation.results is not None
     model.count_evaluation(json_metrics(evaluation.metrics) if whole else None)
@@ -132,6 +138,7 @@ class _Evaluator:
     options: EvaluationOptions
     progress: Progress
     other_rows: Rows = field(default_factory=dict)
+    chosen: Choices = field(default_factory=dict)
 
     @property
     def random_seed(self) -> int:
@@ -186,6 +193,7 @@ class _Evaluator:
             items_without_prediction=int(predictions.absent.sum()),
             metrics=metrics,
             rows=rows,
+            chosen=dict(self.chosen),
             gap_closed=gaps_closed({"model": metrics} | rows, perfect),
             basis=basis,
             protocol=describe_protocol(predictions, basis, metrics, self.random_seed),

@@ -75,6 +75,8 @@ class EvaluationBase:
     """Metric → value; NaN where it has none."""
     rows: dict[str, dict[str, float]]
     """System → metric → value, for random, the baselines and the oracle."""
+    chosen: dict[str, dict[str, int | float | str]]
+    """Baseline → what it chose by how well validation items rank, by name."""
     gap_closed: dict[str, dict[str, float]]
     """System → metric → share of the way from random to the best possible; the evaluated
     predictions are called ``model`` here."""

@@ -106,6 +106,8 @@ class ResultsDocument(BaseModel):
     metrics: dict[str, MetricValue]
     rows: MetricTable = {}
     """Figures of random, baselines and oracle."""
+    chosen: dict[str, dict[str, int | float | str]] = {}
+    """Baseline → what it chose by how well validation items rank, by name."""
     classes: list[ClassReport] = []
     confusion: list[list[int]] = []
     """``(true classes, predicted classes)``; empty where an item may have several."""

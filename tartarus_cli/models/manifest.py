@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tartarus_cli.baselines import BaselineResult, Parameters, PredictionForm
+from tartarus_cli.baselines import BaselineResult, Parameters, PredictionForm, weight_name
 from tartarus_cli.files import write_text
 
 Status = Literal["training", "interrupted", "failed", "finished"]
@@ -130,12 +131,20 @@ def record_trials(manifest: ModelManifest, fitted: BaselineResult) -> None:
             if trial.loss is not None
         }
         return
-    manifest.chosen = dict(best.parameters)
+    manifest.chosen = _with_names(best.parameters, manifest.settings)
     manifest.trials = {
         describe_parameters(trial.parameters): trial.score
         for trial in fitted.trials
         if trial.score is not None
     }
+
+
+def _with_names(parameters: Parameters, settings: Sequence[str]) -> dict[str, int | float | str]:
+    """Return parameters with the names of the settings in those of their weights."""
+    if len({*settings}) < len(settings):
+        return dict(parameters)
+    names = {weight_name(number): f"weight_{name}" for number, name in enumerate(settings)}
+    return {names.get(name, name): value for name, value in parameters.items()}
 
 
 def describe_parameters(parameters: Parameters) -> str:

@@ -622,8 +622,8 @@ def test_patches_are_read_by_no_baseline(world: World, tmp_path: Path) -> None:
     )  # fmt: skip
     listening = _Listening()
     model = Model("model_1", folder, manifest, Store(open_workspace(world.root)))
-    rows = evaluate_baselines(model, EvaluationOptions(), listening)
-    assert rows == {}
+    beside = evaluate_baselines(model, EvaluationOptions(), listening)
+    assert (beside.rows, beside.chosen) == ({}, {})
     assert listening.said == [
         "popularity is left out: no setting of rec is called tags, labels or genres",
         "knn is left out: model_1 reads patches, and knn feature vectors",

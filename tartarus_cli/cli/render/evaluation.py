@@ -60,6 +60,8 @@ def evaluation(
         figures(systems)
         footer = _ranking_footer(result)
     out().print(footer + _missing_predictions(result))
+    for name, chosen in result.chosen.items():
+        out().print(f"{name} by validation items: {plain(choices(chosen))}")
     if explain:
         _explain(result.protocol)
     _files(workspace, result)
@@ -119,14 +121,29 @@ def figures(
 def _systems(result: Evaluation) -> dict[str, dict[str, float | str | None]]:
     """Return the rows of the table: with the share of the gap closed, behind the main figure."""
     rows: dict[str, dict[str, float | str | None]] = {}
-    for system, values, gaps in result.systems():
+    for name, values, gaps in result.systems():
         closed = gaps.get(result.headline, math.nan)
+        scoring = result.chosen.get(name, {}).get("scoring")
+        system = name if scoring is None else f"{name} ({scoring})"
         rows[system] = {}
         for metric, value in shortened(values).items():
             rows[system][metric] = value
             if metric == result.headline and result.gap_closed:
                 rows[system][GAP] = "" if math.isnan(closed) else f"{closed:.1%}"
     return rows
+
+
+def choices(chosen: Mapping[str, int | float | str]) -> str:
+    """Write what a baseline chose in a line.
+
+    >>> choices({"neighbours": 50, "feature_exponent": 0.25, "scoring": "norm"})
+    'neighbours 50, feature exponent 0.25, scoring norm'
+    """
+    texts = {
+        name: f"{value:.3g}" if isinstance(value, float) else value
+        for name, value in chosen.items()
+    }
+    return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in texts.items())
 
 
 def shortened(row: Mapping[str, float]) -> dict[str, float]:

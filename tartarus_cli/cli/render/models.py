@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.classes import class_figures
 from tartarus_cli.cli.render.console import document, figure, message, next_step, out, plain, table
-from tartarus_cli.cli.render.evaluation import figures
+from tartarus_cli.cli.render.evaluation import choices, figures
 from tartarus_cli.errors import Placeholder, call, parameter
 from tartarus_cli.evaluation.headlines import headline
 
@@ -96,22 +96,11 @@ def _choices(manifest: ModelManifest) -> dict[str, str]:
     tried = len(manifest.trials)
     if manifest.validation_score is not None:
         best = f"the best of {tried} by validation MAP {figure(manifest.validation_score)}"
-        return {"chosen": f"{_describe_choice(manifest)}, {best}"}
+        return {"chosen": f"{choices(manifest.chosen)}, {best}"}
     if manifest.strength is None:
         return {}
     loss = f"validation loss {figure(manifest.validation_loss)}"
     return {"strength": f"{manifest.strength:.3g}, the best of {tried} by {loss}"}
-
-
-def _describe_choice(manifest: ModelManifest) -> str:
-    """Write what was chosen, with the names of the settings where each has a weight."""
-    weights = {f"weight_{n}": name for n, name in enumerate(manifest.settings, 1)}
-    parts = []
-    for name, value in manifest.chosen.items():
-        text = f"{value:.3g}" if isinstance(value, float) else str(value)
-        label = f"weight of {weights[name]}" if name in weights else name.replace("_", " ")
-        parts.append(f"{label} {text}")
-    return ", ".join(parts)
 
 
 def predicted(workspace: Workspace, result: Prediction, *, json: bool) -> None:
