@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from scipy.sparse import csr_array, vstack
 
 from tartarus_cli.baselines import (
@@ -34,7 +34,7 @@ from tartarus_cli.baselines.similarity import (
     find_neighbours,
     keep_nearest,
 )
-from tartarus_cli.errors import RequestError
+from tartarus_cli.errors import RequestError, count_noun
 
 T = TypeVar("T")
 
@@ -50,10 +50,22 @@ WEIGHTS = (1.0, 0.0, 0.25, 0.5)
 BLOCK_ITEMS = 1024
 """Validation items whose neighbours are sought at a time."""
 
+
+def _as_list(value: Any) -> Any:
+    """Take one value for a list of one."""
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+def _as_lists(values: Any) -> Any:
+    return tuple(map(_as_list, _as_list(values)))
+
+
+Several: TypeAlias = Annotated[
+    tuple[T, ...], Field(min_length=1, max_length=100), BeforeValidator(_as_list)
+]
 Neighbours: TypeAlias = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 Exponent: TypeAlias = Annotated[float, Field(ge=-4, le=4, allow_inf_nan=False)]
 Weight: TypeAlias = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
-Several: TypeAlias = Annotated[tuple[T, ...], Field(min_length=1, max_length=100)]
 
 
 class NeighbourOptions(BaselineOptions):
@@ -64,14 +76,14 @@ class NeighbourOptions(BaselineOptions):
     unless they are given: the exponent is 0 and the weights are equal.
     """
 
-    neighbours: Neighbours | Several[Neighbours] = NEIGHBOURS
+    neighbours: Several[Neighbours] = NEIGHBOURS
     """Number of the most similar train items: one, or several to choose from."""
 
-    feature_exponent: Exponent | Several[Exponent] = EXPONENTS
+    feature_exponent: Several[Exponent] = EXPONENTS
     """The similarities of an item are multiplied by the number of its features that are not zero,
     relative to the mean of the train items, to this power: one, or several to choose from."""
 
-    weights: Several[Weight | Several[Weight]] = (WEIGHTS,)
+    weights: Annotated[Several[Several[Weight]], BeforeValidator(_as_lists)] = (WEIGHTS,)
     """How much each setting counts: a weight for each, or for all; each may be several to choose
     from."""
 
@@ -79,8 +91,8 @@ class NeighbourOptions(BaselineOptions):
     @classmethod
     def _fill(cls, values: Any) -> Any:
         """Choose nothing that is not asked for where the number of neighbours is given."""
-        if isinstance(values, Mapping) and isinstance(values.get("neighbours"), int):
-            return {"feature_exponent": 0.0, "weights": (1.0,), **values}
+        if isinstance(values, Mapping) and len(_as_list(values.get("neighbours", NEIGHBOURS))) == 1:
+            return {"feature_exponent": 0.0, "weights": 1.0, **values}
         return values
 
     def choices(self, settings: int) -> dict[str, tuple[float, ...]]:
@@ -93,24 +105,21 @@ class NeighbourOptions(BaselineOptions):
         """
         weights = self.weights * settings if len(self.weights) == 1 else self.weights
         if len(weights) != settings:
-            msg = f"network.weights has {len(weights)} weights, and there are {settings} settings"
+            given = f"{count_noun(len(weights), 'weight')} for {count_noun(settings, 'setting')}"
             hint = "Give one for each setting; write values to choose from as a list in the list: "
-            hint += "network.weights=[[1, 0, 0.5]]"
+            hint += "network.weights=[[1,0,0.5]]"
+            msg = f"network.weights: {given}"
             raise RequestError(msg, hint=hint)
-        if not any(max(_several(each)) > 0 for each in weights):
+        if not any(max(each) > 0 for each in weights):
             msg = "network.weights: all weights are 0, so that no train item is similar to another"
             raise RequestError(msg, hint="Give at least one setting a weight above 0.")
         choices: dict[str, tuple[float, ...]] = {
-            "neighbours": _several(self.neighbours),
-            "feature_exponent": _several(self.feature_exponent),
+            "neighbours": self.neighbours,
+            "feature_exponent": self.feature_exponent,
         }
         if settings > 1:  # else it scales all similarities alike
-            choices |= {weight_name(n): _several(each) for n, each in enumerate(weights)}
+            choices |= {weight_name(number): each for number, each in enumerate(weights)}
         return choices
-
-
-def _several(value: T | tuple[T, ...]) -> tuple[T, ...]:
-    return value if isinstance(value, tuple) else (value,)
 
 
 @dataclass(frozen=True)
