@@ -312,6 +312,7 @@ BASELINES.register("knn")(
         settings=(1, None),
         learns=True,
         optional=("mean", "neighbours", "feature_exponent", "weights", "mean_counts"),
+        kinds=("als", "pmi", "class", "plays"),
         plays=True,
         judged=True,
         remembers=True,

@@ -97,7 +97,7 @@ BASELINES.register("popularity")(
         shapes=_shapes,
         settings=(1, 1),
         tasks=("recommendation",),
-        kinds=("als", "pmi"),
+        kinds=("als", "pmi", "plays"),
         plays=True,
     )
 )
