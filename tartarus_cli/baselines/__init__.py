@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -30,7 +30,7 @@ MIN_NORM = 1e-3
 NamedArrays = dict[str, NDArray[Any]]
 """Name → array: what a baseline learnt, as it is stored."""
 
-PredictionForm = Literal["factors", "neighbours", "scores", "weights", "vectors"]
+PredictionForm = Literal["factors", "neighbours", "scores", "weights", "vectors", "blend"]
 """What predicted rows are.
 
 ``factors``
@@ -44,6 +44,8 @@ PredictionForm = Literal["factors", "neighbours", "scores", "weights", "vectors"
 ``vectors``
     The vector of the item and, in the last column, its bias, ``(items, d + 1)``, to be multiplied
     by user vectors of the model's own.
+``blend``
+    A weight for each of several models, whose scores are added, ``(models,)``.
 """
 
 Judge: TypeAlias = Callable[[NDArray[Any] | csr_array, PredictionForm, str], float]
@@ -190,6 +192,9 @@ class FittedBaseline:
 
     train: TrainingExamples | None = None
     """The train items; only for baselines that read them again to predict."""
+
+    cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What a baseline computes once for all blocks of items."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.tasks import TargetSpec
+from tartarus_cli.data.tasks import PLAYS_KIND, TargetSpec
 from tartarus_cli.errors import DataError, call, parameter
 from tartarus_cli.file_names import Kind
 
@@ -19,13 +19,16 @@ def target_dims(dataset: Dataset, kind: str) -> list[int]:
 def infer_targets(dataset: Dataset, spec: TargetSpec) -> TargetSpec:
     """Return the targets that a dataset has in place of those of an experiment.
 
-    Those of the same number if it has them, else the only ones of their kind.
+    Those of the same number if it has them, else the only ones of their kind. Plays have no number
+    that the dataset knows.
 
     Raises
     ------
     DataError
         If there are no train targets of this kind, or several, none of that number.
     """
+    if spec.kind == PLAYS_KIND:
+        return spec
     dims = target_dims(dataset, spec.kind)
     if spec.dim in dims or len(dims) == 1:
         return TargetSpec(spec.kind, spec.dim if spec.dim in dims else dims[0])

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.items import InputSource, ItemSet, open_items, require_rows
-from tartarus_cli.data.tasks import TargetSpec
+from tartarus_cli.data.plays import LIKELY, Plays, has_plays, read_plays
+from tartarus_cli.data.tasks import PLAYS_KIND, TargetSpec
 from tartarus_cli.errors import DataError, parameter
 from tartarus_cli.file_names import Kind
 
@@ -22,7 +23,8 @@ class TrainingSubset:
     set: ItemSet
     """The set that they are samples of."""
     targets: Matrix
-    """Targets of all items of the set, ``(items, dim)``."""
+    """Targets of all items of the set, ``(items, dim)``; for plays, who played them, sparse,
+    ``(items, users)``."""
     samples: NDArray[np.int64]
     """Numbers of the samples in the set, ascending."""
 
@@ -40,6 +42,8 @@ class TrainingData:
     """Samples that stop the training, and choose the epoch or a parameter."""
     held_out: TrainingSubset | None = None
     """Measured once, after the training; None where the dataset has val items."""
+    play_files: tuple[Path, ...] = ()
+    """What plays were read, or rebuilt, from; empty where targets are no plays."""
     remark: str = ""
     """Why train items are held out, for the user; empty if none are."""
 
@@ -52,7 +56,7 @@ class TrainingData:
     def files(self) -> list[Path]:
         """Every file that the training reads."""
         matrices = [m for subset in self.subsets for m in (*subset.set.inputs, subset.targets)]
-        return list(dict.fromkeys(matrix.path for matrix in matrices))
+        return list(dict.fromkeys([*(matrix.path for matrix in matrices), *self.play_files]))
 
 
 def open_training_data(
@@ -80,15 +84,16 @@ def open_training_data(
         If a file is missing, or has not one row for each id, or there are too few train items.
     """
     train = open_items(dataset, sources, "train")
-    train_targets = require_rows(dataset.targets(targets.kind, targets.dim), len(train.ids))
+    train_targets, train_plays = _open_targets(dataset, targets, train)
     has_val = "val" in dataset.splits
-    val_file = dataset.find(Kind.TARGETS, split="val", **targets.fields)
-    if has_val and val_file is not None:
+    if has_val and _has_val_targets(dataset, targets):
         val = open_items(dataset, sources, "val")
-        val_targets = require_rows(dataset.matrix(val_file.path), len(val.ids))
+        val_targets, val_plays = _open_targets(dataset, targets, val)
         return TrainingData(
             TrainingSubset(train, train_targets, np.arange(len(train.items))),
             TrainingSubset(val, val_targets, np.arange(len(val.items))),
+            play_files=_files_of(train_plays, val_plays),
+            remark=_remark(dataset, train_plays, val_plays),
         )
     # An item may have no patch.
     present = np.unique(train.items)
@@ -97,13 +102,49 @@ def open_training_data(
         TrainingSubset(train, train_targets, np.flatnonzero(np.isin(train.items, present[rows])))
         for rows in cuts
     )
-    reason = "the val items have no targets" if has_val else "there are no val items"
+    lacking = "plays" if targets.kind == PLAYS_KIND else "targets"
+    reason = f"the val items have no {lacking}" if has_val else "there are no val items"
+    held_out_text = (
+        f"{reason}: the last {1 - len(cuts[0]) / len(present):.0%} of the train items are held "
+        "out: half of them validate, half give the held-out loss"
+    )
     return TrainingData(
         fit,
         validation_subset,
         held_out,
-        f"{reason}: the last {1 - len(cuts[0]) / len(present):.0%} of the train items are held "
-        "out: half of them validate, half give the held-out loss",
+        _files_of(train_plays),
+        "\n".join(filter(None, [_remark(dataset, train_plays), held_out_text])),
+    )
+
+
+def _files_of(*sets: Plays | None) -> tuple[Path, ...]:
+    return tuple(path for plays in sets if plays for path in plays.files)
+
+
+def _has_val_targets(dataset: Dataset, targets: TargetSpec) -> bool:
+    if targets.kind == PLAYS_KIND:
+        return has_plays(dataset, "val")
+    return dataset.find(Kind.TARGETS, split="val", **targets.fields) is not None
+
+
+def _open_targets(
+    dataset: Dataset, targets: TargetSpec, items: ItemSet
+) -> tuple[Matrix, Plays | None]:
+    """Open the targets of a set; of plays, also how they were read."""
+    if targets.kind != PLAYS_KIND:
+        matrix = dataset.targets(targets.kind, targets.dim, items.split)
+        return require_rows(matrix, len(items.ids)), None
+    plays = read_plays(dataset, items.split)
+    return Matrix(plays.files[0], plays.matrix), plays
+
+
+def _remark(dataset: Dataset, *sets: Plays | None) -> str:
+    """Say that plays are not known, where they were rebuilt."""
+    if not any(plays and plays.rebuilt for plays in sets):
+        return ""
+    return (
+        f"{dataset.name} has no train plays: they are rebuilt from the factors (a product over "
+        f"{LIKELY} counts as a play), which is less exact"
     )
 
 

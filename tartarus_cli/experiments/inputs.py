@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import InputSource, ItemSet, PatchSource, infer_patches
 from tartarus_cli.data.patches import Patches
-from tartarus_cli.data.targets import infer_targets
+from tartarus_cli.data.targets import infer_targets, reference_factors
 from tartarus_cli.errors import FileError, Placeholder, call
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.progress import Progress
@@ -70,6 +70,9 @@ def infer_dimensions(
     """
     name, targets = dataset.name, experiment.targets
     dim = infer_targets(dataset, experiment.target_spec).dim
+    factors = reference_factors(dataset) if experiment.reads_user_factors else None
+    if factors is not None:
+        dim = factors.dim
     if dim != targets.dim:
         progress.say(
             f"{name} has {targets.kind} targets of {dim}, not {targets.dim}: {dim} is used"

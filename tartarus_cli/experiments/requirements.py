@@ -10,7 +10,9 @@ from pathlib import Path
 from tartarus_cli.baselines import BASELINES, Baseline
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import infer_patches
-from tartarus_cli.data.targets import infer_targets
+from tartarus_cli.data.plays import has_plays
+from tartarus_cli.data.targets import USUAL_DIM, infer_targets, reference_factors
+from tartarus_cli.data.tasks import PLAYS_KIND, TargetSpec
 from tartarus_cli.data.unknown import unknown_dataset_error
 from tartarus_cli.errors import (
     DataError,
@@ -216,6 +218,8 @@ def _missing_features(dataset: Dataset, settings: Sequence[str]) -> list[Missing
 
 def _missing_targets(dataset: Dataset, experiment: Experiment) -> list[MissingInput]:
     spec = experiment.target_spec
+    if spec.kind == PLAYS_KIND:
+        return _missing_plays(dataset, experiment)
     try:
         spec = infer_targets(dataset, spec)
     except DataError:
@@ -236,6 +240,18 @@ def _missing_targets(dataset: Dataset, experiment: Experiment) -> list[MissingIn
     return missing
 
 
+def _missing_plays(dataset: Dataset, experiment: Experiment) -> list[MissingInput]:
+    missing = []
+    if not has_plays(dataset, "train"):
+        missing.append(MissingInput("train plays", dataset.path(Kind.TRAIN_MATRIX)))
+    if experiment.reads_user_factors and reference_factors(dataset) is None:
+        fields = TargetSpec("als", USUAL_DIM).fields
+        missing.append(MissingInput("user factors", dataset.path(Kind.USER_FACTORS, **fields)))
+    if not dataset.select(Kind.TEST_MATRIX):
+        missing.append(MissingInput("truth", dataset.path(Kind.TEST_MATRIX)))
+    return missing
+
+
 def required_files(
     dataset: Dataset, experiment: Experiment, settings: Sequence[str]
 ) -> list[DataFile]:
@@ -251,11 +267,13 @@ def required_files(
     settings
         Names of the settings that feed it.
     """
-    spec = experiment.target_spec
+    spec = experiment.factor_spec
     source = patch_source(experiment) if experiment.patches else None
     patches = source.fields if source else None
     recommendation = experiment.dataset.task == "recommendation"
-    plays = (Kind.TRAIN_MATRIX,) if experiment.baseline and experiment.baseline.plays else ()
+    reads_plays = experiment.targets.kind == PLAYS_KIND
+    reads_plays |= experiment.baseline is not None and experiment.baseline.plays
+    plays = (Kind.TRAIN_MATRIX, Kind.VAL_MATRIX) if reads_plays else ()
     truth = (Kind.TEST_MATRIX, Kind.USERS, *plays) if recommendation else (Kind.LABELS,)
     if experiment.baseline and experiment.baseline.artists:
         truth = (*truth, Kind.ARTISTS)
@@ -288,12 +306,22 @@ def infer_task(dataset: Dataset, baseline: Baseline) -> TomlTable:
     _check_task(dataset, baseline, {*dims})
     kind, task = baseline.kinds[0], baseline.tasks[-1]
     if dataset.is_recommendation and "recommendation" in baseline.tasks:
-        kind, task = "als" if "als" in dims or "pmi" not in dims else "pmi", "recommendation"
+        kind, task = _play_targets(dataset, baseline, {*dims}), "recommendation"
     elif dataset.is_classification:
         kind = next((k for k in ("class", "pmi") if k in dims and k in baseline.kinds), "class")
         task = "multiclass" if dataset.has_one_class_each else "multilabel"
     several = sum(file.fields["fact"] == kind for file in files) > 1
     return default_targets(kind, task, None if several else dims.get(kind))
+
+
+def _play_targets(dataset: Dataset, baseline: Baseline, kinds: Collection[str]) -> str:
+    """Return what a baseline learns of a dataset of plays: factors, if it has any, else plays."""
+    allowed = baseline.kinds
+    for kind in ("als", "pmi"):
+        if kind in kinds and kind in allowed:
+            return kind
+    known = PLAYS_KIND in allowed and has_plays(dataset, "train")
+    return PLAYS_KIND if known or "als" not in allowed else "als"
 
 
 def _check_task(dataset: Dataset, baseline: Baseline, target_kinds: Collection[str]) -> None:
@@ -302,7 +330,7 @@ def _check_task(dataset: Dataset, baseline: Baseline, target_kinds: Collection[s
     name = next(name for name in BASELINES.names() if BASELINES.get(name) is baseline)
     if tasks and not {*tasks} & {*baseline.tasks}:
         msg = f"{name} is for {' and '.join(baseline.tasks)}, and {dataset.name} for {tasks[0]}"
-    elif tasks and target_kinds and not {*target_kinds} & {*baseline.kinds}:
+    elif tasks and target_kinds and not {*target_kinds, PLAYS_KIND} & {*baseline.kinds}:
         msg = f"{name} reads {' or '.join(baseline.kinds)} factors, and {dataset.name} has none"
     else:
         return

@@ -19,12 +19,12 @@ from tartarus_cli.errors import FileError, RequestError, call, display_path, nea
 from tartarus_cli.experiments.code import TomlTable, prepare_code
 from tartarus_cli.experiments.schema import (
     Experiment,
-    ValidationSection,
     baseline_of,
     is_baseline,
     options_of,
     training_of,
 )
+from tartarus_cli.experiments.sections import ValidationSection
 from tartarus_cli.files import TomlError, parse_toml, read_toml
 from tartarus_cli.options import parse_value
 
@@ -118,12 +118,13 @@ def _infer_targets(table: TomlTable, infer: TaskInference | None) -> TomlTable:
     return _merge(inferred, table)
 
 
-PUBLISHED_DIMS = {"als": 200, "pmi": 50, "class": 15}
-"""Kind of targets → their number in the published datasets."""
+PUBLISHED_DIMS = {"als": 200, "pmi": 50, "class": 15, "plays": 1}
+"""Kind of targets → their number in the published datasets; plays have none."""
 
 
 def _published_targets(_dataset: str, baseline: Baseline) -> TomlTable:
-    return default_targets("als" if "recommendation" in baseline.tasks else "class", "multiclass")
+    kind = "als" if "recommendation" in baseline.tasks else "class"
+    return default_targets(kind if kind in baseline.kinds else baseline.kinds[0], "multiclass")
 
 
 def default_targets(kind: str, task: str, dim: int | None = None) -> TomlTable:
@@ -132,7 +133,7 @@ def default_targets(kind: str, task: str, dim: int | None = None) -> TomlTable:
     Parameters
     ----------
     kind
-        ``als`` (which makes the task recommendation), ``pmi`` or ``class``.
+        ``als`` or ``plays`` (which make the task recommendation), ``pmi`` or ``class``.
     task
         The task for targets of other kinds.
     dim
@@ -141,7 +142,7 @@ def default_targets(kind: str, task: str, dim: int | None = None) -> TomlTable:
     >>> default_targets("class", "multilabel")
     {'dataset': {'task': 'multilabel'}, 'targets': {'kind': 'class', 'dim': 15}}
     """
-    task = "recommendation" if kind == "als" else task
+    task = "recommendation" if kind in ("als", "plays") else task
     targets = {"kind": kind, "dim": dim or PUBLISHED_DIMS[kind]}
     return {"dataset": {"task": task}, "targets": targets}
 
@@ -216,7 +217,8 @@ def _drop_unused(base: Mapping[str, Any], network: Any) -> TomlTable:
     baseline = baseline_of(network)
     if baseline is None or baseline_of(base.get("network")) is not None:
         return dict(base)
-    table = {k: v for k, v in base.items() if k not in ("inputs", "patches", "training", "note")}
+    unused = ("inputs", "patches", "training", "two_tower", "scoring", "note")
+    table = {k: v for k, v in base.items() if k not in unused}
     training = base.get("training")
     if baseline.validates and isinstance(training, dict):
         fields = ValidationSection.model_fields
@@ -321,7 +323,7 @@ def _known_keys(table: TomlTable) -> list[str]:
     networks = [*ARCHITECTURES.names(), *BASELINES.names()]
     models = {"network": options_of(network) if network in networks else None}
     pairs = _pairs(Experiment, models | {"training": training_of(table.get("network"))})
-    unused = ("inputs", "patches") if is_baseline(network) else ()
+    unused = ("inputs", "patches", "two_tower") if is_baseline(network) else ()
     return [f"{s}.{key}" if key else s for s, key in pairs if s not in unused]
 
 

@@ -3,155 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Any, Self
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
     SerializeAsAny,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from tartarus_cli.architectures import ARCHITECTURES, Architecture, InputKind, NetworkOptions
+from tartarus_cli.architectures import ARCHITECTURES, Architecture, NetworkOptions
 from tartarus_cli.baselines import BASELINES, Baseline, BaselineOptions
-from tartarus_cli.data.tasks import Scoring, TargetSpec, Task
-from tartarus_cli.file_names import PATCH_NAME
+from tartarus_cli.data.tasks import PLAYS_KIND, ScoringChoice, TargetSpec
+from tartarus_cli.experiments.sections import (
+    TARGETS_OF,
+    DatasetSection,
+    EmptyTrainingSection,
+    InputsSection,
+    PatchesSection,
+    Section,
+    TargetsSection,
+    TrainingSection,
+    TwoTowerSection,
+    ValidationSection,
+)
 from tartarus_cli.progress import warn
-
-
-def _check_dataset_name(name: str) -> str:
-    if not name or any(c in "_/\\" or not c.isprintable() for c in name):
-        msg = f"{name!r} cannot be the name of a dataset: it holds no underscore and no slash"
-        raise ValueError(msg)
-    return name
-
-
-def _check_kinds(value: Any) -> Any:
-    for kind in value if isinstance(value, list | tuple) else [value]:
-        if kind not in get_args(InputKind):
-            msg = f"{kind!r} is none of {', '.join(get_args(InputKind))}"
-            raise ValueError(msg)
-    return value
-
-
-DatasetName = Annotated[str, AfterValidator(_check_dataset_name)]
-Count = Annotated[int, Field(ge=1, strict=True)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-
-TargetKind = Literal["als", "pmi", "class"]
-Loss = Literal["cosine", "binary_crossentropy", "categorical_crossentropy", "mean_squared_error"]
-Optimizer = Literal["adam", "adamw", "nadam", "sgd", "rmsprop", "adagrad"]
-Monitor = Literal["val_loss", "val_accuracy"]
-
-TARGETS_OF: dict[Task, tuple[TargetKind, ...]] = {
-    "recommendation": ("als", "pmi"),
-    "multilabel": ("class", "pmi"),
-    "multiclass": ("class",),
-}
-"""Task → the kinds of targets that a network can learn for it."""
-
-
-class Section(BaseModel):
-    """A part of an experiment; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DatasetSection(Section):
-    """The dataset, and the task that is solved on it."""
-
-    name: DatasetName
-    """The dataset; its name holds no underscore."""
-    task: Task
-    """``recommendation``, ``multilabel`` or ``multiclass``."""
-
-
-class TargetsSection(Section):
-    """The targets that the network learns to predict, one row an item."""
-
-    kind: TargetKind
-    """Factors of plays (``als``), of labels or plays (``pmi``), or the classes (``class``)."""
-    dim: Count
-    """Number of factors or classes."""
-    normalize: bool
-    """Whether each target is divided by its L2 norm."""
-
-
-class InputsSection(Section):
-    """The inputs of the network."""
-
-    kind: Annotated[InputKind | tuple[InputKind, ...], BeforeValidator(_check_kinds)] = "features"
-    """``features``, ``patches`` or ``sequence``: one for all inputs, or one for each of them."""
-    count: Count = 1
-    """Number of inputs; a setting is named for each that is not patches."""
-
-    @property
-    def kinds(self) -> tuple[InputKind, ...]:
-        """The kind of each input, in order."""
-        return self.kind if isinstance(self.kind, tuple) else (self.kind,) * self.count
-
-    @model_validator(mode="before")
-    @classmethod
-    def _infer_count(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or not isinstance(values.get("kind"), list | tuple):
-            return values
-        kinds = values["kind"]
-        count = values.get("count", len(kinds))
-        if not kinds or count != len(kinds):
-            msg = f"kind names {len(kinds)} inputs, and count says {count}"
-            raise ValueError(msg)
-        return values | {"count": count, "kind": kinds[0] if count == 1 else kinds}
-
-
-class PatchesSection(Section):
-    """Which spectrogram patches an item has."""
-
-    per_item: Count = 1
-    """Patches of each item."""
-    seconds: Positive = 15
-    """Length of a patch."""
-    name: Annotated[str, Field(pattern=rf"^{PATCH_NAME}$")] = ""
-    """Name that they were made with; empty if they have none."""
-
-
-class ValidationSection(Section):
-    """The training of a baseline that selects a parameter by validation loss."""
-
-    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """Share of the train items that is held out, at their end, where there are no val items.
-
-    The first half of it validates, the second half gives the held-out loss.
-    """
-
-
-class EmptyTrainingSection(Section):
-    """The training of a baseline that has no parameters to set."""
-
-
-class TrainingSection(Section):
-    """How the network is fitted."""
-
-    loss: Loss
-    """The loss that is minimised."""
-    optimizer: Optimizer = "adam"
-    """Keras' name of the optimizer."""
-    learning_rate: Positive = 0.001
-    """Step size of the optimizer."""
-    batch_size: Count = 32
-    """Samples of a batch: items, or patches."""
-    epochs: Count = 100
-    """Passes over the train items, at most."""
-    patience: Annotated[int, Field(ge=0, strict=True)] = 4
-    """Epochs without a better value of the monitor, after which the training stops."""
-    monitor: Monitor
-    """What chooses the epoch whose weights are kept; ``val_accuracy`` for softmax outputs."""
-    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """Share of the train items that is held out, as in :class:`ValidationSection`."""
 
 
 def is_baseline(name: Any) -> bool:
@@ -222,9 +98,12 @@ class Experiment(Section):
     """The patches of each item; None if it reads none."""
     network: SerializeAsAny[NetworkOptions | BaselineOptions]
     """The network or the baseline, by name, with its options."""
-    scoring: Scoring = "cosine"
+    scoring: ScoringChoice = "cosine"
     """How predicted factors of plays rank: divided by their norm as in the papers (``cosine``), as
-    they are (``dot``), or with a norm that is learnt beside the direction (``norm``)."""
+    they are (``dot``), or with a norm that is learnt beside the direction (``norm``); ``validated``
+    chooses one of these by validation items, where the plays of these are known."""
+    two_tower: TwoTowerSection | None = None
+    """The users of a network that learns from plays; None for all others."""
     training: TrainingSection | ValidationSection | None
     """How it is fitted; None for a baseline that has nothing to set."""
 
@@ -232,6 +111,17 @@ class Experiment(Section):
     def target_spec(self) -> TargetSpec:
         """Kind and number of the factors or classes that it learns."""
         return TargetSpec(self.targets.kind, self.targets.dim)
+
+    @property
+    def reads_user_factors(self) -> bool:
+        """Whether it learns from plays, with the factors of users as they are."""
+        return self.two_tower is not None and self.two_tower.users == "als"
+
+    @property
+    def factor_spec(self) -> TargetSpec:
+        """Kind and number of the factors that its predictions are multiplied with."""
+        kind = "als" if self.reads_user_factors else self.targets.kind
+        return TargetSpec(kind, self.targets.dim)
 
     @property
     def architecture(self) -> Architecture:
@@ -282,7 +172,12 @@ class Experiment(Section):
             return _fill_baseline(filled, baseline)
         if isinstance(network, dict) and isinstance(training, dict):
             softmax = network.get("output") == "softmax"
-            training.setdefault("monitor", "val_accuracy" if softmax else "val_loss")
+            plays = _learns_plays(filled)
+            usual = "val_map" if plays else "val_accuracy" if softmax else "val_loss"
+            training.setdefault("monitor", usual)
+            if plays:
+                filled.setdefault("scoring", "dot")
+                filled.setdefault("two_tower", {})
             if isinstance(filled.get("targets"), dict):
                 whole = filled.get("scoring", "cosine") == "dot"
                 normal = training.get("loss") == "cosine" and not whole
@@ -324,7 +219,7 @@ class Experiment(Section):
     @model_validator(mode="after")
     def _check_scoring(self) -> Self:
         scoring, targets = self.scoring, self.targets
-        if scoring == "cosine":
+        if scoring == "cosine" or (scoring == "dot" and targets.kind == PLAYS_KIND):
             return self
         key = f"scoring = {scoring}"
         if targets.kind != "als":
@@ -335,13 +230,16 @@ class Experiment(Section):
             raise ValueError(msg)
         if isinstance(self.network, NetworkOptions):
             self._check_scoring_of_network(self.network.output)
-        if targets.normalize != (scoring == "norm"):
+        if scoring != "validated" and targets.normalize != (scoring == "norm"):
             msg = f"{key}: targets.normalize has to be {str(scoring == 'norm').lower()}"
             raise ValueError(msg)
         return self
 
     def _check_scoring_of_network(self, output: str) -> None:
         loss = self.fitting.loss
+        if self.scoring == "validated":
+            msg = "scoring = validated: a network takes cosine, dot or norm"
+            raise ValueError(msg)
         if self.scoring == "dot" and (output, loss) != ("linear", "mean_squared_error"):
             msg = "scoring = dot: a network learns the norm with network.output = linear and "
             msg += "training.loss = mean_squared_error"
@@ -349,6 +247,26 @@ class Experiment(Section):
         if self.scoring == "norm" and loss != "cosine":
             msg = "scoring = norm: the direction is learnt with training.loss = cosine"
             raise ValueError(msg)
+
+    @model_validator(mode="after")
+    def _check_plays(self) -> Self:
+        if self.baseline is not None or not isinstance(self.network, NetworkOptions):
+            if self.two_tower is not None:
+                msg = f"two_tower.*: {self.network.name} is no network, and has no such parameters"
+                raise ValueError(msg)
+            return self
+        training, plays = self.fitting, self.targets.kind == PLAYS_KIND
+        if plays != (training.loss == "softmax") or plays != (training.monitor == "val_map"):
+            msg = f"targets.kind = {self.targets.kind}: training.loss = softmax and "
+            msg += "training.monitor = val_map belong to targets.kind = plays, and to no other"
+            raise ValueError(msg)
+        if plays and self.network.output != "linear":
+            msg = "targets.kind = plays: network.output has to be linear"
+            raise ValueError(msg)
+        if self.two_tower is not None and not plays:
+            msg = "two_tower.*: only experiments whose targets.kind is plays have these parameters"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _check_targets(self) -> Self:
@@ -381,6 +299,11 @@ class Experiment(Section):
         return self
 
 
+def _learns_plays(values: Mapping[str, Any]) -> bool:
+    targets = values.get("targets")
+    return isinstance(targets, dict) and targets.get("kind") == PLAYS_KIND
+
+
 def _fill_baseline(values: dict[str, Any], baseline: Baseline) -> dict[str, Any]:
     """Fill in the defaults of a baseline, and refuse parameters that would do nothing."""
     targets = values.get("targets")
@@ -391,6 +314,8 @@ def _fill_baseline(values: dict[str, Any], baseline: Baseline) -> dict[str, Any]
         if "normalize" in targets and not baseline.learns:
             msg = "targets.normalize: this baseline learns no targets that could be normalised"
             raise ValueError(msg)
+        if _learns_plays(values):
+            values.setdefault("scoring", "dot")
         whole = values.get("scoring", "cosine") == "dot"
         normal = baseline.learns and targets.get("kind") != "class" and not whole
         values["targets"] = {"normalize": normal} | targets

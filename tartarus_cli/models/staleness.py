@@ -209,9 +209,12 @@ def _reference_files(model: Model) -> list[DataFile]:
     """Return the files that give meaning to a model's predictions."""
     dataset = model.dataset
     files = [dataset.find(Kind.ITEMS, split="train")]
-    if model.manifest.form == "factors":
-        spec = TargetSpec(model.target_kind, model.manifest.target_dim)
+    vectors = model.manifest.form == "vectors" and model.manifest.users == "factors"
+    if model.manifest.form == "factors" or vectors:
+        kind = "als" if vectors else model.target_kind
+        spec = TargetSpec(kind, model.manifest.target_dim)
         companions = companion_factors(dataset, spec)
-        files += [dataset.find(Kind.TARGETS, split="train", **spec.fields)]
+        if not vectors:
+            files += [dataset.find(Kind.TARGETS, split="train", **spec.fields)]
         files += [file for file in dataset.own_files if file.path in companions]
     return [file for file in files if file is not None]

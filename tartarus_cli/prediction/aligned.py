@@ -17,6 +17,7 @@ from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
+from tartarus_cli.data.plays import read_plays
 from tartarus_cli.data.targets import scored_targets
 from tartarus_cli.data.tasks import Scoring, TargetSpec, Task
 from tartarus_cli.data.unknown import unknown_dataset_error
@@ -24,6 +25,7 @@ from tartarus_cli.errors import DataError, FileError, call, display_path
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.models.staleness import require_unchanged_inputs
 from tartarus_cli.models.store import Model
+from tartarus_cli.models.user_vectors import user_rows, vector_files
 from tartarus_cli.progress import Progress
 from tartarus_cli.scoring.users import UserRows
 
@@ -71,7 +73,9 @@ class Predictions:
         ranks = self.task == "recommendation" and self.form == "factors"
         if not ranks or self.values is None or self.targets.kind == "plays":
             return None
-        return (self.model.manifest.scoring if self.model else None) or self.experiment.scoring
+        chosen = self.model.manifest.scoring if self.model else ""
+        scoring = self.experiment.scoring
+        return chosen or ("cosine" if scoring == "validated" else scoring)
 
     @property
     def task(self) -> Task:
@@ -92,14 +96,20 @@ def model_predictions(model: Model) -> Predictions:
     workspace, form = model.workspace, model.manifest.form
     neighbours = form == "neighbours"
     path_of = workspace.predicted_neighbours if neighbours else workspace.predicted_factors
-    path, ids = path_of(model.name), workspace.predicted_ids(model.name)
+    ids = workspace.predicted_ids(model.name)
+    path = ids if form == "blend" else path_of(model.name)
     for file in (path, ids):
         if not file.is_file():
             msg = f"{display_path(file)} is missing: {model.name} has not predicted the test items"
             raise DataError(msg, hint=f"Predict first: {call('predict', model.name)}")
-    align = _align_neighbours if neighbours else align_predictions
-    with _hint_to_predict_again(model.name):
-        values, absent = align(model.dataset, path, ids)
+    parts = _part_predictions(model)
+    if form == "blend":
+        values, absent = None, np.logical_or.reduce([part.absent for _, part in parts])
+    else:
+        align = _align_neighbours if neighbours else align_predictions
+        with _hint_to_predict_again(model.name):
+            values, absent = align(model.dataset, path, ids)
+        _require_columns(model, path, values)
     return Predictions(
         model=model,
         name=model.name,
@@ -110,7 +120,43 @@ def model_predictions(model: Model) -> Predictions:
         values=values,
         absent=absent,
         form=form,
+        users=_own_users(model),
+        user_files=vector_files(model),
+        parts=parts,
+        standardize=form == "blend",
     )
+
+
+def _part_predictions(model: Model) -> tuple[tuple[float, Predictions], ...]:
+    """Read the predictions of the models that a model adds or blends; those of weight 0 not."""
+    weights = model.manifest.parts
+    used = {name: weight for name, weight in weights.items() if weight} or weights
+    return tuple(
+        (weight, model_predictions(model.store.get(name))) for name, weight in used.items()
+    )
+
+
+def _own_users(model: Model) -> UserRows | None:
+    if model.manifest.form != "vectors":
+        return None
+    plays = None
+    if model.manifest.users == "history":
+        plays = read_plays(model.dataset, "train").matrix.T.tocsr()
+    return user_rows(model, plays)
+
+
+def _require_columns(model: Model, path: Path, values: Any) -> None:
+    """Make sure that weights of train items are those of all of them."""
+    if model.manifest.form != "weights":
+        return
+    train = len(model.dataset.ids("train"))
+    if values.shape[1] != train:
+        raise FileError(
+            path,
+            found=f"{values.shape[1]:,} columns",
+            expected=f"weights of {train:,} train items",
+            hint="Predict again.",
+        )
 
 
 def file_predictions(

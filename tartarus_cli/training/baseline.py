@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from tartarus_cli.baselines import (
     Baseline,
@@ -26,15 +25,24 @@ from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix, require_finite
 from tartarus_cli.data.items import ItemSet, open_items
 from tartarus_cli.data.patches import Patches
+from tartarus_cli.data.plays import Plays, read_plays
+from tartarus_cli.data.tasks import PLAYS_KIND
 from tartarus_cli.data.training_data import TrainingData, TrainingSubset, open_training_data
 from tartarus_cli.errors import DataError, FileError, TrainingError, call, display_path
 from tartarus_cli.experiments.request import TrainingRequest
-from tartarus_cli.experiments.schema import Experiment, ValidationSection
+from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.experiments.sections import ValidationSection
 from tartarus_cli.file_names import Kind
 from tartarus_cli.models.predictors import learns_norms, read_known
 from tartarus_cli.models.staleness import matches_training_input, train_command
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
+from tartarus_cli.training.judging import (
+    build_judge,
+    can_judge,
+    expand_columns,
+    validation_ranking,
+)
 
 BLOCK = 1024
 """Items that are predicted at a time."""
@@ -117,29 +125,55 @@ def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress
         data = open_training_data(dataset, spec, request.settings, validation=share)
         if data.remark:
             progress.say(data.remark)
-        return _with_validation(experiment, data)
+        return _with_validation(dataset, request, data)
     items = open_items(dataset, request.settings, "train")
-    targets = dataset.targets(spec.kind, spec.dim)
-    plays = _read_plays(dataset, experiment, len(items.ids))
+    targets = None
+    if spec.kind != PLAYS_KIND:
+        targets = dataset.targets(spec.kind, spec.dim)
+    plays = _read_plays(dataset, experiment)
     artists = read_artists(dataset, items.ids) if _baseline(experiment).artists else None
     train = TrainingExamples(
         inputs=_values(items),
-        targets=targets.values,
+        targets=np.empty((len(items.ids), 0)) if targets is None else targets.values,
         ids=items.ids,
         normalize=experiment.targets.normalize,
         scoring=experiment.scoring,
         classes=spec.kind == "class",
-        plays=plays[1] if plays else None,
+        plays=plays.matrix if plays else None,
         artists=artists[1] if artists else None,
     )
-    read = [source[0] for source in (plays, artists) if source is not None]
-    files = [*(m.path for m in items.inputs), targets.path, *read]
-    return BaselineData(items, train, files, {"fit": len(items.ids)})
+    files = [m.path for m in items.inputs] + ([targets.path] if targets else [])
+    counts = {"fit": len(items.ids)}
+    if _baseline(experiment).judged and plays and can_judge(dataset, experiment, "val"):
+        val = open_items(dataset, request.settings, "val")
+        ranking = validation_ranking(dataset, "val", None, request.seed)
+        train = replace(
+            train,
+            validation=Examples(_values(val), np.empty((len(val.ids), 0))),
+            judge=build_judge(dataset, experiment, ranking, plays),
+        )
+        files += [m.path for m in val.inputs] + [*read_plays(dataset, "val").files]
+        counts["validation"] = len(val.ids)
+    files += [*(plays.files if plays else ()), *([artists[0]] if artists else [])]
+    return BaselineData(items, train, files, counts)
 
 
-def _with_validation(experiment: Experiment, data: TrainingData) -> BaselineData:
+def _with_validation(
+    dataset: Dataset, request: TrainingRequest, data: TrainingData
+) -> BaselineData:
     """Return the training data of a baseline that selects a parameter by validation items."""
-    fit = _examples(data.fit)
+    experiment = request.experiment
+    fit, files = _examples(data.fit), data.files
+    plays, judge = None, None
+    split = data.validation.set.split
+    if experiment.targets.kind == PLAYS_KIND:
+        plays = data.fit.targets.values[data.fit.samples]
+    if _baseline(experiment).judged and can_judge(dataset, experiment, split):
+        train_plays = read_plays(dataset, "train")
+        ranking = validation_ranking(dataset, split, data.validation.samples, request.seed)
+        fitted = train_plays.matrix[data.fit.samples]
+        judge = build_judge(dataset, experiment, ranking, fitted)
+        files += [*train_plays.files, *read_plays(dataset, split).files]
     train = TrainingExamples(
         inputs=fit.inputs,
         targets=fit.targets,
@@ -147,18 +181,22 @@ def _with_validation(experiment: Experiment, data: TrainingData) -> BaselineData
         normalize=experiment.targets.normalize,
         scoring=experiment.scoring,
         classes=experiment.targets.kind == "class",
+        plays=plays,
         validation=_examples(data.validation),
         held_out=_examples(data.held_out) if data.held_out else None,
+        judge=judge,
     )
     subsets = {"fit": data.fit, "validation": data.validation, "held out": data.held_out}
     counts = {name: len(subset) if subset else 0 for name, subset in subsets.items()}
-    return BaselineData(data.fit.set, train, data.files, counts)
+    return BaselineData(data.fit.set, train, [*dict.fromkeys(files)], counts)
 
 
 def _examples(subset: TrainingSubset) -> Examples:
     # Without patches, the samples of a subset are a run of rows.
     rows = slice(int(subset.samples[0]), int(subset.samples[-1]) + 1)
     inputs = tuple(values[rows] for values in _values(subset.set))
+    if subset.targets.sparse:  # plays, which are read elsewhere
+        return Examples(inputs, np.empty((len(subset.samples), 0)))
     return Examples(inputs, subset.targets.values[rows])
 
 
@@ -173,24 +211,17 @@ def _rows(matrix: Matrix | Patches) -> Features:
     return matrix.values
 
 
-def _read_plays(
-    dataset: Dataset, experiment: Experiment, items: int
-) -> tuple[Path, csr_array] | None:
-    """Read who played the train items, if the baseline uses it and the dataset has it."""
+def _read_plays(dataset: Dataset, experiment: Experiment) -> Plays | None:
+    """Read who played the train items, if the baseline uses it and the dataset has it.
+
+    They are rebuilt from factors only where plays are what is learnt.
+    """
     if experiment.dataset.task != "recommendation" or not _baseline(experiment).plays:
         return None
-    file = dataset.find(Kind.TRAIN_MATRIX)
-    if file is None:
+    rebuild = experiment.targets.kind == PLAYS_KIND
+    if not rebuild and dataset.find(Kind.TRAIN_MATRIX) is None:
         return None
-    plays = dataset.plays("train")
-    if plays.shape[0] != items:
-        raise FileError(
-            file.path,
-            found=f"{plays.shape[0]:,} rows",
-            expected=f"{items:,}, one for each train item",
-            hint="Write it as (train items, users).",
-        )
-    return file.path, plays
+    return read_plays(dataset, "train")
 
 
 def open_fitted(model: Model, progress: Progress) -> FittedBaseline:
@@ -244,6 +275,8 @@ def predicted_blocks(model: Model, items: ItemSet, fitted: FittedBaseline) -> It
         rows = baseline.predict(fitted, block_items)
         if learns_norms(model):
             rows = from_log_norms(rows)
+        if model.manifest.form in ("weights", "neighbours"):
+            rows = expand_columns(rows, len(model.dataset.ids("train")))
         _check_rows(model, items, rows, first)
         yield rows
 

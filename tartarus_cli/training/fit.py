@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from tartarus_cli.errors import TrainingError, parameter
-from tartarus_cli.experiments.schema import TrainingSection
+from tartarus_cli.experiments.sections import TrainingSection
 from tartarus_cli.progress import Progress, ProgressTask
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.training.batches import Batches

@@ -1,0 +1,160 @@
+"""The sections of an experiment: what each parameter is, its default and its limits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from tartarus_cli.architectures import InputKind
+from tartarus_cli.data.tasks import Task
+from tartarus_cli.file_names import PATCH_NAME
+
+
+def _check_dataset_name(name: str) -> str:
+    if not name or any(c in "_/\\" or not c.isprintable() for c in name):
+        msg = f"{name!r} cannot be the name of a dataset: it holds no underscore and no slash"
+        raise ValueError(msg)
+    return name
+
+
+def _check_kinds(value: Any) -> Any:
+    for kind in value if isinstance(value, list | tuple) else [value]:
+        if kind not in get_args(InputKind):
+            msg = f"{kind!r} is none of {', '.join(get_args(InputKind))}"
+            raise ValueError(msg)
+    return value
+
+
+DatasetName = Annotated[str, AfterValidator(_check_dataset_name)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+
+TargetKind = Literal["als", "pmi", "class", "plays"]
+Loss = Literal[
+    "cosine", "binary_crossentropy", "categorical_crossentropy", "mean_squared_error", "softmax"
+]
+Optimizer = Literal["adam", "adamw", "nadam", "sgd", "rmsprop", "adagrad"]
+Monitor = Literal["val_loss", "val_accuracy", "val_map"]
+UserVectors = Literal["als", "free", "history"]
+
+TARGETS_OF: dict[Task, tuple[TargetKind, ...]] = {
+    "recommendation": ("als", "pmi", "plays"),
+    "multilabel": ("class", "pmi"),
+    "multiclass": ("class",),
+}
+"""Task → the kinds of targets that a network can learn for it."""
+
+
+class Section(BaseModel):
+    """A part of an experiment; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatasetSection(Section):
+    """The dataset, and the task that is solved on it."""
+
+    name: DatasetName
+    """The dataset; its name holds no underscore."""
+    task: Task
+    """``recommendation``, ``multilabel`` or ``multiclass``."""
+
+
+class TargetsSection(Section):
+    """The targets that the network learns to predict, one row an item."""
+
+    kind: TargetKind
+    """Factors of plays (``als``), of labels or plays (``pmi``), the classes (``class``), or who
+    played an item (``plays``)."""
+    dim: Count
+    """Number of factors or classes; for plays, of a vector that a two-tower network learns."""
+    normalize: bool
+    """Whether each target is divided by its L2 norm."""
+
+
+class InputsSection(Section):
+    """The inputs of the network."""
+
+    kind: Annotated[InputKind | tuple[InputKind, ...], BeforeValidator(_check_kinds)] = "features"
+    """``features``, ``patches`` or ``sequence``: one for all inputs, or one for each of them."""
+    count: Count = 1
+    """Number of inputs; a setting is named for each that is not patches."""
+
+    @property
+    def kinds(self) -> tuple[InputKind, ...]:
+        """The kind of each input, in order."""
+        return self.kind if isinstance(self.kind, tuple) else (self.kind,) * self.count
+
+    @model_validator(mode="before")
+    @classmethod
+    def _infer_count(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(values.get("kind"), list | tuple):
+            return values
+        kinds = values["kind"]
+        count = values.get("count", len(kinds))
+        if not kinds or count != len(kinds):
+            msg = f"kind names {len(kinds)} inputs, and count says {count}"
+            raise ValueError(msg)
+        return values | {"count": count, "kind": kinds[0] if count == 1 else kinds}
+
+
+class PatchesSection(Section):
+    """Which spectrogram patches an item has."""
+
+    per_item: Count = 1
+    """Patches of each item."""
+    seconds: Positive = 15
+    """Length of a patch."""
+    name: Annotated[str, Field(pattern=rf"^{PATCH_NAME}$")] = ""
+    """Name that they were made with; empty if they have none."""
+
+
+class ValidationSection(Section):
+    """The training of a baseline that selects a parameter by validation loss."""
+
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the train items that is held out, at their end, where there are no val items.
+
+    The first half of it validates, the second half gives the held-out loss.
+    """
+
+
+class EmptyTrainingSection(Section):
+    """The training of a baseline that has no parameters to set."""
+
+
+class TrainingSection(Section):
+    """How the network is fitted."""
+
+    loss: Loss
+    """The loss that is minimised."""
+    optimizer: Optimizer = "adam"
+    """Keras' name of the optimizer."""
+    learning_rate: Positive = 0.001
+    """Step size of the optimizer."""
+    batch_size: Count = 32
+    """Samples of a batch: items, or patches."""
+    epochs: Count = 100
+    """Passes over the train items, at most."""
+    patience: Annotated[int, Field(ge=0, strict=True)] = 4
+    """Epochs without a better value of the monitor, after which the training stops."""
+    monitor: Monitor
+    """What chooses the epoch whose weights are kept; ``val_accuracy`` for softmax outputs,
+    ``val_map``, how well validation items rank, where plays are learnt."""
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the train items that is held out, as in :class:`ValidationSection`."""
+
+
+class TwoTowerSection(Section):
+    """The users of a network that learns from plays: it gives items a vector and a bias."""
+
+    users: UserVectors = "free"
+    """Vectors of users: learnt (``free``), their ALS factors as they are (``als``), or sums of the
+    vectors of the items that they played (``history``)."""
+    count_feature: bool = True
+    """Whether an item's number of non-zero features is a feature itself."""
+    users_a_step: Count = 4096
+    """Users of a step, at most; of more that have one of its items, so many are drawn."""
+    residual: Literal["none", "ridge"] = "none"
+    """Learn what a ridge on plays, fitted without the item, leaves over; its scores are added."""
