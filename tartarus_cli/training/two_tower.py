@@ -17,7 +17,7 @@ from tartarus_cli.architectures import InputKind
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.items import ItemSet
 from tartarus_cli.errors import DataError
-from tartarus_cli.experiments.schema import TrainingSection
+from tartarus_cli.experiments.sections import TrainingSection
 from tartarus_cli.progress import Progress
 from tartarus_cli.training.fit import FitResult, fit_compiled, make_optimizer
 from tartarus_cli.training.item_tower import build_item_tower

@@ -15,7 +15,7 @@ from tartarus_cli.architectures import ARCHITECTURES, InputKind
 from tartarus_cli.data.features import Matrix, RowSelection
 from tartarus_cli.data.items import ItemSet
 from tartarus_cli.errors import DataError, RequestError, TrainingError
-from tartarus_cli.experiments.schema import TrainingSection
+from tartarus_cli.experiments.sections import TrainingSection
 from tartarus_cli.losses import softmax_loss
 from tartarus_cli.models.networks import layers_of, load_network
 from tartarus_cli.models.store import Model
