@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from logging import Logger
 from typing import Protocol
 
@@ -167,3 +168,21 @@ class _LoggedTask:
         percent = min(100 * self._done // self._total, 100)
         state = line.format(percent=percent, seconds=self._last_line - self._began)
         self._logger.info("%s", ": ".join(filter(None, (self._description, self._text, state))))
+
+
+@dataclass(frozen=True)
+class QuietProgress:
+    """Passes on tasks and warnings, but no messages: they were shown for the model already."""
+
+    progress: Progress
+
+    def say(self, message: str) -> None:
+        """Drop the message."""
+
+    def warn(self, message: str) -> None:
+        """Report what may be a mistake of the user's."""
+        self.progress.warn(message)
+
+    def task(self, description: str, total: int) -> AbstractContextManager[ProgressTask]:
+        """Begin a piece of work of ``total`` units."""
+        return self.progress.task(description, total)

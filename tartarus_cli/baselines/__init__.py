@@ -102,6 +102,9 @@ class TrainingExamples(Examples):
     held_out: Examples | None = None
     """Items of which the loss is computed once, at the end."""
 
+    parts: Sequence[str] = ()
+    """Names of the models that are blended; none for anything but a blend."""
+
     judge: Judge | None = None
     """Ranks predictions for :attr:`validation`; None where nobody knows who played these items."""
 
@@ -273,6 +276,9 @@ class Baseline:
 
     remembers: bool = False
     """Whether it reads the train items again to predict."""
+
+    blends: bool = False
+    """Whether it trains other experiments, and blends what they predict."""
 
     sees_truth: bool = False
     """Whether it reads the true factors of the items that it predicts for."""

@@ -160,6 +160,18 @@ def leave_one_out(kernel: NDArray[Any], strength: float) -> NDArray[np.float32]:
     return np.asarray(weights)
 
 
+def leave_one_out_weights(baseline: FittedBaseline) -> NDArray[np.float32]:
+    """Return the weights of :func:`leave_one_out` for the train items of a fitted baseline."""
+    if baseline.train is None:
+        msg = "ridge on plays predicts by the train items, which are not given"
+        raise AssertionError(msg)
+    arrays = baseline.arrays
+    shape = float(arrays["power"]), float(arrays["count_exponent"])
+    features = TrainFeatures(baseline.train.inputs, baseline.options.kernel)
+    kernel = features.among_train(np.float64).kernel(*shape)
+    return leave_one_out(kernel, float(arrays["strength"]))
+
+
 def _fit(train: TrainingExamples, options: PlaysRidgeOptions) -> BaselineResult:
     """Choose kernel and strength by how well the validation items rank."""
     if train.judge is None or train.validation is None or train.plays is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from tartarus_cli.baselines import BASELINES
@@ -14,13 +13,12 @@ from tartarus_cli.evaluation.evaluator import evaluate_predictions
 from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.requirements import word_settings
-from tartarus_cli.experiments.resolve import resolve, to_table
+from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.file_names import Kind
-from tartarus_cli.models.staleness import matches_training_input
 from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.predict import PredictOptions, predict
-from tartarus_cli.progress import UNWATCHED, Progress, ProgressTask
+from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress
+from tartarus_cli.training.reuse import find_trained
 from tartarus_cli.training.train import train
 
 BASELINES_OF = {
@@ -32,24 +30,6 @@ BASELINES_OF = {
 
 TAG_SETTINGS = ("tags", "labels", "genres")
 """Names of settings whose columns are tags, which can be popular."""
-
-
-@dataclass(frozen=True)
-class QuietProgress:
-    """Passes on tasks and warnings, but no messages: they were shown for the model already."""
-
-    progress: Progress
-
-    def say(self, message: str) -> None:
-        """Drop the message."""
-
-    def warn(self, message: str) -> None:
-        """Report what may be a mistake of the user's."""
-        self.progress.warn(message)
-
-    def task(self, description: str, total: int) -> AbstractContextManager[ProgressTask]:
-        """Begin a piece of work of ``total`` units."""
-        return self.progress.task(description, total)
 
 
 @dataclass(frozen=True)
@@ -169,10 +149,10 @@ def train_or_reuse(model: Model, name: str, settings: tuple[str, ...], progress:
         Reports which model is used.
     """
     request = TrainingRequest(_experiment(model, name), settings, model.manifest.seed)
-    for candidate in reversed(model.store.finished()):
-        if _is_reusable(candidate, request):
-            progress.say(f"{name}: {candidate.name} is used again")
-            return candidate
+    candidate = find_trained(model.store, request)
+    if candidate is not None:
+        progress.say(f"{name}: {candidate.name} is used again")
+        return candidate
     quiet = QuietProgress(progress)
     trained = train(model.store, request, evaluated=True, compared_with=model.name, progress=quiet)
     progress.say(f"{name}: {trained.name} is trained")
@@ -193,46 +173,3 @@ def _experiment(model: Model, name: str) -> Experiment:
     if baseline.validates and share is not None:
         overrides.append(f"training.validation={share}")
     return resolve(name, dataset=original.dataset.name, overrides=overrides)
-
-
-def _is_reusable(model: Model, request: TrainingRequest) -> bool:
-    """Whether a model is this baseline, of these settings and seed, and of files as they are."""
-    manifest = model.manifest
-    if manifest.kind != "baseline" or manifest.experiment != request.experiment.name:
-        return False
-    if manifest.code:
-        return False  # to look closer, its code would have to run, which nobody named
-    if (manifest.settings, manifest.seed) != (list(request.settings), request.seed):
-        return False
-    return same_parameters(model, request.experiment) and not _has_changed_inputs(model)
-
-
-def same_parameters(model: Model, experiment: Experiment) -> bool:
-    """Whether a model has the parameters of an experiment.
-
-    The number of classes is not compared: it is that of the dataset.
-    """
-    try:
-        tables = [to_table(model.experiment), to_table(experiment)]
-    except TartarusError:
-        return False
-    kind = experiment.targets.kind
-    for table in tables:
-        for name in ("description", "note", "extends"):
-            table.pop(name, None)
-        if kind == "class":
-            del table["targets"]["dim"]
-    return tables[0] == tables[1]
-
-
-def _has_changed_inputs(model: Model) -> bool:
-    """Whether a file has changed, or there are train plays now and were none."""
-    paths = [model.workspace.root / name for name in model.manifest.inputs]
-    if not all(path.is_file() for path in paths):
-        return True
-    plays = model.dataset.find(Kind.TRAIN_MATRIX)
-    reads_plays = model.baseline is not None and model.baseline.plays
-    recommends = model.manifest.task == "recommendation"
-    if plays and reads_plays and recommends and plays.path not in paths:
-        return True
-    return not all(matches_training_input(model, path) for path in paths)

@@ -18,7 +18,6 @@ from tartarus_cli.errors import (
     nearest,
     parameter,
 )
-from tartarus_cli.evaluation.baseline_rows import same_parameters
 from tartarus_cli.evaluation.comparison import ComparedModel, Comparison, Unit
 from tartarus_cli.evaluation.differences import StoredValues, compute_differences, evaluate_again
 from tartarus_cli.evaluation.headlines import HEADLINES
@@ -29,6 +28,7 @@ from tartarus_cli.models.staleness import changed_since_training
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.prediction.aligned import result_name
 from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.training.reuse import same_parameters
 from tartarus_cli.workspace import Workspace
 
 TESTED: dict[Task, tuple[str, ...]] = {

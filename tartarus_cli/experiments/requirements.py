@@ -52,6 +52,8 @@ def check_request(dataset: Dataset, experiment: Experiment, settings: Sequence[s
         _check_count(dataset, experiment, settings)
         _check_truth(dataset, experiment)
         _check_artists(dataset, experiment)
+    elif experiment.takes_any_settings and settings:
+        pass
     elif len(settings) != experiment.settings_needed:
         given = f"{len(settings)} ({', '.join(settings)})" if settings else "none"
         msg = f"{name} takes {_count_settings(experiment.settings_needed)}, and was given {given}"

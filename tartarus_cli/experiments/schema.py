@@ -152,9 +152,18 @@ class Experiment(Section):
         """How many settings have to be named; an input of patches needs none."""
         return sum(kind != "patches" for kind in self.inputs.kinds)
 
+    @property
+    def takes_any_settings(self) -> bool:
+        """Whether it reads however many settings are named: a baseline, or a network of features
+        that learns from plays and takes any number of inputs."""
+        if self.baseline is not None:
+            return True
+        features = set(self.inputs.kinds) == {"features"}
+        return self.two_tower is not None and features and self.architecture.most_inputs is None
+
     def with_settings(self, count: int) -> Experiment:
-        """Return the experiment with as many inputs as a baseline is given settings."""
-        if self.baseline is None:
+        """Return the experiment with as many inputs as it is given settings, if it takes any."""
+        if not self.takes_any_settings:
             return self
         inputs = self.inputs.model_copy(update={"count": count})
         return self.model_copy(update={"inputs": inputs})

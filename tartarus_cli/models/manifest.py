@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from tartarus_cli.baselines import BaselineResult, Parameters, PredictionForm, weight_name
 from tartarus_cli.files import write_text
 
+UserSource = Literal["factors", "own", "history"]
+"""What the vectors that a model predicts are multiplied by."""
+
 Status = Literal["training", "interrupted", "failed", "finished"]
 """How far a training came; only a finished model can be used."""
 
@@ -94,7 +97,7 @@ class ModelManifest(BaseModel):
     """What it predicts: ``factors`` (or class scores), ``neighbours`` or ``scores``."""
     scoring: Literal["", "cosine", "dot", "norm"] = ""
     """How its factors rank, where that was chosen by validation items; empty: as its experiment."""
-    users: Literal["factors", "own", "history"] = "factors"
+    users: UserSource = "factors"
     """What its vectors are multiplied by: factors of the dataset's users, vectors of users of its
     own, or sums of the vectors of what a user played."""
     parts: dict[str, float] = {}

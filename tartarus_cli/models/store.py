@@ -337,6 +337,10 @@ class Store:
             raise RequestError(msg, hint=nearest(name, known))
         return self._read(name)
 
+    def names(self) -> set[str]:
+        """Return the names of all models, finished or not."""
+        return {f"model_{number}" for number in self._numbers(self._folder)}
+
     def begin_deletion(self, name: str) -> None:
         """Hide the folder of a model, whose number is never used again, in one step.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -107,6 +107,10 @@ def predict(
     options = options or PredictOptions()
     layer = model.layer(options.layer) if options.layer is not None else None
     splits = _select_splits(model, options.split or ("test" if layer is None else "all"))
+    for part in model.manifest.parts if layer is None else ():
+        predict(model.store.get(part), replace(options, pool="mean"), progress=progress)
+    if model.manifest.form == "blend":
+        return _predict_blend(model, splits)
     sets = _open_sets(model, splits, options)
     changed = _changed_inputs(model, splits, options, progress)
     if model.baseline is not None:
@@ -140,6 +144,24 @@ def predict(
         absent=tuple(s for s in model.dataset.splits if s not in splits),
         by_patch=options.pool == "none" and any(items.patches for items in sets),
         without_patch={s.split: len(s.ids) - len(np.unique(s.items)) for s in sets if s.patches},
+    )
+
+
+def _predict_blend(model: Model, splits: Sequence[str]) -> Prediction:
+    """Write which items the parts of a blend have predicted: it has no rows of its own."""
+    dataset = model.dataset
+    ids = {split: model.workspace.predicted_ids(model.name, split) for split in splits}
+    with write_together([*ids.values()]) as temporary:
+        for split, path in ids.items():
+            put_ids(temporary[path], dataset.ids(split))
+    return Prediction(
+        model=model.name,
+        dataset=model.manifest.dataset,
+        splits={split: len(dataset.ids(split)) for split in splits},
+        width=len(model.manifest.parts),
+        files=[*ids.values()],
+        form="blend",
+        absent=tuple(s for s in dataset.splits if s not in splits),
     )
 
 

@@ -12,6 +12,7 @@ from tartarus_cli.baselines import Judge, PredictionForm
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.plays import Plays, count_users, has_plays, read_plays
 from tartarus_cli.data.tasks import PLAYS_KIND
+from tartarus_cli.data.training_data import TrainingData
 from tartarus_cli.errors import FileError, call
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.file_names import Kind
@@ -95,6 +96,24 @@ def build_judge(
         return ranking.mean_average_precision(ranking.scorer(items))
 
     return judge
+
+
+def fit_only(plays: csr_array, data: TrainingData) -> csr_array:
+    """Empty the rows of train items that were held out.
+
+    Parameters
+    ----------
+    plays
+        Who played the train items, ``(train items, users)``.
+    data
+        Which of them are fitted to.
+    """
+    if data.held_out is None:
+        return plays
+    kept = np.isin(np.arange(plays.shape[0]), data.fit.set.items[data.fit.samples])
+    present = np.repeat(kept, np.diff(plays.indptr))
+    starts = np.concatenate([[0], np.cumsum(np.where(kept, np.diff(plays.indptr), 0))])
+    return csr_array((plays.data[present], plays.indices[present], starts), plays.shape)
 
 
 def expand_columns(rows: Any, columns: int) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,10 @@ from tartarus_cli.baselines import with_log_norms
 from tartarus_cli.checking.check import check_experiment
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import unit_rows
+from tartarus_cli.data.tasks import PLAYS_KIND
 from tartarus_cli.data.training_data import TrainingData, open_training_data
 from tartarus_cli.environment import keras_defaults, open_keras
-from tartarus_cli.errors import TrainingError
+from tartarus_cli.errors import RequestError, TrainingError
 from tartarus_cli.experiments.inputs import (
     check_word_numbers,
     inference_batch_size,
@@ -26,6 +28,7 @@ from tartarus_cli.experiments.inputs import (
     load_word_vectors,
 )
 from tartarus_cli.experiments.request import TrainingRequest
+from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import atomic_write
@@ -37,11 +40,14 @@ from tartarus_cli.models.predictors import write_fitted
 from tartarus_cli.models.preprocessing import save_preprocessing
 from tartarus_cli.models.staleness import companion_factors, feature_files, sorted_digest
 from tartarus_cli.models.store import HISTORY, NETWORK, Model, Store, write_experiment
-from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.training.baseline import fit_baseline
 from tartarus_cli.training.batches import Batches
+from tartarus_cli.training.blend import fit_blend
 from tartarus_cli.training.fit import fit, mean_loss
+from tartarus_cli.training.plays import PlayTraining, fit_plays
+from tartarus_cli.training.reuse import find_trained
 
 if TYPE_CHECKING:
     import keras
@@ -92,7 +98,9 @@ def train(
     )
     request = replace(request, experiment=experiment)
     if experiment.baseline is not None:
-        return _train_baseline(store, request, compared_with, progress)
+        blends = experiment.baseline.blends
+        fit = _train_blend if blends else _train_baseline
+        return fit(store, request, compared_with, progress)
     sources = input_sources(experiment, request.settings)
     share = experiment.fitting.validation
     data = open_training_data(dataset, experiment.target_spec, sources, validation=share)
@@ -100,21 +108,57 @@ def train(
         check_word_numbers(experiment, subset.set)
     if data.remark:
         progress.say(data.remark)
+    residual = _train_residual(store, request, data, progress)
     open_keras()
     with keras_defaults(), defer_interrupts() as check:
-        return _train_network(store, request, data, progress, check)
+        training = _NetworkTraining(store, request, data, residual, progress)
+        return _train_network(training, check)
 
 
-def _train_network(
-    store: Store,
-    request: TrainingRequest,
-    data: TrainingData,
-    progress: Progress,
-    check: Callable[[], None],
-) -> Model:
-    """Fit a network, and store it as a model of a new number."""
+@dataclass(frozen=True)
+class _NetworkTraining:
+    """A network that is to be trained, and what it learns from."""
+
+    store: Store
+    request: TrainingRequest
+    data: TrainingData
+    residual: Model | None
+    """The ridge on plays that it adds to."""
+    progress: Progress
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset."""
+        return self.store.dataset(self.request.experiment.dataset.name)
+
+
+def _train_residual(
+    store: Store, request: TrainingRequest, data: TrainingData, progress: Progress
+) -> Model | None:
+    """Return the ridge on plays that a network adds to: one that is trained, or a new one."""
     experiment = request.experiment
-    dataset = store.dataset(experiment.dataset.name)
+    if experiment.two_tower is None or experiment.two_tower.residual == "none":
+        return None
+    if data.fit.set.patches is not None:
+        msg = "two_tower.residual = ridge: it is a ridge of feature vectors, not of patches"
+        raise RequestError(msg, hint="Leave it out.")
+    overrides = [f"training.validation={experiment.fitting.validation}"]
+    ridge = resolve("ridge_plays", dataset=experiment.dataset.name, overrides=overrides)
+    part = replace(request, experiment=ridge.with_settings(len(request.settings)), overrides=())
+    model = find_trained(store, part)
+    if model is None:
+        model = train(store, part, progress=QuietProgress(progress))
+        progress.say(f"ridge_plays: {model.name} is trained")
+    return model
+
+
+def _train_network(training: _NetworkTraining, check: Callable[[], None]) -> Model:
+    """Fit a network, and store it as a model of a new number."""
+    store, request, data, progress = (
+        *(training.store, training.request),
+        *(training.data, training.progress),
+    )
+    experiment, dataset = request.experiment, training.dataset
     with _memory_errors_explained():
         network = build_network(request, data)
     load_word_vectors(
@@ -134,7 +178,7 @@ def _train_network(
         }
         save_preprocessing(folder, dataset, experiment, request.settings, data.fit.set)
         with _memory_errors_explained():
-            _fit(network, request, data, folder, manifest, progress)
+            _fit(network, training, folder, manifest)
         check()
     return store.get(name)
 
@@ -162,6 +206,33 @@ def _train_baseline(
         save_preprocessing(folder, dataset, experiment, request.settings, data.items)
         write_fitted(folder, fitted)
     return store.get(name)
+
+
+def _train_blend(
+    store: Store, request: TrainingRequest, compared_with: str, progress: Progress
+) -> Model:
+    """Train the parts of a blend, choose their weights, and store it as a model of a new number."""
+    start = time.monotonic()
+    dataset = store.dataset(request.experiment.dataset.name)
+    manifest = _start_manifest(store.workspace, request)
+    blend = fit_blend(store, request, partial(_train_part, store), progress)
+    manifest.kind, manifest.compared_with, manifest.form = "baseline", compared_with, "blend"
+    manifest.items = blend.counts
+    weights = blend.fitted.arrays["weights"].tolist()
+    manifest.parts = {part.name: weight for part, weight in zip(blend.parts, weights, strict=True)}
+    record_trials(manifest, blend.fitted)
+    for part in blend.parts:
+        manifest.inputs |= part.manifest.inputs
+    _record_ids(manifest, dataset)
+    name, folder = store.claim()
+    with _recording_outcome(name, folder, manifest, progress, start=start):
+        write_experiment(folder, request.experiment)
+        write_fitted(folder, blend.fitted)
+    return store.get(name)
+
+
+def _train_part(store: Store, request: TrainingRequest, progress: Progress) -> Model:
+    return train(store, request, progress=progress)
 
 
 def _start_manifest(workspace: WorkspacePaths, request: TrainingRequest) -> ModelManifest:
@@ -204,7 +275,7 @@ def _reference_files(
     """
     lists = [file.path for file in dataset.select(Kind.ITEMS)]
     features = feature_files(dataset, settings)
-    return [*lists, *features, *companion_factors(dataset, experiment.target_spec)]
+    return [*lists, *features, *companion_factors(dataset, experiment.factor_spec)]
 
 
 @contextmanager
@@ -264,42 +335,53 @@ def _digest(dataset: Dataset, path: Path, data: TrainingData) -> str:
 
 
 def _fit(
-    network: keras.Model,
-    request: TrainingRequest,
-    data: TrainingData,
-    folder: Path,
-    manifest: ModelManifest,
-    progress: Progress,
+    network: keras.Model, training: _NetworkTraining, folder: Path, manifest: ModelManifest
 ) -> None:
-    experiment, training = request.experiment, request.experiment.fitting
+    """Fit a network to targets or plays, and write it into the folder of its model."""
+    if training.request.experiment.two_tower is None:
+        _fit_targets(network, training, folder, manifest)
+    else:
+        plays = PlayTraining(
+            training.request, training.dataset, training.data, folder, training.residual
+        )
+        network = fit_plays(network, plays, manifest, training.progress)
+    manifest.layers = layers_of(network)
+    with atomic_write(folder / NETWORK) as temporary:
+        network.save(temporary)
+
+
+def _fit_targets(
+    network: keras.Model, training: _NetworkTraining, folder: Path, manifest: ModelManifest
+) -> None:
+    request, data = training.request, training.data
+    experiment, options = request.experiment, request.experiment.fitting
     prepare = _target_preparation(experiment)
     rng = np.random.default_rng(request.seed)
     batch_size = inference_batch_size(experiment, data.validation.set)
     if experiment.scoring == "norm":
-        training = training.model_copy(update={"loss": "cosine_and_norm"})
+        options = options.model_copy(update={"loss": "cosine_and_norm"})
     result = fit(
         network,
-        Batches(data.fit, size=training.batch_size, prepare=prepare, rng=rng),
+        Batches(data.fit, size=options.batch_size, prepare=prepare, rng=rng),
         Batches(data.validation, size=batch_size, prepare=prepare),
-        options=training,
+        options=options,
         history=folder / HISTORY,
-        progress=progress,
+        progress=training.progress,
     )
     manifest.epochs, manifest.best_epoch = result.epochs, result.best_epoch
     manifest.validation_loss = result.validation_loss
     if data.held_out is not None:
         batches = Batches(data.held_out, size=batch_size, prepare=prepare)
-        manifest.held_out_loss = mean_loss(network, batches, training.loss)
-    manifest.layers = layers_of(network)
-    with atomic_write(folder / NETWORK) as temporary:
-        network.save(temporary)
+        manifest.held_out_loss = mean_loss(network, batches, options.loss)
 
 
 def build_network(request: TrainingRequest, data: TrainingData) -> keras.Model:
     """Build the network of an experiment for the shapes of its data; its weights are random."""
     build = request.experiment.architecture.build
     shapes = [source.shape[1:] for source in data.fit.set.inputs]
-    width = data.fit.targets.shape[1]
+    experiment = request.experiment
+    plays = experiment.targets.kind == PLAYS_KIND  # vectors, and a bias
+    width = experiment.targets.dim + 1 if plays else data.fit.targets.shape[1]
     network = build(shapes, request.experiment.network, width, request.seed)
     if request.experiment.scoring != "norm":
         return network

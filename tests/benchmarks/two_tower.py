@@ -24,7 +24,7 @@ from scipy.sparse import csr_array
 from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.items import ItemSet
-from tartarus_cli.experiments.schema import TrainingSection
+from tartarus_cli.experiments.sections import TrainingSection
 from tartarus_cli.progress import UNWATCHED
 from tartarus_cli.training.two_tower import (
     FreeUsers,

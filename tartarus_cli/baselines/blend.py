@@ -1,0 +1,116 @@
+"""A blend of several models: a weighted sum of their scores, each standardised for a user.
+
+Late fusion with weights chosen on validation items; a weight of 0 leaves a model out, so that a
+blend is no worse on them than the best of its parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tartarus_cli.baselines import (
+    BASELINES,
+    Baseline,
+    BaselineOptions,
+    BaselineResult,
+    FittedBaseline,
+    Items,
+    Parameters,
+    TrainingExamples,
+    Trial,
+)
+from tartarus_cli.baselines.search import Search, is_better
+
+Weight = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+class BlendOptions(BaselineOptions):
+    """The models to blend, and the weights to try."""
+
+    parts: tuple[str, ...] = ()
+    """Experiments that read all settings together, or models that are trained already."""
+
+    each_setting: tuple[str, ...] = ()
+    """Experiments of which one model is trained for each setting."""
+
+    weights: Annotated[tuple[Weight, ...], Field(min_length=1)] = (
+        *(0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0),
+    )
+    """Weights of a model to choose from, where the best model alone has a weight of 1."""
+
+
+def choose_weights(
+    parts: Sequence[str], weights: Sequence[float], train: TrainingExamples
+) -> BaselineResult:
+    """Choose the weight of each part by how well the validation items rank.
+
+    Each part is tried alone; the best of them begins with a weight of 1, the others with 0, and one
+    weight at a time is changed while that helps.
+
+    Parameters
+    ----------
+    parts
+        Names of the parts, all different.
+    weights
+        The weights to try.
+    train
+        Its judge takes a weight for each part, of the form ``blend``.
+    """
+    judge = train.judge
+    if judge is None:
+        msg = "weights are chosen by validation items, whose plays are not known"
+        raise AssertionError(msg)
+
+    def score(parameters: Parameters) -> float:
+        return judge(np.array([float(parameters[part]) for part in parts]), "blend", "")
+
+    def canonical(parameters: Parameters) -> Parameters | None:
+        return parameters if any(parameters.values()) else None
+
+    search = Search(score, canonical)
+    best: Trial | None = None
+    for part in parts:
+        alone = search.attempt({name: float(name == part) for name in parts})
+        if alone is not None and (best is None or is_better(alone, best)):
+            best = alone
+    if best is None:
+        msg = "a blend has no parts"
+        raise AssertionError(msg)
+    if len(parts) > 1:
+        best = search.climb(dict(best.parameters), {part: tuple(weights) for part in parts})
+    chosen = np.array([float(best.parameters[part]) for part in parts])
+    return BaselineResult({"weights": chosen}, "blend", trials=search.trials, best=best)
+
+
+def _fit(train: TrainingExamples, options: BlendOptions) -> BaselineResult:
+    return choose_weights(train.parts, options.weights, train)
+
+
+def _predict(_baseline: FittedBaseline, _items: Items) -> NDArray[Any]:
+    msg = "a blend predicts nothing itself: its parts do"
+    raise AssertionError(msg)
+
+
+def _shapes(_width: int, _dim: int) -> dict[str, tuple[int, ...]]:
+    return {"weights": (-1,)}
+
+
+BASELINES.register("blend")(
+    Baseline(
+        _fit,
+        _predict,
+        BlendOptions,
+        _shapes,
+        settings=(0, None),
+        tasks=("recommendation",),
+        kinds=("plays",),
+        validates=True,
+        judged=True,
+        blends=True,
+    )
+)

@@ -1,0 +1,233 @@
+"""A blend as a model: its parts, each a model of its own, and the weight of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tartarus_cli.baselines import BaselineResult, PredictionForm, TrainingExamples
+from tartarus_cli.baselines.blend import BlendOptions
+from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.plays import read_plays
+from tartarus_cli.data.training_data import TrainingData, open_training_data
+from tartarus_cli.errors import DataError, RequestError, parameter
+from tartarus_cli.experiments.inputs import infer_dimensions, input_sources
+from tartarus_cli.experiments.request import TrainingRequest
+from tartarus_cli.experiments.resolve import resolve
+from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.experiments.sections import TrainingSection, ValidationSection
+from tartarus_cli.layout import WorkspacePaths
+from tartarus_cli.models.store import Model, Store
+from tartarus_cli.progress import Progress, QuietProgress
+from tartarus_cli.scoring.blocks import Floats
+from tartarus_cli.scoring.scorers import Scorer, standardize
+from tartarus_cli.scoring.validation import ValidationRanking
+from tartarus_cli.training.judging import fit_only, validation_ranking
+from tartarus_cli.training.model_scores import validation_scorer
+from tartarus_cli.training.reuse import find_trained
+
+TrainFunction = Callable[[TrainingRequest, Progress], Model]
+"""Trains a part."""
+
+
+@dataclass(frozen=True)
+class BlendFit:
+    """The parts of a blend, and their weights."""
+
+    parts: tuple[Model, ...]
+    fitted: BaselineResult
+    counts: dict[str, int]
+    """Number of items by use."""
+
+
+def fit_blend(
+    store: Store, request: TrainingRequest, train: TrainFunction, progress: Progress
+) -> BlendFit:
+    """Train the parts of a blend, or take those that are trained, and choose their weights.
+
+    Parameters
+    ----------
+    store
+        The models of the workspace; each part becomes one of them.
+    request
+        The experiment of the blend, with its settings and the seed.
+    train
+        Trains a part.
+    progress
+        Receives the tasks of each part, and messages.
+
+    Raises
+    ------
+    RequestError
+        If a part does not exist, or cannot be blended.
+    DataError
+        If a file is missing, damaged or out of step.
+    TrainingError
+        If a training diverges, or there is not enough memory.
+    """
+    dataset = store.dataset(request.experiment.dataset.name)
+    parts = [_part(store, wanted, train, progress) for wanted in _wanted(store, request)]
+    names = [part.name for part in parts]
+    share = _share(request.experiment)
+    data = _validation_data(dataset, parts[0], share)
+    ranking = validation_ranking(dataset, data.validation.set.split, _rows(data), request.seed)
+    with progress.task("blending", 1) as task:
+        scores = [_standardized(_scorer(part, dataset, ranking, share), ranking) for part in parts]
+        examples = TrainingExamples(
+            (), np.empty((0, 0)), judge=_judge(ranking, scores), parts=names
+        )
+        baseline = request.experiment.baseline
+        if baseline is None:
+            msg = f"{request.experiment.name} blends nothing"
+            raise TypeError(msg)
+        fitted = baseline.fit(examples, request.experiment.network)
+        task.advance()
+    counts = {"fit": len(data.fit), "validation": len(data.validation)}
+    return BlendFit(tuple(parts), fitted, counts)
+
+
+def _share(experiment: Experiment) -> float:
+    training = experiment.training
+    if isinstance(training, ValidationSection | TrainingSection):
+        return training.validation
+    msg = f"{experiment.name} holds out no items to choose by"
+    raise RequestError(msg, hint="Give the dataset val items with plays.")
+
+
+def _wanted(store: Store, request: TrainingRequest) -> list[Model | TrainingRequest]:
+    """Return the models that are named, and the requests of the others."""
+    options = cast("BlendOptions", request.experiment.network)
+    if not options.parts and not options.each_setting:
+        msg = f"{request.experiment.name} names nothing to blend"
+        example = parameter("overrides", 'network.parts=["two_tower", "ridge_plays"]')
+        raise RequestError(msg, hint=f"Name experiments or models: {example}.")
+    wanted: list[Model | TrainingRequest] = []
+    for name in options.parts:
+        if name in store.names():
+            wanted.append(_check_model(store.get(name), request))
+        else:
+            wanted.append(_request(store.workspace, name, request, request.settings))
+    for name in options.each_setting:
+        wanted += [
+            _request(store.workspace, name, request, (setting,)) for setting in request.settings
+        ]
+    unique = {_key(each): each for each in wanted}
+    return list(unique.values())
+
+
+def _key(wanted: Model | TrainingRequest) -> tuple[Any, ...]:
+    if isinstance(wanted, Model):
+        return (wanted.name,)
+    return (wanted.experiment.name, wanted.settings)
+
+
+def _check_model(model: Model, request: TrainingRequest) -> Model:
+    dataset = request.experiment.dataset.name
+    if model.manifest.dataset != dataset or model.manifest.task != "recommendation":
+        msg = f"{model.name} was trained on {model.manifest.dataset} ({model.manifest.task})"
+        raise RequestError(msg, hint=f"Blend models that recommend items of {dataset}.")
+    if model.manifest.form == "blend":
+        msg = f"{model.name} is a blend itself"
+        raise RequestError(msg, hint=f"Name its parts: {', '.join(model.manifest.parts)}.")
+    return model
+
+
+def _request(
+    workspace: WorkspacePaths, name: str, request: TrainingRequest, settings: tuple[str, ...]
+) -> TrainingRequest:
+    """Return the request that trains an experiment as a part of a blend."""
+    blend = request.experiment
+    experiment = resolve(name, folder=workspace.experiments, dataset=blend.dataset.name)
+    if experiment.dataset.task != "recommendation" or experiment.network.name == "blend":
+        msg = f"{name} cannot be a part of {blend.name}"
+        raise RequestError(msg, hint="Name experiments that recommend, and are no blends.")
+    training = experiment.training
+    if isinstance(training, ValidationSection | TrainingSection):
+        training = training.model_copy(update={"validation": _share(blend)})
+        experiment = experiment.model_copy(update={"training": training})
+    return replace(request, experiment=experiment, settings=settings, overrides=())
+
+
+def _part(
+    store: Store, wanted: Model | TrainingRequest, train: TrainFunction, progress: Progress
+) -> Model:
+    if isinstance(wanted, Model):
+        return wanted
+    dataset = store.dataset(wanted.experiment.dataset.name)
+    experiment = wanted.experiment.with_settings(len(wanted.settings))
+    sized = infer_dimensions(dataset, experiment, wanted.settings, QuietProgress(progress))
+    title = " ".join((experiment.name, *wanted.settings))
+    model = find_trained(store, replace(wanted, experiment=sized))
+    if model is not None:
+        progress.say(f"{title}: {model.name} is used again")
+        return model
+    model = train(wanted, QuietProgress(progress))
+    score = model.manifest.validation_score
+    quality = "" if score is None else f", validation MAP {score:.4f}"
+    progress.say(f"{title}: {model.name} is trained{quality}")
+    return model
+
+
+def _validation_data(dataset: Dataset, model: Model, share: float) -> TrainingData:
+    """Open the data of a blend as one of its parts sees them; which items validate is the same."""
+    experiment = model.experiment
+    sources = input_sources(experiment, model.manifest.settings)
+    plays = experiment.target_spec if experiment.targets.kind == "plays" else None
+    spec = plays or replace(experiment.target_spec, kind="plays")
+    return open_training_data(dataset, spec, sources, validation=share)
+
+
+def _rows(data: TrainingData) -> NDArray[np.int64]:
+    items = data.validation.set
+    return np.unique(items.items[data.validation.samples])
+
+
+def _scorer(model: Model, dataset: Dataset, ranking: ValidationRanking, share: float) -> Scorer:
+    data = _validation_data(dataset, model, share)
+    plays = read_plays(dataset, "train").matrix
+    if data.held_out is not None:
+        _require_held_out(model, share)
+    return validation_scorer(model, data.validation, ranking, fit_only(plays, data))
+
+
+def _require_held_out(model: Model, share: float) -> None:
+    """Make sure that a model did not learn from the train items that validate.
+
+    Raises
+    ------
+    DataError
+        If it did.
+    """
+    own = getattr(model.experiment.training, "validation", None)
+    if own != share:
+        msg = f"{model.name} learnt from train items that would choose its weight: there are no "
+        msg += f"val items, and it held out {own or 'none'}, not {share}"
+        raise DataError(msg, hint="Give the dataset val items with plays.")
+
+
+def _standardized(scorer: Scorer, ranking: ValidationRanking) -> Floats:
+    blocks = ranking.budget.blocks(slice(0, len(ranking.users)))
+    parts = [standardize(scorer(block)) for block in blocks]
+    return np.concatenate(parts) if parts else np.empty((0, len(ranking.ids)), np.float32)
+
+
+def _judge(
+    ranking: ValidationRanking, scores: list[Floats]
+) -> Callable[[Any, PredictionForm, str], float]:
+    """Return what says how well a weighted sum of scores ranks the validation items."""
+
+    def judge(weights: Any, _form: PredictionForm, _scoring: str) -> float:
+        def total(users: slice) -> Floats:
+            parts = zip(weights, scores, strict=True)
+            return sum(
+                (np.float32(weight) * part[users] for weight, part in parts if weight),
+                np.zeros((users.stop - users.start, len(ranking.ids)), np.float32),
+            )
+
+        return ranking.mean_average_precision(total)
+
+    return judge

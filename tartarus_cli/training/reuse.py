@@ -1,0 +1,71 @@
+"""Models that were trained before, in place of the same training again."""
+
+from __future__ import annotations
+
+from tartarus_cli.errors import TartarusError
+from tartarus_cli.experiments.request import TrainingRequest
+from tartarus_cli.experiments.resolve import to_table
+from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.file_names import Kind
+from tartarus_cli.models.staleness import matches_training_input
+from tartarus_cli.models.store import Model, Store
+
+
+def find_trained(store: Store, request: TrainingRequest) -> Model | None:
+    """Return the newest model that a training would give again; None if there is none.
+
+    It has the same experiment, settings and seed, and was trained on files as they are now.
+
+    Parameters
+    ----------
+    store
+        The models of a workspace.
+    request
+        What would be trained; the experiment has the sizes of its dataset.
+    """
+    models = reversed(store.finished())
+    return next((model for model in models if is_reusable(model, request)), None)
+
+
+def is_reusable(model: Model, request: TrainingRequest) -> bool:
+    """Whether a model is what a request would train, from files as they are."""
+    manifest = model.manifest
+    kind = "network" if request.experiment.baseline is None else "baseline"
+    if (manifest.kind, manifest.experiment) != (kind, request.experiment.name):
+        return False
+    if manifest.code:
+        return False  # to look closer, its code would have to run, which nobody named
+    if (manifest.settings, manifest.seed) != (list(request.settings), request.seed):
+        return False
+    return same_parameters(model, request.experiment) and not _has_changed_inputs(model)
+
+
+def same_parameters(model: Model, experiment: Experiment) -> bool:
+    """Whether a model has the parameters of an experiment.
+
+    The number of classes is not compared: it is that of the dataset.
+    """
+    try:
+        tables = [to_table(model.experiment), to_table(experiment)]
+    except TartarusError:
+        return False
+    kind = experiment.targets.kind
+    for table in tables:
+        for name in ("description", "note", "extends"):
+            table.pop(name, None)
+        if kind == "class":
+            del table["targets"]["dim"]
+    return tables[0] == tables[1]
+
+
+def _has_changed_inputs(model: Model) -> bool:
+    """Whether a file has changed, or there are train plays now and were none."""
+    paths = [model.workspace.root / name for name in model.manifest.inputs]
+    if not all(path.is_file() for path in paths):
+        return True
+    plays = model.dataset.find(Kind.TRAIN_MATRIX)
+    reads_plays = model.baseline is not None and model.baseline.plays
+    recommends = model.manifest.task == "recommendation"
+    if plays and reads_plays and recommends and plays.path not in paths:
+        return True
+    return not all(matches_training_input(model, path) for path in paths)
