@@ -15,6 +15,7 @@ from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.requirements import word_settings
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.file_names import Kind
 from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.predict import PredictOptions, predict
 from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress

@@ -154,8 +154,11 @@ class Experiment(Section):
 
     @property
     def takes_any_settings(self) -> bool:
-        """Whether it reads however many settings are named: a baseline, or a network of features
-        that learns from plays and takes any number of inputs."""
+        """Whether it reads however many settings are named.
+
+        Baselines do, and networks of features that learn from plays, if they take any number of
+        inputs.
+        """
         if self.baseline is not None:
             return True
         features = set(self.inputs.kinds) == {"features"}
