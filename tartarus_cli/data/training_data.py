@@ -97,21 +97,21 @@ def open_training_data(
         )
     # An item may have no patch.
     present = np.unique(train.items)
-    cuts = hold_out_rows(len(present), validation)
-    fit, validation_subset, held_out = (
+    plays = targets.kind == PLAYS_KIND
+    cuts = hold_out_rows(len(present), validation, measured=not plays)
+    fit, validation_subset, *measured = (
         TrainingSubset(train, train_targets, np.flatnonzero(np.isin(train.items, present[rows])))
         for rows in cuts
     )
-    lacking = "plays" if targets.kind == PLAYS_KIND else "targets"
+    lacking = "plays" if plays else "targets"
     reason = f"the val items have no {lacking}" if has_val else "there are no val items"
-    held_out_text = (
-        f"{reason}: the last {1 - len(cuts[0]) / len(present):.0%} of the train items are held "
-        "out: half of them validate, half give the held-out loss"
-    )
+    use = "they validate" if plays else "half of them validate, half give the held-out loss"
+    share = f"the last {1 - len(cuts[0]) / len(present):.0%} of the train items"
+    held_out_text = f"{reason}: {share} are held out: {use}"
     return TrainingData(
         fit,
         validation_subset,
-        held_out,
+        measured[0] if measured else None,
         _files_of(train_plays),
         "\n".join(filter(None, [_remark(dataset, train_plays), held_out_text])),
     )
@@ -148,7 +148,9 @@ def _remark(dataset: Dataset, *sets: Plays | None) -> str:
     )
 
 
-def hold_out_rows(items: int, share: float) -> tuple[NDArray[np.int64], ...]:
+def hold_out_rows(
+    items: int, share: float, *, measured: bool = True
+) -> tuple[NDArray[np.int64], ...]:
     """Cut the rows of the train items into those to fit, to validate and to hold out.
 
     Parameters
@@ -157,6 +159,8 @@ def hold_out_rows(items: int, share: float) -> tuple[NDArray[np.int64], ...]:
         Number of train items.
     share
         Share of them that validates or is held out, half each.
+    measured
+        Whether items are held out that do not validate; else there are none, and more to fit.
 
     Raises
     ------
@@ -172,5 +176,7 @@ def hold_out_rows(items: int, share: float) -> tuple[NDArray[np.int64], ...]:
         example = parameter("overrides", "training.validation=0.5")
         hint = f"Add val items to the dataset, or hold out a larger share: {example}"
         raise DataError(msg, hint=hint)
+    if not measured:
+        return tuple(np.split(np.arange(items), [items - held_out // 2]))
     fit = items - held_out
     return tuple(np.split(np.arange(items), [fit, fit + held_out // 2]))

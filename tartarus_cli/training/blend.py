@@ -189,7 +189,7 @@ def _rows(data: TrainingData) -> NDArray[np.int64]:
 def _scorer(model: Model, dataset: Dataset, ranking: ValidationRanking, share: float) -> Scorer:
     data = _validation_data(dataset, model, share)
     plays = read_plays(dataset, "train").matrix
-    if data.held_out is not None:
+    if data.validation.set.split == "train":
         _require_held_out(model, share)
     return validation_scorer(model, data.validation, ranking, fit_only(plays, data))
 

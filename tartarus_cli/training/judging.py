@@ -108,7 +108,7 @@ def fit_only(plays: csr_array, data: TrainingData) -> csr_array:
     data
         Which of them are fitted to.
     """
-    if data.held_out is None:
+    if data.validation.set.split != "train":
         return plays
     kept = np.isin(np.arange(plays.shape[0]), data.fit.set.items[data.fit.samples])
     present = np.repeat(kept, np.diff(plays.indptr))
