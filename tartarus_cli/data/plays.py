@@ -151,7 +151,7 @@ def _no_plays(dataset: Dataset, split: str) -> DataError:
     path = dataset.path(PLAYS[split])
     msg = f"{dataset.name} has no plays of its {split} items, and no factors to rebuild them from"
     hint = f"Write them into {path.name} as a sparse matrix (items, users), or divide a table of "
-    hint += f"plays into sets: {call('split', 'plays.csv', name=dataset.name)}"
+    hint += f"plays into sets: {call('split', dataset.name, plays='plays.csv')}"
     return DataError(msg, hint=hint)
 
 
