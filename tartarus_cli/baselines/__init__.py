@@ -48,6 +48,9 @@ PredictionForm = Literal["factors", "neighbours", "scores", "weights", "vectors"
     A weight for each of several models, whose scores are added, ``(models,)``.
 """
 
+ChosenScoring = Literal["", "cosine", "dot", "norm"]
+"""How factors rank, where that was chosen by validation items; empty where it was not."""
+
 Judge: TypeAlias = Callable[[NDArray[Any] | csr_array, PredictionForm, str], float]
 """From rows that are predicted for the validation items, in their order, their form, and the
 ``scoring`` of factors, to how well they rank: the mean average precision; higher is better. Factors
@@ -162,7 +165,7 @@ class BaselineResult:
     best: Trial | None = None
     """The trial that was chosen: that of the lowest loss or, where there are, the highest score."""
 
-    scoring: str = ""
+    scoring: ChosenScoring = ""
     """How its factors rank, where that was chosen on validation; empty where it was not."""
 
     held_out_loss: float | None = None

@@ -19,6 +19,7 @@ from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
     BaselineResult,
+    ChosenScoring,
     Examples,
     Features,
     FittedBaseline,
@@ -47,6 +48,12 @@ PRODUCT_ROWS = 1024
 VALIDATED = "validated"
 """The scoring that stands for the one of ``cosine``, ``dot`` and ``norm`` that ranks the validation
 items best, and for ``cosine`` where nobody knows who played these."""
+
+# With a strength that is far too low, predictions may be of any size.
+MAX_LOG_NORM = 60.0
+"""Largest logarithm of a norm that is judged: larger norms overflow."""
+MAX_OUTPUT = 1e26
+"""Largest factor that is judged."""
 
 FloatArray = NDArray[np.float64]
 
@@ -294,7 +301,7 @@ class _Target:
     All are solved for together: no column of the solution depends on another.
     """
 
-    scoring: str
+    scoring: ChosenScoring
     columns: slice
     loss: Callable[[FloatArray, FloatArray], float]
 
@@ -370,7 +377,7 @@ def _targets(train: TrainingExamples) -> list[_Target]:
     loss = squared_loss if train.classes or train.scoring == "dot" else cosine_loss
     if train.scoring == "norm":
         loss = direction_and_norm_loss
-    return [_Target("cosine" if train.scoring == VALIDATED else train.scoring, slice(None), loss)]
+    return [_Target("cosine", slice(None), loss)]
 
 
 def _learnt(train: TrainingExamples, examples: Examples, targets: Sequence[_Target]) -> FloatArray:
@@ -386,7 +393,11 @@ def _judge(train: TrainingExamples, scoring: str, outputs: FloatArray) -> float:
     if train.judge is None:
         msg = "nobody knows who played the validation items"
         raise AssertionError(msg)
-    rows = from_log_norms(outputs) if scoring == "norm" else outputs.astype(np.float32)
+    if scoring == "norm":
+        logs = np.clip(outputs[:, -1:], -MAX_LOG_NORM, MAX_LOG_NORM)
+        rows = from_log_norms(np.hstack([outputs[:, :-1], logs]))
+    else:
+        rows = np.clip(outputs, -MAX_OUTPUT, MAX_OUTPUT).astype(np.float32)
     return train.judge(rows, "factors", scoring)
 
 

@@ -8,7 +8,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tartarus_cli.baselines import BaselineResult, Parameters, PredictionForm, weight_name
+from tartarus_cli.baselines import (
+    BaselineResult,
+    ChosenScoring,
+    Parameters,
+    PredictionForm,
+    weight_name,
+)
 from tartarus_cli.files import write_text
 
 UserSource = Literal["factors", "own", "history"]
@@ -95,7 +101,7 @@ class ModelManifest(BaseModel):
     """Layers of the network, from input to output; none for a baseline."""
     form: PredictionForm = "factors"
     """What it predicts: ``factors`` (or class scores), ``neighbours`` or ``scores``."""
-    scoring: Literal["", "cosine", "dot", "norm"] = ""
+    scoring: ChosenScoring = ""
     """How its factors rank, where that was chosen by validation items; empty: as its experiment."""
     users: UserSource = "factors"
     """What its vectors are multiplied by: factors of the dataset's users, vectors of users of its
@@ -121,7 +127,7 @@ class ModelManifest(BaseModel):
 
 def record_trials(manifest: ModelManifest, fitted: BaselineResult) -> None:
     """Record what a baseline tried on validation items, and what it chose."""
-    best = fitted.best
+    best, manifest.scoring = fitted.best, fitted.scoring
     if best is None:
         return
     strength = best.parameters.get("strength")

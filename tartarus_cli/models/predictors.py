@@ -148,7 +148,8 @@ def _fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
 
 def learns_norms(model: Model) -> bool:
     """Whether a model gives directions of factors and, as one more column, logarithms of norms."""
-    return model.experiment.scoring == "norm" and model.manifest.form == "factors"
+    scoring = model.manifest.scoring or model.experiment.scoring
+    return scoring == "norm" and model.manifest.form == "factors"
 
 
 class _BaselinePredictor:

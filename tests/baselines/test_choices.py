@@ -25,6 +25,7 @@ from tartarus_cli.baselines import (
     from_log_norms,
     with_log_norms,
 )
+from tartarus_cli.baselines import ridge as ridge_module
 from tartarus_cli.baselines.knn import EXPONENTS, NEIGHBOURS, NeighbourOptions
 from tartarus_cli.baselines.ridge import RELATIVE_STRENGTHS
 from tartarus_cli.baselines.similarity import find_neighbours, keep_nearest
@@ -334,3 +335,10 @@ def test_a_ridge_without_a_judge_ranks_by_the_cosine() -> None:
     by_cosine = BASELINES.get("ridge").fit(replace(train, scoring="cosine"), None)
     assert (fitted.scoring, by_cosine.scoring) == ("cosine", "")
     assert fitted.trials == by_cosine.trials
+
+
+def test_predictions_of_any_size_can_be_judged() -> None:
+    train = replace(Listeners().examples("tags"), scoring="validated")
+    wild = np.array([[1e30, 0, 0, 0, 900.0], [1, 2, 3, 4, -900]] * (VAL // 2))
+    for scoring, outputs in (("norm", wild), ("dot", 1e20 * wild[:, :4]), ("cosine", wild[:, :4])):
+        assert 0 <= ridge_module._judge(train, scoring, outputs) <= 1
