@@ -33,16 +33,21 @@ QUICK = ("--set", "network.hidden=[16]", "--set", "training.epochs=1")
 NO_TAG = ("--missing", "zero")
 EXPERIMENTS: tuple[tuple[object, ...], ...] = (
     ("rec_sparse", "tags", "--dataset", "mine", *QUICK),
-    ("knn", "tags", "--dataset", "mine"),
+    ("knn", "tags", "--dataset", "mine", "--set", "network.neighbours=50"),
     ("ridge", "sounds", "--dataset", "mine"),
     ("ridge", "sounds", "--dataset", "mine", "--set", "targets.kind=pmi"),
     ("popularity", "tags", "--dataset", "mine"),
     ("logistic_multilabel_vector", "sounds", "--dataset", "genres", "--set", "training.epochs=2"),
     ("prior", "--dataset", "genres"),
+    ("knn", "tags", "sounds", "--dataset", "mine"),
+    ("ridge", "sounds", "--dataset", "mine", "--set", "scoring=validated"),
 )
 NEAR, GENRE, COMMON = "model_2", "model_6", "model_7"
-CHOOSING = {"model_3", "model_4", GENRE}  # by val items: when to stop, how strong
-CONSTANT = ("format", "_is_array", "shape", "width", "form")  # of a matrix, whatever is in it
+CHOOSING = {"model_3", "model_4", GENRE, "model_8", "model_9"}  # by val items
+CONSTANT = (
+    *("format", "_is_array", "shape", "width", "form"),  # of a matrix, whatever is in it
+    *("neighbours", "feature_exponent", "weights", "mean_counts"),  # few values to choose from
+)
 
 Found = dict[str, Any]  # name → an array, a number or a text
 Whose = Callable[[str], bool]  # whether an item is one of some
@@ -304,7 +309,13 @@ def test_val_items_teach_nothing_but_choose(chains: Mapping[str, Chain]) -> None
     before, after = chains["none"], chains["val"]
     assert differing(made_of_train(before), made_of_train(after)) == set()
     chosen = differing(chosen_by_val(before), chosen_by_val(after))
-    assert {"thresholds", "model_3/trials", f"{GENRE}/validation_loss"} <= chosen
+    assert {
+        "thresholds",
+        "model_3/trials",
+        "model_8/trials",
+        "model_9/trials",
+        f"{GENRE}/validation_loss",
+    } <= chosen
 
 
 def test_all_that_is_made_of_test_items_did_change(chains: Mapping[str, Chain]) -> None:

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tartarus_cli.baselines import BASELINES
+from tartarus_cli.baselines.ridge import VALIDATED
 from tartarus_cli.data.artists import read_artists
+from tartarus_cli.data.targets import reference_factors
+from tartarus_cli.data.tasks import PLAYS_KIND, TargetSpec
 from tartarus_cli.errors import DataError, TartarusError
 from tartarus_cli.evaluation.class_scores import required_splits
 from tartarus_cli.evaluation.evaluator import evaluate_predictions
@@ -102,7 +105,18 @@ def _settings_for(name: str, model: Model, progress: Progress) -> tuple[str, ...
         inputs = ", ".join(dict.fromkeys(kinds)) or "no setting"
         progress.say(f"{name} is left out: {model.name} reads {inputs}, and {name} feature vectors")
         return None
+    if name == "ridge" and _factor_spec(model, name) is None:
+        progress.say(f"ridge is left out: {model.manifest.dataset} has no factors to learn")
+        return None
     return tuple(model.manifest.settings)
+
+
+def _factor_spec(model: Model, name: str) -> TargetSpec | None:
+    """Return what a baseline learns: as the model or, if it learns no plays, factors of them."""
+    spec = model.experiment.target_spec
+    if spec.kind == PLAYS_KIND and PLAYS_KIND not in BASELINES.get(name).kinds:
+        return reference_factors(model.dataset)
+    return spec
 
 
 def _no_setting_but_artists(model: Model, progress: Progress) -> tuple[str, ...] | None:
@@ -160,15 +174,22 @@ def train_or_reuse(model: Model, name: str, settings: tuple[str, ...], progress:
     return trained
 
 
+def _is_published(experiment: Experiment) -> bool:
+    """Whether a model learns and ranks as in the papers: so do its baselines, then."""
+    return experiment.targets.kind != PLAYS_KIND and experiment.scoring == "cosine"
+
+
 def _experiment(model: Model, name: str) -> Experiment:
     """Return a baseline as an experiment on the dataset and the targets of a model."""
-    original = model.experiment
-    kind = "class" if name == "prior" else original.targets.kind
+    original, baseline = model.experiment, BASELINES.get(name)
+    spec = _factor_spec(model, name) or original.target_spec
+    kind = "class" if name == "prior" else spec.kind
     overrides = [f"dataset.task={original.dataset.task}", f"targets.kind={kind}"]
-    if kind == original.targets.kind:
-        overrides.append(f"targets.dim={original.targets.dim}")
-    baseline = BASELINES.get(name)
-    if baseline.learns and kind == original.targets.kind:
+    if kind == spec.kind != PLAYS_KIND:
+        overrides.append(f"targets.dim={spec.dim}")
+    if spec.kind == "als" and VALIDATED in baseline.scorings and not _is_published(original):
+        overrides.append(f"scoring={VALIDATED}")
+    elif baseline.learns and kind == original.targets.kind != PLAYS_KIND:
         overrides.append(f"targets.normalize={str(original.targets.normalize).lower()}")
     share = getattr(original.training, "validation", None)
     if baseline.validates and share is not None:

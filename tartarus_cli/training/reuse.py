@@ -59,13 +59,16 @@ def same_parameters(model: Model, experiment: Experiment) -> bool:
 
 
 def _has_changed_inputs(model: Model) -> bool:
-    """Whether a file has changed, or there are train plays now and were none."""
+    """Whether a file has changed, or there are plays now that it would read, and were none."""
     paths = [model.workspace.root / name for name in model.manifest.inputs]
     if not all(path.is_file() for path in paths):
         return True
-    plays = model.dataset.find(Kind.TRAIN_MATRIX)
-    reads_plays = model.baseline is not None and model.baseline.plays
-    recommends = model.manifest.task == "recommendation"
-    if plays and reads_plays and recommends and plays.path not in paths:
-        return True
+    baseline, recommends = model.baseline, model.manifest.task == "recommendation"
+    if baseline is not None and baseline.plays and recommends:
+        kinds = [Kind.TRAIN_MATRIX]
+        if baseline.judged and model.dataset.find(Kind.TRAIN_MATRIX):
+            kinds += [Kind.VAL_MATRIX] * ("val" in model.dataset.splits)
+        files = [model.dataset.find(kind) for kind in kinds]
+        if any(file is not None and file.path not in paths for file in files):
+            return True
     return not all(matches_training_input(model, path) for path in paths)
