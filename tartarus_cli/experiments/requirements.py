@@ -342,11 +342,11 @@ def _check_task(dataset: Dataset, baseline: Baseline, target_kinds: Collection[s
 
 
 def _baselines_for(dataset: Dataset, task: str) -> str:
-    """Name the baselines for a task that see no truth, nor artists where they are not known."""
-    named = {name: BASELINES.get(name) for name in BASELINES.names()}
-    baselines = {name: each for name, each in named.items() if task in each.tasks}
+    """Name the baselines for a task that can be named to run: those that need nothing special."""
     has_artists = dataset.find(Kind.ARTISTS) is not None
-    fitting = [
-        n for n, b in baselines.items() if not b.sees_truth and (has_artists or not b.artists)
-    ]
-    return ", ".join(fitting)
+
+    def is_fitting(baseline: Baseline) -> bool:
+        special = baseline.sees_truth or baseline.blends
+        return task in baseline.tasks and not special and (has_artists or not baseline.artists)
+
+    return ", ".join(name for name in BASELINES.names() if is_fitting(BASELINES.get(name)))

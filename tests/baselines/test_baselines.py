@@ -33,9 +33,12 @@ from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command
 from tests.worlds import DIM, SPLITS, World
 
-SETTINGS = {"knn": ["text", "audio"], "ridge": ["text", "audio-sparse"], "popularity": ["tags"]}
+SETTINGS = {
+    "knn": ["text", "audio"], "ridge": ["text", "audio-sparse"], "popularity": ["tags"],
+    "ridge_plays": ["text", "audio-sparse"],
+}
 CLASSIFYING = ["knn", "prior", "random", "ridge"]
-RECOMMENDING = ["artist_mean", "knn", "oracle", "popularity", "random", "ridge"]
+RECOMMENDING = ["artist_mean", "knn", "oracle", "popularity", "random", "ridge", "ridge_plays"]
 
 
 def sparse(rows: int, width: int, seed: int = 0, density: float = 0.3) -> csr_array:
@@ -270,12 +273,12 @@ def test_every_baseline_is_a_model(
     shown = tartarus("models", "show", "model_1", "-w", tagged.root)
     assert "a baseline" in shown.out
     assert "epoch" not in shown.out
-    assert ("strength" in shown.out) == (name == "ridge")
+    assert ("strength" in shown.out) == name.startswith("ridge")
     assert tartarus("predict", "--split", "train", "-w", tagged.root).status == 0
 
 
 def test_every_baseline_is_covered_above() -> None:
-    assert {*RECOMMENDING, *CLASSIFYING} == {*BASELINES.names()}
+    assert {*RECOMMENDING, *CLASSIFYING, "blend"} == {*BASELINES.names()}
 
 
 @pytest.mark.parametrize("name", [*RECOMMENDING, "prior"])
@@ -418,7 +421,7 @@ def test_a_baseline_says_how_many_settings_it_takes(
         (
             ("prior", "--dataset", "rec"),
             "prior is for multilabel and multiclass, and rec for recommendation",
-            "Baselines for rec are knn, popularity, random, ridge.",
+            "Baselines for rec are knn, popularity, random, ridge, ridge_plays.",
         ),
         (
             ("popularity", "text-sparse", "--dataset", "one"),
@@ -438,7 +441,7 @@ def test_a_baseline_says_how_many_settings_it_takes(
         (
             ("oracle", "--dataset", "rec"),
             "oracle scores test items by their true als factors, and rec has no such factors",
-            "use another baseline: knn, popularity, random, ridge.",
+            "use another baseline: knn, popularity, random, ridge, ridge_plays.",
         ),
     ],
 )
