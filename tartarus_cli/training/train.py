@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from tartarus_cli.data.features import unit_rows
 from tartarus_cli.data.tasks import PLAYS_KIND
 from tartarus_cli.data.training_data import TrainingData, open_training_data
 from tartarus_cli.environment import keras_defaults, open_keras
-from tartarus_cli.errors import RequestError, TrainingError
+from tartarus_cli.errors import RequestError
 from tartarus_cli.experiments.inputs import (
     check_word_numbers,
     inference_batch_size,
@@ -30,15 +29,11 @@ from tartarus_cli.experiments.inputs import (
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.file_names import Kind
 from tartarus_cli.files import atomic_write
-from tartarus_cli.layout import WorkspacePaths
-from tartarus_cli.machine import describe_environment, now, peak_memory_mib
 from tartarus_cli.models.manifest import ModelManifest, record_trials, write_model_manifest
 from tartarus_cli.models.networks import layers_of
 from tartarus_cli.models.predictors import write_fitted
 from tartarus_cli.models.preprocessing import save_preprocessing
-from tartarus_cli.models.staleness import companion_factors, feature_files, sorted_digest
 from tartarus_cli.models.store import HISTORY, NETWORK, Model, Store, write_experiment
 from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress
 from tartarus_cli.signals import defer_interrupts
@@ -47,6 +42,15 @@ from tartarus_cli.training.batches import Batches
 from tartarus_cli.training.blend import fit_blend
 from tartarus_cli.training.fit import fit, mean_loss
 from tartarus_cli.training.plays import PlayTraining, fit_plays
+from tartarus_cli.training.records import (
+    count_items,
+    input_digest,
+    memory_errors_explained,
+    record_ids,
+    recording_outcome,
+    reference_files,
+    start_manifest,
+)
 from tartarus_cli.training.reuse import find_trained
 
 if TYPE_CHECKING:
@@ -159,25 +163,25 @@ def _train_network(training: _NetworkTraining, check: Callable[[], None]) -> Mod
         *(training.data, training.progress),
     )
     experiment, dataset = request.experiment, training.dataset
-    with _memory_errors_explained():
+    with memory_errors_explained():
         network = build_network(request, data)
     load_word_vectors(
         network, dataset, experiment, request.settings, seed=request.seed, progress=progress
     )
     name, folder = store.claim()
-    manifest = _start_manifest(store.workspace, request)
-    manifest.items = _count_items(data)
+    manifest = start_manifest(store.workspace, request)
+    manifest.items = count_items(data)
     manifest.patches = data.fit.set.patches.fingerprint if data.fit.set.patches else ""
-    with _recording_outcome(name, folder, manifest, progress):
+    with recording_outcome(name, folder, manifest, progress):
         write_model_manifest(folder, manifest)
         write_experiment(folder, experiment)
-        _record_ids(manifest, dataset)
-        files = [*_reference_files(dataset, experiment, request.settings), *data.files]
+        record_ids(manifest, dataset)
+        files = [*reference_files(dataset, experiment, request.settings), *data.files]
         manifest.inputs = {
-            dataset.workspace.relative(path): _digest(dataset, path, data) for path in files
+            dataset.workspace.relative(path): input_digest(dataset, path, data) for path in files
         }
         save_preprocessing(folder, dataset, experiment, request.settings, data.fit.set)
-        with _memory_errors_explained():
+        with memory_errors_explained():
             _fit(network, training, folder, manifest)
         check()
     return store.get(name)
@@ -189,7 +193,7 @@ def _train_baseline(
     """Fit a baseline, and store it as a model of a new number."""
     start, experiment = time.monotonic(), request.experiment
     dataset = store.dataset(experiment.dataset.name)
-    manifest = _start_manifest(store.workspace, request)
+    manifest = start_manifest(store.workspace, request)
     inputs = fit_baseline(dataset, request, progress)
     data, fitted = inputs.data, inputs.fitted
     manifest.kind, manifest.compared_with, manifest.form = "baseline", compared_with, fitted.form
@@ -197,11 +201,11 @@ def _train_baseline(
     manifest.widths = [matrix.shape[1] for matrix in data.items.inputs]
     record_trials(manifest, fitted)
     manifest.held_out_loss = fitted.held_out_loss
-    files = [*_reference_files(dataset, experiment, request.settings), *data.files]
+    files = [*reference_files(dataset, experiment, request.settings), *data.files]
     manifest.inputs = {dataset.workspace.relative(path): dataset.digest(path) for path in files}
-    _record_ids(manifest, dataset)
+    record_ids(manifest, dataset)
     name, folder = store.claim()
-    with _recording_outcome(name, folder, manifest, progress, start=start):
+    with recording_outcome(name, folder, manifest, progress, start=start):
         write_experiment(folder, experiment)
         save_preprocessing(folder, dataset, experiment, request.settings, data.items)
         write_fitted(folder, fitted)
@@ -214,7 +218,7 @@ def _train_blend(
     """Train the parts of a blend, choose their weights, and store it as a model of a new number."""
     start = time.monotonic()
     dataset = store.dataset(request.experiment.dataset.name)
-    manifest = _start_manifest(store.workspace, request)
+    manifest = start_manifest(store.workspace, request)
     blend = fit_blend(store, request, partial(_train_part, store), progress)
     manifest.kind, manifest.compared_with, manifest.form = "baseline", compared_with, "blend"
     manifest.items = blend.counts
@@ -223,9 +227,9 @@ def _train_blend(
     record_trials(manifest, blend.fitted)
     for part in blend.parts:
         manifest.inputs |= part.manifest.inputs
-    _record_ids(manifest, dataset)
+    record_ids(manifest, dataset)
     name, folder = store.claim()
-    with _recording_outcome(name, folder, manifest, progress, start=start):
+    with recording_outcome(name, folder, manifest, progress, start=start):
         write_experiment(folder, request.experiment)
         write_fitted(folder, blend.fitted)
     return store.get(name)
@@ -233,105 +237,6 @@ def _train_blend(
 
 def _train_part(store: Store, request: TrainingRequest, progress: Progress) -> Model:
     return train(store, request, progress=progress)
-
-
-def _start_manifest(workspace: WorkspacePaths, request: TrainingRequest) -> ModelManifest:
-    """Return the manifest of a training that begins now."""
-    experiment = request.experiment
-    return ModelManifest(
-        status="training",
-        experiment=experiment.name,
-        dataset=experiment.dataset.name,
-        task=experiment.dataset.task,
-        settings=list(request.settings),
-        target_dim=experiment.targets.dim,
-        seed=request.seed,
-        overrides=list(request.overrides),
-        code={_portable_path(workspace, file.path): file.digest for file in request.code},
-        started=now(),
-        **describe_environment(),
-    )
-
-
-def _portable_path(workspace: WorkspacePaths, path: Path) -> str:
-    """Write the path of a file of code relative to the workspace, if it lies there."""
-    root = workspace.root.resolve()
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-
-
-def _record_ids(manifest: ModelManifest, dataset: Dataset) -> None:
-    manifest.train_ids = dataset.ids_digest("train")
-    manifest.ids = {split: dataset.ids_digest(split) for split in dataset.splits}
-    if "test" in dataset.splits:
-        manifest.sorted_test_ids = sorted_digest(dataset.ids("test"))
-
-
-def _reference_files(
-    dataset: Dataset, experiment: Experiment, settings: Sequence[str]
-) -> list[Path]:
-    """Return the files that give meaning to predictions: ids, features, factors of users or labels.
-
-    The features of val and test items are hashed, not read.
-    """
-    lists = [file.path for file in dataset.select(Kind.ITEMS)]
-    features = feature_files(dataset, settings)
-    return [*lists, *features, *companion_factors(dataset, experiment.factor_spec)]
-
-
-@contextmanager
-def _recording_outcome(
-    name: str,
-    folder: Path,
-    manifest: ModelManifest,
-    progress: Progress,
-    *,
-    start: float | None = None,
-) -> Iterator[None]:
-    """Write into the manifest how the training ended, in whatever way."""
-    start = time.monotonic() if start is None else start
-    try:
-        yield
-        manifest.status = "finished"
-    except BaseException as problem:
-        manifest.status = "failed" if isinstance(problem, Exception) else "interrupted"
-        manifest.reason = str(problem) if isinstance(problem, Exception) else "stopped from outside"
-        outcome = "failed" if isinstance(problem, Exception) else "was interrupted"
-        progress.warn(f"the training of {name} {outcome}; the model cannot be used")
-        raise
-    finally:
-        manifest.duration_s = round(time.monotonic() - start, 3)
-        manifest.peak_memory_mib = peak_memory_mib()
-        # It may have been deleted meanwhile.
-        if folder.is_dir():
-            write_model_manifest(folder, manifest)
-
-
-@contextmanager
-def _memory_errors_explained() -> Iterator[None]:
-    """Turn the errors of the libraries, where memory is short, into one that says what to do."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as problem:
-        text = str(problem)
-        if isinstance(problem, RuntimeError) and "RESOURCE_EXHAUSTED" not in text:
-            raise
-        hint = "Reduce network.hidden or training.batch_size."
-        msg = f"there is not enough memory: {text.splitlines()[0] if text else 'out of memory'}"
-        raise TrainingError(msg, hint=hint) from None
-
-
-def _count_items(data: TrainingData) -> dict[str, int]:
-    held_out = len(data.held_out) if data.held_out else 0
-    return {"fit": len(data.fit), "validation": len(data.validation), "held out": held_out}
-
-
-def _digest(dataset: Dataset, path: Path, data: TrainingData) -> str:
-    """Return the hash of a file; for patches, whose file may be very large, their fingerprint."""
-    for subset in data.subsets:
-        patches = subset.set.patches
-        if patches is not None and patches.path == path and patches.fingerprint:
-            return patches.fingerprint
-    return dataset.digest(path)
 
 
 def _fit(

@@ -34,7 +34,9 @@ from tests.conftest import Command
 from tests.worlds import DIM, SPLITS, World
 
 SETTINGS = {
-    "knn": ["text", "audio"], "ridge": ["text", "audio-sparse"], "popularity": ["tags"],
+    "knn": ["text", "audio"],
+    "ridge": ["text", "audio-sparse"],
+    "popularity": ["tags"],
     "ridge_plays": ["text", "audio-sparse"],
 }
 CLASSIFYING = ["knn", "prior", "random", "ridge"]
