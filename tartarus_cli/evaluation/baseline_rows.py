@@ -79,6 +79,9 @@ def evaluate_baselines(
         beside.rows[name] = evaluation.metrics
         if baseline.manifest.chosen:
             beside.chosen[name] = baseline.manifest.chosen
+        elif name == "knn" and model.experiment.dataset.task == "recommendation":
+            dataset = model.manifest.dataset
+            progress.say(f"knn is not tuned: nobody knows who played val items of {dataset}")
     return beside
 
 

@@ -139,10 +139,13 @@ def test_plays_of_val_items_that_come_later_are_reason_to_choose_again(
     content = path.read_bytes()
     path.unlink()
     words = ("--dataset", "rec", "-w", validated.root)
-    assert tartarus("run", "ridge", "text", "--baselines", *words).status == 0
+    before = tartarus("run", "ridge", "text", "--baselines", *words)
+    assert before.status == 0, before.err
+    assert "knn is not tuned: nobody knows who played val items of rec" in before.err
     path.write_bytes(content)
     again = tartarus("evaluate", "model_1", "--baselines", "-w", validated.root)
     assert again.status == 0, again.err
+    assert "not tuned" not in again.err
     models = Store(open_workspace(validated.root)).all()
     assert [m.manifest.experiment for m in models] == ["ridge", "knn", "knn"]
     assert [bool(m.manifest.chosen) for m in models] == [False, False, True]
