@@ -7,6 +7,7 @@ from .api.data import fetch as fetch
 from .api.data import init as init
 from .api.data import open_workspace as open_workspace
 from .api.data import split as split
+from .api.models import delete_models as delete_models
 from .api.models import list_experiments as list_experiments
 from .api.models import list_models as list_models
 from .api.models import predict as predict

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from tartarus_cli.errors import RequestError
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.options import parse_bytes
 from tartarus_cli.plugins import CodeFile, run_files
@@ -80,3 +81,18 @@ def path_of(path: Path | str | None) -> Path | None:
 def bytes_of(memory: int | str) -> int:
     """Return a number of bytes, written as a number or as ``"1GiB"``."""
     return memory if isinstance(memory, int) else parse_bytes(memory)
+
+
+def workspace_of_models(models: Sequence[Model | str]) -> Path | None:
+    """Return the workspace that models are of; None if there are only names.
+
+    Raises
+    ------
+    RequestError
+        If they are of several.
+    """
+    roots = {model.workspace.root for model in models if isinstance(model, Model)}
+    if len(roots) > 1:
+        msg = f"the models are of several workspaces: {', '.join(sorted(map(str, roots)))}"
+        raise RequestError(msg, hint="Name models of one workspace.")
+    return roots.pop() if roots else None

@@ -17,6 +17,7 @@ from tartarus_cli.api.arguments import (
     path_of,
     run_code,
     workspace_of,
+    workspace_of_models,
 )
 from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.models.store import Model, Store
@@ -214,6 +215,34 @@ def list_models(*, workspace: WorkspaceLike = None) -> list[Model]:
         If there is no such workspace.
     """
     return Store(workspace_of(workspace)).all()
+
+
+def delete_models(*models: Model | str, workspace: WorkspaceLike = None) -> list[Path]:
+    """Delete models, their predictions and their results; settings made from their layers stay.
+
+    Parameters
+    ----------
+    models
+        Models or their names. What another one is made of is deleted only together with it.
+    workspace
+        Where the models are, if they are named.
+
+    Returns
+    -------
+    The files of the settings that were made from their layers.
+
+    Raises
+    ------
+    RequestError
+        If there is no such model, or another one is made of it, or they are of several workspaces.
+    """
+    from tartarus_cli.evaluation.delete import delete_model, require_no_part
+
+    named = workspace_of_models(models) if workspace is None else workspace
+    names = list(dict.fromkeys(each.name if isinstance(each, Model) else each for each in models))
+    root = workspace_of(named)
+    require_no_part(root, names)
+    return [path for name in names for path in delete_model(root, name)]
 
 
 def list_experiments(

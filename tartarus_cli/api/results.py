@@ -18,9 +18,9 @@ from tartarus_cli.api.arguments import (
     path_of,
     run_code,
     workspace_of,
+    workspace_of_models,
 )
 from tartarus_cli.api.progress import ProgressOption, shown
-from tartarus_cli.errors import RequestError
 from tartarus_cli.models.store import Model
 
 if TYPE_CHECKING:
@@ -158,18 +158,10 @@ def compare(
     from tartarus_cli.evaluation import compare as comparing
 
     names = [model.name if isinstance(model, Model) else model for model in models]
-    root = workspace_of(_common_workspace(models) if workspace is None else workspace)
+    root = workspace_of(workspace_of_models(models) if workspace is None else workspace)
     options = comparing.CompareOptions(tuple(metrics), resamples, seed)
     with shown(progress) as watcher:
         return comparing.compare(root, names, options, progress=watcher)
-
-
-def _common_workspace(models: Sequence[Model | str]) -> Path | None:
-    roots = {model.workspace.root for model in models if isinstance(model, Model)}
-    if len(roots) > 1:
-        msg = f"the models are of several workspaces: {', '.join(sorted(map(str, roots)))}"
-        raise RequestError(msg, hint="Compare models of one workspace.")
-    return roots.pop() if roots else None
 
 
 def recommend(
@@ -250,7 +242,8 @@ def export(
     model
         The newest if None.
     what
-        ``predictions``, ``embeddings`` (of a layer), ``rankings``, ``run`` or ``qrels``.
+        ``predictions``, ``users`` (what predicted rows are multiplied by), ``embeddings`` (of a
+        layer), ``rankings``, ``run`` or ``qrels``.
     path
         Its ending says the form: ``.parquet``, ``.csv`` or ``.tsv``.
     layer

@@ -16,6 +16,7 @@ from tartarus_cli.files import open_regular, parse_toml, read_text
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.manifest import UNREADABLE
 from tartarus_cli.models.store import Model, Store
+from tartarus_cli.models.user_vectors import vector_files
 
 MANIFEST, EXPERIMENT = "manifest.json", "experiment.toml"
 """Files of every model."""
@@ -70,7 +71,8 @@ def _check_model(model: Model, report: Report) -> None:
     if model.manifest.status != "finished":
         return
     archive = model.arrays if model.manifest.kind == "baseline" else model.network
-    for path in (model.folder / EXPERIMENT, archive):
+    _check_parts(model, report, delete)
+    for path in (model.folder / EXPERIMENT, archive, *vector_files(model)):
         found = describe_irregular(path) or ("" if path.exists() else "missing")
         if not found and not _is_sound(path):
             found = "damaged"
@@ -78,11 +80,24 @@ def _check_model(model: Model, report: Report) -> None:
             _warn(report, path, found, f"a file of {model.name}, which is finished", delete)
 
 
+def _check_parts(model: Model, report: Report, hint: str) -> None:
+    """Report models that another one is made of, and that cannot be used."""
+    usable = {part.name for part in model.store.finished()}
+    for name in model.manifest.parts:
+        if name not in usable:
+            path = model.folder.with_name(name)
+            found = "not finished" if path.is_dir() else "missing"
+            _warn(report, path, found, f"a model that {model.name} is made of", hint)
+
+
 def _is_sound(path: Path) -> bool:
     """Whether a file can be opened as what its ending says; arrays are not read."""
     try:
         if path.suffix in (".npz", ".keras"):
             return zipfile.is_zipfile(path)
+        if path.suffix == ".npy":
+            with open_regular(path) as file:
+                return read_header(path, file).size <= path.stat().st_size
         text = read_text(path)
         if path.suffix == ".tsv":
             return text.startswith("model\t")

@@ -16,6 +16,7 @@ class Exports(StrEnum):
     """Kinds of exports."""
 
     predictions = "predictions"
+    users = "users"
     embeddings = "embeddings"
     rankings = "rankings"
     run = "run"
@@ -26,7 +27,8 @@ What = Annotated[
     Exports,
     typer.Option(
         "--what",
-        help="Factors or class scores of items; values of a layer; first items of users; "
+        help="Factors, vectors or class scores of items; those of users; values of a layer; "
+        "first items of users; "
         "for trec_eval, a run or the truth (qrels).",
         show_default=False,
     ),

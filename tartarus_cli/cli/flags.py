@@ -36,6 +36,7 @@ COMMANDS = {
     "show_experiment": "experiments show",
     "list_models": "models list",
     "show_model": "models show",
+    "delete_models": "models delete",
 }
 """Function → command, where the command is not the function's name."""
 

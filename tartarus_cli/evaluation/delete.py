@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from tartarus_cli.errors import RequestError, call
 from tartarus_cli.evaluation.results import write_results_table
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import locked_folder, remove_own_folder
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.store import Store
+
+
+def require_no_part(workspace: WorkspacePaths, names: Sequence[str]) -> None:
+    """Make sure that no model is made of what is to be deleted, unless it is deleted too.
+
+    Raises
+    ------
+    RequestError
+        If one is, or there is no such model.
+    """
+    store = Store(workspace)
+    for name in names:
+        store.require_deletable(name)
+        wholes = [model.name for model in store.made_of(name) if model.name not in names]
+        if wholes:
+            msg = f"{name} is a part of {', '.join(wholes)}, and was not deleted"
+            together = call("delete_models", *wholes, *names)
+            raise RequestError(msg, hint=f"To delete all of them: {together}")
 
 
 def delete_model(workspace: WorkspacePaths, name: str) -> list[Path]:

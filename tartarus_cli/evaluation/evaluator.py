@@ -12,6 +12,7 @@ import numpy as np
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.errors import TartarusError
+from tartarus_cli.evaluation.advice import advise
 from tartarus_cli.evaluation.classification import evaluate_classes
 from tartarus_cli.evaluation.plots import draw_class_pictures
 from tartarus_cli.evaluation.protocol import (
@@ -194,6 +195,7 @@ class _Evaluator:
             metrics=metrics,
             rows=rows,
             chosen=dict(self.chosen),
+            advice=advise(model, metrics, rows) if model and self.whole else "",
             gap_closed=gaps_closed({"model": metrics} | rows, perfect),
             basis=basis,
             protocol=describe_protocol(predictions, basis, metrics, self.random_seed),

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import blake2b
 
+from tartarus_cli.data.plays import LIKELY
+from tartarus_cli.data.targets import reference_factors
+from tartarus_cli.data.tasks import PLAYS_KIND
 from tartarus_cli.file_names import DataFile, Kind
 from tartarus_cli.metrics.explained import explain
+from tartarus_cli.models.manifest import UserSource
+from tartarus_cli.models.user_vectors import HISTORY_EXPONENT
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.scoring.relevant import TieBreaking
 
@@ -15,6 +20,14 @@ ComparisonBasis = dict[str, str | int]
 
 Protocol = dict[str, str | dict[str, str]]
 """What was done, in words; under ``figures`` a dictionary: metric → its formula and source."""
+
+USERS: dict[UserSource, str] = {
+    "factors": "the user's ALS factors",
+    "own": "the user's, learnt together with it",
+    "history": "the sum of the vectors of the train items that the user has, divided by their "
+    f"number to the power of {HISTORY_EXPONENT}",
+}
+"""Source of the users' vectors → what an item's vector is multiplied by."""
 
 
 def comparison_basis(
@@ -105,9 +118,9 @@ def _readers_of_test_set(predictions: Predictions) -> str:
     if baseline is not None and baseline.sees_truth:
         return "what is predicted are the true factors of the test items themselves"
     readers = (
-        "training, early stopping, scaling and thresholds see train and validation items alone"
+        "training, early stopping, scaling, weights and thresholds see train and validation items"
     )
-    return f"read by nothing but this evaluation: {readers}"
+    return f"read by nothing but this evaluation: {readers} alone"
 
 
 def _tie_rule(basis: ComparisonBasis, seed: int, names: str) -> str:
@@ -129,15 +142,44 @@ def _of_users(predictions: Predictions, basis: ComparisonBasis, seed: int) -> di
         "one group, as in scikit-learn",
         "without a prediction": f"{absent:,} items; they rank last",
         "random": "the items in a random order for each user, from the seed and the user's number",
-        "oracle": "the test items' true factors, scored in the same way",
+        "oracle": _oracle(predictions),
+        **_source_of_plays(predictions),
     }
 
 
 def _scores(predictions: Predictions) -> str:
+    """Say what the scores are, of whatever form and of however many models."""
+    own = "" if predictions.form == "blend" else _own_scores(predictions)
+    if not predictions.parts:
+        return own
+    parts = [(weight, part, _describe_part(part)) for weight, part in predictions.parts]
+    added = " + ".join(f"{weight:.3g} × {part.name} ({about})" for weight, part, about in parts)
+    if not predictions.standardize:
+        return f"{own}; to these are added {added}"
+    spread = "the scores of each part, less the user's mean over all candidates, divided by their "
+    return f"{spread}standard deviation, and added with weights chosen by validation MAP: {added}"
+
+
+def _describe_part(part: Predictions) -> str:
+    """Name the experiment of a part of a model, and what its scores are."""
+    return f"{' '.join([part.experiment.name, *part.settings])}: {_scores(part)}"
+
+
+def _own_scores(predictions: Predictions) -> str:
+    """Say what the rows that a model predicts are multiplied by."""
     if predictions.form == "neighbours":
         return "summed similarity to the nearest train items that the user has"
+    if predictions.form == "weights":
+        return (
+            "summed weights, as ridge regression gives them, of the train items that the user has"
+        )
     if predictions.form == "scores":
         return "one score for each item, the same for every user"
+    if predictions.form == "vectors":
+        source = predictions.model.manifest.users if predictions.model else "factors"
+        return (
+            f"the item's vector times {USERS[source]}, plus the item's bias; nothing is normalised"
+        )
     if predictions.targets.kind == "pmi":
         return "cosine of predicted factors and the user's factors"
     return {
@@ -146,6 +188,26 @@ def _scores(predictions: Predictions) -> str:
         "dot": "predicted factors, times the user's factors",
         "norm": "predicted factors, whose norm was learnt beside their direction, times the user's",
     }[predictions.scoring]
+
+
+def _oracle(predictions: Predictions) -> str:
+    """Say what the oracle's scores are."""
+    if predictions.targets.kind != PLAYS_KIND:
+        return "the test items' true factors, scored in the same way"
+    factors = reference_factors(predictions.dataset)
+    if factors is None:
+        return "none: the dataset has no factors"
+    return f"the test items' true {factors.kind} factors of {factors.dim}, times the user's factors"
+
+
+def _source_of_plays(predictions: Predictions) -> dict[str, str]:
+    """Say that train plays are no record of what was played, where they are not."""
+    dataset = predictions.dataset
+    reads = predictions.targets.kind == PLAYS_KIND or predictions.form == "neighbours"
+    if not reads or dataset.find(Kind.TRAIN_MATRIX) is not None:
+        return {}
+    product = f"an item counts as played where the product of its and a user's is over {LIKELY}"
+    return {"train plays": f"rebuilt from factors, as {dataset.name} has none: {product}"}
 
 
 def _of_items(predictions: Predictions, basis: ComparisonBasis, seed: int) -> dict[str, str]:

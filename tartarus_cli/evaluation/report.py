@@ -77,6 +77,8 @@ class EvaluationBase:
     """System → metric → value, for random, the baselines and the oracle."""
     chosen: dict[str, dict[str, int | float | str]]
     """Baseline → what it chose by how well validation items rank, by name."""
+    advice: str
+    """Whether the model beats its baselines, and what to try if not; empty without baselines."""
     gap_closed: dict[str, dict[str, float]]
     """System → metric → share of the way from random to the best possible; the evaluated
     predictions are called ``model`` here."""

@@ -108,6 +108,8 @@ class ResultsDocument(BaseModel):
     """Figures of random, baselines and oracle."""
     chosen: dict[str, dict[str, int | float | str]] = {}
     """Baseline → what it chose by how well validation items rank, by name."""
+    advice: str = ""
+    """Whether the model beats its baselines, and what to try if not; empty without baselines."""
     classes: list[ClassReport] = []
     confusion: list[list[int]] = []
     """``(true classes, predicted classes)``; empty where an item may have several."""

@@ -12,6 +12,7 @@ from tartarus_cli.errors import RequestError, display_path, parameter
 from tartarus_cli.exporting.formulas import FormulaGuard
 from tartarus_cli.exporting.items import TableBlocks, embedding_tables, prediction_tables
 from tartarus_cli.exporting.request import ExportKind, ExportRequest
+from tartarus_cli.exporting.user_vectors import user_vector_tables
 from tartarus_cli.exporting.users import TREC, WHITESPACE, user_tables
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import UNWATCHED, Progress
@@ -148,4 +149,6 @@ def _tables(model: Model, request: ExportRequest, progress: Progress) -> TableBl
         return embedding_tables(model, request, progress)
     if request.what == "predictions":
         return prediction_tables(model, request, progress)
+    if request.what == "users":
+        return user_vector_tables(model, progress)
     return user_tables(model, request, progress)

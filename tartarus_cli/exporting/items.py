@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from tartarus_cli.baselines import PredictionForm
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix, open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
@@ -120,11 +121,12 @@ def prediction_tables(model: Model, request: ExportRequest, progress: Progress) 
     Raises
     ------
     RequestError
-        If the dataset has no such set.
+        If the dataset has no such set, or the model predicts no rows that mean anything alone.
     DataError
         If the items of a set have not been predicted.
     """
     dataset, workspace = model.dataset, model.workspace
+    require_rows(model)
     has_neighbours = model.manifest.form == "neighbours"
     matrix_path = workspace.predicted_neighbours if has_neighbours else workspace.predicted_factors
     sets = []
@@ -143,7 +145,37 @@ def prediction_tables(model: Model, request: ExportRequest, progress: Progress) 
     return _value_tables(sets, _column_names(dataset, model, sets[0].matrix.shape[1]), progress)
 
 
+NO_ROWS: dict[PredictionForm, str] = {
+    "blend": "is a blend, whose scores are those of its parts, standardised for each user",
+    "weights": "scores items by weights of the train items that a user has, and has no factors",
+}
+"""What a model predicts that is no row for each item → why there is nothing to export."""
+
+
+def require_rows(model: Model) -> None:
+    """Make sure that a model has factors or vectors, or something else by item.
+
+    Raises
+    ------
+    RequestError
+        If it has not; the hint says what can be exported instead.
+    """
+    reason = NO_ROWS.get(model.manifest.form)
+    if reason is None:
+        return
+    rankings = call("export", model.name, what="rankings", path="rankings.csv", top=100)
+    hint = f"Its lists and scores by user: {rankings}"
+    parts = [part for part, weight in model.parts if weight and part.manifest.form not in NO_ROWS]
+    if parts:
+        vectors = call("export", parts[0].name, what="predictions", path="vectors.csv")
+        hint += f"; the vectors of a part: {vectors}"
+    msg = f"{model.name} {reason}"
+    raise RequestError(msg, hint=hint)
+
+
 def _column_names(dataset: Dataset, model: Model, width: int) -> list[str]:
+    if model.manifest.form == "vectors":
+        return [*(f"vector_{number}" for number in range(width - 1)), "bias"]
     if model.manifest.form == "scores":
         return ["score"]
     if model.experiment.targets.kind != "class":

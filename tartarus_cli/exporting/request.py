@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-ExportKind = Literal["predictions", "embeddings", "rankings", "run", "qrels"]
+ExportKind = Literal["predictions", "users", "embeddings", "rankings", "run", "qrels"]
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,11 @@ class ExportRequest:
 
     what: ExportKind
     """``predictions``: a row for each item, with its factors, or with its class scores by the names
-    of the classes; of a baseline that finds neighbours, a row for each neighbour. ``embeddings``: a
-    row for each item, with the values of a layer. ``rankings``: the first items of each user.
-    ``run`` and ``qrels``: rankings and truth for trec_eval and similar programs."""
+    of the classes; of a baseline that finds neighbours, a row for each neighbour; of a model that
+    learns from plays, the vector and the bias of each item. ``users``: a row for each user, with
+    the factors or the vector that those of items are multiplied by. ``embeddings``: a row for each
+    item, with the values of a layer. ``rankings``: the first items of each user. ``run`` and
+    ``qrels``: rankings and truth for trec_eval and similar programs."""
     path: Path
     """File to write; its extension says in which format, but for ``run`` and ``qrels``."""
     layer: str | None = None

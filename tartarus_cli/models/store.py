@@ -144,6 +144,26 @@ class Model:
         """The file of the losses: by epoch, or by what a baseline tried."""
         return self.folder / HISTORY
 
+    @property
+    def parts(self) -> list[tuple[Model, float]]:
+        """The models that it blends, or adds its scores to, each with its weight.
+
+        Raises
+        ------
+        DataError
+            If one is gone.
+        """
+        return [(self._part(name), weight) for name, weight in self.manifest.parts.items()]
+
+    def _part(self, name: str) -> Model:
+        try:
+            return self.store.get(name)
+        except RequestError:
+            msg = f"{self.name} is made of other models, and {name} is gone"
+            words = (self.manifest.experiment, *self.manifest.settings)
+            again = call("train", *words, dataset=self.manifest.dataset)
+            raise DataError(msg, hint=f"Train it again, with its parts: {again}") from None
+
     def count_evaluation(self, scores: dict[str, float | None] | None) -> None:
         """Record that figures of the test items were computed, and the figures of all of them."""
 
@@ -228,6 +248,7 @@ class Model:
             ("seed", manifest.seed),
             ("epochs", manifest.epochs),
             ("validation loss", manifest.validation_loss),
+            ("validation MAP", manifest.validation_score),
             *manifest.scores.items(),
         ]
         return html_table(caption, ("", ""), rows)
@@ -336,6 +357,10 @@ class Store:
             msg = f"there is no model called {name!r}"
             raise RequestError(msg, hint=nearest(name, known))
         return self._read(name)
+
+    def made_of(self, name: str) -> list[Model]:
+        """Return the models that another one is a part of, by number."""
+        return [model for model in self.finished() if name in model.manifest.parts]
 
     def names(self) -> set[str]:
         """Return the names of all models, finished or not."""

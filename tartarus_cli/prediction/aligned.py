@@ -129,11 +129,9 @@ def model_predictions(model: Model) -> Predictions:
 
 def _part_predictions(model: Model) -> tuple[tuple[float, Predictions], ...]:
     """Read the predictions of the models that a model adds or blends; those of weight 0 not."""
-    weights = model.manifest.parts
-    used = {name: weight for name, weight in weights.items() if weight} or weights
-    return tuple(
-        (weight, model_predictions(model.store.get(name))) for name, weight in used.items()
-    )
+    parts = model.parts
+    used = [(part, weight) for part, weight in parts if weight] or parts
+    return tuple((weight, model_predictions(part)) for part, weight in used)
 
 
 def _own_users(model: Model) -> UserRows | None:

@@ -107,8 +107,8 @@ def predict(
     options = options or PredictOptions()
     layer = model.layer(options.layer) if options.layer is not None else None
     splits = _select_splits(model, options.split or ("test" if layer is None else "all"))
-    for part in model.manifest.parts if layer is None else ():
-        predict(model.store.get(part), replace(options, pool="mean"), progress=progress)
+    for part, _ in model.parts if layer is None else ():
+        predict(part, replace(options, pool="mean"), progress=progress)
     if model.manifest.form == "blend":
         return _predict_blend(model, splits)
     sets = _open_sets(model, splits, options)

@@ -8,6 +8,7 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.classes import class_figures, class_tables
 from tartarus_cli.cli.render.console import (
     document,
@@ -48,7 +49,7 @@ def evaluation(
     from tartarus_cli.evaluation.report import ClassEvaluation
 
     if json:
-        document(result.document())
+        document(result.document() | {"advice": in_shell(result.advice)})
         return
     out().print(f"\n{_title(result)}")
     systems = _systems(result)
@@ -60,12 +61,19 @@ def evaluation(
         figures(systems)
         footer = _ranking_footer(result)
     out().print(footer + _missing_predictions(result))
-    for name, chosen in result.chosen.items():
-        out().print(f"{name} by validation items: {plain(choices(chosen))}")
+    _beside(result)
     if explain:
         _explain(result.protocol)
     _files(workspace, result)
     _next(result)
+
+
+def _beside(result: Evaluation) -> None:
+    """Print what the baselines chose, and whether the model beats them."""
+    for name, chosen in result.chosen.items():
+        out().print(f"{name} by validation items: {plain(choices(chosen))}")
+    if result.advice:
+        out().print(f"[bold]{message(result.advice)}[/]", soft_wrap=True)
 
 
 def _title(result: Evaluation) -> str:

@@ -42,7 +42,7 @@ def created_workspace(result: InitResult) -> None:
             "listeners, recordings and lyrics are invented "
             f"(seed {result.example_seed}; {result.example_files} files written)."
         )
-        command = call("run", "rec_multi", "a-sem-emb", "audio-emb")
+        command = call("run", "cold_multi", "a-sem-emb", "audio-emb", baselines=True)
         next_step(f"cd {quote(str(path))} && {command}")
     else:
         command = call("split", Placeholder("NAME"), plays=Placeholder("FILE"))
@@ -71,31 +71,59 @@ def trained(model: Model, *, json: bool) -> None:
     if manifest.kind == "baseline":
         _trained_baseline(model)
         return
-    loss = f"validation loss {figure(manifest.validation_loss)}"
+    quality = f"validation loss {figure(manifest.validation_loss)}"
+    if manifest.validation_score is not None:
+        quality = f"validation MAP {figure(manifest.validation_score)}"
     if manifest.held_out_loss is not None:
-        loss += f", held-out loss {figure(manifest.held_out_loss)}"
+        quality += f", held-out loss {figure(manifest.held_out_loss)}"
+    parts = f", added to {parts_of(model)}" if manifest.parts else ""
     out().print(
         f"[bold]{model.name}[/] is trained: {manifest.epochs} epochs in "
-        f"{manifest.duration_s:.0f} s, the weights of epoch {manifest.best_epoch} kept, {loss}"
+        f"{manifest.duration_s:.0f} s, the weights of epoch {manifest.best_epoch} kept, "
+        f"{quality}{plain(parts)}",
+        soft_wrap=True,
     )
     next_step(f"{call('predict', model.name)} && {call('evaluate', model.name)}")
 
 
 def _trained_baseline(model: Model) -> None:
     manifest = model.manifest
-    source = plain(" ".join([manifest.experiment, *manifest.settings]))
-    text = f"[bold]{model.name}[/] is trained: the baseline {source} in {manifest.duration_s:.1f} s"
-    for name, choice in _choices(manifest).items():
+    source = " ".join([manifest.experiment, *manifest.settings])
+    text = f" is trained: {_noun(manifest)} {source} in {manifest.duration_s:.1f} s"
+    for name, choice in _choices(model).items():
         text += f", {name} {choice}"
-    out().print(text, soft_wrap=True)
+    out().print(f"[bold]{model.name}[/]{plain(text)}", soft_wrap=True)
     next_step(f"{call('predict', model.name)} && {call('evaluate', model.name)}")
 
 
-def _choices(manifest: ModelManifest) -> dict[str, str]:
-    """Say what a baseline chose by validation items: nothing, a strength, or several things."""
+def _noun(manifest: ModelManifest) -> str:
+    """Say what a model without epochs is: what proposes itself is no baseline."""
+    nouns = {"blend": "the blend", "weights": "the model"}
+    return nouns.get("" if manifest.compared_with else manifest.form, "the baseline")
+
+
+def parts_of(model: Model) -> str:
+    """Name the models that a model is made of, with their weights; those of weight 0 not."""
+    known = model.store.names()
+    texts = []
+    for name, weight in model.manifest.parts.items():
+        manifest = model.store.find(name).manifest if name in known else None
+        recipe = _recipe(manifest) if manifest else "gone"
+        if weight or len(model.manifest.parts) == 1:
+            texts.append(f"{recipe} ({name}) × {weight:.3g}")
+    return " and ".join([", ".join(texts[:-1])] * bool(texts[:-1]) + texts[-1:])
+
+
+def _choices(model: Model) -> dict[str, str]:
+    """Say what was chosen by validation items: nothing, parts, a strength, or several things."""
+    manifest = model.manifest
     tried = len(manifest.trials)
-    if manifest.validation_score is not None:
-        best = f"the best of {tried} by validation MAP {figure(manifest.validation_score)}"
+    score = "" if manifest.validation_score is None else figure(manifest.validation_score)
+    if manifest.parts:
+        quality = f", the best of {tried} by validation MAP {score}" if score else ""
+        return {"of": f"{parts_of(model)}{quality}"}
+    if score:
+        best = f"the best of {tried} by validation MAP {score}"
         return {"chosen": f"{choices(manifest.chosen)}, {best}"}
     if manifest.strength is None:
         return {}
@@ -125,10 +153,17 @@ def predicted(workspace: Workspace, result: Prediction, *, json: bool) -> None:
     elif result.by_patch:
         console.print(f"{result.model} computed a row for each patch: {sets} × {result.width}")
     else:
-        near = f"found, among {result.width:,} train items, the nearest to {sets} items"
-        rows = f"predicted {sets} items × {result.width}"
-        console.print(f"{result.model} {near if result.form == 'neighbours' else rows}")
+        console.print(f"{result.model} {_amount(result, sets)}")
         next_step(call("evaluate", result.model))
+
+
+def _amount(result: Prediction, sets: str) -> str:
+    """Say how much was predicted."""
+    if result.form == "blend":
+        return f"predicted {sets} items, by its {result.width} parts"
+    if result.form == "neighbours":
+        return f"found, among {result.width:,} train items, the nearest to {sets} items"
+    return f"predicted {sets} items × {result.width}"
 
 
 def _without_patch(result: Prediction) -> None:
@@ -210,7 +245,8 @@ def models(trained_models: Sequence[Model], *, json: bool) -> None:
         command = call("run", *map(Placeholder, ("EXPERIMENT", "SETTING")))
         out().print(message(f"No models yet. Next: {command}"), soft_wrap=True)
         return
-    shown = table("model", "experiment and settings", "dataset", ">seed", ">loss", "test score")
+    headings = ("dataset", ">seed", ">validation", "test score")
+    shown = table("model", "experiment and settings", *headings)
     for trained_model in trained_models:
         shown.add_row(*map(plain, _cells(trained_model)))
     out().print(shown)
@@ -224,14 +260,17 @@ def _recipe(manifest: ModelManifest) -> str:
 
 def _cells(model: Model) -> tuple[str, ...]:
     manifest = model.manifest
-    loss = manifest.held_out_loss
+    loss = manifest.validation_loss if manifest.held_out_loss is None else manifest.held_out_loss
+    validation = f"loss {figure(loss)}" if loss is not None else "—"
+    if loss is None and manifest.validation_score is not None:
+        validation = f"MAP {figure(manifest.validation_score)}"
     score = headline(manifest.task)
     return (
         model.name,
         _recipe(manifest),
         manifest.dataset,
         str(manifest.seed),
-        figure(manifest.validation_loss if loss is None else loss),
+        validation,
         manifest.status
         if manifest.status != "finished"
         else f"{score} {figure(manifest.scores[score])}"
@@ -247,7 +286,7 @@ def model(model: Model, *, json: bool) -> None:
         _document(model)
         return
     out().print(f"[bold]{model.name}[/] · {plain(_recipe(manifest))}", soft_wrap=True)
-    for name, text in _describe_manifest(manifest).items():
+    for name, text in _describe(model).items():
         out().print(f"  [dim]{name:<8}[/] {plain(text)}", soft_wrap=True)
     if manifest.kind == "network":
         _layers(manifest)
@@ -269,7 +308,8 @@ def _document(model: Model) -> None:
     document({"model": model.name, **model.manifest.model_dump(by_alias=True)})
 
 
-def _describe_manifest(manifest: ModelManifest) -> dict[str, str]:
+def _describe(model: Model) -> dict[str, str]:
+    manifest = model.manifest
     losses = (manifest.validation_loss, manifest.held_out_loss)
     times = "once" if manifest.test_evaluations == 1 else f"{manifest.test_evaluations} times"
     lines = {
@@ -287,17 +327,35 @@ def _describe_manifest(manifest: ModelManifest) -> dict[str, str]:
         lines["changed inputs"] = f"{files}: not as in the training, and accepted"
     if manifest.code:
         lines["code"] = ", ".join(manifest.code)
-    return lines if manifest.kind == "network" else _baseline_lines(manifest, lines)
+    if manifest.kind != "network":
+        return _baseline_lines(model, lines)
+    if manifest.validation_score is not None:
+        lines["loss"] = f"validation MAP {figure(manifest.validation_score)}"
+        lines = {"score" if name == "loss" else name: text for name, text in lines.items()}
+        lines["users"] = USERS[manifest.users]
+    if manifest.parts:
+        lines["added to"] = parts_of(model)
+    return lines
 
 
-def _baseline_lines(manifest: ModelManifest, lines: dict[str, str]) -> dict[str, str]:
-    """Return the lines of a baseline, which has no epochs, and maybe no losses."""
+USERS = {
+    "factors": "the ALS factors of the dataset",
+    "own": "vectors that were learnt with it",
+    "history": "sums of the vectors of what each of them played",
+}
+"""Where the vectors of users come from."""
+
+
+def _baseline_lines(model: Model, lines: dict[str, str]) -> dict[str, str]:
+    """Return the lines of a model without epochs, and maybe without losses."""
+    manifest = model.manifest
     unused = {"epochs"} | ({"loss"} if manifest.validation_loss is None else set())
     compared = f", compared with {manifest.compared_with}" if manifest.compared_with else ""
-    lines = {"kind": f"a baseline{compared}"} | {
+    kind = _noun(manifest).replace("the ", "a ", 1)
+    lines = {"kind": f"{kind}{compared}"} | {
         name: text for name, text in lines.items() if name not in unused
     }
-    return lines | _choices(manifest)
+    return lines | _choices(model)
 
 
 def deleted(workspace: Workspace, name: str, settings: Sequence[Path]) -> None:
