@@ -39,9 +39,9 @@ class BlendOptions(BaselineOptions):
     """Experiments of which one model is trained for each setting."""
 
     weights: Annotated[tuple[Weight, ...], Field(min_length=1)] = (
-        *(0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0),
+        *(0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0),
     )
-    """Weights of a model to choose from, where the best model alone has a weight of 1."""
+    """Weights of a model to choose from, where the highest weight of the others is 1."""
 
 
 def choose_weights(
@@ -70,7 +70,11 @@ def choose_weights(
         return judge(np.array([float(parameters[part]) for part in parts]), "blend", "")
 
     def canonical(parameters: Parameters) -> Parameters | None:
-        return parameters if any(parameters.values()) else None
+        """Divide by the highest weight: the order of items is the same."""
+        highest = max(float(weight) for weight in parameters.values())
+        if not highest:
+            return None
+        return {part: round(float(weight) / highest, 6) for part, weight in parameters.items()}
 
     search = Search(score, canonical)
     best: Trial | None = None

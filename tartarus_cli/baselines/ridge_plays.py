@@ -4,7 +4,9 @@ The scores of new items are ``K_new (K + λI)⁻¹ R``, K being how alike the tr
 who played them, neither of them centred. With products of features as the kernel this is ridge
 regression of each user's plays (Hoerl and Kennard, 1970), with another kernel its dual form
 (Saunders, Gammerman and Vovk, ICML 1998). No users × items matrix is made: the rows
-``K_new (K + λI)⁻¹`` say how much the plays of each train item count for a new one.
+``K_new (K + λI)⁻¹`` say how much the plays of each train item count for a new one. Where there are
+fewer features than items, the same is solved for the features (see
+:mod:`~tartarus_cli.baselines.feature_ridge`).
 """
 
 from __future__ import annotations
@@ -21,16 +23,20 @@ from tartarus_cli.baselines import (
     Baseline,
     BaselineOptions,
     BaselineResult,
+    Features,
     FittedBaseline,
     Items,
     Judge,
     Parameters,
     TrainingExamples,
     Trial,
+    row_blocks,
 )
+from tartarus_cli.baselines.feature_ridge import FeatureSystem, item_rows, total_width
 from tartarus_cli.baselines.kernels import KernelName, Products, TrainFeatures
 from tartarus_cli.baselines.search import Search
 from tartarus_cli.errors import TrainingError
+from tartarus_cli.progress import warn
 
 MAX_ITEMS = 20_000
 """Train items whose kernel is solved for; it takes 3 GiB, and its factor as much again."""
@@ -165,6 +171,11 @@ def leave_one_out_weights(baseline: FittedBaseline) -> NDArray[np.float32]:
     if baseline.train is None:
         msg = "ridge on plays predicts by the train items, which are not given"
         raise AssertionError(msg)
+    if baseline.form != "weights":
+        items, width = int(baseline.train.inputs[0].shape[0]), total_width(baseline.train.inputs)
+        msg = f"a network can learn what a ridge on plays leaves over of at most {MAX_ITEMS:,} "
+        msg += f"train items, by cosines; there are {items:,}, of {width:,} features"
+        raise TrainingError(msg, hint="Leave out two_tower.residual.")
     arrays = baseline.arrays
     shape = float(arrays["power"]), float(arrays["count_exponent"])
     features = TrainFeatures(baseline.train.inputs, baseline.options.kernel)
@@ -177,7 +188,8 @@ def _fit(train: TrainingExamples, options: PlaysRidgeOptions) -> BaselineResult:
     if train.judge is None or train.validation is None or train.plays is None:
         msg = "ridge on plays needs plays, and validation items to choose by"
         raise AssertionError(msg)
-    _require_few(train.plays.shape[0])
+    if solves_for_features(train.inputs, options.kernel):
+        return _fit_features(train.inputs, train.validation.inputs, train.judge, options)
     features = TrainFeatures(train.inputs, options.kernel)
     pair = features.among_train(np.float32), features.products(train.validation.inputs, np.float32)
     search = Search(_Scores(*pair, train.judge))
@@ -195,11 +207,49 @@ def _fit(train: TrainingExamples, options: PlaysRidgeOptions) -> BaselineResult:
     return BaselineResult(arrays, "weights", trials=search.trials, best=best)
 
 
-def _require_few(items: int) -> None:
-    if items > MAX_ITEMS:
-        msg = f"ridge on plays would solve for {items:,} train items, but {MAX_ITEMS:,} are "
-        msg += "the most"
-        raise TrainingError(msg, hint="Use two_tower, which has no such limit.")
+def solves_for_features(inputs: Sequence[Features], kernel: KernelName) -> bool:
+    """Whether the equations are those of the features, not of the train items.
+
+    They are where products of features are the kernel and there are fewer features than items, and
+    where there are more items than :data:`MAX_ITEMS`, whatever the kernel was to be.
+    """
+    items = int(inputs[0].shape[0])
+    return items > MAX_ITEMS or (kernel == "linear" and total_width(inputs) < items)
+
+
+def _fit_features(
+    inputs: Sequence[Features],
+    validation: Sequence[Features],
+    judge: Judge,
+    options: PlaysRidgeOptions,
+) -> BaselineResult:
+    """Choose the strength by how well the validation items rank, in the space of the features."""
+    if options.kernel != "linear":
+        items = int(inputs[0].shape[0])
+        reason = f"the {items:,} train items are more than {MAX_ITEMS:,}"
+        warn(f"ridge on plays takes the products of features, not cosines: {reason}")
+    system = FeatureSystem(inputs)
+
+    def score(parameters: Parameters) -> float:
+        try:
+            factor = system.factor(float(parameters["strength"]) * system.scale)
+        except TrainingError:
+            return 0.0
+        blocks = row_blocks(int(validation[0].shape[0]), total_width(validation))
+        rows = [item_rows(factor, [rows[block] for rows in validation]) for block in blocks]
+        return judge(np.concatenate(rows), "vectors", "")
+
+    search = Search(score)
+    choices = {"strength": options.strengths}
+    middle = {"strength": options.strengths[len(options.strengths) // 2]}
+    best = _extend(search, search.climb(middle, choices), options.strengths)
+    strength = float(best.parameters["strength"]) * system.scale
+    arrays = {
+        "power": np.array(1.0),
+        "count_exponent": np.array(0.0),
+        "strength": np.array(strength),
+    }
+    return BaselineResult(arrays, "vectors", trials=search.trials, best=best)
 
 
 def _choices(options: PlaysRidgeOptions) -> dict[str, Sequence[float]]:
@@ -263,6 +313,11 @@ class _Solved:
             msg = "ridge on plays predicts by the train items, which are not given"
             raise AssertionError(msg)
         arrays = baseline.arrays
+        self._system: FeatureSystem | None = None
+        if baseline.form == "vectors":
+            self._system = FeatureSystem(baseline.train.inputs)
+            self._factor = self._system.factor(float(arrays["strength"]))
+            return
         self._shape = float(arrays["power"]), float(arrays["count_exponent"])
         self._features = TrainFeatures(baseline.train.inputs, baseline.options.kernel)
         kernel = self._features.among_train(np.float64).kernel(*self._shape)
@@ -271,6 +326,8 @@ class _Solved:
     def weights(self, items: Items) -> NDArray[Any]:
         from scipy.linalg import cho_solve
 
+        if self._system is not None:
+            return item_rows(self._factor, items.inputs)
         rows = self._features.products(items.inputs, np.float64).kernel(*self._shape)
         return np.asarray(cho_solve(self._factor, rows.T, check_finite=False).T)
 

@@ -17,7 +17,7 @@ from tartarus_cli.baselines import (
 )
 from tartarus_cli.files import write_text
 
-UserSource = Literal["factors", "own", "history"]
+UserSource = Literal["factors", "own", "history", "features"]
 """What the vectors that a model predicts are multiplied by."""
 
 Status = Literal["training", "interrupted", "failed", "finished"]
@@ -105,7 +105,7 @@ class ModelManifest(BaseModel):
     """How its factors rank, where that was chosen by validation items; empty: as its experiment."""
     users: UserSource = "factors"
     """What its vectors are multiplied by: factors of the dataset's users, vectors of users of its
-    own, or sums of the vectors of what a user played."""
+    own, or sums of the vectors, or of the features, of what a user played."""
     parts: dict[str, float] = {}
     """Model that is blended or added → its weight."""
     widths: list[int] = []

@@ -50,16 +50,23 @@ def user_rows(
     if model.manifest.users == "factors":
         factors = model.dataset.user_factors("als", dim)
         return FactorRows(_select(factors, users), biased=True)
-    (path,) = vector_files(model)
-    vectors = _open(model, path, dim)
     if model.manifest.users == "own":
-        return FactorRows(_select(vectors, users), biased=True)
-    if plays is None or plays.shape[1] != vectors.shape[0]:
+        (path,) = vector_files(model)
+        return FactorRows(_select(_open(model, path, dim), users), biased=True)
+    if model.manifest.users == "features":
+        settings = model.manifest.settings
+        vectors = tuple(model.dataset.features(name, "train") for name in settings)
+        exponent = 0.0
+    else:
+        vectors = tuple(_open(model, path, dim) for path in vector_files(model))
+        exponent = HISTORY_EXPONENT
+    items = vectors[0].shape[0]
+    if plays is None or plays.shape[1] != items:
         found = "none" if plays is None else f"{plays.shape[1]:,}"
-        msg = f"{model.name} was trained on the plays of {vectors.shape[0]:,} train items, and "
-        msg += f"there are {found}"
+        msg = f"{model.name} was trained on the plays of {items:,} train items, and there are "
+        msg += found
         raise DataError(msg, hint=f"Train {model.name} again.")
-    return PlayedRows(plays, vectors, HISTORY_EXPONENT, biased=True)
+    return PlayedRows(plays, vectors, exponent, biased=True)
 
 
 def _open(model: Model, path: Path, dim: int) -> Matrix:

@@ -138,7 +138,7 @@ def _own_users(model: Model) -> UserRows | None:
     if model.manifest.form != "vectors":
         return None
     plays = None
-    if model.manifest.users == "history":
+    if model.manifest.users in ("history", "features"):
         plays = read_plays(model.dataset, "train").matrix.T.tocsr()
     return user_rows(model, plays)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -86,8 +85,8 @@ class PlayedRows:
 
     plays: csr_array
     """``(users, train items)``, float32, 1 where the user has the item."""
-    vectors: Matrix | csr_array | None = None
-    """``(train items, dim)``; None: each item has a column of its own."""
+    vectors: tuple[Matrix, ...] = ()
+    """``(train items, dim)`` each, side by side; none: each item has a column of its own."""
     exponent: float = 0.0
     """The sum is divided by the number of items to this power."""
     biased: bool = False
@@ -97,20 +96,20 @@ class PlayedRows:
     def shape(self) -> tuple[int, int]:
         """Users, and columns of a row."""
         users, items = self.plays.shape
-        columns = items if self.vectors is None else self.vectors.shape[1]
+        columns = sum(matrix.shape[1] for matrix in self.vectors) if self.vectors else items
         return int(users), int(columns) + self.biased
 
     def rows(self, users: slice) -> Any:
         """Return the sums of some users; sparse where each item has a column of its own."""
         plays = self.plays[users]
-        if self.vectors is None:
+        if not self.vectors:
             return plays
         if self.exponent:
             counts = np.maximum(np.diff(plays.indptr), 1).astype(np.float64)
             scale = np.repeat(counts**-self.exponent, np.diff(plays.indptr))
             plays = csr_array((plays.data * scale, plays.indices, plays.indptr), plays.shape)
-        sums = plays @ self._values
-        dense = sums if isinstance(sums, np.ndarray) else sums.toarray()
+        sums = [plays @ matrix.values for matrix in self.vectors]
+        dense = np.hstack([s if isinstance(s, np.ndarray) else s.toarray() for s in sums])
         dense = np.asarray(dense, np.float32)
         return with_ones(dense) if self.biased else dense
 
@@ -119,10 +118,6 @@ class PlayedRows:
         if self.biased:
             return np.zeros(users.stop - users.start, bool)
         return np.asarray(np.diff(self.plays.indptr[users.start : users.stop + 1]) == 0)
-
-    @cached_property
-    def _values(self) -> Any:
-        return self.vectors.values if isinstance(self.vectors, Matrix) else self.vectors
 
 
 def with_ones(rows: Floats) -> Floats:

@@ -150,7 +150,7 @@ def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress
         train = replace(
             train,
             validation=Examples(_values(val), np.empty((len(val.ids), 0))),
-            judge=build_judge(dataset, experiment, ranking, plays),
+            judge=build_judge(dataset, experiment, ranking, plays.matrix),
         )
         files += [m.path for m in val.inputs] + [*read_plays(dataset, "val").files]
         counts["validation"] = len(val.ids)
@@ -172,7 +172,7 @@ def _with_validation(
         train_plays = read_plays(dataset, "train")
         ranking = validation_ranking(dataset, split, data.validation.samples, request.seed)
         fitted = train_plays.matrix[data.fit.samples]
-        judge = build_judge(dataset, experiment, ranking, fitted)
+        judge = build_judge(dataset, experiment, ranking, fitted, fit.inputs)
         files += [*train_plays.files, *read_plays(dataset, split).files]
     train = TrainingExamples(
         inputs=fit.inputs,

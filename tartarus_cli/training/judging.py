@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.baselines import Judge, PredictionForm
+from tartarus_cli.baselines import Features, Judge, PredictionForm
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.plays import Plays, count_users, has_plays, read_plays
+from tartarus_cli.data.features import Matrix
+from tartarus_cli.data.plays import count_users, has_plays, read_plays
 from tartarus_cli.data.tasks import PLAYS_KIND
 from tartarus_cli.data.training_data import TrainingData
 from tartarus_cli.errors import FileError, call
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.file_names import Kind
 from tartarus_cli.scoring.forms import ItemRows
-from tartarus_cli.scoring.users import FactorRows
+from tartarus_cli.scoring.users import FactorRows, PlayedRows, UserRows
 from tartarus_cli.scoring.validation import ValidationRanking
 
 
@@ -69,7 +72,11 @@ def can_judge(dataset: Dataset, experiment: Experiment, split: str) -> bool:
 
 
 def build_judge(
-    dataset: Dataset, experiment: Experiment, ranking: ValidationRanking, fit: Plays | csr_array
+    dataset: Dataset,
+    experiment: Experiment,
+    ranking: ValidationRanking,
+    fit: csr_array,
+    inputs: Sequence[Features] = (),
 ) -> Judge:
     """Return what says how well predictions rank the validation items.
 
@@ -81,14 +88,19 @@ def build_judge(
         The validation items.
     fit
         Who played the items that are fitted to, ``(items, users)``.
+    inputs
+        The features of these items, ``(items, width)`` each, where they stand for users too.
     """
-    plays = ranking.of_users(fit.matrix if isinstance(fit, Plays) else fit)
+    plays = ranking.of_users(fit)
     spec = experiment.target_spec
     pmi = spec.kind == "pmi"
-    factors = None
+    factors: UserRows | None = None
     if spec.kind != PLAYS_KIND:
         matrix = dataset.user_factors(spec.kind, spec.dim)
         factors = FactorRows(ranking.rows_of_users(matrix), unit=pmi)
+    elif inputs:
+        matrices = tuple(Matrix(Path(), rows) for rows in inputs)
+        factors = PlayedRows(plays, matrices, biased=True)
 
     def judge(rows: Any, form: PredictionForm, scoring: str) -> float:
         unit_items = pmi or scoring == "cosine"

@@ -197,6 +197,8 @@ def _train_baseline(
     inputs = fit_baseline(dataset, request, progress)
     data, fitted = inputs.data, inputs.fitted
     manifest.kind, manifest.compared_with, manifest.form = "baseline", compared_with, fitted.form
+    if fitted.form == "vectors":
+        manifest.users = "features"
     manifest.items = data.counts
     manifest.widths = [matrix.shape[1] for matrix in data.items.inputs]
     record_trials(manifest, fitted)
