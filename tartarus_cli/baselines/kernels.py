@@ -171,5 +171,6 @@ def _count(inputs: Sequence[Features]) -> NDArray[np.float64]:
             for block in row_blocks(*rows.shape):
                 counts[block] += np.count_nonzero(rows[block], axis=1)
         else:
-            counts += np.diff(rows.indptr)
+            before = np.concatenate([[0], np.cumsum(rows.data != 0)])  # a zero may be stored
+            counts += np.diff(before[rows.indptr])
     return counts

@@ -10,6 +10,7 @@ from tartarus_cli.baselines import BASELINES
 from tartarus_cli.errors import FileError, RequestError
 from tartarus_cli.experiments.resolve import from_toml, preset_paths, resolve, to_table, to_toml
 from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.experiments.sections import TrainingSection, ValidationSection
 from tests.conftest import Command
 from tests.worlds import World
 
@@ -58,7 +59,9 @@ dummy_multimodal SUPER multiclass class-3 2 fusion - 0 sigmoid binary 32
 
 
 BASELINE_PRESETS = {"artist_mean", "knn", "oracle", "popularity", "prior", "random", "ridge"}
-NETWORK_PRESETS = sorted(set(preset_paths()) - BASELINE_PRESETS)
+BLENDS = ["cold_audio", "cold_multi", "cold_sparse"]
+LEARNING_PLAYS = [*BLENDS, "ridge_plays", "two_tower"]
+PUBLISHED_PRESETS = sorted({*preset_paths()} - BASELINE_PRESETS - {*LEARNING_PLAYS})
 
 
 def options_of(experiment: Experiment) -> Any:
@@ -81,11 +84,100 @@ def table_row(name: str) -> str:
 
 def test_the_presets_are_those_of_the_published_table_and_the_baselines() -> None:
     rows = PUBLISHED.strip().splitlines()
-    assert [table_row(name) for name in NETWORK_PRESETS] == sorted(rows)
-    assert set(BASELINES.names()) == BASELINE_PRESETS <= set(preset_paths())
+    assert [table_row(name) for name in PUBLISHED_PRESETS] == sorted(rows)
+    assert {*BASELINES.names()} == BASELINE_PRESETS | {"ridge_plays", "blend"}
+    assert BASELINE_PRESETS | {*LEARNING_PLAYS} <= {*preset_paths()}
 
 
-@pytest.mark.parametrize("name", NETWORK_PRESETS)
+@pytest.mark.parametrize("name", LEARNING_PLAYS)
+def test_presets_that_learn_from_plays_have_much_in_common(name: str) -> None:
+    experiment = resolve(name)
+    assert experiment.dataset.task == "recommendation"
+    assert experiment.targets.kind == "plays"
+    assert not experiment.targets.normalize
+    assert experiment.scoring == "dot"
+    assert experiment.takes_any_settings
+    assert experiment.with_settings(3).inputs.count == 3
+    assert isinstance(experiment.training, TrainingSection | ValidationSection)
+    assert experiment.training.validation == 0.2
+    assert experiment.description
+    assert not experiment.note
+    assert (experiment.two_tower is None) == (name != "two_tower")
+
+
+def test_a_two_tower_network_stops_by_how_well_validation_items_rank() -> None:
+    experiment = resolve("two_tower")
+    training = experiment.fitting
+    assert (training.loss, training.monitor) == ("softmax", "val_map")
+    assert options_of(experiment).output == "linear"
+
+
+@pytest.mark.parametrize("name", BLENDS)
+def test_a_blend_names_presets_that_learn_from_plays_and_are_no_blends(name: str) -> None:
+    experiment = resolve(name)
+    assert experiment.baseline is BASELINES.get("blend")
+    parts = {*options_of(experiment).parts, *options_of(experiment).each_setting}
+    assert parts
+    assert parts <= {*LEARNING_PLAYS} - {*BLENDS}
+    assert (name == "cold_multi") == bool(options_of(experiment).each_setting)
+
+
+PLAYS_OVERRIDES: dict[tuple[str, str], tuple[str, str, Any]] = {
+    ("two_tower", "two_tower.users=als"): ("two_tower", "users", "als"),
+    ("two_tower", "two_tower.count_feature=false"): ("two_tower", "count_feature", False),
+    ("two_tower", "two_tower.residual=ridge"): ("two_tower", "residual", "ridge"),
+    ("two_tower", "two_tower.users_a_step=7"): ("two_tower", "users_a_step", 7),
+    ("two_tower", "network.hidden=[8]"): ("network", "hidden", [8]),
+    ("two_tower", "targets.dim=16"): ("targets", "dim", 16),
+    ("two_tower", "training.validation=0.5"): ("training", "validation", 0.5),
+    ("ridge_plays", "network.kernel=linear"): ("network", "kernel", "linear"),
+    ("ridge_plays", "network.strengths=3"): ("network", "strengths", [3.0]),
+    ("ridge_plays", "network.powers=[1, 2]"): ("network", "powers", [1.0, 2.0]),
+    ("ridge_plays", "training.validation=0.5"): ("training", "validation", 0.5),
+    ("cold_multi", 'network.parts=["knn"]'): ("network", "parts", ["knn"]),
+    ("cold_multi", "network.each_setting=[]"): ("network", "each_setting", []),
+    ("cold_sparse", "network.weights=[0, 1]"): ("network", "weights", [0.0, 1.0]),
+}
+
+
+@pytest.mark.parametrize(("name", "override"), PLAYS_OVERRIDES)
+def test_an_override_of_what_learns_from_plays_is_typed(name: str, override: str) -> None:
+    section, key, value = PLAYS_OVERRIDES[name, override]
+    experiment = resolve(name, overrides=[override])
+    assert to_table(experiment)[section][key] == value
+    assert to_table(from_toml(to_toml(experiment))) == to_table(experiment)
+
+
+WRONG_PLAYS = {
+    ("two_tower", "two_tower.users=everybody"): "two_tower.users",
+    ("two_tower", "two_tower.residual=knn"): "two_tower.residual",
+    ("two_tower", "two_tower.users_a_step=0"): "two_tower.users_a_step",
+    ("two_tower", "network.output=unit_norm"): "network.output has to be linear",
+    ("two_tower", "training.loss=cosine"): "training.loss = softmax",
+    ("two_tower", "training.monitor=val_loss"): "training.monitor = val_map",
+    ("two_tower", "targets.kind=als"): "belong to targets.kind = plays, and to no other",
+    ("rec_multi", "two_tower.users=free"): "two_tower",
+    ("rec_multi", "training.loss=softmax"): "training.loss = softmax",
+    ("rec_multi", "targets.kind=plays"): "training.loss = softmax",
+    ("ridge_plays", "two_tower.users=free"): "ridge_plays is no network",
+    ("ridge_plays", "targets.kind=als"): "ridge_plays takes plays",
+    ("ridge_plays", "network.kernel=gaussian"): "network.kernel",
+    ("ridge_plays", "network.strengths=-1"): "network.strengths",
+    ("ridge_plays", "dataset.task=multilabel"): "dataset.task = multilabel",
+    ("cold_multi", "network.weights=-1"): "network.weights",
+    ("cold_multi", "network.weights=[]"): "network.weights",
+    ("cold_multi", "network.part=knn"): "network.parts",
+}
+
+
+@pytest.mark.parametrize(("name", "override"), WRONG_PLAYS)
+def test_a_wrong_override_of_what_learns_from_plays_is_named(name: str, override: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        resolve(name, overrides=[override])
+    assert WRONG_PLAYS[name, override] in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("name", PUBLISHED_PRESETS)
 def test_every_preset_has_the_common_training(name: str) -> None:
     experiment = resolve(name)
     training = experiment.fitting
@@ -237,7 +329,7 @@ WRONG = {
     "network.dropout=1.5": ("network.dropout", ""),
     "network.kernels=3": ("no parameter network.kernels", "network."),
     "network.name=fuson": ("no network called 'fuson'", "fusion"),
-    "targets.kind=class": ("recommendation takes als or pmi", ""),
+    "targets.kind=class": ("recommendation takes als or pmi or plays", ""),
     "patches.seconds=3": ("patches", ""),
     "inputs.kind=patches": ("the network fusion reads features", ""),
     "batch_size=64": ("section.key=value", "training.batch_size=64"),
