@@ -53,7 +53,7 @@ class World:
         record.write_text(json.dumps(manifest))
 
     def recommendation(self, dataset: str = "rec", *, val: bool = False) -> None:
-        """Items with factors of 4, users, and a truth in which everybody has some test items."""
+        """Items with factors of 4, users, and plays in which everybody has an item of each set."""
         splits = {s: n for s, n in SPLITS.items() if val or s != "val"}
         places = self.places(splits)
         self.ids(dataset, splits)
@@ -62,7 +62,7 @@ class World:
             middle = "" if split == "train" else f"{split}_"
             np.save(self.datasets / f"item_factors_{middle}als_{DIM}_{dataset}.npy", rows)
         np.save(self.datasets / f"user_factors_als_{DIM}_{dataset}.npy", users)
-        for split in ("train", "test"):
+        for split in places:
             liked = places[split] @ users.T > 1
             liked[np.arange(USERS) % len(liked), np.arange(USERS)] = True
             save_npz(

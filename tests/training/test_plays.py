@@ -1,0 +1,208 @@
+"""Models that learn from plays, through the command: what they score, and where they come from."""
+
+import json
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, load_npz, save_npz
+
+from tartarus_cli.baselines.ridge_plays import leave_one_out_weights
+from tartarus_cli.models.manifest import ModelManifest
+from tartarus_cli.models.store import Model, Store
+from tartarus_cli.progress import UNWATCHED
+from tartarus_cli.training.baseline import open_fitted
+from tartarus_cli.workspace import open_workspace
+from tests.baselines.test_ridge_plays import mean_average_precision
+from tests.conftest import Command, run_command
+from tests.evaluation.test_evaluate import hand_map
+from tests.sharing import made_once
+from tests.worlds import SPLITS, USERS, World
+
+Floats = NDArray[np.floating[Any]]
+QUICK = ("--set", "training.epochs=2", "--set", "targets.dim=6")
+BOTH = ("text-sparse", "audio", "--dataset", "rec")
+ONE_SHAPE = ("--set", "network.powers=1.25", "--set", "network.count_exponents=0.25")
+TRAINED: dict[str, tuple[object, ...]] = {
+    "model_1": ("ridge_plays", *BOTH, *ONE_SHAPE, "--set", "network.strengths=1"),
+    "model_2": ("two_tower", *BOTH, *QUICK),
+    "model_3": ("two_tower", *BOTH, *QUICK, "--set", "two_tower.users=als"),
+    "model_4": ("two_tower", *BOTH, *QUICK, "--set", "two_tower.users=history"),
+    "model_6": ("two_tower", *BOTH, *QUICK, "--set", "two_tower.residual=ridge"),  # 5 is its ridge
+    "model_7": ("cold_sparse", *BOTH, "--set", 'network.parts=["model_1", "model_2", "model_3"]'),
+}
+RIDGE, OWN, FROZEN, HISTORY, RESIDUAL, BLEND = TRAINED
+NO_VAL = {"model_8": ("two_tower", "text", "--dataset", "rec", *QUICK)}
+
+
+def run(root: Path, *words: object) -> Any:
+    done = run_command(*words, "-w", root, "--json")
+    assert done.status == 0, done.err
+    return json.loads(done.out)
+
+
+def write_models(root: Path) -> None:
+    world = World(root)
+    world.recommendation("rec", val=True)
+    forget_a_user(world)
+    for words in TRAINED.values():
+        run(root, "train", *words)
+    for model in TRAINED:
+        run(root, "predict", model)
+
+
+def forget_a_user(world: World) -> None:
+    """Let the last user have no train item, only items of the other sets."""
+    path = world.datasets / "matrix_train_rec.npz"
+    plays = load_npz(path).toarray()
+    plays[:, -1] = 0
+    save_npz(path, csr_array(plays))
+
+
+@pytest.fixture(scope="module")
+def _written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_once(tmp_path_factory, "plays", write_models)
+
+
+@pytest.fixture
+def learnt(_written: Path, tmp_path: Path) -> World:
+    """Return a world with a model of each kind that learns from plays, which have predicted."""
+    return World(Path(copytree(_written, tmp_path / "workspace")))
+
+
+def plays_of(world: World, split: str) -> Floats:
+    """Read who has which items of a set, ``(users, items)``."""
+    return np.asarray(load_npz(world.datasets / f"matrix_{split}_rec.npz").toarray().T > 0, float)
+
+
+def rows_of(world: World, model: str) -> Floats:
+    return np.asarray(np.load(world.root / "data" / "factors" / f"factors_{model}.npy"), float)
+
+
+def model_of(world: World, name: str) -> Model:
+    return Store(open_workspace(world.root)).get(name)
+
+
+def direct_scores(world: World, name: str) -> Floats:
+    """Compute the scores ``(users, test items)`` of a model from its files, by NumPy."""
+    model, train = model_of(world, name), plays_of(world, "train")
+    manifest = model.manifest
+    if manifest.form == "blend":
+        parts = {part: direct_scores(world, part) for part in manifest.parts}
+        total = np.zeros((USERS, SPLITS["test"]))
+        for part, scores in parts.items():
+            spread = scores.std(axis=1, keepdims=True)
+            centred = scores - scores.mean(axis=1, keepdims=True)
+            total += manifest.parts[part] * centred / np.where(spread > 0, spread, 1)
+        return total
+    rows = rows_of(world, name)
+    if manifest.form == "weights":
+        return np.asarray(train @ rows.T)
+    if manifest.users == "own":
+        users = np.load(model.folder / "user_vectors.npy")
+    elif manifest.users == "history":
+        counts = np.maximum(train.sum(axis=1, keepdims=True), 1)
+        users = train @ np.load(model.folder / "train_vectors.npy") / counts**0.75
+    else:
+        users = np.load(world.datasets / "user_factors_als_4_rec.npy")
+    scores = users @ rows[:, :-1].T + rows[:, -1]
+    for part, weight in manifest.parts.items():
+        scores = scores + weight * direct_scores(world, part)
+    return np.asarray(scores)
+
+
+def listed_scores(world: World, model: str) -> Floats:
+    """Return the scores ``(users, test items)`` that ``recommend`` writes; NaN for no list."""
+    told = run(world.root, "recommend", model, "--top", SPLITS["test"])
+    scores = np.full((USERS, SPLITS["test"]), np.nan)
+    for line in (world.root / told["file"]).read_text().splitlines()[1:]:
+        user, _, item, score = line.split("\t")
+        scores[int(user), int(item.removeprefix("test-"))] = float(score)
+    return scores
+
+
+@pytest.mark.parametrize("model", TRAINED)
+def test_the_scores_of_a_model_are_a_direct_product(model: str, learnt: World) -> None:
+    expected = direct_scores(learnt, model)
+    listed = listed_scores(learnt, model)
+    known = ~np.isnan(listed[:, 0])
+    assert listed[known] == pytest.approx(expected[known], abs=1e-5)
+    assert known.tolist() == [user < USERS - 1 or model != RIDGE for user in range(USERS)]
+    figures = run(learnt.root, "evaluate", model)["metrics"]
+    relevant = plays_of(learnt, "test") > 0
+    rounded = expected.round(5)[known]
+    assert figures["MAP@500"] * USERS == pytest.approx(
+        hand_map(rounded, relevant[known]) * known.sum()
+        + (0 if known.all() else run_of_the_unknown(learnt, relevant[~known])),
+        abs=1e-6,
+    )
+
+
+def run_of_the_unknown(world: World, relevant: NDArray[np.bool_]) -> float:
+    """Return the average precision of a user to whom all items score the same."""
+    from tartarus_cli.scoring.relevant import drawn_order
+
+    ids = (world.datasets / "items_index_test_rec.tsv").read_text().split()
+    order = drawn_order(ids, 0)
+    return hand_map(np.zeros((1, len(order))), relevant[:, order])
+
+
+def test_the_ridge_of_two_settings_is_that_of_numpy(learnt: World) -> None:
+    train, test = (
+        [
+            load_npz(learnt.features / f"X_{split}_text-sparse_rec.npz").toarray(),
+            np.load(learnt.features / f"X_{split}_audio_rec.npy"),
+        ]
+        for split in ("train", "test")
+    )
+    counts = [sum((rows != 0).sum(axis=1) for rows in rows_of_set) for rows_of_set in (train, test)]
+    mean, deviation = train[1].mean(axis=0), train[1].std(axis=0)
+    units = []
+    for first, second in (train, test):
+        scaled = (second - mean) / deviation
+        both = [rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+                for rows in (first.astype(float), scaled)]  # fmt: skip
+        joined = np.hstack(both)
+        units.append(joined / np.linalg.norm(joined, axis=1, keepdims=True))
+
+    def kernel(rows: int) -> Floats:
+        cosines = units[rows] @ units[0].T
+        scale = np.outer(counts[rows], counts[0]) ** 0.25
+        return np.asarray(np.sign(cosines) * np.abs(cosines) ** 1.25 * scale)
+
+    model = model_of(learnt, RIDGE)
+    with np.load(model.arrays) as arrays:
+        strength = float(arrays["strength"])
+    assert strength == pytest.approx(np.diag(kernel(0)).mean(), rel=1e-5)
+    expected = kernel(1) @ np.linalg.inv(kernel(0) + strength * np.eye(SPLITS["train"]))
+    assert rows_of(learnt, RIDGE) == pytest.approx(expected, abs=1e-6)
+    assert model.manifest.form == "weights"
+    weights = leave_one_out_weights(open_fitted(model, UNWATCHED))
+    inverse = np.linalg.inv(kernel(0) + strength * np.eye(SPLITS["train"]))
+    expected = -inverse / np.diag(inverse)[:, None]
+    np.fill_diagonal(expected, 0)
+    assert weights == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("model", TRAINED)
+def test_the_map_of_the_validation_items_is_what_an_evaluation_of_them_says(
+    model: str, learnt: World
+) -> None:
+    if model in (RESIDUAL, BLEND):
+        pytest.skip("it is made of others")
+    make_val_items_test_items(learnt)
+    chosen = model_of(learnt, model).manifest.validation_score
+    run(learnt.root, "predict", model, "--accept-changed-inputs")
+    figures = run(learnt.root, "evaluate", model)["metrics"]
+    assert figures["MAP@500"] == pytest.approx(chosen, abs=1e-9)
+
+
+def make_val_items_test_items(world: World) -> None:
+    """Put the val items, with their features and plays, in place of the test items."""
+    for folder in (world.datasets, world.features):
+        for path in [*folder.iterdir()]:
+            if "_val_" in path.name and path.is_file():
+                path.replace(path.with_name(path.name.replace("_val_", "_test_")))
