@@ -176,7 +176,7 @@ def _predict_baseline(
 ) -> Prediction:
     """Predict with a baseline, whose rows may be sparse and may depend on the ids."""
     workspace = model.workspace
-    fitted = open_fitted(model, progress)
+    fitted = open_fitted(model)
     splits = [items.split for items in sets]
     files = [_baseline_rows(model, split) for split in splits]
     ids = [workspace.predicted_ids(model.name, split) for split in splits]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -126,36 +126,48 @@ def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress
         if data.remark:
             progress.say(data.remark)
         return _with_validation(dataset, request, data)
-    items = open_items(dataset, request.settings, "train")
+    known = _train_data(dataset, experiment, request.settings)
+    plays = known.train.plays
+    if plays is None or not _baseline(experiment).judged:
+        return known
+    if not can_judge(dataset, experiment, "val"):
+        return known
+    val = open_items(dataset, request.settings, "val")
+    ranking = validation_ranking(dataset, "val", None, request.seed)
+    train = replace(
+        known.train,
+        validation=Examples(_values(val), np.empty((len(val.ids), 0))),
+        judge=build_judge(dataset, experiment, ranking, plays),
+    )
+    files = [*known.files, *(m.path for m in val.inputs), *read_plays(dataset, "val").files]
+    counts = known.counts | {"validation": len(val.ids)}
+    return BaselineData(known.items, train, files, counts)
+
+
+def _train_data(
+    dataset: Dataset, experiment: Experiment, settings: Sequence[str], fit: int | None = None
+) -> BaselineData:
+    """Return the train items of a baseline: the first ``fit`` of them, if that is given."""
+    spec, items = experiment.target_spec, open_items(dataset, settings, "train")
     targets = None
     if spec.kind != PLAYS_KIND:
         targets = dataset.targets(spec.kind, spec.dim)
     plays = _read_plays(dataset, experiment)
     artists = read_artists(dataset, items.ids) if _baseline(experiment).artists else None
+    rows = slice(fit)
     train = TrainingExamples(
-        inputs=_values(items),
-        targets=np.empty((len(items.ids), 0)) if targets is None else targets.values,
-        ids=items.ids,
+        inputs=tuple(values[rows] for values in _values(items)),
+        targets=np.empty((len(items.ids), 0))[rows] if targets is None else targets.values[rows],
+        ids=items.ids[rows],
         normalize=experiment.targets.normalize,
         scoring=experiment.scoring,
         classes=spec.kind == "class",
-        plays=plays.matrix if plays else None,
-        artists=artists[1] if artists else None,
+        plays=plays.matrix[rows] if plays else None,
+        artists=artists[1][rows] if artists else None,
     )
     files = [m.path for m in items.inputs] + ([targets.path] if targets else [])
-    counts = {"fit": len(items.ids)}
-    if _baseline(experiment).judged and plays and can_judge(dataset, experiment, "val"):
-        val = open_items(dataset, request.settings, "val")
-        ranking = validation_ranking(dataset, "val", None, request.seed)
-        train = replace(
-            train,
-            validation=Examples(_values(val), np.empty((len(val.ids), 0))),
-            judge=build_judge(dataset, experiment, ranking, plays.matrix),
-        )
-        files += [m.path for m in val.inputs] + [*read_plays(dataset, "val").files]
-        counts["validation"] = len(val.ids)
     files += [*(plays.files if plays else ()), *([artists[0]] if artists else [])]
-    return BaselineData(items, train, files, counts)
+    return BaselineData(items, train, files, {"fit": len(items.ids)})
 
 
 def _with_validation(
@@ -224,7 +236,7 @@ def _read_plays(dataset: Dataset, experiment: Experiment) -> Plays | None:
     return read_plays(dataset, "train")
 
 
-def open_fitted(model: Model, progress: Progress) -> FittedBaseline:
+def open_fitted(model: Model) -> FittedBaseline:
     """Return all that a baseline predicts with: its arrays, and the train items if it uses them.
 
     Raises
@@ -236,8 +248,8 @@ def open_fitted(model: Model, progress: Progress) -> FittedBaseline:
     baseline = _baseline(experiment)
     if not baseline.remembers:
         return read_known(model, baseline)
-    request = TrainingRequest(experiment, settings, model.manifest.seed)
-    data = baseline_data(model.dataset, request, progress)
+    # Only what it was fitted to: what else validated, then or now, has no say in predictions.
+    data = _train_data(model.dataset, experiment, settings, model.manifest.items.get("fit"))
     ids = model.dataset.require(Kind.ITEMS, split="train").path
     for path in (ids, *data.files):
         if not matches_training_input(model, path):

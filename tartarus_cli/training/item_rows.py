@@ -15,7 +15,6 @@ from tartarus_cli.data.patches import Patches
 from tartarus_cli.data.training_data import TrainingSubset
 from tartarus_cli.models.predictors import open_predictor
 from tartarus_cli.models.store import Model
-from tartarus_cli.progress import UNWATCHED
 from tartarus_cli.training.baseline import open_fitted, predicted_blocks
 
 Network: TypeAlias = Callable[[Sequence[NDArray[np.float32]]], NDArray[np.float32]]
@@ -42,7 +41,7 @@ def model_rows(model: Model, subset: TrainingSubset) -> Any:
     """
     if model.baseline is None:
         return predict_items(open_predictor(model), subset)
-    blocks = list(predicted_blocks(model, _select(subset), open_fitted(model, UNWATCHED)))
+    blocks = list(predicted_blocks(model, _select(subset), open_fitted(model)))
     if isinstance(blocks[0], np.ndarray):
         return np.concatenate(blocks)
     return vstack(blocks, format="csr")

@@ -12,7 +12,6 @@ from scipy.sparse import csr_array
 from tartarus_cli.baselines.ridge_plays import leave_one_out_weights
 from tartarus_cli.data.training_data import TrainingSubset
 from tartarus_cli.models.store import Model
-from tartarus_cli.progress import UNWATCHED
 from tartarus_cli.scoring.scorers import Scorer
 from tartarus_cli.scoring.validation import ValidationRanking
 from tartarus_cli.training.baseline import open_fitted
@@ -53,4 +52,4 @@ class Residual:
 
     @cached_property
     def _weights(self) -> NDArray[np.float32]:
-        return leave_one_out_weights(open_fitted(self.model, UNWATCHED))
+        return leave_one_out_weights(open_fitted(self.model))

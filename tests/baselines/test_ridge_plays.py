@@ -293,9 +293,7 @@ def test_features_that_are_all_zero_score_nothing() -> None:
         validation=Examples((np.zeros((VAL, 3)),), np.empty((VAL, 0))),
     )
     result = BASELINES.get("ridge_plays").fit(empty, options())
-    known = FittedBaseline(
-        options(), result.arrays, "weights", 1, 0, classes=False, train=empty
-    )
+    known = FittedBaseline(options(), result.arrays, "weights", 1, 0, classes=False, train=empty)
     assert not predicted(known, (np.zeros((VAL, 3)),)).any()
 
 

@@ -140,7 +140,7 @@ def z_scores(scores: NDArray[Any]) -> NDArray[Any]:
 
 
 @pytest.mark.parametrize("standardized", [True, False])
-def test_a_blend_is_the_weighted_sum_of_its_parts(standardized: bool) -> None:
+def test_a_blend_is_the_weighted_sum_of_its_parts(*, standardized: bool) -> None:
     parts = {"vectors of users": 1.0, "weights": 0.25, "scores": 0.5, "neighbours": 0.0}
     scorers = [
         (weight, DIRECT[form][0].scorer(SMALL, ORDER, PRESENT)) for form, weight in parts.items()

@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, load_npz, save_npz
 
 from tartarus_cli.baselines.ridge_plays import leave_one_out_weights
-from tartarus_cli.models.manifest import ModelManifest
 from tartarus_cli.models.store import Model, Store
-from tartarus_cli.progress import UNWATCHED
 from tartarus_cli.training.baseline import open_fitted
 from tartarus_cli.workspace import open_workspace
-from tests.baselines.test_ridge_plays import mean_average_precision
-from tests.conftest import Command, run_command
+from tests.conftest import run_command
 from tests.evaluation.test_evaluate import hand_map
 from tests.sharing import made_once
 from tests.worlds import SPLITS, USERS, World
@@ -180,7 +177,7 @@ def test_the_ridge_of_two_settings_is_that_of_numpy(learnt: World) -> None:
     expected = kernel(1) @ np.linalg.inv(kernel(0) + strength * np.eye(SPLITS["train"]))
     assert rows_of(learnt, RIDGE) == pytest.approx(expected, abs=1e-6)
     assert model.manifest.form == "weights"
-    weights = leave_one_out_weights(open_fitted(model, UNWATCHED))
+    weights = leave_one_out_weights(open_fitted(model))
     inverse = np.linalg.inv(kernel(0) + strength * np.eye(SPLITS["train"]))
     expected = -inverse / np.diag(inverse)[:, None]
     np.fill_diagonal(expected, 0)
@@ -198,6 +195,17 @@ def test_the_map_of_the_validation_items_is_what_an_evaluation_of_them_says(
     run(learnt.root, "predict", model, "--accept-changed-inputs")
     figures = run(learnt.root, "evaluate", model)["metrics"]
     assert figures["MAP@500"] == pytest.approx(chosen, abs=1e-9)
+
+
+@pytest.mark.parametrize("model", [RIDGE, RESIDUAL, BLEND])
+def test_predictions_stay_the_same_when_there_are_no_val_items_any_more(
+    model: str, learnt: World
+) -> None:
+    before = listed_scores(learnt, model)
+    (learnt.datasets / "items_index_val_rec.tsv").unlink()
+    done = run_command("predict", model, "-w", learnt.root)
+    assert "held out" not in done.err
+    assert np.array_equal(listed_scores(learnt, model), before, equal_nan=True)
 
 
 def make_val_items_test_items(world: World) -> None:
