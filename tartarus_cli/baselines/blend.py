@@ -69,14 +69,7 @@ def choose_weights(
     def score(parameters: Parameters) -> float:
         return judge(np.array([float(parameters[part]) for part in parts]), "blend", "")
 
-    def canonical(parameters: Parameters) -> Parameters | None:
-        """Divide by the highest weight: the order of items is the same."""
-        highest = max(float(weight) for weight in parameters.values())
-        if not highest:
-            return None
-        return {part: round(float(weight) / highest, 6) for part, weight in parameters.items()}
-
-    search = Search(score, canonical)
+    search = Search(score, _relative)
     best: Trial | None = None
     for part in parts:
         alone = search.attempt({name: float(name == part) for name in parts})
@@ -89,6 +82,14 @@ def choose_weights(
         best = search.climb(dict(best.parameters), {part: tuple(weights) for part in parts})
     chosen = np.array([float(best.parameters[part]) for part in parts])
     return BaselineResult({"weights": chosen}, "blend", trials=search.trials, best=best)
+
+
+def _relative(parameters: Parameters) -> Parameters | None:
+    """Divide by the highest weight, which leaves the order of items as it is."""
+    highest = max(float(weight) for weight in parameters.values())
+    if not highest:
+        return None
+    return {part: round(float(weight) / highest, 6) for part, weight in parameters.items()}
 
 
 def _fit(train: TrainingExamples, options: BlendOptions) -> BaselineResult:

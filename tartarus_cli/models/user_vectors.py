@@ -66,6 +66,10 @@ def user_rows(
         msg = f"{model.name} was trained on the plays of {items:,} train items, and there are "
         msg += found
         raise DataError(msg, hint=f"Train {model.name} again.")
+    fit = model.manifest.items.get("fit", items)
+    if fit < items:  # the last train items validated: what users played of them is no part of it
+        plays = csr_array(plays[:, :fit])
+        vectors = tuple(Matrix(matrix.path, matrix.values[:fit]) for matrix in vectors)
     return PlayedRows(plays, vectors, exponent, biased=True)
 
 

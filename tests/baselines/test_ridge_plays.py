@@ -21,6 +21,7 @@ from tartarus_cli.baselines import (
     Items,
     PredictionForm,
     TrainingExamples,
+    feature_ridge,
     kernels,
 )
 from tartarus_cli.baselines import ridge_plays as module
@@ -126,11 +127,20 @@ def options(**values: Any) -> PlaysRidgeOptions:
     return PlaysRidgeOptions.model_validate({"name": "ridge_plays", **values})
 
 
+def scored(name: str, rows: NDArray[Any], form: PredictionForm) -> NDArray[Any]:
+    """Return the scores ``(items, users)`` of predicted rows."""
+    if form == "weights":
+        assert rows.shape == (VAL, TRAIN)
+        return np.asarray(rows @ PLAYS[:TRAIN])
+    assert form == "vectors"  # of users: the sums of the features that they played
+    assert not rows[:, -1].any()
+    joined = np.hstack([dense(setting) for setting in cut(name, slice(TRAIN))])
+    return np.asarray(rows[:, :-1] @ joined.T @ PLAYS[:TRAIN])
+
+
 def examples(name: str, judge: Any = None) -> TrainingExamples:
     def precision(rows: Any, form: PredictionForm, _scoring: str) -> float:
-        assert form == "weights"
-        assert rows.shape == (VAL, TRAIN)
-        return mean_average_precision((rows @ PLAYS[:TRAIN]).T, PLAYS[SEEN].T)
+        return mean_average_precision(scored(name, rows, form).T, PLAYS[SEEN].T)
 
     return TrainingExamples(
         cut(name, slice(TRAIN)),
@@ -155,7 +165,7 @@ def fitted(
     train = examples(name, judge)
     result = BASELINES.get("ridge_plays").fit(train, options(**values))
     known = FittedBaseline(
-        options(**values), result.arrays, "weights", 1, 0, classes=False, train=train
+        options(**values), result.arrays, result.form, 1, 0, classes=False, train=train
     )
     return known, train, result
 
@@ -179,8 +189,10 @@ def test_predictions_are_those_of_a_direct_solution(
     strength = 2 * np.diag(whole[:TRAIN]).mean()
     assert float(result.arrays["strength"]) == pytest.approx(strength, rel=1e-5)
     inverse = np.linalg.inv(whole[:TRAIN] + float(result.arrays["strength"]) * np.eye(TRAIN))
-    assert rows == pytest.approx(whole[SEEN] @ inverse, abs=1e-6)
-    scores = rows @ PLAYS[:TRAIN]
+    assert (baseline.form == "weights") == (kernel == "cosine")
+    if baseline.form == "weights":
+        assert rows == pytest.approx(whole[SEEN] @ inverse, abs=1e-6)
+    scores = scored(name, rows, baseline.form)
     assert scores == pytest.approx(whole[SEEN] @ inverse @ PLAYS[:TRAIN], abs=1e-6)
 
 
@@ -190,7 +202,8 @@ def test_with_the_products_of_features_it_is_the_ridge_regression_of_scikit_lear
     joined = np.hstack([dense(rows) for rows in SETTINGS["both"]])
     ridge = Ridge(float(result.arrays["strength"]), fit_intercept=False)
     expected = ridge.fit(joined[:TRAIN], PLAYS[:TRAIN]).predict(joined[SEEN])
-    scores = predicted(baseline, train.validation.inputs) @ PLAYS[:TRAIN]
+    rows = predicted(baseline, train.validation.inputs)
+    scores = scored("both", rows, baseline.form)
     assert scores == pytest.approx(expected, abs=1e-6)
 
 
@@ -260,8 +273,8 @@ def test_a_single_strength_is_taken_as_it_is() -> None:
 
 def test_the_products_of_features_have_no_power_to_choose() -> None:
     *_, result = fitted("both", kernel="linear")
-    tried = {(t.parameters["power"], t.parameters["count_exponent"]) for t in result.trials}
-    assert tried == {(1, 0)}
+    assert {tuple(trial.parameters) for trial in result.trials} == {("strength",)}
+    assert (result.arrays["power"], result.arrays["count_exponent"]) == (1, 0)
 
 
 def test_a_setting_of_zeros_changes_no_prediction() -> None:
@@ -297,13 +310,32 @@ def test_features_that_are_all_zero_score_nothing() -> None:
     assert not predicted(known, (np.zeros((VAL, 3)),)).any()
 
 
-def test_more_train_items_than_can_be_solved_for_are_refused(
+TOO_MANY = (
+    "ridge on plays takes the products of features, not cosines: the 40 train items are more "
+    "than 39"
+)
+
+
+def test_of_too_many_train_items_the_products_of_features_are_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(module, "warn", said.append)
+    expected = fitted("both", kernel="linear", strengths=1)
     monkeypatch.setattr(module, "MAX_ITEMS", TRAIN - 1)
-    with pytest.raises(TrainingError, match="40 train items, but 39 are the most") as caught:
-        fitted("both")
-    assert "two_tower" in caught.value.hint
+    for name in ("cosine", "linear"):
+        baseline, train, result = fitted("both", kernel=name, strengths=1)
+        assert said == [TOO_MANY] * (name == "cosine")
+        said.clear()
+        assert train.validation is not None
+        assert result.arrays == expected[2].arrays
+        rows = predicted(baseline, train.validation.inputs)
+        assert rows.tolist() == predicted(expected[0], train.validation.inputs).tolist()
+    with pytest.raises(TrainingError, match="leaves over of at most 39 train items, by cosines"):
+        leave_one_out_weights(baseline)
+    monkeypatch.setattr(feature_ridge, "MAX_UNKNOWNS", 10)
+    with pytest.raises(TrainingError, match="37 features"):
+        fitted("both", kernel="linear", strengths=1)
 
 
 def test_equations_that_have_no_solution_are_an_error() -> None:
@@ -312,7 +344,7 @@ def test_equations_that_have_no_solution_are_an_error() -> None:
 
 
 def test_a_strength_that_cannot_be_solved_for_is_never_chosen() -> None:
-    *_, result = fitted("both", kernel="linear", strengths=[0, 1])
+    *_, result = fitted("both", powers=1, count_exponents=0, strengths=[0, 1])
     assert result.best.parameters["strength"] > 0
 
 

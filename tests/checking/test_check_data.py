@@ -315,7 +315,12 @@ def test_experiments_are_ready_or_wait_for_what_ismissing(world: World, tartarus
         for name, each in summaries.items()
     }
     assert own == {"rec": {"mine": 2}, "one": {"greedy": 4}, "many": {"labels": 1}}
-    assert sorted(summaries["rec"]["borrowed"]) == ["rec_dense", "rec_multi", "rec_sparse"]
+    assert sorted(summaries["rec"]["borrowed"]) == [
+        "rec_dense",
+        "rec_multi",
+        "rec_sparse",
+        "two_tower",
+    ]
     assert summaries["rec"]["waiting"] == {"nothing": ["class targets"]}
     gone("train_data/X_val_text_one.npy")(world)
     gone(LABEL_FACTORS)(world)

@@ -45,7 +45,7 @@ def histories() -> NDArray[Any]:
 
 
 OWN = FactorRows(matrix(USER_VECTORS), biased=True)
-HISTORY = PlayedRows(csr_array(PLAYED), matrix(TRAIN_VECTORS), 0.75, biased=True)
+HISTORY = PlayedRows(csr_array(PLAYED), (matrix(TRAIN_VECTORS),), 0.75, biased=True)
 DIRECT: dict[str, tuple[ItemRows, NDArray[Any]]] = {
     "factors": (
         ItemRows("factors", VECTORS[:, :DIM], FactorRows(matrix(USER_VECTORS))),
