@@ -244,7 +244,7 @@ class Baseline:
     """The pydantic model of its options."""
 
     shapes: ShapeFunction = _no_arrays
-    """The shapes of the arrays that it learns; -1 stands for any number."""
+    """The shapes of the arrays that it learns; -1 stands for the number of settings."""
 
     optional: tuple[str, ...] = ()
     """Names of arrays that need not be there: older models may lack them."""

@@ -18,6 +18,7 @@ from tartarus_cli.baselines import (
     TrainingExamples,
 )
 from tartarus_cli.baselines.similarity import average_targets
+from tartarus_cli.errors import DataError
 
 
 def artist_shares(artists: Sequence[str], train_artists: Sequence[str]) -> csr_array:
@@ -67,6 +68,9 @@ def _predict(baseline: FittedBaseline, items: Items) -> NDArray[np.float32] | cs
     shares = artist_shares(items.artists, train.artists)
     if baseline.form == "neighbours":
         return shares.astype(np.float32)
+    if "mean" not in baseline.arrays:
+        msg = "the mean of the train items is missing"
+        raise DataError(msg, hint="Train artist_mean again.")
     rows = average_targets(shares, train.prepared_targets, baseline.arrays["mean"])
     return rows.astype(np.float32)
 

@@ -34,7 +34,7 @@ from tartarus_cli.baselines.similarity import (
     find_neighbours,
     keep_nearest,
 )
-from tartarus_cli.errors import RequestError, count_noun
+from tartarus_cli.errors import DataError, RequestError, count_noun
 
 T = TypeVar("T")
 
@@ -46,6 +46,9 @@ EXPONENTS = (0.0, -0.25, 0.125, 0.25, 0.375, 0.5, 0.75, 1.0)
 
 WEIGHTS = (1.0, 0.0, 0.25, 0.5)
 """Weights of a setting to choose from."""
+
+CHOSEN = ("neighbours", "feature_exponent", "weights", "mean_counts")
+"""Names of the arrays of what was chosen; models from before there was a choice have none."""
 
 BLOCK_ITEMS = 1024
 """Validation items whose neighbours are sought at a time."""
@@ -287,6 +290,9 @@ def _predict(baseline: FittedBaseline, items: Items) -> Any:
     if train is None:
         msg = "neighbours are found among the train items, which are not given"
         raise AssertionError(msg)
+    if not _are_sound(arrays, baseline.form):
+        msg = "what the nearest neighbours were fitted to is missing, or makes no sense"
+        raise DataError(msg, hint="Train them again.")
     parameters, counts = _start(baseline.options.choices(len(train.inputs))), np.ones(1)
     if "neighbours" in arrays:  # what was chosen: not in models from before there was a choice
         names = ("neighbours", "feature_exponent")
@@ -296,6 +302,17 @@ def _predict(baseline: FittedBaseline, items: Items) -> Any:
     mean = arrays.get("mean", np.zeros(0))
     fitted = _Neighbourhood(parameters, train, baseline.form, mean, counts)
     return fitted.rows(fitted.find(items.inputs, fitted.neighbours), items.inputs)
+
+
+def _are_sound(arrays: NamedArrays, form: PredictionForm) -> bool:
+    """Whether arrays that were stored, which may be damaged, are those of a fit."""
+    present = [name in arrays for name in CHOSEN]
+    if (form == "factors" or not any(present)) and "mean" not in arrays:
+        return False
+    if not all(present):
+        return not any(present)
+    weights = arrays["weights"]
+    return bool(arrays["neighbours"] >= 1 and (weights >= 0).all() and weights.any())
 
 
 def _shapes(_width: int, dim: int) -> dict[str, tuple[int, ...]]:
@@ -311,7 +328,7 @@ BASELINES.register("knn")(
         _shapes,
         settings=(1, None),
         learns=True,
-        optional=("mean", "neighbours", "feature_exponent", "weights", "mean_counts"),
+        optional=("mean", *CHOSEN),
         kinds=("als", "pmi", "class", "plays"),
         plays=True,
         judged=True,

@@ -4,7 +4,7 @@ import os
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -210,11 +210,26 @@ def read_arrays(path: Path, names: tuple[str, ...]) -> list[NDArray[Any]]:
     FileError
         If the file is damaged, or one of them is missing or holds anything but numbers.
     """
+    return [*read_named_arrays(path, names).values()]
+
+
+def read_named_arrays(
+    path: Path, names: Sequence[str], optional: Collection[str] = ()
+) -> dict[str, NDArray[Any]]:
+    """Read named arrays of numbers from an npz file, those that are optional only if they exist.
+
+    Raises
+    ------
+    FileError
+        As :func:`read_arrays`.
+    """
     expected = f"an npz file with {', '.join(names)}"
     with readable(path), open_regular(path) as file, _open_archive(path, expected, file) as archive:
+        present = {*archive.namelist()}
+        names = tuple(n for n in names if n not in optional or f"{n}.npy" in present)
         headers = {name: _member_header(path, archive, name, names) for name in names}
         _check_compression(path, archive, names)
-        return [_read_member(path, archive, name, headers[name]) for name in names]
+        return {name: _read_member(path, archive, name, headers[name]) for name in names}
 
 
 def array_names(path: Path) -> list[str]:

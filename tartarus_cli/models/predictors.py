@@ -21,7 +21,7 @@ from tartarus_cli.baselines import (
     from_log_norms,
 )
 from tartarus_cli.data.array_writing import save_arrays
-from tartarus_cli.data.arrays import array_names, read_arrays
+from tartarus_cli.data.arrays import read_named_arrays
 from tartarus_cli.environment import keras_defaults, open_keras
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
 from tartarus_cli.files import write_text
@@ -118,18 +118,18 @@ def read_known(
 
 def _read_fitted(model: Model, baseline: Baseline) -> NamedArrays:
     columns = model.manifest.target_dim + learns_norms(model)
-    shapes = baseline.shapes(sum(model.manifest.widths), columns)
+    widths = model.manifest.widths
+    shapes = {
+        name: tuple(len(widths) if length == -1 else length for length in shape)
+        for name, shape in baseline.shapes(sum(widths), columns).items()
+    }
     try:
-        if baseline.optional:
-            present = array_names(model.arrays)
-            absent = [name for name in baseline.optional if name not in present]
-            shapes = {name: shape for name, shape in shapes.items() if name not in absent}
-        arrays = dict(zip(shapes, read_arrays(model.arrays, tuple(shapes)), strict=True))
+        arrays = read_named_arrays(model.arrays, tuple(shapes), baseline.optional)
     except FileError as problem:
         msg = f"{display_path(model.arrays)}: {problem.found}"
         raise DataError(msg, hint=f"Train {model.name} again.") from None
     for name, array in arrays.items():
-        if not _fits(array.shape, shapes[name]) or not np.isfinite(array).all():
+        if array.shape != shapes[name] or not np.isfinite(array).all():
             raise FileError(
                 model.arrays,
                 found=f"{name} of shape {array.shape}, or values that are not finite",
@@ -137,13 +137,6 @@ def _read_fitted(model: Model, baseline: Baseline) -> NamedArrays:
                 hint=f"Train {model.name} again.",
             )
     return arrays
-
-
-def _fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
-    """Whether an array has an expected shape, in which -1 stands for any number."""
-    return len(shape) == len(expected) and all(
-        wanted in (-1, length) for length, wanted in zip(shape, expected, strict=True)
-    )
 
 
 def learns_norms(model: Model) -> bool:

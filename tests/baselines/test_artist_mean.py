@@ -82,6 +82,9 @@ def test_without_plays_the_mean_of_the_factors_is_predicted(
         mine = np.array(ARTISTS["train"]) == name
         expected = factors[mine if mine.any() else slice(None)].mean(axis=0)
         assert row == pytest.approx(expected, abs=1e-5)
+    np.savez(world.root / "data/models/model_1/model.npz")
+    done = tartarus("predict", "-w", world.root)
+    assert (done.status, "Train artist_mean again" in done.err) == (1, True)
 
 
 def test_it_says_what_to_do_where_no_artists_are_known(tartarus: Command, world: World) -> None:

@@ -168,3 +168,61 @@ def test_a_choice_learns_nothing_of_the_test_items(tartarus: Command, validated:
     for first, second in zip(before, after, strict=True):
         assert first.manifest.trials == second.manifest.trials
         assert first.arrays.read_bytes() == second.arrays.read_bytes()
+
+
+DAMAGES: dict[str, dict[str, Any]] = {
+    "no array": {},
+    "not all of what was chosen": {"neighbours": 5},
+    "no neighbours": {
+        "neighbours": 0,
+        "feature_exponent": 0,
+        "weights": [1, 1],
+        "mean_counts": [1, 1],
+    },
+    "no weight": {"neighbours": 5, "feature_exponent": 0, "weights": [0, 0], "mean_counts": [1, 1]},
+    "a weight below 0": {
+        "neighbours": 5,
+        "feature_exponent": 0,
+        "weights": [1, -1],
+        "mean_counts": [1, 1],
+    },
+    "three weights": {
+        "neighbours": 5,
+        "feature_exponent": 0,
+        "weights": [1, 1, 1],
+        "mean_counts": [1, 1],
+    },
+    "no number": {
+        "neighbours": 5,
+        "feature_exponent": np.nan,
+        "weights": [1, 1],
+        "mean_counts": [1, 1],
+    },
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_neighbours_are_not_sought_with_a_damaged_choice(
+    damage: str, tartarus: Command, validated: World
+) -> None:
+    model = train(tartarus, validated, *KNN)
+    arrays: dict[str, Any] = {name: np.array(value) for name, value in DAMAGES[damage].items()}
+    np.savez(model.arrays, **arrays)
+    done = tartarus("predict", "-w", validated.root)
+    assert (done.status, "rain" in done.err, "again" in done.err) == (1, True, True), done.err
+
+
+def test_the_means_of_a_model_from_before_there_was_a_choice_are_enough(
+    tartarus: Command, validated: World
+) -> None:
+    model = train(tartarus, validated, *KNN, "--set", "network.neighbours=5")
+    words = ("predict", "-w", validated.root)
+    path = validated.root / f"data/factors/neighbours_{model.name}.npz"
+    assert tartarus(*words).status == 0
+    before = load_npz(path).toarray()
+    np.savez(model.arrays, mean=np.zeros(DIM))
+    experiment = model.folder / "experiment.toml"
+    old = experiment.read_text().partition("[network]")[0]
+    experiment.write_text(f'{old}[network]\nname = "knn"\nneighbours = 5\n')
+    assert tartarus(*words).status == 0
+    assert load_npz(path).toarray().tolist() == before.tolist()
