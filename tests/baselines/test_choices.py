@@ -93,7 +93,7 @@ def predict(train: TrainingExamples, arrays: Any, inputs: tuple[Features, ...]) 
     """Return what a fitted knn predicts, from its arrays alone."""
     form: PredictionForm = "factors" if train.plays is None else "neighbours"
     fitted = FittedBaseline(options(), arrays, form, 4, 0, classes=False, train=train)
-    rows = BASELINES.get("knn").predict(fitted, Items([""] * len(inputs[0]), inputs))
+    rows = BASELINES.get("knn").predict(fitted, Items([""] * int(inputs[0].shape[0]), inputs))
     return rows if isinstance(rows, np.ndarray) else rows.toarray()
 
 
@@ -342,3 +342,32 @@ def test_predictions_of_any_size_can_be_judged() -> None:
     wild = np.array([[1e30, 0, 0, 0, 900.0], [1, 2, 3, 4, -900]] * (VAL // 2))
     for scoring, outputs in (("norm", wild), ("dot", 1e20 * wild[:, :4]), ("cosine", wild[:, :4])):
         assert 0 <= ridge_module._judge(train, scoring, outputs) <= 1
+
+
+@pytest.mark.parametrize("form", [np.asarray, csr_array])
+def test_a_setting_of_zeros_and_items_without_features_are_no_obstacle(form: Any) -> None:
+    world = Listeners(1)
+    alone = BASELINES.get("knn").fit(world.examples("tags"), options()).best
+    world.tags[SEEN][::3] = 0
+    world.noise = form(np.zeros_like(world.noise))
+    train = world.examples("noise", "tags")
+    assert train.validation is not None
+    fitted = BASELINES.get("knn").fit(train, options())
+    assert fitted.best is not None
+    assert alone is not None
+    assert 0 < (fitted.best.score or 0) < (alone.score or 0)
+    rows = predict(train, fitted.arrays, train.validation.inputs)
+    assert not rows[::3].any()
+    assert np.isfinite(rows).all()
+
+
+def test_where_all_rank_alike_the_first_of_several_is_taken() -> None:
+    train = replace(Listeners().examples("tags", "noise"), judge=lambda _rows, _form, _scoring: 0.0)
+    best = BASELINES.get("knn").fit(train, options()).best
+    assert best is not None
+    assert best.parameters == {
+        "neighbours": 50,
+        "feature_exponent": 0,
+        "weight_1": 1,
+        "weight_2": 1,
+    }
