@@ -31,7 +31,7 @@ EXPECTED = "an experiment that can be run"
 def check_experiments(
     workspace: WorkspacePaths, datasets: Collection[str], report: Report, progress: Progress
 ) -> list[Experiment]:
-    """Check every experiment of a workspace, and return those with a network that can be read.
+    """Check every experiment of a workspace, and return those with networks that can be read.
 
     A broken one does not keep the others from being checked. A check runs no code: experiments that
     name code which was not run are left out, and reported.
@@ -49,7 +49,7 @@ def check_experiments(
 
     Returns
     -------
-    Presets and the workspace's own, without baselines.
+    Presets and the workspace's own, without what is fitted in closed form.
     """
     folder = workspace.experiments
     experiments = [resolve(name) for name in preset_paths()]
@@ -69,7 +69,7 @@ def check_experiments(
             experiments.append(experiment)
             _check_dataset(path, experiment, datasets, report)
     _check_endings(folder, report)
-    return [experiment for experiment in experiments if experiment.baseline is None]
+    return [each for each in experiments if each.baseline is None or each.baseline.blends]
 
 
 def _report_faults(path: Path, problem: TartarusError, report: Report) -> None:

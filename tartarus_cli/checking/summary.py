@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from tartarus_cli.architectures.audio import AudioCnnOptions, check_fit, window_steps
+from tartarus_cli.baselines.blend import BlendOptions
 from tartarus_cli.checking.matrices import CheckedMatrix, is_classes
 from tartarus_cli.checking.patches import PatchKind
 from tartarus_cli.data.dataset import Dataset
@@ -131,7 +132,8 @@ def add_experiments(
     dataset: Dataset, experiments: Iterable[Experiment], summary: DatasetSummary
 ) -> None:
     """Add which experiments of the dataset can be run, and what the others still need."""
-    for experiment in experiments:
+    for each in experiments:
+        experiment = _with_settings(each)
         try:
             missing = [
                 requirement.description for requirement in missing_inputs(dataset, experiment)
@@ -143,6 +145,14 @@ def add_experiments(
             summary.waiting[experiment.name] = missing
         else:
             summary.ready[experiment.name] = experiment.settings_needed
+
+
+def _with_settings(experiment: Experiment) -> Experiment:
+    """Let a blend read as many settings as it takes at least: two if it has a part for each."""
+    options = experiment.network
+    if not isinstance(options, BlendOptions):
+        return experiment
+    return experiment.with_settings(2 if options.each_setting else 1)
 
 
 def _find_misfits(dataset: Dataset, experiment: Experiment, summary: DatasetSummary) -> list[str]:

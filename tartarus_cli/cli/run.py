@@ -40,7 +40,11 @@ def run(
     workspace: Root = None,
     json: Json = False,
 ) -> None:
-    """Check, train, predict and evaluate: one table at the end."""
+    """Check, train, predict and evaluate: one table at the end.
+
+    For new items, begin with cold_multi and all settings of theirs (with a
+    single one: cold_sparse for tags, else cold_audio), and --baselines.
+    """
     from tartarus_cli.api.models import run as run_all
     from tartarus_cli.workspace import open_workspace
 

@@ -24,7 +24,11 @@ def train(
     workspace: Root = None,
     json: Json = False,
 ) -> None:
-    """Train a network, or fit a baseline; it becomes model_N."""
+    """Train a network, a blend of models, or a baseline; it becomes model_N.
+
+    For new items, begin with cold_multi and all settings of theirs (with a
+    single one: cold_sparse for tags, else cold_audio).
+    """
     from tartarus_cli.api.models import train as fit
 
     model = fit(

@@ -31,7 +31,7 @@ from tartarus_cli.models.staleness import (
     require_accepted,
 )
 from tartarus_cli.models.store import Model
-from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.training.baseline import check_widths, open_fitted, predicted_blocks
 
@@ -108,7 +108,7 @@ def predict(
     layer = model.layer(options.layer) if options.layer is not None else None
     splits = _select_splits(model, options.split or ("test" if layer is None else "all"))
     for part, _ in model.parts if layer is None else ():
-        predict(part, replace(options, pool="mean"), progress=progress)
+        predict(part, replace(options, pool="mean"), progress=QuietProgress(progress))
     if model.manifest.form == "blend":
         return _predict_blend(model, splits)
     sets = _open_sets(model, splits, options)

@@ -315,12 +315,9 @@ def test_experiments_are_ready_or_wait_for_what_ismissing(world: World, tartarus
         for name, each in summaries.items()
     }
     assert own == {"rec": {"mine": 2}, "one": {"greedy": 4}, "many": {"labels": 1}}
-    assert sorted(summaries["rec"]["borrowed"]) == [
-        "rec_dense",
-        "rec_multi",
-        "rec_sparse",
-        "two_tower",
-    ]
+    blends = ["cold_audio", "cold_multi", "cold_sparse"]
+    networks = ["rec_dense", "rec_multi", "rec_sparse", "two_tower"]
+    assert sorted(summaries["rec"]["borrowed"]) == [*blends, *networks]
     assert summaries["rec"]["waiting"] == {"nothing": ["class targets"]}
     gone("train_data/X_val_text_one.npy")(world)
     gone(LABEL_FACTORS)(world)
@@ -337,7 +334,7 @@ def test_a_preset_waits_for_the_number_of_settings_it_takes(
     world = World(tmp_path / "workspace")
     world.recommendation("MSD-A-songs")
     summary = check(tartarus, world)["datasets"]["MSD-A-songs"]
-    assert summary["ready"] == {"rec_multi": 2}
+    assert summary["ready"] == {"cold_audio": 1, "cold_multi": 2, "rec_multi": 2}
     assert list(summary["waiting"]) == ["rec_audio"]
     assert summary["waiting"]["rec_audio"] == ["patches of train", "patches of test"]
 

@@ -308,12 +308,9 @@ def test_a_dataset_is_offered_only_what_is_for_its_task(world: World, tartarus: 
     many = presets(document, "many")["ready"]
     assert "logistic_multilabel_bi" in many
     assert not [name for name in many if name.startswith(("single-", "dummy_", "rec_"))]
-    assert presets(document, "rec")["ready"] == [
-        "rec_dense",
-        "rec_multi",
-        "rec_sparse",
-        "two_tower",
-    ]
+    blends = ["cold_audio", "cold_multi", "cold_sparse"]
+    networks = ["rec_dense", "rec_multi", "rec_sparse", "two_tower"]
+    assert presets(document, "rec")["ready"] == [*blends, *networks]
 
 
 def test_one_test_item_of_two_classes_makes_a_task_multilabel(

@@ -15,20 +15,44 @@ if TYPE_CHECKING:
     from tartarus_cli.experiments.schema import Experiment
 
 
+GROUPS = ("learn from plays", "published", "baselines", "your own")
+"""Headings of the list, in order: what to begin with stands first."""
+
+
 def experiments(listed: Iterable[ListedExperiment], *, json: bool) -> None:
     """Print the list of experiments."""
     shown = table("experiment", "dataset", "what for")
     shown.columns[0].no_wrap = True
     documents = []
+    groups: dict[str, list[ListedExperiment]] = {heading: [] for heading in GROUPS}
     for row in listed:
         documents.append(_as_document(row))
-        shown.add_row(plain(row.name), *_cells(row))
+        groups[_group(row)].append(row)
     if json:
         document(documents)
         return
+    for heading, rows in groups.items():
+        if rows:
+            shown.add_row(f"[bold]{heading}[/]", "", "")
+        for row in rows:
+            shown.add_row(f"  {plain(row.name)}", *_cells(row))
     out().print(shown)
+    names = ("cold_multi", *map(Placeholder, ("SETTING", "SETTING")))
+    first = call("run", *names, baselines=True)
+    out().print(message(f"For new items of several settings, begin with: {first}"), soft_wrap=True)
     command = call("show_experiment", Placeholder("NAME"))
     out().print(message(f"Every parameter of one: {command}"), soft_wrap=True)
+
+
+def _group(row: ListedExperiment) -> str:
+    """Return the heading that an experiment stands under."""
+    first, published, baselines, own = GROUPS
+    if not row.preset or row.experiment is None:
+        return own
+    baseline = row.experiment.baseline
+    if row.experiment.targets.kind == "plays":
+        return first
+    return published if baseline is None else baselines
 
 
 def _cells(row: ListedExperiment) -> tuple[str, str]:

@@ -89,7 +89,7 @@ def trained(model: Model, *, json: bool) -> None:
 def _trained_baseline(model: Model) -> None:
     manifest = model.manifest
     source = " ".join([manifest.experiment, *manifest.settings])
-    text = f" is trained: {_noun(manifest)} {source} in {manifest.duration_s:.1f} s"
+    text = f" is trained: {_noun(manifest)}{source} in {manifest.duration_s:.1f} s"
     for name, choice in _choices(model).items():
         text += f", {name} {choice}"
     out().print(f"[bold]{model.name}[/]{plain(text)}", soft_wrap=True)
@@ -98,8 +98,8 @@ def _trained_baseline(model: Model) -> None:
 
 def _noun(manifest: ModelManifest) -> str:
     """Say what a model without epochs is: what proposes itself is no baseline."""
-    nouns = {"blend": "the blend", "weights": "the model"}
-    return nouns.get("" if manifest.compared_with else manifest.form, "the baseline")
+    nouns = {"blend": "the blend ", "weights": ""}
+    return nouns.get("" if manifest.compared_with else manifest.form, "the baseline ")
 
 
 def parts_of(model: Model) -> str:
@@ -351,7 +351,7 @@ def _baseline_lines(model: Model, lines: dict[str, str]) -> dict[str, str]:
     manifest = model.manifest
     unused = {"epochs"} | ({"loss"} if manifest.validation_loss is None else set())
     compared = f", compared with {manifest.compared_with}" if manifest.compared_with else ""
-    kind = _noun(manifest).replace("the ", "a ", 1)
+    kind = _noun(manifest).strip().replace("the ", "a ", 1) or "a model in closed form"
     lines = {"kind": f"{kind}{compared}"} | {
         name: text for name, text in lines.items() if name not in unused
     }
