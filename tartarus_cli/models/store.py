@@ -35,6 +35,7 @@ from tartarus_cli.files import (
 )
 from tartarus_cli.html_table import Cell, html_table
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
+from tartarus_cli.models.find_layer import find_layer
 from tartarus_cli.models.manifest import (
     UNREADABLE,
     LayerInfo,
@@ -205,20 +206,7 @@ class Model:
         RequestError
             If there is no such layer, which the hint lists, or the model is a baseline.
         """
-        if self.manifest.kind == "baseline":
-            msg = f"{self.name} is a baseline ({self.manifest.experiment}), which has no layers"
-            raise RequestError(msg, hint="Read out a layer of a network.")
-        layers = self.manifest.layers
-        if name == "output":
-            return layers[-1]
-        if re.fullmatch(r"-?\d+", name) and -len(layers) <= int(name) < len(layers):
-            return layers[int(name)]
-        for layer in layers:
-            if layer.name == name:
-                return layer
-        known = ", ".join(f"{i} {layer.name}" for i, layer in enumerate(layers))
-        msg = f"{self.name} has no layer {name!r}"
-        raise RequestError(msg, hint=f"Its layers are: {known}.")
+        return find_layer(self, name)
 
     def to_frame(self) -> pl.DataFrame:
         """Return the losses of its training, an epoch in a row; of a baseline, what it tried.
