@@ -35,7 +35,7 @@ from tartarus_cli.files import (
 )
 from tartarus_cli.html_table import Cell, html_table
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
-from tartarus_cli.models.find_layer import find_layer
+from tartarus_cli.models.lookup import find_layer, find_parts
 from tartarus_cli.models.manifest import (
     UNREADABLE,
     LayerInfo,
@@ -154,16 +154,7 @@ class Model:
         DataError
             If one is gone.
         """
-        return [(self._part(name), weight) for name, weight in self.manifest.parts.items()]
-
-    def _part(self, name: str) -> Model:
-        try:
-            return self.store.get(name)
-        except RequestError:
-            msg = f"{self.name} is made of other models, and {name} is gone"
-            words = (self.manifest.experiment, *self.manifest.settings)
-            again = call("train", *words, dataset=self.manifest.dataset)
-            raise DataError(msg, hint=f"Train it again, with its parts: {again}") from None
+        return find_parts(self)
 
     def count_evaluation(self, scores: dict[str, float | None] | None) -> None:
         """Record that figures of the test items were computed, and the figures of all of them."""

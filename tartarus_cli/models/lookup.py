@@ -1,11 +1,11 @@
-"""Find a layer of a model."""
+"""Find a layer of a model, or the models that it is made of."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from tartarus_cli.errors import RequestError, call
+from tartarus_cli.errors import DataError, RequestError, call
 from tartarus_cli.models.manifest import LayerInfo
 
 if TYPE_CHECKING:
@@ -39,3 +39,23 @@ def find_layer(model: Model, name: str) -> LayerInfo:
     known = ", ".join(f"{i} {layer.name}" for i, layer in enumerate(layers))
     msg = f"{model.name} has no layer {name!r}"
     raise RequestError(msg, hint=f"Its layers are: {known}.")
+
+
+def find_parts(model: Model) -> list[tuple[Model, float]]:
+    """Return the models that a model blends, or adds its scores to, each with its weight.
+
+    Raises
+    ------
+    DataError
+        If one is gone.
+    """
+    manifest, parts = model.manifest, []
+    for name, weight in manifest.parts.items():
+        try:
+            parts.append((model.store.get(name), weight))
+        except RequestError:
+            msg = f"{model.name} is made of other models, and {name} is gone"
+            words = (manifest.experiment, *manifest.settings)
+            again = call("train", *words, dataset=manifest.dataset)
+            raise DataError(msg, hint=f"Train it again, with its parts: {again}") from None
+    return parts
