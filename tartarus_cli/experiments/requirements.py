@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tartarus_cli.baselines import BASELINES, Baseline
+from tartarus_cli.baselines.blend import BlendOptions
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import infer_patches
 from tartarus_cli.data.plays import has_plays
@@ -64,15 +66,29 @@ def check_request(dataset: Dataset, experiment: Experiment, settings: Sequence[s
 
 def _check_count(dataset: Dataset, experiment: Experiment, settings: Sequence[str]) -> None:
     """Make sure that a baseline can read so many settings."""
-    if experiment.baseline is None or experiment.baseline.takes(len(settings)):
+    baseline = experiment.baseline
+    if baseline is None:
         return
-    fewest, most = experiment.baseline.settings
+    fewest, most = baseline.settings
+    if _has_parts_to_train(experiment):
+        fewest = 1
+    if fewest <= len(settings) and (most is None or len(settings) <= most):
+        return
     takes = "no settings" if most == 0 else _count_settings(fewest)
     takes += " or more" if most is None else ""
     given = f"{len(settings)} ({', '.join(settings)})" if settings else "none"
     msg = f"{experiment.name} takes {takes}, and was given {given}"
     ellipsis = "…" if most is None else ""
     raise RequestError(msg, hint=_usage(dataset, experiment, fewest, ellipsis))
+
+
+def _has_parts_to_train(experiment: Experiment) -> bool:
+    """Whether an experiment is a blend of experiments, not of models alone."""
+    options = experiment.network
+    if not isinstance(options, BlendOptions):
+        return False
+    names = (*options.parts, *options.each_setting)
+    return any(re.fullmatch(r"model_[1-9]\d*", name) is None for name in names)
 
 
 def _usage(dataset: Dataset, experiment: Experiment, settings: int, ellipsis: str = "") -> str:

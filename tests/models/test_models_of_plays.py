@@ -125,6 +125,17 @@ def test_no_layer_and_no_new_file_is_predicted_by_a_blend(
     assert "model_1-pred_joined is a new setting" in read_out.out
 
 
+def test_a_blend_of_experiments_needs_a_setting_and_one_of_models_none(
+    tartarus: Command, trained: World
+) -> None:
+    refused = tartarus("train", "cold_sparse", "--dataset", "rec", "-w", trained.root)
+    assert refused.status == 2
+    assert "cold_sparse takes 1 setting or more, and was given none" in refused.err
+    made = tartarus("train", "both", "--dataset", "rec", "-w", trained.root)
+    assert made.status == 0, made.err
+    assert tartarus("models", "delete", "model_4", "--yes", "-w", trained.root).status == 0
+
+
 def test_a_missing_part_or_file_of_vectors_is_reported(tartarus: Command, trained: World) -> None:
     models = trained.root / "data" / "models"
     vectors, hidden = models / TOWER / "user_vectors.npy", models / TOWER / "hidden"
