@@ -11,7 +11,7 @@ COVERAGE ?= --cov --cov-report=term:skip-covered
 
 demo: $(VENV)/.installed
 	$(BIN)/tartarus init $(DEMO) --example
-	$(BIN)/tartarus run rec_multi a-sem-emb audio-emb --workspace $(DEMO)
+	$(BIN)/tartarus run cold_multi a-sem-emb audio-emb --baselines --workspace $(DEMO)
 	@echo "To go on: . $(BIN)/activate && cd $(DEMO)"
 
 test: $(VENV)/.installed-dev

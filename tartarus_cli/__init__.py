@@ -1,9 +1,9 @@
 """Deep-learning experiments on audio and text: the front door for notebooks and scripts.
 
 Everything that one calls is here by name and loads its module at first use:
-``import tartarus_cli as tt``, then ``tt.run("rec_multi", "a-sem-emb", "audio-emb")``. The rooms of
-pure computations (``tt.metrics``, ``tt.factorization``, ``tt.audio``, ``tt.text``) can be used by
-themselves.
+``import tartarus_cli as tt``, then ``tt.run("cold_multi", "a-sem-emb", "audio-emb")``. The rooms
+of pure computations (``tt.metrics``, ``tt.factorization``, ``tt.audio``, ``tt.text``) can be used
+by themselves.
 """
 
 import os

@@ -194,6 +194,8 @@ class _Evaluator:
             items_without_prediction=int(predictions.absent.sum()),
             metrics=metrics,
             rows=rows,
+            parts=dict(model.manifest.parts) if model else {},
+            validation_score=model.manifest.validation_score if model else None,
             chosen=dict(self.chosen),
             advice=advise(model, metrics, rows) if model and self.whole else "",
             gap_closed=gaps_closed({"model": metrics} | rows, perfect),

@@ -75,6 +75,10 @@ class EvaluationBase:
     """Metric → value; NaN where it has none."""
     rows: dict[str, dict[str, float]]
     """System → metric → value, for random, the baselines and the oracle."""
+    parts: dict[str, float]
+    """Model that is blended, or added to → its weight; empty for a model that stands alone."""
+    validation_score: float | None
+    """Mean average precision of the validation items, where the model was chosen by it."""
     chosen: dict[str, dict[str, int | float | str]]
     """Baseline → what it chose by how well validation items rank, by name."""
     advice: str

@@ -106,6 +106,10 @@ class ResultsDocument(BaseModel):
     metrics: dict[str, MetricValue]
     rows: MetricTable = {}
     """Figures of random, baselines and oracle."""
+    parts: dict[str, float] = {}
+    """Model that is blended, or added to → its weight; empty for a model that stands alone."""
+    validation_score: MetricValue = None
+    """Mean average precision of the validation items, where the model was chosen by it."""
     chosen: dict[str, dict[str, int | float | str]] = {}
     """Baseline → what it chose by how well validation items rank, by name."""
     advice: str = ""

@@ -101,8 +101,11 @@ def test_what_has_no_vectors_says_what_can_be_exported_instead(
 
 
 def test_the_protocol_says_what_the_scores_are(tartarus: Command, trained: World) -> None:
-    protocol = document(tartarus, trained, "evaluate", BLEND)["protocol"]
-    parts = tt.list_models(workspace=trained.root)[2].manifest.parts
+    results = document(tartarus, trained, "evaluate", BLEND)
+    protocol, manifest = results["protocol"], tt.list_models(workspace=trained.root)[2].manifest
+    parts = manifest.parts
+    assert results["parts"] == parts
+    assert results["validation_score"] == manifest.validation_score
     assert "less the user's mean over all candidates" in protocol["scores"]
     for name, weight in parts.items():
         assert (f"{weight:.3g} × {name}" in protocol["scores"]) == bool(weight)
