@@ -40,6 +40,7 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks.training
 	$(BIN)/python -m tests.benchmarks.two_tower
+	$(BIN)/python -m tests.benchmarks.cold_presets
 	$(BIN)/python -m tests.benchmarks.convolutions
 	$(BIN)/python -m tests.benchmarks.patches
 	$(BIN)/python -m tests.benchmarks.patches_memory
