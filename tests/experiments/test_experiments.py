@@ -60,7 +60,7 @@ dummy_multimodal SUPER multiclass class-3 2 fusion - 0 sigmoid binary 32
 
 BASELINE_PRESETS = {"artist_mean", "knn", "oracle", "popularity", "prior", "random", "ridge"}
 BLENDS = ["cold_audio", "cold_multi", "cold_sparse"]
-LEARNING_PLAYS = [*BLENDS, "ridge_plays", "two_tower"]
+LEARNING_PLAYS = [*BLENDS, "ridge_plays", "two_tower", "two_tower_deep"]
 PUBLISHED_PRESETS = sorted({*preset_paths()} - BASELINE_PRESETS - {*LEARNING_PLAYS})
 
 
@@ -102,7 +102,7 @@ def test_presets_that_learn_from_plays_have_much_in_common(name: str) -> None:
     assert experiment.training.validation == 0.2
     assert experiment.description
     assert not experiment.note
-    assert (experiment.two_tower is None) == (name != "two_tower")
+    assert (experiment.two_tower is None) == (not name.startswith("two_tower"))
 
 
 def test_a_two_tower_network_stops_by_how_well_validation_items_rank() -> None:
