@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.plays import has_plays
 from tartarus_cli.data.provenance import MatrixForm
 from tartarus_cli.data.targets import closest_dim, factorize_command, target_dims
+from tartarus_cli.data.tasks import PLAYS_KIND
 from tartarus_cli.errors import call
-from tartarus_cli.experiments.resolve import resolve
+from tartarus_cli.experiments.resolve import preset_paths, resolve
 from tartarus_cli.experiments.settings import experiments_reading
 from tartarus_cli.layout import WorkspacePaths
 
@@ -19,6 +21,9 @@ USUAL_EXPERIMENTS: Mapping[str, Mapping[MatrixForm, str]] = {
     "multiclass": {"sparse": "single-label-vector", "dense": "single-label-vector"},
 }
 """Task → form of a setting → the experiment that reads one such setting."""
+
+BLENDS: Mapping[MatrixForm, str] = {"sparse": "cold_sparse", "dense": "cold_audio"}
+"""Form of a setting → the experiment to begin with where train plays are known."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,10 @@ def suggest_experiments(
 def _experiments(dataset: Dataset, form: MatrixForm) -> tuple[list[str], bool]:
     usual = USUAL_EXPERIMENTS.get(dataset.task or "", {}).get(form)
     names = experiments_reading(dataset.workspace, dataset.name, "features")
+    if dataset.is_recommendation and has_plays(dataset, "train"):
+        own = [name for name in names if name not in preset_paths()]
+        blend = resolve(BLENDS[form])
+        return (own, True) if own else ([blend.name], blend.dataset.name == dataset.name)
     if usual in names:
         names = [usual]
     return (names, True) if names else ([usual] if usual else [], False)
@@ -68,6 +77,8 @@ def _targets(dataset: Dataset, name: str) -> tuple[list[str], str]:
     """Return the parameters of an experiment's targets, and the call that creates the targets."""
     experiment = resolve(name, folder=dataset.workspace.experiments, dataset=dataset.name)
     spec = experiment.target_spec
+    if spec.kind == PLAYS_KIND:
+        return [], ""
     dims = target_dims(dataset, spec.kind)
     overrides: list[str] = []
     if not dims and experiment.dataset.task == "recommendation":

@@ -156,7 +156,8 @@ def test_next_names_an_experiment_that_fits_the_form(
 ) -> None:
     rows = {each: np.ones(3) for s in ("train", "test") for each in IDS[s]}
     shown = tartarus("features", "rec", "emb", "--from", write(rows), f"--{form}", "-w", world.root)
-    last = f"Next: tartarus run rec_{form} emb --dataset rec --workspace {world.root}"
+    blend = {"dense": "cold_audio", "sparse": "cold_sparse"}[form]
+    last = f"Next: tartarus run {blend} emb --dataset rec --workspace {world.root}"
     assert shown.out.splitlines()[-1] == last
 
 
