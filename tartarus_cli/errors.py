@@ -52,6 +52,10 @@ class TrainingError(TartarusError):
     """A training failed: it diverged, or memory was short."""
 
 
+class SizeError(TrainingError):
+    """There are too many items, users or features for a training, or too little memory."""
+
+
 class PluginError(TartarusError):
     """A plug-in is installed, but could not be imported."""
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tartarus_cli.baselines import Features
 from tartarus_cli.baselines.ridge import MAX_UNKNOWNS, gram
-from tartarus_cli.errors import TrainingError
+from tartarus_cli.errors import SizeError, TrainingError
 
 
 class FeatureSystem:
@@ -28,7 +28,7 @@ class FeatureSystem:
 
     Raises
     ------
-    TrainingError
+    SizeError
         If there are too many features.
     """
 
@@ -39,7 +39,7 @@ class FeatureSystem:
                 f"ridge on plays would solve for {min(items, width):,} unknowns ({items:,} items, "
             )
             msg += f"{width:,} features), but {MAX_UNKNOWNS:,} are the most"
-            raise TrainingError(msg, hint="Use settings with fewer columns, or two_tower.")
+            raise SizeError(msg, hint="Use settings with fewer columns, or two_tower.")
         self._matrix = gram(inputs)
         # The mean of the diagonal of XXᵀ, which has the same trace.
         self.scale = float(self._matrix.trace()) / max(items, 1) or 1.0

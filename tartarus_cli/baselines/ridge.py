@@ -33,7 +33,7 @@ from tartarus_cli.baselines import (
     with_log_norms,
 )
 from tartarus_cli.baselines.search import is_better
-from tartarus_cli.errors import TrainingError
+from tartarus_cli.errors import SizeError, TrainingError
 
 # The matrix takes 3 GiB, and its factor as much again.
 MAX_UNKNOWNS = 20_000
@@ -134,7 +134,7 @@ class RidgeSystem:
         if min(items, width) > MAX_UNKNOWNS:
             msg = f"ridge would solve for {min(items, width):,} unknowns ({items:,} items, "
             msg += f"{width:,} features), but {MAX_UNKNOWNS:,} are the most"
-            raise TrainingError(msg, hint="Use settings with fewer columns, or the baseline knn.")
+            raise SizeError(msg, hint="Use settings with fewer columns, or the baseline knn.")
         self._mean = multiply_transposed(self._inputs, weights)[:, 0]  # of what was not shifted
         self._centred = targets - self._mean_target
         self._matrix = self._covariance(items) if self._primal else self._products()

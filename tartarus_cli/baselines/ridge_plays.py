@@ -35,7 +35,7 @@ from tartarus_cli.baselines import (
 from tartarus_cli.baselines.feature_ridge import FeatureSystem, item_rows, total_width
 from tartarus_cli.baselines.kernels import KernelName, Products, TrainFeatures
 from tartarus_cli.baselines.search import Search
-from tartarus_cli.errors import TrainingError
+from tartarus_cli.errors import SizeError, TrainingError
 from tartarus_cli.progress import warn
 
 MAX_ITEMS = 20_000
@@ -175,7 +175,7 @@ def leave_one_out_weights(baseline: FittedBaseline) -> NDArray[np.float32]:
         items, width = int(baseline.train.inputs[0].shape[0]), total_width(baseline.train.inputs)
         msg = f"a network can learn what a ridge on plays leaves over of at most {MAX_ITEMS:,} "
         msg += f"train items, by cosines; there are {items:,}, of {width:,} features"
-        raise TrainingError(msg, hint="Leave out two_tower.residual.")
+        raise SizeError(msg, hint="Leave out two_tower.residual.")
     arrays = baseline.arrays
     shape = float(arrays["power"]), float(arrays["count_exponent"])
     features = TrainFeatures(baseline.train.inputs, baseline.options.kernel)

@@ -271,7 +271,10 @@ def _check_listening(
     users = counts.users(contents.matrices)
     for file in files:
         if file.kind in LISTENING:
-            matrix = check_listening(dataset, file, counts.rows(file), users, report)
+            items = counts.rows(file)
+            matrix = check_listening(dataset, file, items, users, report)
+            if users is None and matrix is not None and matrix.shape[0] == items:
+                users = int(matrix.shape[1])  # without factors, of one matrix as of the next
             contents.truth = matrix if file.kind is Kind.TEST_MATRIX else contents.truth
             if matrix is not None:
                 contents.pairs[LISTENING[file.kind]] = int(np.count_nonzero(matrix.data > 0))

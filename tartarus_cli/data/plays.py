@@ -13,7 +13,7 @@ from scipy.sparse import csr_array, vstack
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix, require_finite
 from tartarus_cli.data.targets import reference_factors
-from tartarus_cli.errors import DataError, FileError, call
+from tartarus_cli.errors import DataError, FileError, call, display_path
 from tartarus_cli.file_names import PLAYS, Kind
 
 LIKELY = 0.6
@@ -150,8 +150,8 @@ def rebuild_plays(items: NDArray[np.float32], users: Matrix) -> csr_array:
 def _no_plays(dataset: Dataset, split: str) -> DataError:
     path = dataset.path(PLAYS[split])
     msg = f"{dataset.name} has no plays of its {split} items, and no factors to rebuild them from"
-    hint = f"Write them into {path.name} as a sparse matrix (items, users), or divide a table of "
-    hint += f"plays into sets: {call('split', dataset.name, plays='plays.csv')}"
+    hint = f"Write them into {display_path(path)} as a sparse matrix (items, users), or divide a "
+    hint += f"table of plays into sets: {call('split', dataset.name, plays='plays.csv')}"
     return DataError(msg, hint=hint)
 
 

@@ -12,7 +12,7 @@ from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.items import InputSource, ItemSet, open_items, require_rows
 from tartarus_cli.data.plays import LIKELY, Plays, has_plays, read_plays
 from tartarus_cli.data.tasks import PLAYS_KIND, TargetSpec
-from tartarus_cli.errors import DataError, parameter
+from tartarus_cli.errors import DataError, display_path, parameter
 from tartarus_cli.file_names import Kind
 
 
@@ -44,8 +44,8 @@ class TrainingData:
     """Measured once, after the training; None where the dataset has val items."""
     play_files: tuple[Path, ...] = ()
     """What plays were read, or rebuilt, from; empty where targets are no plays."""
-    remark: str = ""
-    """Why train items are held out, for the user; empty if none are."""
+    remarks: tuple[str, ...] = ()
+    """For the user: why train items are held out, and which plays are rebuilt."""
 
     @property
     def subsets(self) -> list[TrainingSubset]:
@@ -93,7 +93,7 @@ def open_training_data(
             TrainingSubset(train, train_targets, np.arange(len(train.items))),
             TrainingSubset(val, val_targets, np.arange(len(val.items))),
             play_files=_files_of(train_plays, val_plays),
-            remark=_remark(dataset, train_plays, val_plays),
+            remarks=_remarks(dataset, train_plays, val_plays),
         )
     # An item may have no patch.
     present = np.unique(train.items)
@@ -113,7 +113,7 @@ def open_training_data(
         validation_subset,
         measured[0] if measured else None,
         _files_of(train_plays),
-        "\n".join(filter(None, [_remark(dataset, train_plays), held_out_text])),
+        (*_remarks(dataset, train_plays), held_out_text),
     )
 
 
@@ -135,16 +135,21 @@ def _open_targets(
         matrix = dataset.targets(targets.kind, targets.dim, items.split)
         return require_rows(matrix, len(items.ids)), None
     plays = read_plays(dataset, items.split)
+    if items.split == "train" and not plays.matrix.nnz:
+        msg = f"nobody played any of the {len(items.ids):,} train items of {dataset.name}"
+        raise DataError(msg, hint=f"Look at {display_path(plays.files[-1])}.")
     return Matrix(plays.files[0], plays.matrix), plays
 
 
-def _remark(dataset: Dataset, *sets: Plays | None) -> str:
-    """Say that plays are not known, where they were rebuilt."""
-    if not any(plays and plays.rebuilt for plays in sets):
-        return ""
+def _remarks(dataset: Dataset, train: Plays | None, val: Plays | None = None) -> tuple[str, ...]:
+    """Say which plays are not known, and were rebuilt."""
+    sets = {"train": train, "val": val}
+    rebuilt = [split for split, plays in sets.items() if plays and plays.rebuilt]
+    if not rebuilt:
+        return ()
     return (
-        f"{dataset.name} has no train plays: they are rebuilt from the factors (a product over "
-        f"{LIKELY} counts as a play), which is less exact"
+        f"{dataset.name} has no {' and no '.join(rebuilt)} plays: they are rebuilt from the "
+        f"factors (a product over {LIKELY} counts as a play), which is less exact",
     )
 
 

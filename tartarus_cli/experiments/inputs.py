@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import InputSource, ItemSet, PatchSource, infer_patches
 from tartarus_cli.data.patches import Patches
-from tartarus_cli.data.targets import infer_targets, reference_factors
-from tartarus_cli.errors import FileError, Placeholder, call
+from tartarus_cli.data.targets import (
+    USUAL_DIM,
+    factorize_command,
+    infer_targets,
+    reference_factors,
+)
+from tartarus_cli.data.tasks import TargetSpec
+from tartarus_cli.errors import DataError, FileError, Placeholder, call, parameter
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.progress import Progress
 from tartarus_cli.text.w2v import modernize_vectors
@@ -73,6 +79,8 @@ def infer_dimensions(
     factors = reference_factors(dataset) if experiment.reads_user_factors else None
     if factors is not None:
         dim = factors.dim
+    elif experiment.reads_user_factors:
+        raise _no_user_factors(dataset)
     if dim != targets.dim:
         progress.say(
             f"{name} has {targets.kind} targets of {dim}, not {targets.dim}: {dim} is used"
@@ -95,6 +103,15 @@ def infer_dimensions(
     if "sequence" in experiment.inputs.kinds:
         changes["network"] = _infer_word_sizes(dataset, experiment, settings, progress)
     return experiment.model_copy(update=changes)
+
+
+def _no_user_factors(dataset: Dataset) -> DataError:
+    command = factorize_command(dataset, TargetSpec("als", USUAL_DIM))
+    learnt = f"let vectors be learnt: {parameter('overrides', 'two_tower.users=free')}"
+    hint = f"Compute them: {command}; or {learnt}" if command else f"Rather {learnt}"
+    return DataError(
+        f"two_tower.users = als: {dataset.name} has no als factors of users", hint=hint
+    )
 
 
 def _infer_word_sizes(

@@ -275,6 +275,11 @@ class Experiment(Section):
         if plays and self.network.output != "linear":
             msg = "targets.kind = plays: network.output has to be linear"
             raise ValueError(msg)
+        hidden = getattr(self.network, "hidden", ())
+        if self.two_tower is not None and self.two_tower.users == "history" and hidden:
+            msg = "two_tower.users = history: network.hidden has to be empty ([]), because vectors "
+            msg += "of users are sums of those of items only in a linear network"
+            raise ValueError(msg)
         if self.two_tower is not None and not plays:
             msg = "two_tower.*: only experiments whose targets.kind is plays have these parameters"
             raise ValueError(msg)

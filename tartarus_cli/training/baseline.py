@@ -28,7 +28,7 @@ from tartarus_cli.data.patches import Patches
 from tartarus_cli.data.plays import Plays, read_plays
 from tartarus_cli.data.tasks import PLAYS_KIND
 from tartarus_cli.data.training_data import TrainingData, TrainingSubset, open_training_data
-from tartarus_cli.errors import DataError, FileError, TrainingError, call, display_path
+from tartarus_cli.errors import DataError, FileError, SizeError, call, display_path
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.experiments.sections import ValidationSection
@@ -99,7 +99,7 @@ def fit_baseline(dataset: Dataset, request: TrainingRequest, progress: Progress)
             task.advance()
     except MemoryError:
         msg = f"there is not enough memory to fit {experiment.name}"
-        raise TrainingError(msg, hint="Use settings with fewer columns.") from None
+        raise SizeError(msg, hint="Use settings with fewer columns.") from None
     return BaselineFit(data, fitted)
 
 
@@ -123,8 +123,8 @@ def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress
     if isinstance(experiment.training, ValidationSection):
         share = experiment.training.validation
         data = open_training_data(dataset, spec, request.settings, validation=share)
-        if data.remark:
-            progress.say(data.remark)
+        for remark in data.remarks:
+            progress.say(remark)
         return _with_validation(dataset, request, data)
     known = _train_data(dataset, experiment, request.settings)
     plays = known.train.plays

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from tartarus_cli.baselines import BaselineResult, PredictionForm, TrainingExamples
 from tartarus_cli.baselines.blend import BlendOptions
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.plays import read_plays
+from tartarus_cli.data.plays import has_plays, read_plays
 from tartarus_cli.data.training_data import TrainingData, open_training_data
-from tartarus_cli.errors import DataError, RequestError, parameter
+from tartarus_cli.errors import DataError, RequestError, SizeError, nearest, parameter
 from tartarus_cli.experiments.inputs import infer_dimensions, input_sources
 from tartarus_cli.experiments.request import TrainingRequest
-from tartarus_cli.experiments.resolve import resolve
+from tartarus_cli.experiments.resolve import experiment_names, resolve
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.experiments.sections import TrainingSection, ValidationSection
 from tartarus_cli.layout import WorkspacePaths
@@ -70,10 +70,15 @@ def fit_blend(
         If a training diverges, or there is not enough memory.
     """
     dataset = store.dataset(request.experiment.dataset.name)
-    parts = [_part(store, wanted, train, progress) for wanted in _wanted(store, request)]
+    share, wanted = _share(request.experiment), _wanted(store, request)
+    if not has_plays(dataset, "val"):
+        for each in wanted:
+            _require_held_out(each, share)
+    parts = _parts(store, wanted, train, progress)
     names = [part.name for part in parts]
-    share = _share(request.experiment)
     data = _validation_data(dataset, parts[0], share)
+    for remark in data.remarks:
+        progress.say(remark)
     ranking = validation_ranking(dataset, data.validation.set.split, _rows(data), request.seed)
     with progress.task("blending", 1) as task:
         scores = [_standardized(_scorer(part, dataset, ranking, share), ranking) for part in parts]
@@ -110,13 +115,26 @@ def _wanted(store: Store, request: TrainingRequest) -> list[Model | TrainingRequ
         if name in store.names():
             wanted.append(_check_model(store.get(name), request))
         else:
+            _check_name(store, name, models=True)
             wanted.append(_request(store.workspace, name, request, request.settings))
     for name in options.each_setting:
+        _check_name(store, name, models=False)
         wanted += [
             _request(store.workspace, name, request, (setting,)) for setting in request.settings
         ]
     unique = {_key(each): each for each in wanted}
     return list(unique.values())
+
+
+def _check_name(store: Store, name: str, *, models: bool) -> None:
+    """Make sure that there is an experiment of this name."""
+    experiments = experiment_names(store.workspace.experiments)
+    if name in experiments:
+        return
+    parameter_name = "parts" if models else "each_setting"
+    msg = f"network.{parameter_name}: there is no experiment {'or model ' * models}called {name!r}"
+    known = [*experiments, *(model.name for model in store.finished() if models)]
+    raise RequestError(msg, hint=nearest(name, known))
 
 
 def _key(wanted: Model | TrainingRequest) -> tuple[Any, ...]:
@@ -133,6 +151,9 @@ def _check_model(model: Model, request: TrainingRequest) -> Model:
     if model.manifest.form == "blend":
         msg = f"{model.name} is a blend itself"
         raise RequestError(msg, hint=f"Name its parts: {', '.join(model.manifest.parts)}.")
+    if model.baseline is not None and model.baseline.sees_truth:
+        msg = f"{model.name} ({model.manifest.experiment}) sees the truth"
+        raise RequestError(msg, hint="Blend models that have to predict it.")
     return model
 
 
@@ -142,14 +163,44 @@ def _request(
     """Return the request that trains an experiment as a part of a blend."""
     blend = request.experiment
     experiment = resolve(name, folder=workspace.experiments, dataset=blend.dataset.name)
-    if experiment.dataset.task != "recommendation" or experiment.network.name == "blend":
+    baseline = experiment.baseline
+    unfit = baseline is not None and (baseline.blends or baseline.sees_truth)
+    if experiment.dataset.task != "recommendation" or unfit:
         msg = f"{name} cannot be a part of {blend.name}"
-        raise RequestError(msg, hint="Name experiments that recommend, and are no blends.")
+        hint = "Name experiments that recommend, see no truth, and are no blends."
+        raise RequestError(msg, hint=hint)
+    if baseline is not None and baseline.settings[1] == 0:
+        settings = ()
     training = experiment.training
     if isinstance(training, ValidationSection | TrainingSection):
         training = training.model_copy(update={"validation": _share(blend)})
         experiment = experiment.model_copy(update={"training": training})
     return replace(request, experiment=experiment, settings=settings, overrides=())
+
+
+def _parts(
+    store: Store,
+    wanted: Sequence[Model | TrainingRequest],
+    train: TrainFunction,
+    progress: Progress,
+) -> list[Model]:
+    """Return the parts; those that are too large to be trained are left out, if any is not."""
+    parts, problems = list[Model](), list[SizeError]()
+    for each in wanted:
+        try:
+            parts.append(_part(store, each, train, progress))
+        except SizeError as problem:
+            progress.warn(f"{_title(each)} is left out of the blend: {problem}")
+            problems.append(problem)
+    if not parts:
+        raise problems[0]
+    return parts
+
+
+def _title(wanted: Model | TrainingRequest) -> str:
+    if isinstance(wanted, Model):
+        return wanted.name
+    return " ".join((wanted.experiment.name, *wanted.settings))
 
 
 def _part(
@@ -160,7 +211,7 @@ def _part(
     dataset = store.dataset(wanted.experiment.dataset.name)
     experiment = wanted.experiment.with_settings(len(wanted.settings))
     sized = infer_dimensions(dataset, experiment, wanted.settings, QuietProgress(progress))
-    title = " ".join((experiment.name, *wanted.settings))
+    title = _title(wanted)
     model = find_trained(store, replace(wanted, experiment=sized))
     if model is not None:
         progress.say(f"{title}: {model.name} is used again")
@@ -189,24 +240,29 @@ def _rows(data: TrainingData) -> NDArray[np.int64]:
 def _scorer(model: Model, dataset: Dataset, ranking: ValidationRanking, share: float) -> Scorer:
     data = _validation_data(dataset, model, share)
     plays = read_plays(dataset, "train").matrix
-    if data.validation.set.split == "train":
-        _require_held_out(model, share)
+    rows = _rows(data)
+    if len(rows) != len(ranking.ids):
+        msg = f"{model.name} predicts {len(rows):,} of the items that validate, and other parts "
+        msg += f"{len(ranking.ids):,}: items lack patches"
+        raise DataError(msg, hint="Blend models that predict the same items.")
     return validation_scorer(model, data.validation, ranking, fit_only(plays, data))
 
 
-def _require_held_out(model: Model, share: float) -> None:
-    """Make sure that a model did not learn from the train items that validate.
+def _require_held_out(wanted: Model | TrainingRequest, share: float) -> None:
+    """Make sure that a part does not learn from the train items that validate.
 
     Raises
     ------
     DataError
-        If it did.
+        If it does.
     """
-    own = getattr(model.experiment.training, "validation", None)
+    own = getattr(wanted.experiment.training, "validation", None)
     if own != share:
-        msg = f"{model.name} learnt from train items that would choose its weight: there are no "
-        msg += f"val items, and it held out {own or 'none'}, not {share}"
-        raise DataError(msg, hint="Give the dataset val items with plays.")
+        title = _title(wanted)
+        msg = f"{title} learns from train items that would choose its weight: there are no val "
+        msg += f"items with plays, and it holds out {own or 'none'} of these, not {share}"
+        hint = f"Give the dataset val items with plays, or leave out {title}."
+        raise DataError(msg, hint=hint)
 
 
 def _standardized(scorer: Scorer, ranking: ValidationRanking) -> Floats:

@@ -16,7 +16,7 @@ from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.plays import count_users, has_plays, read_plays
 from tartarus_cli.data.tasks import PLAYS_KIND
 from tartarus_cli.data.training_data import TrainingData
-from tartarus_cli.errors import FileError, call
+from tartarus_cli.errors import DataError, FileError, call, parameter
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.file_names import Kind
 from tartarus_cli.scoring.forms import ItemRows
@@ -43,7 +43,8 @@ def validation_ranking(
     Raises
     ------
     DataError
-        If the plays of the items are damaged, or of other users than those of the train items.
+        If the plays of the items are damaged, of other users than those of the train items, or if
+        there are none.
     """
     plays, ids = read_plays(dataset, split), dataset.ids(split)
     users = count_users(dataset)
@@ -55,7 +56,14 @@ def validation_ranking(
             hint=f"See which file is out of step: {call('check', dataset.name)}",
         )
     rows = np.arange(len(ids)) if rows is None else rows
-    return ValidationRanking([ids[row] for row in rows], plays.matrix[rows], seed)
+    played = plays.matrix[rows]
+    if not played.nnz:
+        msg = f"nobody played any of the {len(rows):,} {split} items that validate"
+        example = parameter("overrides", "training.validation=0.5")
+        hint = "Give the dataset val items that users played"
+        hint += f", or hold out more train items: {example}" if split == "train" else ""
+        raise DataError(msg, hint=f"{hint}.")
+    return ValidationRanking([ids[row] for row in rows], played, seed)
 
 
 def can_judge(dataset: Dataset, experiment: Experiment, split: str) -> bool:

@@ -14,7 +14,7 @@ from tartarus_cli.data.array_writing import put_dense
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.plays import read_plays
 from tartarus_cli.data.training_data import TrainingData, TrainingSubset
-from tartarus_cli.errors import TrainingError, parameter
+from tartarus_cli.errors import SizeError, parameter
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.sections import TwoTowerSection, UserVectors
 from tartarus_cli.files import atomic_write
@@ -150,7 +150,7 @@ def _users(section: TwoTowerSection, dataset: Dataset, dim: int, users: int) -> 
         msg += f"{16 * users * dim / 2**30:.0f} GiB in training"
         choices = [parameter("overrides", f"targets.dim={max(1, MAX_TABLE_BYTES // (16 * users))}")]
         choices.append(parameter("overrides", "two_tower.users=als"))
-        raise TrainingError(msg, hint=f"Choose {' or '.join(choices)}.")
+        raise SizeError(msg, hint=f"Choose {' or '.join(choices)}.")
     return FreeUsers()
 
 

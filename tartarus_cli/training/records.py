@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.training_data import TrainingData
-from tartarus_cli.errors import TrainingError
+from tartarus_cli.errors import SizeError
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.file_names import Kind
@@ -103,7 +103,7 @@ def memory_errors_explained() -> Iterator[None]:
             raise
         hint = "Reduce network.hidden or training.batch_size."
         msg = f"there is not enough memory: {text.splitlines()[0] if text else 'out of memory'}"
-        raise TrainingError(msg, hint=hint) from None
+        raise SizeError(msg, hint=hint) from None
 
 
 def count_items(data: TrainingData) -> dict[str, int]:

@@ -110,8 +110,8 @@ def train(
     data = open_training_data(dataset, experiment.target_spec, sources, validation=share)
     for subset in data.subsets:
         check_word_numbers(experiment, subset.set)
-    if data.remark:
-        progress.say(data.remark)
+    for remark in data.remarks:
+        progress.say(remark)
     residual = _train_residual(store, request, data, progress)
     open_keras()
     with keras_defaults(), defer_interrupts() as check:
