@@ -275,15 +275,28 @@ class Experiment(Section):
         if plays and self.network.output != "linear":
             msg = "targets.kind = plays: network.output has to be linear"
             raise ValueError(msg)
-        hidden = getattr(self.network, "hidden", ())
-        if self.two_tower is not None and self.two_tower.users == "history" and hidden:
+        if self.two_tower is None:
+            return self
+        if not plays:
+            msg = "two_tower.*: only experiments whose targets.kind is plays have these parameters"
+            raise ValueError(msg)
+        self._check_users(self.two_tower)
+        return self
+
+    def _check_users(self, users: TwoTowerSection) -> None:
+        features = {*self.inputs.kinds} == {"features"}
+        if users.users == "history" and not features:
+            msg = (
+                "two_tower.users = history: inputs.kind has to be features, of which sums are made"
+            )
+            raise ValueError(msg)
+        if users.users == "history" and getattr(self.network, "hidden", ()):
             msg = "two_tower.users = history: network.hidden has to be empty ([]), because vectors "
             msg += "of users are sums of those of items only in a linear network"
             raise ValueError(msg)
-        if self.two_tower is not None and not plays:
-            msg = "two_tower.*: only experiments whose targets.kind is plays have these parameters"
+        if users.residual == "ridge" and not features:
+            msg = "two_tower.residual = ridge: inputs.kind has to be features, which a ridge reads"
             raise ValueError(msg)
-        return self
 
     @model_validator(mode="after")
     def _check_targets(self) -> Self:

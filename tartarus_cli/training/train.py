@@ -19,7 +19,6 @@ from tartarus_cli.data.features import unit_rows
 from tartarus_cli.data.tasks import PLAYS_KIND
 from tartarus_cli.data.training_data import TrainingData, open_training_data
 from tartarus_cli.environment import keras_defaults, open_keras
-from tartarus_cli.errors import RequestError
 from tartarus_cli.experiments.inputs import (
     check_word_numbers,
     inference_batch_size,
@@ -112,7 +111,7 @@ def train(
         check_word_numbers(experiment, subset.set)
     for remark in data.remarks:
         progress.say(remark)
-    residual = _train_residual(store, request, data, progress)
+    residual = _train_residual(store, request, progress)
     open_keras()
     with keras_defaults(), defer_interrupts() as check:
         training = _NetworkTraining(store, request, data, residual, progress)
@@ -136,16 +135,11 @@ class _NetworkTraining:
         return self.store.dataset(self.request.experiment.dataset.name)
 
 
-def _train_residual(
-    store: Store, request: TrainingRequest, data: TrainingData, progress: Progress
-) -> Model | None:
+def _train_residual(store: Store, request: TrainingRequest, progress: Progress) -> Model | None:
     """Return the ridge on plays that a network adds to: one that is trained, or a new one."""
     experiment = request.experiment
     if experiment.two_tower is None or experiment.two_tower.residual == "none":
         return None
-    if data.fit.set.patches is not None:
-        msg = "two_tower.residual = ridge: it is a ridge of feature vectors, not of patches"
-        raise RequestError(msg, hint="Leave it out.")
     overrides = [f"training.validation={experiment.fitting.validation}"]
     ridge = resolve("ridge_plays", dataset=experiment.dataset.name, overrides=overrides)
     part = replace(request, experiment=ridge.with_settings(len(request.settings)), overrides=())

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, load_npz, save_npz
 
 from tartarus_cli.baselines.ridge_plays import leave_one_out_weights
+from tartarus_cli.errors import TrainingError
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.training.baseline import open_fitted
 from tartarus_cli.workspace import open_workspace
@@ -214,3 +215,76 @@ def make_val_items_test_items(world: World) -> None:
         for path in [*folder.iterdir()]:
             if "_val_" in path.name and path.is_file():
                 path.replace(path.with_name(path.name.replace("_val_", "_test_")))
+
+
+# -------------------------------------------------- equal seeds, and what a broken training leaves
+
+
+def files_of(root: Path, *names: str) -> dict[str, bytes]:
+    """Read what was learnt and predicted, by the names of the files."""
+    folder = root / "data"
+    paths = [*(folder / "models").rglob("*.np?"), *(folder / "factors").iterdir()]
+    paths += [folder / "models" / name / "history.csv" for name in names]
+    return {str(path.relative_to(root)): path.read_bytes() for path in paths}
+
+
+def weights_of(root: Path, model: str) -> list[bytes]:
+    from tartarus_cli.models.networks import load_network
+
+    network = load_network(Store(open_workspace(root)).get(model))
+    return [np.asarray(weight).tobytes() for weight in network.get_weights()]
+
+
+def test_equal_seeds_give_equal_bytes(learnt: World, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    world = World(again)
+    world.recommendation("rec", val=True)
+    forget_a_user(world)
+    for model in (RIDGE, OWN):
+        run(again, "train", *TRAINED[model])
+        run(again, "predict", model)
+    for name in files_of(again):
+        assert (again / name).read_bytes() == (learnt.root / name).read_bytes(), name
+    assert weights_of(again, OWN) == weights_of(learnt.root, OWN)
+    run(again, "train", *TRAINED[OWN], "--seed", 1)
+    assert weights_of(again, "model_3") != weights_of(again, OWN)
+
+
+def test_a_blend_that_is_trained_again_uses_its_parts_again_and_is_the_same(learnt: World) -> None:
+    before = model_of(learnt, BLEND)
+    told = run(learnt.root, "train", *TRAINED[BLEND])
+    again = model_of(learnt, told["model"])
+    assert again.manifest.parts == before.manifest.parts
+    assert again.arrays.read_bytes() == before.arrays.read_bytes()
+    assert again.manifest.trials == before.manifest.trials
+
+
+PARTS = ("--set", 'network.parts=["knn", "two_tower", "ridge_plays"]')
+
+
+@pytest.mark.parametrize("fails", [KeyboardInterrupt, TrainingError])
+def test_parts_that_were_finished_are_used_again_after_a_break(
+    fails: type[BaseException], learnt: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("cold_sparse", *BOTH, *PARTS)
+    first = len(TRAINED) + 2  # models there are, with the ridge of the residual
+
+    def broken(*_: object, **__: object) -> None:
+        raise fails("") if fails is KeyboardInterrupt else TrainingError("diverged", hint="")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tartarus_cli.training.train.fit_plays", broken)
+        done = run_command("train", *words, "-w", learnt.root)
+    assert done.status == (130 if fails is KeyboardInterrupt else 1)
+    store = Store(open_workspace(learnt.root))
+    statuses = {model.name: model.manifest.status for model in store.all()}
+    half = f"model_{first + 1}"
+    assert statuses.pop(half) == ("interrupted" if fails is KeyboardInterrupt else "failed")
+    assert {*statuses.values()} == {"finished"}
+    assert len(statuses) == first
+    again = run_command("train", *words, "-w", learnt.root, "--json")
+    assert again.status == 0, again.err
+    assert f"knn text-sparse audio: model_{first} is used again" in again.err
+    blend = model_of(learnt, json.loads(again.out)["model"])
+    assert half not in blend.manifest.parts
+    assert len(blend.manifest.parts) == 3
