@@ -285,12 +285,11 @@ class Experiment(Section):
 
     def _check_users(self, users: TwoTowerSection) -> None:
         features = {*self.inputs.kinds} == {"features"}
+        hidden: Any = getattr(self.network, "hidden", None)
         if users.users == "history" and not features:
-            msg = (
-                "two_tower.users = history: inputs.kind has to be features, of which sums are made"
-            )
+            msg = "two_tower.users = history: inputs.kind has to be features, which are summed up"
             raise ValueError(msg)
-        if users.users == "history" and getattr(self.network, "hidden", ()):
+        if users.users == "history" and hidden:
             msg = "two_tower.users = history: network.hidden has to be empty ([]), because vectors "
             msg += "of users are sums of those of items only in a linear network"
             raise ValueError(msg)
