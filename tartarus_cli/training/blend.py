@@ -13,14 +13,16 @@ from tartarus_cli.baselines import BaselineResult, PredictionForm, TrainingExamp
 from tartarus_cli.baselines.blend import BlendOptions
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.plays import has_plays, read_plays
+from tartarus_cli.data.targets import target_dims
+from tartarus_cli.data.tasks import PLAYS_KIND
 from tartarus_cli.data.training_data import TrainingData, open_training_data
-from tartarus_cli.errors import DataError, RequestError, SizeError, nearest, parameter
+from tartarus_cli.errors import DataError, RequestError, SizeError, call, nearest, parameter
 from tartarus_cli.experiments.inputs import infer_dimensions, input_sources
 from tartarus_cli.experiments.request import TrainingRequest
+from tartarus_cli.experiments.requirements import infer_task
 from tartarus_cli.experiments.resolve import experiment_names, resolve
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.experiments.sections import TrainingSection, ValidationSection
-from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.progress import Progress, QuietProgress
 from tartarus_cli.scoring.blocks import Floats
@@ -70,7 +72,8 @@ def fit_blend(
         If a training diverges, or there is not enough memory.
     """
     dataset = store.dataset(request.experiment.dataset.name)
-    share, wanted = _share(request.experiment), _wanted(store, request)
+    share = _share(request.experiment)
+    wanted = _with_targets(dataset, _wanted(store, request), progress)
     if not has_plays(dataset, "val"):
         for each in wanted:
             _require_held_out(each, share)
@@ -116,14 +119,33 @@ def _wanted(store: Store, request: TrainingRequest) -> list[Model | TrainingRequ
             wanted.append(_check_model(store.get(name), request))
         else:
             _check_name(store, name, models=True)
-            wanted.append(_request(store.workspace, name, request, request.settings))
+            wanted.append(_request(store, name, request, request.settings))
     for name in options.each_setting:
         _check_name(store, name, models=False)
-        wanted += [
-            _request(store.workspace, name, request, (setting,)) for setting in request.settings
-        ]
+        wanted += [_request(store, name, request, (setting,)) for setting in request.settings]
     unique = {_key(each): each for each in wanted}
     return list(unique.values())
+
+
+def _with_targets(
+    dataset: Dataset, wanted: list[Model | TrainingRequest], progress: Progress
+) -> list[Model | TrainingRequest]:
+    """Leave out experiments that learn factors which the dataset does not have, if not all do."""
+
+    def lacks_targets(each: Model | TrainingRequest) -> bool:
+        if isinstance(each, Model) or each.experiment.targets.kind == PLAYS_KIND:
+            return False
+        return not target_dims(dataset, each.experiment.targets.kind)
+
+    lacking = [each for each in wanted if lacks_targets(each)]
+    if len(lacking) == len(wanted):
+        return wanted
+    for each in lacking:
+        kind = cast("TrainingRequest", each).experiment.targets.kind
+        command = call("factorize", dataset.name, kind)
+        reason = f"{dataset.name} has no {kind} factors (with them: {command})"
+        progress.say(f"{_title(each)} is left out of the blend: {reason}")
+    return [each for each in wanted if each not in lacking]
 
 
 def _check_name(store: Store, name: str, *, models: bool) -> None:
@@ -158,11 +180,16 @@ def _check_model(model: Model, request: TrainingRequest) -> Model:
 
 
 def _request(
-    workspace: WorkspacePaths, name: str, request: TrainingRequest, settings: tuple[str, ...]
+    store: Store, name: str, request: TrainingRequest, settings: tuple[str, ...]
 ) -> TrainingRequest:
     """Return the request that trains an experiment as a part of a blend."""
     blend = request.experiment
-    experiment = resolve(name, folder=workspace.experiments, dataset=blend.dataset.name)
+    experiment = resolve(
+        name,
+        folder=store.workspace.experiments,
+        dataset=blend.dataset.name,
+        infer=lambda dataset, baseline: infer_task(store.dataset(dataset), baseline),
+    )
     baseline = experiment.baseline
     unfit = baseline is not None and (baseline.blends or baseline.sees_truth)
     if experiment.dataset.task != "recommendation" or unfit:
@@ -175,6 +202,9 @@ def _request(
     if isinstance(training, ValidationSection | TrainingSection):
         training = training.model_copy(update={"validation": _share(blend)})
         experiment = experiment.model_copy(update={"training": training})
+    scorings = experiment.baseline.scorings if experiment.baseline else ()
+    if experiment.targets.kind == "als" and "validated" in scorings:
+        experiment = experiment.model_copy(update={"scoring": "validated"})
     return replace(request, experiment=experiment, settings=settings, overrides=())
 
 
