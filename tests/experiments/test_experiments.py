@@ -60,7 +60,7 @@ dummy_multimodal SUPER multiclass class-3 2 fusion - 0 sigmoid binary 32
 
 BASELINE_PRESETS = {"artist_mean", "knn", "oracle", "popularity", "prior", "random", "ridge"}
 BLENDS = ["cold_audio", "cold_multi", "cold_sparse"]
-LEARNING_PLAYS = [*BLENDS, "ridge_plays", "two_tower", "two_tower_deep"]
+LEARNING_PLAYS = [*BLENDS, "blend", "ridge_plays", "two_tower", "two_tower_deep"]
 PUBLISHED_PRESETS = sorted({*preset_paths()} - BASELINE_PRESETS - {*LEARNING_PLAYS})
 
 
@@ -113,12 +113,12 @@ def test_a_two_tower_network_stops_by_how_well_validation_items_rank() -> None:
 
 
 @pytest.mark.parametrize("name", BLENDS)
-def test_a_blend_names_presets_that_learn_from_plays_and_are_no_blends(name: str) -> None:
+def test_a_blend_names_presets_that_learn_from_plays_or_ridge_and_no_blends(name: str) -> None:
     experiment = resolve(name)
     assert experiment.baseline is BASELINES.get("blend")
     parts = {*options_of(experiment).parts, *options_of(experiment).each_setting}
     assert parts
-    assert parts <= {*LEARNING_PLAYS} - {*BLENDS}
+    assert parts <= {*LEARNING_PLAYS, "ridge"} - {*BLENDS, "blend"}
     assert (name == "cold_multi") == bool(options_of(experiment).each_setting)
 
 
