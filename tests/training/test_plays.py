@@ -33,7 +33,11 @@ TRAINED: dict[str, tuple[object, ...]] = {
     "model_7": ("cold_sparse", *BOTH, "--set", 'network.parts=["model_1", "model_2", "model_3"]'),
 }
 RIDGE, OWN, FROZEN, HISTORY, RESIDUAL, BLEND = TRAINED
-NO_VAL = {"model_8": ("two_tower", "text", "--dataset", "rec", *QUICK)}
+HOLDING_OUT = {
+    "ridge of features": ("ridge_plays", "text", "--set", "network.kernel=linear"),
+    "ridge of cosines": ("ridge_plays", "text"),
+    "histories": ("two_tower", "text", *QUICK, "--set", "two_tower.users=history"),
+}
 
 
 def run(root: Path, *words: object) -> Any:
@@ -88,6 +92,7 @@ def direct_scores(world: World, name: str) -> Floats:
     """Compute the scores ``(users, test items)`` of a model from its files, by NumPy."""
     model, train = model_of(world, name), plays_of(world, "train")
     manifest = model.manifest
+    train[:, manifest.items["fit"] :] = 0  # what validated is no part of any sum
     if manifest.form == "blend":
         parts = {part: direct_scores(world, part) for part in manifest.parts}
         total = np.zeros((USERS, SPLITS["test"]))
@@ -101,6 +106,8 @@ def direct_scores(world: World, name: str) -> Floats:
         return np.asarray(train @ rows.T)
     if manifest.users == "own":
         users = np.load(model.folder / "user_vectors.npy")
+    elif manifest.users == "features":
+        users = train @ np.load(world.features / "X_train_text_rec.npy")
     elif manifest.users == "history":
         counts = np.maximum(train.sum(axis=1, keepdims=True), 1)
         users = train @ np.load(model.folder / "train_vectors.npy") / counts**0.75
@@ -137,6 +144,25 @@ def test_the_scores_of_a_model_are_a_direct_product(model: str, learnt: World) -
         + (0 if known.all() else run_of_the_unknown(learnt, relevant[~known])),
         abs=1e-6,
     )
+
+
+@pytest.mark.parametrize("name", HOLDING_OUT)
+def test_train_items_that_were_held_out_are_no_part_of_the_scores(name: str, world: World) -> None:
+    run(world.root, "train", *HOLDING_OUT[name], "--dataset", "rec")
+    run(world.root, "predict")
+    model = model_of(world, "model_1")
+    assert model.manifest.items == {"fit": 36, "validation": 4, "held out": 0}
+    expected = direct_scores(world, "model_1")
+    assert listed_scores(world, "model_1") == pytest.approx(expected, abs=1e-5)
+    if name != "ridge of features":
+        return
+    assert model.manifest.users == "features"
+    train, test = (np.load(world.features / f"X_{s}_text_rec.npy") for s in ("train", "test"))
+    fit, plays = train[:36].astype(float), plays_of(world, "train")[:, :36]
+    with np.load(model.arrays) as arrays:
+        strength = float(arrays["strength"])
+    solved = np.linalg.solve(fit @ fit.T + strength * np.eye(36), plays.T)
+    assert expected == pytest.approx((test @ fit.T @ solved).T, abs=1e-5)
 
 
 def run_of_the_unknown(world: World, relevant: NDArray[np.bool_]) -> float:
@@ -189,8 +215,6 @@ def test_the_ridge_of_two_settings_is_that_of_numpy(learnt: World) -> None:
 def test_the_map_of_the_validation_items_is_what_an_evaluation_of_them_says(
     model: str, learnt: World
 ) -> None:
-    if model in (RESIDUAL, BLEND):
-        pytest.skip("it is made of others")
     make_val_items_test_items(learnt)
     chosen = model_of(learnt, model).manifest.validation_score
     run(learnt.root, "predict", model, "--accept-changed-inputs")

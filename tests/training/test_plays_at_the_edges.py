@@ -2,7 +2,9 @@
 
 import json
 import shlex
+from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from tartarus_cli.models.store import Store
 from tartarus_cli.training import plays as training_plays
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command, Outcome
+from tests.kills import killed_after
 from tests.worlds import SPLITS, USERS, World
 
 TRAIN, DATASET = "matrix_train_rec.npz", ("--dataset", "rec")
@@ -348,3 +351,35 @@ def test_sums_of_what_users_played_need_a_linear_network(tartarus: Command, worl
     refused(done, "two_tower.users = history: network.hidden has to be empty ([])", status=2)
     assert manifests(world) == []
     assert tartarus(*words, "--set", "network.hidden=[]").status == 0
+
+
+def test_a_blend_that_is_killed_anywhere_leaves_nothing_half_written_that_counts(
+    tartarus: Command, with_val: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", *blend("ridge_plays", "knn"), "-w", with_val.root)
+    expected = None
+    for renames in range(40):
+        folder = with_val.root / "data" / "models"
+        if folder.exists():
+            rmtree(folder)
+        ended = False
+        with suppress(pytest.fail.Exception), killed_after(renames, monkeypatch):
+            assert tartarus(*words).status == 0
+            ended = True  # without a kill, which the block takes for a failure
+        store = Store(open_workspace(with_val.root))
+        finished = {model.name: model.manifest.experiment for model in store.finished()}
+        again = tartarus(*words)
+        assert again.status == 0, again.err
+        newest = Store(open_workspace(with_val.root)).newest()
+        assert {*finished.values()} <= {"ridge_plays", "knn"} or ended
+        for name, experiment in finished.items():
+            used = experiment == "cold_sparse" or name in newest.manifest.parts
+            assert used, (renames, name)
+            assert f"{experiment} text: {name} is used again" in again.err or ended
+        arrays = newest.arrays.read_bytes()
+        expected = expected or arrays
+        assert arrays == expected
+        if ended:
+            break
+    assert renames > 5
+    assert ended
