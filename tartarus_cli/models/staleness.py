@@ -43,8 +43,10 @@ def require_unchanged_inputs(model: Model) -> None:
     Raises
     ------
     DataError
-        If one of these files has changed; the hint says how to train again.
+        If one of these files has changed, or the train plays that users are known by are gone; the
+        hint says how to train again.
     """
+    _require_train_plays(model)
     file = changed_since_training(model) or _reordered_test_ids(model)
     if file is None:
         return
@@ -52,6 +54,20 @@ def require_unchanged_inputs(model: Model) -> None:
     msg = f"{path} is not what it was when {model.name} was trained: what the model "
     msg += "predicts no longer fits"
     raise DataError(msg, hint=_remedy(model, file))
+
+
+def _require_train_plays(model: Model) -> None:
+    """Make sure that the plays that users are known by are there, and not rebuilt in silence."""
+    manifest, dataset = model.manifest, model.dataset
+    reads_plays = manifest.form in ("neighbours", "weights") or manifest.users == "history"
+    if not reads_plays or dataset.find(Kind.TRAIN_MATRIX) is not None:
+        return
+    for name in manifest.inputs:
+        file = parse_path(Path(name), "datasets")
+        if file is not None and file.kind is Kind.TRAIN_MATRIX:
+            msg = f"{display_path(model.workspace.root / name)} is missing: {model.name} knows "
+            msg += "users by what they played"
+            raise DataError(msg, hint=f"Put the file back, or train again: {train_command(model)}")
 
 
 def train_command(model: Model) -> str:

@@ -157,6 +157,32 @@ def test_a_missing_part_or_file_of_vectors_is_reported(tartarus: Command, traine
     assert "user_vectors" not in tartarus("check-data", "-w", trained.root).out
 
 
+def test_a_training_on_rebuilt_plays_says_so_in_one_line(tartarus: Command, tmp_path: Path) -> None:
+    world = World(tmp_path / "workspace")
+    world.recommendation("rec")
+    (world.datasets / "matrix_train_rec.npz").unlink()
+    made = tartarus("train", "ridge_plays", "text", "--dataset", "rec", "-w", world.root)
+    assert made.status == 0, made.err
+    (line,) = [line for line in made.err.splitlines() if "rebuilt from the factors" in line]
+    assert line.endswith("less exact")
+
+
+def test_plays_that_are_gone_since_the_training_are_not_rebuilt_in_silence(
+    tartarus: Command, trained: World
+) -> None:
+    path = trained.datasets / "matrix_train_rec.npz"
+    path.rename(trained.root / "aside.npz")
+    refused = [tartarus("evaluate", name, "-w", trained.root) for name in (RIDGE, BLEND)]
+    (trained.root / "aside.npz").rename(path)
+    for each in refused:
+        assert each.status == 1
+        assert (
+            "matrix_train_rec.npz is missing: model_2 knows users by what they played" in each.err
+        )
+        assert "tartarus train ridge_plays text audio --dataset rec" in each.err
+    assert tartarus("evaluate", RIDGE, "-w", trained.root).status == 0
+
+
 def test_a_part_is_deleted_only_with_its_whole(tartarus: Command, trained: World) -> None:
     refused = tartarus("models", "delete", TOWER, "--yes", "-w", trained.root)
     assert refused.status == 2
