@@ -116,3 +116,13 @@ def test_a_panel_of_a_parameter_that_does_not_exist_is_an_error() -> None:
 
     with pytest.raises(ValueError, match=r"draw has no parameters \['heigth'\]"):
         arrange_signature(draw, ())
+
+
+def test_lists_and_help_begin_with_what_to_run_first(tartarus: Command) -> None:
+    listed = tartarus("experiments", "list").out
+    order = ("learn from plays", "cold_multi", "published", "rec_multi", "baselines", " knn ")
+    places = [listed.index(words) for words in order]
+    assert places == sorted(places)
+    assert "tartarus run cold_multi SETTING SETTING --baselines" in listed
+    for command in ("run", "train"):
+        assert "begin with cold_multi" in tartarus(command, "--help").out
