@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from tartarus_cli.baselines.blend import BlendOptions
 from tartarus_cli.checking.irregular import describe_irregular
 from tartarus_cli.checking.report import Report
 from tartarus_cli.checking.toml_lines import at_line
@@ -69,7 +70,13 @@ def check_experiments(
             experiments.append(experiment)
             _check_dataset(path, experiment, datasets, report)
     _check_endings(folder, report)
-    return [each for each in experiments if each.baseline is None or each.baseline.blends]
+    return [each for each in experiments if each.baseline is None or _blends(each)]
+
+
+def _blends(experiment: Experiment) -> bool:
+    """Whether an experiment blends others, which it names."""
+    network = experiment.network
+    return isinstance(network, BlendOptions) and bool(network.parts or network.each_setting)
 
 
 def _report_faults(path: Path, problem: TartarusError, report: Report) -> None:

@@ -81,7 +81,7 @@ def evaluate_baselines(
             beside.chosen[name] = baseline.manifest.chosen
         elif name == "knn" and model.experiment.dataset.task == "recommendation":
             dataset = model.manifest.dataset
-            progress.say(f"knn is not tuned: nobody knows who played val items of {dataset}")
+            progress.say(f"knn is not tuned: too few items of {dataset} could validate")
     return beside
 
 

@@ -27,7 +27,12 @@ from tartarus_cli.data.items import ItemSet, open_items
 from tartarus_cli.data.patches import Patches
 from tartarus_cli.data.plays import Plays, read_plays
 from tartarus_cli.data.tasks import PLAYS_KIND
-from tartarus_cli.data.training_data import TrainingData, TrainingSubset, open_training_data
+from tartarus_cli.data.training_data import (
+    TrainingData,
+    TrainingSubset,
+    hold_out_rows,
+    open_training_data,
+)
 from tartarus_cli.errors import DataError, FileError, SizeError, call, display_path
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.schema import Experiment
@@ -43,6 +48,12 @@ from tartarus_cli.training.judging import (
     expand_columns,
     validation_ranking,
 )
+
+HELD_OUT = 0.2
+"""Share of the train items of which half validates while a baseline chooses, without val items."""
+
+FEWEST_VALIDATING = 50
+"""Items by which anything is chosen; fewer would choose by chance."""
 
 BLOCK = 1024
 """Items that are predicted at a time."""
@@ -95,12 +106,41 @@ def fit_baseline(dataset: Dataset, request: TrainingRequest, progress: Progress)
     data = baseline_data(dataset, request, progress)
     try:
         with progress.task("training", 1) as task:
-            fitted = baseline.fit(data.train, experiment.network)
+            fitted = baseline.fit(_choosing(dataset, request, data.train), experiment.network)
             task.advance()
     except MemoryError:
         msg = f"there is not enough memory to fit {experiment.name}"
         raise SizeError(msg, hint="Use settings with fewer columns.") from None
     return BaselineFit(data, fitted)
+
+
+def _choosing(
+    dataset: Dataset, request: TrainingRequest, train: TrainingExamples
+) -> TrainingExamples:
+    """Return what a baseline is fitted to: where nothing validates, the last train items do.
+
+    They do so only while it chooses: it predicts by all train items. Where they would be fewer than
+    :data:`FEWEST_VALIDATING`, nothing is chosen.
+    """
+    experiment, plays = request.experiment, train.plays
+    chooses = _baseline(experiment).judged and not _baseline(experiment).validates
+    if not chooses or train.judge is not None or plays is None:
+        return train
+    items = len(train.ids)
+    if int(items * HELD_OUT) // 2 < FEWEST_VALIDATING:
+        return train
+    fit, last = hold_out_rows(items, HELD_OUT, measured=False)
+    rows, behind = slice(len(fit)), slice(len(fit), None)
+    ranking = validation_ranking(dataset, "train", last, request.seed)
+    return replace(
+        train,
+        inputs=tuple(values[rows] for values in train.inputs),
+        targets=train.targets[rows],
+        ids=train.ids[rows],
+        plays=plays[rows],
+        validation=Examples(tuple(v[behind] for v in train.inputs), train.targets[behind]),
+        judge=build_judge(dataset, experiment, ranking, plays[rows]),
+    )
 
 
 def _baseline(experiment: Experiment) -> Baseline:

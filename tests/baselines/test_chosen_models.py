@@ -13,6 +13,7 @@ from scipy.sparse import csr_array, load_npz, save_npz
 from tartarus_cli.baselines import ridge as ridge_module
 from tartarus_cli.baselines.similarity import find_neighbours
 from tartarus_cli.models.store import Model, Store
+from tartarus_cli.training import baseline as baseline_training
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command
 from tests.worlds import DIM, World
@@ -141,7 +142,7 @@ def test_plays_of_val_items_that_come_later_are_reason_to_choose_again(
     words = ("--dataset", "rec", "-w", validated.root)
     before = tartarus("run", "ridge", "text", "--baselines", *words)
     assert before.status == 0, before.err
-    assert "knn is not tuned: nobody knows who played val items of rec" in before.err
+    assert "knn is not tuned: too few items of rec could validate" in before.err
     path.write_bytes(content)
     again = tartarus("evaluate", "model_1", "--baselines", "-w", validated.root)
     assert again.status == 0, again.err
@@ -226,3 +227,22 @@ def test_the_means_of_a_model_from_before_there_was_a_choice_are_enough(
     experiment.write_text(f'{old}[network]\nname = "knn"\nneighbours = 5\n')
     assert tartarus(*words).status == 0
     assert load_npz(path).toarray().tolist() == before.tolist()
+
+
+def test_without_val_items_the_last_train_items_validate_while_knn_chooses(
+    tartarus: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path / "workspace")
+    world.recommendation("rec")
+    fixed = train(tartarus, world, *KNN)
+    assert not fixed.manifest.chosen  # by so few items, anything would be chosen by chance
+
+    monkeypatch.setattr(baseline_training, "FEWEST_VALIDATING", 2)
+    model = train(tartarus, world, *KNN)
+    assert model.manifest.validation_score == max(model.manifest.trials.values())
+    assert model.manifest.items == fixed.manifest.items
+    assert tartarus("predict", "-w", world.root).status == 0
+    saved = load_npz(world.root / f"data/factors/neighbours_{model.name}.npz")
+    train_items = model.manifest.items["fit"]
+    assert saved.shape[1] == train_items
+    assert saved[:, [train_items - 1]].nnz  # what validated are neighbours too
