@@ -59,7 +59,10 @@ def require_unchanged_inputs(model: Model) -> None:
 def _require_train_plays(model: Model) -> None:
     """Make sure that the plays that users are known by are there, and not rebuilt in silence."""
     manifest, dataset = model.manifest, model.dataset
-    reads_plays = manifest.form in ("neighbours", "weights") or manifest.users == "history"
+    reads_plays = manifest.form in ("neighbours", "weights") or manifest.users in (
+        "history",
+        "features",
+    )
     if not reads_plays or dataset.find(Kind.TRAIN_MATRIX) is not None:
         return
     for name in manifest.inputs:
@@ -233,4 +236,9 @@ def _reference_files(model: Model) -> list[DataFile]:
         if not vectors:
             files += [dataset.find(Kind.TARGETS, split="train", **spec.fields)]
         files += [file for file in dataset.own_files if file.path in companions]
+    if model.manifest.form == "vectors" and model.manifest.users == "own":
+        files.append(dataset.find(Kind.TRAIN_MATRIX))  # whose columns the users are
+    if model.manifest.form == "vectors" and model.manifest.users == "features":
+        settings = model.manifest.settings
+        files += [dataset.find(Kind.FEATURES, setting=name, split="train") for name in settings]
     return [file for file in files if file is not None]

@@ -165,6 +165,32 @@ def test_train_items_that_were_held_out_are_no_part_of_the_scores(name: str, wor
     assert expected == pytest.approx((test @ fit.T @ solved).T, abs=1e-5)
 
 
+@pytest.mark.parametrize("model", [OWN, HISTORY, RIDGE])
+def test_vectors_of_users_belong_to_the_plays_that_they_were_learnt_from(
+    model: str, learnt: World
+) -> None:
+    path = learnt.datasets / "matrix_train_rec.npz"
+    save_npz(path, csr_array(np.roll(load_npz(path).toarray(), 1, axis=1)))
+    done = run_command("evaluate", model, "-w", learnt.root)
+    assert done.status == (1 if model == OWN else 0), done.err  # others know users by new plays
+    assert (f"{path.name} is not what it was when {model} was trained" in done.err) == (
+        model == OWN
+    )
+    path.unlink()
+    gone = run_command("evaluate", model, "-w", learnt.root)
+    assert (gone.status, "is missing" in gone.err) == ((0, False) if model == OWN else (1, True))
+
+
+def test_features_that_users_are_sums_of_must_not_change(world: World) -> None:
+    run(world.root, "train", *HOLDING_OUT["ridge of features"], "--dataset", "rec")
+    run(world.root, "predict")
+    path = world.features / "X_train_text_rec.npy"
+    np.save(path, np.load(path)[::-1])
+    done = run_command("evaluate", "-w", world.root)
+    assert done.status == 1
+    assert f"{path.name} is not what it was when model_1 was trained" in done.err
+
+
 def run_of_the_unknown(world: World, relevant: NDArray[np.bool_]) -> float:
     """Return the average precision of a user to whom all items score the same."""
     from tartarus_cli.scoring.relevant import drawn_order
