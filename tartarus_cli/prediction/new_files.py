@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.audio.decoding import RECORDING_EXTENSIONS as RECORDINGS
 from tartarus_cli.audio.patches import PatchRecipe
+from tartarus_cli.baselines import PredictionForm
 from tartarus_cli.data.array_writing import create_dense, save_dense
 from tartarus_cli.data.arrays import open_dense
 from tartarus_cli.data.folders import FolderScan, scan_folder
@@ -80,6 +81,8 @@ class NewPrediction:
     """File that was used → what may be wrong with it."""
     files: list[Path]
     """The files that were written: the rows, and the names."""
+    form: PredictionForm = "factors"
+    """``factors`` (or class scores, or a layer), or ``vectors`` with a bias in the last column."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,7 @@ def predict_files(
         failed={name: remarks[name] for name in files if name not in row_files} | scan.refused,
         remarks={name: remarks[name] for name in ordered if name in remarks},
         files=[*paths],
+        form=model.manifest.form,
     )
 
 

@@ -193,7 +193,8 @@ def predicted_new(workspace: Workspace, result: NewPrediction, *, json: bool) ->
         console.print(text, soft_wrap=True)
     for file in files:
         console.print(f"  {plain(file)}", soft_wrap=True)
-    kind = result.layer or ("class scores" if result.classes else "factors")
+    values = "vectors, with a bias in the last column" if result.form == "vectors" else "factors"
+    kind = result.layer or ("class scores" if result.classes else values)
     count, width = result.rows.shape
     console.print(
         f"{result.model} predicted {plain(kind)}: {count:,} row{'s' * (count != 1)} × {width:,}"
