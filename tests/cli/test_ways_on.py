@@ -88,30 +88,26 @@ def test_features_come_after_factors_where_there_are_none(tartarus: Command, bar
     assert following(again.out)[:3] == ["run", "rec_dense", "emb"]
 
 
-def test_factors_come_after_features_where_there_are_none(tartarus: Command, bare: World) -> None:
-    words = ("features", "bare", "emb", "--from", emb(bare), "-w", bare.root)
-    shown = tartarus(*words)
-    last = "tartarus factorize bare als   (then tartarus run rec_dense emb --dataset bare)"
-    assert shown.out.splitlines()[-1] == f"Next: {last}"
-    assert tartarus(*following(shown.out), *FEW, "-w", bare.root).status == 0
-    again = tartarus(*words)
-    assert following(again.out) == ["run", "rec_dense", "emb", "--dataset", "bare"]
-    assert tartarus(*following(again.out), *QUICK, "-w", bare.root).status == 0
+def test_a_blend_comes_after_features_where_plays_are_known(tartarus: Command, bare: World) -> None:
+    shown = tartarus("features", "bare", "emb", "--from", emb(bare), "-w", bare.root)
+    assert shown.out.splitlines()[-1] == "Next: tartarus run cold_audio emb --dataset bare"
+    fast = ("--set", 'network.parts=["ridge_plays"]')
+    assert tartarus(*following(shown.out), *fast, "-w", bare.root).status == 0
 
 
 def test_among_factors_of_several_numbers_one_is_chosen(tartarus: Command, bare: World) -> None:
     for dim in (2, 3):
         tartarus("factorize", "bare", "als", "--dim", dim, "-w", bare.root)
-    words = ("features", "bare", "emb", "--from", emb(bare), "-w", bare.root)
-    shown = tartarus(*words)
-    assert following(shown.out)[-2:] == ["--set", "targets.dim=3"]
-    assert tartarus(*following(shown.out), *QUICK, "-w", bare.root).status == 0
-    refused = tartarus("run", "rec_dense", "emb", "--dataset", "bare", "-w", bare.root)
+    tartarus("features", "bare", "emb", "--from", emb(bare), "-w", bare.root)
+    words = ("run", "rec_dense", "emb", "--dataset", "bare", "-w", bare.root)
+    refused = tartarus(*words)
     assert (refused.status, "--set targets.dim=3" in refused.err) == (1, True)
+    assert tartarus(*words, "--set", "targets.dim=3", *QUICK).status == 0
 
 
 def test_factors_of_mutual_information_are_asked_for(tartarus: Command, bare: World) -> None:
     tartarus("factorize", "bare", "pmi", "--dim", 2, "-w", bare.root)
+    (bare.datasets / "matrix_train_bare.npz").unlink()
     shown = tartarus("features", "bare", "emb", "--from", emb(bare), "-w", bare.root)
     assert following(shown.out)[-2:] == ["--set", "targets.kind=pmi"]
     assert tartarus(*following(shown.out), *QUICK, "-w", bare.root).status == 0
