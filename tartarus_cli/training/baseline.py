@@ -131,6 +131,8 @@ def _choosing(
         return train
     fit, last = hold_out_rows(items, HELD_OUT, measured=False)
     rows, behind = slice(len(fit)), slice(len(fit), None)
+    if not plays[behind].nnz:
+        return train
     ranking = validation_ranking(dataset, "train", last, request.seed)
     return replace(
         train,
