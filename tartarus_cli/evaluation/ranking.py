@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.features import require_finite
-from tartarus_cli.errors import DataError, FileError, RequestError, call, display_path, parameter
+from tartarus_cli.errors import DataError, RequestError, call, display_path, parameter
 from tartarus_cli.evaluation.checkpoints import (
     CheckpointStore,
     RankingShard,
@@ -26,14 +25,13 @@ from tartarus_cli.evaluation.checkpoints import (
     require_all_users,
 )
 from tartarus_cli.evaluation.relevance import (
-    CHECK_FILES,
+    build_oracle,
     build_scorer,
-    factor_rows,
-    factor_targets,
     read_relevant_items,
     scored_users,
+    true_factors,
 )
-from tartarus_cli.file_names import DataFile, Kind
+from tartarus_cli.file_names import Kind
 from tartarus_cli.files import digest
 from tartarus_cli.metrics import METRICS
 from tartarus_cli.metrics.lists import self_information
@@ -41,7 +39,6 @@ from tartarus_cli.metrics.ranks import RankedItems, order_by_scores, random_rank
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import Progress
 from tartarus_cli.scoring.blocks import MemoryBudget, map_user_blocks
-from tartarus_cli.scoring.forms import ItemRows
 from tartarus_cli.scoring.relevant import RelevantItems, TieBreaking, tie_order
 from tartarus_cli.scoring.scorers import Scorer
 from tartarus_cli.signals import defer_interrupts
@@ -326,43 +323,10 @@ def _systems(
     systems = {"model": by_scores(build_scorer(predictions, users, budget, truth.order))}
     if options.references:
         systems["random"] = at_random
-        oracle = _oracle(predictions, users, budget, truth)
+        oracle = build_oracle(predictions, users, budget, truth)
         if oracle is not None:
             systems["oracle"] = by_scores(oracle)
     return systems
-
-
-def _oracle(
-    predictions: Predictions, users: int, budget: MemoryBudget, truth: RelevantItems
-) -> Scorer | None:
-    """Return what scores test items by their true factors; None if the dataset has none."""
-    file = _true_factors(predictions)
-    targets = factor_targets(predictions)
-    if file is None or targets is None:
-        return None
-    rows, unit_items = factor_rows(predictions, targets)
-    true = predictions.dataset.matrix(file.path)
-    if rows.shape[0] != users:
-        return None
-    if true.shape != (budget.items, rows.shape[1]):
-        raise FileError(
-            true.path,
-            found=f"{true.shape[0]:,} × {true.shape[1]:,}",
-            expected=f"{budget.items:,} × {rows.shape[1]:,}",
-            hint=CHECK_FILES,
-        )
-    for block in true.blocks():
-        require_finite(true.path, true.rows(block), block.start)
-    items = ItemRows("factors", true.values, rows, unit_items=unit_items)
-    return items.scorer(budget, truth.order, np.zeros(budget.items, bool))
-
-
-def _true_factors(predictions: Predictions) -> DataFile | None:
-    """Return the file of the true factors of the test items; None if there is none."""
-    targets = factor_targets(predictions)
-    if targets is None:
-        return None
-    return predictions.dataset.find(Kind.TARGETS, split="test", **targets.fields)
 
 
 def _key(
@@ -376,7 +340,7 @@ def _key(
     recipe = repr((systems, options.ks, options.seed, options.ties, blocks))
     hashed = blake2b(recipe.encode() + ranking_fingerprint(predictions), digest_size=16)
     dataset = predictions.dataset
-    oracle_file = _true_factors(predictions) if "oracle" in systems else None
+    oracle_file = true_factors(predictions) if "oracle" in systems else None
     hashed.update(dataset.digest(oracle_file.path).encode() if oracle_file else b"")
     return hashed.digest()
 

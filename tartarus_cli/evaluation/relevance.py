@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tartarus_cli.data.features import require_finite
 from tartarus_cli.data.plays import binary, count_users, read_plays
 from tartarus_cli.data.targets import reference_factors
 from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.errors import FileError, call, parameter
-from tartarus_cli.file_names import Kind
+from tartarus_cli.file_names import DataFile, Kind
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.scoring.blocks import MemoryBudget
 from tartarus_cli.scoring.forms import ItemRows
@@ -188,3 +189,36 @@ def _train_plays(predictions: Predictions, users: int) -> Any:
             hint=transposed,
         )
     return plays.matrix.T.tocsr()
+
+
+def build_oracle(
+    predictions: Predictions, users: int, budget: MemoryBudget, truth: RelevantItems
+) -> Scorer | None:
+    """Return what scores test items by their true factors; None if the dataset has none."""
+    file = true_factors(predictions)
+    targets = factor_targets(predictions)
+    if file is None or targets is None:
+        return None
+    rows, unit_items = factor_rows(predictions, targets)
+    true = predictions.dataset.matrix(file.path)
+    if rows.shape[0] != users:
+        return None
+    if true.shape != (budget.items, rows.shape[1]):
+        raise FileError(
+            true.path,
+            found=f"{true.shape[0]:,} × {true.shape[1]:,}",
+            expected=f"{budget.items:,} × {rows.shape[1]:,}",
+            hint=CHECK_FILES,
+        )
+    for block in true.blocks():
+        require_finite(true.path, true.rows(block), block.start)
+    items = ItemRows("factors", true.values, rows, unit_items=unit_items)
+    return items.scorer(budget, truth.order, np.zeros(budget.items, bool))
+
+
+def true_factors(predictions: Predictions) -> DataFile | None:
+    """Return the file of the true factors of the test items; None if there is none."""
+    targets = factor_targets(predictions)
+    if targets is None:
+        return None
+    return predictions.dataset.find(Kind.TARGETS, split="test", **targets.fields)
