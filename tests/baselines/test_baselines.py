@@ -15,7 +15,14 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
 from tartarus_cli.architectures import ARCHITECTURES
-from tartarus_cli.baselines import BASELINES, Examples, Features, TrainingExamples, similarity
+from tartarus_cli.baselines import (
+    BASELINES,
+    Examples,
+    Features,
+    TrainingExamples,
+    row_products,
+    similarity,
+)
 from tartarus_cli.baselines import ridge as ridge_module
 from tartarus_cli.baselines.popularity import score_by_tags, tag_popularity
 from tartarus_cli.baselines.random_predictions import draw_predictions
@@ -152,9 +159,9 @@ def test_rows_of_a_ridge_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     )
     at_once = wide.solve(2.0)
     monkeypatch.setattr(
-        ridge_module, "row_blocks", lambda n, _: [slice(i, i + 7) for i in range(0, n, 7)]
+        row_products, "row_blocks", lambda n, _: [slice(i, i + 7) for i in range(0, n, 7)]
     )
-    monkeypatch.setattr(ridge_module, "PRODUCT_ROWS", 4)
+    monkeypatch.setattr(row_products, "PRODUCT_ROWS", 4)
     again = RidgeSystem(inputs, dense(50, 2)).solve(2.0)
     assert again.coefficients == pytest.approx(at_once.coefficients)
     primal = RidgeSystem(inputs[::2], dense(50, 2)).solve(2.0)

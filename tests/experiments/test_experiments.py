@@ -60,7 +60,14 @@ dummy_multimodal SUPER multiclass class-3 2 fusion - 0 sigmoid binary 32
 
 BASELINE_PRESETS = {"artist_mean", "knn", "oracle", "popularity", "prior", "random", "ridge"}
 BLENDS = ["cold_audio", "cold_multi", "cold_sparse"]
-LEARNING_PLAYS = [*BLENDS, "blend", "ridge_plays", "two_tower", "two_tower_deep"]
+LEARNING_PLAYS = [
+    *BLENDS,
+    "blend",
+    "ridge_plays",
+    "two_tower",
+    "two_tower_deep",
+    "two_tower_history",
+]
 PUBLISHED_PRESETS = sorted({*preset_paths()} - BASELINE_PRESETS - {*LEARNING_PLAYS})
 
 
