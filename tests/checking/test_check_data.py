@@ -316,7 +316,14 @@ def test_experiments_are_ready_or_wait_for_what_ismissing(world: World, tartarus
     }
     assert own == {"rec": {"mine": 2}, "one": {"greedy": 4}, "many": {"labels": 1}}
     blends = ["cold_audio", "cold_multi", "cold_sparse"]
-    networks = ["rec_dense", "rec_multi", "rec_sparse", "two_tower", "two_tower_deep"]
+    networks = [
+        "rec_dense",
+        "rec_multi",
+        "rec_sparse",
+        "two_tower",
+        "two_tower_deep",
+        "two_tower_history",
+    ]
     assert sorted(summaries["rec"]["borrowed"]) == [*blends, *networks]
     assert summaries["rec"]["waiting"] == {"nothing": ["class targets"]}
     gone("train_data/X_val_text_one.npy")(world)

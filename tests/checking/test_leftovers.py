@@ -309,7 +309,14 @@ def test_a_dataset_is_offered_only_what_is_for_its_task(world: World, tartarus: 
     assert "logistic_multilabel_bi" in many
     assert not [name for name in many if name.startswith(("single-", "dummy_", "rec_"))]
     blends = ["cold_audio", "cold_multi", "cold_sparse"]
-    networks = ["rec_dense", "rec_multi", "rec_sparse", "two_tower", "two_tower_deep"]
+    networks = [
+        "rec_dense",
+        "rec_multi",
+        "rec_sparse",
+        "two_tower",
+        "two_tower_deep",
+        "two_tower_history",
+    ]
     assert presets(document, "rec")["ready"] == [*blends, *networks]
 
 
