@@ -469,7 +469,7 @@ import sys, time
 from pathlib import Path
 from tartarus_cli.__main__ import main
 from tartarus_cli.evaluation import ranking
-from tartarus_cli.evaluation import scorers as scoring
+from tartarus_cli.scoring import scorers as scoring
 
 ranking.SAVE_EVERY_S = float(sys.argv.pop(1))
 score = scoring.FactorScorer.__call__
