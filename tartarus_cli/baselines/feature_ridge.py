@@ -53,17 +53,28 @@ class FeatureSystem:
         TrainingError
             If the equations have no certain solution: λ is too small.
         """
-        from scipy.linalg import LinAlgError, cho_factor
+        return factor_regularized(self._matrix, strength)
 
-        matrix = self._matrix.copy()
-        matrix.flat[:: len(matrix) + 1] += strength
-        try:
-            factor, lower = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
-        except LinAlgError:
-            msg = f"ridge on plays cannot be solved with a strength of {strength:g}"
-            hint = "Give larger strengths: network.strengths."
-            raise TrainingError(msg, hint=hint) from None
-        return factor, bool(lower)
+
+def factor_regularized(matrix: NDArray[Any], strength: float) -> tuple[NDArray[Any], bool]:
+    """Return the Cholesky factor of ``matrix + λI``, as SciPy has it.
+
+    Raises
+    ------
+    TrainingError
+        If it has none: λ is too small.
+    """
+    from scipy.linalg import LinAlgError, cho_factor
+
+    matrix = matrix.copy()
+    matrix.flat[:: len(matrix) + 1] += strength
+    try:
+        factor, lower = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+    except LinAlgError:
+        msg = f"ridge on plays cannot be solved with a strength of {strength:g}"
+        hint = "Give larger strengths: network.strengths."
+        raise TrainingError(msg, hint=hint) from None
+    return factor, bool(lower)
 
 
 def item_rows(factor: tuple[NDArray[Any], bool], inputs: Sequence[Features]) -> NDArray[np.float32]:

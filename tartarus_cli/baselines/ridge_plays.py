@@ -32,7 +32,12 @@ from tartarus_cli.baselines import (
     Trial,
     row_blocks,
 )
-from tartarus_cli.baselines.feature_ridge import FeatureSystem, item_rows, total_width
+from tartarus_cli.baselines.feature_ridge import (
+    FeatureSystem,
+    factor_regularized,
+    item_rows,
+    total_width,
+)
 from tartarus_cli.baselines.kernels import KernelName, Products, TrainFeatures
 from tartarus_cli.baselines.search import Search
 from tartarus_cli.errors import SizeError, TrainingError
@@ -121,17 +126,7 @@ class KernelSystem:
         TrainingError
             As :meth:`weights`.
         """
-        from scipy.linalg import LinAlgError, cho_factor
-
-        matrix = self._kernel.copy()
-        matrix.flat[:: len(matrix) + 1] += strength
-        try:
-            factor, lower = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
-        except LinAlgError:
-            msg = f"ridge on plays cannot be solved with a strength of {strength:g}"
-            hint = "Give larger strengths: network.strengths."
-            raise TrainingError(msg, hint=hint) from None
-        return factor, bool(lower)
+        return factor_regularized(self._kernel, strength)
 
 
 def leave_one_out(kernel: NDArray[Any], strength: float) -> NDArray[np.float32]:

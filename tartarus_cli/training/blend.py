@@ -202,7 +202,7 @@ def _request(
     if isinstance(training, ValidationSection | TrainingSection):
         training = training.model_copy(update={"validation": _share(blend)})
         experiment = experiment.model_copy(update={"training": training})
-    scorings = experiment.baseline.scorings if experiment.baseline else ()
+    scorings = baseline.scorings if baseline else ()
     if experiment.targets.kind == "als" and "validated" in scorings:
         experiment = experiment.model_copy(update={"scoring": "validated"})
     return replace(request, experiment=experiment, settings=settings, overrides=())
@@ -257,8 +257,7 @@ def _validation_data(dataset: Dataset, model: Model, share: float) -> TrainingDa
     """Open the data of a blend as one of its parts sees them; which items validate is the same."""
     experiment = model.experiment
     sources = input_sources(experiment, model.manifest.settings)
-    plays = experiment.target_spec if experiment.targets.kind == "plays" else None
-    spec = plays or replace(experiment.target_spec, kind="plays")
+    spec = replace(experiment.target_spec, kind=PLAYS_KIND)
     return open_training_data(dataset, spec, sources, validation=share)
 
 

@@ -39,8 +39,7 @@ def validation_scorer(
     """
     scorer = ranking.scorer(_item_rows(model, subset, ranking, ranking.of_users(plays)))
     others = tuple(
-        (weight, validation_scorer(model.store.get(name), subset, ranking, plays))
-        for name, weight in model.manifest.parts.items()
+        (weight, validation_scorer(part, subset, ranking, plays)) for part, weight in model.parts
     )
     if not others:
         return scorer

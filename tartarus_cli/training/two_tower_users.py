@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.items import ItemSet
 from tartarus_cli.errors import RequestError, parameter
+from tartarus_cli.models.user_vectors import HISTORY_EXPONENT
 from tartarus_cli.training.item_tower import is_linear, last_dense
 from tartarus_cli.training.two_tower_steps import Numbers
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 MEAN_NORM = 3**0.5
 """What frozen vectors of users are scaled to, on average."""
-
-HISTORY_POWER = 0.75
-"""Power of the number of plays that the sum of a user's history is divided by."""
 
 MAX_HISTORY_NUMBERS = 1 << 25
 """Features of the users of a step, at most, where they are made dense; 128 MiB of float32."""
@@ -200,7 +198,7 @@ def _weigh(plays: csr_array, kept: NDArray[np.bool_] | None = None) -> csr_array
     present = np.ones(plays.nnz, bool) if kept is None else kept
     totals = np.concatenate([[0], np.cumsum(present)])
     counts = np.diff(totals[plays.indptr])
-    weights = np.maximum(counts, 1.0) ** -HISTORY_POWER
+    weights = np.maximum(counts, 1.0) ** -HISTORY_EXPONENT
     values = np.repeat(weights, np.diff(plays.indptr)) * present
     return csr_array((values.astype(np.float32), plays.indices, plays.indptr), plays.shape)
 
