@@ -26,7 +26,8 @@ from tartarus_cli.models.store import Model
 if TYPE_CHECKING:
     from tartarus_cli.evaluation.comparison import Comparison
     from tartarus_cli.evaluation.report import Evaluation
-    from tartarus_cli.evaluation.slices import EvaluatedSlices, SliceBy
+    from tartarus_cli.evaluation.slice_kinds import SliceBy
+    from tartarus_cli.evaluation.slices import EvaluatedSlices
     from tartarus_cli.exporting.export import ExportResult
     from tartarus_cli.exporting.request import ExportKind
     from tartarus_cli.recommendation.lists import RecommendationFile, RecommendationList

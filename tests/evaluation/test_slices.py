@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, load_npz, save_npz
 
-from tartarus_cli.evaluation.slices import SHOWN, quantiles
+from tartarus_cli.evaluation.slice_kinds import quantiles
+from tartarus_cli.evaluation.slices import SHOWN
 from tests.conftest import Command
 from tests.evaluation.test_ranking import REFERENCE
 from tests.worlds import USERS, World

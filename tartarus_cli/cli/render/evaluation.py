@@ -181,23 +181,29 @@ def _explain(protocol: Protocol) -> None:
 
 
 def slices(result: EvaluatedSlices, *, json: bool) -> None:
-    """Print the figures of each quantile of users or items."""
+    """Print the figures of each group of users, items or plays."""
     if json:
         document(result.document())
         return
-    quantiles = result.slices
-    metrics = list(quantiles.slices[0].metrics)
-    title = f"{quantiles.unit} by {quantiles.counted}"
+    found = result.slices
+    first = "range" if found.slices[0].lowest is not None else "group"
+    title = f"{found.unit} by {found.counted}"
     out().print(f"\n[bold]{plain(result.name)}[/] · {plain(result.dataset)} · {title}")
-    headings = (">range", f">{quantiles.unit}", ">evaluated", *(f">{_heading(m)}" for m in metrics))
+    metrics = list(found.slices[0].metrics)
+    figures_of = (f">{_heading(metric)}" for metric in metrics)
+    headings = (
+        ">range" if first == "range" else first,
+        f">{found.unit}",
+        ">evaluated",
+        *figures_of,
+    )
     shown = table(*headings)
-    for part in quantiles.slices:
-        ends = dict.fromkeys([part.lowest, part.highest])
-        cells = [" – ".join(f"{end:,}" for end in ends), f"{part.size:,}", f"{part.users:,}"]
+    for part in found.slices:
+        cells = [plain(part.label), f"{part.size:,}", f"{part.users:,}"]
         shown.add_row(*cells, *(figure(part.metrics[metric]) for metric in metrics))
     unbroken(shown)
-    evaluated = "over the users evaluated: those that have relevant items in the range"
-    out().print(f"range: {quantiles.counted}. Means {evaluated}.")
+    evaluated = f"over the users evaluated: those that have relevant items in the {first}"
+    out().print(f"{first}: {found.counted}. Means {evaluated}.")
 
 
 def _groups(metrics: Sequence[str], width: int) -> list[list[str]]:
