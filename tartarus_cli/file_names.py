@@ -31,6 +31,7 @@ class Kind(StrEnum):
     ARTISTS = "artists"
     SPLIT = "how the sets were made"
     FEATURES = "features"
+    MASK = "mask"
     VOCABULARY = "vocabulary"
     WORD_VECTORS = "word vectors"
     FEATURE_MANIFEST = "feature manifest"
@@ -107,6 +108,7 @@ FILE_PATTERNS = (
     FilePattern(Kind.ARTISTS, "datasets", ("artists_index_{dataset}.tsv",)),
     FilePattern(Kind.SPLIT, "datasets", ("split_{dataset}.json",)),
     FilePattern(Kind.FEATURES, "datasets/train_data", ("X_{split}_{setting}_{dataset}.{ext}",)),
+    FilePattern(Kind.MASK, "datasets/train_data", ("mask_{split}_{setting}_{dataset}.npy",)),
     FilePattern(Kind.VOCABULARY, "datasets/train_data", ("{setting}_{dataset}.vocabulary.json",)),
     FilePattern(Kind.WORD_VECTORS, "datasets/train_data", ("embedding_{setting}_{dataset}.npy",)),
     FilePattern(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +14,11 @@ from scipy.sparse import csr_array
 from tartarus_cli.data.arrays import digest_mapped, open_csr
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.ids import digest_ids, find_id_problems, split_lines, warn_of_header
+from tartarus_cli.data.masks import read_mask
 from tartarus_cli.data.scan import scan_matrix
 from tartarus_cli.data.tasks import TargetSpec, Task
 from tartarus_cli.data.unknown import unknown_dataset_error, unknown_setting_error
-from tartarus_cli.errors import (
-    DataError,
-    call,
-    display_path,
-)
+from tartarus_cli.errors import DataError, call, display_path
 from tartarus_cli.file_names import PLAYS, SPLITS, DataFile, Kind
 from tartarus_cli.files import decode_text, digest, digest_open, open_regular, readable
 from tartarus_cli.html_table import html_table
@@ -258,14 +255,21 @@ class Dataset:
         return self._matrices[path]
 
     def features(self, setting: str, split: str) -> Matrix:
-        """Open the features of the items of a set, ``(items, width)``.
+        """Open the features of the items of a set, ``(items, width)``, and their mask.
 
         Raises
         ------
         DataError
-            If the file is missing or damaged.
+            If a file is missing or damaged.
         """
-        return self.matrix(self.require(Kind.FEATURES, setting=setting, split=split).path)
+        matrix = self.matrix(self.require(Kind.FEATURES, setting=setting, split=split).path)
+        file = self.find(Kind.MASK, setting=setting, split=split)
+        if file is None:
+            return matrix
+        if file.path not in self._matrices:
+            present = read_mask(file.path, len(self.ids(split)), self._digests)
+            self._matrices[file.path] = replace(matrix, present=present)
+        return self._matrices[file.path]
 
     def word_vectors(self, setting: str) -> Matrix:
         """Open the word vectors of a setting of sequences, ``(words, width)``.
@@ -355,9 +359,8 @@ class Dataset:
             If there are several, and none has as many classes as there are label names.
         """
         dims = sorted({f.dim for f in self.select(Kind.TARGETS, fact="class", split="test")})
-        names = self.label_names
-        if names is not None and len(names) in dims:
-            dims = [len(names)]
+        if len(self.label_names or ()) in dims:
+            dims = [len(self.label_names or ())]
         if len(dims) > 1:
             msg = f"{self.name} has truth of {dims} classes, and no list of names says which counts"
             path = f"data/datasets/genre_labels_{self.name}.tsv"

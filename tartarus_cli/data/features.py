@@ -1,5 +1,7 @@
 """Feature matrices, dense or sparse, read a few rows at a time."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,9 @@ class Matrix:
 
     path: Path
     values: NDArray[Any] | csr_array
+    present: NDArray[np.bool_] | None = None
+    """Of features: which items have this setting, ``(items,)``; the rows of others are zeros. None:
+    all have it."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -51,6 +56,11 @@ class Matrix:
             if isinstance(block, csr_array):
                 return np.asarray(block.astype(np.float32, copy=False).toarray())
             return np.asarray(block, np.float32)
+
+    def select(self, selection: RowSelection) -> Matrix:
+        """Return the selected rows as a matrix of their own."""
+        present = None if self.present is None else self.present[selection]
+        return Matrix(self.path, self.values[selection], present)
 
     def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[slice]:
         """Cut the rows into slices whose dense float32 form takes about ``block_bytes``."""

@@ -32,7 +32,7 @@ from tartarus_cli.file_names import DataFile, Kind
 
 PATCH_FILES = (Kind.PATCHES, Kind.SCALER)
 """Kinds of files that an input of patches is read from."""
-SETTING_FILES = (Kind.FEATURES, Kind.WORD_VECTORS, Kind.FEATURE_MANIFEST)
+SETTING_FILES = (Kind.FEATURES, Kind.MASK, Kind.WORD_VECTORS, Kind.FEATURE_MANIFEST)
 """Kinds of files that belong to a setting of a network."""
 
 

@@ -322,6 +322,7 @@ def _lock_setting(workspace: WorkspacePaths, request: FeaturesRequest) -> Iterat
     vocabulary = workspace.path_of(Kind.VOCABULARY, **request.fields)
     name = f"{request.setting}_{request.dataset}"
     matrices = {f"X_{split}_{name}.{ext}" for split in SPLITS for ext in EXTENSIONS.values()}
+    matrices |= {f"mask_{split}_{name}.npy" for split in SPLITS}
     with locked(manifest.parent / f".making_{vocabulary.name}.lock"):
         remove_leftovers(manifest.parent, matrices | {manifest.name})
         yield
@@ -368,8 +369,9 @@ def _write(
 
 
 def _outdated(dataset: Dataset, request: FeaturesRequest, new: Mapping[Path, Path]) -> list[Path]:
-    """Return the old rows of the setting, which must be the same unless the request says so."""
-    old = [file.path for file in dataset.select(Kind.FEATURES, setting=request.setting)]
+    """Return the old files of the setting, which must be the same unless the request says so."""
+    kinds = (Kind.FEATURES, Kind.MASK)
+    old = [f.path for kind in kinds for f in dataset.select(kind, setting=request.setting)]
     others = [path for path in old if path not in new or not same_content(path, new[path])]
     if others and not request.force:
         msg = f"{request.dataset} has a setting {request.setting} already, with another content: "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.ids import digest_ids
+from tartarus_cli.data.masks import mask_file
 from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.errors import DataError, call, display_path
 from tartarus_cli.file_names import DataFile, Kind, parse_path
@@ -25,11 +26,9 @@ def companion_factors(dataset: Dataset, spec: TargetSpec) -> list[Path]:
 
 
 def feature_files(dataset: Dataset, settings: Sequence[str]) -> list[Path]:
-    """Return the features of all sets, and the vocabularies that they were made with."""
-    files = [
-        *(file for name in settings for file in dataset.select(Kind.FEATURES, setting=name)),
-        *(file for name in settings for file in dataset.select(Kind.VOCABULARY, setting=name)),
-    ]
+    """Return the features of all sets, their masks, and the vocabularies they were made with."""
+    kinds = (Kind.FEATURES, Kind.MASK, Kind.VOCABULARY)
+    files = [f for kind in kinds for name in settings for f in dataset.select(kind, setting=name)]
     return [file.path for file in files]
 
 
@@ -179,29 +178,59 @@ def _features_to_compare(model: Model, splits: Sequence[str]) -> Iterator[DataFi
                 file = model.dataset.find(Kind.FEATURES, setting=setting, split="train")
             if file is not None:
                 yield file
+                yield _mask_of(model, file)
         vocabulary = model.dataset.find(Kind.VOCABULARY, setting=setting)
         if vocabulary is not None:
             yield vocabulary
 
 
+def changed_masks(model: Model, splits: Sequence[str]) -> list[DataFile]:
+    """Return masks of features that are not as in the training: changed, new, or gone.
+
+    Parameters
+    ----------
+    model
+        The model.
+    splits
+        The sets whose masks are compared, of those whose features the training recorded.
+    """
+    sets = ((setting, split) for setting in model.manifest.settings for split in splits)
+    found = (model.dataset.find(Kind.FEATURES, setting=name, split=split) for name, split in sets)
+    features = (file for file in found if file is not None and _recorded_hashes(model, file))
+    masks = (_mask_of(model, file) for file in features)
+    return [mask for mask in masks if not _is_as_recorded(model, mask)]
+
+
+def _mask_of(model: Model, features: DataFile) -> DataFile:
+    mask = mask_file(model.workspace, features)
+    present = model.dataset.find(Kind.MASK, split=mask.split, setting=mask.fields["setting"])
+    return present or mask
+
+
 def _is_as_recorded(model: Model, file: DataFile) -> bool:
     """Whether a file is that of the training, or one that was accepted; also if none is known."""
-    recorded = _recorded_hashes(model, file)
-    present = {model.dataset.digest(file.path), _content_hash(model, file)}
+    recorded, present = _recorded_hashes(model, file), {_content_hash(model, file)}
+    if file.kind is Kind.ITEMS:
+        present.add(model.dataset.digest(file.path))
     return not recorded or bool(present & recorded)
 
 
 def _recorded_hashes(model: Model, file: DataFile) -> set[str]:
     """Return the hashes that a file, wherever it lay, had in the training or when accepted."""
-    manifest, folder = model.manifest, str(PurePath(file.canonical).parent)
-    hashes = set()
-    for name, digest in (*manifest.inputs.items(), *manifest.accepted_inputs.items()):
-        other = parse_path(Path(name), folder)
-        if other is not None and other.key == file.key:
-            hashes.add(digest)
+    manifest = model.manifest
+    recorded = _hashes_of(file, manifest.inputs)
     if file.kind is Kind.ITEMS and file.split in manifest.ids:
-        hashes.add(manifest.ids[file.split])
-    return hashes
+        recorded.add(manifest.ids[file.split])
+    if file.kind is Kind.MASK and not recorded:
+        recorded.add("")  # all items had the setting
+    return recorded | _hashes_of(file, manifest.accepted_inputs)
+
+
+def _hashes_of(file: DataFile, hashes: Mapping[str, str]) -> set[str]:
+    """Return the hashes that a file has among those of paths, whatever folder it lay in."""
+    folder = str(PurePath(file.canonical).parent)
+    others = ((parse_path(Path(name), folder), hashed) for name, hashed in hashes.items())
+    return {hashed for other, hashed in others if other is not None and other.key == file.key}
 
 
 def _content_hash(model: Model, file: DataFile) -> str:
@@ -209,6 +238,8 @@ def _content_hash(model: Model, file: DataFile) -> str:
     dataset = model.dataset
     if file.kind is Kind.ITEMS:
         return dataset.list_digest(file.path)
+    if file.kind is Kind.MASK and not file.path.is_file():
+        return ""
     return dataset.digest(file.path)
 
 

@@ -69,7 +69,7 @@ def user_rows(
     fit = model.manifest.items.get("fit", items)
     if fit < items:  # the last train items validated: what users played of them is no part of it
         plays = csr_array(plays[:, :fit])
-        vectors = tuple(Matrix(matrix.path, matrix.values[:fit]) for matrix in vectors)
+        vectors = tuple(matrix.select(slice(fit)) for matrix in vectors)
     return PlayedRows(plays, vectors, exponent, biased=True)
 
 
@@ -89,4 +89,4 @@ def _open(model: Model, path: Path, dim: int) -> Matrix:
 
 
 def _select(matrix: Matrix, users: NDArray[np.int64] | None) -> Matrix:
-    return matrix if users is None else Matrix(matrix.path, matrix.values[users])
+    return matrix if users is None else matrix.select(users)

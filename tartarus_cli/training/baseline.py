@@ -39,7 +39,7 @@ from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.experiments.sections import ValidationSection
 from tartarus_cli.file_names import Kind
 from tartarus_cli.models.predictors import learns_norms, read_known
-from tartarus_cli.models.staleness import matches_training_input, train_command
+from tartarus_cli.models.staleness import changed_masks, matches_training_input, train_command
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
 from tartarus_cli.training.judging import (
@@ -293,8 +293,9 @@ def open_fitted(model: Model) -> FittedBaseline:
     # Only what it was fitted to: what else validated, then or now, has no say in predictions.
     data = _train_data(model.dataset, experiment, settings, model.manifest.items.get("fit"))
     ids = model.dataset.require(Kind.ITEMS, split="train").path
-    for path in (ids, *data.files):
-        if not matches_training_input(model, path):
+    masks = [file.path for file in changed_masks(model, ["train"])]
+    for path in (ids, *data.files, *masks):
+        if path in masks or not matches_training_input(model, path):
             msg = f"{display_path(path)} is not what it was when {model.name} was trained"
             raise DataError(msg, hint=f"Train it again: {train_command(model)}")
     return read_known(model, baseline, data.train)

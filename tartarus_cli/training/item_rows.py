@@ -57,7 +57,7 @@ def _select(subset: TrainingSubset) -> ItemSet:
         if isinstance(source, Patches):
             msg = "a baseline reads no patches"
             raise TypeError(msg)
-        inputs.append(Matrix(source.path, source.values[rows]))
+        inputs.append(source.select(rows))
     ids = [items.ids[row] for row in rows]
     return ItemSet(items.split, ids, tuple(inputs), np.arange(len(ids)))
 

@@ -6,8 +6,8 @@ from tartarus_cli.errors import TartarusError
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.resolve import to_table
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.file_names import Kind
-from tartarus_cli.models.staleness import matches_training_input
+from tartarus_cli.file_names import SPLITS, Kind
+from tartarus_cli.models.staleness import changed_masks, matches_training_input
 from tartarus_cli.models.store import Model, Store
 
 
@@ -59,7 +59,7 @@ def same_parameters(model: Model, experiment: Experiment) -> bool:
 
 
 def _has_changed_inputs(model: Model) -> bool:
-    """Whether a file has changed, or there are plays now that it would read, and were none."""
+    """Whether a file has changed, or there are plays or masks now that it would read."""
     paths = [model.workspace.root / name for name in model.manifest.inputs]
     if not all(path.is_file() for path in paths):
         return True
@@ -71,4 +71,6 @@ def _has_changed_inputs(model: Model) -> bool:
         files = [model.dataset.find(kind) for kind in kinds]
         if any(file is not None and file.path not in paths for file in files):
             return True
+    if changed_masks(model, SPLITS):
+        return True
     return not all(matches_training_input(model, path) for path in paths)

@@ -458,7 +458,7 @@ def test_a_scan_across_blocks_finds_what_numpy_finds_in_the_whole(
 ) -> None:
     values = data.draw(arrays(np.float64, SHAPES, elements=cells))
     for matrix in _both(values):
-        _assert_right(scan_matrix(Cut(matrix.path, matrix.values, size)), values)
+        _assert_right(scan_matrix(Cut(matrix.path, matrix.values, block_size=size)), values)
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, *INTEGERS, "bool"])
@@ -468,10 +468,10 @@ def test_a_scan_does_not_depend_on_the_kind_of_number(
     dtype: str, values: NDArray[np.int8], size: int
 ) -> None:
     dense = values.astype(dtype)
-    _assert_right(scan_matrix(Cut(Path("x.npy"), dense, size)), dense)
-    _assert_right(scan_matrix(Cut(Path("x.npy"), np.asfortranarray(dense), size)), dense)
+    _assert_right(scan_matrix(Cut(Path("x.npy"), dense, block_size=size)), dense)
+    _assert_right(scan_matrix(Cut(Path("x.npy"), np.asfortranarray(dense), block_size=size)), dense)
     if dtype in ("bool", "int8", "uint8", "int64", "float32", "float64"):
-        _assert_right(scan_matrix(Cut(Path("x.npz"), csr_array(dense), size)), dense)
+        _assert_right(scan_matrix(Cut(Path("x.npz"), csr_array(dense), block_size=size)), dense)
 
 
 def test_values_that_vanish_in_32_bits_count_as_zero() -> None:
@@ -490,11 +490,11 @@ def test_fifty_thousand_different_rows_are_all_told_apart() -> None:
     rng = np.random.default_rng(0)
     values = np.unique(rng.integers(0, 2, (50_000, 40)).astype(np.float32), axis=0)
     for matrix in _both(values):
-        assert scan_matrix(Cut(matrix.path, matrix.values, 1 << 20)).identical_rows == 0
+        assert scan_matrix(Cut(matrix.path, matrix.values, block_size=1 << 20)).identical_rows == 0
 
 
 def test_a_scan_tells_which_share_of_the_rows_it_has_seen() -> None:
     for matrix in _both(np.ones((7, 3))):
         shares: list[float] = []
-        scan_matrix(Cut(matrix.path, matrix.values, 24), shares.append)
+        scan_matrix(Cut(matrix.path, matrix.values, block_size=24), shares.append)
         assert shares == pytest.approx([2 / 7, 2 / 7, 2 / 7, 1 / 7])

@@ -890,3 +890,14 @@ def test_help_names_the_options(tartarus: Command) -> None:
     told = re.sub(r"[│\s]+", " ", tartarus("features", "--help").out)
     for option in ("--from", "--ids", "--tags", "--missing", "--tolerate", "--scale", "--force"):
         assert option in told
+
+
+def test_an_old_mask_does_not_survive_an_import(run: Run, world: World) -> None:
+    table = write(numbers())
+    assert run("own", "--from", table).status == 0
+    mask = world.features / "mask_val_own_one.npy"
+    np.save(mask, np.ones(SPLITS["val"], bool))
+    refused = run("own", "--from", table)
+    assert (refused.status, mask.name in refused.err) == (2, True)
+    assert run("own", "--from", table, "--force").status == 0
+    assert not mask.exists()

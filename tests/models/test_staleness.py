@@ -366,3 +366,28 @@ def test_figures_of_before_are_compared_and_said_to_be_of_before(
     assert f"{FACTORS} has changed since model_1 was trained" in " ".join(after.err.split())
     assert "model_3 was trained" not in after.err  # it multiplies no factors
     assert (after.status, after.document) == (0, before.document)
+
+
+@pytest.mark.parametrize("model", ["model_1", "model_2", "model_3"])
+def test_a_mask_that_is_new_or_gone_is_another_input(
+    model: str, tartarus: Command, evaluated: World
+) -> None:
+    predict = ("predict", model, "-w", evaluated.root)
+    mask = evaluated.features / "mask_test_text_rec.npy"
+    np.save(mask, np.arange(SPLITS["test"]) > 1)
+    refused = tartarus(*predict)
+    assert (refused.status, mask.name in refused.err) == (1, True)
+    assert tartarus(*predict, "--accept-changed-inputs").status == 0
+    assert tartarus(*predict).status == 0
+    mask.unlink()  # as in the training
+    assert tartarus(*predict).status == 0
+
+
+def test_a_model_is_not_used_again_once_a_setting_has_a_mask(
+    tartarus: Command, evaluated: World
+) -> None:
+    np.save(evaluated.features / "mask_train_text_rec.npy", np.arange(SPLITS["train"]) > 1)
+    request = ("run", "ridge", "text", "--dataset", "rec", "-w", evaluated.root, "--json")
+    assert tartarus("predict", "model_3", "-w", evaluated.root).status == 1
+    done = tartarus(*request)
+    assert (done.status, json.loads(done.out)["model"]) == (0, "model_7"), done.err
