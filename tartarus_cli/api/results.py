@@ -76,7 +76,10 @@ def evaluate(
     baselines
         Train and evaluate simple baselines too, as rows beneath the model.
     by
-        Figures by quantiles of users or of items, instead of the whole.
+        Figures apart for groups instead of the whole: quantiles of users (``"user-activity"``) or
+        items (``"item-popularity"``), items of known (semi-cold) and of new artists
+        (``"known-artist"``), plays of artists that the user has train plays of, and of others
+        (``"discovery"``).
     memory
         Room for scores and factors, in bytes or as ``"1GiB"``.
     resume, merge

@@ -50,7 +50,11 @@ Ids = Annotated[
 ]
 SlicesOption = Annotated[
     SliceName | None,
-    typer.Option("--by", help="Print the figures by quantiles of users or of items instead."),
+    typer.Option(
+        "--by",
+        help="Print the figures apart instead: by quantiles of users or items, for items of known "
+        "(semi-cold) and new artists, or for plays of artists that the user knows or discovers.",
+    ),
 ]
 Merge = Annotated[
     bool,

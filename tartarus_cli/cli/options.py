@@ -28,10 +28,12 @@ class ListsByDefault(TyperGroup):
 
 
 class SliceName(StrEnum):
-    """What users or items are cut into quantiles by."""
+    """What users, items or plays are cut by."""
 
     user_activity = "user-activity"
     item_popularity = "item-popularity"
+    known_artist = "known-artist"
+    discovery = "discovery"
 
 
 class Split(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,101 +10,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.errors import FileError
+from tartarus_cli.errors import Placeholder, parameter
+from tartarus_cli.evaluation.artist_groups import group_by_discovery, group_by_known_artist
+from tartarus_cli.evaluation.slice_groups import Group, Grouping, read_train_plays
 from tartarus_cli.evaluation.stored_ranks import StoredRanks
 from tartarus_cli.file_names import Kind
 
-SliceBy = Literal["user-activity", "item-popularity"]
-"""Cut users by how many train items they have, or items by how many users have them."""
-
-Unit = Literal["users", "items", "plays"]
-"""What is cut: users, test items, or the pairs of a user and a test item that the user has."""
+SliceBy = Literal["user-activity", "item-popularity", "known-artist", "discovery"]
+"""Cut users by how many train items they have, items by how many users have them or by whether
+their artist has train items, or plays by whether the user played the artist before."""
 
 QUANTILES = 4
 """Number of slices; fewer where many counts are equal."""
 
 
 @dataclass(frozen=True)
-class Group:
-    """The users, items or plays of one slice."""
+class SliceKind:
+    """A way to cut the relevant items of an evaluation."""
 
-    label: str
-    """What it is called."""
-    size: int
-    """How many users, items or plays it has."""
-    lowest: int | None = None
-    """Lowest count in a quantile; None where nothing was counted."""
-    highest: int | None = None
-    """Highest count in a quantile; None where nothing was counted."""
+    cut: Callable[[Dataset, StoredRanks], Grouping]
+    """Raises a ``DataError`` where a file is missing or damaged."""
+    inputs: tuple[Kind, ...] = ()
+    """Files that it cannot do without."""
 
+    def require_inputs(self, dataset: Dataset) -> None:
+        """Make sure that its files are there, before anything is ranked.
 
-@dataclass(frozen=True)
-class Grouping:
-    """All relevant items of all users, cut into groups."""
-
-    unit: Unit
-    basis: str
-    """What they are cut by, in words."""
-    groups: list[Group]
-    group_of_relevant: NDArray[np.int64]
-    """``(relevant,)``: the number of the group of each relevant item, in the order of the ranks;
-    -1 for one that is in no group."""
+        Raises
+        ------
+        DataError
+            If one is missing; the hint says how to make it.
+        """
+        for kind in self.inputs:
+            dataset.require(kind, hint=_HINTS[kind])
 
 
-SliceKind = Callable[[Dataset, StoredRanks], Grouping]
-"""Cuts the relevant items of an evaluation; raises a ``DataError`` where files are missing."""
-
-
-def group_items(
-    ranks: StoredRanks, basis: str, labels: Sequence[str], group_of_item: NDArray[np.int64]
-) -> Grouping:
-    """Cut test items into groups that have names; groups without an item are left out.
-
-    Parameters
-    ----------
-    ranks
-        The ranks of the evaluation.
-    basis
-        What they are cut by, in words.
-    labels
-        Names of the groups.
-    group_of_item
-        ``(test items,)``: the number of each item's group, from 0 on.
-    """
-    sizes = np.bincount(group_of_item, minlength=len(labels)).tolist()
-    return _named("items", basis, labels, sizes, group_of_item[ranks.items])
-
-
-def group_plays(
-    basis: str, labels: Sequence[str], group_of_relevant: NDArray[np.int64]
-) -> Grouping:
-    """Cut plays, pairs of a user and a test item, into groups that have names.
-
-    Parameters
-    ----------
-    basis
-        What they are cut by, in words.
-    labels
-        Names of the groups; those without a play are left out.
-    group_of_relevant
-        ``(relevant,)``: the number of the group of each play, from 0 on, in the order of the ranks.
-    """
-    sizes = np.bincount(group_of_relevant, minlength=len(labels)).tolist()
-    return _named("plays", basis, labels, sizes, group_of_relevant)
-
-
-def _named(
-    unit: Unit,
-    basis: str,
-    labels: Sequence[str],
-    sizes: Sequence[int],
-    group_of_relevant: NDArray[np.int64],
-) -> Grouping:
-    present = np.flatnonzero(sizes) if any(sizes) else np.arange(len(labels))
-    numbers = np.full(len(labels), -1)
-    numbers[present] = np.arange(len(present))
-    groups = [Group(labels[number], sizes[number]) for number in present.tolist()]
-    return Grouping(unit, basis, groups, numbers[group_of_relevant])
+_AGAIN = f"or split the table of plays again, with {parameter('force', value=True)}"
+_HINTS = {
+    Kind.ARTISTS: "Write it, with an item id, a tab and an artist in each line; "
+    f"{_AGAIN} and {parameter('artist', Placeholder('COLUMN'))}.",
+    Kind.TRAIN_MATRIX: "Write the plays of the train items, as a sparse matrix (train items, "
+    f"users); {_AGAIN}.",
+}
 
 
 def _user_activity(dataset: Dataset, ranks: StoredRanks) -> Grouping:
@@ -121,20 +68,11 @@ def _item_popularity(_: Dataset, ranks: StoredRanks) -> Grouping:
 
 def _activity(dataset: Dataset, ranks: StoredRanks) -> tuple[NDArray[np.int64], str]:
     """Count the items that each user has, ``(users,)``, and say which items these are."""
-    users = ranks.user_count
-    file = dataset.find(Kind.TRAIN_MATRIX)
-    if file is not None:
-        plays = dataset.plays("train")
-        if plays.shape[1] != users:
-            raise FileError(
-                file.path,
-                found=f"{plays.shape[1]:,} columns",
-                expected=f"{users:,}, one for each user",
-                hint="Write it as (train items, users).",
-            )
-        counts = np.bincount(plays.indices[plays.data > 0], minlength=users)
-        return counts, "how many train items they have"
-    return np.diff(ranks.starts), "how many test items they have"
+    if dataset.find(Kind.TRAIN_MATRIX) is None:
+        return np.diff(ranks.starts), "how many test items they have"
+    plays = read_train_plays(dataset, ranks.user_count)
+    counts = np.bincount(plays.indices[plays.data > 0], minlength=ranks.user_count)
+    return counts, "how many train items they have"
 
 
 def _cut(counts: NDArray[np.int64]) -> tuple[list[Group], NDArray[np.int64]]:
@@ -168,7 +106,9 @@ def quantiles(counts: NDArray[np.int64], number: int = QUANTILES) -> list[tuple[
 
 
 SLICE_KINDS: dict[SliceBy, SliceKind] = {
-    "user-activity": _user_activity,
-    "item-popularity": _item_popularity,
+    "user-activity": SliceKind(_user_activity),
+    "item-popularity": SliceKind(_item_popularity),
+    "known-artist": SliceKind(group_by_known_artist, (Kind.ARTISTS,)),
+    "discovery": SliceKind(group_by_discovery, (Kind.ARTISTS, Kind.TRAIN_MATRIX)),
 }
 """Name of a kind of slice → how it cuts."""

@@ -11,7 +11,8 @@ from tartarus_cli.evaluation.evaluate import PredictionFile, evaluate
 from tartarus_cli.evaluation.evaluator import evaluate_predictions, fingerprint_of
 from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.evaluation.results import read_results
-from tartarus_cli.evaluation.slice_kinds import SLICE_KINDS, Group, SliceBy, Unit
+from tartarus_cli.evaluation.slice_groups import Group, Unit
+from tartarus_cli.evaluation.slice_kinds import SLICE_KINDS, SliceBy
 from tartarus_cli.evaluation.stored_ranks import read_stored_ranks
 from tartarus_cli.evaluation.user_metrics import apply_metrics, json_metrics, mean_of_defined
 from tartarus_cli.html_table import html_table
@@ -119,7 +120,7 @@ def slice_evaluation(dataset: Dataset, name: str, by: SliceBy, items: int) -> Sl
         If the ranks, or files that tell the groups apart, are missing or damaged.
     """
     ranks = read_stored_ranks(dataset, name, items)
-    grouping = SLICE_KINDS[by](dataset, ranks)
+    grouping = SLICE_KINDS[by].cut(dataset, ranks)
     slices = [
         _slice(ranks.only(grouping.group_of_relevant == number), group)
         for number, group in enumerate(grouping.groups)
@@ -168,10 +169,12 @@ def evaluate_slices(
     _check_options(options)
     if isinstance(subject, PredictionFile):
         _check_has_users(subject.experiment.dataset.task, str(subject.path))
+        SLICE_KINDS[by].require_inputs(subject.dataset)
         evaluation = evaluate(subject, options, progress=progress)
         name, items = evaluation.name, evaluation.items
     else:
         _check_has_users(subject.manifest.task, subject.name)
+        SLICE_KINDS[by].require_inputs(subject.dataset)
         name = subject.name
         stored = _stored_items(subject, options)
         if stored is not None:

@@ -1,16 +1,18 @@
-"""Figures by quantiles of users and of items, and how often figures were computed."""
+"""Figures of groups of users, items and plays, and how often figures were computed."""
 
 from collections import Counter
 from collections.abc import Callable
 from itertools import chain
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, load_npz, save_npz
 
-from tartarus_cli.evaluation.slice_kinds import quantiles
+import tartarus_cli as tt
+from tartarus_cli.cli.options import SliceName
+from tartarus_cli.evaluation.slice_kinds import SLICE_KINDS, SliceBy, quantiles
 from tartarus_cli.evaluation.slices import SHOWN
 from tests.conftest import Command
 from tests.evaluation.test_ranking import REFERENCE
@@ -137,6 +139,99 @@ def test_figures_of_items_that_nobody_has_are_null(tartarus: Command, modelled: 
     lowest = done.document["found"]["slices"][0]
     assert (lowest["highest"], lowest["size"], lowest["users"]) == (0, 6, 0)
     assert lowest["metrics"] == dict.fromkeys(SHOWN)
+
+
+TRAIN_ARTISTS = ["Bach", "Holst", *["Bach"] * 37, "Ravel"]
+TEST_ARTISTS = [*["Bach"] * 5, *["Cage"] * 3, "Holst", "", "", "Ravel"]
+
+
+def list_artists(world: World) -> None:
+    """Write who made what; the artist of two test items is not listed."""
+    names = {"train": TRAIN_ARTISTS, "test": TEST_ARTISTS}
+    rows = [f"{s}-{n}\t{name}" for s in names for n, name in enumerate(names[s]) if name]
+    (world.datasets / "artists_index_rec.tsv").write_text("\n".join([*rows, ""]))
+
+
+def check_groups(world: World, found: Any, cells: dict[str, NDArray[np.bool_]]) -> None:
+    """Compare with figures by hand; ``cells`` are the plays of each group, ``(users, items)``."""
+    ranked, truth = order(world), liked(world)
+    assert [part["label"] for part in found["slices"]] == [*cells]
+    for part, counted in zip(found["slices"], cells.values(), strict=True):
+        assert part["users"] == counted.any(axis=1).sum() > 0
+        expected = {name: by_hand(ranked, truth, counted, name) for name in SHOWN}
+        assert part["metrics"] == pytest.approx(expected, nan_ok=True)
+        assert part["lowest"] is part["highest"] is None
+
+
+def test_items_of_known_and_of_new_artists_are_evaluated_apart(
+    tartarus: Command, modelled: World
+) -> None:
+    list_artists(modelled)
+    found = slices(tartarus, modelled, "known-artist")["found"]
+    artists = np.array(TEST_ARTISTS)
+    semi_cold = np.isin(artists, TRAIN_ARTISTS)
+    items = {"semi-cold": semi_cold, "cold": artists == "Cage", "artist not listed": artists == ""}
+    check_groups(modelled, found, {name: liked(modelled) & mask for name, mask in items.items()})
+    assert [part["size"] for part in found["slices"]] == [7, 3, 2]
+    table = tartarus("evaluate", "--by", "known-artist", "-w", modelled.root).out
+    assert "items by whether their artist has train items (semi-cold) or none (cold)" in table
+
+
+def test_plays_of_artists_that_are_played_before_are_evaluated_apart(
+    tartarus: Command, modelled: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tartarus_cli.evaluation.artist_groups.BLOCK_PLAYS", 7)
+    list_artists(modelled)
+    found = slices(tartarus, modelled, "discovery")["found"]
+    of = np.array(TRAIN_ARTISTS)[:, None] == np.array(TEST_ARTISTS)
+    played = liked(modelled, "train").astype(int) @ of > 0  # (users, test items)
+    truth, unlisted = liked(modelled), np.array(TEST_ARTISTS) == ""
+    cells = {
+        "exploit": truth & played,
+        "discovery": truth & ~played & ~unlisted,
+        "artist not listed": truth & unlisted,
+    }
+    check_groups(modelled, found, cells)
+    assert [part["size"] for part in found["slices"]] == [mask.sum() for mask in cells.values()]
+    frame = tt.evaluate(by="discovery", workspace=modelled.root).to_frame()
+    assert frame["label"].unique(maintain_order=True).to_list() == [*cells]
+    assert frame["lowest"].null_count() == len(frame)
+
+
+@pytest.mark.parametrize(
+    ("by", "missing"),
+    [
+        ("known-artist", "artists_index_rec.tsv"),
+        ("discovery", "artists_index_rec.tsv"),
+        ("discovery", "matrix_train_rec.npz"),
+    ],
+)
+def test_what_tells_artists_apart_is_missed_before_anything_is_ranked(
+    by: str, missing: str, tartarus: Command, modelled: World, unranked: list[str]
+) -> None:
+    list_artists(modelled)
+    other_predictions(modelled)
+    (modelled.datasets / missing).unlink()
+    refused = tartarus("evaluate", "--by", by, "-w", modelled.root)
+    assert (refused.status, refused.out, unranked) == (1, "", [])
+    assert f"{missing} is missing" in refused.err
+    assert "--force" in refused.err
+
+
+def test_train_plays_of_other_items_or_users_are_refused(
+    tartarus: Command, modelled: World
+) -> None:
+    list_artists(modelled)
+    path = modelled.datasets / "matrix_train_rec.npz"
+    plays = load_npz(path)
+    for damaged, found in ((plays[:-1], "39 rows"), (plays[:, :-1], "8 columns")):
+        save_npz(path, damaged)
+        refused = tartarus("evaluate", "--by", "discovery", "-w", modelled.root)
+        assert (refused.status, found in refused.err) == (1, True)
+
+
+def test_the_kinds_of_slices_are_those_that_can_be_asked_for() -> None:
+    assert [*SLICE_KINDS] == [*get_args(SliceBy)] == [name.value for name in SliceName]
 
 
 @pytest.mark.parametrize(
