@@ -36,7 +36,7 @@ def features(
     tag_separator: str | None = None,
     min_items: int | None = None,
     max_tags: int | None = None,
-    missing: Literal["error", "zero"] = "error",
+    missing: Literal["error", "zero", "absent"] = "error",
     tolerate: float | None = None,
     sparse: bool | None = None,
     scale: bool = False,
@@ -68,9 +68,11 @@ def features(
     min_items, max_tags
         For tags: the train items that one needs, and how many are used.
     missing
-        What is done with items without a row: an error, or a row of zeros.
+        What is done with items without a row: an error; a row of zeros; or they lack the setting,
+        which a mask beside the matrix says.
     tolerate
-        Rows of zeros only while so small a share of a set lacks one.
+        Items without a row are no error while they are at most this share of each set: they get
+        rows of zeros, or lack the setting with ``missing="absent"``.
     sparse
         How the matrices are written; by the values if None.
     scale
@@ -90,7 +92,8 @@ def features(
         If the source is damaged, or lacks items.
     """
     from tartarus_cli.encodings import check_encoding
-    from tartarus_cli.features.importing import FeaturesRequest, import_features
+    from tartarus_cli.features.importing import import_features
+    from tartarus_cli.features.request import FeaturesRequest
 
     request = FeaturesRequest(
         dataset=dataset,

@@ -17,6 +17,7 @@ class Missing(StrEnum):
 
     error = "error"
     zero = "zero"
+    absent = "absent"
 
 
 Setting = Annotated[
@@ -95,7 +96,11 @@ MostTags = Annotated[
     ),
 ]
 WhenMissing = Annotated[
-    Missing, typer.Option("--missing", help="Items without a row: an error, or rows of zeros.")
+    Missing,
+    typer.Option(
+        "--missing",
+        help="Items without a row: an error, rows of zeros, or items that lack the setting.",
+    ),
 ]
 Tolerate = Annotated[
     float | None,
@@ -104,8 +109,8 @@ Tolerate = Annotated[
         metavar="SHARE",
         min=0,
         max=1,
-        help="Rows of zeros for items without one, if they are at most this share of each set "
-        "(default: 0).",
+        help="Items without a row may be at most this share of each set; they get zeros, or lack "
+        "the setting with --missing absent (default: 0; with that, 1).",
         show_default=False,
     ),
 ]

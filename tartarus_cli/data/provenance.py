@@ -317,6 +317,10 @@ class FeatureManifest(BaseModel):
     form: MatrixForm
     width: int
     """Columns of the matrices."""
+    absent: dict[str, int] = {}
+    """Split → number of items that lack the setting; empty if all have it."""
+    zeros: dict[str, int] = {}
+    """Split → number of items that were filled with zeros, as the source had no row of them."""
     kind: Literal["numbers", "tags"] = "numbers"
     columns: SourceColumns | None = None
     """Columns of the table; None if the source was a matrix."""

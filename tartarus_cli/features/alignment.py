@@ -27,15 +27,22 @@ Paths = Mapping[str, Path]
 Numbers = NDArray[np.int64]
 
 
+MissingRows = Literal["error", "zero", "absent"]
+"""What items without a row are: an error; items whose values are all zero; items that lack the
+setting, of which the zeros in the matrix say nothing."""
+
+
 @dataclass(frozen=True)
 class MissingRowPolicy:
     """How many items may have no row in the source; they get rows of zeros."""
 
     share: float = 0.0
     """Largest share of the items of each set."""
+    absent: bool = False
+    """Whether they lack the setting; else their values are zero."""
 
     @classmethod
-    def of(cls, missing: Literal["error", "zero"], tolerate: float | None) -> MissingRowPolicy:
+    def of(cls, missing: MissingRows, tolerate: float | None) -> MissingRowPolicy:
         """Return the policy that these parameters ask for.
 
         Raises
@@ -47,7 +54,8 @@ class MissingRowPolicy:
             zero, share = parameter("missing", "zero"), parameter("tolerate", tolerate)
             msg = f"{zero} tolerates any number of items without a row"
             raise RequestError(msg, hint=f"Leave one of the two out: {zero} or {share}.")
-        return cls(1.0 if missing == "zero" else tolerate or 0.0)
+        unlimited = missing == "zero" or (missing == "absent" and tolerate is None)
+        return cls(1.0 if unlimited else tolerate or 0.0, missing == "absent")
 
 
 @dataclass(frozen=True)
@@ -158,11 +166,22 @@ class ItemAlignment:
         shares = [1 - float(has_row.mean()) for has_row in self.has_row.values() if len(has_row)]
         if max(shares) > policy.share:
             msg = f"{display_path(path)} lacks {self.describe_missing()} of {dataset}"
-            hint = f"Add their rows, or fill them with zeros: {parameter('missing', 'zero')}"
-            tolerate = parameter("tolerate", _round_up(max(shares)))
-            limited = f"; {tolerate} does so only as long as they are few"
-            hint += limited * (max(shares) < 0.5) + "."
+            hint = self._remedy(policy, max(shares))
             raise DataError(msg, hint=f"{self.explain_unknown()} {hint}".strip())
+
+    def _remedy(self, policy: MissingRowPolicy, share: float) -> str:
+        tolerate = parameter("tolerate", _round_up(share))
+        if policy.absent:
+            return f"Add their rows, or let more items lack the setting: {tolerate}."
+        absent, zero = parameter("missing", "absent"), parameter("missing", "zero")
+        hint = f"Add their rows, or fill them with zeros: {zero}"
+        hint += f"; {tolerate} does so only as long as they are few" * (share < 0.5)
+        return f"{hint}. If nothing is known of these items, let them lack the setting: {absent}."
+
+    @property
+    def missing_counts(self) -> dict[str, int]:
+        """Number of items of each set without a row."""
+        return {split: int((~has_row).sum()) for split, has_row in self.has_row.items()}
 
     def explain_unknown(self) -> str:
         """Say which item the first id of none may mean; "" if none is like it."""

@@ -10,33 +10,30 @@ from typing import Literal
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.ids import digest_ids
+from tartarus_cli.data.masks import put_mask
 from tartarus_cli.data.provenance import FeatureManifest, ItemsOfSet, MatrixForm
 from tartarus_cli.data.tables.parts import part_files, table_digest
 from tartarus_cli.data.unicode_forms import UnicodeForms
 from tartarus_cli.errors import (
-    Placeholder,
     RequestError,
     call,
     count_noun,
     display_path,
     parameter,
 )
-from tartarus_cli.experiments.settings import check_setting_name, setting_name_error
+from tartarus_cli.experiments.settings import setting_name_error
 from tartarus_cli.features.alignment import (
     ItemAlignment,
-    MissingRowPolicy,
     PreparedFeatures,
-    Sets,
     SourceReader,
     source_changed_error,
 )
 from tartarus_cli.features.dense import prepare_numbers, survey_numbers
+from tartarus_cli.features.request import FeaturesRequest, check_parameters
 from tartarus_cli.features.suggest import SuggestedExperiments, suggest_experiments
 from tartarus_cli.features.tables import (
-    ColumnSelection,
     FeatureColumns,
     FeatureSource,
-    is_matrix,
     open_features,
     open_rows,
 )
@@ -58,77 +55,6 @@ from tartarus_cli.signals import defer_interrupts
 EXTENSIONS: Mapping[MatrixForm, str] = {"sparse": "npz", "dense": "npy"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class FeaturesRequest:
-    """A source of features, how to read it, and the setting to write."""
-
-    dataset: str
-    """Name of the dataset whose items the rows are aligned with."""
-    setting: str
-    """Name of the setting to write."""
-    source: Path
-    """A table of ids and numbers or tags, or a matrix whose ids are in ``ids``."""
-    ids: Path | None = None
-    """For a matrix: the list of the ids of its rows, one a line."""
-    id_column: str | None = None
-    """Name of the column of ids; None: the one whose name says so, else the first."""
-    without: tuple[str, ...] = ()
-    """Names of columns to leave out."""
-    encoding: str | None = None
-    """Encoding of a table without a byte-order mark; None: UTF-8."""
-    tags: bool = False
-    """Whether the rows are (item, tag) or (item, tag, weight), to be written as tf-idf."""
-    tag_separator: str | None = None
-    """What stands between several tags in one cell; None: each cell is one tag."""
-    min_items: int | None = None
-    """Fewest train items of a tag; None: 1."""
-    max_tags: int | None = None
-    """Most tags, the most common ones; None: 10,000."""
-    missing: Literal["error", "zero"] = "error"
-    """Whether items without a row are an error or get rows of zeros."""
-    tolerate: float | None = None
-    """Largest share of the items of each set that may have no row, and get zeros."""
-    sparse: bool | None = None
-    """Whether to write sparse or dense matrices; None: by the share of zeros."""
-    scale: bool = False
-    """Whether to scale columns to mean 0 and variance 1 of the train items."""
-    force: bool = False
-    """Whether to write over another setting of the same name."""
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """Fields of the names of its files."""
-        return {"setting": self.setting, "dataset": self.dataset}
-
-    @property
-    def selection(self) -> ColumnSelection:
-        """Which columns of a table to read."""
-        return ColumnSelection(
-            self.id_column, self.without, self.tags, self.tag_separator, self.encoding
-        )
-
-    @property
-    def tag_choice(self) -> TagChoice | None:
-        """Which tags become columns; None if nothing is said of it."""
-        return TagChoice.of(self.min_items, self.max_tags)
-
-    @property
-    def missing_rows(self) -> MissingRowPolicy:
-        """How many items may have no row.
-
-        Raises
-        ------
-        RequestError
-            If ``missing`` and ``tolerate`` contradict each other.
-        """
-        return MissingRowPolicy.of(self.missing, self.tolerate)
-
-    @property
-    def form(self) -> MatrixForm | None:
-        """Form of the matrices; None: by the share of zeros."""
-        return None if self.sparse is None else ("sparse" if self.sparse else "dense")
-
-
 @dataclass(frozen=True)
 class FeaturesResult:
     """A setting that was written, and how to go on with it."""
@@ -143,7 +69,9 @@ class FeaturesResult:
     width: int
     """Columns of the matrices."""
     missing: dict[str, list[str]]
-    """Split → ids of items without a row, which got zeros."""
+    """Split → ids of items without a row, whose rows are zeros."""
+    absent: dict[str, int]
+    """Split → number of these items if they lack the setting; else 0."""
     unknown_rows: int
     """Rows of the source that belong to no item."""
     scaled: bool
@@ -179,7 +107,7 @@ def import_features(
     DataError
         If the source is damaged, or lacks items.
     """
-    _check_parameters(request)
+    check_parameters(request)
     sets = Dataset(workspace.scan(), request.dataset).split_ids()
     signatures = _signatures(request)
     source = _open(request)
@@ -194,10 +122,10 @@ def import_features(
             task.describe("writing features")
             for remark in prepared.remarks:
                 progress.say(remark)
-            files, warnings = _write(workspace, request, prepared, sets, signatures)
+            files, warnings = _write(workspace, request, prepared, alignment, signatures)
     if forms.replaced:
         warnings = [*warnings, forms.describe(display_path(source.ids_path))]
-    for warning in (*_warnings(alignment), *warnings):
+    for warning in (*_warnings(request, alignment), *warnings):
         progress.warn(warning)
     return FeaturesResult(
         dataset=request.dataset,
@@ -208,58 +136,12 @@ def import_features(
         splits={split: len(ids) for split, ids in sets.items()},
         width=prepared.width,
         missing=alignment.missing,
+        absent=_count_absent(request, alignment),
         unknown_rows=alignment.unknown_rows,
         scaled=request.scale,
         files=files,
         suggestion=suggest_experiments(workspace, request.dataset, prepared.form),
     )
-
-
-def _check_parameters(request: FeaturesRequest) -> None:
-    """Make sure that the parameters fit the source and each other."""
-    check_setting_name(request.setting)
-    _ = request.missing_rows  # raises
-    for is_wrong, problem, hint in (*_reading_problems(request), *_form_problems(request)):
-        if is_wrong:
-            msg = f"{request.source.name}: {problem}"
-            raise RequestError(msg, hint=hint)
-
-
-def _reading_problems(request: FeaturesRequest) -> Iterator[tuple[bool, str, str]]:
-    """Yield problems of reading such a source: whether it exists, its message, its hint."""
-    matrix, has_ids = is_matrix(request.source), request.ids is not None
-    names_columns = request.id_column is not None or bool(request.without)
-    ids, id_column, without, tags, min_items, max_tags = map(
-        parameter, ("ids", "id_column", "without", "tags", "min_items", "max_tags")
-    )
-    give_ids = f"Name a list of its ids, one a line: {parameter('ids', Placeholder('FILE'))}."
-    yield matrix and not has_ids, "a matrix has no ids", give_ids
-    yield not matrix and has_ids, f"{ids} is for .npy and .npz", "Leave it out."
-    leave_out = f"Leave {id_column} and {without} out."
-    yield matrix and names_columns, "a matrix has no named columns", leave_out
-    yield matrix and request.tags, "a matrix is not a table of tags", f"Leave {tags} out."
-    separates = request.tag_separator is not None
-    hint = "Leave it out; or, for a table of tags, give `tags=True`."
-    yield separates and not request.tags, f"{parameter('tag_separator')} separates tags", hint
-    yield request.tag_separator == "", f"{parameter('tag_separator')} is empty", "Leave it out."
-    leave_out = f"Leave {parameter('encoding')} out."
-    yield matrix and request.encoding is not None, "a matrix has no encoding", leave_out
-    limits_tags = request.tag_choice is not None and not request.tags
-    hint = "Leave them out; or, for a table of tags, give `tags=True`."
-    yield limits_tags, f"{min_items} and {max_tags} choose among tags", hint
-
-
-def _form_problems(request: FeaturesRequest) -> Iterator[tuple[bool, str, str]]:
-    """Yield problems of writing such matrices, in the same way."""
-    tags, scale, form = request.tags, request.scale, request.form
-    sparse, dense = "`sparse=True`", "`sparse=False`"
-    fills = f"{parameter('scale')} would fill what is sparse"
-    yield tags and scale, "tags are weighted, not scaled", f"Leave {parameter('scale')} out."
-    yield tags and form == "dense", "tags are written sparse", f"Leave {dense} out."
-    leave_out = f"Leave one of the two out: `scale=True` or {sparse}."
-    yield scale and form == "sparse", fills, leave_out
-    from_sparse = request.source.suffix == ".npz" and form is None
-    yield scale and from_sparse, fills, f"Leave it out, or give {dense} too."
 
 
 def _signatures(request: FeaturesRequest) -> list[tuple[int, ...]]:
@@ -298,10 +180,17 @@ def _prepare(
     return prepare_numbers(numbers, request.form)
 
 
-def _warnings(alignment: ItemAlignment) -> list[str]:
+def _count_absent(request: FeaturesRequest, alignment: ItemAlignment) -> dict[str, int]:
+    """Count the items of each set that lack the setting."""
+    counts = alignment.missing_counts
+    return counts if request.missing_rows.absent else dict.fromkeys(counts, 0)
+
+
+def _warnings(request: FeaturesRequest, alignment: ItemAlignment) -> list[str]:
     missing, warnings = alignment.describe_missing(), []
     if missing:
-        warnings.append(f"no row for {missing}: rows of zeros")
+        outcome = "they lack the setting" if request.missing_rows.absent else "rows of zeros"
+        warnings.append(f"no row for {missing}: {outcome}")
     if alignment.unknown_rows:
         rows = count_noun(alignment.unknown_rows, "row is", "rows are")
         example = f"{alignment.first_unknown_id!r} for one"
@@ -341,7 +230,7 @@ def _write(
     workspace: WorkspacePaths,
     request: FeaturesRequest,
     prepared: PreparedFeatures,
-    sets: Sets,
+    alignment: ItemAlignment,
     signatures: Sequence[tuple[int, ...]],
 ) -> tuple[list[Path], Sequence[str]]:
     """Write all files to temporary ones; then let each take its place, train last.
@@ -352,20 +241,27 @@ def _write(
     ext = EXTENSIONS[prepared.form]
     paths = {
         split: workspace.path_of(Kind.FEATURES, split=split, ext=ext, **request.fields)
-        for split in sets
+        for split in alignment.sets
+    }
+    masks = {
+        workspace.path_of(Kind.MASK, split=split, **request.fields): alignment.has_row[split]
+        for split, count in _count_absent(request, alignment).items()
+        if count
     }
     manifest_path = workspace.path_of(Kind.FEATURE_MANIFEST, **request.fields)
     outdated = list[Path]()
-    written = [manifest_path, *reversed(paths.values())]
+    written = [manifest_path, *masks, *reversed(paths.values())]
     with write_together(written, outdated=outdated) as temporary:
         warnings = prepared.write({split: temporary[path] for split, path in paths.items()})
-        text = _manifest(request, prepared, sets).to_json()
+        for path, has_row in masks.items():
+            put_mask(temporary[path], has_row)
+        text = _manifest(request, prepared, alignment).to_json()
         if _signatures(request) != signatures:
             raise source_changed_error()
         put_text(temporary[manifest_path], text)
-        new = {path: temporary[path] for path in paths.values()}
+        new = {path: temporary[path] for path in (*paths.values(), *masks)}
         outdated += _outdated(Dataset(workspace.scan(), request.dataset), request, new)
-    return [*paths.values(), manifest_path], warnings
+    return [*paths.values(), *masks, manifest_path], warnings
 
 
 def _outdated(dataset: Dataset, request: FeaturesRequest, new: Mapping[Path, Path]) -> list[Path]:
@@ -373,6 +269,9 @@ def _outdated(dataset: Dataset, request: FeaturesRequest, new: Mapping[Path, Pat
     kinds = (Kind.FEATURES, Kind.MASK)
     old = [f.path for kind in kinds for f in dataset.select(kind, setting=request.setting)]
     others = [path for path in old if path not in new or not same_content(path, new[path])]
+    splits = {file.split for file in dataset.select(Kind.FEATURES, setting=request.setting)}
+    masks = (dataset.path(Kind.MASK, split=split, setting=request.setting) for split in splits)
+    others += [path for path in masks if path in new and path not in old]
     if others and not request.force:
         msg = f"{request.dataset} has a setting {request.setting} already, with another content: "
         hint = "Choose another name, or write over it with `force=True`."
@@ -380,8 +279,11 @@ def _outdated(dataset: Dataset, request: FeaturesRequest, new: Mapping[Path, Pat
     return old
 
 
-def _manifest(request: FeaturesRequest, prepared: PreparedFeatures, sets: Sets) -> FeatureManifest:
-    ids = request.ids
+def _manifest(
+    request: FeaturesRequest, prepared: PreparedFeatures, alignment: ItemAlignment
+) -> FeatureManifest:
+    ids, sets, counts = request.ids, alignment.sets, alignment.missing_counts
+    outcome = "absent" if request.missing_rows.absent else "zeros"
     lists = {} if ids is None else {"ids": ids.name, "ids_digest": digest(ids)}
     return FeatureManifest(
         source=request.source.name,
@@ -393,5 +295,6 @@ def _manifest(request: FeaturesRequest, prepared: PreparedFeatures, sets: Sets) 
         },
         form=prepared.form,
         width=prepared.width,
+        **({outcome: counts} if any(counts.values()) else {}),
         **prepared.manifest_fields,
     )

@@ -892,12 +892,72 @@ def test_help_names_the_options(tartarus: Command) -> None:
         assert option in told
 
 
-def test_an_old_mask_does_not_survive_an_import(run: Run, world: World) -> None:
-    table = write(numbers())
-    assert run("own", "--from", table).status == 0
-    mask = world.features / "mask_val_own_one.npy"
-    np.save(mask, np.ones(SPLITS["val"], bool))
-    refused = run("own", "--from", table)
-    assert (refused.status, mask.name in refused.err) == (2, True)
-    assert run("own", "--from", table, "--force").status == 0
-    assert not mask.exists()
+GONE = {*IDS["train"][::2], *IDS["val"][:1], *IDS["test"]}
+
+
+def mask(world: World, split: str) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = np.load(world.features / f"mask_{split}_emb_one.npy")
+    assert found.dtype == bool
+    return found
+
+
+@pytest.mark.parametrize("words", [(), ("--scale",), ("--sparse",), ("--tags",)])
+def test_absent_items_are_told_from_zeros_and_teach_nothing(
+    words: tuple[str, ...], run: Run, world: World
+) -> None:
+    """What is written for the others is what it is without the absent ones."""
+    zero = {"val-2": np.zeros(5, np.float32)}
+    if "--tags" in words:
+        path = write_tags({each: tags for each, tags in some_tags().items() if each not in GONE})
+    else:
+        rows = numbers() | zero
+        path = write({each: row for each, row in rows.items() if each not in GONE})
+    done = run("emb", "--from", path, "--missing", "absent", "--json", *words)
+    assert done.status == 0
+    absent = {"train": 20, "val": 1, "test": 12}
+    assert json.loads(done.out)["absent"] == absent
+    assert "test items ('test-0', 'test-1', 'test-2', …): they lack the setting" in done.err
+    for split in SPLITS:
+        present = np.array([each not in GONE for each in IDS[split]])
+        assert mask(world, split).tolist() == present.tolist()
+        assert not dense(world, "emb", split)[~present].any()
+    manifest = json.loads((world.features / "emb_one.features.json").read_text())
+    assert (manifest["absent"], "zeros" in manifest) == (absent, False)
+    if "--scale" in words:
+        train = dense(world, "emb", "train")[1::2]
+        assert train.mean(axis=0) == pytest.approx(np.zeros(5), abs=1e-6)
+    elif "--tags" in words:
+        assert manifest["train_items"] == 20
+
+
+def test_a_mask_is_part_of_a_setting_and_an_old_one_does_not_survive(
+    run: Run, world: World
+) -> None:
+    path = write({each: row for each, row in numbers().items() if each not in GONE})
+    assert run("emb", "--from", path, "--missing", "zero").status == 0
+    words = ("--from", path, "--missing", "absent")
+    refused = run("emb", *words)
+    assert (refused.status, "mask_" in refused.err) == (2, True)
+    assert run("emb", *words, "--force").status == 0
+    assert run("emb", *words).status == 0  # the same
+    (world.features / "X_train_emb_one.npy").unlink()  # as if it had been killed
+    assert run("emb", *words).status == 0
+    for again in (("--missing", "zero"), ("--tolerate", 1)):
+        refused = run("emb", "--from", path, *again)
+        assert (refused.status, "mask_" in refused.err) == (2, True)
+    assert run("emb", "--from", path, "--missing", "zero", "--force").status == 0
+    assert not [*world.features.glob("mask_*")]
+    manifest = json.loads((world.features / "emb_one.features.json").read_text())
+    assert (manifest["zeros"]["test"], "absent" in manifest) == (12, False)
+
+
+def test_absent_items_may_be_limited_and_train_must_have_one(run: Run, world: World) -> None:
+    rows = {each: row for each, row in numbers().items() if each not in GONE}
+    refused = run("emb", "--from", write(rows), "--missing", "absent", "--tolerate", 0.5)
+    assert (refused.status, "--tolerate 1" in refused.err) == (1, True)
+    assert run("emb", "--from", "e.csv", "--missing", "absent", "--tolerate", 1).status == 0
+    few = {each: row for each, row in numbers().items() if each in IDS["val"]}
+    refused = run("few", "--from", write(few, "few.csv"), "--missing", "absent")
+    assert (refused.status, "no train item" in refused.err) == (1, True)
+    assert run("all", "--from", write(numbers()), "--missing", "absent").status == 0
+    assert not [*world.features.glob("mask_*_all_*")]

@@ -28,6 +28,9 @@ def features_result(workspace: Workspace, result: FeaturesResult, *, json: bool)
         f"({sets} items × {result.width:,}, {result.form})",
         soft_wrap=True,
     )
+    absent = [f"{count:,} of {split}" for split, count in result.absent.items() if count]
+    if absent:
+        console.print(f"absent: {', '.join(absent)}", soft_wrap=True)
     next_step(_next_command(result))
 
 
@@ -42,6 +45,7 @@ def _document(result: FeaturesResult, files: list[str]) -> dict[str, Any]:
         "splits": result.splits,
         "width": result.width,
         "missing": result.missing,
+        "absent": result.absent,
         "strange": result.unknown_rows,
         "scaled": result.scaled,
         "files": files,
