@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,6 +52,35 @@ def create_dense(path: Path, shape: tuple[int, ...], dtype: DTypeLike = np.float
             file.flush()
             _reserve(file, start, size)
         return npy.open_memmap(path, "r+")
+
+
+def create_unnamed(folder: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Make an array of zeros that lies in a file without a name, and not in memory.
+
+    The file takes room on the disk as long as the array is used, and is gone with the process.
+
+    Parameters
+    ----------
+    folder
+        The folder whose disk the file is on; where nothing can be written, that of temporary files.
+    shape, dtype
+        Of the array.
+
+    Raises
+    ------
+    DiskFullError
+        If the disk has no room for it.
+    """
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    if not size:
+        return np.zeros(shape, dtype)
+    try:
+        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 — closed below
+    except OSError:
+        file = tempfile.TemporaryFile()  # noqa: SIM115
+    with file, room_for(folder):
+        _reserve(file, 0, size)
+        return np.memmap(file, dtype, "r+", shape=shape)
 
 
 def _reserve(file: BinaryIO, start: int, size: int) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.patches import Patches, open_patches
+from tartarus_cli.data.shuffling import ShuffledDataset
 from tartarus_cli.errors import DataError, FileError, Placeholder, call, display_path, parameter
 from tartarus_cli.file_names import Kind, patch_fields
 
@@ -91,7 +92,10 @@ def open_items(dataset: Dataset, sources: Sequence[InputSource], split: str) -> 
     inputs: list[Matrix | Patches] = []
     for source in sources:
         if isinstance(source, PatchSource):
-            inputs.append(open_patches(_patch_file(dataset, source, split), ids))
+            patches = open_patches(_patch_file(dataset, source, split), ids)
+            if isinstance(dataset, ShuffledDataset):
+                patches = dataset.shuffle_patches(patches, split)
+            inputs.append(patches)
         else:
             inputs.append(require_rows(dataset.features(source, split), len(ids)))
     items = ItemSet(split, ids, tuple(inputs), np.arange(len(ids)))

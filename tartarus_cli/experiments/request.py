@@ -64,6 +64,11 @@ class TrainingRequest:
     overrides: tuple[str, ...] = ()
     """What was changed in the experiment, as ``section.key=value``."""
 
+    @property
+    def shuffle(self) -> int | None:
+        """The seed by which features are shuffled among items; None: they are not."""
+        return self.seed if self.experiment.shuffled else None
+
 
 @dataclass(frozen=True)
 class ListedExperiment:

@@ -249,7 +249,7 @@ def _names_network(change: TomlTable) -> bool:
     return "name" in change.get("network", ())
 
 
-TOP_KEYS = ("scoring",)
+TOP_KEYS = ("scoring", "shuffled")
 """Parameters of an experiment that stand in no section."""
 
 

@@ -102,6 +102,9 @@ class Experiment(Section):
     """How predicted factors of plays rank: divided by their norm as in the papers (``cosine``), as
     they are (``dot``), or with a norm that is learnt beside the direction (``norm``); ``validated``
     chooses one of these by validation items, where the plays of these are known."""
+    shuffled: bool = False
+    """Whether items have each other's features, permuted within each set: a model that is as good
+    with them does not use the content."""
     two_tower: TwoTowerSection | None = None
     """The users of a network that learns from plays; None for all others."""
     training: TrainingSection | ValidationSection | None
@@ -151,6 +154,11 @@ class Experiment(Section):
     def settings_needed(self) -> int:
         """How many settings have to be named; an input of patches needs none."""
         return sum(kind != "patches" for kind in self.inputs.kinds)
+
+    @property
+    def reads_features(self) -> bool:
+        """Whether it reads anything of an item: features or patches."""
+        return self.baseline is None or self.baseline.settings[1] != 0
 
     @property
     def takes_any_settings(self) -> bool:
@@ -225,6 +233,13 @@ class Experiment(Section):
             raise ValueError(msg)
         if baseline is not None and self.targets.kind not in baseline.kinds:
             msg = f"targets.kind = {self.targets.kind}: {name} takes {' or '.join(baseline.kinds)}"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _check_shuffled(self) -> Self:
+        if self.shuffled and not self.reads_features:
+            msg = f"shuffled = true: {self.network.name} reads no features that could be shuffled"
             raise ValueError(msg)
         return self
 

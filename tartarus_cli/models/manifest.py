@@ -45,7 +45,8 @@ class ModelManifest(BaseModel):
     status: Status
     kind: Literal["network", "baseline"] = "network"
     compared_with: str = Field(default="", alias="beside")
-    """The model that a baseline was trained to be compared with; empty if none."""
+    """The model that this one was trained to be compared with: as a baseline, or as a row of an
+    ablation; empty if none."""
     experiment: str
     """Name of the experiment; all its parameters are in ``experiment.toml`` of the same folder."""
     dataset: str
@@ -58,6 +59,8 @@ class ModelManifest(BaseModel):
     """Number of factors or classes that it learns."""
     seed: int
     """Of everything random in its training."""
+    shuffled: bool = False
+    """Whether items have each other's features, as the experiment says."""
     overrides: list[str] = []
     """What was changed in the experiment by the request, as ``section.key=value``."""
     started: str

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tartarus_cli.baselines import Baseline
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.shuffling import ShuffledDataset
 from tartarus_cli.errors import (
     DataError,
     FileError,
@@ -76,7 +77,8 @@ class Model:
     @property
     def dataset(self) -> Dataset:
         """The dataset that it was trained on, bound to its files."""
-        return self.store.dataset(self.manifest.dataset)
+        manifest = self.manifest
+        return self.store.dataset(manifest.dataset, manifest.seed if manifest.shuffled else None)
 
     @cached_property
     def experiment(self) -> Experiment:
@@ -242,18 +244,20 @@ class Store:
     def __init__(self, workspace: WorkspacePaths) -> None:
         self.workspace = workspace
         self._folder = workspace.models
-        self._datasets: dict[str, Dataset] = {}
+        self._datasets: dict[tuple[str, int | None], Dataset] = {}
 
     @cached_property
     def files(self) -> WorkspaceFiles:
         """All files of datasets in the workspace."""
         return self.workspace.scan()
 
-    def dataset(self, name: str) -> Dataset:
-        """Return a dataset, bound to its files; always the same one."""
-        if name not in self._datasets:
-            self._datasets[name] = Dataset(self.files, name)
-        return self._datasets[name]
+    def dataset(self, name: str, shuffle: int | None = None) -> Dataset:
+        """Return a dataset, bound to its files, or shuffled by a seed; always the same one."""
+        key = (name, shuffle)
+        if key not in self._datasets:
+            plain = self.dataset(name) if shuffle is not None else Dataset(self.files, name)
+            self._datasets[key] = plain if shuffle is None else ShuffledDataset.of(plain, shuffle)
+        return self._datasets[key]
 
     def claim(self) -> tuple[str, Path]:
         """Take the next number and make its folder; no two callers ever get the same one.

@@ -71,7 +71,7 @@ def fit_blend(
     TrainingError
         If a training diverges, or there is not enough memory.
     """
-    dataset = store.dataset(request.experiment.dataset.name)
+    dataset = store.dataset(request.experiment.dataset.name, request.shuffle)
     share = _share(request.experiment)
     wanted = _with_targets(dataset, _wanted(store, request), progress)
     if not has_plays(dataset, "val"):
@@ -170,6 +170,12 @@ def _check_model(model: Model, request: TrainingRequest) -> Model:
     if model.manifest.dataset != dataset or model.manifest.task != "recommendation":
         msg = f"{model.name} was trained on {model.manifest.dataset} ({model.manifest.task})"
         raise RequestError(msg, hint=f"Blend models that recommend items of {dataset}.")
+    if model.manifest.shuffled != request.experiment.shuffled and (
+        model.manifest.settings or model.manifest.patches
+    ):
+        learns = "shuffled features" if model.manifest.shuffled else "features as they are"
+        msg = f"{model.name} learnt from {learns}, and the blend does not"
+        raise RequestError(msg, hint="Name experiments in place of models, or leave it out.")
     if model.manifest.form == "blend":
         msg = f"{model.name} is a blend itself"
         raise RequestError(msg, hint=f"Name its parts: {', '.join(model.manifest.parts)}.")
@@ -205,6 +211,8 @@ def _request(
     scorings = baseline.scorings if baseline else ()
     if experiment.targets.kind == "als" and "validated" in scorings:
         experiment = experiment.model_copy(update={"scoring": "validated"})
+    if blend.shuffled and experiment.reads_features:
+        experiment = experiment.model_copy(update={"shuffled": True})
     return replace(request, experiment=experiment, settings=settings, overrides=())
 
 

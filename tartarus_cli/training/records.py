@@ -31,6 +31,7 @@ def start_manifest(workspace: WorkspacePaths, request: TrainingRequest) -> Model
         settings=list(request.settings),
         target_dim=experiment.targets.dim,
         seed=request.seed,
+        shuffled=experiment.shuffled,
         overrides=list(request.overrides),
         code={_portable_path(workspace, file.path): file.digest for file in request.code},
         started=now(),

@@ -75,8 +75,8 @@ def train(
     evaluated
         Whether an evaluation follows: the truth is then checked before the training.
     compared_with
-        The model that a baseline is trained to be compared with. Such a baseline never counts as
-        the newest model.
+        The model that this one is trained to be compared with, as a baseline or as a row of an
+        ablation. It never counts as the newest model then.
     progress
         Receives a task with a step for each batch, and messages.
 
@@ -100,6 +100,7 @@ def train(
         dataset, request.experiment, request.settings, evaluated=evaluated, progress=progress
     )
     request = replace(request, experiment=experiment)
+    dataset = store.dataset(dataset.name, request.shuffle)
     if experiment.baseline is not None:
         blends = experiment.baseline.blends
         fit = _train_blend if blends else _train_baseline
@@ -111,10 +112,10 @@ def train(
         check_word_numbers(experiment, subset.set)
     for remark in data.remarks:
         progress.say(remark)
-    residual = _train_residual(store, request, progress)
+    residual = _train_residual(store, request, compared_with, progress)
     open_keras()
     with keras_defaults(), defer_interrupts() as check:
-        training = _NetworkTraining(store, request, data, residual, progress)
+        training = _NetworkTraining(store, request, compared_with, data, residual, progress)
         return _train_network(training, check)
 
 
@@ -124,6 +125,7 @@ class _NetworkTraining:
 
     store: Store
     request: TrainingRequest
+    compared_with: str
     data: TrainingData
     residual: Model | None
     """The ridge on plays that it adds to."""
@@ -132,20 +134,24 @@ class _NetworkTraining:
     @property
     def dataset(self) -> Dataset:
         """The dataset."""
-        return self.store.dataset(self.request.experiment.dataset.name)
+        return self.store.dataset(self.request.experiment.dataset.name, self.request.shuffle)
 
 
-def _train_residual(store: Store, request: TrainingRequest, progress: Progress) -> Model | None:
+def _train_residual(
+    store: Store, request: TrainingRequest, compared_with: str, progress: Progress
+) -> Model | None:
     """Return the ridge on plays that a network adds to: one that is trained, or a new one."""
     experiment = request.experiment
     if experiment.two_tower is None or experiment.two_tower.residual == "none":
         return None
     overrides = [f"training.validation={experiment.fitting.validation}"]
+    overrides.append(f"shuffled={str(experiment.shuffled).lower()}")
     ridge = resolve("ridge_plays", dataset=experiment.dataset.name, overrides=overrides)
     part = replace(request, experiment=ridge.with_settings(len(request.settings)), overrides=())
     model = find_trained(store, part)
     if model is None:
-        model = train(store, part, progress=QuietProgress(progress))
+        quiet = QuietProgress(progress)
+        model = train(store, part, compared_with=compared_with, progress=quiet)
         progress.say(f"ridge_plays: {model.name} is trained")
     return model
 
@@ -164,6 +170,7 @@ def _train_network(training: _NetworkTraining, check: Callable[[], None]) -> Mod
     )
     name, folder = store.claim()
     manifest = start_manifest(store.workspace, request)
+    manifest.compared_with = training.compared_with
     manifest.items = count_items(data)
     manifest.patches = data.fit.set.patches.fingerprint if data.fit.set.patches else ""
     with recording_outcome(name, folder, manifest, progress):
@@ -186,7 +193,7 @@ def _train_baseline(
 ) -> Model:
     """Fit a baseline, and store it as a model of a new number."""
     start, experiment = time.monotonic(), request.experiment
-    dataset = store.dataset(experiment.dataset.name)
+    dataset = store.dataset(experiment.dataset.name, request.shuffle)
     manifest = start_manifest(store.workspace, request)
     inputs = fit_baseline(dataset, request, progress)
     data, fitted = inputs.data, inputs.fitted
@@ -215,7 +222,7 @@ def _train_blend(
     start = time.monotonic()
     dataset = store.dataset(request.experiment.dataset.name)
     manifest = start_manifest(store.workspace, request)
-    blend = fit_blend(store, request, partial(_train_part, store), progress)
+    blend = fit_blend(store, request, partial(_train_part, store, compared_with), progress)
     manifest.kind, manifest.compared_with, manifest.form = "baseline", compared_with, "blend"
     manifest.items = blend.counts
     weights = blend.fitted.arrays["weights"].tolist()
@@ -231,8 +238,10 @@ def _train_blend(
     return store.get(name)
 
 
-def _train_part(store: Store, request: TrainingRequest, progress: Progress) -> Model:
-    return train(store, request, progress=progress)
+def _train_part(
+    store: Store, compared_with: str, request: TrainingRequest, progress: Progress
+) -> Model:
+    return train(store, request, compared_with=compared_with, progress=progress)
 
 
 def _fit(

@@ -256,7 +256,8 @@ def models(trained_models: Sequence[Model], *, json: bool) -> None:
 def _recipe(manifest: ModelManifest) -> str:
     """Write the experiment with its settings, and what was changed in it."""
     changes = (f"--set {quote(override)}" for override in manifest.overrides)
-    return " ".join([manifest.experiment, *manifest.settings, *changes])
+    shuffled = ["(shuffled)"] if manifest.shuffled else []
+    return " ".join([manifest.experiment, *manifest.settings, *changes, *shuffled])
 
 
 def _cells(model: Model) -> tuple[str, ...]:
