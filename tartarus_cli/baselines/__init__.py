@@ -21,6 +21,9 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.registry import Registry
 
+Presence: TypeAlias = tuple[NDArray[np.bool_] | None, ...]
+"""For each setting, which items have it, ``(items,)``; None: all. Empty: all have all settings."""
+
 Features: TypeAlias = NDArray[Any] | csr_array
 """Rows of one setting, ``(items, width)``; dense ones may lie in a file and are read in blocks."""
 
@@ -74,6 +77,14 @@ class Examples:
 
     targets: NDArray[Any]
     """Factors or classes, ``(items, dim)``, as in the file."""
+
+    present: Presence = ()
+    """Which items have each setting; the rows of others are zeros."""
+
+    def select(self, rows: slice) -> Examples:
+        """Return some of the items."""
+        inputs = tuple(values[rows] for values in self.inputs)
+        return Examples(inputs, self.targets[rows], select_presence(self.present, rows))
 
 
 @dataclass(frozen=True)
@@ -218,6 +229,9 @@ class Items:
     artists: Sequence[str] | None = None
     """Artist of each item, "" where it is not known, ``(items,)``; None if no artist is."""
 
+    present: Presence = ()
+    """Which items have each setting; the rows of others are zeros."""
+
 
 FitFunction = Callable[[TrainingExamples, Any], BaselineResult]
 """Learns from train items, with the options of the baseline."""
@@ -335,6 +349,23 @@ def from_log_norms(rows: NDArray[np.floating]) -> NDArray[np.float32]:
     """
     scale = np.exp(np.asarray(rows[:, -1:], np.float64))
     return np.asarray(normalize_rows(rows[:, :-1]) * scale, np.float32)
+
+
+def select_presence(present: Presence, rows: slice | NDArray[np.integer]) -> Presence:
+    """Return which of the selected items have each setting."""
+    return tuple(None if mask is None else mask[rows] for mask in present)
+
+
+def presence_matrix(present: Presence, items: int) -> NDArray[np.bool_] | None:
+    """Return whether each item has each setting, ``(items, settings)``; None: all have all.
+
+    >>> presence_matrix((None, np.array([True, False])), 2).tolist()
+    [[True, True], [True, False]]
+    """
+    if all(mask is None or mask.all() for mask in present):
+        return None
+    everyone = np.ones(items, bool)
+    return np.column_stack([everyone if mask is None else mask for mask in present])
 
 
 def row_blocks(rows: int, width: int, block_bytes: int = 64 << 20) -> list[slice]:

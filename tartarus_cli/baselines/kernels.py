@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.baselines import Features, row_blocks
+from tartarus_cli.baselines import Features, Presence, row_blocks
 
 KernelName = Literal["cosine", "linear"]
 """``cosine``: powers of cosines; ``linear``: the products of the features as they are."""
@@ -63,11 +63,19 @@ class TrainFeatures:
         The rows of each setting, ``(train items, width)``, dense or sparse.
     kernel
         What products are computed.
+    present
+        Which train items have each setting: these are what it is standardised by.
     """
 
-    def __init__(self, inputs: Sequence[Features], kernel: KernelName) -> None:
+    def __init__(
+        self, inputs: Sequence[Features], kernel: KernelName, present: Presence = ()
+    ) -> None:
         self._kernel = kernel
-        self._scales = [_Scale.of(rows) if kernel == "cosine" else None for rows in inputs]
+        masks = present or (None,) * len(inputs)
+        self._scales = [
+            _Scale.of(rows, mask) if kernel == "cosine" else None
+            for rows, mask in zip(inputs, masks, strict=True)
+        ]
         self._inputs = inputs
 
     def among_train(self, dtype: type[np.floating[Any]]) -> Products:
@@ -124,19 +132,25 @@ class TrainFeatures:
 
 @dataclass(frozen=True)
 class _Scale:
-    """Zero mean and unit deviation of each column of a dense setting, by the train items."""
+    """Zero mean and unit deviation of each column of a dense setting, by items that have it."""
 
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
 
     @classmethod
-    def of(cls, rows: Features) -> _Scale | None:
+    def of(cls, rows: Features, present: NDArray[np.bool_] | None) -> _Scale | None:
         if not isinstance(rows, np.ndarray):
             return None
-        blocks = row_blocks(*rows.shape)
-        mean = sum(_as(rows[b], np.float64).sum(axis=0) for b in blocks) / len(rows)
-        squares = sum(np.square(_as(rows[b], np.float64) - mean).sum(axis=0) for b in blocks)
-        deviation = np.sqrt(squares / len(rows))
+
+        def blocks() -> Iterator[NDArray[np.float64]]:
+            for block in row_blocks(*rows.shape):
+                values = _as(rows[block], np.float64)
+                yield values if present is None else values[present[block]]
+
+        count = max(len(rows) if present is None else int(present.sum()), 1)
+        mean = sum(values.sum(axis=0) for values in blocks()) / count
+        squares = sum(np.square(values - mean).sum(axis=0) for values in blocks())
+        deviation = np.sqrt(squares / count)
         return cls(mean, np.where(deviation > 0, deviation, 1))
 
     def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from tartarus_cli.baselines import (
     Baseline,
     BaselineOptions,
     BaselineResult,
+    Examples,
     Features,
     FittedBaseline,
     Items,
@@ -23,8 +24,11 @@ from tartarus_cli.baselines import (
     NamedArrays,
     Parameters,
     PredictionForm,
+    Presence,
     TrainingExamples,
     Trial,
+    presence_matrix,
+    select_presence,
     weight_name,
 )
 from tartarus_cli.baselines.search import Search, is_better
@@ -163,28 +167,33 @@ class _Neighbourhood:
         }
         return stored | ({"mean": self.mean} if self.form == "factors" else {})
 
-    def find(self, inputs: Sequence[Features], neighbours: int) -> csr_array:
+    def find(self, inputs: Sequence[Features], present: Presence, neighbours: int) -> csr_array:
         """Return the similarities of items to so many of the nearest train items."""
         train = self.train
-        return find_neighbours(inputs, train.inputs, neighbours, train.turns, self.weights)
+        has = presence_matrix(present, int(inputs[0].shape[0]))
+        return find_neighbours(inputs, train.inputs, neighbours, train.turns, self.weights, has)
 
-    def rows(self, similarities: csr_array, inputs: Sequence[Features]) -> Any:
+    def rows(self, similarities: csr_array, inputs: Sequence[Features], present: Presence) -> Any:
         """Return what is predicted, from the similarities to the nearest train items."""
         if self.form != "neighbours":
             rows = average_targets(similarities, self.train.prepared_targets, self.mean)
             return rows.astype(np.float32)
-        factors = self._feature_factors(inputs)
+        factors = self._feature_factors(inputs, present)
         data = similarities.data * np.repeat(factors, np.diff(similarities.indptr))
         parts = (data.astype(np.float32), similarities.indices, similarities.indptr)
         return csr_array(parts, shape=similarities.shape)
 
-    def _feature_factors(self, inputs: Sequence[Features]) -> NDArray[np.float64]:
+    def _feature_factors(
+        self, inputs: Sequence[Features], present: Presence
+    ) -> NDArray[np.float64]:
         """Return by what the similarities of each item are multiplied, ``(items,)``."""
         if self.exponent == 0:
             return np.ones(int(inputs[0].shape[0]))
         counts = np.stack([count_features(rows) for rows in inputs], axis=1)
         means = np.where(self.mean_counts > 0, self.mean_counts, 1)
-        relative = (counts / means) @ np.array(self.weights) / sum(self.weights)
+        has = presence_matrix(present, len(counts))
+        total = sum(self.weights) if has is None else has @ np.array(self.weights)
+        relative = (counts / means) @ np.array(self.weights) / np.where(total, total, 1)
         return np.asarray(np.where(relative > 0, relative, 1) ** self.exponent)
 
 
@@ -196,9 +205,11 @@ class _Chooser:
         start: _Neighbourhood,
         choices: Mapping[str, Sequence[float]],
         judge: Judge,
-        inputs: Sequence[Features],
+        validation: Examples,
     ) -> None:
-        self._start, self._judge, self._inputs = start, judge, inputs
+        self._start, self._judge = start, judge
+        self._inputs = inputs = validation.inputs
+        self._present = validation.present
         self._choices = {name: values for name, values in choices.items() if len(values) > 1}
         counts = [count_features(rows) for rows in inputs]
         if start.form == "factors" or not any(np.ptp(each) for each in counts):
@@ -237,14 +248,21 @@ class _Chooser:
         if self._found is None or self._found[0] != tried.weights:
             self._found = tried.weights, self._find(tried)
         near = keep_nearest(self._found[1], tried.neighbours, self._start.train.turns)
-        rows = tried.rows(near, self._inputs)
+        rows = tried.rows(near, self._inputs, self._present)
         return self._judge(rows, tried.form, self._start.train.scoring)
 
     def _find(self, tried: _Neighbourhood) -> csr_array:
         """Return the similarities of validation items to the most train items that may count."""
         items = int(self._inputs[0].shape[0])
         blocks = [slice(first, first + BLOCK_ITEMS) for first in range(0, items, BLOCK_ITEMS)]
-        found = [tried.find([rows[b] for rows in self._inputs], self._most) for b in blocks]
+        found = [
+            tried.find(
+                [rows[block] for rows in self._inputs],
+                select_presence(self._present, block),
+                self._most,
+            )
+            for block in blocks
+        ]
         return csr_array(vstack(found, format="csr"))
 
 
@@ -268,19 +286,29 @@ def _start(choices: Mapping[str, Sequence[float]]) -> Parameters:
     return _canonical(first) or _canonical(first | positive) or first
 
 
+def _mean_counts(train: TrainingExamples) -> list[float]:
+    """Return the features that are not zero, on the average of the items with each setting."""
+    masks = train.present or (None,) * len(train.inputs)
+    counts = [
+        count_features(rows) if mask is None else count_features(rows)[mask]
+        for rows, mask in zip(train.inputs, masks, strict=True)
+    ]
+    return [float(each.mean()) if len(each) else 0.0 for each in counts]
+
+
 def _fit(train: TrainingExamples, options: NeighbourOptions) -> BaselineResult:
     """Choose the parameters that rank the validation items best, where that can be judged."""
     choices = options.choices(len(train.inputs))
     form: PredictionForm = "factors" if train.plays is None else "neighbours"
     counts = np.ones(len(train.inputs))
     if form == "neighbours" and any(choices["feature_exponent"]):
-        counts = np.array([count_features(rows).mean() for rows in train.inputs])
+        counts = np.array(_mean_counts(train))
     mean = train.prepared_targets.mean(axis=0) if form == "factors" else np.zeros(0)
     start = _Neighbourhood(_start(choices), train, form, mean, counts)
     is_open = any(len(values) > 1 for values in choices.values())
     if train.judge is None or train.validation is None or not is_open:
         return BaselineResult(start.arrays(), form)
-    best, trials = _Chooser(start, choices, train.judge, train.validation.inputs).choose()
+    best, trials = _Chooser(start, choices, train.judge, train.validation).choose()
     chosen = replace(start, parameters=best.parameters)
     return BaselineResult(chosen.arrays(), form, trials, best)
 
@@ -301,7 +329,8 @@ def _predict(baseline: FittedBaseline, items: Items) -> Any:
         counts = arrays["mean_counts"]
     mean = arrays.get("mean", np.zeros(0))
     fitted = _Neighbourhood(parameters, train, baseline.form, mean, counts)
-    return fitted.rows(fitted.find(items.inputs, fitted.neighbours), items.inputs)
+    near = fitted.find(items.inputs, items.present, fitted.neighbours)
+    return fitted.rows(near, items.inputs, items.present)
 
 
 def _are_sound(arrays: NamedArrays, form: PredictionForm) -> bool:

@@ -24,15 +24,19 @@ from tartarus_cli.baselines import (
     FittedBaseline,
     Items,
     Parameters,
+    Presence,
     TrainingExamples,
     Trial,
     from_log_norms,
     normalize_rows,
+    presence_matrix,
+    row_blocks,
     with_log_norms,
 )
 from tartarus_cli.baselines.row_products import (
     CentredRows,
     FloatArray,
+    SettingRows,
     gram,
     multiply,
     multiply_transposed,
@@ -70,13 +74,68 @@ class LinearMap:
     intercept: FloatArray
     """``(dim,)``."""
 
-    def __call__(self, inputs: Sequence[Features]) -> FloatArray:
+    absent: FloatArray
+    """What the mean row of each setting is mapped to, which stands for that of an item that lacks
+    it, ``(settings, dim)``."""
+
+    def __call__(self, inputs: Sequence[Features], present: Presence = ()) -> FloatArray:
         """Map the joined rows of all settings, ``(items, dim)``."""
-        return multiply(inputs, self.coefficients) + self.intercept
+        rows = multiply(inputs, self.coefficients) + self.intercept
+        has = presence_matrix(present, len(rows))
+        return rows if has is None else rows + ~has @ self.absent
 
     def columns(self, columns: slice) -> LinearMap:
         """Return the map to some of the columns."""
-        return LinearMap(self.coefficients[:, columns], self.intercept[columns])
+        parts = (self.coefficients, self.intercept, self.absent)
+        return LinearMap(*(part[..., columns] for part in parts))
+
+
+class _Means:
+    """The mean row of each setting, subtracted by algebra from the rows of items that have it.
+
+    ``X`` being the joined rows, in which absent ones are zeros, ``P`` (items, groups) which items
+    have the settings of a group, and ``M`` (groups, width) the means, the centred rows are
+    ``X - PM``. There is one group where all items have all settings.
+    """
+
+    def __init__(self, inputs: Sequence[SettingRows], present: NDArray[np.bool_] | None) -> None:
+        items = int(inputs[0].shape[0])
+        columns = [where for _, where in with_columns(inputs)]
+        groups = [slice(columns[0].start, columns[-1].stop)] if present is None else columns
+        self._inputs = inputs
+        self._present = np.ones((items, 1)) if present is None else present.astype(np.float64)
+        self._sums = multiply_transposed(inputs, self._present).T  # PᵀX
+        counts = np.maximum(self._present.sum(axis=0), 1)
+        self._means = np.zeros_like(self._sums)
+        for number, group in enumerate(groups):
+            self._means[number, group] = self._sums[number, group] / counts[number]
+
+    def multiply_transposed(self, values: FloatArray) -> FloatArray:
+        """Multiply the transpose of the centred rows by a matrix ``(items, n)``."""
+        product = multiply_transposed(self._inputs, values)
+        product -= self._means.T @ (self._present.T @ values)
+        return product
+
+    def gram(self) -> FloatArray:
+        """Return the products of all centred columns, ``(width, width)``."""
+        both = self._means.T @ (self._present.T @ self._present)
+        return self._subtract(gram(self._inputs), self._means.T, self._sums.T, both)
+
+    def outer_gram(self) -> FloatArray:
+        """Return the products of all centred rows, ``(items, items)``."""
+        with_means = multiply(self._inputs, self._means.T)
+        both = self._present @ (self._means @ self._means.T)
+        return self._subtract(outer_gram(self._inputs), self._present, with_means, both)
+
+    @staticmethod
+    def _subtract(
+        matrix: FloatArray, left: FloatArray, right: FloatArray, both: FloatArray
+    ) -> FloatArray:
+        """Return ``matrix - left rightᵀ - right leftᵀ + both leftᵀ``, a few rows at a time."""
+        for block in row_blocks(*matrix.shape):
+            matrix[block] -= left[block] @ right.T
+            matrix[block] -= (right[block] - both[block]) @ left.T
+        return matrix
 
 
 class RidgeSystem:
@@ -91,6 +150,9 @@ class RidgeSystem:
         The rows of each setting, ``(items, width)``, dense or sparse; they are joined.
     targets
         ``(items, dim)``.
+    present
+        Which items have each setting; the means are those of these, and the rows of others are
+        zeros once they are centred: they say nothing.
 
     Raises
     ------
@@ -104,28 +166,41 @@ class RidgeSystem:
     [[21.0]]
     """
 
-    def __init__(self, inputs: Sequence[Features], targets: FloatArray) -> None:
-        weights = np.full((len(targets), 1), 1 / len(targets))
-        self._shift = multiply_transposed(inputs, weights)[:, 0]  # the mean row
-        self._inputs = [
-            CentredRows(rows, self._shift[columns]) if isinstance(rows, np.ndarray) else rows
-            for rows, columns in with_columns(inputs)
+    def __init__(
+        self, inputs: Sequence[Features], targets: FloatArray, present: Presence = ()
+    ) -> None:
+        items, width = len(targets), sum(int(rows.shape[1]) for rows in inputs)
+        has = presence_matrix(present, items)
+        counts = [items] * len(inputs) if has is None else has.sum(axis=0).tolist()
+        self._columns = [columns for _, columns in with_columns(inputs)]
+        self._shift = multiply_transposed(inputs, np.ones((items, 1)))[:, 0]  # the mean rows
+        for columns, count in zip(self._columns, counts, strict=True):
+            self._shift[columns] /= max(count, 1)
+        centred = [
+            CentredRows(rows, self._shift[columns], None if has is None else has[:, number])
+            if isinstance(rows, np.ndarray)
+            else rows
+            for number, (rows, columns) in enumerate(with_columns(inputs))
         ]
         self._mean_target = targets.mean(axis=0)
-        items, width = len(targets), sum(int(rows.shape[1]) for rows in inputs)
         self._primal = width <= items
         if min(items, width) > MAX_UNKNOWNS:
             msg = f"ridge would solve for {min(items, width):,} unknowns ({items:,} items, "
             msg += f"{width:,} features), but {MAX_UNKNOWNS:,} are the most"
             raise SizeError(msg, hint="Use settings with fewer columns, or the baseline knn.")
-        self._mean = multiply_transposed(self._inputs, weights)[:, 0]  # of what was not shifted
+        self._means = _Means(centred, has)  # of what was not shifted
         self._centred = targets - self._mean_target
-        self._matrix = self._covariance(items) if self._primal else self._products()
+        self._matrix = self._means.gram() if self._primal else self._means.outer_gram()
+        # A setting that no item has takes no part.
+        unused = sum(c.stop - c.start for c, n in zip(self._columns, counts, strict=True) if not n)
+        self._unknowns = width - unused if self._primal else items
+        if self._primal:
+            self._right = self._means.multiply_transposed(self._centred)
 
     @property
     def scale(self) -> float:
         """Mean of the diagonal of the matrix; 1 if the features are constant."""
-        return float(self._matrix.diagonal().mean()) or 1.0
+        return float(self._matrix.trace()) / max(self._unknowns, 1) or 1.0
 
     def solve(self, strength: float) -> LinearMap:
         """Return the map for a strength λ of the regularization.
@@ -147,30 +222,12 @@ class RidgeSystem:
         if self._primal:
             coefficients = cho_solve(factor, self._right, check_finite=False)
         else:
-            coefficients = self._multiply_centred(
+            coefficients = self._means.multiply_transposed(
                 cho_solve(factor, self._centred, check_finite=False)
             )
-        return LinearMap(coefficients, self._mean_target - self._shift @ coefficients)
-
-    def _covariance(self, items: int) -> FloatArray:
-        self._right = self._multiply_centred(self._centred)
-        matrix = gram(self._inputs)
-        matrix -= np.outer(items * self._mean, self._mean)
-        return matrix
-
-    def _products(self) -> FloatArray:
-        matrix = outer_gram(self._inputs)
-        with_mean = multiply(self._inputs, self._mean[:, None])  # of each row with the mean row
-        matrix -= with_mean
-        matrix -= with_mean.T
-        matrix += self._mean @ self._mean
-        return matrix
-
-    def _multiply_centred(self, values: FloatArray) -> FloatArray:
-        """Multiply the transpose of the centred features by a matrix ``(items, n)``."""
-        product = multiply_transposed(self._inputs, values)
-        product -= np.outer(self._mean, values.sum(axis=0))
-        return product
+        absent = np.stack([self._shift[c] @ coefficients[c] for c in self._columns])
+        intercept = self._mean_target - self._shift @ coefficients
+        return LinearMap(coefficients, intercept, absent)
 
 
 def cosine_loss(targets: FloatArray, outputs: FloatArray) -> float:
@@ -230,9 +287,13 @@ def _fit(train: TrainingExamples, _options: Any) -> BaselineResult:
     linear, target, held_out = best.linear, best.target, None
     if train.held_out:
         truth = _learnt(train, train.held_out, targets)[:, target.columns]
-        held_out = target.loss(truth, linear(train.held_out.inputs))
+        held_out = target.loss(truth, linear(train.held_out.inputs, train.held_out.present))
     return BaselineResult(
-        {"coefficients": linear.coefficients, "intercept": linear.intercept},
+        {
+            "coefficients": linear.coefficients,
+            "intercept": linear.intercept,
+            "absent": linear.absent,
+        },
         trials=tuple(trials),
         best=best.trial,
         scoring=target.scoring if train.scoring == VALIDATED else "",
@@ -246,11 +307,11 @@ def _candidates(train: TrainingExamples, targets: Sequence[_Target]) -> Iterator
         msg = "a strength is chosen by validation items, which are not given"
         raise AssertionError(msg)
     truth = _learnt(train, train.validation, targets)
-    system = RidgeSystem(train.inputs, _learnt(train, train, targets))
+    system = RidgeSystem(train.inputs, _learnt(train, train, targets), train.present)
     for relative in RELATIVE_STRENGTHS:
         strength = relative * system.scale
         solution = system.solve(strength)
-        outputs = solution(train.validation.inputs)
+        outputs = solution(train.validation.inputs, train.validation.present)
         for target in targets:
             rows = outputs[:, target.columns]
             loss = target.loss(truth[:, target.columns], rows)
@@ -298,12 +359,15 @@ def _judge(train: TrainingExamples, scoring: str, outputs: FloatArray) -> float:
 
 
 def _predict(baseline: FittedBaseline, items: Items) -> NDArray[np.float32]:
-    linear = LinearMap(baseline.arrays["coefficients"], baseline.arrays["intercept"])
-    return linear(items.inputs).astype(np.float32)
+    arrays, settings = baseline.arrays, len(items.inputs)
+    # Models of earlier versions have no rows of absent settings: theirs are zeros.
+    absent = arrays.get("absent", np.zeros((settings, len(arrays["intercept"]))))
+    linear = LinearMap(arrays["coefficients"], arrays["intercept"], absent)
+    return linear(items.inputs, items.present).astype(np.float32)
 
 
 def _shapes(width: int, dim: int) -> dict[str, tuple[int, ...]]:
-    return {"coefficients": (width, dim), "intercept": (dim,)}
+    return {"coefficients": (width, dim), "intercept": (dim,), "absent": (-1, dim)}
 
 
 BASELINES.register("ridge")(
@@ -311,6 +375,7 @@ BASELINES.register("ridge")(
         _fit,
         _predict,
         shapes=_shapes,
+        optional=("absent",),
         settings=(1, None),
         learns=True,
         validates=True,

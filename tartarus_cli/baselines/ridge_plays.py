@@ -173,7 +173,8 @@ def leave_one_out_weights(baseline: FittedBaseline) -> NDArray[np.float32]:
         raise SizeError(msg, hint="Leave out two_tower.residual.")
     arrays = baseline.arrays
     shape = float(arrays["power"]), float(arrays["count_exponent"])
-    features = TrainFeatures(baseline.train.inputs, baseline.options.kernel)
+    train = baseline.train
+    features = TrainFeatures(train.inputs, baseline.options.kernel, train.present)
     kernel = features.among_train(np.float64).kernel(*shape)
     return leave_one_out(kernel, float(arrays["strength"]))
 
@@ -185,7 +186,7 @@ def _fit(train: TrainingExamples, options: PlaysRidgeOptions) -> BaselineResult:
         raise AssertionError(msg)
     if solves_for_features(train.inputs, options.kernel):
         return _fit_features(train.inputs, train.validation.inputs, train.judge, options)
-    features = TrainFeatures(train.inputs, options.kernel)
+    features = TrainFeatures(train.inputs, options.kernel, train.present)
     pair = features.among_train(np.float32), features.products(train.validation.inputs, np.float32)
     search = Search(_Scores(*pair, train.judge))
     choices = _choices(options)
@@ -314,7 +315,8 @@ class _Solved:
             self._factor = self._system.factor(float(arrays["strength"]))
             return
         self._shape = float(arrays["power"]), float(arrays["count_exponent"])
-        self._features = TrainFeatures(baseline.train.inputs, baseline.options.kernel)
+        train = baseline.train
+        self._features = TrainFeatures(train.inputs, baseline.options.kernel, train.present)
         kernel = self._features.among_train(np.float64).kernel(*self._shape)
         self._factor = KernelSystem(kernel).factor(float(arrays["strength"]))
 

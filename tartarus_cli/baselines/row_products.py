@@ -20,7 +20,10 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CentredRows:
-    """Dense rows less their mean, which would drown small differences in rounding errors."""
+    """Dense rows less their mean, which would drown small differences in rounding errors.
+
+    Rows of items that lack the setting stay zero.
+    """
 
     values: NDArray[Any]
     """The rows as they are, ``(items, width)``."""
@@ -28,13 +31,19 @@ class CentredRows:
     mean: FloatArray
     """Subtracted from each of them, ``(width,)``."""
 
+    present: NDArray[np.bool_] | None = None
+    """Which items have the setting, ``(items,)``; None: all."""
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Number of rows and of columns."""
         return tuple(self.values.shape)
 
     def __getitem__(self, rows: slice) -> FloatArray:
-        return np.asarray(self.values[rows], np.float64) - self.mean
+        centred = np.asarray(self.values[rows], np.float64) - self.mean
+        if self.present is not None:
+            centred[~self.present[rows]] = 0
+        return centred
 
 
 SettingRows: TypeAlias = Features | CentredRows

@@ -35,6 +35,7 @@ def find_neighbours(
     neighbours: int,
     turns: NDArray[np.int64] | None = None,
     weights: Sequence[float] | None = None,
+    present: NDArray[np.bool_] | None = None,
 ) -> csr_array:
     """Find the train items that are most similar to each item, by the cosine of their features.
 
@@ -56,6 +57,9 @@ def find_neighbours(
         :attr:`TrainingExamples.turns`; None: that of its row.
     weights
         A weight for each setting; None: all count alike.
+    present
+        Whether each item has each setting, ``(items, settings)``; None: all have all. Train items
+        are compared by the settings that the item has, as if there were no others.
 
     Returns
     -------
@@ -71,13 +75,14 @@ def find_neighbours(
     weights = [1.0] * len(items) if weights is None else weights
     used = [number for number, weight in enumerate(weights) if weight > 0]
     unit_items = [_normalize(items[number], weights[number]) for number in used]
+    has = None if present is None else present[:, used]
     count, rows = int(train[0].shape[0]), int(items[0].shape[0])
     turns = np.arange(count) if turns is None else turns
     values, columns = np.zeros((rows, 0)), np.zeros((rows, 0), np.int64)
     for first in range(0, count, TILE_ITEMS):
         block = slice(first, first + TILE_ITEMS)
         tile = [_normalize(train[number][block], weights[number]) for number in used]
-        similarities = _similarities(unit_items, tile)
+        similarities = _similarities(unit_items, tile, has)
         worst = values.min(axis=1) if values.shape[1] == neighbours else np.zeros(rows)
         reach = worst[:, None] - 10.0**-SIMILARITY_DIGITS  # what may be equal once it is rounded
         candidates = _pack((similarities > reach) & (similarities > 0), similarities, first)
@@ -120,8 +125,10 @@ def _normalize(rows: Features, weight: float) -> _UnitRows:
     return _UnitRows(unit, norms > 0, weight)
 
 
-def _similarities(items: Sequence[_UnitRows], train: Sequence[_UnitRows]) -> NDArray[np.float64]:
-    """Return the cosines of the joined rows, ``(items, train items)``."""
+def _similarities(
+    items: Sequence[_UnitRows], train: Sequence[_UnitRows], present: NDArray[np.bool_] | None
+) -> NDArray[np.float64]:
+    """Return the cosines of the joined rows, of the settings of an item, ``(items, train)``."""
     cosines: Any = 0
     for left, right in zip(items, train, strict=True):
         product = left.rows @ right.rows.T
@@ -129,8 +136,11 @@ def _similarities(items: Sequence[_UnitRows], train: Sequence[_UnitRows]) -> NDA
         cosines = cosines + left.weight * product
     for settings, axis in ((items, 1), (train, 0)):
         # The squared norm of a joined row is the sum of the weights of its rows that are not zero.
-        squares = np.sum([setting.weight * setting.nonzero for setting in settings], axis=0)
-        cosines /= np.expand_dims(np.sqrt(np.where(squares > 0, squares, 1)), axis)
+        parts = [setting.weight * setting.nonzero for setting in settings]
+        squares = np.expand_dims(np.sum(parts, axis=0), axis)
+        if axis == 0 and present is not None:
+            squares = present @ np.stack(parts)
+        cosines /= np.sqrt(np.where(squares > 0, squares, 1))
     return np.asarray(cosines)
 
 

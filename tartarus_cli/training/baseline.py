@@ -17,8 +17,10 @@ from tartarus_cli.baselines import (
     Features,
     FittedBaseline,
     Items,
+    Presence,
     TrainingExamples,
     from_log_norms,
+    select_presence,
 )
 from tartarus_cli.data.artists import read_artists
 from tartarus_cli.data.dataset import Dataset
@@ -134,13 +136,15 @@ def _choosing(
     if not plays[behind].nnz:
         return train
     ranking = validation_ranking(dataset, "train", last, request.seed)
+    first = train.select(rows)
     return replace(
         train,
-        inputs=tuple(values[rows] for values in train.inputs),
-        targets=train.targets[rows],
+        inputs=first.inputs,
+        targets=first.targets,
+        present=first.present,
         ids=train.ids[rows],
         plays=plays[rows],
-        validation=Examples(tuple(v[behind] for v in train.inputs), train.targets[behind]),
+        validation=train.select(behind),
         judge=build_judge(dataset, experiment, ranking, plays[rows]),
     )
 
@@ -178,7 +182,7 @@ def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress
     ranking = validation_ranking(dataset, "val", None, request.seed)
     train = replace(
         known.train,
-        validation=Examples(_values(val), np.empty((len(val.ids), 0))),
+        validation=Examples(_values(val), np.empty((len(val.ids), 0)), _presence(val)),
         judge=build_judge(dataset, experiment, ranking, plays),
     )
     files = [*known.files, *(m.path for m in val.inputs), *read_plays(dataset, "val").files]
@@ -199,6 +203,7 @@ def _train_data(
     rows = slice(fit)
     train = TrainingExamples(
         inputs=tuple(values[rows] for values in _values(items)),
+        present=select_presence(_presence(items), rows),
         targets=np.empty((len(items.ids), 0))[rows] if targets is None else targets.values[rows],
         ids=items.ids[rows],
         normalize=experiment.targets.normalize,
@@ -231,6 +236,7 @@ def _with_validation(
     train = TrainingExamples(
         inputs=fit.inputs,
         targets=fit.targets,
+        present=fit.present,
         ids=[data.fit.set.ids[row] for row in data.fit.samples],
         normalize=experiment.targets.normalize,
         scoring=experiment.scoring,
@@ -248,14 +254,18 @@ def _with_validation(
 def _examples(subset: TrainingSubset) -> Examples:
     # Without patches, the samples of a subset are a run of rows.
     rows = slice(int(subset.samples[0]), int(subset.samples[-1]) + 1)
-    inputs = tuple(values[rows] for values in _values(subset.set))
+    targets: Any = subset.targets.values
     if subset.targets.sparse:  # plays, which are read elsewhere
-        return Examples(inputs, np.empty((len(subset.samples), 0)))
-    return Examples(inputs, subset.targets.values[rows])
+        targets = np.empty((targets.shape[0], 0))
+    return Examples(_values(subset.set), targets, _presence(subset.set)).select(rows)
 
 
 def _values(items: ItemSet) -> tuple[Features, ...]:
     return tuple(_rows(matrix) for matrix in items.inputs)
+
+
+def _presence(items: ItemSet) -> Presence:
+    return tuple(None if isinstance(m, Patches) else m.present for m in items.inputs)
 
 
 def _rows(matrix: Matrix | Patches) -> Features:
@@ -326,7 +336,8 @@ def predicted_blocks(model: Model, items: ItemSet, fitted: FittedBaseline) -> It
         for matrix, rows in zip(items.inputs, block_inputs, strict=True):
             _check_finite(matrix.path, rows, first)
         block_artists = None if artists is None else artists[block]
-        block_items = Items(items.ids[block], block_inputs, block_truth, block_artists)
+        present = select_presence(_presence(items), block)
+        block_items = Items(items.ids[block], block_inputs, block_truth, block_artists, present)
         rows = baseline.predict(fitted, block_items)
         if learns_norms(model):
             rows = from_log_norms(rows)
