@@ -17,6 +17,7 @@ from tartarus_cli.checking.items import check_lists, check_overlap
 from tartarus_cli.checking.leftovers import check_leftovers
 from tartarus_cli.checking.listed_files import check_file_lists
 from tartarus_cli.checking.manifests import PresentMatrices, check_manifests
+from tartarus_cli.checking.masks import check_masks
 from tartarus_cli.checking.matrices import (
     CheckedMatrix,
     check_labels,
@@ -232,6 +233,7 @@ def _check_files(
     check_overlap(item_lists, report)
     contents = DatasetContents({split: ids for split, (_, ids) in item_lists.items()})
     counts = _RowCounts.of(dataset, unique_files, lists)
+    contents.masks = check_masks(dataset, unique_files, counts.items, report)
     for file in unique_files:
         _check_contents(dataset, file, counts, contents, report, task)
     label_paths = (file.path for file in unique_files if file.kind is Kind.LABELS)
@@ -255,6 +257,7 @@ def _check_files(
         contents.labels or counts.classes,
         contents.pairs,
         contents.matrices,
+        contents.masks,
     )
     check_manifests(unique_files, present, report)
     return contents
@@ -293,7 +296,8 @@ def _check_contents(
     task.describe(f"checking {file.path.name}")
     if file.kind in MATRICES:
         advance = partial(_advance, task, size)
-        checked = check_matrix(dataset, file, counts.rows(file), report, advance)
+        present = contents.masks.get((file.fields.get("setting", ""), file.split))
+        checked = check_matrix(dataset, file, counts.rows(file), report, advance, present)
         contents.matrices += [] if checked is None else [checked]
     elif file.kind is Kind.PATCHES:
         ids = contents.ids.get(file.split)

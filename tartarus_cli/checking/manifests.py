@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tartarus_cli.checking.masks import Masks
 from tartarus_cli.checking.matrices import CheckedMatrix
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.dataset import Dataset
@@ -42,6 +43,7 @@ class PresentMatrices:
     pairs: Mapping[str, int]
     """Split → entries above 0 in its matrix of plays."""
     matrices: Sequence[CheckedMatrix]
+    masks: Masks
 
 
 @dataclass(frozen=True)
@@ -183,12 +185,28 @@ def _check_features(file: DataFile, present: PresentMatrices, report: Report) ->
     for matrix in present.matrices:
         if matrix.file.kind is Kind.FEATURES and matrix.file.fields["setting"] == setting:
             _compare_matrix(compared, manifest, matrix)
+    _compare_masks(compared, manifest)
     if manifest.sets:
         compared.sets({split: items.items for split, items in manifest.sets.items()})
     others = [split for split, items in manifest.sets.items() if _differ(present, split, items)]
     if others:
         found = f"its rows are of other {', '.join(others)} items"
         compared.warn(found, "those that are listed now")
+
+
+def _compare_masks(compared: _Comparison, manifest: FeatureManifest) -> None:
+    """Compare how many items of each set lack the setting."""
+    present, setting = compared.present, compared.file.fields["setting"]
+    for split in SPLITS:
+        recorded = manifest.absent.get(split, 0)
+        mask = present.masks.get((setting, split))
+        file = present.dataset.select(Kind.MASK, setting=setting, split=split)
+        if mask is None and file:
+            continue  # damaged, which is reported
+        count = 0 if mask is None else int((~mask).sum())
+        if recorded != count and present.dataset.select(Kind.FEATURES, setting=setting):
+            current = f"{count:,}, as its mask says" if file else "none, as there is no mask"
+            compared.warn(f"it speaks of {recorded:,} {split} items that lack it", current)
 
 
 def _differ(present: PresentMatrices, split: str, recorded: ItemsOfSet) -> bool:

@@ -1,11 +1,13 @@
 """Checks of matrices whose rows are items, users or labels."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tartarus_cli.checking.masks import check_absent_rows
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix
@@ -28,6 +30,7 @@ def check_matrix(
     rows: int | None,
     report: Report,
     advance: Callable[[float], None],
+    present: NDArray[np.bool_] | None = None,
 ) -> CheckedMatrix | None:
     """Check one matrix: whether it can be read and has a row for each id, and its values.
 
@@ -43,6 +46,8 @@ def check_matrix(
         Receives the problems.
     advance
         Called with the share of the file that each block is.
+    present
+        Of features: which items have them, ``(items,)``; None: all.
 
     Returns
     -------
@@ -56,6 +61,9 @@ def check_matrix(
     statistics = scan_matrix(matrix, advance)
     classes = is_classes(file, statistics)
     _check_shape(file, matrix, rows, report, named=not classes or file.fields["fact"] == "class")
+    if present is not None and len(present) == statistics.rows:
+        check_absent_rows(file, statistics.zero_rows, present, report)
+        statistics = replace(statistics, zero_rows=statistics.zero_rows & present)
     _check_values(file, statistics, report)
     if classes:
         _check_classes(file, statistics, report)

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.architectures.audio import AudioCnnOptions, check_fit, window_steps
 from tartarus_cli.baselines.blend import BlendOptions
+from tartarus_cli.checking.masks import Masks
 from tartarus_cli.checking.matrices import CheckedMatrix, is_classes
 from tartarus_cli.checking.patches import PatchKind
 from tartarus_cli.data.dataset import Dataset
@@ -32,6 +33,8 @@ class SettingSummary:
     density: float
     """Share of values other than zero in the train matrix; 1 for a dense one."""
     sparse: bool
+    absent: dict[str, int] = field(default_factory=dict)
+    """Split → number of items that lack it; empty if all have it."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class DatasetContents:
     ids: dict[str, list[str]]
     """Split → ids of its items."""
     matrices: list[CheckedMatrix] = field(default_factory=list)
+    masks: Masks = field(default_factory=dict)
     labels: int | None = None
     """Number of class names in their list."""
     truth: csr_array | None = None
@@ -91,12 +95,19 @@ def summarize_contents(dataset: Dataset, contents: DatasetContents) -> DatasetSu
         summary.patches[name] = PatchSummary(kind.frames, kind.bins, kind.transform)
     for checked in contents.matrices:
         _add_matrix(dataset, checked, contents.labels, summary)
+    for (setting, split), present in sorted(contents.masks.items(), key=_by_split):
+        if setting in summary.settings and not present.all():
+            summary.settings[setting].absent[split] = int((~present).sum())
     truth = contents.truth
     if truth is not None:
         cells = np.prod(truth.shape, dtype=float)
         summary.users = int(truth.shape[1])
         summary.density = float((truth.data > 0).sum() / cells) if cells else 0.0
     return summary
+
+
+def _by_split(mask: tuple[tuple[str, str], object]) -> int:
+    return SPLITS.index(mask[0][1])
 
 
 def _add_matrix(

@@ -114,6 +114,11 @@ def dense(name: str, change: Change) -> Act:
     return act
 
 
+def array(name: str, values: NDArray[Any]) -> Act:
+    """Write an npy file."""
+    return lambda world: np.save(world.datasets / name, values)
+
+
 def parts(name: str, **changes: Change) -> Act:
     """Change the arrays of an npz file."""
 

@@ -9,6 +9,7 @@ from tests.checking.damage import (
     Act,
     Damage,
     Severity,
+    array,
     copied,
     cut_patches,
     dense,
@@ -390,6 +391,26 @@ TWICE = [
            "another content", f"data/datasets/{LABEL_FACTORS}", "many"),
 ]  # fmt: skip
 
+MASK = "train_data/mask_{}_text_rec.npy".format
+NOT_FIRST = np.arange(12) > 0
+
+MASKS = [
+    Damage("a mask an item short", array(MASK("test"), NOT_FIRST[1:]), "error", MASK("test"),
+           "an array (11,) of bool", "(12,)"),
+    Damage("a mask of numbers", array(MASK("test"), NOT_FIRST + 0.5), "error", MASK("test"),
+           "of float64", "bool"),
+    Damage("values of an item that lacks the setting", array(MASK("test"), NOT_FIRST), "error",
+           X("test"), "values in 1 row of items that lack the setting by its mask (0,"),
+    Damage("a mask of a set without features",
+           together(array(MASK("test"), NOT_FIRST), gone(X("test"))), "error", MASK("test"),
+           "features that are not there"),
+    Damage("a setting that all test items lack",
+           together(array(MASK("test"), NOT_FIRST & False), dense(X("test"), np.zeros_like)),
+           "warning", MASK("test"), "all 12 test items lack text"),
+    Damage("a mask that holds Python objects", array(MASK("train"), np.array([None] * 40)),
+           "error", MASK("train"), "never loaded"),
+]  # fmt: skip
+
 DAMAGES = [
     *MISSING,
     *ROWS,
@@ -403,6 +424,7 @@ DAMAGES = [
     *IN_HDF5,
     *OLD_NAMES,
     *TWICE,
+    *MASKS,
 ]
 
 

@@ -289,7 +289,8 @@ def test_the_summary_counts_items_users_classes_and_settings(
     assert rec["density"] == pytest.approx((truth.toarray() > 0).mean())
     filled = load_npz(world.datasets / S("train")).toarray() != 0
     assert sorted(rec["settings"]) == ["audio", "audio-sparse", "text", "text-sparse"]
-    assert rec["settings"]["text"] == {"width": 6, "density": 1.0, "sparse": False}
+    expected = {"width": 6, "density": 1.0, "sparse": False, "absent": {}}
+    assert rec["settings"]["text"] == expected
     expected = {"width": 6, "density": pytest.approx(filled.mean()), "sparse": True}
     assert rec["settings"]["text-sparse"] == expected
 

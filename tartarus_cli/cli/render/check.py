@@ -112,10 +112,13 @@ def _facts(summary: DatasetSummary) -> list[str]:
 def _print_settings(summary: DatasetSummary) -> None:
     if not summary.settings:
         return
-    rows = table("setting", ">width", "values")
+    lacking = ["absent"] if any(s.absent for s in summary.settings.values()) else []
+    rows = table("setting", ">width", "values", *lacking)
     for name, setting in summary.settings.items():
         values = f"sparse, {setting.density:.2%} filled" if setting.sparse else "dense"
-        rows.add_row(plain(name), f"{setting.width:,}", values)
+        absent = [f"{split} {count:,}" for split, count in setting.absent.items()]
+        cells = [" · ".join(absent)] if lacking else []
+        rows.add_row(plain(name), f"{setting.width:,}", values, *cells)
     out().print(rows)
 
 

@@ -28,7 +28,11 @@ def features_result(workspace: Workspace, result: FeaturesResult, *, json: bool)
         f"({sets} items × {result.width:,}, {result.form})",
         soft_wrap=True,
     )
-    absent = [f"{count:,} of {split}" for split, count in result.absent.items() if count]
+    absent = [
+        f"{count:,} of {result.splits[split]:,} {split} items"
+        for split, count in result.absent.items()
+        if count
+    ]
     if absent:
         console.print(f"absent: {', '.join(absent)}", soft_wrap=True)
     next_step(_next_command(result))
