@@ -289,10 +289,10 @@ def test_the_summary_counts_items_users_classes_and_settings(
     assert rec["density"] == pytest.approx((truth.toarray() > 0).mean())
     filled = load_npz(world.datasets / S("train")).toarray() != 0
     assert sorted(rec["settings"]) == ["audio", "audio-sparse", "text", "text-sparse"]
-    expected = {"width": 6, "density": 1.0, "sparse": False, "absent": {}}
-    assert rec["settings"]["text"] == expected
-    expected = {"width": 6, "density": pytest.approx(filled.mean()), "sparse": True}
-    assert rec["settings"]["text-sparse"] == expected
+    dense_summary = {"width": 6, "density": 1.0, "sparse": False, "absent": {}}
+    assert rec["settings"]["text"] == dense_summary
+    share = pytest.approx(filled.mean())
+    assert rec["settings"]["text-sparse"] == dense_summary | {"density": share, "sparse": True}
 
 
 def test_explicit_zeros_count_neither_as_truth_nor_as_features(
