@@ -14,6 +14,8 @@ from .api.models import predict as predict
 from .api.models import run as run
 from .api.models import show_experiment as show_experiment
 from .api.models import train as train
+from .api.papers import list_papers as list_papers
+from .api.papers import reproduce as reproduce
 from .api.results import compare as compare
 from .api.results import evaluate as evaluate
 from .api.results import export as export

@@ -184,6 +184,10 @@ class WorkspacePaths:
         files = _visible_files(self.results_table.parent)
         return sorted(path for path in files if path.suffix == ".json")
 
+    def reproduction(self, paper: str) -> Path:
+        """Return the path of the figures of a paper that was reproduced, as JSON."""
+        return self.data / "results" / "papers" / f"reproduce_{paper}.json"
+
     def picture(self, name: str) -> Path:
         """Return the path of a picture of results or of data."""
         return self.data / "results" / f"{name}.png"
@@ -233,6 +237,11 @@ class WorkspacePaths:
     def _sibling_of_data(self, name: str) -> Path:
         inside = self.data / name
         return inside if inside.is_dir() and not (self.root / name).is_dir() else self.root / name
+
+    @property
+    def papers(self) -> Path:
+        """The folder of the user's own papers to reproduce."""
+        return self.root / "papers"
 
     @property
     def experiments(self) -> Path:

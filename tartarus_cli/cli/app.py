@@ -20,6 +20,7 @@ from tartarus_cli.cli.logs import LoggedGroup
 from tartarus_cli.cli.patches import patches
 from tartarus_cli.cli.predict import predict
 from tartarus_cli.cli.recommend import recommend
+from tartarus_cli.cli.reproduce import reproduce
 from tartarus_cli.cli.run import run
 from tartarus_cli.cli.split import split
 from tartarus_cli.cli.terminal import OutputError, prepare_process
@@ -30,7 +31,7 @@ from tartarus_cli.signals import while_running
 PANELS = {
     "Start": (init, fetch, check_data),
     "Data": (split, factorize, features, patches, text),
-    "Experiments": (train, predict, evaluate, compare, run),
+    "Experiments": (train, predict, evaluate, compare, run, reproduce),
     "Models": (recommend, export),
 }
 

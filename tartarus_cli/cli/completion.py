@@ -67,6 +67,20 @@ def experiments(workspace: Workspace | None, _given: Mapping[str, Any]) -> list[
     return sorted(path.stem for folder in folders for path in folder.glob("*.toml"))
 
 
+def papers(workspace: Workspace | None, _given: Mapping[str, Any]) -> list[str]:
+    """Name the papers that can be reproduced."""
+    shipped = Path(__file__).parent.parent / "reproducing" / "papers"
+    folders = [shipped, workspace.papers] if workspace else [shipped]
+    return sorted({path.stem for folder in folders for path in folder.glob("*.toml")})
+
+
+def paper_rows(workspace: Workspace | None, given: Mapping[str, Any]) -> list[str]:
+    """Name the rows of the paper that is named."""
+    from tartarus_cli.reproducing.papers import find_paper
+
+    return [row.name for row in find_paper(workspace, str(given.get("paper"))).paper.rows]
+
+
 def datasets(workspace: Workspace | None, _given: Mapping[str, Any]) -> list[str]:
     """Name the datasets."""
     return workspace.scan().datasets() if workspace else []

@@ -35,6 +35,7 @@ COMMANDS = {
     "list_experiments": "experiments list",
     "show_experiment": "experiments show",
     "list_models": "models list",
+    "list_papers": "reproduce",
     "show_model": "models show",
     "delete_models": "models delete",
 }
@@ -43,7 +44,7 @@ COMMANDS = {
 WITHOUT_WORKSPACE = ("init",)
 """Functions whose commands take no ``--workspace``."""
 
-COMPLETE = ("check", "list_experiments", "list_models")
+COMPLETE = ("check", "list_experiments", "list_models", "list_papers")
 """Functions that are called without arguments; of others, ``text()`` is only the name."""
 
 _named_workspace: ContextVar[Path | None] = ContextVar("named_workspace", default=None)

@@ -176,7 +176,7 @@ def evaluate_slices(
         _check_has_users(subject.manifest.task, subject.name)
         SLICE_KINDS[by].require_inputs(subject.dataset)
         name = subject.name
-        stored = _stored_items(subject, options)
+        stored = stored_items(subject, options)
         if stored is not None:
             subject.count_evaluation(None)
         items = stored or evaluate_predictions(subject, options, progress=progress).items
@@ -200,10 +200,15 @@ def _check_has_users(task: str, name: str) -> None:
         raise RequestError(msg, hint=hint)
 
 
-def _stored_items(model: Model, options: EvaluationOptions) -> int | None:
+def stored_items(model: Model, options: EvaluationOptions) -> int | None:
     """Return how many items were ranked, if the results are those of the files as they are.
 
     None if they are not, or if there are none.
+
+    Raises
+    ------
+    DataError
+        If there are results of predictions that are gone or damaged.
     """
     workspace, name = model.workspace, model.name
     try:

@@ -22,7 +22,7 @@ HEAVY = {"keras", "jax", "librosa", "sklearn", "polars", "matplotlib", "numba", 
 
 FUNCTIONS = (
     *("init", "fetch", "split", "factorize", "features", "patches", "text", "check"),
-    *("train", "predict", "evaluate", "run", "compare", "recommend", "export"),
+    *("train", "predict", "evaluate", "run", "compare", "reproduce", "recommend", "export"),
 )
 
 NAMES: list[str] = vars(tt)["__all__"]
@@ -59,7 +59,7 @@ def test_a_module_that_has_the_name_of_a_function_is_both(name: str) -> None:
         call()
 
 
-MODULES = ("data", "settings", "models", "results")
+MODULES = ("data", "settings", "models", "results", "papers")
 
 
 def is_of(module: ModuleType, function: str) -> bool:

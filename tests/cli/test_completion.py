@@ -70,6 +70,8 @@ def completed(line: str, place: Path | None = None) -> list[str]:
         ("tartarus run rec_dense --set network.h", ["network.hidden="]),
         ("tartarus evaluate x.npy --experiment rec_d", ["rec_dense"]),
         ("tartarus patches o", ["one"]),
+        ("tartarus reproduce dl", ["dlrs2017"]),
+        ("tartarus reproduce dlrs2017 --only song-t", ["song-text"]),
     ],
 )
 def test_names_in_the_workspace_are_completed(line: str, names: list[str], evaluated: Path) -> None:

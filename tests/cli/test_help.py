@@ -45,7 +45,15 @@ def test_the_commands_stand_in_four_panels(tartarus: Command) -> None:
         "Options": [],
         "Start": ["init", "fetch", "check-data"],
         "Data": ["split", "factorize", "features", "patches", "text"],
-        "Experiments": ["train", "predict", "evaluate", "compare", "run", "experiments"],
+        "Experiments": [
+            "train",
+            "predict",
+            "evaluate",
+            "compare",
+            "run",
+            "reproduce",
+            "experiments",
+        ],
         "Models": ["recommend", "export", "models"],
     }
     assert {name for title in PANELS for name in names[title]} == {path[0] for path in COMMANDS}

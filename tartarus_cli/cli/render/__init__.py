@@ -19,6 +19,7 @@ from tartarus_cli.cli.render.models import (
     predicted_new,
     trained,
 )
+from tartarus_cli.cli.render.papers import papers, reproduction
 from tartarus_cli.cli.render.patches import patches_picture, patches_result
 from tartarus_cli.cli.render.playlists import ListForm, exported, recommended
 from tartarus_cli.cli.render.progress import ConsoleProgress
@@ -50,12 +51,14 @@ __all__ = [
     "model",
     "models",
     "open_handlers",
+    "papers",
     "patches_picture",
     "patches_result",
     "predicted",
     "predicted_new",
     "recommended",
     "record",
+    "reproduction",
     "slices",
     "split_result",
     "text_result",

@@ -1,0 +1,184 @@
+"""Run the rows of a paper, and put the figures beside those that it printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from tartarus_cli.checking.check import check_experiment
+from tartarus_cli.errors import RequestError, nearest
+from tartarus_cli.evaluation.report import EvaluationOptions
+from tartarus_cli.experiments.request import TrainingRequest, build_request
+from tartarus_cli.files import write_text
+from tartarus_cli.models.store import Model, Store
+from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress
+from tartarus_cli.reproducing.figures import check_metrics, evaluate_row
+from tartarus_cli.reproducing.inputs import dataset_sizes, find_missing, require_data
+from tartarus_cli.reproducing.papers import PaperFile, find_paper, paper_files
+from tartarus_cli.reproducing.report import DatasetSizes, Reproduction, compare_figure
+from tartarus_cli.reproducing.schema import Paper, PaperRow
+from tartarus_cli.run import run
+from tartarus_cli.training.reuse import find_trained
+from tartarus_cli.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ReproduceRequest:
+    """A paper, and which of its rows are run with which seed."""
+
+    paper: str
+    only: tuple[str, ...] = ()
+    """Names of rows; empty: all."""
+    seed: int | None = None
+    """None: the paper's."""
+
+
+@dataclass(frozen=True)
+class ListedPaper:
+    """A paper in the list of all."""
+
+    file: PaperFile
+    missing: tuple[str, ...] | None
+    """What the workspace lacks, in words; None: there is no workspace."""
+
+
+def list_papers(workspace: Workspace | None) -> list[ListedPaper]:
+    """List all papers, and what each lacks in a workspace.
+
+    Raises
+    ------
+    RequestError
+        If the file of one cannot be used.
+    """
+    listed = []
+    for name in paper_files(workspace):
+        file = find_paper(workspace, name)
+        missing = None
+        if workspace is not None:
+            lacks = find_missing(workspace, name, file.paper)
+            missing = tuple(dict.fromkeys(each.what for each in lacks))
+        listed.append(ListedPaper(file, missing))
+    return listed
+
+
+def choose_rows(file: PaperFile, only: Sequence[str]) -> list[PaperRow]:
+    """Return the rows that are named, in the order of the paper; all if none is.
+
+    Raises
+    ------
+    RequestError
+        If there is no such row, or no metric that one of them compares.
+    """
+    rows = file.paper.rows
+    names = [row.name for row in rows]
+    for name in only:
+        if name not in names:
+            msg = f"{file.name} has no row called {name!r}"
+            raise RequestError(msg, hint=nearest(name, names))
+    chosen = [row for row in rows if not only or row.name in only]
+    for row in chosen:
+        check_metrics(row)
+    return chosen
+
+
+def reproduce(
+    workspace: Workspace, request: ReproduceRequest, *, progress: Progress = UNWATCHED
+) -> Reproduction:
+    """Train and evaluate the systems of a paper, and compare the figures with the published ones.
+
+    A model that was trained before, with the same experiment, settings and seed and from the same
+    files, is used again, so that an interrupted reproduction goes on where it was.
+
+    Parameters
+    ----------
+    workspace
+        Has the data; gets the models, and the table of figures.
+    request
+        The paper, its rows, and the seed.
+    progress
+        Receives the tasks of each row, and messages.
+
+    Raises
+    ------
+    RequestError
+        If there is no such paper or row, or its file asks for what does not exist.
+    DataError
+        If data of the paper is missing, damaged or out of step.
+    TrainingError
+        If a training diverges.
+    """
+    file = find_paper(workspace, request.paper)
+    paper, rows = file.paper, choose_rows(file, request.only)
+    require_data(workspace, file.name, paper, rows)
+    seed = paper.seed if request.seed is None else request.seed
+    names = list(dict.fromkeys(row.dataset for row in rows))
+    sizes = dataset_sizes(workspace, paper, names)
+    other = {size.name for size in sizes if size.other}
+    requests = [training_request(workspace, row, seed, progress) for row in rows]
+    figures = []
+    for row, training in zip(rows, requests, strict=True):
+        progress.say(f"{row.name}: {row.experiment} {' '.join(row.settings)}".rstrip())
+        model = _train_or_reuse(workspace, training, progress)
+        values = evaluate_row(model, row, paper.users, progress)
+        figures += [
+            compare_figure(paper, row, figure, values, model.name, other_data=row.dataset in other)
+            for figure in row.figures
+        ]
+    result = Reproduction(
+        file.name,
+        paper,
+        seed,
+        tuple(figures),
+        tuple(sizes),
+        tuple(_differences(paper, rows, sizes)),
+        file.path,
+        workspace.reproduction(file.name),
+    )
+    text = json.dumps(result.document(), indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(result.file, text + "\n")
+    return result
+
+
+def training_request(
+    workspace: Workspace, row: PaperRow, seed: int, progress: Progress
+) -> TrainingRequest:
+    """Return what a row trains, once its files have been checked.
+
+    Raises
+    ------
+    RequestError
+        If there is no such experiment, a parameter or its value is wrong, or the experiment cannot
+        be applied to the settings.
+    DataError
+        If a file is missing, damaged or out of step.
+    """
+    request = build_request(
+        workspace, row.experiment, row.settings, row.dataset, row.overrides, seed
+    )
+    experiment = check_experiment(
+        *(workspace.dataset(row.dataset), request.experiment, request.settings),
+        evaluated=True,
+        progress=QuietProgress(progress),
+    )
+    return replace(request, experiment=experiment)
+
+
+def _train_or_reuse(workspace: Workspace, request: TrainingRequest, progress: Progress) -> Model:
+    model = find_trained(Store(workspace), request)
+    if model is not None:
+        progress.say(f"{model.name} is used again")
+        return model
+    evaluation = run(workspace, request, EvaluationOptions(), progress=progress)
+    return Store(workspace).get(evaluation.model)
+
+
+def _differences(
+    paper: Paper, rows: Sequence[PaperRow], sizes: Sequence[DatasetSizes]
+) -> Iterator[str]:
+    """Yield all that differs from the paper, in sentences: the data, the rest, then single rows."""
+    for size in sizes:
+        yield from size.remarks
+    yield from paper.differs
+    for row in rows:
+        yield from row.differs
