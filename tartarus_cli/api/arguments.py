@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,19 @@ SplitName = Literal["train", "val", "test", "all"]
 """A set of items, or all of them."""
 Code = Path | str | Sequence[Path | str]
 """Python files whose networks, metrics, … are used; they are run."""
+
+
+TimeLike = date | str | float | None
+"""A date, with or without a time; a text of one; or a number, as a column of times has it."""
+
+
+def text_of_time(time: TimeLike) -> str | None:
+    """Write a time as the command line takes it.
+
+    >>> text_of_time(date(2024, 6, 1)), text_of_time(1717200000), text_of_time(None)
+    ('2024-06-01', '1717200000', None)
+    """
+    return time.isoformat() if isinstance(time, date) else None if time is None else str(time)
 
 
 def workspace_of(workspace: WorkspaceLike) -> Workspace:

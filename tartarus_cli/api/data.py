@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from tartarus_cli import workspace as workspaces
 from tartarus_cli.api.arguments import (
     Code,
+    TimeLike,
     WorkspaceLike,
     path_of,
     run_code,
+    text_of_time,
     workspace_of,
 )
 from tartarus_cli.api.progress import ProgressOption, shown
@@ -165,6 +167,9 @@ def split(
     by: Literal["item", "artist", "time", "label"] | None = None,
     test: float | None = None,
     val: float | None = None,
+    cut: TimeLike = None,
+    until: TimeLike = None,
+    drop_later: bool = False,
     train_ids: Path | str | None = None,
     val_ids: Path | str | None = None,
     test_ids: Path | str | None = None,
@@ -202,6 +207,15 @@ def split(
         in proportion.
     test, val
         Shares of the items (0.2 and 0.1).
+    cut
+        By time: items first played before it are train and val items (``val`` is the share of these
+        that were first played last), those first played from it on test items. A date, a text such
+        as ``"2024-06-01"``, or a number as the column of times has it.
+    until
+        With ``cut``: leave out the items that are first played from this time on.
+    drop_later
+        With ``cut``: drop plays of train and val items from the cut on, and of test items from
+        ``until`` on; then users without a train play, until this and the filters hold for all.
     train_ids, val_ids, test_ids
         Lists of ids, one a line, instead of drawing them.
     force
@@ -225,10 +239,11 @@ def split(
     from tartarus_cli.experiments.request import seed_of
     from tartarus_cli.splitting import split as splitting
     from tartarus_cli.splitting.columns import ColumnNames
+    from tartarus_cli.splitting.request import SplitBy, SplitRequest
 
     root = workspace_of(workspace)
     columns = (user, item, count, time, artist, label, label_item)
-    request = splitting.SplitRequest(
+    request = SplitRequest(
         dataset=dataset,
         plays=path_of(plays),
         labels=path_of(labels),
@@ -247,9 +262,12 @@ def split(
             min_items=min_items,
             core=core,
         ),
-        by=splitting.SplitBy(by) if by else None,
+        by=SplitBy(by) if by else None,
         val=val,
         test=test,
+        cut=text_of_time(cut),
+        until=text_of_time(until),
+        drop_later=drop_later,
         train_ids=path_of(train_ids),
         val_ids=path_of(val_ids),
         test_ids=path_of(test_ids),

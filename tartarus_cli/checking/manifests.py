@@ -7,9 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tartarus_cli.checking.masks import Masks
 from tartarus_cli.checking.matrices import CheckedMatrix
 from tartarus_cli.checking.report import Report
+from tartarus_cli.data.artists import count_known, read_artists
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.ids import digest_ids
 from tartarus_cli.data.provenance import (
@@ -19,15 +22,16 @@ from tartarus_cli.data.provenance import (
     FeatureManifest,
     ItemsOfSet,
     SourceTable,
+    SplitManifest,
     data_path,
     read_factor_manifest,
     read_feature_manifest,
     read_split_manifest,
 )
-from tartarus_cli.errors import FileError, Placeholder, call
+from tartarus_cli.errors import DataError, FileError, Placeholder, call, count_noun
 from tartarus_cli.factorization.als import AlsOptions
 from tartarus_cli.factorization.pmi import PmiOptions
-from tartarus_cli.file_names import SPLITS, DataFile, Kind
+from tartarus_cli.file_names import PLAYS, SPLITS, DataFile, Kind
 from tartarus_cli.files import digest
 
 
@@ -238,6 +242,7 @@ def _check_split(file: DataFile, present: PresentMatrices, report: Report) -> No
     compared.number(manifest.labels, present.labels, "labels")
     for split, sizes in manifest.sets.items():
         compared.number(sizes.pairs, present.pairs.get(split), f"pairs of {split}")
+    _check_promises(compared, manifest)
     for table in manifest.tables:
         if _is_another(table):
             report.note(
@@ -246,6 +251,26 @@ def _check_split(file: DataFile, present: PresentMatrices, report: Report) -> No
                 expected="the one that is there now",
                 hint="To use the changed table: split again, with `force=True`.",
             )
+
+
+def _check_promises(compared: _Comparison, manifest: SplitManifest) -> None:
+    """Check what a split says of train plays and of artists against the files."""
+    present = compared.present
+    dataset = present.dataset
+    if manifest.time is not None and manifest.time.drop_later and "train" in present.pairs:
+        plays = dataset.plays("train")
+        without = plays.shape[1] - len(np.unique(plays.indices[plays.data > 0]))
+        if without:
+            found = f"{count_noun(without, 'user')} without a train play"
+            compared.warn(found, "none, as later plays were dropped", dataset.path(PLAYS["train"]))
+    if dataset.find(Kind.ARTISTS) is None or not {*manifest.sets} <= {*present.ids}:
+        return
+    with suppress(DataError):  # a damaged list is reported as such
+        artists = {name: read_artists(dataset, present.ids[name])[1] for name in manifest.sets}
+        for name, sizes in manifest.sets.items():
+            semi_cold, cold = count_known(artists[name], artists["train"])
+            compared.number(sizes.semi_cold, semi_cold, f"{name} items of known artists")
+            compared.number(sizes.cold, cold, f"{name} items of new artists")
 
 
 def _is_another(table: SourceTable) -> bool:

@@ -100,6 +100,33 @@ ValShare = Annotated[
     float | None,
     typer.Option("--val", metavar="SHARE", min=0, max=1, help="Share of the val items (0.1)."),
 ]
+Cut = Annotated[
+    str | None,
+    typer.Option(
+        "--cut",
+        metavar="DATE",
+        help="With --by time: items first played before it are train (the last, --val SHARE, val), "
+        "those first played from it on test. A date, or a number as in the column of times.",
+        show_default=False,
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="DATE",
+        help="With --cut: leave out the items first played from this time on.",
+        show_default=False,
+    ),
+]
+DropLater = Annotated[
+    bool,
+    typer.Option(
+        "--drop-later",
+        help="With --cut: drop plays of train and val items from the cut on (of test items from "
+        "--until on), then users without a train play, until this and the filters hold for all.",
+    ),
+]
 Force = Annotated[
     bool,
     typer.Option(
@@ -118,7 +145,8 @@ Force = Annotated[
         "Cells of the tables": ("encoding", "label_separator"),
         "Filters": ("min_plays", "min_users", "min_items", "core", "min_items_per_label"),
         "Train, val and test items": (
-            *("by", "test", "val", "train_ids", "val_ids", "test_ids", "seed"),
+            *("by", "test", "val", "cut", "until", "drop_later"),
+            *("train_ids", "val_ids", "test_ids", "seed"),
         ),
     }
 )
@@ -157,6 +185,9 @@ def split(
     by: Division = None,
     test: Share = None,
     val: ValShare = None,
+    cut: Cut = None,
+    until: Until = None,
+    drop_later: DropLater = False,
     train_ids: Annotated[Path | None, _ids("train")] = None,
     val_ids: Annotated[Path | None, _ids("val")] = None,
     test_ids: Annotated[Path | None, _ids("test")] = None,
@@ -194,6 +225,9 @@ def split(
         by=by.value if by else None,
         test=test,
         val=val,
+        cut=cut,
+        until=until,
+        drop_later=drop_later,
         train_ids=train_ids,
         val_ids=val_ids,
         test_ids=test_ids,

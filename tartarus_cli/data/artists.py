@@ -58,6 +58,22 @@ def parse_artists(path: Path, lines: Sequence[str]) -> dict[str, str]:
     return artists
 
 
+def count_known(artists: Sequence[str], train: Sequence[str]) -> tuple[int, int]:
+    """Count the items whose artist has train items (semi-cold), and whose has none (cold).
+
+    Parameters
+    ----------
+    artists, train
+        The artist of each item, and of each train item; "" where it is not known.
+
+    >>> count_known(["Bach", "Cage", "Bach", ""], ["Bach", ""])
+    (2, 1)
+    """
+    known, names = {*train}, [artist for artist in artists if artist]
+    semi_cold = sum(artist in known for artist in names)
+    return semi_cold, len(names) - semi_cold
+
+
 def read_artists(dataset: Dataset, ids: Sequence[str]) -> tuple[Path, list[str]]:
     """Read who the artist of each item is, "" where that is not known.
 

@@ -185,6 +185,10 @@ class SetSize(BaseModel):
     """Pairs, as a share of all items times all users."""
     labels: int | None = None
     """Labels that one of its items has."""
+    semi_cold: int | None = None
+    """Val or test items whose artist has train items; None where artists are not known."""
+    cold: int | None = None
+    """Val or test items whose artist has none."""
 
 
 class Leakage(BaseModel):
@@ -204,6 +208,23 @@ class Leakage(BaseModel):
     labels_without_test_items: list[str] | None
 
 
+class TimeDivision(BaseModel):
+    """Where time was cut."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cut: str
+    """The time, as it was given: items first played before it are train and val items."""
+    until: str | None
+    """Items first played from this time on were left out."""
+    drop_later: bool
+    """Whether plays later than the time of their item's set were dropped."""
+    dropped_plays: int | float | None
+    """How many these were."""
+    dropped_users: int | None
+    """Users of val or test items that were dropped then, because they had no train play."""
+
+
 SPLIT_AGAIN = "Split again, with `force=True`; or delete it, if the files are right."
 """What to do about a manifest of a split that does not fit the files."""
 
@@ -219,6 +240,8 @@ class SplitManifest(BaseModel):
     """How items were divided: item, artist, time, label, or lists."""
     shares: dict[str, float] | None
     """Requested shares of val and test items; None for lists of ids."""
+    time: TimeDivision | None = None
+    """Where time was cut, if it was."""
     tables: list[SourceTable] = Field(alias="read")
     filters: Filters
     stages: list[Stage]

@@ -75,8 +75,17 @@ class PairTotals:
             users=int(np.count_nonzero(pairs.items_per_user)),
             items=int(np.count_nonzero(pairs.users_per_item)),
             pairs=len(pairs.count),
-            plays=int(plays) if plays.is_integer() else plays,
+            plays=whole(plays),
         )
+
+
+def whole(number: float) -> int | float:
+    """Return a whole number as an int.
+
+    >>> whole(3.0), whole(0.5)
+    (3, 0.5)
+    """
+    return int(number) if float(number).is_integer() else number
 
 
 def drop_rare_pairs(pairs: Pairs, min_plays: int) -> Pairs:

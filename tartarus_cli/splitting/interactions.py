@@ -11,24 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tartarus_cli.data.provenance import Filters, Stage
+from tartarus_cli.data.provenance import Stage
 from tartarus_cli.data.tables.numbering import Codes, Ids, find_positions
 from tartarus_cli.data.tables.reading import Table, open_table
 from tartarus_cli.data.unicode_forms import UnicodeForms
-from tartarus_cli.errors import DataError, parameter
+from tartarus_cli.errors import DataError
 from tartarus_cli.progress import Progress
 from tartarus_cli.splitting.columns import ColumnNames, report_columns, suggest_artists
-from tartarus_cli.splitting.filters import (
-    Pairs,
-    PairTotals,
-    drop_rare_items,
-    drop_rare_pairs,
-    drop_rare_users,
-    k_core,
-)
+from tartarus_cli.splitting.filters import Pairs, PairTotals, whole
 from tartarus_cli.splitting.labels import LabelColumns, Labels, read_labels, with_items_of
 from tartarus_cli.splitting.plausibility import label_warnings, warn_of_ids
 from tartarus_cli.splitting.plays import PlayColumns, Plays, read_plays
+from tartarus_cli.splitting.time_cut import RequestedCut, TimeCut
 
 
 @dataclass(frozen=True)
@@ -106,6 +100,10 @@ class SplitTables:
     """How much each table holds, and how much of it the dataset is made of."""
     columns: dict[str, PlayColumns | LabelColumns]
     """``plays`` and ``labels`` → which column holds what."""
+    cut: TimeCut | None = None
+    """Where time is cut, as the table of plays has it."""
+    dropped: float | None = None
+    """Plays that were dropped as later than their item's period; None: nothing was."""
 
 
 def read_split_tables(
@@ -114,6 +112,7 @@ def read_split_tables(
     names: ColumnNames,
     listed: Sequence[str] | None,
     progress: Progress,
+    cut: RequestedCut | None = None,
 ) -> SplitTables:
     """Read the tables, and join them for the items of the dataset.
 
@@ -127,6 +126,8 @@ def read_split_tables(
         Ids of the dataset's items; None: all that have plays, or labels, or (of two tables) both.
     progress
         Hears of the columns, of the rows read, and of suspicious ids.
+    cut
+        Where time is cut: items first played after its end are left out.
 
     Raises
     ------
@@ -152,21 +153,54 @@ def read_split_tables(
     for name, chosen in columns.items():
         may_have_artists = name == "plays" or plays is None
         _report_columns(tables[name], chosen, progress, artists=may_have_artists)
-    play_data, label_data = None, None
-    for name, chosen in columns.items():
-        if isinstance(chosen, PlayColumns):
-            play_data = read_plays(tables[name], chosen, progress=progress)
-            warn_of_ids(tables[name], (play_data.users, play_data.items), progress)
-        else:
-            label_data = read_labels(tables[name], chosen, progress=progress)
-            warn_of_ids(tables[name], (label_data.items, label_data.names), progress)
-            for warning in label_warnings(tables[name].path, label_data.names):
-                progress.warn(warning)
-    if play_data is not None and label_data is not None:
-        label_data = with_items_of(label_data, play_data.items, progress)
+    play_data = _read_plays(tables, columns, cut, progress)
+    label_data = _read_labels(tables, columns, play_data, progress)
     interactions = _join(play_data, label_data, listed)
     stages = _reading_stages(play_data, label_data, listed, interactions)
-    return SplitTables(interactions, stages, columns)
+    if play_data is None:
+        return SplitTables(interactions, stages, columns)
+    if cut is not None and cut.until is not None and play_data.cut is not None:
+        interactions = _leave_out_later(interactions, play_data.cut)
+        stages.append(interactions.count(f"items first played before {cut.until.text}"))
+    return SplitTables(interactions, stages, columns, play_data.cut, play_data.dropped)
+
+
+def _read_plays(
+    tables: Mapping[str, Table],
+    columns: Mapping[str, PlayColumns | LabelColumns],
+    cut: RequestedCut | None,
+    progress: Progress,
+) -> Plays | None:
+    """Read the table of plays, if there is one."""
+    chosen = columns.get("plays")
+    if not isinstance(chosen, PlayColumns):
+        return None
+    plays = read_plays(tables["plays"], chosen, cut=cut, progress=progress)
+    warn_of_ids(tables["plays"], (plays.users, plays.items), progress)
+    return plays
+
+
+def _read_labels(
+    tables: Mapping[str, Table],
+    columns: Mapping[str, PlayColumns | LabelColumns],
+    plays: Plays | None,
+    progress: Progress,
+) -> Labels | None:
+    """Read the table of labels, if there is one, with the ids that the plays have."""
+    chosen = columns.get("labels")
+    if not isinstance(chosen, LabelColumns):
+        return None
+    labels = read_labels(tables["labels"], chosen, progress=progress)
+    warn_of_ids(tables["labels"], (labels.items, labels.names), progress)
+    for warning in label_warnings(tables["labels"].path, labels.names):
+        progress.warn(warning)
+    return labels if plays is None else with_items_of(labels, plays.items, progress)
+
+
+def _leave_out_later(interactions: InteractionTable, cut: TimeCut) -> InteractionTable:
+    if interactions.first_played is None:
+        return interactions
+    return interactions.subset(interactions.first_played < cut.end)
 
 
 def _report_columns(
@@ -188,13 +222,19 @@ def _reading_stages(
     stages = []
     if plays is not None:
         skipped = f", {plays.skipped_rows:,} without an id left out" * (plays.skipped_rows > 0)
-        stages.append(_from_plays(plays).count(f"{plays.rows:,} rows of plays{skipped}"))
+        after, left = f"{plays.rows:,} rows of plays{skipped}", _from_plays(plays)
+        if plays.dropped is None:
+            stages.append(left.count(after))
+        else:
+            sizes = {"items": len(plays.items), "users": len(plays.users)}
+            stages.append(Stage(after=after, **sizes, plays=whole(plays.total)))
+            stages.append(left.count(f"{plays.dropped:,.15g} later plays dropped"))
     if labels is not None:
         unlabelled = f", {labels.unlabelled:,} items without a label" * (labels.unlabelled > 0)
         skipped = f", {labels.skipped_rows:,} with holes left out" * (labels.skipped_rows > 0)
         after = f"{labels.rows:,} rows of labels{skipped}{unlabelled}"
         stages.append(_from_labels(labels).count(after))
-    if listed is not None or len(stages) == 2:
+    if listed is not None or (plays is not None and labels is not None):
         after = "items with plays and labels" if listed is None else "listed items"
         stages.append(interactions.count(after))
     return stages
@@ -291,86 +331,6 @@ def _align(values: NDArray[Any], known: Ids, items: Ids, missing: float | str) -
 def _renumber(mask: NDArray[np.bool_]) -> Codes:
     """Return the new numbers of those that stay where the mask is true."""
     return (np.cumsum(mask) - 1).astype(np.int32)
-
-
-def apply_filters(
-    interactions: InteractionTable, filters: Filters, *, listed: bool
-) -> tuple[InteractionTable, list[Stage]]:
-    """Drop rare labels, pairs, items and users, in this order, and items that have nothing left.
-
-    Parameters
-    ----------
-    interactions
-        The items.
-    filters
-        The least that each must have.
-    listed
-        Whether the items were listed: then those without plays, or without labels, stay, unless a
-        filter demands some.
-
-    Returns
-    -------
-    The remaining items, and how much was left after each filter.
-
-    Raises
-    ------
-    DataError
-        If nothing is left.
-    """
-    stages = []
-    if filters.min_items_per_label is not None:
-        least = filters.min_items_per_label
-        interactions = _drop_rare_labels(interactions, least, listed=listed)
-        stages.append(interactions.count(parameter("min_items_per_label", least)))
-    if interactions.pairs is not None:
-        pairs = interactions.pairs
-        interactions, later = _filter_plays(interactions, pairs, filters, listed=listed)
-        stages += later
-    if not len(interactions.items):
-        msg = "the filters leave nothing"
-        given = [parameter(name) for name, least in filters if least is not None]
-        hint = f"Use a smaller number for {' or '.join(given)}."
-        raise DataError(msg, hint=hint if given else "Give a table with plays above 0.")
-    return interactions, stages
-
-
-def _drop_rare_labels(
-    interactions: InteractionTable, min_items: int, *, listed: bool
-) -> InteractionTable:
-    if interactions.labels is None:
-        return interactions
-    items_per_label = np.bincount(
-        interactions.labels.indices, minlength=len(interactions.label_names)
-    )
-    common = np.flatnonzero(items_per_label >= min_items)
-    labels = csr_array(interactions.labels[:, common])
-    names = [interactions.label_names[label] for label in common]
-    filtered = replace(interactions, labels=labels, label_names=names)
-    return filtered if listed else filtered.subset(np.diff(labels.indptr) > 0)
-
-
-def _filter_plays(
-    interactions: InteractionTable, pairs: Pairs, filters: Filters, *, listed: bool
-) -> tuple[InteractionTable, list[Stage]]:
-    """Filter the pairs, and drop items and users that have none left."""
-    stages = []
-    steps = (
-        ("min_plays", drop_rare_pairs, filters.min_plays),
-        ("min_users", drop_rare_items, filters.min_users),
-        ("min_items", drop_rare_users, filters.min_items),
-        ("core", k_core, filters.core),
-    )
-    if not pairs.count.all():
-        pairs = pairs.select(pairs.count > 0)
-        stages.append(replace(interactions, pairs=pairs).count("pairs of 0 plays"))
-    for name, drop, least in steps:
-        if least is not None:
-            pairs = drop(pairs, least)
-            stages.append(replace(interactions, pairs=pairs).count(parameter(name, least)))
-    keep_all = listed and filters.min_users is None and filters.core is None
-    has_pairs = pairs.users_per_item > 0
-    mask = np.ones(len(interactions.items), np.bool_) if keep_all else has_pairs
-    return replace(interactions, pairs=pairs).subset(mask), stages
 
 
 @dataclass(frozen=True)

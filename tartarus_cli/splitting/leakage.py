@@ -9,30 +9,43 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from tartarus_cli.data.artists import count_known
 from tartarus_cli.data.provenance import Leakage, SetSize
 from tartarus_cli.data.tables.numbering import Ids
 from tartarus_cli.progress import Progress
-from tartarus_cli.splitting.interactions import InteractionTable, SetRows, SplitSets
+from tartarus_cli.splitting.filters import whole
+from tartarus_cli.splitting.interactions import InteractionTable, SplitSets
 
 
-def measure_set(interactions: InteractionTable, rows: SetRows) -> SetSize:
-    """Count the items, users, pairs, plays and labels of one of the sets."""
-    items, plays = rows.items, rows.plays
+def measure_set(interactions: InteractionTable, sets: SplitSets, name: str) -> SetSize:
+    """Count the items, users, pairs, plays and labels of a set, and the items of known artists."""
+    items, plays = sets[name].items, sets[name].plays
+    artists = _count_by_artist(interactions.artists, sets, name)
     labels = None
     if interactions.labels is not None:
         labels = int(np.count_nonzero(_items_per_label(interactions.labels, items)))
     if plays is None:
-        return SetSize(items=len(items), labels=labels)
+        return SetSize(items=len(items), labels=labels, **artists)
     total = plays.data.sum(dtype=np.float64).item()
     items_per_user = np.bincount(plays.indices, minlength=plays.shape[1])
     return SetSize(
         items=len(items),
         users=int(np.count_nonzero(items_per_user)),
         pairs=int(plays.nnz),
-        plays=int(total) if total.is_integer() else total,
+        plays=whole(total),
         density=plays.nnz / max(plays.shape[0] * plays.shape[1], 1),
         labels=labels,
+        **artists,
     )
+
+
+def _count_by_artist(artists: Ids | None, sets: SplitSets, name: str) -> dict[str, int]:
+    """Count the items of artists with train items, and of others; empty if there are no artists."""
+    if artists is None or name == "train":
+        return {}
+    of_train, of_items = (artists[sets[split].items].tolist() for split in ("train", name))
+    semi_cold, cold = count_known(of_items, of_train)
+    return {"semi_cold": semi_cold, "cold": cold}
 
 
 def _items_per_label(labels: csr_array, items: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -107,9 +120,8 @@ def warn_of_leakage(leakage: Leakage, progress: Progress) -> None:
         "users without a test item (0 in the mean)": leakage.users_without_test_items,
         "listed items without a user": leakage.items_without_users,
         "listed items without a label": leakage.items_without_labels,
-        "train items with plays later than the first test item (these plays are kept)": (
-            leakage.train_items_played_later
-        ),
+        "train items with plays later than the first test item (these plays are kept; `cut` with "
+        "`drop_later=True` drops them)": (leakage.train_items_played_later),
         "labels without a train item (cannot be learnt)": leakage.labels_without_train_items,
         "labels without a test item (they cannot be evaluated)": leakage.labels_without_test_items,
         "artists with items in two sets (`by='artist'` keeps each in one)": (

@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 from tartarus_cli.data.several_names import find_joined, same_but_for_case
 from tartarus_cli.data.tables.numbering import Ids
 from tartarus_cli.data.tables.reading import Table, ending
-from tartarus_cli.data.tables.times import TIME_UNITS, kind_of_times
+from tartarus_cli.data.tables.times import FIRST_TIMES, TIME_UNITS, kind_of_times
 from tartarus_cli.data.unicode_forms import same_but_for_form
 from tartarus_cli.errors import display_path, parameter
 from tartarus_cli.progress import Progress
 
 QUOTED_SHARE = 0.5
 """Share of the ids of a TSV that may stand between quotes before it is likely a mistake."""
-# Since 1970: 1e8 s is 1973, 1e11 s the year 5138, and so on for the shorter units.
-_FIRST_TIMES = (1e8, 1e11, 1e14, 1e17, 1e20)
 
 
 def warn_of_ids(table: Table, columns: Sequence[Ids | list[str]], progress: Progress) -> None:
@@ -106,14 +104,14 @@ class TimeUnits:
     """Counts how many times of a column are in seconds, in milliseconds, and so on."""
 
     def __init__(self) -> None:
-        self._counts = np.zeros(len(_FIRST_TIMES) + 1, np.int64)
+        self._counts = np.zeros(len(FIRST_TIMES) + 1, np.int64)
         self._first: dict[int, tuple[int, float]] = {}
 
     def add(self, times: NDArray[np.float64], lines: NDArray[np.int64]) -> None:
         """Count the times of a block, ``(rows,)``."""
-        unit = np.searchsorted(_FIRST_TIMES, times, side="right")
+        unit = np.searchsorted(FIRST_TIMES, times, side="right")
         self._counts += np.bincount(unit, minlength=len(self._counts))
-        for number in range(1, len(_FIRST_TIMES)):
+        for number in range(1, len(FIRST_TIMES)):
             if self._counts[number] and number not in self._first:
                 row = int((unit == number).argmax())
                 self._first[number] = int(lines[row]), float(times[row])

@@ -17,6 +17,7 @@ from tartarus_cli.errors import DataError, FileError, display_path
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.splitting.artists import ArtistCollector
 from tartarus_cli.splitting.plausibility import TimeUnits, count_warnings
+from tartarus_cli.splitting.time_cut import Periods, RequestedCut, TimeCut
 
 PlayCounts = NDArray[Any]
 MAX_EXACT_INTEGER = 1 << 53
@@ -73,13 +74,34 @@ class Plays:
     """``(items,)`` time of each item's last play."""
     artists: Ids | None = None
     """``(items,)`` artist of each item."""
+    cut: TimeCut | None = None
+    """Where time is cut, as the table has it."""
+    total: float = 0
+    """Plays of all rows."""
+    dropped: float | None = None
+    """Plays of the rows that were dropped: later than their item's period; None: nothing was."""
 
 
-def read_plays(table: Table, columns: PlayColumns, *, progress: Progress = UNWATCHED) -> Plays:
+def read_plays(
+    table: Table,
+    columns: PlayColumns,
+    *,
+    cut: RequestedCut | None = None,
+    progress: Progress = UNWATCHED,
+) -> Plays:
     """Read a table of plays; several rows of one user and one item are added up.
 
     Rows are read block by block, and ids become numbers at once: a row takes some twenty bytes of
     memory.
+
+    Parameters
+    ----------
+    table, columns
+        The table, and what each column holds.
+    cut
+        Where time is cut, and whether later rows are dropped; the table has a column of times then.
+    progress
+        Hears of the rows read, and of what is suspicious.
 
     Raises
     ------
@@ -87,19 +109,27 @@ def read_plays(table: Table, columns: PlayColumns, *, progress: Progress = UNWAT
         If a row is no play; the message names its line.
     DataError
         If there is no play, or an item has two artists.
+    RequestError
+        If no item is first played before the cut, or none from then on.
     """
     reader, rows = NumberedTable(table, columns.selection), _PlayCollector(columns)
     units = TimeUnits()
     for codes, block in reader.blocks(progress):
         _check_counts(table, columns, block)
+        if cut is not None and rows.cut is None and len(block.lines):
+            rows.cut = cut.resolve(table, block)
         rows.add(codes, block)
         if columns.time is not None:
             units.add(block.values[:, -1], block.lines)
     if not sum(map(len, rows.users)):
         msg = f"{display_path(table.path)} holds no play"
         raise DataError(msg, hint="Give another table.")
+    if rows.cut is not None:
+        rows.cut.check_range(rows.first_played)
     users, items, *artists = reader.sorted_ids()
+    row_count, dropped = sum(map(len, rows.users)), rows.drop_later_rows()
     user, item, count = rows.concatenate()
+    total = count.sum(dtype=np.float64).item() + (dropped or 0)
     for warning in _warnings(table, columns, units, count):
         progress.warn(warning)
     shape = (len(items.ids), len(users.ids))
@@ -109,11 +139,14 @@ def read_plays(table: Table, columns: PlayColumns, *, progress: Progress = UNWAT
         users.ids,
         items.ids,
         *pairs,
-        rows=len(user),
+        rows=row_count,
         skipped_rows=reader.skipped_rows,
         first_played=rows.first_played[order] if with_times else None,
         last_played=rows.last_played[order] if with_times else None,
         artists=rows.artists.artists_of(table.path, items, artists[0]) if artists else None,
+        cut=rows.cut,
+        total=total,
+        dropped=dropped,
     )
 
 
@@ -148,6 +181,8 @@ class _PlayCollector:
 
     def __init__(self, columns: PlayColumns) -> None:
         self._columns = columns
+        self.cut: TimeCut | None = None
+        self._periods = list[Periods]()
         self.users, self.items = list[Codes](), list[Codes]()
         self.counts = list[PlayCounts]()
         self.first_played, self.last_played = np.empty(0), np.empty(0)
@@ -167,11 +202,37 @@ class _PlayCollector:
 
     def _add_times(self, item: Codes, block: Block) -> None:
         """Note when items were played; a row of 0 plays has no time."""
-        played = slice(None) if self._columns.count is None else block.values[:, 0] > 0
+        times = block.values[:, -1]
+        played = np.ones(len(item), np.bool_)
+        if self._columns.count is not None:
+            played = block.values[:, 0] > 0
         self.first_played = grow(self.first_played, item, np.inf)
         self.last_played = grow(self.last_played, item, -np.inf)
-        np.minimum.at(self.first_played, item[played], block.values[played, -1])
-        np.maximum.at(self.last_played, item[played], block.values[played, -1])
+        np.minimum.at(self.first_played, item[played], times[played])
+        if self.cut is not None and self.cut.drop_later:
+            self._periods.append(self.cut.periods(times))
+            played &= self._periods[-1] == 0  # of train items, no others stay
+        np.maximum.at(self.last_played, item[played], times[played])
+
+    def drop_later_rows(self) -> float | None:
+        """Drop the rows that are later than their item's period; return how many plays these are.
+
+        None if nothing is to be dropped.
+        """
+        if self.cut is None or not self.cut.drop_later:
+            return None
+        period_of_item, dropped = self.cut.periods(self.first_played), 0.0
+        for number, periods in enumerate(self._periods):
+            stays = periods <= period_of_item[self.items[number]]
+            for rows in (self.users, self.items):
+                rows[number] = rows[number][stays]
+            if self.counts:
+                dropped += self.counts[number][~stays].sum(dtype=np.float64).item()
+                self.counts[number] = self.counts[number][stays]
+            else:
+                dropped += np.count_nonzero(~stays)
+        self._periods = []
+        return dropped
 
     def concatenate(self) -> tuple[Codes, Codes, PlayCounts]:
         """Return users, items and counts of all rows; the collector gives up its own copies."""

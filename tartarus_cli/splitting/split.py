@@ -2,108 +2,50 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.provenance import (
-    Filters,
     SourceTable,
     SplitManifest,
-    Stage,
+    TimeDivision,
     read_split_manifest,
 )
 from tartarus_cli.data.tables.parts import part_files, table_digest
-from tartarus_cli.errors import DataError, FileError, RequestError
+from tartarus_cli.errors import DataError, FileError
 from tartarus_cli.file_names import SPLITS, Kind
 from tartarus_cli.files import digest_in_background, stat_signature
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
-from tartarus_cli.splitting.columns import ColumnNames
+from tartarus_cli.splitting.filtering import TrainedUsers, apply_filters, require_train_plays
+from tartarus_cli.splitting.filters import whole
 from tartarus_cli.splitting.id_lists import read_id_lists
 from tartarus_cli.splitting.interactions import (
     InteractionTable,
     SetRows,
     SplitSets,
     SplitTables,
-    apply_filters,
     read_split_tables,
 )
 from tartarus_cli.splitting.leakage import measure_leakage, measure_set, warn_of_leakage
+from tartarus_cli.splitting.request import SplitBy, SplitRequest, check_request, request_record
 from tartarus_cli.splitting.strategies import (
     SetOfItem,
-    Shares,
+    by_cut,
     by_group,
     by_item,
     by_label,
     by_time,
 )
+from tartarus_cli.splitting.time_cut import TimeCut
 from tartarus_cli.splitting.writing import SplitFiles, check_dataset_name, write_split
-
-_NEW_COLUMNS = ("encoding", "label_separator")
-Fault = tuple[bool, str, str]
-"""Whether it is one, the message, and what to do about it."""
-
-
-class SplitBy(StrEnum):
-    """How items are divided."""
-
-    ITEM = "item"
-    ARTIST = "artist"
-    TIME = "time"
-    LABEL = "label"
-
-
-@dataclass(frozen=True)
-class SplitRequest:
-    """A dataset to make: its name, its tables, the filters, and how to divide its items."""
-
-    dataset: str
-    plays: Path | None = None
-    """A table of plays."""
-    labels: Path | None = None
-    """A table of labels."""
-    columns: ColumnNames = field(default_factory=ColumnNames)
-    filters: Filters = field(default_factory=Filters)
-    by: SplitBy | None = None
-    """None: by label for labels alone, else by item."""
-    val: float | None = None
-    """Share of val items; None: 0.1."""
-    test: float | None = None
-    """Share of test items; None: 0.2."""
-    train_ids: Path | None = None
-    """A list of the ids of train items, one a line, instead of drawing them."""
-    val_ids: Path | None = None
-    test_ids: Path | None = None
-    seed: int = 0
-    force: bool = False
-    """Whether to replace a dataset of the same name."""
-
-    @property
-    def strategy(self) -> SplitBy:
-        """How items are divided, if not by lists."""
-        return self.by or (SplitBy.ITEM if self.plays else SplitBy.LABEL)
-
-    @property
-    def shares(self) -> Shares:
-        """Shares of val and test items."""
-        val, test = self.val, self.test
-        return Shares(0.1 if val is None else val, 0.2 if test is None else test)
-
-    @property
-    def id_lists(self) -> dict[str, Path]:
-        """Set → list of ids, in the order of the sets; empty if items are drawn."""
-        lists = {"train": self.train_ids, "val": self.val_ids, "test": self.test_ids}
-        return {name: path for name, path in lists.items() if path}
 
 
 @dataclass(frozen=True)
@@ -143,27 +85,24 @@ def split(
     DataError
         If nothing is left to divide.
     """
-    _check_request(request)
+    check_request(request)
     is_repeated = not request.force and _is_repeated(workspace, request)
     check_dataset_name(workspace, request.dataset, force=request.force or is_repeated)
     lists = read_id_lists(request.id_lists)
     listed = None if lists is None else [item for ids in lists.values() for item in ids]
     tables, sources = _read_tables(request, listed, progress)
-    interactions, filter_stages = apply_filters(
-        tables.interactions, request.filters, listed=listed is not None
-    )
+    filtered = _filter(tables, request, listed=listed is not None)
+    interactions = filtered.interactions
     with progress.task("dividing and writing", 2) as task:
         pairs = interactions.pairs
         sets = {
             name: SetRows(items, None if pairs is None else pairs.matrix(items))
-            for name, items in _divide(interactions, request, lists).items()
+            for name, items in _divide(interactions, request, lists, tables.cut).items()
         }
         task.advance()
         files = SplitFiles(workspace, request.dataset)
         paths = files.paths(sets, interactions)
-        manifest = _make_manifest(
-            request, interactions, sets, sources, [*tables.stages, *filter_stages], paths
-        )
+        manifest = _make_manifest(request, tables, filtered, sets, sources, paths)
         backups = write_split(files, interactions, sets, manifest, force=request.force)
         task.advance()
     warn_of_leakage(manifest.leakage, progress)
@@ -185,7 +124,8 @@ def _read_tables(
         names = request.columns.require(
             artist=request.strategy is SplitBy.ARTIST, time=request.strategy is SplitBy.TIME
         )
-        content = read_split_tables(request.plays, request.labels, names, listed, progress)
+        cut = request.time_cut
+        content = read_split_tables(request.plays, request.labels, names, listed, progress, cut)
         hashes = {name: finish() for name, finish in hashing.items()}
     if any(stat_signature(path) != signature for path, signature in before.items()):
         msg = "a table was changed while it was read"
@@ -206,100 +146,28 @@ def _parts(path: Path) -> list[Path]:
     return [part for part in part_files(path) if part.is_file()]
 
 
-def _check_request(request: SplitRequest) -> None:
-    for is_fault, fault, hint in (*_table_faults(request), *_division_faults(request)):
-        if is_fault:
-            raise RequestError(fault, hint=hint)
-
-
-def _table_faults(request: SplitRequest) -> tuple[Fault, ...]:
-    """List what may be wrong with the tables that are given."""
-    columns, filters = request.columns, request.filters
-    no_plays, no_labels = not request.plays, not request.labels
-    give_plays, give_labels = "Give `plays=FILE`.", "Give `labels=FILE`."
-    return (
-        (
-            no_plays and no_labels,
-            "there is neither `plays` nor `labels`",
-            "Give `plays=FILE` or `labels=FILE`.",
-        ),
-        (
-            no_labels and request.strategy is SplitBy.LABEL,
-            "`by='label'` needs `labels`",
-            give_labels,
-        ),
-        (no_plays and request.strategy is SplitBy.TIME, "`by='time'` needs `plays`", give_plays),
-        (
-            no_labels and (columns.wide or filters.min_items_per_label is not None),
-            "`wide=True` and `min_items_per_label` need `labels`",
-            give_labels,
-        ),
-        (
-            no_labels and (columns.label is not None or columns.label_item is not None),
-            "`label` and `label_item` need `labels`",
-            give_labels,
-        ),
-        (
-            columns.label_separator is not None and (no_labels or columns.wide),
-            "`label_separator` is for `labels` of one row a label, and not for `wide=True`",
-            "Leave it out.",
-        ),
-        (
-            columns.label_separator == "",
-            "`label_separator` is empty",
-            "Give what stands between the labels, such as `label_separator='|'`.",
-        ),
-        (
-            columns.wide and columns.label is not None,
-            "`wide=True` and `label` exclude each other",
-            "Leave one of the two out.",
-        ),
-        (
-            no_plays and filters.filter_plays,
-            "`min_plays`, `min_users`, `min_items` and `core` need `plays`",
-            give_plays,
-        ),
-    )
-
-
-def _division_faults(request: SplitRequest) -> tuple[Fault, ...]:
-    """List what may be wrong with the way in which items are divided."""
-    lists, shares = request.id_lists, request.shares
-    draws = request.by is not None or request.val is not None or request.test is not None
-    return (
-        (
-            bool(lists) and not {"train", "test"} <= lists.keys(),
-            "`train_ids` and `test_ids` belong together",
-            "Give both lists.",
-        ),
-        (
-            bool(lists) and draws,
-            "`by`, `test` and `val` mean nothing where lists of ids divide the items",
-            "Leave these out, or the lists.",
-        ),
-        (
-            shares.val + shares.test >= 1,
-            "`val` and `test` leave nothing to train on",
-            "Give shares whose sum is below 1.",
-        ),
-        (shares.test <= 0, "`test` is a share above 0", "Give one, for example `test=0.2`."),
-        (
-            not 0 <= shares.val < 1,
-            "`val` is a share from 0 to below 1",
-            "Give one, for example `val=0.1`.",
-        ),
+def _filter(tables: SplitTables, request: SplitRequest, *, listed: bool) -> TrainedUsers:
+    """Drop what is rare and, where later plays are dropped, users without a train play."""
+    filters, cut = request.filters, tables.cut
+    if cut is None or not cut.drop_later:
+        return TrainedUsers(*apply_filters(tables.interactions, filters, listed=listed), 0)
+    return require_train_plays(
+        tables.interactions, filters, lambda items: _draw_sets(items, request, cut)
     )
 
 
 def _divide(
-    interactions: InteractionTable, request: SplitRequest, lists: Mapping[str, list[str]] | None
+    interactions: InteractionTable,
+    request: SplitRequest,
+    lists: Mapping[str, list[str]] | None,
+    cut: TimeCut | None,
 ) -> dict[str, NDArray[np.int64]]:
     """Return the items of each set, in the order of its rows."""
     if lists is not None:
         positions = {name: interactions.positions(ids) for name, ids in lists.items()}
         sets = {name: rows[rows >= 0] for name, rows in positions.items()}
     else:
-        set_of_item = _draw_sets(interactions, request)
+        set_of_item = _draw_sets(interactions, request, cut)
         rows = [np.flatnonzero(set_of_item == number) for number in range(len(SPLITS))]
         sets = dict(zip(SPLITS, rows, strict=True))
         if not request.shares.val:
@@ -308,12 +176,18 @@ def _divide(
         if not len(items):
             msg = f"{name} would hold no item, of {len(interactions.items):,}"
             hint = "Use other shares or filters, or divide in another way."
+            if cut is not None:
+                hint = "Cut at another time, or use another share of val items or other filters."
             raise DataError(msg, hint=hint)
     return sets
 
 
-def _draw_sets(interactions: InteractionTable, request: SplitRequest) -> SetOfItem:
+def _draw_sets(
+    interactions: InteractionTable, request: SplitRequest, cut: TimeCut | None
+) -> SetOfItem:
     shares, seed, items = request.shares, request.seed, len(interactions.items)
+    if cut is not None and interactions.first_played is not None:
+        return by_cut(interactions.first_played, cut.start, shares.val, seed=seed)
     if shares.sizes(items)[0] < 1:
         msg = f"there is too little to be divided: items {items:,}"
         raise DataError(msg, hint="Use fewer filters, or a larger table.")
@@ -329,57 +203,61 @@ def _draw_sets(interactions: InteractionTable, request: SplitRequest) -> SetOfIt
 
 def _make_manifest(
     request: SplitRequest,
-    interactions: InteractionTable,
+    tables: SplitTables,
+    filtered: TrainedUsers,
     sets: SplitSets,
-    tables: list[SourceTable],
-    stages: list[Stage],
+    sources: list[SourceTable],
     files: Sequence[Path],
 ) -> SplitManifest:
+    interactions = filtered.interactions
     pairs, labels = interactions.pairs, interactions.labels
-    sizes = {name: measure_set(interactions, rows) for name, rows in sets.items()}
+    sizes = {name: measure_set(interactions, sets, name) for name in sets}
     return SplitManifest(
         dataset=request.dataset,
         seed=request.seed,
         by="lists" if request.id_lists else request.strategy.value,
-        shares=None if request.id_lists else asdict(request.shares),
-        tables=tables,
+        shares=_shares(request),
+        time=_time_division(request, tables, filtered),
+        tables=sources,
         filters=request.filters,
-        stages=stages,
+        stages=[*tables.stages, *filtered.stages],
         users=None if pairs is None else pairs.user_count,
         labels=None if labels is None else len(interactions.label_names),
         sets=sizes,
         leakage=measure_leakage(interactions, sets, sizes),
         version=version("tartarus-cli"),
         files=[path.name for path in files],
-        request=_request_record(request),
+        request=request_record(request),
     )
 
 
-def _request_record(request: SplitRequest) -> dict[str, Any]:
-    """Return a request as its manifest records it; equal requests have equal records."""
-    columns = asdict(request.columns)
-    del columns["required"]
-    # Older manifests lack these.
-    columns = {k: v for k, v in columns.items() if k not in _NEW_COLUMNS or v is not None}
-    record = {
-        "plays": request.plays,
-        "labels": request.labels,
-        "names": columns | {"needed": sorted(request.columns.required)},
-        "filters": request.filters.model_dump(by_alias=True),
-        "by": request.by,
-        "val": request.val,
-        "test": request.test,
-        "lists": request.id_lists,
-        "seed": request.seed,
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(record, default=str))
-    return plain
+def _shares(request: SplitRequest) -> dict[str, float] | None:
+    """Return the shares that were requested; those first played after a cut are no share."""
+    if request.id_lists:
+        return None
+    shares = asdict(request.shares)
+    return shares if request.cut is None else {"val": shares["val"]}
+
+
+def _time_division(
+    request: SplitRequest, tables: SplitTables, filtered: TrainedUsers
+) -> TimeDivision | None:
+    cut = request.time_cut
+    if cut is None:
+        return None
+    return TimeDivision(
+        cut=cut.cut.text,
+        until=None if cut.until is None else cut.until.text,
+        drop_later=cut.drop_later,
+        dropped_plays=None if tables.dropped is None else whole(tables.dropped),
+        dropped_users=filtered.dropped if cut.drop_later else None,
+    )
 
 
 def _is_repeated(workspace: WorkspacePaths, request: SplitRequest) -> bool:
     """Whether the dataset of this name was made, or begun, by the same request."""
     path = workspace.path_of(Kind.SPLIT, dataset=request.dataset)
     try:
-        return path.is_file() and read_split_manifest(path).request == _request_record(request)
+        return path.is_file() and read_split_manifest(path).request == request_record(request)
     except FileError:
         return False

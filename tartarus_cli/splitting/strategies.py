@@ -72,6 +72,30 @@ def by_time(first_played: NDArray[np.float64], shares: Shares, *, seed: int) -> 
     return _assign_in_order(np.lexsort((drawn, first_played)), shares)
 
 
+def by_cut(first_played: NDArray[np.float64], start: float, val: float, *, seed: int) -> SetOfItem:
+    """Put the items first played from a time on into test, the newest of the others into val.
+
+    Parameters
+    ----------
+    first_played
+        ``(items,)`` time of each item's first play.
+    start
+        The time, in the same unit.
+    val
+        Share of val items among those first played before it.
+    seed
+        Of the draw among items of the same time.
+    """
+    sets = np.full(len(first_played), TEST, np.int8)
+    old = np.flatnonzero(first_played < start)
+    drawn = np.random.default_rng(seed).permutation(len(old))
+    order = old[np.lexsort((drawn, first_played[old]))]
+    val_items = min(max(round(val * len(old)), 1), len(old) - 1) if val and len(old) else 0
+    sets[order] = VAL
+    sets[order[: len(old) - val_items]] = TRAIN
+    return sets
+
+
 def by_group(groups: NDArray[Any], shares: Shares, *, seed: int) -> SetOfItem:
     """Put whole groups, such as all songs of an artist, into one set.
 

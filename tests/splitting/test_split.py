@@ -16,6 +16,7 @@ from tartarus_cli.data.provenance import Filters, read_split_manifest
 from tartarus_cli.errors import DataError, RequestError
 from tartarus_cli.splitting import split as splitting
 from tartarus_cli.splitting.interactions import read_split_tables
+from tartarus_cli.splitting.request import SplitRequest
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command, Outcome
 from tests.kills import killed_after
@@ -525,9 +526,9 @@ def test_what_makes_no_sense_is_refused(
 def test_errors_name_the_parameters_of_the_function(root: Path, tmp_path: Path) -> None:
     workspace = open_workspace(root)
     with pytest.raises(RequestError, match="neither `plays` nor `labels`") as caught:
-        splitting.split(workspace, splitting.SplitRequest("mine"))
+        splitting.split(workspace, SplitRequest("mine"))
     assert caught.value.hint == "Give `plays=FILE` or `labels=FILE`."
-    request = splitting.SplitRequest("mine", plays=table(tmp_path), filters=Filters(core=999))
+    request = SplitRequest("mine", plays=table(tmp_path), filters=Filters(core=999))
     with pytest.raises(DataError, match="the filters leave nothing") as left:
         splitting.split(workspace, request)
     assert left.value.hint == "Use a smaller number for `core`."

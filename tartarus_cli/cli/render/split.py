@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from tartarus_cli.workspace import Workspace
 
 
+BY_ARTIST = ("semi-cold", "cold")
+"""Columns of the items of known and of new artists."""
+
+
 def split_result(workspace: Workspace, result: SplitResult, *, json: bool) -> None:
     """Say what was left out, how large the sets are, and what comes next."""
     manifest = result.manifest
@@ -45,7 +49,7 @@ def split_result(workspace: Workspace, result: SplitResult, *, json: bool) -> No
         if count is not None
     ]
     strategies = {"lists": "by the lists", "label": "by label, in proportion"}
-    strategy = strategies.get(manifest.by, f"by {manifest.by}")
+    strategy = strategies.get(manifest.by, f"by {manifest.by}{_cut(manifest)}")
     drawn = "" if manifest.by == "lists" else f", seed {manifest.seed}"
     console.print(
         f"[bold]{plain(manifest.dataset)}[/] is a dataset of {', '.join(counts)}, divided "
@@ -53,6 +57,13 @@ def split_result(workspace: Workspace, result: SplitResult, *, json: bool) -> No
         soft_wrap=True,
     )
     next_step(_next_command(manifest))
+
+
+def _cut(manifest: SplitManifest) -> str:
+    time = manifest.time
+    if time is None:
+        return ""
+    return f" at {plain(time.cut)}" + (f" (until {plain(time.until)})" if time.until else "")
 
 
 def _show_stages(manifest: SplitManifest) -> None:
@@ -63,8 +74,11 @@ def _show_stages(manifest: SplitManifest) -> None:
 def _show_sets(manifest: SplitManifest) -> None:
     rows = {name: size.model_dump() for name, size in manifest.sets.items()}
     for row in rows.values():
+        row["semi-cold"] = row.pop("semi_cold")
         row["density"] = None if row["density"] is None else f"{row['density']:.3%}"
-    _show("set", rows, ("items", "users", "pairs", "plays", "labels", "density"))
+    _show("set", rows, ("items", "users", "pairs", "plays", "labels", "density", *BY_ARTIST))
+    if any(size.cold is not None for size in manifest.sets.values()):
+        out().print("semi-cold items are of artists that have train items, cold ones of others")
 
 
 def _show(heading: str, rows: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> None:

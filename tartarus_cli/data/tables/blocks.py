@@ -46,6 +46,8 @@ class Block:
     """``(rows,)`` line or row of each in the file, counted from 1."""
     size: int
     """How much of the table's size was read for it."""
+    dates: bool = False
+    """Whether the times are dates, in seconds since 1970, and not numbers as they are written."""
 
 
 def number_error(

@@ -177,7 +177,8 @@ class Delimited:
             texts = tuple(column.fill_null("") for column in texts)
         if any(column.null_count() for column in texts) or not np.isfinite(values).all():
             return None
-        return Block(texts, values, chunk.first_line + np.arange(len(frame)), chunk.size)
+        lines = chunk.first_line + np.arange(len(frame))
+        return Block(texts, values, lines, chunk.size, _are_dates(clocks))
 
     def _frame(self, text: bytes, columns: Columns, *, quoted: bool) -> pl.DataFrame | None:
         """Read the selected columns; None if polars cannot."""
@@ -238,7 +239,8 @@ class Delimited:
         for cells in times:
             values.append(clocks[cells.name].read(cells))
             self._require(np.isfinite(values[-1]).tolist(), cells, lines, time_error)
-        return Block(tuple(texts), _stack_columns(values, len(rows)), lines, chunk.size)
+        stacked = _stack_columns(values, len(rows))
+        return Block(tuple(texts), stacked, lines, chunk.size, _are_dates(clocks))
 
     def _check_length(self, line: int, row: Sequence[str]) -> None:
         if len(row) != len(self.names):
@@ -338,6 +340,10 @@ class Delimited:
 
 def _count_bytes(text: bytes, character: str) -> int:
     return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord(character)))
+
+
+def _are_dates(clocks: Mapping[str, Clock]) -> bool:
+    return any(clock.reads_dates for clock in clocks.values())
 
 
 def _stack_columns(values: Sequence[NDArray[np.float64]], rows: int) -> NDArray[np.float64]:

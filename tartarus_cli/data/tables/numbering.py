@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -132,7 +132,8 @@ class NumberedTable:
         complete = ~np.any(empty, axis=0)
         self.skipped_rows += int(np.count_nonzero(~complete))
         texts = tuple(texts.filter(complete) for texts in block.texts)
-        return Block(texts, block.values[complete], block.lines[complete], block.size)
+        values, lines = block.values[complete], block.lines[complete]
+        return replace(block, texts=texts, values=values, lines=lines)
 
     def _finish(self, pending: _PendingBlock) -> tuple[tuple[Codes, ...], Block]:
         columns = [future.result() for future in pending.columns]

@@ -82,7 +82,10 @@ class Parquet:
             ]
             values += [self._times(frame[name], clocks[name], first) for name in columns.times]
             matrix = np.hstack(values) if values else np.empty((len(frame), 0))
-            yield Block(texts, matrix, np.arange(first, first + len(frame)), len(frame))
+            lines = np.arange(first, first + len(frame))
+            dates = any(self._types[name].is_temporal() for name in columns.times)
+            dates |= any(clock.reads_dates for clock in clocks.values())
+            yield Block(texts, matrix, lines, len(frame), dates)
             first += len(frame)
 
     def _check(self, columns: Columns) -> None:

@@ -25,6 +25,9 @@ NUMBERS = "numbers"
 TIME_UNITS = ("seconds", "milliseconds", "microseconds", "nanoseconds")
 TIME_SHARE = 0.5
 """Share of other numbers that may be times before it is likely a mistake."""
+# Since 1970: 1e8 s is 1973, 1e11 s the year 5138, and so on for the shorter units.
+FIRST_TIMES = (1e8, 1e11, 1e14, 1e17, 1e20)
+"""Smallest number that is likely a time in each of the units, and what is too large for any."""
 # From 1990 to 2100, in seconds.
 _EARLIEST, _LATEST = 631_152_000, 4_102_444_800
 
@@ -35,6 +38,11 @@ class Clock:
 
     form: str | None = None
     """One of ``DATE_FORMS``, or ``NUMBERS``; None before the first time was read."""
+
+    @property
+    def reads_dates(self) -> bool:
+        """Whether what was read so far were dates, not numbers."""
+        return self.form not in (None, NUMBERS)
 
     def read(self, texts: pl.Series) -> NDArray[np.float64]:
         """Return seconds, or the numbers as they are; NaN where a text has another form."""
@@ -55,6 +63,61 @@ def seconds(times: pl.Series) -> NDArray[np.float64]:
 
     elapsed = times.cast(pl.Datetime("us")).dt.timestamp("us").cast(pl.Float64) / 1e6
     return elapsed.fill_null(np.nan).to_numpy()
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time as somebody wrote it."""
+
+    text: str
+    value: float
+    """Seconds since 1970 of a date; a number as it is."""
+    is_date: bool
+
+    def in_column(self, times: NDArray[np.float64], *, dates: bool) -> float | None:
+        """Return the moment as a column of times has it; None if the column has other times.
+
+        A date is compared with numbers where they are likely seconds, milliseconds, microseconds
+        or nanoseconds since 1970.
+
+        Parameters
+        ----------
+        times
+            ``(rows,)``: some of the column's times, at least one.
+        dates
+            Whether these are dates, in seconds since 1970, or numbers.
+        """
+        if dates or not self.is_date:
+            return self.value if dates == self.is_date else None
+        unit = int(np.searchsorted(FIRST_TIMES, np.median(times), side="right"))
+        return self.value * 1000.0 ** (unit - 1) if 0 < unit < len(FIRST_TIMES) else None
+
+
+def parse_moment(text: str) -> Moment | None:
+    """Read a number, or a date in one of the usual forms; None if it is neither.
+
+    >>> parse_moment("1970-01-02")
+    Moment(text='1970-01-02', value=86400.0, is_date=True)
+    >>> parse_moment("86400").is_date, parse_moment("2/1/70")
+    (False, None)
+    """
+    import polars as pl
+
+    clock = Clock()
+    value = float(clock.read(pl.Series([text.strip()]))[0])
+    return Moment(text.strip(), value, clock.reads_dates) if np.isfinite(value) else None
+
+
+def show_time(value: float, *, dates: bool) -> str:
+    """Write a time as a table of such times may have it.
+
+    >>> show_time(86400, dates=True), show_time(86400.5, dates=True), show_time(86400, dates=False)
+    ('1970-01-02', '1970-01-02T00:00:00.500000', '86400')
+    """
+    if not dates:
+        return f"{value:.15g}"
+    moment = np.datetime64(0, "us") + np.timedelta64(round(value * 1e6), "us")
+    return str(moment).removesuffix(".000000").removesuffix("T00:00:00")
 
 
 def _find_form(first: pl.Series) -> str | None:
