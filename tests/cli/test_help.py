@@ -107,7 +107,8 @@ def test_the_options_of_split_are_grouped_with_those_of_all_commands_last(
             *("--min-plays", "--min-users", "--min-items", "--core", "--min-items-per-label"),
         ],
         "Train, val and test items": [
-            *("--by", "--test", "--val", "--cut", "--until", "--drop-later", "--train-ids", "--val-ids", "--test-ids", "--seed"),
+            *("--by", "--test", "--val", "--cut", "--until", "--drop-later"),
+            *("--train-ids", "--val-ids", "--test-ids", "--seed"),
         ],
         "Everywhere": ["--workspace", "--json", "--log", "--verbose"],
     }
