@@ -79,7 +79,8 @@ def evaluate(
         Figures apart for groups instead of the whole: quantiles of users (``"user-activity"``) or
         items (``"item-popularity"``), items of known (semi-cold) and of new artists
         (``"known-artist"``), plays of artists that the user has train plays of, and of others
-        (``"discovery"``).
+        (``"discovery"``), test items by which settings they have (``"modality"``; also for a
+        classification).
     memory
         Room for scores and factors, in bytes or as ``"1GiB"``.
     resume, merge

@@ -53,7 +53,8 @@ SlicesOption = Annotated[
     typer.Option(
         "--by",
         help="Print the figures apart instead: by quantiles of users or items, for items of known "
-        "(semi-cold) and new artists, or for plays of artists that the user knows or discovers.",
+        "(semi-cold) and new artists, for plays of artists that the user knows or discovers, or "
+        "for items by which settings they have.",
     ),
 ]
 Merge = Annotated[

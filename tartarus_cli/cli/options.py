@@ -34,6 +34,7 @@ class SliceName(StrEnum):
     item_popularity = "item-popularity"
     known_artist = "known-artist"
     discovery = "discovery"
+    modality = "modality"
 
 
 class Split(StrEnum):

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.items import InputSource
 from tartarus_cli.errors import Placeholder, parameter
 from tartarus_cli.evaluation.artist_groups import group_by_discovery, group_by_known_artist
+from tartarus_cli.evaluation.modality_groups import group_by_modality
 from tartarus_cli.evaluation.slice_groups import Group, Grouping, read_train_plays
 from tartarus_cli.evaluation.stored_ranks import StoredRanks
 from tartarus_cli.file_names import Kind
 
-SliceBy = Literal["user-activity", "item-popularity", "known-artist", "discovery"]
-"""Cut users by how many train items they have, items by how many users have them or by whether
-their artist has train items, or plays by whether the user played the artist before."""
+SliceBy = Literal["user-activity", "item-popularity", "known-artist", "discovery", "modality"]
+"""Cut users by how many train items they have, items by how many users have them, by whether their
+artist has train items or by which settings they have, or plays by whether the user played the
+artist before."""
 
 QUANTILES = 4
 """Number of slices; fewer where many counts are equal."""
+
+
+Sources: TypeAlias = Sequence[InputSource]
+"""What the model reads: settings, patches."""
 
 
 @dataclass(frozen=True)
 class SliceKind:
     """A way to cut the relevant items of an evaluation."""
 
-    cut: Callable[[Dataset, StoredRanks], Grouping]
+    cut: Callable[[Dataset, StoredRanks, Sources], Grouping]
     """Raises a ``DataError`` where a file is missing or damaged."""
     inputs: tuple[Kind, ...] = ()
     """Files that it cannot do without."""
@@ -54,13 +61,13 @@ _HINTS = {
 }
 
 
-def _user_activity(dataset: Dataset, ranks: StoredRanks) -> Grouping:
+def _user_activity(dataset: Dataset, ranks: StoredRanks, _: Sources) -> Grouping:
     counts, basis = _activity(dataset, ranks)
     groups, group_of_user = _cut(counts)
     return Grouping("users", basis, groups, group_of_user[ranks.users])
 
 
-def _item_popularity(_: Dataset, ranks: StoredRanks) -> Grouping:
+def _item_popularity(_: Dataset, ranks: StoredRanks, __: Sources) -> Grouping:
     groups, group_of_item = _cut(np.bincount(ranks.items, minlength=ranks.count))
     basis = "how many users have them in the truth"
     return Grouping("items", basis, groups, group_of_item[ranks.items])
@@ -108,7 +115,13 @@ def quantiles(counts: NDArray[np.int64], number: int = QUANTILES) -> list[tuple[
 SLICE_KINDS: dict[SliceBy, SliceKind] = {
     "user-activity": SliceKind(_user_activity),
     "item-popularity": SliceKind(_item_popularity),
-    "known-artist": SliceKind(group_by_known_artist, (Kind.ARTISTS,)),
-    "discovery": SliceKind(group_by_discovery, (Kind.ARTISTS, Kind.TRAIN_MATRIX)),
+    "known-artist": SliceKind(
+        lambda dataset, ranks, _: group_by_known_artist(dataset, ranks), (Kind.ARTISTS,)
+    ),
+    "discovery": SliceKind(
+        lambda dataset, ranks, _: group_by_discovery(dataset, ranks),
+        (Kind.ARTISTS, Kind.TRAIN_MATRIX),
+    ),
+    "modality": SliceKind(group_by_modality),
 }
 """Name of a kind of slice → how it cuts."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.errors import RequestError, TartarusError
+from tartarus_cli.data.items import InputSource
+from tartarus_cli.errors import FileError, RequestError, TartarusError, call, parameter
 from tartarus_cli.evaluation.evaluate import PredictionFile, evaluate
-from tartarus_cli.evaluation.evaluator import evaluate_predictions, fingerprint_of
+from tartarus_cli.evaluation.evaluator import fingerprint_of
+from tartarus_cli.evaluation.modality_groups import BASIS, modality_of_items, sources_of
 from tartarus_cli.evaluation.report import EvaluationOptions
-from tartarus_cli.evaluation.results import read_results
+from tartarus_cli.evaluation.results import read_results, read_unit_values, unit_metric_names
 from tartarus_cli.evaluation.slice_groups import Group, Unit
 from tartarus_cli.evaluation.slice_kinds import SLICE_KINDS, SliceBy
 from tartarus_cli.evaluation.stored_ranks import read_stored_ranks
@@ -25,15 +28,19 @@ if TYPE_CHECKING:
     import polars as pl
 
 SHOWN = ("MAP@500 (users with relevant items)", "ROC-AUC", "MRR", "nDCG@5", "R@5")
-"""The metrics of each slice."""
+"""The metrics of each slice of a recommendation."""
+
+SHOWN_OF_CLASSES = ("accuracy", "P@1", "nDCG@5", "R@5", "MRR", "LRAP", "coverage_error")
+"""The metrics of each slice of a classification: those that are means over items."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slice(Group):
     """The figures of the users, items or plays of one group."""
 
-    users: int
-    """Users with relevant items in the group, which the figures are means of."""
+    users: int | None
+    """Users with relevant items in the group, which the figures are means of; None for a
+    classification, where they are means of all its items."""
     metrics: dict[str, float]
     """Metric → value; NaN where it has none."""
 
@@ -90,14 +97,20 @@ class EvaluatedSlices:
 
     def _repr_html_(self) -> str:
         slices = self.slices
+        evaluated = [] if slices.slices[0].users is None else ["evaluated users"]
         return html_table(
             f"{self.name} · {self.dataset} · {slices.unit} by {slices.counted}",
-            ["", slices.unit, "evaluated users", *SHOWN],
-            ([part.label, part.size, part.users, *part.metrics.values()] for part in slices.slices),
+            ["", slices.unit, *evaluated, *slices.slices[0].metrics],
+            (
+                [part.label, part.size, *([part.users] * len(evaluated)), *part.metrics.values()]
+                for part in slices.slices
+            ),
         )
 
 
-def slice_evaluation(dataset: Dataset, name: str, by: SliceBy, items: int) -> Slices:
+def slice_evaluation(
+    dataset: Dataset, name: str, by: SliceBy, items: int, sources: Sequence[InputSource] = ()
+) -> Slices:
     """Cut the stored ranks of an evaluation into groups, and compute the figures of each.
 
     Every figure is a mean over the users that have relevant items in the group; their relevant
@@ -113,6 +126,8 @@ def slice_evaluation(dataset: Dataset, name: str, by: SliceBy, items: int) -> Sl
         What to cut by.
     items
         How many items were ranked.
+    sources
+        What the model reads; needed to cut items by which settings they have.
 
     Raises
     ------
@@ -120,7 +135,7 @@ def slice_evaluation(dataset: Dataset, name: str, by: SliceBy, items: int) -> Sl
         If the ranks, or files that tell the groups apart, are missing or damaged.
     """
     ranks = read_stored_ranks(dataset, name, items)
-    grouping = SLICE_KINDS[by].cut(dataset, ranks)
+    grouping = SLICE_KINDS[by].cut(dataset, ranks, sources)
     slices = [
         _slice(ranks.only(grouping.group_of_relevant == number), group)
         for number, group in enumerate(grouping.groups)
@@ -137,6 +152,32 @@ def _slice(ranks: RelevantRanks, group: Group) -> Slice:
     }
     in_order = {name: metrics[name] for name in SHOWN}
     return Slice(**vars(group), users=int(with_relevant.sum()), metrics=in_order)
+
+
+def _slice_items(dataset: Dataset, name: str, sources: Sequence[InputSource]) -> Slices:
+    """Average the stored metrics of each test item of a classification, by what the items have."""
+    path = dataset.workspace.unit_values(name, "items")
+    stored = unit_metric_names(path)
+    values = read_unit_values(path, [metric for metric in SHOWN_OF_CLASSES if metric in stored])
+    labels, groups = modality_of_items(dataset, sources)
+    for metric, each in values.items():
+        if each.shape != groups.shape:
+            raise FileError(
+                path,
+                found=f"{metric} of {len(each):,} items",
+                expected=f"{len(groups):,}, one for each test item",
+                hint=f"Evaluate again: {call('evaluate', name)}",
+            )
+    slices = [
+        Slice(
+            label=label,
+            size=int((groups == number).sum()),
+            users=None,
+            metrics={m: mean_of_defined(each[groups == number]) for m, each in values.items()},
+        )
+        for number, label in enumerate(labels)
+    ]
+    return Slices("modality", "items", BASIS, slices)
 
 
 def evaluate_slices(
@@ -162,26 +203,36 @@ def evaluate_slices(
     Raises
     ------
     RequestError
-        If it recommends nothing, or only some users are asked for.
+        If it recommends nothing and items are not cut by which settings they have, or only some
+        users are asked for.
     DataError
         If a file is missing, damaged or out of step.
     """
     _check_options(options)
+    dataset = subject.dataset
+    task: str
     if isinstance(subject, PredictionFile):
-        _check_has_users(subject.experiment.dataset.task, str(subject.path))
-        SLICE_KINDS[by].require_inputs(subject.dataset)
+        task, name = subject.experiment.dataset.task, str(subject.path)
+    else:
+        task, name = subject.manifest.task, subject.name
+    ranks_items = task == "recommendation"
+    if not ranks_items and by != "modality":
+        _refuse_classes(task, name)
+    SLICE_KINDS[by].require_inputs(dataset)
+    model = None if isinstance(subject, PredictionFile) else subject
+    sources = sources_of(model, dataset) if by == "modality" else ()
+    stored = stored_items(model, options) if model is not None and ranks_items else None
+    if stored is not None and model is not None:
+        model.count_evaluation(None)
+        items = stored
+    else:
         evaluation = evaluate(subject, options, progress=progress)
         name, items = evaluation.name, evaluation.items
+    if ranks_items:
+        slices = slice_evaluation(dataset, name, by, items, sources)
     else:
-        _check_has_users(subject.manifest.task, subject.name)
-        SLICE_KINDS[by].require_inputs(subject.dataset)
-        name = subject.name
-        stored = stored_items(subject, options)
-        if stored is not None:
-            subject.count_evaluation(None)
-        items = stored or evaluate_predictions(subject, options, progress=progress).items
-    slices = slice_evaluation(subject.dataset, name, by, items)
-    return EvaluatedSlices(name, subject.dataset.name, slices)
+        slices = _slice_items(dataset, name, sources)
+    return EvaluatedSlices(name, dataset.name, slices)
 
 
 def _check_options(options: EvaluationOptions) -> None:
@@ -193,11 +244,11 @@ def _check_options(options: EvaluationOptions) -> None:
         raise RequestError(msg, hint="Leave out `k`, `published`, `baselines` and `merge`.")
 
 
-def _check_has_users(task: str, name: str) -> None:
-    if task != "recommendation":
-        msg = f"`by`: {name} is of a {task} task, which has no users"
-        hint = "Leave it out: the figures of each class show where it is good."
-        raise RequestError(msg, hint=hint)
+def _refuse_classes(task: str, name: str) -> NoReturn:
+    msg = f"`by`: {name} is of a {task} task, which has no users"
+    apart = parameter("by", "modality")
+    hint = "Leave it out: the figures of each class show where it is good. To cut items by which "
+    raise RequestError(msg, hint=f"{hint}settings they have: {apart}.")
 
 
 def stored_items(model: Model, options: EvaluationOptions) -> int | None:

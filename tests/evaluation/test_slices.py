@@ -13,7 +13,7 @@ from scipy.sparse import csr_array, load_npz, save_npz
 import tartarus_cli as tt
 from tartarus_cli.cli.options import SliceName
 from tartarus_cli.evaluation.slice_kinds import SLICE_KINDS, SliceBy, quantiles
-from tartarus_cli.evaluation.slices import SHOWN
+from tartarus_cli.evaluation.slices import SHOWN, EvaluatedSlices
 from tests.conftest import Command
 from tests.evaluation.test_ranking import REFERENCE
 from tests.worlds import USERS, World
@@ -388,3 +388,66 @@ def test_a_model_tells_how_often_its_test_figures_were_computed(
     assert refused.status == 2
     shown = tartarus("models", "show", "model_1", *place, "--json").document
     assert shown["test_evaluations"] == 3
+
+
+def test_items_are_cut_by_which_settings_they_have(tartarus: Command, world: World) -> None:
+    words = ("run", "ridge", "text", "audio", "--dataset", "rec", "-w", world.root)
+    assert tartarus(*words).status == 0
+    items = np.arange(12)
+    has = {"text": items % 2 == 0, "audio": items % 3 == 0}
+    for name, present in has.items():
+        np.save(world.features / f"mask_test_{name}_rec.npy", present)
+    ranked, truth = order(world), liked(world)
+    groups = {
+        "text and audio": has["text"] & has["audio"],
+        "only text": has["text"] & ~has["audio"],
+        "only audio": ~has["text"] & has["audio"],
+        "none": ~has["text"] & ~has["audio"],
+    }
+    parts = slices(tartarus, world, "modality")["found"]["slices"]
+    assert [part["label"] for part in parts] == [*groups]
+    for part, inside in zip(parts, groups.values(), strict=True):
+        assert part["size"] == inside.sum()
+        for name in SHOWN:
+            expected = by_hand(ranked, truth, truth & inside, name)
+            assert part["metrics"][name] == pytest.approx(expected), name
+    for name in has:
+        (world.features / f"mask_test_{name}_rec.npy").unlink()
+    assert [p["size"] for p in slices(tartarus, world, "modality")["found"]["slices"]] == [12]
+
+
+def test_classified_items_are_cut_by_which_settings_they_have(
+    tartarus: Command, world: World
+) -> None:
+    words = ("run", "knn", "text", "--dataset", "many", "-w", world.root)
+    assert tartarus(*words).status == 0
+    present = np.arange(12) < 5
+    np.save(world.features / "mask_test_text_many.npy", present)
+    evaluation = tt.evaluate(workspace=world.root, by="modality")
+    assert isinstance(evaluation, EvaluatedSlices)
+    values = np.load(world.root / "data" / "results" / f"{evaluation.name}_items.npz")
+    parts = evaluation.slices.slices
+    assert [(part.label, part.size, part.users) for part in parts] == [
+        ("text", 5, None),
+        ("none", 7, None),
+    ]
+    for metric, value in parts[1].metrics.items():
+        assert value == pytest.approx(values[metric][~present].mean())
+    assert evaluation.to_frame().height == 2 * len(parts[0].metrics)
+    assert "evaluated users" not in evaluation._repr_html_()
+    printed = tartarus("evaluate", "--by", "modality", "-w", world.root).out
+    assert "Means over the items of the group." in printed
+    refused = tartarus("evaluate", "--by", "item-popularity", "-w", world.root)
+    assert (refused.status, "--by modality" in refused.err) == (2, True)
+
+
+def test_what_reads_no_settings_is_cut_by_those_that_test_items_lack(
+    tartarus: Command, modelled: World
+) -> None:
+    factors = modelled.root / "data" / "factors" / "factors_model_1.npy"
+    words = ("evaluate", factors, "--experiment", "ridge", "--dataset", "rec", "--by", "modality")
+    refused = tartarus(*words, "-w", modelled.root)
+    assert (refused.status, "--missing absent" in refused.err) == (2, True)
+    np.save(modelled.features / "mask_test_audio_rec.npy", np.arange(12) > 0)
+    done = tartarus(*words, "-w", modelled.root)
+    assert (done.status, "audio" in done.out, "none" in done.out) == (0, True, True)

@@ -191,18 +191,22 @@ def slices(result: EvaluatedSlices, *, json: bool) -> None:
     out().print(f"\n[bold]{plain(result.name)}[/] · {plain(result.dataset)} · {title}")
     metrics = list(found.slices[0].metrics)
     figures_of = (f">{_heading(metric)}" for metric in metrics)
+    has_users = found.slices[0].users is not None
     headings = (
         ">range" if first == "range" else first,
         f">{found.unit}",
-        ">evaluated",
+        *([">evaluated"] if has_users else []),
         *figures_of,
     )
     shown = table(*headings)
     for part in found.slices:
-        cells = [plain(part.label), f"{part.size:,}", f"{part.users:,}"]
+        users = [] if part.users is None else [f"{part.users:,}"]
+        cells = [plain(part.label), f"{part.size:,}", *users]
         shown.add_row(*cells, *(figure(part.metrics[metric]) for metric in metrics))
     unbroken(shown)
     evaluated = f"over the users evaluated: those that have relevant items in the {first}"
+    if not has_users:
+        evaluated = f"over the items of the {first}"
     out().print(f"{first}: {found.counted}. Means {evaluated}.")
 
 
