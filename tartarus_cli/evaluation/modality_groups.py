@@ -24,11 +24,6 @@ def sources_of(model: Model | None, dataset: Dataset) -> tuple[InputSource, ...]
 
     Of a model that reads none, and of predictions that were made elsewhere, they are the settings
     that some test items lack.
-
-    Raises
-    ------
-    RequestError
-        If there are none.
     """
     sources: list[InputSource] = []
     for each in (model, *(part for part, _ in model.parts)) if model else ():
@@ -36,6 +31,17 @@ def sources_of(model: Model | None, dataset: Dataset) -> tuple[InputSource, ...]
     if not sources:
         masks = dataset.select(Kind.MASK, split="test")
         sources += sorted(file.fields["setting"] for file in masks)
+    return tuple(dict.fromkeys(sources))
+
+
+def require_sources(dataset: Dataset, sources: Sequence[InputSource]) -> None:
+    """Make sure that there is a setting that items have or lack.
+
+    Raises
+    ------
+    RequestError
+        If there is none.
+    """
     if not sources:
         msg = f"`by`: no test item of {dataset.name} lacks a setting"
         example = call(
@@ -46,7 +52,6 @@ def sources_of(model: Model | None, dataset: Dataset) -> tuple[InputSource, ...]
             missing="absent",
         )
         raise RequestError(msg, hint=f"Settings that items lack are imported so: {example}")
-    return tuple(dict.fromkeys(sources))
 
 
 def modality_of_items(
@@ -67,9 +72,12 @@ def modality_of_items(
 
     Raises
     ------
+    RequestError
+        If there are no sources.
     DataError
         If a file is missing or damaged.
     """
+    require_sources(dataset, sources)
     names = [_name(source) for source in sources]
     has = np.column_stack([_present(dataset, source) for source in sources])
     kinds, kind = np.unique(~has, axis=0, return_inverse=True)  # the first setting counts first

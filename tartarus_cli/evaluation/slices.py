@@ -11,7 +11,12 @@ from tartarus_cli.data.items import InputSource
 from tartarus_cli.errors import FileError, RequestError, TartarusError, call, parameter
 from tartarus_cli.evaluation.evaluate import PredictionFile, evaluate
 from tartarus_cli.evaluation.evaluator import fingerprint_of
-from tartarus_cli.evaluation.modality_groups import BASIS, modality_of_items, sources_of
+from tartarus_cli.evaluation.modality_groups import (
+    BASIS,
+    modality_of_items,
+    require_sources,
+    sources_of,
+)
 from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.evaluation.results import read_results, read_unit_values, unit_metric_names
 from tartarus_cli.evaluation.slice_groups import Group, Unit
@@ -220,7 +225,9 @@ def evaluate_slices(
         _refuse_classes(task, name)
     SLICE_KINDS[by].require_inputs(dataset)
     model = None if isinstance(subject, PredictionFile) else subject
-    sources = sources_of(model, dataset) if by == "modality" else ()
+    sources = sources_of(model, dataset)
+    if by == "modality":
+        require_sources(dataset, sources)
     stored = stored_items(model, options) if model is not None and ranks_items else None
     if stored is not None and model is not None:
         model.count_evaluation(None)

@@ -10,6 +10,7 @@ import numpy as np
 from tartarus_cli.errors import RequestError, TartarusError, nearest
 from tartarus_cli.evaluation.class_scores import required_splits
 from tartarus_cli.evaluation.evaluate import evaluate
+from tartarus_cli.evaluation.modality_groups import sources_of
 from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.evaluation.results import read_results
 from tartarus_cli.evaluation.slice_kinds import SLICE_KINDS
@@ -114,7 +115,8 @@ def _of_part(
     """Return every metric of a ranking, of the first users and of a part of the test items."""
     chosen = np.ones(len(ranks.items), np.bool_)
     if part is not None:
-        grouping = SLICE_KINDS[part.by].cut(model.dataset, ranks)
+        sources = sources_of(model, model.dataset)
+        grouping = SLICE_KINDS[part.by].cut(model.dataset, ranks, sources)
         labels = [group.label for group in grouping.groups]
         if part.group not in labels:
             msg = f"no test item of {model.manifest.dataset} is in the part {part.group!r}"
