@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import InputSource
@@ -214,31 +214,22 @@ def evaluate_slices(
         If a file is missing, damaged or out of step.
     """
     _check_options(options)
-    dataset = subject.dataset
-    task: str
-    if isinstance(subject, PredictionFile):
-        task, name = subject.experiment.dataset.task, str(subject.path)
-    else:
-        task, name = subject.manifest.task, subject.name
-    ranks_items = task == "recommendation"
-    if not ranks_items and by != "modality":
-        _refuse_classes(task, name)
+    dataset, model = subject.dataset, None if isinstance(subject, PredictionFile) else subject
+    ranks_items = _ranks_items(subject, by)
     SLICE_KINDS[by].require_inputs(dataset)
-    model = None if isinstance(subject, PredictionFile) else subject
     sources = sources_of(model, dataset)
     if by == "modality":
         require_sources(dataset, sources)
-    stored = stored_items(model, options) if model is not None and ranks_items else None
-    if stored is not None and model is not None:
+    items = stored_items(model, options) if model is not None and ranks_items else None
+    if items is not None and model is not None:
         model.count_evaluation(None)
-        items = stored
+        name = model.name
     else:
         evaluation = evaluate(subject, options, progress=progress)
         name, items = evaluation.name, evaluation.items
-    if ranks_items:
-        slices = slice_evaluation(dataset, name, by, items, sources)
-    else:
-        slices = _slice_items(dataset, name, sources)
+    if not ranks_items:
+        return EvaluatedSlices(name, dataset.name, _slice_items(dataset, name, sources))
+    slices = slice_evaluation(dataset, name, by, items, sources)
     return EvaluatedSlices(name, dataset.name, slices)
 
 
@@ -251,7 +242,12 @@ def _check_options(options: EvaluationOptions) -> None:
         raise RequestError(msg, hint="Leave out `k`, `published`, `baselines` and `merge`.")
 
 
-def _refuse_classes(task: str, name: str) -> NoReturn:
+def _ranks_items(subject: Model | PredictionFile, by: SliceBy) -> bool:
+    """Whether it is a recommendation; refuse to cut the users or plays of a classification."""
+    task = subject.experiment.dataset.task
+    name = str(subject.path) if isinstance(subject, PredictionFile) else subject.name
+    if task == "recommendation" or by == "modality":
+        return task == "recommendation"
     msg = f"`by`: {name} is of a {task} task, which has no users"
     apart = parameter("by", "modality")
     hint = "Leave it out: the figures of each class show where it is good. To cut items by which "
