@@ -238,6 +238,10 @@ class WorkspacePaths:
         inside = self.data / name
         return inside if inside.is_dir() and not (self.root / name).is_dir() else self.root / name
 
+    def paper_data(self, paper: str) -> Path:
+        """Return the folder of what a paper's dataset is made of."""
+        return self.data / "papers" / paper
+
     @property
     def papers(self) -> Path:
         """The folder of the user's own papers to reproduce."""

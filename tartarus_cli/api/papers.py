@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tartarus_cli.api.arguments import WorkspaceLike, workspace_of
+from tartarus_cli.api.arguments import WorkspaceLike, path_of, workspace_of
 from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.errors import RequestError
 
@@ -21,6 +21,7 @@ def reproduce(
     *,
     only: Sequence[str] = (),
     dry_run: bool = False,
+    plays: Path | str | None = None,
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
@@ -37,6 +38,9 @@ def reproduce(
         Rows of its table; all if none is named.
     dry_run
         Estimate time, memory and disk instead; nothing is written.
+    plays
+        A table of plays, with users, items, times and artists, where the paper's dataset is made of
+        one: it is divided by the paper's windows of time first.
     seed
         Of the models; the paper's if None.
     workspace
@@ -56,7 +60,7 @@ def reproduce(
     from tartarus_cli.reproducing import estimates
     from tartarus_cli.reproducing import reproduce as reproducing
 
-    request = reproducing.ReproduceRequest(paper, tuple(only), seed)
+    request = reproducing.ReproduceRequest(paper, tuple(only), seed, path_of(plays))
     with shown(progress) as watcher:
         root = workspace_of(workspace)
         if dry_run:

@@ -35,10 +35,23 @@ DryRun = Annotated[
 ]
 
 
+Plays = Annotated[
+    Path | None,
+    typer.Option(
+        "--plays",
+        metavar="FILE",
+        help="A table of plays (users, items, times, artists), of which the paper's dataset is "
+        "made first, where it is in no archive.",
+        show_default=False,
+    ),
+]
+
+
 def reproduce(
     paper: PaperName = None,
     *,
     only: Rows = None,
+    plays: Plays = None,
     dry_run: DryRun = False,
     seed: Seed = None,
     workspace: Root = None,
@@ -50,7 +63,7 @@ def reproduce(
     the workspace's folder papers/, like those of the package.
     """
     if paper is None:
-        _list(workspace, unused=bool(only) or dry_run or seed is not None, json=json)
+        _list(workspace, unused=bool(only or plays) or dry_run or seed is not None, json=json)
         return
     from tartarus_cli.api.papers import reproduce as run_paper
     from tartarus_cli.workspace import open_workspace
@@ -59,6 +72,7 @@ def reproduce(
     result = run_paper(
         paper,
         only=only or (),
+        plays=plays,
         dry_run=dry_run,
         seed=seed,
         workspace=root,

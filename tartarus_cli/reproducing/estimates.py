@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tartarus_cli.errors import RequestError, parameter
 from tartarus_cli.html_table import html_table
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.progress import UNWATCHED, Progress
@@ -164,6 +165,9 @@ def estimate(
     DataError
         If data of the paper is missing, damaged or out of step.
     """
+    if request.plays is not None:
+        msg = f"{parameter('dry_run')} estimates what data that is there takes, and makes none"
+        raise RequestError(msg, hint=f"Leave {parameter('plays')} out.")
     file = find_paper(workspace, request.paper)
     rows = choose_rows(file, request.only)
     require_data(workspace, file.name, file.paper, rows)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping
 from contextlib import suppress
 
 import numpy as np
@@ -21,29 +22,33 @@ from tartarus_cli.metrics import METRICS
 from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.predict import PredictOptions, predict
 from tartarus_cli.progress import Progress
-from tartarus_cli.reproducing.schema import PaperRow, SliceChoice
+from tartarus_cli.reproducing.schema import Figure, Paper, PaperRow, SliceChoice
 
 
-def check_metrics(row: PaperRow) -> None:
+def check_metrics(paper: Paper, row: PaperRow) -> None:
     """Make sure that there are the metrics of a row, before anything is trained.
 
     Raises
     ------
     RequestError
-        If one of them is unknown, or has no value for each user where only a part is evaluated.
+        If one of them is unknown where only a part of the users or items is evaluated.
     """
     cuts = _cuts(row)
     known = {label for name in METRICS.names() for label in METRICS.get(name).names(name, cuts)}
     for figure in row.figures:
-        if row.slice is not None and figure.metric not in known:
-            msg = f"{row.name}: {figure.metric} is no metric of the users of a part of the items"
+        if not _is_of_all(paper, figure) and figure.metric not in known:
+            msg = f"{row.name}: {figure.metric} is no metric that each user has a value of"
             raise RequestError(msg, hint=nearest(figure.metric, sorted(known)))
+
+
+def _is_of_all(paper: Paper, figure: Figure) -> bool:
+    """Whether a figure is one of those that an evaluation prints."""
+    return figure.slice is None and paper.users is None and not paper.users_with_relevant
 
 
 def _cuts(row: PaperRow) -> tuple[int, ...]:
     """Return the k of the metrics that have one.
 
-    >>> from tartarus_cli.reproducing.schema import Figure
     >>> names = {"name": "a", "published_as": "A", "dataset": "d", "experiment": "knn"}
     >>> _cuts(PaperRow(**names, figures=(Figure(metric="R@20"), Figure(metric="MRR"))))
     (20,)
@@ -52,10 +57,8 @@ def _cuts(row: PaperRow) -> tuple[int, ...]:
     return tuple(dict.fromkeys(int(end) for end in ends if end.isdecimal()))
 
 
-def evaluate_row(
-    model: Model, row: PaperRow, users: int | None, progress: Progress
-) -> dict[str, float]:
-    """Return the figures of a model that a row compares; what is stored is used again.
+def evaluate_row(model: Model, row: PaperRow, paper: Paper, progress: Progress) -> list[float]:
+    """Return the figures of a model that a row compares, in order; what is stored is used again.
 
     A figure of a part of the test items is a mean over the users who have relevant items in it;
     what they have of the others is taken out of the ranking.
@@ -65,11 +68,11 @@ def evaluate_row(
     model
         A finished model.
     row
-        The metrics, and the part of the test items.
-    users
-        How many users count, the first ones; None: all.
+        The metrics, and the parts of the test items.
+    paper
+        Says which users count.
     progress
-        Reports each step.
+        Reports each step, and parts that hold nothing: their figures are NaN.
 
     Raises
     ------
@@ -78,18 +81,19 @@ def evaluate_row(
     DataError
         If a file is missing, damaged or out of step.
     """
-    items = _evaluated(model, EvaluationOptions(_k_of(model, row)), progress)
-    metrics = [figure.metric for figure in row.figures]
-    if row.slice is None and users is None:
-        whole = read_results(model.workspace, model.name).metrics
-        values = {name: value for name, value in whole.items() if value is not None}
-        return _select(row, values)
-    ranks = read_stored_ranks(model.dataset, model.name, items)
-    return _select(row, _of_part(model, ranks, row.slice, users, _cuts(row)), metrics)
-
-
-def _k_of(model: Model, row: PaperRow) -> tuple[int, ...]:
-    return () if model.manifest.task == "multiclass" else _cuts(row)
+    cuts = () if model.manifest.task == "multiclass" else _cuts(row)
+    items = _evaluated(model, EvaluationOptions(cuts), progress)
+    known: dict[SliceChoice | None, Mapping[str, float]] = {}
+    for figure in row.figures:
+        if figure.slice in known:
+            continue
+        if _is_of_all(paper, figure):
+            whole = read_results(model.workspace, model.name).metrics
+            known[None] = {name: math.nan if v is None else v for name, v in whole.items()}
+        else:
+            ranks = read_stored_ranks(model.dataset, model.name, items)
+            known[figure.slice] = _of_part(model, ranks, figure.slice, paper, cuts, progress)
+    return [_select(row, figure, known[figure.slice]) for figure in row.figures]
 
 
 def _evaluated(model: Model, options: EvaluationOptions, progress: Progress) -> int:
@@ -109,8 +113,9 @@ def _of_part(
     model: Model,
     ranks: StoredRanks,
     part: SliceChoice | None,
-    users: int | None,
+    paper: Paper,
     cuts: tuple[int, ...],
+    progress: Progress,
 ) -> dict[str, float]:
     """Return every metric of a ranking, of the first users and of a part of the test items."""
     chosen = np.ones(len(ranks.items), np.bool_)
@@ -118,23 +123,21 @@ def _of_part(
         sources = sources_of(model, model.dataset)
         grouping = SLICE_KINDS[part.by].cut(model.dataset, ranks, sources)
         labels = [group.label for group in grouping.groups]
-        if part.group not in labels:
-            msg = f"no test item of {model.manifest.dataset} is in the part {part.group!r}"
-            raise RequestError(msg, hint=f"Cut by {part.by}, there are {', '.join(labels)}.")
-        chosen = grouping.group_of_relevant == labels.index(part.group)
+        number = labels.index(part.group) if part.group in labels else -2
+        chosen = grouping.group_of_relevant == number
+        if not chosen.any():
+            dataset, there = model.manifest.dataset, ", ".join(labels)
+            progress.warn(f"{dataset} has no {part.group} test plays: {part.by} has {there}")
     counted = ranks.only(chosen)
-    first = slice(None, users)
-    kept = slice(None) if part is None else counted.relevant[first] > 0
+    first = slice(None, paper.users)
+    whole = part is None and not paper.users_with_relevant
+    kept = slice(None) if whole else counted.relevant[first] > 0
     values = apply_metrics(counted, k=cuts)
     return {name: mean_of_defined(column[first][kept]) for name, column in values.items()}
 
 
-def _select(
-    row: PaperRow, values: dict[str, float], metrics: Sequence[str] | None = None
-) -> dict[str, float]:
-    names = metrics or [figure.metric for figure in row.figures]
-    for name in names:
-        if name not in values:
-            msg = f"{row.name}: the evaluation has no metric called {name}"
-            raise RequestError(msg, hint=nearest(name, values))
-    return {name: values[name] for name in names}
+def _select(row: PaperRow, figure: Figure, values: Mapping[str, float]) -> float:
+    if figure.metric not in values:
+        msg = f"{row.name}: the evaluation has no metric called {figure.metric}"
+        raise RequestError(msg, hint=nearest(figure.metric, values))
+    return values[figure.metric]

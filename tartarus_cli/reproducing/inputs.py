@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.errors import DataError, Placeholder, call, parameter
 from tartarus_cli.example.world import DATASETS as INVENTED
+from tartarus_cli.file_names import Kind
 from tartarus_cli.files import TomlError, read_toml
 from tartarus_cli.layout import MARK
 from tartarus_cli.reproducing.report import DatasetSizes
@@ -47,7 +48,11 @@ def find_missing(workspace: Workspace, name: str, paper: Paper) -> list[Missing]
             remedy = _remedy(name, described)
             missing.append(Missing(row.name, f"the dataset {row.dataset}", remedy))
             continue
-        settings = files.settings(row.dataset)
+        settings, factors = files.settings(row.dataset), described.factors
+        kinds = {file.fields["fact"] for file in files.select(Kind.TARGETS, dataset=row.dataset)}
+        if factors is not None and factors not in kinds:
+            what = f"the {factors} factors of {row.dataset}"
+            missing.append(Missing(row.name, what, call("factorize", row.dataset, factors)))
         for setting in (each for each in row.settings if each not in settings):
             what = f"the setting {setting} of {row.dataset}"
             missing.append(Missing(row.name, what, _setting_remedy(described, setting)))
@@ -57,6 +62,9 @@ def find_missing(workspace: Workspace, name: str, paper: Paper) -> list[Missing]
 def _remedy(name: str, dataset: PaperDataset) -> str:
     if dataset.archive:
         return call("fetch", dataset.archive)
+    if dataset.windows is not None:
+        made = call("reproduce", name, plays=Placeholder("FILE"))
+        return f"{made} ({dataset.obtain})" if dataset.obtain else made
     return dataset.obtain or f"a file that describes {name} does not say how one gets it"
 
 

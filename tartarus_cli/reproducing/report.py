@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -160,7 +159,7 @@ def compare_figure(
     paper: Paper,
     row: PaperRow,
     figure: Figure,
-    values: Mapping[str, float],
+    ours: float,
     model: str,
     *,
     other_data: bool,
@@ -173,19 +172,19 @@ def compare_figure(
     ----------
     paper, row, figure
         What is compared.
-    values
-        Metric → our figure.
+    ours
+        Our figure; NaN if it has no value.
     model
         The model that gave it.
     other_data
         Whether the data is known not to be that of the paper: nothing can agree then.
     """
-    ours, published = values[figure.metric], figure.published
+    published = figure.published
     difference = tolerance = None
     verdict: Verdict = "not published"
     if published is not None:
         difference, tolerance = ours - published, paper.tolerance.relative * abs(published)
-        agrees = abs(difference) <= tolerance
+        agrees = abs(difference) <= tolerance  # a figure without a value agrees with nothing
         verdict = "other data" if other_data else "within" if agrees else "outside"
     return ReproducedFigure(
         row.name,
@@ -194,7 +193,7 @@ def compare_figure(
         row.experiment,
         row.settings,
         row.overrides,
-        row.slice.group if row.slice else "",
+        figure.slice.group if figure.slice else "",
         figure.metric,
         model,
         published,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from tartarus_cli.checking.check import check_experiment
-from tartarus_cli.errors import RequestError, nearest
+from tartarus_cli.errors import Placeholder, RequestError, nearest, parameter
 from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.experiments.request import TrainingRequest, build_request
 from tartarus_cli.files import write_text
@@ -16,8 +17,9 @@ from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress
 from tartarus_cli.reproducing.figures import check_metrics, evaluate_row
 from tartarus_cli.reproducing.inputs import dataset_sizes, find_missing, require_data
 from tartarus_cli.reproducing.papers import PaperFile, find_paper, paper_files
+from tartarus_cli.reproducing.preparation import made_of_plays, prepare
 from tartarus_cli.reproducing.report import DatasetSizes, Reproduction, compare_figure
-from tartarus_cli.reproducing.schema import Paper, PaperRow
+from tartarus_cli.reproducing.schema import PaperDataset, PaperRow
 from tartarus_cli.run import run
 from tartarus_cli.training.reuse import find_trained
 from tartarus_cli.workspace import Workspace
@@ -32,6 +34,8 @@ class ReproduceRequest:
     """Names of rows; empty: all."""
     seed: int | None = None
     """None: the paper's."""
+    plays: Path | None = None
+    """A table of plays that the paper's dataset is made of; None: the dataset is there."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def choose_rows(file: PaperFile, only: Sequence[str]) -> list[PaperRow]:
             raise RequestError(msg, hint=nearest(name, names))
     chosen = [row for row in rows if not only or row.name in only]
     for row in chosen:
-        check_metrics(row)
+        check_metrics(file.paper, row)
     return chosen
 
 
@@ -110,6 +114,8 @@ def reproduce(
     """
     file = find_paper(workspace, request.paper)
     paper, rows = file.paper, choose_rows(file, request.only)
+    if request.plays is not None:
+        prepare(workspace, file.name, _dataset_of_plays(file), request.plays, progress)
     require_data(workspace, file.name, paper, rows)
     seed = paper.seed if request.seed is None else request.seed
     names = list(dict.fromkeys(row.dataset for row in rows))
@@ -120,10 +126,10 @@ def reproduce(
     for row, training in zip(rows, requests, strict=True):
         progress.say(f"{row.name}: {row.experiment} {' '.join(row.settings)}".rstrip())
         model = _train_or_reuse(workspace, training, progress)
-        values = evaluate_row(model, row, paper.users, progress)
+        ours = evaluate_row(model, row, paper, progress)
         figures += [
-            compare_figure(paper, row, figure, values, model.name, other_data=row.dataset in other)
-            for figure in row.figures
+            compare_figure(paper, row, figure, value, model.name, other_data=row.dataset in other)
+            for figure, value in zip(row.figures, ours, strict=True)
         ]
     result = Reproduction(
         file.name,
@@ -131,13 +137,28 @@ def reproduce(
         seed,
         tuple(figures),
         tuple(sizes),
-        tuple(_differences(paper, rows, sizes)),
+        tuple(_differences(workspace, file, rows, sizes)),
         file.path,
         workspace.reproduction(file.name),
     )
     text = json.dumps(result.document(), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(result.file, text + "\n")
     return result
+
+
+def _dataset_of_plays(file: PaperFile) -> PaperDataset:
+    """Return the dataset of a paper that is made of a table of plays.
+
+    Raises
+    ------
+    RequestError
+        If there is none.
+    """
+    for dataset in file.paper.datasets:
+        if dataset.windows is not None:
+            return dataset
+    msg = f"no dataset of {file.name} is made of a table of plays"
+    raise RequestError(msg, hint=f"Leave {parameter('plays')} out.")
 
 
 def training_request(
@@ -174,11 +195,20 @@ def _train_or_reuse(workspace: Workspace, request: TrainingRequest, progress: Pr
 
 
 def _differences(
-    paper: Paper, rows: Sequence[PaperRow], sizes: Sequence[DatasetSizes]
+    workspace: Workspace,
+    file: PaperFile,
+    rows: Sequence[PaperRow],
+    sizes: Sequence[DatasetSizes],
 ) -> Iterator[str]:
     """Yield all that differs from the paper, in sentences: the data, the rest, then single rows."""
+    paper = file.paper
     for size in sizes:
         yield from size.remarks
+        dataset = paper.dataset(size.name)
+        if dataset.windows is not None and not made_of_plays(workspace, file.name, dataset):
+            table = parameter("plays", Placeholder("FILE"))
+            text = "was not made by this command from a table of plays"
+            yield f"Split: {size.name} {text} ({table}), and may be split otherwise."
     yield from paper.differs
     for row in rows:
         yield from row.differs

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, FiniteFloat, PositiveFloat, PositiveInt, model_validator
 
+from tartarus_cli.data.tables.times import parse_moment
 from tartarus_cli.evaluation.slice_kinds import SliceBy
 from tartarus_cli.experiments.sections import DatasetName, Section
 
@@ -36,6 +37,36 @@ class Sizes(Section):
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
+class Windows(Section):
+    """How items are divided by the time of their first play: the windows of a paper, as dates.
+
+    See :mod:`tartarus_cli.reproducing.windows`.
+    """
+
+    since: Text
+    """Plays before it are not read."""
+    val: Text
+    """Items first played from it on, and before ``cut``, are val items."""
+    cut: Text
+    """Items first played from it on are test items; later plays of train items are dropped."""
+    until: Text
+    """Plays from it on are not read."""
+    core: PositiveInt = 1
+    """Least users of a train item, and least train items of a user."""
+    known_artists: bool = False
+    """Whether val and test items of artists without train items are left out."""
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        texts = (self.since, self.val, self.cut, self.until)
+        moments = [parse_moment(text) for text in texts]
+        values = [moment.value for moment in moments if moment is not None and moment.is_date]
+        if len(values) < len(texts) or sorted({*values}) != values:
+            msg = "since, val, cut and until have to be dates such as 2018-09-01, in this order"
+            raise ValueError(msg)
+        return self
+
+
 class PaperDataset(Section):
     """A dataset of a paper, and how one gets it."""
 
@@ -47,8 +78,21 @@ class PaperDataset(Section):
     """How one gets what is in no archive, in words."""
     settings: dict[str, str] = Field(default_factory=dict)
     """Setting that is in no archive → what it is made of, in words."""
+    factors: Literal["als"] | None = None
+    """Factors of plays that its rows need and that are in no archive; None: none."""
+    windows: Windows | None = None
+    """How it is made of a table of plays; None: it is not."""
     sizes: Sizes | None = None
     """None: its sizes are not known."""
+
+
+class SliceChoice(Section):
+    """The part of the plays of the test items that a figure is of."""
+
+    by: SliceBy
+    """What plays are cut by, as ``evaluate --by`` has it."""
+    group: Text
+    """The part, as ``evaluate --by`` calls it."""
 
 
 class Figure(Section):
@@ -56,6 +100,8 @@ class Figure(Section):
 
     metric: Text
     """Its name, as ``evaluate`` has it, such as ``MAP@500``."""
+    slice: SliceChoice | None = None
+    """None: of all test items."""
     published: FiniteFloat | None = None
     """What the paper printed; None: not known."""
     source: str = ""
@@ -67,15 +113,6 @@ class Figure(Section):
             msg = f"{self.metric}: published and source belong together"
             raise ValueError(msg)
         return self
-
-
-class SliceChoice(Section):
-    """The part of the plays of the test items that a row is evaluated on."""
-
-    by: SliceBy
-    """What plays are cut by, as ``evaluate --by`` has it."""
-    group: Text
-    """The part, as ``evaluate --by`` calls it."""
 
 
 class PaperRow(Section):
@@ -93,8 +130,6 @@ class PaperRow(Section):
     """The settings that it reads."""
     overrides: tuple[str, ...] = ()
     """What is changed in the experiment, as ``section.key=value``."""
-    slice: SliceChoice | None = None
-    """None: all test items."""
     figures: Annotated[tuple[Figure, ...], Field(min_length=1)]
     """What is compared."""
     differs: tuple[Text, ...] = ()
@@ -125,6 +160,8 @@ class Paper(Section):
     """How the paper splits and evaluates, and who says so."""
     users: PositiveInt | None = None
     """How many users are ranked for, the first ones; None: all."""
+    users_with_relevant: bool = False
+    """Whether figures are means over the users alone who have relevant items."""
     seed: int = 0
     """Of the models, unless another one is asked for."""
     tolerance: Tolerance
@@ -172,6 +209,7 @@ def known_keys(location: tuple[Any, ...]) -> list[str]:
     models: dict[str, type[Section]] = {
         "datasets": PaperDataset,
         "sizes": Sizes,
+        "windows": Windows,
         "rows": PaperRow,
         "figures": Figure,
         "slice": SliceChoice,

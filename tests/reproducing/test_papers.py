@@ -55,7 +55,7 @@ def test_every_paper_of_the_package_fits_presets_metrics_and_archives(name: str)
     for row in paper.rows:
         experiment = resolve(row.experiment, dataset=row.dataset, overrides=row.overrides)
         assert experiment.takes_any_settings or experiment.settings_needed == len(row.settings)
-        check_metrics(row)
+        check_metrics(paper, row)
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,7 @@ def test_figures_agree_within_a_share_of_the_published_one(
     write(world, PAPER)
     paper = find_paper(open_workspace(world.root), "songs").paper
     figure = Figure(metric="MAP@500", published=published, source="Table 1" if published else "")
-    compared = compare_figure(
-        paper, paper.rows[0], figure, {"MAP@500": 0.2}, "model_1", other_data=other_data
-    )
+    compared = compare_figure(paper, paper.rows[0], figure, 0.2, "model_1", other_data=other_data)
     assert compared.verdict == verdict
     if published is not None:
         assert compared.difference == pytest.approx(0.2 - published)

@@ -104,10 +104,10 @@ def test_figures_are_those_of_the_first_users(root: Path, tartarus: Command) -> 
 def test_a_part_of_the_test_items_is_evaluated_as_evaluate_does(
     root: Path, tartarus: Command
 ) -> None:
-    part = 'slice = { by = "user-activity", group = "GROUP" }\nfigures'
+    part = 'figures = [{ slice = { by = "user-activity", group = "GROUP" },'
     cut = tartarus("evaluate", "model_1", "--by", "user-activity", "-w", root, "--json").document
     group = cut["found"]["slices"][0]
-    paper = PAPER.replace("figures", part.replace("GROUP", group["label"]), 1)
+    paper = PAPER.replace("figures = [{", part.replace("GROUP", group["label"]), 1)
     write(type("W", (), {"root": root}), paper.replace("MAP@500", "R@5"), "part")  # type: ignore[arg-type]
     found = figures_of(tartarus("reproduce", "part", "-w", root, "--json"))
     assert found["text", "R@5"]["ours"] == pytest.approx(group["metrics"]["R@5"])

@@ -94,8 +94,9 @@ def _figures(workspace: Workspace, result: Reproduction) -> None:
 
 
 def _cells(each: ReproducedFigure) -> list[str]:
-    difference = "—" if each.difference is None else f"{each.difference:+.4f}"
-    metric = f"{each.metric}, {each.part} items" if each.part else each.metric
+    known = each.difference is not None and each.difference == each.difference
+    difference = f"{each.difference:+.4f}" if known else "—"
+    metric = f"{each.metric}, {each.part}" if each.part else each.metric
     values = [figure(each.published), figure(each.ours), difference]
     return [each.row, metric, *values, VERDICTS[each.verdict], each.model]
 
