@@ -79,7 +79,7 @@ def list_papers(*, workspace: Path | str | None = None) -> list[ListedPaper]:
     Raises
     ------
     RequestError
-        If a folder is named that is no workspace, or the file of a paper cannot be used.
+        If a folder is named that is no workspace.
     """
     from tartarus_cli.reproducing.reproduce import list_papers as list_all
 

@@ -46,6 +46,11 @@ def _is_of_all(paper: Paper, figure: Figure) -> bool:
     return figure.slice is None and paper.users is None and not paper.users_with_relevant
 
 
+def evaluation_options(paper: Paper, row: PaperRow) -> EvaluationOptions:
+    """Return how the model of a row is evaluated: with the k of the figures that it prints."""
+    return EvaluationOptions(_cuts(row) if any(_is_of_all(paper, f) for f in row.figures) else ())
+
+
 def _cuts(row: PaperRow) -> tuple[int, ...]:
     """Return the k of the metrics that have one.
 
@@ -81,8 +86,7 @@ def evaluate_row(model: Model, row: PaperRow, paper: Paper, progress: Progress) 
     DataError
         If a file is missing, damaged or out of step.
     """
-    cuts = () if model.manifest.task == "multiclass" else _cuts(row)
-    items = _evaluated(model, EvaluationOptions(cuts), progress)
+    items = _evaluated(model, evaluation_options(paper, row), progress)
     known: dict[SliceChoice | None, Mapping[str, float]] = {}
     for figure in row.figures:
         if figure.slice in known:
@@ -92,7 +96,7 @@ def evaluate_row(model: Model, row: PaperRow, paper: Paper, progress: Progress) 
             known[None] = {name: math.nan if v is None else v for name, v in whole.items()}
         else:
             ranks = read_stored_ranks(model.dataset, model.name, items)
-            known[figure.slice] = _of_part(model, ranks, figure.slice, paper, cuts, progress)
+            known[figure.slice] = _of_part(model, ranks, figure.slice, paper, _cuts(row), progress)
     return [_select(row, figure, known[figure.slice]) for figure in row.figures]
 
 
@@ -102,7 +106,6 @@ def _evaluated(model: Model, options: EvaluationOptions, progress: Progress) -> 
         stored = stored_items(model, options)
         known = read_results(model.workspace, model.name).metrics if stored else {}
         if stored and all(any(f"@{k}" in name for name in known) for k in options.k):
-            progress.say(f"{model.name} has been evaluated already")
             return stored
     for split in required_splits(model):
         predict(model, PredictOptions(split=split), progress=progress)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tartarus_cli.checking.check import check_experiment
-from tartarus_cli.errors import Placeholder, RequestError, nearest, parameter
+from tartarus_cli.errors import Placeholder, RequestError, TartarusError, nearest, parameter
 from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.experiments.request import TrainingRequest, build_request
 from tartarus_cli.files import write_text
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress
-from tartarus_cli.reproducing.figures import check_metrics, evaluate_row
+from tartarus_cli.reproducing.figures import check_metrics, evaluate_row, evaluation_options
 from tartarus_cli.reproducing.inputs import dataset_sizes, find_missing, require_data
 from tartarus_cli.reproducing.papers import PaperFile, find_paper, paper_files
 from tartarus_cli.reproducing.preparation import made_of_plays, prepare
@@ -42,27 +42,29 @@ class ReproduceRequest:
 class ListedPaper:
     """A paper in the list of all."""
 
-    file: PaperFile
-    missing: tuple[str, ...] | None
+    name: str
+    file: PaperFile | None
+    """None: its file cannot be used."""
+    missing: tuple[str, ...] | None = None
     """What the workspace lacks, in words; None: there is no workspace."""
+    problem: str = ""
+    """Why its file cannot be used."""
 
 
 def list_papers(workspace: Workspace | None) -> list[ListedPaper]:
-    """List all papers, and what each lacks in a workspace.
-
-    Raises
-    ------
-    RequestError
-        If the file of one cannot be used.
-    """
+    """List all papers, and what each lacks in a workspace; a file that is wrong is told."""
     listed = []
     for name in paper_files(workspace):
-        file = find_paper(workspace, name)
+        try:
+            file = find_paper(workspace, name)
+        except TartarusError as problem:
+            listed.append(ListedPaper(name, None, problem=f"{problem}. {problem.hint}"))
+            continue
         missing = None
         if workspace is not None:
             lacks = find_missing(workspace, name, file.paper)
             missing = tuple(dict.fromkeys(each.what for each in lacks))
-        listed.append(ListedPaper(file, missing))
+        listed.append(ListedPaper(name, file, missing))
     return listed
 
 
@@ -125,7 +127,7 @@ def reproduce(
     figures = []
     for row, training in zip(rows, requests, strict=True):
         progress.say(f"{row.name}: {row.experiment} {' '.join(row.settings)}".rstrip())
-        model = _train_or_reuse(workspace, training, progress)
+        model = _train_or_reuse(workspace, training, evaluation_options(paper, row), progress)
         ours = evaluate_row(model, row, paper, progress)
         figures += [
             compare_figure(paper, row, figure, value, model.name, other_data=row.dataset in other)
@@ -185,12 +187,14 @@ def training_request(
     return replace(request, experiment=experiment)
 
 
-def _train_or_reuse(workspace: Workspace, request: TrainingRequest, progress: Progress) -> Model:
+def _train_or_reuse(
+    workspace: Workspace, request: TrainingRequest, options: EvaluationOptions, progress: Progress
+) -> Model:
     model = find_trained(Store(workspace), request)
     if model is not None:
         progress.say(f"{model.name} is used again")
         return model
-    evaluation = run(workspace, request, EvaluationOptions(), progress=progress)
+    evaluation = run(workspace, request, options, progress=progress)
     return Store(workspace).get(evaluation.model)
 
 

@@ -153,6 +153,18 @@ def test_papers_are_listed_with_what_is_missing(
     assert {each["missing"] for each in elsewhere} == {None}
 
 
+def test_a_wrong_file_does_not_hide_the_other_papers(world: World, tartarus: Command) -> None:
+    write(world, PAPER.replace("year = 2020", "year = "))
+    shown = tartarus("reproduce", "-w", world.root)
+    assert shown.status == 0
+    assert "songs cannot be used" in shown.out
+    assert "dlrs2017" in shown.out
+    listed = {
+        each["name"]: each for each in tartarus("reproduce", "-w", world.root, "--json").document
+    }
+    assert "not valid TOML" in listed["songs"]["problem"]
+
+
 def test_missing_data_is_an_error_that_says_how_to_get_it(world: World, tartarus: Command) -> None:
     outcome = tartarus("reproduce", "dlrs2017", "-w", world.root)
     assert outcome.status == 1

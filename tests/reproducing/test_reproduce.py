@@ -153,7 +153,7 @@ def test_the_front_door_returns_figures_with_all_that_differs(root: Path) -> Non
     assert frame["published"].to_list() == [0.2, None, 0.5]
     assert all("Seeds: another one." in each for each in frame["differs"])
     assert "Seeds: another one." in result._repr_html_()
-    assert [paper.file.name for paper in tt.list_papers(workspace=root)][-1] == "songs"
+    assert [paper.name for paper in tt.list_papers(workspace=root)][-1] == "songs"
 
 
 def test_a_dry_run_writes_nothing_and_tells_time_memory_and_disk(

@@ -33,8 +33,12 @@ def papers(listed: Sequence[ListedPaper], *, json: bool) -> None:
         document([_listed_document(each) for each in listed])
         return
     for each in listed:
+        if each.file is None:
+            problem = f"[bold]{plain(each.name)}[/] cannot be used: {message(each.problem)}"
+            out().print(f"\n{problem}", soft_wrap=True)
+            continue
         paper, missing = each.file.paper, each.missing
-        out().print(f"\n[bold]{plain(each.file.name)}[/] · {plain(paper.title)}", soft_wrap=True)
+        out().print(f"\n[bold]{plain(each.name)}[/] · {plain(paper.title)}", soft_wrap=True)
         venue = f"{', '.join(paper.authors)}. {paper.venue}, {paper.year}. {paper.url}"
         out().print(f"  {plain(venue)}", soft_wrap=True)
         needed = dict.fromkeys((row.dataset, s) for row in paper.rows for s in row.settings)
@@ -52,9 +56,11 @@ def papers(listed: Sequence[ListedPaper], *, json: bool) -> None:
 
 
 def _listed_document(each: ListedPaper) -> dict[str, object]:
+    if each.file is None:
+        return {"name": each.name, "problem": each.problem}
     paper = each.file.paper
     return {
-        "name": each.file.name,
+        "name": each.name,
         **paper.model_dump(mode="json"),
         "file": str(each.file.path),
         "shipped": each.file.shipped,
