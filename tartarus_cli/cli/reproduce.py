@@ -7,7 +7,7 @@ import typer
 
 from tartarus_cli.cli import completion, render
 from tartarus_cli.cli.completion import completing
-from tartarus_cli.cli.options import Json, Root, Seed
+from tartarus_cli.cli.options import Json, Root
 from tartarus_cli.errors import RequestError
 
 PaperName = Annotated[
@@ -35,6 +35,15 @@ DryRun = Annotated[
 ]
 
 
+PaperSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        min=0,
+        help="Seed of everything drawn (default: the one of the paper's file).",
+        show_default=False,
+    ),
+]
 Plays = Annotated[
     Path | None,
     typer.Option(
@@ -53,7 +62,7 @@ def reproduce(
     only: Rows = None,
     plays: Plays = None,
     dry_run: DryRun = False,
-    seed: Seed = None,
+    seed: PaperSeed = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:

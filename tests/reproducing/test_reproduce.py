@@ -66,6 +66,7 @@ def test_the_table_tells_all_that_differs(shown: str) -> None:
         assert sentence in shown
     assert "Where no published figure stands: nobody knows" in shown
     assert "published in Table 1" in shown
+    assert "The paper is described by papers/songs.toml" in shown
     assert "has another size" not in shown
 
 

@@ -95,6 +95,9 @@ def _figures(workspace: Workspace, result: Reproduction) -> None:
         first = next(each for each in result.figures if each.row == row)
         console.print(plain(f"{row}: {_recipe(first)}"), soft_wrap=True)
     _notes(result)
+    if result.description.is_relative_to(workspace.root):
+        described = plain(workspace.relative(result.description))
+        console.print(f"The paper is described by {described}", soft_wrap=True)
     file = plain(workspace.relative(result.file))
     console.print(f"Kept in {file}", soft_wrap=True)
 
