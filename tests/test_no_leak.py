@@ -33,7 +33,7 @@ QUICK = ("--set", "network.hidden=[16]", "--set", "training.epochs=1")
 NO_TAG = ("--missing", "zero")
 FIXED = tuple(
     word
-    for text in ("powers=1.25", "count_exponents=0.25", "strengths=1")
+    for text in ("powers=1.25", "count_exponents=0.25", "strengths=1", "weights=1")
     for word in ("--set", f"network.{text}")
 )
 ONCE = ("--set", "training.epochs=1", "--set", "two_tower.count_feature=false")

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tartarus_cli.experiments.request import ListedExperiment
     from tartarus_cli.experiments.schema import Experiment
     from tartarus_cli.prediction.new_files import NewPrediction
-    from tartarus_cli.prediction.predict import Pool, Prediction
+    from tartarus_cli.prediction.outcome import Prediction
+    from tartarus_cli.prediction.predict import Pool
     from tartarus_cli.scoring.relevant import TieBreaking
 
 

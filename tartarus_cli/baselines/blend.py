@@ -1,7 +1,8 @@
 """A blend of several models: a weighted sum of their scores, each standardised for a user.
 
 Late fusion with weights chosen on validation items; a weight of 0 leaves a model out, so that a
-blend is no worse on them than the best of its parts.
+blend is no worse on them than the best of its parts. The scores of classes are averaged as they
+are, over the models that know something of an item.
 """
 
 from __future__ import annotations
@@ -42,6 +43,46 @@ class BlendOptions(BaselineOptions):
         *(0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0),
     )
     """Weights of a model to choose from, where the highest weight of the others is 1."""
+
+
+def mean_rows(
+    rows: Sequence[NDArray[Any]], weights: Sequence[float], unknown: Sequence[NDArray[np.bool_]]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Average the class scores of several models, for each item over those that know of it.
+
+    Parameters
+    ----------
+    rows
+        Scores of each model, ``(items, classes)``.
+    weights
+        Weight of each model.
+    unknown
+        ``(items,)``: of which items each model knows nothing.
+
+    Returns
+    -------
+    The means ``(items, classes)``, and which items no model of a weight knows anything of
+    ``(items,)``; their means are 0.
+
+    Examples
+    --------
+    >>> mean, absent = mean_rows(
+    ...     [np.array([[0.2], [0.2]]), np.array([[0.8], [0.0]])],
+    ...     [1.0, 2.0],
+    ...     [np.array([False, False]), np.array([False, True])],
+    ... )
+    >>> mean.round(2).tolist(), absent.tolist()
+    ([[0.6000000238418579], [0.20000000298023224]], [False, False])
+    """
+    total = np.zeros(rows[0].shape, np.float32)
+    sums = np.zeros(len(total))
+    for scores, weight, missing in zip(rows, weights, unknown, strict=True):
+        if weight:
+            counts = np.where(missing, 0.0, weight)
+            total += counts.astype(np.float32)[:, None] * scores
+            sums += counts
+    absent = sums == 0
+    return total / np.where(absent, 1, sums).astype(np.float32)[:, None], absent
 
 
 def choose_weights(
@@ -112,8 +153,7 @@ BASELINES.register("blend")(
         BlendOptions,
         _shapes,
         settings=(0, None),
-        tasks=("recommendation",),
-        kinds=("plays",),
+        kinds=("plays", "class"),
         validates=True,
         judged=True,
         blends=True,

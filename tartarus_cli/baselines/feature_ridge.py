@@ -41,19 +41,40 @@ class FeatureSystem:
             )
             msg += f"{width:,} features), but {MAX_UNKNOWNS:,} are the most"
             raise SizeError(msg, hint="Use settings with fewer columns, or two_tower.")
-        self._matrix = gram(inputs)
-        # The mean of the diagonal of XXᵀ, which has the same trace.
-        self.scale = float(self._matrix.trace()) / max(items, 1) or 1.0
+        self._matrix, self._items = gram(inputs), items
+        self._widths = [int(rows.shape[1]) for rows in inputs]
 
-    def factor(self, strength: float) -> tuple[NDArray[Any], bool]:
+    def scale(self, weights: Sequence[float]) -> float:
+        """Return the mean of the diagonal of ``XXᵀ``; 1 if it is 0.
+
+        Parameters
+        ----------
+        weights
+            How much each setting counts: its features are multiplied by the root.
+        """
+        columns = np.repeat(weights, self._widths)  # XᵀX has the same trace
+        return float(self._matrix.diagonal() @ columns) / max(self._items, 1) or 1.0
+
+    def factor(self, strength: float, weights: Sequence[float]) -> tuple[NDArray[Any], bool]:
         """Return the Cholesky factor of ``XᵀX + λI``, as SciPy has it.
+
+        Parameters
+        ----------
+        strength
+            λ.
+        weights
+            As for :meth:`scale`.
 
         Raises
         ------
         TrainingError
             If the equations have no certain solution: λ is too small.
         """
-        return factor_regularized(self._matrix, strength)
+        matrix = self._matrix
+        if any(weight != 1 for weight in weights):
+            roots = np.repeat(np.sqrt(weights), self._widths)
+            matrix = matrix * roots[:, None] * roots
+        return factor_regularized(matrix, strength)
 
 
 def factor_regularized(matrix: NDArray[Any], strength: float) -> tuple[NDArray[Any], bool]:
@@ -77,8 +98,12 @@ def factor_regularized(matrix: NDArray[Any], strength: float) -> tuple[NDArray[A
     return factor, bool(lower)
 
 
-def item_rows(factor: tuple[NDArray[Any], bool], inputs: Sequence[Features]) -> NDArray[np.float32]:
+def item_rows(
+    factor: tuple[NDArray[Any], bool], inputs: Sequence[Features], weights: Sequence[float]
+) -> NDArray[np.float32]:
     """Return ``(XᵀX + λI)⁻¹ x`` of items and, in a last column, a bias of 0.
+
+    They are to be multiplied by sums of features as they are, whatever the weights.
 
     Parameters
     ----------
@@ -86,6 +111,8 @@ def item_rows(factor: tuple[NDArray[Any], bool], inputs: Sequence[Features]) -> 
         As :meth:`FeatureSystem.factor` returns it.
     inputs
         A block of items in each setting, ``(items, width)``.
+    weights
+        How much each setting counts, as in the factor.
 
     Returns
     -------
@@ -94,7 +121,9 @@ def item_rows(factor: tuple[NDArray[Any], bool], inputs: Sequence[Features]) -> 
     from scipy.linalg import cho_solve
 
     dense = [rows if isinstance(rows, np.ndarray) else rows.toarray() for rows in inputs]
-    solved = cho_solve(factor, np.hstack(dense).astype(np.float64).T, check_finite=False).T
+    roots = np.repeat(np.sqrt(weights), [rows.shape[1] for rows in dense])
+    rows = np.hstack(dense).astype(np.float64) * roots
+    solved = cho_solve(factor, rows.T, check_finite=False).T * roots
     return np.column_stack([solved, np.zeros(len(solved))]).astype(np.float32)
 
 

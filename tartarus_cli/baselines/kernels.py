@@ -51,11 +51,48 @@ class Products:
         return kernel
 
 
+def join_products(
+    settings: Sequence[Products], weights: Sequence[float], *, cosine: bool
+) -> Products:
+    """Return the products of joined settings, each of which counts for its weight.
+
+    A cosine is that of the joined rows: each row is divided by its L2 norm, multiplied by the root
+    of its setting's weight, and those of an item together are divided by their L2 norm, so that an
+    item that lacks a setting is compared by the others.
+
+    Parameters
+    ----------
+    settings
+        The products of each setting alone.
+    weights
+        Weight of each setting, not all 0; a setting of weight 0 is left out.
+    cosine
+        Whether products are cosines.
+    """
+    used = [(s, np.float64(w)) for s, w in zip(settings, weights, strict=True) if w > 0]
+    first, weight = used[0]
+    if len(used) == 1 and (cosine or weight == 1):
+        return first
+    values = np.zeros_like(first.values)
+    for setting, weight in used:
+        values += setting.values.dtype.type(weight) * setting.values
+    if cosine:
+        sums = sum(weight * (setting.counts > 0) for setting, weight in used)
+        train_sums = sum(weight * (setting.train_counts > 0) for setting, weight in used)
+        for total, axis in ((sums, 1), (train_sums, 0)):
+            norms = np.sqrt(np.where(total > 0, total, 1)).astype(values.dtype)
+            values /= np.expand_dims(norms, axis)
+    return Products(
+        values,
+        np.sum([setting.counts for setting, _ in used], axis=0),
+        np.sum([setting.train_counts for setting, _ in used], axis=0),
+    )
+
+
 class TrainFeatures:
     """The features of train items, to multiply those of other items with.
 
-    For cosines, dense settings are standardised by the train items first, and the rows of each
-    setting are divided by their L2 norm and joined.
+    For cosines, dense settings are standardised by the train items first.
 
     Parameters
     ----------
@@ -78,11 +115,18 @@ class TrainFeatures:
         ]
         self._inputs = inputs
 
-    def among_train(self, dtype: type[np.floating[Any]]) -> Products:
-        """Return the products of the train items with each other."""
-        return self.products(self._inputs, dtype)
+    def among_train(
+        self, dtype: type[np.floating[Any]], weights: Sequence[float] | None = None
+    ) -> Products:
+        """Return the products of the train items with each other, as :meth:`products`."""
+        return self.products(self._inputs, dtype, weights)
 
-    def products(self, inputs: Sequence[Features], dtype: type[np.floating[Any]]) -> Products:
+    def products(
+        self,
+        inputs: Sequence[Features],
+        dtype: type[np.floating[Any]],
+        weights: Sequence[float] | None = None,
+    ) -> Products:
         """Return the products of items with the train items, ``(items, train items)``.
 
         Parameters
@@ -91,20 +135,54 @@ class TrainFeatures:
             The rows of each setting, ``(items, width)``.
         dtype
             float32 or float64: the precision.
+        weights
+            How much each setting counts; None: all the same.
         """
-        items, train = int(inputs[0].shape[0]), int(self._inputs[0].shape[0])
-        values = np.zeros((items, train), dtype)
-        for first in range(0, items, ROWS_AT_ONCE):
+        weights = [1.0] * len(inputs) if weights is None else weights
+        numbers = [number for number, weight in enumerate(weights) if weight > 0]
+        used = [weights[number] for number in numbers]
+        found = _empty(inputs, self._inputs, dtype)
+        for block, settings in self._blocks(inputs, dtype, numbers):
+            joined = join_products(settings, used, cosine=self.cosine)
+            found.values[block], found.counts[block] = joined.values, joined.counts
+            found.train_counts[:] = joined.train_counts
+        return found
+
+    def each_setting(
+        self, inputs: Sequence[Features], dtype: type[np.floating[Any]]
+    ) -> list[Products]:
+        """Return the products by each setting alone, to be joined with any weights."""
+        settings = range(len(inputs))
+        return [
+            self.products(inputs, dtype, [float(n == setting) for n in settings])
+            for setting in settings
+        ]
+
+    @property
+    def cosine(self) -> bool:
+        """Whether products are cosines."""
+        return self._kernel == "cosine"
+
+    def _blocks(
+        self, inputs: Sequence[Features], dtype: type[np.floating[Any]], numbers: Sequence[int]
+    ) -> Iterator[tuple[slice, list[Products]]]:
+        """Yield a block of items after another, with their products by some of the settings."""
+        train = self._train(dtype)
+        for first in range(0, int(inputs[0].shape[0]), ROWS_AT_ONCE):
             block = slice(first, first + ROWS_AT_ONCE)
-            left = self._prepare([rows[block] for rows in inputs], dtype)
-            for setting, right in zip(left, self._train(dtype), strict=True):
-                product = setting @ right.T
-                values[block] += product if isinstance(product, np.ndarray) else product.toarray()
-        return Products(values, _count(inputs), self._counts)
+            rows = [setting[block] for setting in inputs]
+            left = self._prepare(rows, dtype)
+            yield (
+                block,
+                [
+                    Products(_dense(left[n] @ train[n].T), _count(rows[n]), self._counts[n])
+                    for n in numbers
+                ],
+            )
 
     @cached_property
-    def _counts(self) -> NDArray[np.float64]:
-        return _count(self._inputs)
+    def _counts(self) -> list[NDArray[np.float64]]:
+        return [_count(rows) for rows in self._inputs]
 
     def _train(self, dtype: type[np.floating[Any]]) -> list[Any]:
         if self._prepared is None or self._prepared[0].dtype != dtype:
@@ -117,17 +195,11 @@ class TrainFeatures:
         """Return the rows of each setting as they are multiplied."""
         if self._kernel == "linear":
             return [_as(rows, dtype) for rows in inputs]
-        scaled = [
+        scaled = (
             scale(_as(rows, np.float64)) if scale is not None else _as(rows, np.float64)
             for rows, scale in zip(inputs, self._scales, strict=True)
-        ]
-        norms = [_norms(rows) for rows in scaled]
-        # The norm of a joined row is the square root of the number of its rows that are not zero.
-        joined = np.sqrt(np.maximum(np.sum([norm > 0 for norm in norms], axis=0), 1))
-        return [
-            _as(_divide(rows, norm * joined), dtype)
-            for rows, norm in zip(scaled, norms, strict=True)
-        ]
+        )
+        return [_as(_divide(rows, _norms(rows)), dtype) for rows in scaled]
 
 
 @dataclass(frozen=True)
@@ -177,14 +249,23 @@ def _divide(rows: Any, by: NDArray[np.float64]) -> Any:
     return csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
 
 
-def _count(inputs: Sequence[Features]) -> NDArray[np.float64]:
-    """Count the non-zero features of items, in all settings together, ``(items,)``."""
-    counts = np.zeros(int(inputs[0].shape[0]))
-    for rows in inputs:
-        if isinstance(rows, np.ndarray):
-            for block in row_blocks(*rows.shape):
-                counts[block] += np.count_nonzero(rows[block], axis=1)
-        else:
-            before = np.concatenate([[0], np.cumsum(rows.data != 0)])  # a zero may be stored
-            counts += np.diff(before[rows.indptr])
+def _dense(product: Any) -> NDArray[Any]:
+    return np.asarray(product if isinstance(product, np.ndarray) else product.toarray())
+
+
+def _count(rows: Features) -> NDArray[np.float64]:
+    """Count the non-zero features of items, ``(items,)``."""
+    if not isinstance(rows, np.ndarray):
+        before = np.concatenate([[0], np.cumsum(rows.data != 0)])  # a zero may be stored
+        return np.asarray(np.diff(before[rows.indptr]), np.float64)
+    counts = np.zeros(len(rows))
+    for block in row_blocks(*rows.shape):
+        counts[block] = np.count_nonzero(rows[block], axis=1)
     return counts
+
+
+def _empty(
+    inputs: Sequence[Features], train: Sequence[Features], dtype: type[np.floating[Any]]
+) -> Products:
+    items, columns = int(inputs[0].shape[0]), int(train[0].shape[0])
+    return Products(np.zeros((items, columns), dtype), np.zeros(items), np.zeros(columns))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 from scipy.sparse import csr_array, vstack
 
 from tartarus_cli.baselines import (
@@ -32,24 +32,31 @@ from tartarus_cli.baselines import (
     weight_name,
 )
 from tartarus_cli.baselines.search import Search, is_better
+from tartarus_cli.baselines.setting_weights import (
+    WEIGHTS,
+    SettingWeights,
+    Several,
+    as_list,
+    first_choice,
+    is_weight,
+    relative_weights,
+    single_settings,
+    weight_choices,
+    weights_of,
+)
 from tartarus_cli.baselines.similarity import (
     average_targets,
     count_features,
     find_neighbours,
     keep_nearest,
 )
-from tartarus_cli.errors import DataError, RequestError, count_noun
-
-T = TypeVar("T")
+from tartarus_cli.errors import DataError
 
 NEIGHBOURS = (50, 10, 20, 100, 200, 500)
 """Numbers of neighbours to choose from; the first one where there is no choice."""
 
 EXPONENTS = (0.0, -0.25, 0.125, 0.25, 0.375, 0.5, 0.75, 1.0)
 """Powers of the number of features to choose from."""
-
-WEIGHTS = (1.0, 0.0, 0.25, 0.5)
-"""Weights of a setting to choose from."""
 
 CHOSEN = ("neighbours", "feature_exponent", "weights", "mean_counts")
 """Names of the arrays of what was chosen; models from before there was a choice have none."""
@@ -58,21 +65,8 @@ BLOCK_ITEMS = 1024
 """Validation items whose neighbours are sought at a time."""
 
 
-def _as_list(value: Any) -> Any:
-    """Take one value for a list of one."""
-    return value if isinstance(value, list | tuple) else (value,)
-
-
-def _as_lists(values: Any) -> Any:
-    return tuple(map(_as_list, _as_list(values)))
-
-
-Several: TypeAlias = Annotated[
-    tuple[T, ...], Field(min_length=1, max_length=100), BeforeValidator(_as_list)
-]
 Neighbours: TypeAlias = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 Exponent: TypeAlias = Annotated[float, Field(ge=-4, le=4, allow_inf_nan=False)]
-Weight: TypeAlias = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
 
 class NeighbourOptions(BaselineOptions):
@@ -90,7 +84,7 @@ class NeighbourOptions(BaselineOptions):
     """The similarities of an item are multiplied by the number of its features that are not zero,
     relative to the mean of the train items, to this power: one, or several to choose from."""
 
-    weights: Annotated[Several[Several[Weight]], BeforeValidator(_as_lists)] = (WEIGHTS,)
+    weights: SettingWeights = (WEIGHTS,)
     """How much each setting counts: a weight for each, or for all; each may be several to choose
     from."""
 
@@ -98,7 +92,7 @@ class NeighbourOptions(BaselineOptions):
     @classmethod
     def _fill(cls, values: Any) -> Any:
         """Choose nothing that is not asked for where the number of neighbours is given."""
-        if isinstance(values, Mapping) and len(_as_list(values.get("neighbours", NEIGHBOURS))) == 1:
+        if isinstance(values, Mapping) and len(as_list(values.get("neighbours", NEIGHBOURS))) == 1:
             return {"feature_exponent": 0.0, "weights": 1.0, **values}
         return values
 
@@ -110,23 +104,11 @@ class NeighbourOptions(BaselineOptions):
         RequestError
             If the weights are not those of so many settings, or all are zero.
         """
-        weights = self.weights * settings if len(self.weights) == 1 else self.weights
-        if len(weights) != settings:
-            given = f"{count_noun(len(weights), 'weight')} for {count_noun(settings, 'setting')}"
-            hint = "Give one for each setting; write values to choose from as a list in the list: "
-            hint += "network.weights=[[1,0,0.5]]"
-            msg = f"network.weights: {given}"
-            raise RequestError(msg, hint=hint)
-        if not any(max(each) > 0 for each in weights):
-            msg = "network.weights: all weights are 0, so that no train item is similar to another"
-            raise RequestError(msg, hint="Give at least one setting a weight above 0.")
         choices: dict[str, tuple[float, ...]] = {
             "neighbours": self.neighbours,
             "feature_exponent": self.feature_exponent,
         }
-        if settings > 1:  # else it scales all similarities alike
-            choices |= {weight_name(number): each for number, each in enumerate(weights)}
-        return choices
+        return choices | weight_choices(self.weights, settings)
 
 
 @dataclass(frozen=True)
@@ -154,8 +136,7 @@ class _Neighbourhood:
     @property
     def weights(self) -> list[float]:
         """How much each setting counts."""
-        settings = range(len(self.train.inputs))
-        return [float(self.parameters.get(weight_name(number), 1)) for number in settings]
+        return weights_of(self.parameters, len(self.train.inputs))
 
     def arrays(self) -> NamedArrays:
         """Return what is stored."""
@@ -216,7 +197,7 @@ class _Chooser:
             self._choices.pop("feature_exponent", None)  # it would change nothing
         self._most = int(max(choices["neighbours"]))
         self._found: tuple[list[float], csr_array] | None = None
-        self._search = Search(self._score, _canonical)
+        self._search = Search(self._score, relative_weights)
 
     def choose(self) -> tuple[Trial, tuple[Trial, ...]]:
         """Return the best trial, and all of them.
@@ -224,24 +205,16 @@ class _Chooser:
         The search begins at the first value of each parameter and, beside it, with each setting
         alone: so all settings together are never worse than one of them.
         """
-        alike = {name: values for name, values in self._choices.items() if not _is_weight(name)}
+        alike = {name: values for name, values in self._choices.items() if not is_weight(name)}
         best: Trial | None = None
-        for start in (self._start.parameters, *self._single_settings()):
+        first = self._start.parameters
+        for start in (first, *single_settings(first, self._choices)):
             trial = self._search.climb(start, alike)
             best = trial if best is None or is_better(trial, best) else best
         if best is None:
             msg = "nothing was tried"
             raise AssertionError(msg)
         return self._search.climb(best.parameters, self._choices), self._search.trials
-
-    def _single_settings(self) -> Iterator[Parameters]:
-        """Return the start with the weight of one setting alone, where the others may be 0."""
-        start = self._start.parameters
-        names = [name for name in start if _is_weight(name)]
-        values = {name: self._choices.get(name, (float(start[name]),)) for name in names}
-        for name in names:
-            if max(values[name]) > 0 and all(0 in values[n] for n in names if n != name):
-                yield {**start, **dict.fromkeys(names, 0.0), name: 1.0}
 
     def _score(self, parameters: Parameters) -> float:
         tried = replace(self._start, parameters=parameters)
@@ -266,26 +239,6 @@ class _Chooser:
         return csr_array(vstack(found, format="csr"))
 
 
-def _is_weight(name: str) -> bool:
-    return name.startswith("weight_")
-
-
-def _canonical(parameters: Parameters) -> Parameters | None:
-    """Divide the weights by the largest, since their ratios alone count; None if all are 0."""
-    weights = {name: float(value) for name, value in parameters.items() if _is_weight(name)}
-    largest = max(weights.values(), default=1.0)
-    if largest == 0:
-        return None
-    return {**parameters, **{name: weight / largest for name, weight in weights.items()}}
-
-
-def _start(choices: Mapping[str, Sequence[float]]) -> Parameters:
-    """Return the first value of each parameter; of weights, the first that is not all zero."""
-    first = {name: values[0] for name, values in choices.items()}
-    positive = {n: max(values) for n, values in choices.items() if _is_weight(n)}
-    return _canonical(first) or _canonical(first | positive) or first
-
-
 def _mean_counts(train: TrainingExamples) -> list[float]:
     """Return the features that are not zero, on the average of the items with each setting."""
     masks = train.present or (None,) * len(train.inputs)
@@ -304,7 +257,7 @@ def _fit(train: TrainingExamples, options: NeighbourOptions) -> BaselineResult:
     if form == "neighbours" and any(choices["feature_exponent"]):
         counts = np.array(_mean_counts(train))
     mean = train.prepared_targets.mean(axis=0) if form == "factors" else np.zeros(0)
-    start = _Neighbourhood(_start(choices), train, form, mean, counts)
+    start = _Neighbourhood(first_choice(choices), train, form, mean, counts)
     is_open = any(len(values) > 1 for values in choices.values())
     if train.judge is None or train.validation is None or not is_open:
         return BaselineResult(start.arrays(), form)
@@ -321,7 +274,7 @@ def _predict(baseline: FittedBaseline, items: Items) -> Any:
     if not _are_sound(arrays, baseline.form):
         msg = "what the nearest neighbours were fitted to is missing, or makes no sense"
         raise DataError(msg, hint="Train them again.")
-    parameters, counts = _start(baseline.options.choices(len(train.inputs))), np.ones(1)
+    parameters, counts = first_choice(baseline.options.choices(len(train.inputs))), np.ones(1)
     if "neighbours" in arrays:  # what was chosen: not in models from before there was a choice
         names = ("neighbours", "feature_exponent")
         parameters = {name: float(arrays[name]) for name in names}

@@ -62,6 +62,14 @@ class Matrix:
         present = None if self.present is None else self.present[selection]
         return Matrix(self.path, self.values[selection], present)
 
+    def rows_with_values(self) -> NDArray[np.bool_]:
+        """Return which rows hold anything but zeros, ``(rows,)``."""
+        if isinstance(self.values, csr_array):
+            before = np.concatenate([[0], np.cumsum(self.values.data != 0)])  # a 0 may be stored
+            return np.asarray(np.diff(before[self.values.indptr]) > 0)
+        found = [self.values[block].any(axis=1) for block in self.blocks()]
+        return np.concatenate(found) if found else np.zeros(0, bool)
+
     def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[slice]:
         """Cut the rows into slices whose dense float32 form takes about ``block_bytes``."""
         rows, width = self.shape

@@ -62,6 +62,17 @@ class ItemSet:
         """The input that is read from a file of patches, if there is one."""
         return next((source for source in self.inputs if isinstance(source, Patches)), None)
 
+    @property
+    def described(self) -> NDArray[np.bool_]:
+        """``(items,)``: of which items an input has a patch, or a feature that is not 0."""
+        described = np.zeros(len(self.ids), bool)
+        if not self.inputs or self.patches is not None:
+            described[self.items] = True
+        for source in self.inputs:
+            if isinstance(source, Matrix):
+                described |= source.rows_with_values()
+        return described
+
     def read(self, samples: slice | NDArray[np.integer]) -> tuple[NDArray[np.float32], ...]:
         """Read samples of each input: one array ``(samples, …)`` an input."""
         rows = self.items[samples]

@@ -17,7 +17,7 @@ from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.scoring.blocks import MemoryBudget
 from tartarus_cli.scoring.forms import ItemRows
 from tartarus_cli.scoring.relevant import RelevantItems
-from tartarus_cli.scoring.scorers import BlendScorer, Scorer
+from tartarus_cli.scoring.scorers import BlendPart, BlendScorer, Scorer
 from tartarus_cli.scoring.users import MAX_FACTOR, FactorRows, UserRows
 
 CHECK_FILES = f"See which file is out of step: {call('check')}"
@@ -106,15 +106,16 @@ def build_scorer(
         If the predictions do not fit the users, or the train plays are missing or damaged.
     """
     parts = [
-        (weight, build_scorer(part, users, budget, order)) for weight, part in predictions.parts
+        BlendPart(weight, build_scorer(part, users, budget, order), part.absent[order])
+        for weight, part in predictions.parts
     ]
     own = predictions.values is not None
     if own:
         rows = _item_rows(predictions, users)
         present = np.zeros_like(predictions.absent) if parts else predictions.absent
-        parts.append((1.0, rows.scorer(budget, order, present)))
+        parts.append(BlendPart(1.0, rows.scorer(budget, order, present)))
     if len(parts) == 1 and own:
-        return parts[0][1]
+        return parts[0].scorer
     absent = predictions.absent[order]
     return BlendScorer(budget, tuple(parts), predictions.standardize, absent)
 

@@ -115,6 +115,8 @@ def _infer_targets(table: TomlTable, infer: TaskInference | None) -> TomlTable:
     kind = targets.get("kind") if isinstance(targets, dict) else None
     if kind is not None and kind != inferred["targets"]["kind"]:
         inferred = inferred | {"targets": {"dim": PUBLISHED_DIMS.get(str(kind), 1)}}
+        if kind == "class" and inferred["dataset"]["task"] == "recommendation":
+            inferred = inferred | {"dataset": {"task": "multilabel"}}
     return _merge(inferred, table)
 
 

@@ -20,7 +20,7 @@ def find_layer(model: Model, name: str) -> LayerInfo:
     RequestError
         If there is no such layer, which the hint lists, or the model is no network.
     """
-    if model.manifest.form == "blend":
+    if model.manifest.blends:
         msg = f"{model.name} is made of other models, and has no layers itself"
         networks = [part for part, _ in model.parts if part.manifest.kind == "network"]
         of = f", such as {call('predict', networks[0].name, layer=name)}" if networks else ""

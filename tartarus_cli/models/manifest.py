@@ -118,7 +118,7 @@ class ModelManifest(BaseModel):
     chosen: dict[str, int | float | str] = {}
     """Name → value of all that a baseline chose by how well validation items rank."""
     validation_score: float | None = None
-    """Mean average precision of the validation items, where a baseline chose by it."""
+    """Mean average precision of the validation items, where something was chosen by it."""
     trials: dict[str, float] = {}
     """Each regularization that was tried → validation loss, or all that was tried → mean average
     precision of the validation items."""
@@ -126,6 +126,17 @@ class ModelManifest(BaseModel):
     """How often figures of the test items were computed."""
     scores: dict[str, float | None] = {}
     """Metric → its value for the test items."""
+
+    @property
+    def blends(self) -> bool:
+        """Whether it is a blend of other models, which predicts nothing by itself."""
+        averaged = bool(self.parts) and self.task != "recommendation"
+        return self.form == "blend" or averaged
+
+    @property
+    def score_name(self) -> str:
+        """What :attr:`validation_score` is: the mean average precision over users, or classes."""
+        return "MAP" if self.task == "recommendation" else "PR-AUC"
 
 
 def record_trials(manifest: ModelManifest, fitted: BaselineResult) -> None:

@@ -229,7 +229,7 @@ class Model:
             ("seed", manifest.seed),
             ("epochs", manifest.epochs),
             ("validation loss", manifest.validation_loss),
-            ("validation MAP", manifest.validation_score),
+            (f"validation {manifest.score_name}", manifest.validation_score),
             *manifest.scores.items(),
         ]
         return html_table(caption, ("", ""), rows)

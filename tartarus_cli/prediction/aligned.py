@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ from tartarus_cli.data.arrays import open_csr
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
+from tartarus_cli.data.items import open_items
 from tartarus_cli.data.plays import read_plays
 from tartarus_cli.data.targets import scored_targets
 from tartarus_cli.data.tasks import Scoring, TargetSpec, Task
 from tartarus_cli.data.unknown import unknown_dataset_error
 from tartarus_cli.errors import DataError, FileError, call, display_path
+from tartarus_cli.experiments.inputs import input_sources
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.models.staleness import require_unchanged_inputs
 from tartarus_cli.models.store import Model
@@ -104,7 +106,7 @@ def model_predictions(model: Model) -> Predictions:
             raise DataError(msg, hint=f"Predict first: {call('predict', model.name)}")
     parts = _part_predictions(model)
     if form == "blend":
-        values, absent = None, np.logical_or.reduce([part.absent for _, part in parts])
+        values, absent = None, np.logical_and.reduce([part.absent for _, part in parts])
     else:
         align = _align_neighbours if neighbours else align_predictions
         with _hint_to_predict_again(model.name):
@@ -131,7 +133,24 @@ def _part_predictions(model: Model) -> tuple[tuple[float, Predictions], ...]:
     """Read the predictions of the models that a model adds or blends; those of weight 0 not."""
     parts = model.parts
     used = [(part, weight) for part, weight in parts if weight] or parts
-    return tuple((weight, model_predictions(part)) for part, weight in used)
+    return tuple((weight, _part_rows(model, part)) for part, weight in used)
+
+
+def _part_rows(model: Model, part: Model) -> Predictions:
+    """Read what a part predicted; for a blend, an item that it knows nothing of has no row."""
+    predictions = model_predictions(part)
+    if model.manifest.form != "blend":
+        return predictions
+    return replace(predictions, absent=predictions.absent | undescribed_items(part, "test"))
+
+
+def undescribed_items(model: Model, split: str) -> NDArray[np.bool_]:
+    """Return which items of a set lack everything that a model reads, ``(items,)``.
+
+    They have no patch, and no feature that is not 0.
+    """
+    sources = input_sources(model.experiment, model.manifest.settings)
+    return ~open_items(model.dataset, sources, split).described
 
 
 def _own_users(model: Model) -> UserRows | None:

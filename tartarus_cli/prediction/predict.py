@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import vstack
 
-from tartarus_cli.baselines import PredictionForm
 from tartarus_cli.data.array_writing import create_dense, put_csr, put_dense
 from tartarus_cli.data.ids import put_ids
 from tartarus_cli.data.items import ItemSet, open_items
@@ -31,6 +30,8 @@ from tartarus_cli.models.staleness import (
     require_accepted,
 )
 from tartarus_cli.models.store import Model
+from tartarus_cli.prediction.blends import predict_blend
+from tartarus_cli.prediction.outcome import Prediction
 from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.training.baseline import check_widths, open_fitted, predicted_blocks
@@ -52,34 +53,6 @@ class PredictOptions:
     accept_changed_inputs: bool = False
     """Predict from features, ids or a vocabulary that are not those of the training; the model's
     manifest then records them."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The predictions that were written."""
-
-    model: str
-    """Name of the model."""
-    dataset: str
-    """Name of the dataset."""
-    splits: dict[str, int]
-    """Set → number of rows."""
-    width: int
-    """Number of columns: factors, classes, units of a layer, or train items."""
-    files: list[Path]
-    """The files of the rows, and the lists of their ids."""
-    layer: str | None = None
-    """The layer that was read out; None: the output."""
-    form: PredictionForm = "factors"
-    """``factors`` (or class scores, or a layer), ``neighbours`` or ``scores``."""
-    setting: str | None = None
-    """Name of the new setting that a layer becomes."""
-    absent: tuple[str, ...] = ()
-    """Sets of the dataset that were not predicted."""
-    by_patch: bool = False
-    """Whether there is a row for each patch, not for each item."""
-    without_patch: dict[str, int] = field(default_factory=dict)
-    """Set → number of items that have no patch."""
 
 
 def predict(
@@ -109,8 +82,8 @@ def predict(
     splits = _select_splits(model, options.split or ("test" if layer is None else "all"))
     for part, _ in model.parts if layer is None else ():
         predict(part, replace(options, pool="mean"), progress=QuietProgress(progress))
-    if model.manifest.form == "blend":
-        return _predict_blend(model, splits)
+    if model.manifest.blends:
+        return predict_blend(model, splits)
     sets = _open_sets(model, splits, options)
     changed = _changed_inputs(model, splits, options, progress)
     if model.baseline is not None:
@@ -144,24 +117,6 @@ def predict(
         absent=tuple(s for s in model.dataset.splits if s not in splits),
         by_patch=options.pool == "none" and any(items.patches for items in sets),
         without_patch={s.split: len(s.ids) - len(np.unique(s.items)) for s in sets if s.patches},
-    )
-
-
-def _predict_blend(model: Model, splits: Sequence[str]) -> Prediction:
-    """Write which items the parts of a blend have predicted: it has no rows of its own."""
-    dataset = model.dataset
-    ids = {split: model.workspace.predicted_ids(model.name, split) for split in splits}
-    with write_together([*ids.values()]) as temporary:
-        for split, path in ids.items():
-            put_ids(temporary[path], dataset.ids(split))
-    return Prediction(
-        model=model.name,
-        dataset=model.manifest.dataset,
-        splits={split: len(dataset.ids(split)) for split in splits},
-        width=len(model.manifest.parts),
-        files=[*ids.values()],
-        form="blend",
-        absent=tuple(s for s in dataset.splits if s not in splits),
     )
 
 

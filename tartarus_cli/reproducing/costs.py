@@ -24,7 +24,8 @@ from itertools import pairwise
 
 from tartarus_cli.architectures import NetworkOptions
 from tartarus_cli.baselines.blend import BlendOptions
-from tartarus_cli.baselines.ridge_plays import EXTENSIONS, MAX_ITEMS, PlaysRidgeOptions
+from tartarus_cli.baselines.kernel_choice import EXTENSIONS, PlaysRidgeOptions
+from tartarus_cli.baselines.ridge_plays import MAX_ITEMS
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.evaluation.ranking import MEMORY
 from tartarus_cli.experiments.request import TrainingRequest, build_request

@@ -194,12 +194,26 @@ class ConstantScorer:
 
 
 @dataclass(frozen=True)
+class BlendPart:
+    """What a model adds to the scores of a blend."""
+
+    weight: float
+    scorer: Scorer
+    unknown: NDArray[np.bool_] | None = None
+    """``(items,)``: items of which it knows nothing, in the order of its scores; None: of all it
+    knows something."""
+
+
+@dataclass(frozen=True)
 class BlendScorer:
-    """The weighted sum of the scores of several scorers, as they are or standardised for a user."""
+    """The weighted sum of the scores of several scorers, as they are or standardised for a user.
+
+    A part that knows nothing of an item adds nothing to its score: of standardised scores, 0 is
+    the user's mean.
+    """
 
     budget: MemoryBudget
-    parts: tuple[tuple[float, Scorer], ...]
-    """Weight and scorer."""
+    parts: tuple[BlendPart, ...]
     standardize: bool
     """Of each part, subtract the user's mean over all items and divide by the deviation."""
     absent: NDArray[np.bool_]
@@ -208,11 +222,11 @@ class BlendScorer:
     def __call__(self, users: slice) -> Floats:
         """Score all items for users of one block, ``(users, items)``."""
         total = np.zeros((users.stop - users.start, len(self.absent)), np.float32)
-        for weight, scorer in self.parts:
-            scores = scorer(users)
+        for part in self.parts:
+            scores = part.scorer(users)
             if self.standardize:
-                scores = standardize(scores)
-            total += np.float32(weight) * scores
+                scores = standardize(scores, part.unknown)
+            total += np.float32(part.weight) * scores
         if self.absent.any():
             total[:, self.absent] = -np.inf
         return total
@@ -225,16 +239,32 @@ class BlendScorer:
 
     def unknown(self, users: slice) -> NDArray[np.bool_]:
         """Return of which users no part knows anything."""
-        unknown = [scorer.unknown(users) for _, scorer in self.parts]
+        unknown = [part.scorer.unknown(users) for part in self.parts]
         return np.asarray(np.logical_and.reduce(unknown))
 
 
-def standardize(scores: Floats) -> Floats:
+def standardize(scores: Floats, unknown: NDArray[np.bool_] | None = None) -> Floats:
     """Subtract from each row its mean, and divide by its deviation; equal scores become 0.
 
+    Parameters
+    ----------
+    scores
+        ``(users, items)``.
+    unknown
+        ``(items,)``: items that have no score; they become 0, the mean.
+
+    Examples
+    --------
     >>> standardize(np.array([[1, 3], [2, 2]], np.float32)).tolist()
     [[-1.0, 1.0], [0.0, 0.0]]
+    >>> standardize(np.array([[1, 9, 3]], np.float32), np.array([False, True, False])).tolist()
+    [[-1.0, 0.0, 1.0]]
     """
+    if unknown is not None and unknown.any():
+        standardized = np.zeros_like(scores)
+        if not unknown.all():
+            standardized[:, ~unknown] = standardize(scores[:, ~unknown])
+        return standardized
     mean = scores.mean(axis=1, dtype=np.float64, keepdims=True)
     centred = scores - mean.astype(np.float32)
     spread = np.sqrt(np.square(centred).mean(axis=1, dtype=np.float64, keepdims=True))

@@ -23,7 +23,7 @@ from tartarus_cli.models.store import HISTORY, Model
 from tartarus_cli.models.user_vectors import OWN_VECTORS, TRAIN_VECTORS
 from tartarus_cli.progress import Progress
 from tartarus_cli.scoring.forms import ItemRows
-from tartarus_cli.scoring.scorers import BlendScorer, Scorer
+from tartarus_cli.scoring.scorers import BlendPart, BlendScorer, Scorer
 from tartarus_cli.scoring.users import FactorRows
 from tartarus_cli.scoring.validation import ValidationRanking
 from tartarus_cli.training.item_rows import Network, items_of, predict_items
@@ -174,7 +174,7 @@ class _TowerJudge:
     def _add(self, scorer: Scorer, weight: float, residual: Residual) -> Scorer:
         other = residual.scorer(self.validation, self.ranking)
         absent = np.zeros(len(self.ranking.ids), bool)
-        parts = ((1.0, scorer), (weight, other))
+        parts = (BlendPart(1.0, scorer), BlendPart(weight, other))
         return BlendScorer(self.ranking.budget, parts, standardize=False, absent=absent)
 
 

@@ -223,7 +223,8 @@ def _train_blend(
     dataset = store.dataset(request.experiment.dataset.name)
     manifest = start_manifest(store.workspace, request)
     blend = fit_blend(store, request, partial(_train_part, store, compared_with), progress)
-    manifest.kind, manifest.compared_with, manifest.form = "baseline", compared_with, "blend"
+    manifest.kind, manifest.compared_with = "baseline", compared_with
+    manifest.form = "blend" if manifest.task == "recommendation" else "factors"
     manifest.items = blend.counts
     weights = blend.fitted.arrays["weights"].tolist()
     manifest.parts = {part.name: weight for part, weight in zip(blend.parts, weights, strict=True)}

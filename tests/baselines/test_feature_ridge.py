@@ -5,7 +5,8 @@ import pytest
 from scipy.sparse import csr_array
 
 from tartarus_cli.baselines import BASELINES, FittedBaseline, Items, TrainingExamples, ridge_plays
-from tartarus_cli.baselines.ridge_plays import PlaysRidgeOptions, solves_for_features
+from tartarus_cli.baselines.kernel_choice import PlaysRidgeOptions
+from tartarus_cli.baselines.ridge_plays import solves_for_features
 
 ITEMS, NEW, USERS, STRENGTH = 40, 6, 15, 0.7
 OPTIONS = PlaysRidgeOptions(name="ridge_plays", kernel="linear", strengths=(STRENGTH,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,16 +23,14 @@ from tartarus_cli.baselines import (
     PredictionForm,
     TrainingExamples,
     feature_ridge,
+    kernel_choice,
     kernels,
 )
 from tartarus_cli.baselines import ridge_plays as module
+from tartarus_cli.baselines.kernel_choice import EXTENSIONS, STEP, PlaysRidgeOptions
+from tartarus_cli.baselines.kernel_system import KernelSystem, leave_one_out
 from tartarus_cli.baselines.kernels import KernelName, TrainFeatures
-from tartarus_cli.baselines.ridge_plays import (
-    KernelSystem,
-    PlaysRidgeOptions,
-    leave_one_out,
-    leave_one_out_weights,
-)
+from tartarus_cli.baselines.ridge_plays import leave_one_out_weights
 from tartarus_cli.errors import TrainingError
 
 TRAIN, VAL, USERS = 40, 15, 20
@@ -60,12 +59,15 @@ def dense(rows: Features) -> NDArray[np.float64]:
     return np.asarray(rows if isinstance(rows, np.ndarray) else rows.toarray(), np.float64)
 
 
-def direct_kernel(name: str, kernel: KernelName, power: float, exponent: float) -> NDArray[Any]:
+def direct_kernel(
+    name: str, kernel: KernelName, power: float, exponent: float, weights: Sequence[float] = (1, 1)
+) -> NDArray[Any]:
     """Compute the kernel of all items with the train items, by plain NumPy and scikit-learn."""
     whole = [dense(rows) for rows in SETTINGS[name]]
+    roots = np.sqrt(weights[: len(whole)])
     if kernel == "linear":
-        joined = np.hstack(whole)
-        return joined @ joined[:TRAIN].T
+        joined = np.hstack([root * rows for root, rows in zip(roots, whole, strict=True)])
+        return np.asarray(joined @ joined[:TRAIN].T)
     units = []
     for rows, given in zip(whole, SETTINGS[name], strict=True):
         if isinstance(given, np.ndarray):
@@ -75,9 +77,10 @@ def direct_kernel(name: str, kernel: KernelName, power: float, exponent: float) 
         else:
             scaled = rows
         units.append(normalize(scaled))
-    joined = normalize(np.hstack(units))
+    joined = normalize(np.hstack([root * rows for root, rows in zip(roots, units, strict=True)]))
     cosines = joined @ joined[:TRAIN].T
-    counts = np.maximum(sum(np.count_nonzero(rows, axis=1) for rows in whole), 1)
+    used = [rows for root, rows in zip(roots, whole, strict=True) if root]
+    counts = np.maximum(sum(np.count_nonzero(rows, axis=1) for rows in used), 1)
     both = np.outer(counts, counts[:TRAIN]).astype(float) ** exponent
     return np.asarray(np.sign(cosines) * np.abs(cosines) ** power * both)
 
@@ -124,7 +127,7 @@ def test_zeros_that_are_stored_are_no_features() -> None:
 
 
 def options(**values: Any) -> PlaysRidgeOptions:
-    return PlaysRidgeOptions.model_validate({"name": "ridge_plays", **values})
+    return PlaysRidgeOptions.model_validate({"name": "ridge_plays", "weights": 1, **values})
 
 
 def scored(name: str, rows: NDArray[Any], form: PredictionForm) -> NDArray[Any]:
@@ -176,16 +179,20 @@ def predicted(baseline: FittedBaseline, inputs: tuple[Features, ...]) -> NDArray
     return rows
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [*((name, (1.0, 1.0)) for name in SETTINGS), ("both", (0.25, 1.0)), ("both", (1.0, 0.0))],
+)
 @pytest.mark.parametrize(("kernel", "power", "exponent"), SHAPES)
 def test_predictions_are_those_of_a_direct_solution(
-    kernel: KernelName, power: float, exponent: float, name: str
+    kernel: KernelName, power: float, exponent: float, name: str, weights: tuple[float, ...]
 ) -> None:
-    given = {"powers": power, "count_exponents": exponent, "strengths": 2}
+    each = [[weight] for weight in weights[: len(SETTINGS[name])]]
+    given = {"powers": power, "count_exponents": exponent, "strengths": 2, "weights": each}
     baseline, train, result = fitted(name, kernel=kernel, **given)
     assert train.validation is not None
     rows = predicted(baseline, train.validation.inputs)
-    whole = direct_kernel(name, kernel, power, exponent)
+    whole = direct_kernel(name, kernel, power, exponent, weights)
     strength = 2 * np.diag(whole[:TRAIN]).mean()
     assert float(result.arrays["strength"]) == pytest.approx(strength, rel=1e-5)
     inverse = np.linalg.inv(whole[:TRAIN] + float(result.arrays["strength"]) * np.eye(TRAIN))
@@ -194,6 +201,49 @@ def test_predictions_are_those_of_a_direct_solution(
         assert rows == pytest.approx(whole[SEEN] @ inverse, abs=1e-6)
     scores = scored(name, rows, baseline.form)
     assert scores == pytest.approx(whole[SEEN] @ inverse @ PLAYS[:TRAIN], abs=1e-6)
+
+
+def test_an_item_that_lacks_a_setting_is_compared_by_the_other_one() -> None:
+    tags, sounds = SETTINGS["both"]
+    lacking = np.zeros_like(sounds[SEEN])
+    both = TrainFeatures([tags[:TRAIN], sounds[:TRAIN]], "cosine")
+    alone = TrainFeatures([tags[:TRAIN]], "cosine")
+    kernel = both.products([tags[SEEN], lacking], np.float64).kernel(1, 0)
+    expected = alone.products([tags[SEEN]], np.float64).kernel(1, 0)
+    has_both = SOUNDS[:TRAIN].any(axis=1) & TAGS[:TRAIN].any(axis=1)
+    assert has_both.any()
+    assert kernel[:, has_both] == pytest.approx(expected[:, has_both] / np.sqrt(2))
+
+
+def test_weights_of_settings_are_chosen_and_none_alone_is_better() -> None:
+    """The judge likes what is near the kernel of the tags and a quarter of that of the sounds."""
+    aim = direct_kernel("both", "cosine", 1, 0, (1, 0.25))
+    inverse = np.linalg.inv(aim[:TRAIN] + 2 * np.eye(TRAIN))
+
+    def judge(rows: Any, *_: Any) -> float:
+        return float(-np.abs(rows - aim[SEEN] @ inverse).mean())
+
+    given = {"powers": 1, "count_exponents": 0, "strengths": 2}
+    *_, result = fitted("both", judge, weights=[[1, 0, 0.25, 0.5]], **given)
+    assert result.arrays["weights"].tolist() == [1, 0.25]
+    tried = [(t.parameters["weight_1"], t.parameters["weight_2"], t.score) for t in result.trials]
+    alone = [score for first, second, score in tried if 0 in (first, second)]
+    assert len(alone) == 2
+    assert result.best.score > max(alone)
+
+
+def test_of_many_train_items_some_choose_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_choice, "WEIGHT_ITEMS", 30)
+    rows_seen = []
+
+    def judge(rows: Any, *_: Any) -> float:
+        rows_seen.append(int((rows != 0).any(axis=0).sum()))
+        return 0.5
+
+    *_, result = fitted("both", judge, weights=[[1, 0, 0.5]])
+    assert {*rows_seen} == {29, TRAIN - 1}  # an item has no feature
+    assert result.arrays["weights"].tolist() == [1, 1]
+    assert len(result.trials) < len(rows_seen)
 
 
 def test_with_the_products_of_features_it_is_the_ridge_regression_of_scikit_learn() -> None:
@@ -257,7 +307,7 @@ def test_strengths_beyond_the_given_ones_are_tried_while_they_are_better() -> No
 
     *_, result = fitted("both", larger_is_better, powers=1, count_exponents=0)
     strengths = [float(trial.parameters["strength"]) for trial in result.trials]
-    assert max(strengths) == 3 * module.STEP**module.EXTENSIONS
+    assert max(strengths) == 3 * STEP**EXTENSIONS
     assert result.best.parameters["strength"] == max(strengths)
     *_, result = fitted("both", lambda *_: 0.5, powers=1, count_exponents=0)
     assert result.best.parameters["strength"] == 1
@@ -267,13 +317,14 @@ def test_strengths_beyond_the_given_ones_are_tried_while_they_are_better() -> No
 def test_a_single_strength_is_taken_as_it_is() -> None:
     *_, result = fitted("both", strengths=5, powers=1, count_exponents=0)
     assert [dict(trial.parameters) for trial in result.trials] == [
-        {"strength": 5, "power": 1, "count_exponent": 0}
+        {"strength": 5, "power": 1, "count_exponent": 0, "weight_1": 1, "weight_2": 1}
     ]
 
 
 def test_the_products_of_features_have_no_power_to_choose() -> None:
     *_, result = fitted("both", kernel="linear")
-    assert {tuple(trial.parameters) for trial in result.trials} == {("strength",)}
+    names = {tuple(trial.parameters) for trial in result.trials}
+    assert names == {("strength", "weight_1", "weight_2")}
     assert (result.arrays["power"], result.arrays["count_exponent"]) == (1, 0)
 
 
@@ -283,9 +334,9 @@ def test_a_setting_of_zeros_changes_no_prediction() -> None:
     rows = predicted(baseline, train.validation.inputs)
     for zeros in (np.zeros((COUNT, 4)), csr_array((COUNT, 4))):
         more = replace(train, inputs=(*train.inputs, zeros[:TRAIN]))
-        again = predicted(
-            replace(baseline, train=more, cache={}), (*train.validation.inputs, zeros[SEEN])
-        )
+        arrays = baseline.arrays | {"weights": np.ones(len(more.inputs))}
+        wider = replace(baseline, arrays=arrays, train=more, cache={})
+        again = predicted(wider, (*train.validation.inputs, zeros[SEEN]))
         assert again == pytest.approx(rows, abs=1e-7)
 
 
@@ -328,7 +379,7 @@ def test_of_too_many_train_items_the_products_of_features_are_taken(
         assert said == [TOO_MANY] * (name == "cosine")
         said.clear()
         assert train.validation is not None
-        assert result.arrays == expected[2].arrays
+        np.testing.assert_equal(result.arrays, expected[2].arrays)
         rows = predicted(baseline, train.validation.inputs)
         assert rows.tolist() == predicted(expected[0], train.validation.inputs).tolist()
     with pytest.raises(TrainingError, match="leaves over of at most 39 train items, by cosines"):

@@ -59,7 +59,8 @@ dummy_multimodal SUPER multiclass class-3 2 fusion - 0 sigmoid binary 32
 
 
 BASELINE_PRESETS = {"artist_mean", "knn", "oracle", "popularity", "prior", "random", "ridge"}
-BLENDS = ["cold_audio", "cold_multi", "cold_sparse"]
+BLENDS = ["cold_audio", "cold_multi", "cold_sparse", "late"]
+GENRES = ["genre_multi"]
 LEARNING_PLAYS = [
     *BLENDS,
     "blend",
@@ -68,7 +69,7 @@ LEARNING_PLAYS = [
     "two_tower_deep",
     "two_tower_history",
 ]
-PUBLISHED_PRESETS = sorted({*preset_paths()} - BASELINE_PRESETS - {*LEARNING_PLAYS})
+PUBLISHED_PRESETS = sorted({*preset_paths()} - BASELINE_PRESETS - {*LEARNING_PLAYS, *GENRES})
 
 
 def options_of(experiment: Experiment) -> Any:
@@ -126,7 +127,7 @@ def test_a_blend_names_presets_that_learn_from_plays_or_ridge_and_no_blends(name
     parts = {*options_of(experiment).parts, *options_of(experiment).each_setting}
     assert parts
     assert parts <= {*LEARNING_PLAYS, "ridge"} - {*BLENDS, "blend"}
-    assert (name == "cold_multi") == bool(options_of(experiment).each_setting)
+    assert (name in ("cold_multi", "late")) == bool(options_of(experiment).each_setting)
 
 
 PLAYS_OVERRIDES: dict[tuple[str, str], tuple[str, str, Any]] = {

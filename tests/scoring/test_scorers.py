@@ -14,7 +14,7 @@ from tartarus_cli.errors import FileError
 from tartarus_cli.scoring import validation
 from tartarus_cli.scoring.blocks import MemoryBudget
 from tartarus_cli.scoring.forms import ItemRows
-from tartarus_cli.scoring.scorers import BlendScorer, Scorer, standardize
+from tartarus_cli.scoring.scorers import BlendPart, BlendScorer, Scorer, standardize
 from tartarus_cli.scoring.users import FactorRows, PlayedRows, UserRows
 from tartarus_cli.scoring.validation import ValidationRanking
 
@@ -143,7 +143,8 @@ def z_scores(scores: NDArray[Any]) -> NDArray[Any]:
 def test_a_blend_is_the_weighted_sum_of_its_parts(*, standardized: bool) -> None:
     parts = {"vectors of users": 1.0, "weights": 0.25, "scores": 0.5, "neighbours": 0.0}
     scorers = [
-        (weight, DIRECT[form][0].scorer(SMALL, ORDER, PRESENT)) for form, weight in parts.items()
+        BlendPart(weight, DIRECT[form][0].scorer(SMALL, ORDER, PRESENT))
+        for form, weight in parts.items()
     ]
     absent = np.arange(ITEMS) == 4
     blend = BlendScorer(SMALL, tuple(scorers), standardize=standardized, absent=absent)
@@ -161,7 +162,7 @@ def test_a_blend_is_the_weighted_sum_of_its_parts(*, standardized: bool) -> None
 
 
 def test_a_user_is_unknown_to_a_blend_whose_parts_do_not_know_him() -> None:
-    scorers = [(1.0, DIRECT[form][0].scorer(SMALL, ORDER, PRESENT))
+    scorers = [BlendPart(1.0, DIRECT[form][0].scorer(SMALL, ORDER, PRESENT))
                for form in ("weights", "neighbours")]  # fmt: skip
     blend = BlendScorer(SMALL, tuple(scorers), standardize=True, absent=PRESENT)
     assert np.flatnonzero(blend.unknown(slice(0, USERS))).tolist() == [5]

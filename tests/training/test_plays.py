@@ -23,7 +23,10 @@ from tests.worlds import SPLITS, USERS, World
 Floats = NDArray[np.floating[Any]]
 QUICK = ("--set", "training.epochs=2", "--set", "targets.dim=6")
 BOTH = ("text-sparse", "audio", "--dataset", "rec")
-ONE_SHAPE = ("--set", "network.powers=1.25", "--set", "network.count_exponents=0.25")
+ONE_SHAPE = (
+    *("--set", "network.powers=1.25", "--set", "network.count_exponents=0.25"),
+    *("--set", "network.weights=1"),
+)
 TRAINED: dict[str, tuple[object, ...]] = {
     "model_1": ("ridge_plays", *BOTH, *ONE_SHAPE, "--set", "network.strengths=1"),
     "model_2": ("two_tower", *BOTH, *QUICK),

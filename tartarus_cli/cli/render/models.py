@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tartarus_cli.models.manifest import ModelManifest
     from tartarus_cli.models.store import Model
     from tartarus_cli.prediction.new_files import NewPrediction
-    from tartarus_cli.prediction.predict import Prediction
+    from tartarus_cli.prediction.outcome import Prediction
     from tartarus_cli.workspace import Workspace
 
 MAX_CLASSES = 3
@@ -73,7 +73,7 @@ def trained(model: Model, *, json: bool) -> None:
         return
     quality = f"validation loss {figure(manifest.validation_loss)}"
     if manifest.validation_score is not None:
-        quality = f"validation MAP {figure(manifest.validation_score)}"
+        quality = f"validation {manifest.score_name} {figure(manifest.validation_score)}"
     if manifest.held_out_loss is not None:
         quality += f", held-out loss {figure(manifest.held_out_loss)}"
     parts = f", added to {parts_of(model)}" if manifest.parts else ""
@@ -98,8 +98,9 @@ def _trained_baseline(model: Model) -> None:
 
 def _noun(manifest: ModelManifest) -> str:
     """Say what a model without epochs is: what proposes itself is no baseline."""
+    form = "blend" if manifest.blends else manifest.form
     nouns = {"blend": "the blend ", "weights": ""}
-    return nouns.get("" if manifest.compared_with else manifest.form, "the baseline ")
+    return nouns.get("" if manifest.compared_with else form, "the baseline ")
 
 
 def parts_of(model: Model) -> str:
@@ -120,10 +121,12 @@ def _choices(model: Model) -> dict[str, str]:
     tried = len(manifest.trials)
     score = "" if manifest.validation_score is None else figure(manifest.validation_score)
     if manifest.parts:
-        quality = f", the best of {tried} by validation MAP {score}" if score else ""
+        quality = (
+            f", the best of {tried} by validation {manifest.score_name} {score}" if score else ""
+        )
         return {"of": f"{parts_of(model)}{quality}"}
     if score:
-        best = f"the best of {tried} by validation MAP {score}"
+        best = f"the best of {tried} by validation {manifest.score_name} {score}"
         return {"chosen": f"{choices(manifest.chosen)}, {best}"}
     if manifest.strength is None:
         return {}
@@ -332,7 +335,7 @@ def _describe(model: Model) -> dict[str, str]:
     if manifest.kind != "network":
         return _baseline_lines(model, lines)
     if manifest.validation_score is not None:
-        lines["loss"] = f"validation MAP {figure(manifest.validation_score)}"
+        lines["loss"] = f"validation {manifest.score_name} {figure(manifest.validation_score)}"
         lines = {"score" if name == "loss" else name: text for name, text in lines.items()}
         lines["users"] = USERS[manifest.users]
     if manifest.parts:
