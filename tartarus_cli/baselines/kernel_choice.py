@@ -19,6 +19,7 @@ from tartarus_cli.baselines import (
     TrainingExamples,
     Trial,
     select_presence,
+    weight_name,
 )
 from tartarus_cli.baselines.kernel_system import KernelSystem
 from tartarus_cli.baselines.kernels import KernelName, Products, TrainFeatures, join_products
@@ -35,6 +36,7 @@ from tartarus_cli.baselines.setting_weights import (
     weight_choices,
     weights_of,
 )
+from tartarus_cli.baselines.similarity import count_features
 from tartarus_cli.errors import TrainingError
 
 STEP = 3.0
@@ -114,7 +116,7 @@ def choose_kernel(train: TrainingExamples, options: PlaysRidgeOptions) -> Chosen
         msg = "a kernel is chosen by validation items, whose plays are not known"
         raise AssertionError(msg)
     settings, new = len(train.inputs), train.validation.inputs
-    choices = options.choices(settings)
+    choices = options.choices(settings) | _without_features(train.inputs)
     start = middle_choice(choices)
     items = int(train.inputs[0].shape[0])
     weighs = any(len(values) > 1 for name, values in choices.items() if is_weight(name))
@@ -137,6 +139,14 @@ def choose_kernel(train: TrainingExamples, options: PlaysRidgeOptions) -> Chosen
     strength = float(best.parameters["strength"]) * scores.scale(best.parameters)
     weights = weights_of(best.parameters, settings)
     return ChosenKernel(power, exponent, strength, weights, search.trials, best)
+
+
+def _without_features(inputs: Sequence[Features]) -> dict[str, tuple[float]]:
+    """Return a weight of 0 for each of several settings that no train item has a feature of."""
+    empty = [not count_features(rows).any() for rows in inputs]
+    if len(inputs) == 1 or all(empty):
+        return {}
+    return {weight_name(number): (0.0,) for number, is_empty in enumerate(empty) if is_empty}
 
 
 def middle_choice(choices: Choices) -> Parameters:

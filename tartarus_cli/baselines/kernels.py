@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.baselines import Features, Presence, row_blocks
+from tartarus_cli.baselines.similarity import count_features
 
 KernelName = Literal["cosine", "linear"]
 """``cosine``: powers of cosines; ``linear``: the products of the features as they are."""
@@ -254,14 +255,7 @@ def _dense(product: Any) -> NDArray[Any]:
 
 
 def _count(rows: Features) -> NDArray[np.float64]:
-    """Count the non-zero features of items, ``(items,)``."""
-    if not isinstance(rows, np.ndarray):
-        before = np.concatenate([[0], np.cumsum(rows.data != 0)])  # a zero may be stored
-        return np.asarray(np.diff(before[rows.indptr]), np.float64)
-    counts = np.zeros(len(rows))
-    for block in row_blocks(*rows.shape):
-        counts[block] = np.count_nonzero(rows[block], axis=1)
-    return counts
+    return count_features(rows).astype(np.float64)
 
 
 def _empty(

@@ -318,6 +318,7 @@ def test_experiments_are_ready_or_wait_for_what_ismissing(world: World, tartarus
     assert own == {"rec": {"mine": 2}, "one": {"greedy": 4}, "many": {"labels": 1}}
     blends = ["cold_audio", "cold_multi", "cold_sparse"]
     networks = [
+        "late",
         "rec_dense",
         "rec_multi",
         "rec_sparse",

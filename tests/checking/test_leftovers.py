@@ -310,6 +310,7 @@ def test_a_dataset_is_offered_only_what_is_for_its_task(world: World, tartarus: 
     assert not [name for name in many if name.startswith(("single-", "dummy_", "rec_"))]
     blends = ["cold_audio", "cold_multi", "cold_sparse"]
     networks = [
+        "late",
         "rec_dense",
         "rec_multi",
         "rec_sparse",
