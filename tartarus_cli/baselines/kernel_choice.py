@@ -146,7 +146,10 @@ def _without_features(inputs: Sequence[Features]) -> dict[str, tuple[float]]:
     empty = [not count_features(rows).any() for rows in inputs]
     if len(inputs) == 1 or all(empty):
         return {}
-    return {weight_name(number): (0.0,) for number, is_empty in enumerate(empty) if is_empty}
+    chosen = {weight_name(number): (0.0,) for number, is_empty in enumerate(empty) if is_empty}
+    if empty.count(False) == 1:  # there is nothing to choose
+        chosen[weight_name(empty.index(False))] = (1.0,)
+    return chosen
 
 
 def middle_choice(choices: Choices) -> Parameters:
