@@ -18,7 +18,7 @@ from tartarus_cli.evaluation.slice_kinds import SLICE_KINDS
 from tartarus_cli.evaluation.slices import stored_items
 from tartarus_cli.evaluation.stored_ranks import StoredRanks, read_stored_ranks
 from tartarus_cli.evaluation.user_metrics import apply_metrics, mean_of_defined
-from tartarus_cli.metrics import METRICS
+from tartarus_cli.metrics import METRICS, RESERVED_NAMES
 from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.predict import PredictOptions, predict
 from tartarus_cli.progress import Progress
@@ -31,13 +31,17 @@ def check_metrics(paper: Paper, row: PaperRow) -> None:
     Raises
     ------
     RequestError
-        If one of them is unknown where only a part of the users or items is evaluated.
+        If one of them is unknown, or has no value for each user where only a part of the users or
+        items is evaluated.
     """
     cuts = _cuts(row)
-    known = {label for name in METRICS.names() for label in METRICS.get(name).names(name, cuts)}
+    of_users = {label for name in METRICS.names() for label in METRICS.get(name).names(name, cuts)}
+    of_all = of_users | {*RESERVED_NAMES} | {f"{n}@{k}" for n in RESERVED_NAMES for k in cuts}
     for figure in row.figures:
-        if not _is_of_all(paper, figure) and figure.metric not in known:
-            msg = f"{row.name}: {figure.metric} is no metric that each user has a value of"
+        whole = _is_of_all(paper, figure)
+        known, kind = (of_all, "metric") if whole else (of_users, "metric of each user")
+        if figure.metric not in known:
+            msg = f"{row.name}: there is no {kind} called {figure.metric}"
             raise RequestError(msg, hint=nearest(figure.metric, sorted(known)))
 
 

@@ -18,6 +18,7 @@ from tartarus_cli.data.tables.reading import Table, open_table, require_file
 from tartarus_cli.data.tables.times import parse_moment, show_time
 from tartarus_cli.data.tables.writing import open_table_writer
 from tartarus_cli.errors import DataError, RequestError, display_path, parameter
+from tartarus_cli.file_names import Kind
 from tartarus_cli.files import read_text, write_text
 from tartarus_cli.progress import Progress
 from tartarus_cli.reproducing.schema import PaperDataset, Windows
@@ -90,7 +91,8 @@ def prepare(
     record_file = folder / "record.json"
     record = TableRecord(str(table.resolve()), _digest(table), windows).to_json()
     same = record_file.is_file() and _without_path(read_text(record_file)) == _without_path(record)
-    if dataset.name in workspace.scan().datasets():
+    # The ids of the train items are put into place last.
+    if workspace.dataset(dataset.name).find(Kind.ITEMS, split="train") is not None:
         if same:
             progress.say(f"{dataset.name} was made of this table before")
             return False
@@ -191,6 +193,7 @@ def _read(
         users.position[np.concatenate(collected.users)],
         items.position[np.concatenate(collected.items)],
         np.concatenate(collected.times),
+        np.concatenate(collected.counts),
         np.unique(artist_of_item, return_inverse=True)[1],
         len(users.ids),
     )
@@ -203,7 +206,7 @@ class _Rows:
     def __init__(self) -> None:
         self.moments: Moments | None = None
         self.users, self.items = list[NDArray[np.int32]](), list[NDArray[np.int32]]()
-        self.times = list[NDArray[np.float64]]()
+        self.times, self.counts = list[NDArray[np.float64]](), list[NDArray[np.float64]]()
         self.artists = ArtistCollector()
 
     def add(self, codes: tuple[NDArray[np.int32], ...], values: NDArray[np.float64]) -> None:
@@ -213,12 +216,12 @@ class _Rows:
         if self.moments is None:
             return
         times = values[:, -1]
-        inside = self.moments.inside(times)
-        if values.shape[1] > 1:
-            inside &= values[:, 0] > 0
+        counts = values[:, 0] if values.shape[1] > 1 else np.ones(len(times))
+        inside = self.moments.inside(times) & (counts > 0)
         self.users.append(user[inside])
         self.items.append(item[inside])
         self.times.append(times[inside])
+        self.counts.append(counts[inside])
 
 
 def _resolve(table: Table, windows: Windows, block: Block) -> Moments:

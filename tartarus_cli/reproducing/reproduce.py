@@ -176,14 +176,17 @@ def training_request(
     DataError
         If a file is missing, damaged or out of step.
     """
-    request = build_request(
-        workspace, row.experiment, row.settings, row.dataset, row.overrides, seed
-    )
-    experiment = check_experiment(
-        *(workspace.dataset(row.dataset), request.experiment, request.settings),
-        evaluated=True,
-        progress=QuietProgress(progress),
-    )
+    words = (row.experiment, row.settings, row.dataset, row.overrides)
+    try:
+        request = build_request(workspace, *words, seed)
+        experiment = check_experiment(
+            *(workspace.dataset(row.dataset), request.experiment, request.settings),
+            evaluated=True,
+            progress=QuietProgress(progress),
+        )
+    except RequestError as problem:
+        msg = f"the row {row.name}: {problem}"
+        raise RequestError(msg, hint=problem.hint) from None
     return replace(request, experiment=experiment)
 
 

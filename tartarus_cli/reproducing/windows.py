@@ -45,6 +45,8 @@ class TimedPlays:
     """``(plays,)`` number of the item."""
     time: NDArray[np.float64]
     """``(plays,)``."""
+    count: NDArray[np.float64]
+    """``(plays,)`` plays of each row."""
     artist: NDArray[np.int64]
     """``(items,)`` number of the artist of each item."""
     users: int
@@ -64,7 +66,7 @@ class WindowedPlays:
     """``(pairs,)``."""
     item: NDArray[np.int64]
     """``(pairs,)``."""
-    count: NDArray[np.int64]
+    count: NDArray[np.float64]
     """``(pairs,)`` plays of each pair."""
     set_of_item: NDArray[np.int8]
     """``(items,)`` train, val, test, or none."""
@@ -106,7 +108,7 @@ def divide(plays: TimedPlays, moments: Moments, core: int, *, known_artists: boo
     return WindowedPlays(
         np.concatenate([part.user for part in parts]).astype(np.int64),
         np.concatenate([part.item for part in parts]).astype(np.int64),
-        np.concatenate([part.count for part in parts]).astype(np.int64),
+        np.concatenate([part.count for part in parts]),
         of_item,
     )
 
@@ -114,7 +116,8 @@ def divide(plays: TimedPlays, moments: Moments, core: int, *, known_artists: boo
 def _pairs(plays: TimedPlays, mask: NDArray[np.bool_]) -> Pairs:
     """Count the plays of each pair of a user and an item."""
     keys = plays.item[mask].astype(np.int64) * plays.users + plays.user[mask]
-    pairs, count = np.unique(keys, return_counts=True)
+    pairs, inverse = np.unique(keys, return_inverse=True)
+    count = np.bincount(inverse, plays.count[mask], len(pairs))
     item, user = np.divmod(pairs, plays.users)
     return Pairs(
         user.astype(np.int32),

@@ -139,6 +139,23 @@ def test_what_is_asked_wrongly_ends_with_status_2(
     assert message in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("MAP@500", "MAP@5OO", "text: there is no metric called MAP@5OO"),
+        ('"knn"', '"knm"', "the row text: there is no experiment called 'knm'"),
+        ('["text"]', "[]", "the row text: knn takes 1 setting or more"),
+    ],
+)
+def test_a_row_that_cannot_be_run_is_told_before_anything_is_trained(
+    old: str, new: str, message: str, world: World, tartarus: Command
+) -> None:
+    write(world, PAPER.replace(old, new))
+    outcome = tartarus("reproduce", "songs", "-w", world.root)
+    assert outcome.status == 2
+    assert message in outcome.err
+
+
 def test_papers_are_listed_with_what_is_missing(
     world: World, tartarus: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

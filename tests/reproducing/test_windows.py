@@ -1,5 +1,6 @@
 """Windows of time: sizes worked by hand, and the way from a table of plays to the paper's sets."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +31,14 @@ PLAYS = {
 def timed() -> TimedPlays:
     """Return the plays above as arrays."""
     rows = [(user, item, time) for item, (_, plays) in PLAYS.items() for user, time in plays]
+    return as_arrays(rows, [artist for artist, _ in PLAYS.values()], 10)
+
+
+def as_arrays(rows: list[tuple[int, int, int]], artists: list[int], users: int) -> TimedPlays:
+    """Return rows of user, item and time as arrays."""
     user, item, time = (np.array(column) for column in zip(*rows, strict=True))
-    artists = np.array([artist for artist, _ in PLAYS.values()])
-    return TimedPlays(user.astype(np.int32), item.astype(np.int32), time.astype(float), artists, 10)
+    numbers = user.astype(np.int32), item.astype(np.int32), time.astype(float)
+    return TimedPlays(*numbers, np.ones(len(rows)), np.array(artists), users)
 
 
 @pytest.mark.parametrize("known_artists", [True, False])
@@ -46,6 +52,42 @@ def test_sets_and_plays_agree_with_a_table_worked_by_hand(*, known_artists: bool
     expected = {(0, 0): 2, (0, 1): 1, (1, 0): 1, (1, 1): 1, (3, 0): 1, (3, 1): 1}
     expected |= {(4, 0): 2, (4, 1): 1}  # user 2 has one train item only, and is not in the core
     assert {key: n for key, n in pairs.items() if key[0] < 5} == expected
+
+
+def divided_by_sets(
+    rows: list[tuple[int, int, int]], artists: list[int], core: int
+) -> dict[str, set[tuple[int, int]]]:
+    """Divide plays as the published preparation of ACARec does, with sets of pairs."""
+    items = {item for _, item, _ in rows}
+    first = {item: min(t for _, i, t in rows if i == item) for item in items}
+    held = {item for item in items if 10 <= first[item] < 20}
+    train = {(u, i) for u, i, t in rows if t < 20 and i not in held}
+    before = {i for _, i in train}
+    size = -1
+    while len(train) != size:
+        size = len(train)
+        of_item, of_user = Counter(i for _, i in train), Counter(u for u, _ in train)
+        train = {(u, i) for u, i in train if of_item[i] >= core and of_user[u] >= core}
+    users, known = {u for u, _ in train}, {artists[i] for _, i in train}
+    pairs = {(u, i) for u, i, _ in rows if u in users and artists[i] in known}
+    new = {(u, i) for u, i in pairs if i not in before | held}
+    return {"train": train, "val": {(u, i) for u, i in pairs if i in held}, "test": new}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sets_and_plays_are_those_of_the_published_preparation(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    starts, artists = rng.integers(0, 28, 30), rng.integers(0, 8, 30).tolist()
+    user, item = rng.integers(0, 12, 400), rng.integers(0, 30, 400)
+    time = starts[item] + rng.integers(0, 30 - starts[item])
+    rows = list(zip(user.tolist(), item.tolist(), time.tolist(), strict=True))
+    found = divide(as_arrays(rows, artists, 12), Moments(0, 10, 20, 30), 3, known_artists=True)
+    pairs = list(zip(found.user.tolist(), found.item.tolist(), strict=True))
+    expected = divided_by_sets(rows, artists, 3)
+    assert all(expected.values())
+    for number, name in ((TRAIN, "train"), (VAL, "val"), (TEST, "test")):
+        assert {pair for pair in pairs if found.set_of_item[pair[1]] == number} == expected[name]
+        assert {*found.items_of(number).tolist()} == {i for _, i in expected[name]}
 
 
 def test_windows_hold_their_first_moment_and_not_their_last() -> None:
