@@ -29,7 +29,7 @@ from tartarus_cli.reproducing.windows import (
     set_names,
 )
 from tartarus_cli.splitting.artists import ArtistCollector
-from tartarus_cli.splitting.columns import ColumnNames
+from tartarus_cli.splitting.columns import ColumnNames, report_columns
 from tartarus_cli.splitting.request import SplitRequest
 from tartarus_cli.splitting.split import split
 from tartarus_cli.workspace import Workspace
@@ -109,7 +109,8 @@ def prepare(
         val_ids=lists["val"],
         test_ids=lists["test"],
     )
-    sets = split(workspace, request, progress=progress).manifest.sets
+    # Quietly: the table itself was told of, and artists are meant to be in several sets.
+    sets = split(workspace, request).manifest.sets
     sizes = ", ".join(f"{size.items:,} {name} items" for name, size in sets.items())
     progress.say(f"{dataset.name} is made: {sizes}")
     return True
@@ -179,6 +180,7 @@ def _read(
     """Read the plays inside the windows; return them with the ids of users, items and artists."""
     names = ColumnNames().require(artist=True, time=True)
     columns = names.choose_play_columns(table)
+    progress.say(report_columns(table, columns))
     reader, collected = NumberedTable(table, columns.selection), _Rows()
     for codes, block in reader.blocks(progress):
         if collected.moments is None and len(block.lines):

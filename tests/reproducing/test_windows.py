@@ -134,6 +134,8 @@ def test_the_dataset_of_a_paper_is_made_of_a_table_of_plays(
     made = tartarus(*words, "--plays", table)
     assert made.status == 1
     assert "M4A-Onion is made: 6 train items, 1 val items, 1 test items" in made.err
+    assert "user from 'user_id', item from 'track_id', time from 'timestamp'" in made.err
+    assert "plays.parquet" not in made.err
     assert "the setting muq of M4A-Onion" in made.err
     assert "tartarus factorize M4A-Onion als" in made.err
     assert "tartarus features M4A-Onion muq --from FILE" in made.err
