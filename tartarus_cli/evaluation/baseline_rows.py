@@ -12,7 +12,7 @@ from tartarus_cli.data.targets import reference_factors
 from tartarus_cli.data.tasks import PLAYS_KIND, TargetSpec
 from tartarus_cli.errors import DataError, TartarusError
 from tartarus_cli.evaluation.class_scores import required_splits
-from tartarus_cli.evaluation.evaluator import evaluate_predictions
+from tartarus_cli.evaluation.evaluator import evaluate_predictions, merge_cut_offs
 from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.requirements import word_settings
@@ -63,7 +63,8 @@ def evaluate_baselines(
     progress
         Reports each baseline.
     """
-    options = replace(options, baselines=False, resume=False, merge=False)
+    k = merge_cut_offs(model.experiment, options)
+    options = replace(options, k=k, baselines=False, resume=False, merge=False)
     quiet = QuietProgress(progress)
     beside = BaselineRows({}, {})
     for name, settings in _baselines_for(model, progress):

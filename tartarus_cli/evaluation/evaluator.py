@@ -147,6 +147,11 @@ class _Evaluator:
         return _evaluation_seed(self.predictions, self.options)
 
     @property
+    def k(self) -> tuple[int, ...]:
+        """The further k that lists are cut at, of the experiment and of the request."""
+        return merge_cut_offs(self.predictions.experiment, self.options)
+
+    @property
     def whole(self) -> bool:
         """Whether all users, or items, are evaluated."""
         return self.options.users == slice(None)
@@ -217,7 +222,7 @@ def _evaluate(evaluator: _Evaluator) -> Evaluation:
 def _evaluate_ranking(evaluator: _Evaluator) -> RankingEvaluation:
     predictions, options = evaluator.predictions, evaluator.options
     ranking = RankingOptions(
-        k=options.k,
+        k=evaluator.k,
         users=options.users,
         seed=evaluator.random_seed,
         ties=options.ties,
@@ -265,13 +270,13 @@ def _evaluate_classes(evaluator: _Evaluator) -> ClassEvaluation:
     predictions, options = evaluator.predictions, evaluator.options
     result = evaluate_classes(
         predictions,
-        k=options.k,
+        k=evaluator.k,
         published=options.published,
         seed=evaluator.random_seed,
         ties=options.ties,
         progress=evaluator.progress,
     )
-    ks = () if predictions.task == "multiclass" else RankingOptions(k=options.k).ks
+    ks = () if predictions.task == "multiclass" else RankingOptions(k=evaluator.k).ks
     basis = comparison_basis(predictions, None, ks, options.ties)
     if result.thresholds is not None:
         source = result.thresholds.source
@@ -322,6 +327,11 @@ def _warn_of_weak_oracle(predictions: Predictions, rows: Rows, progress: Progres
         warning = worse_than_chance(rows["oracle"], rows.get("random", {}), "plays", dim)
         if warning:
             progress.warn(warning)
+
+
+def merge_cut_offs(experiment: Experiment, options: EvaluationOptions) -> tuple[int, ...]:
+    """Return the further k of an experiment and of a request, each once and in order."""
+    return tuple(sorted({*experiment.cut_offs, *options.k}))
 
 
 def _evaluation_seed(predictions: Predictions, options: EvaluationOptions) -> int:

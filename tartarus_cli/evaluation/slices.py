@@ -10,7 +10,7 @@ from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import InputSource
 from tartarus_cli.errors import FileError, RequestError, TartarusError, call, parameter
 from tartarus_cli.evaluation.evaluate import PredictionFile, evaluate
-from tartarus_cli.evaluation.evaluator import fingerprint_of
+from tartarus_cli.evaluation.evaluator import fingerprint_of, merge_cut_offs
 from tartarus_cli.evaluation.modality_groups import (
     BASIS,
     modality_of_items,
@@ -31,6 +31,9 @@ from tartarus_cli.progress import UNWATCHED, Progress
 
 if TYPE_CHECKING:
     import polars as pl
+
+AT_K = ("nDCG", "R")
+"""The families of metrics that are shown at further k."""
 
 SHOWN = ("MAP@500 (users with relevant items)", "ROC-AUC", "MRR", "nDCG@5", "R@5")
 """The metrics of each slice of a recommendation."""
@@ -114,7 +117,13 @@ class EvaluatedSlices:
 
 
 def slice_evaluation(
-    dataset: Dataset, name: str, by: SliceBy, items: int, sources: Sequence[InputSource] = ()
+    dataset: Dataset,
+    name: str,
+    by: SliceBy,
+    items: int,
+    *,
+    sources: Sequence[InputSource] = (),
+    k: Sequence[int] = (),
 ) -> Slices:
     """Cut the stored ranks of an evaluation into groups, and compute the figures of each.
 
@@ -133,6 +142,8 @@ def slice_evaluation(
         How many items were ranked.
     sources
         What the model reads; needed to cut items by which settings they have.
+    k
+        Cut-offs in addition to the usual one.
 
     Raises
     ------
@@ -142,28 +153,31 @@ def slice_evaluation(
     ranks = read_stored_ranks(dataset, name, items)
     grouping = SLICE_KINDS[by].cut(dataset, ranks, sources)
     slices = [
-        _slice(ranks.only(grouping.group_of_relevant == number), group)
+        _slice(ranks.only(grouping.group_of_relevant == number), group, k)
         for number, group in enumerate(grouping.groups)
     ]
     return Slices(by, grouping.unit, grouping.basis, slices)
 
 
-def _slice(ranks: RelevantRanks, group: Group) -> Slice:
+def _slice(ranks: RelevantRanks, group: Group, k: Sequence[int]) -> Slice:
     with_relevant = ranks.relevant > 0
-    metrics = {
-        name: mean_of_defined(values[with_relevant])
-        for name, values in apply_metrics(ranks).items()
-        if name in SHOWN
-    }
-    in_order = {name: metrics[name] for name in SHOWN}
-    return Slice(**vars(group), users=int(with_relevant.sum()), metrics=in_order)
+    values = apply_metrics(ranks, k=k)
+    metrics = {name: mean_of_defined(values[name][with_relevant]) for name in _shown(SHOWN, k)}
+    return Slice(**vars(group), users=int(with_relevant.sum()), metrics=metrics)
 
 
-def _slice_items(dataset: Dataset, name: str, sources: Sequence[InputSource]) -> Slices:
+def _shown(usual: Sequence[str], k: Sequence[int]) -> list[str]:
+    """Return the metrics to show: the usual ones, and some at further k."""
+    return [*dict.fromkeys([*usual, *(f"{family}@{cut}" for cut in k for family in AT_K)])]
+
+
+def _slice_items(
+    dataset: Dataset, name: str, sources: Sequence[InputSource], k: Sequence[int]
+) -> Slices:
     """Average the stored metrics of each test item of a classification, by what the items have."""
     path = dataset.workspace.unit_values(name, "items")
     stored = unit_metric_names(path)
-    values = read_unit_values(path, [metric for metric in SHOWN_OF_CLASSES if metric in stored])
+    values = read_unit_values(path, [m for m in _shown(SHOWN_OF_CLASSES, k) if m in stored])
     labels, groups = modality_of_items(dataset, sources)
     for metric, each in values.items():
         if each.shape != groups.shape:
@@ -227,9 +241,10 @@ def evaluate_slices(
     else:
         evaluation = evaluate(subject, options, progress=progress)
         name, items = evaluation.name, evaluation.items
+    k = merge_cut_offs(subject.experiment, options)
     if not ranks_items:
-        return EvaluatedSlices(name, dataset.name, _slice_items(dataset, name, sources))
-    slices = slice_evaluation(dataset, name, by, items, sources)
+        return EvaluatedSlices(name, dataset.name, _slice_items(dataset, name, sources, k))
+    slices = slice_evaluation(dataset, name, by, items, sources=sources, k=k)
     return EvaluatedSlices(name, dataset.name, slices)
 
 
@@ -237,9 +252,9 @@ def _check_options(options: EvaluationOptions) -> None:
     if options.users != slice(None):
         msg = "`by` cuts all users, and `users` names some"
         raise RequestError(msg, hint="Leave one of the two out.")
-    if options.k or options.published or options.baselines or options.merge:
+    if options.published or options.baselines or options.merge:
         msg = "`by` prints a few figures of one model, always the same"
-        raise RequestError(msg, hint="Leave out `k`, `published`, `baselines` and `merge`.")
+        raise RequestError(msg, hint="Leave out `published`, `baselines` and `merge`.")
 
 
 def _ranks_items(subject: Model | PredictionFile, by: SliceBy) -> bool:

@@ -19,6 +19,7 @@ from tartarus_cli.experiments.sections import (
     TARGETS_OF,
     DatasetSection,
     EmptyTrainingSection,
+    EvaluationSection,
     InputsSection,
     PatchesSection,
     Section,
@@ -109,6 +110,8 @@ class Experiment(Section):
     """The users of a network that learns from plays; None for all others."""
     training: TrainingSection | ValidationSection | None
     """How it is fitted; None for a baseline that has nothing to set."""
+    evaluation: EvaluationSection | None = None
+    """What an evaluation shows beside the usual figures; None: nothing."""
 
     @property
     def target_spec(self) -> TargetSpec:
@@ -149,6 +152,11 @@ class Experiment(Section):
             msg = f"{self.name} is a baseline, which is not fitted by epochs"
             raise TypeError(msg)
         return self.training
+
+    @property
+    def cut_offs(self) -> tuple[int, ...]:
+        """Further k that its rankings are cut at."""
+        return () if self.evaluation is None else self.evaluation.k
 
     @property
     def settings_needed(self) -> int:
@@ -317,6 +325,13 @@ class Experiment(Section):
         task, allowed = self.dataset.task, TARGETS_OF[self.dataset.task]
         if self.targets.kind not in allowed:
             msg = f"targets.kind = {self.targets.kind}: {task} takes {' or '.join(allowed)}"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _check_evaluation(self) -> Self:
+        if self.cut_offs and self.dataset.task == "multiclass":
+            msg = "evaluation.k cuts rankings, and a multiclass task ranks nothing"
             raise ValueError(msg)
         return self
 

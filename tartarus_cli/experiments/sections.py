@@ -28,6 +28,7 @@ def _check_kinds(value: Any) -> Any:
 
 DatasetName = Annotated[str, AfterValidator(_check_dataset_name)]
 Count = Annotated[int, Field(ge=1, strict=True)]
+CutOff = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
 TargetKind = Literal["als", "pmi", "class", "plays"]
@@ -158,3 +159,10 @@ class TwoTowerSection(Section):
     """Users of a step, at most; of more that have one of its items, so many are drawn."""
     residual: Literal["none", "ridge"] = "none"
     """Learn what a ridge on plays, fitted without the item, leaves over; its scores are added."""
+
+
+class EvaluationSection(Section):
+    """What an evaluation shows beside the usual figures; the training does not depend on it."""
+
+    k: tuple[CutOff, ...] = ()
+    """Further k to cut rankings at, beside those of ``--k``."""

@@ -41,7 +41,7 @@ def is_reusable(model: Model, request: TrainingRequest) -> bool:
 
 
 def same_parameters(model: Model, experiment: Experiment) -> bool:
-    """Whether a model has the parameters of an experiment.
+    """Whether a model has the parameters of an experiment that its training depends on.
 
     The number of classes is not compared: it is that of the dataset.
     """
@@ -51,7 +51,7 @@ def same_parameters(model: Model, experiment: Experiment) -> bool:
         return False
     kind = experiment.targets.kind
     for table in tables:
-        for name in ("description", "note", "extends"):
+        for name in ("description", "note", "extends", "evaluation"):
             table.pop(name, None)
         if kind == "class":
             del table["targets"]["dim"]

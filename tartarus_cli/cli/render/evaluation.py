@@ -189,21 +189,19 @@ def slices(result: EvaluatedSlices, *, json: bool) -> None:
     first = "range" if found.slices[0].lowest is not None else "group"
     title = f"{found.unit} by {found.counted}"
     out().print(f"\n[bold]{plain(result.name)}[/] · {plain(result.dataset)} · {title}")
-    metrics = list(found.slices[0].metrics)
-    figures_of = (f">{_heading(metric)}" for metric in metrics)
     has_users = found.slices[0].users is not None
-    headings = (
-        ">range" if first == "range" else first,
-        f">{found.unit}",
-        *([">evaluated"] if has_users else []),
-        *figures_of,
-    )
-    shown = table(*headings)
-    for part in found.slices:
-        users = [] if part.users is None else [f"{part.users:,}"]
-        cells = [plain(part.label), f"{part.size:,}", *users]
-        shown.add_row(*cells, *(figure(part.metrics[metric]) for metric in metrics))
-    unbroken(shown)
+    headings = [">range" if first == "range" else first, f">{found.unit}"]
+    headings += [">evaluated"] * has_users
+    rows = [
+        [plain(p.label), f"{p.size:,}", *([] if p.users is None else [f"{p.users:,}"])]
+        for p in found.slices
+    ]
+    widths = (max(map(len, cells)) + 3 for cells in zip(*rows, headings, strict=True))
+    for metrics in _groups([*found.slices[0].metrics], out().width - sum(widths)):
+        shown = table(*headings, *(f">{_heading(metric)}" for metric in metrics))
+        for part, cells in zip(found.slices, rows, strict=True):
+            shown.add_row(*cells, *(figure(part.metrics[metric]) for metric in metrics))
+        unbroken(shown)
     evaluated = f"over the users evaluated: those that have relevant items in the {first}"
     if not has_users:
         evaluated = f"over the items of the {first}"
