@@ -81,6 +81,20 @@ class ItemSet:
             for source in self.inputs
         )
 
+    @property
+    def absent(self) -> NDArray[np.bool_]:
+        """``(items,)``: items that lack all that is read.
+
+        They have no patch, where there are patches; else masks say that they have no setting.
+        """
+        if self.patches is not None:
+            return ~np.isin(np.arange(len(self.ids)), self.items)
+        masks = [source.present for source in self.inputs if isinstance(source, Matrix)]
+        absent = np.full(len(self.ids), bool(masks))
+        for mask in masks:
+            absent &= False if mask is None else ~mask
+        return absent
+
 
 def open_items(dataset: Dataset, sources: Sequence[InputSource], split: str) -> ItemSet:
     """Open the ids and the inputs of one set.

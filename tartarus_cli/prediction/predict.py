@@ -16,6 +16,7 @@ from scipy.sparse import vstack
 from tartarus_cli.data.array_writing import create_dense, put_csr, put_dense
 from tartarus_cli.data.ids import put_ids
 from tartarus_cli.data.items import ItemSet, open_items
+from tartarus_cli.data.masks import put_mask
 from tartarus_cli.errors import DataError, RequestError, display_path, parameter
 from tartarus_cli.experiments.inputs import check_word_numbers, inference_batch_size, input_sources
 from tartarus_cli.file_names import DataFile, Kind
@@ -86,13 +87,29 @@ def predict(
         return predict_blend(model, splits)
     sets = _open_sets(model, splits, options)
     changed = _changed_inputs(model, splits, options, progress)
+    _warn_of_empty_sets(sets, progress)
     if model.baseline is not None:
         return _predict_baseline(model, sets, changed, progress)
+    return _predict_network(model, layer, sets, changed, options, progress)
+
+
+def _predict_network(
+    model: Model,
+    layer: LayerInfo | None,
+    sets: Sequence[ItemSet],
+    changed: Sequence[DataFile],
+    options: PredictOptions,
+    progress: Progress,
+) -> Prediction:
+    """Predict with a network, or read out one of its layers."""
     outputs = [_plan_output(model, layer, items, options.pool) for items in sets]
     with ExitStack() as stack:
         check = stack.enter_context(defer_interrupts())
         predictor = open_predictor(model, layer)
-        temporary = stack.enter_context(write_together(_files_of(outputs)))
+        masks = _masks(sets, outputs)
+        old_masks = [output.mask for output in outputs if output.mask]
+        files = [*masks, *_files_of(outputs)]
+        temporary = stack.enter_context(write_together(files, outdated=old_masks))
         total = sum(len(items.items) for items in sets)
         task = stack.enter_context(progress.task("predicting", total))
         for items, output in zip(sets, outputs, strict=True):
@@ -104,6 +121,8 @@ def predict(
                 task.advance(len(values))
             if output.ids_path is not None:
                 put_ids(temporary[output.ids_path], output.ids)
+        for path, present in masks.items():
+            put_mask(temporary[path], present)
         accept_inputs(model, changed)  # before the predictions take their place, never after it
     paths = [(output.path, output.ids_path) for output in outputs]
     return Prediction(
@@ -111,11 +130,12 @@ def predict(
         dataset=model.manifest.dataset,
         splits={items.split: len(o.ids) for items, o in zip(sets, outputs, strict=True)},
         width=predictor.width,
-        files=[path for path, _ in paths] + [ids for _, ids in paths if ids is not None],
+        files=[*(path for path, _ in paths), *(ids for _, ids in paths if ids), *masks],
         layer=layer.name if layer else None,
         setting=_setting_name(model, layer.name) if layer and paths[0][1] is None else None,
-        absent=tuple(s for s in model.dataset.splits if s not in splits),
+        absent=_other_splits(model, sets),
         by_patch=options.pool == "none" and any(items.patches for items in sets),
+        undescribed=_count_undescribed(sets),
         without_patch={s.split: len(s.ids) - len(np.unique(s.items)) for s in sets if s.patches},
     )
 
@@ -138,23 +158,58 @@ def _predict_baseline(
     width, total = 0, sum(len(items.ids) for items in sets)
     with write_together([*files, *ids]) as temporary, progress.task("predicting", total) as task:
         for items, path, ids_path in zip(sets, files, ids, strict=True):
-            rows = []
+            rows, present, first = [], _predicted_items(items), 0
             for block in predicted_blocks(model, items, fitted):
-                rows.append(block)
-                task.advance(block.shape[0])
+                last = first + block.shape[0]
+                rows.append(block if present[first:last].all() else block[present[first:last]])
+                task.advance(last - first)
+                first = last
             width = rows[0].shape[1]
             _put_rows(model, temporary[path], rows)
-            put_ids(temporary[ids_path], items.ids)
+            described = zip(items.ids, present, strict=True)
+            put_ids(temporary[ids_path], [item for item, has in described if has])
         accept_inputs(model, changed)
     return Prediction(
         model=model.name,
         dataset=model.manifest.dataset,
-        splits={items.split: len(items.ids) for items in sets},
+        splits={items.split: int(_predicted_items(items).sum()) for items in sets},
         width=width,
         files=[*files, *ids],
         form=model.manifest.form,
-        absent=tuple(s for s in model.dataset.splits if s not in splits),
+        absent=_other_splits(model, sets),
+        undescribed=_count_undescribed(sets),
     )
+
+
+def _warn_of_empty_sets(sets: Sequence[ItemSet], progress: Progress) -> None:
+    for items in sets:
+        if items.absent.any() and items.absent.all():
+            lacking = f"all {len(items.ids):,} {items.split} items lack all settings of the model"
+            progress.warn(f"{lacking}: nothing tells them apart")
+
+
+def _count_undescribed(sets: Sequence[ItemSet]) -> dict[str, int]:
+    """Count the items of each set that lack all settings; those without a patch are not meant."""
+    return {s.split: int(s.absent.sum()) for s in sets if s.patches is None and not s.absent.all()}
+
+
+def _other_splits(model: Model, sets: Sequence[ItemSet]) -> tuple[str, ...]:
+    """Return the sets of the dataset that are not predicted."""
+    predicted = {items.split for items in sets}
+    return tuple(split for split in model.dataset.splits if split not in predicted)
+
+
+def _predicted_items(items: ItemSet) -> NDArray[np.bool_]:
+    """Return which items are predicted: those that do not lack all, or all if all do."""
+    absent = items.absent
+    return np.asarray(~absent | absent.all())
+
+
+def _masks(sets: Sequence[ItemSet], outputs: Sequence[_Output]) -> dict[Path, NDArray[np.bool_]]:
+    """Return which items have the setting that a layer becomes, where some lack it, by file."""
+    pairs = zip(sets, outputs, strict=True)
+    masks = {output.mask: ~items.absent for items, output in pairs if output.mask}
+    return {path: present for path, present in masks.items() if not present.all()}
 
 
 def _baseline_rows(model: Model, split: str) -> Path:
@@ -207,6 +262,10 @@ def _open_sets(model: Model, splits: Sequence[str], options: PredictOptions) -> 
     sets = [open_items(model.dataset, sources, split) for split in splits]
     for items in sets:
         _check_inputs(model, items)
+    if model.baseline is None:
+        drops = [s.absent if options.layer else ~_predicted_items(s) for s in sets]
+        pairs = zip(sets, drops, strict=True)
+        sets = [replace(s, items=s.items[~drop[s.items]]) for s, drop in pairs]
     if not options.accept_changed_inputs:
         check_vocabulary_unchanged(model)
     if pool != "mean" and not any(items.patches for items in sets):
@@ -253,6 +312,8 @@ class _Output:
     path: Path
     ids_path: Path | None
     """The list of the ids of the rows; None: they are those of the set, in order."""
+    mask: Path | None
+    """Where the mask is written, if the rows become a setting that items lack."""
     ids: list[str]
     """Ids of the rows."""
     row: NDArray[np.int64]
@@ -282,22 +343,25 @@ class _Output:
 def _plan_output(model: Model, layer: LayerInfo | None, items: ItemSet, pool: Pool) -> _Output:
     """Plan the rows of a set: one an item, but one a patch if they are not pooled.
 
-    Items without a patch have no predicted factors; in a setting, their rows are zero.
+    Items without a patch, or without any setting, have no predicted factors; they lack the setting
+    that a layer becomes.
     """
     workspace = model.workspace
     if items.patches is not None and pool == "none":
         content = "factors" if layer is None else layer.name
         path, ids_path = workspace.predicted_patches(model.name, content, items.split)
         ids = [items.ids[number] for number in items.items]
-        return _Output(path, ids_path, ids, np.arange(len(ids)), pool)
+        return _Output(path, ids_path, None, ids, np.arange(len(ids)), pool)
     if layer is not None:
         fields = {"setting": _setting_name(model, layer.name), "split": items.split, "ext": "npy"}
         path = model.dataset.path(Kind.FEATURES, **fields)
-        return _Output(path, None, items.ids, items.items, pool)
+        mask = model.dataset.path(Kind.MASK, setting=fields["setting"], split=items.split)
+        return _Output(path, None, mask, items.ids, items.items, pool)
     present, row = np.unique(items.items, return_inverse=True)
     path = workspace.predicted_factors(model.name, items.split)
     ids_path = workspace.predicted_ids(model.name, items.split)
-    return _Output(path, ids_path, [items.ids[number] for number in present], row, pool)
+    ids = [items.ids[number] for number in present]
+    return _Output(path, ids_path, None, ids, row, pool)
 
 
 def _setting_name(model: Model, layer: str) -> str:

@@ -171,3 +171,59 @@ def test_predictions_do_not_depend_on_the_size_of_the_blocks(
     monkeypatch.setattr("tartarus_cli.prediction.predict.inference_batch_size", lambda *_: 5)
     tartarus("predict", "model_1", "-w", trained.root)
     assert np.load(path) == pytest.approx(whole, abs=1e-6)
+
+
+def lack(world: World, setting: str, *items: int) -> None:
+    """Let test items lack a setting; none: all have it."""
+    mask = world.features / f"mask_test_{setting}_rec.npy"
+    mask.unlink(missing_ok=True)
+    if items:
+        np.save(mask, ~np.isin(np.arange(SPLITS["test"]), items))
+
+
+@pytest.mark.parametrize("model", ["model_1", "ridge", "knn"])
+def test_items_that_lack_all_settings_have_no_prediction(
+    model: str, tartarus: Command, trained: World
+) -> None:
+    """Of two such items, one lacks one setting alone, and is predicted by the other."""
+    where = ("-w", trained.root)
+    if model != "model_1":
+        words = ("text", "audio-sparse", "--dataset", "rec")
+        model = tartarus("train", model, *words, *where, "--json").document["model"]
+    lack(trained, "text", 0, 1)
+    lack(trained, "audio-sparse", 0)
+    predicted = tartarus("predict", model, "--accept-changed-inputs", *where, "--json")
+    assert predicted.document["undescribed"] == {"test": 1}
+    assert predicted.document["splits"] == {"test": SPLITS["test"] - 1}
+    shown = tartarus("predict", model, *where).out
+    assert "items without any setting of the model: test 1; they are left out" in shown
+    evaluated = tartarus("evaluate", model, *where, "--json").document
+    assert evaluated["items_without_prediction"] == 1
+    assert all(value is not None for value in evaluated["metrics"].values())
+    refused = tartarus("recommend", model, "--item", "test-0", *where)
+    assert (refused.status, "no prediction for 'test-0'" in refused.err) == (1, True)
+    assert tartarus("recommend", model, "--item", "test-1", *where).status == 0
+    lack(trained, "text", *range(SPLITS["test"]))
+    lack(trained, "audio-sparse", *range(SPLITS["test"]))
+    predicted = tartarus("predict", model, "--accept-changed-inputs", *where)
+    assert "all 12 test items lack all settings" in predicted.err
+    assert tartarus("evaluate", model, *where).status == 0
+
+
+def test_items_that_lack_all_settings_lack_the_setting_that_a_layer_becomes(
+    tartarus: Command, trained: World
+) -> None:
+    words = ("predict", "model_1", "--layer", "dense_1", "-w", trained.root)
+    accepted = (*words, "--accept-changed-inputs")
+    masks = "mask_*_model_1-pred_dense_1_rec.npy"
+    for items in ((0, 5), range(SPLITS["test"])):
+        lack(trained, "text", *items)
+        lack(trained, "audio-sparse", *items)
+        assert tartarus(*accepted).status == 0
+        (path,) = trained.features.glob(masks)
+        assert np.flatnonzero(~np.load(path)).tolist() == [*items]
+        rows = np.load(trained.features / "X_test_model_1-pred_dense_1_rec.npy")
+        assert not rows[[*items]].any()
+    lack(trained, "text")
+    assert tartarus(*accepted).status == 0
+    assert not [*trained.features.glob(masks)]

@@ -233,7 +233,9 @@ def test_items_without_a_patch_are_left_out_and_rank_as_wrong(
     evaluated = tartarus("evaluate", "model_1", "-w", trained.root, "--json").document
     assert evaluated["items_without_prediction"] == 3
     shown = tartarus("predict", "model_1", "--layer", "flatten", "-w", trained.root)
-    assert "test 3; their rows are zero" in shown.out
+    assert "test 3; they lack model_1-pred_flatten" in shown.out
+    mask = np.load(trained.features / "mask_test_model_1-pred_flatten_one.npy")
+    assert np.flatnonzero(~mask).tolist() == [0, 1, 2]
     rows = np.load(trained.features / "X_test_model_1-pred_flatten_one.npy")
     assert (rows[:3] == 0).all()
     assert (rows[3:].any(axis=1)).all()

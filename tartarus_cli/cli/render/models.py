@@ -140,13 +140,14 @@ def predicted(workspace: Workspace, result: Prediction, *, json: bool) -> None:
     if json:
         source = {"model": result.model, "dataset": result.dataset, "layer": result.layer}
         output = {"setting": result.setting, "splits": result.splits, "files": files}
-        document({**source, **output, "without_patch": result.without_patch})
+        absent = {"undescribed": result.undescribed, "without_patch": result.without_patch}
+        document({**source, **output, **absent})
         return
     sets = ", ".join(f"{split} {count:,}" for split, count in result.splits.items())
     console = out()
     for file in files:
         console.print(f"  {plain(file)}", soft_wrap=True)
-    _without_patch(result)
+    _warn_of_absent(result)
     if result.setting is not None:
         console.print(
             f"[bold]{plain(result.setting)}[/] is a new setting of {plain(result.dataset)} "
@@ -169,12 +170,19 @@ def _amount(result: Prediction, sets: str) -> str:
     return f"predicted {sets} items × {result.width}"
 
 
-def _without_patch(result: Prediction) -> None:
-    lacking = {split: count for split, count in result.without_patch.items() if count}
-    if lacking:
-        counts = ", ".join(f"{split} {count:,}" for split, count in lacking.items())
-        became = "their rows are zero" if result.setting else "they are left out"
-        out().print(f"[yellow]warning:[/] items without a patch: {counts}; {became}")
+def _warn_of_absent(result: Prediction) -> None:
+    """Say which items have nothing that the model reads, and what became of them."""
+    for reason, absent in (
+        ("without a patch", result.without_patch),
+        ("without any setting of the model", result.undescribed),
+    ):
+        lacking = {split: count for split, count in absent.items() if count}
+        if lacking:
+            counts = ", ".join(f"{split} {count:,}" for split, count in lacking.items())
+            left_out = "they are left out"
+            became = f"they lack {plain(result.setting)}" if result.setting else left_out
+            text = f"[yellow]warning:[/] items {reason}: {counts}; {became}"
+            out().print(text, soft_wrap=True)
 
 
 def predicted_new(workspace: Workspace, result: NewPrediction, *, json: bool) -> None:
