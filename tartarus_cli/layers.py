@@ -8,14 +8,13 @@ that a saved network may name.
 from __future__ import annotations
 
 from collections import Counter
-from math import prod
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 import tartarus_cli.tower_layers  # noqa: F401 — registers its layers too
+from tartarus_cli.convolution_layers import Convolution, MaxPool, WordConvolution
 from tartarus_cli.initializers import (
     INITIAL_WEIGHTS,
     INITIAL_WORD_VECTORS,
@@ -24,16 +23,15 @@ from tartarus_cli.initializers import (
     Spread,
 )
 from tartarus_cli.losses import unit_norm
-
-# When a convolution is computed as a product of matrices, and how, was found by measurement.
-MIN_FILTER_WEIGHTS = 48
-"""Weights of a filter; with fewer, most of the time would go into moving the results."""
-
-MAX_UNFOLDED = 5 << 19
-"""Numbers that one item may be unfolded into; 10 MiB of float32."""
-
-UNFOLDING_COST = 80
-"""Cost of unfolding one number, in multiplications."""
+from tartarus_cli.setting_layers import (
+    Contrast,
+    Presence,
+    PresentMean,
+    SettingDropout,
+    SettingGate,
+    StackSettings,
+    WeightedSetting,
+)
 
 
 @keras.saving.register_keras_serializable("tartarus")
@@ -47,146 +45,6 @@ class UnitNorm(keras.layers.Layer):  # type: ignore[misc]
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the input."""
         return input_shape
-
-
-def convolve(x: Any, kernel: Any, positions: int) -> Any:
-    """Convolve with valid padding and stride 1, as one product of matrices.
-
-    The bins are cut into windows, each of which holds the kernel at ``positions`` places. A window,
-    over as many frames as the kernel has, becomes a row; the kernel, laid at each of these places
-    with zeros around it, becomes a matrix. One place a window is the usual unfolding; several
-    multiply some zeros, but unfold into far fewer numbers, and the products have a better shape.
-
-    Parameters
-    ----------
-    x
-        ``(items, frames, bins, channels)``; only the first may be unknown.
-    kernel
-        ``(frames, bins, channels, filters)``.
-    positions
-        Places of the kernel in one window, at most ``bins - kernel bins + 1``.
-    """
-    high, wide, channels, filters = kernel.shape
-    frames, bins = x.shape[1] - high + 1, x.shape[2] - wide + 1
-    windows, span = -(-bins // positions), wide + positions - 1
-    if span > 1:
-        x = ops.pad(x, [(0, 0), (0, 0), (0, windows * positions - bins), (0, 0)])
-        starts = range(0, windows * positions, positions)
-        x = ops.stack([x[:, :, start : start + span] for start in starts], 2)
-    x = ops.reshape(x, (-1, x.shape[1], windows, span * channels))
-    x = ops.concatenate([x[:, first : first + frames] for first in range(high)], -1)
-    matrix = ops.reshape(
-        _shift_kernel(kernel, positions), (high * span * channels, positions * filters)
-    )
-    x = ops.reshape(ops.matmul(x, matrix), (-1, frames, windows * positions, filters))
-    return x[:, :, :bins]
-
-
-def _shift_kernel(kernel: Any, positions: int) -> Any:
-    """Lay a kernel at each position of a window: ``(frames, span, channels, positions, filters)``.
-
-    A row of one zero more than the span, written again and again and cut into spans, moves on by
-    one from span to span.
-    """
-    high, wide, channels, filters = kernel.shape
-    span = wide + positions - 1
-    row = ops.pad(kernel, [(0, 0), (0, positions), (0, 0), (0, 0)])
-    rows = ops.tile(row, (1, positions, 1, 1))[:, : positions * span]
-    rows = ops.reshape(rows, (high, positions, span, channels, filters))
-    return ops.transpose(rows, (0, 2, 3, 1, 4))
-
-
-def choose_positions(shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:
-    """Return how many positions of :func:`convolve` are fastest; 0 if none is a gain.
-
-    Parameters
-    ----------
-    shape
-        Shape of one item, ``(frames, bins, channels)``.
-    kernel
-        Shape of the kernel, ``(frames, bins, channels, filters)``.
-
-    Examples
-    --------
-    >>> choose_positions((322, 96, 1), (4, 96, 1, 64))
-    1
-    >>> choose_positions((322, 96, 1), (4, 70, 1, 64))
-    9
-    >>> choose_positions((322, 96, 1), (3, 3, 1, 64))  # too few weights
-    0
-    """
-    high, wide, channels, filters = kernel
-    frames, bins = shape[0] - high + 1, shape[1] - wide + 1
-
-    def unfolded(positions: int) -> int:
-        return -(-bins // positions) * (wide + positions - 1)
-
-    def cost(positions: int) -> int:
-        return unfolded(positions) * (positions * filters + UNFOLDING_COST)
-
-    best = min(range(1, bins + 1), key=cost)
-    fits = frames * high * channels * unfolded(best) <= MAX_UNFOLDED
-    return best if fits and prod(kernel[:3]) >= MIN_FILTER_WEIGHTS else 0
-
-
-def _runs_on_jax_cpu() -> bool:
-    """Whether the convolutions would be XLA's on a CPU, where they are slow."""
-    if keras.backend.backend() != "jax":
-        return False
-    import jax
-
-    return bool(jax.default_backend() == "cpu")
-
-
-@keras.saving.register_keras_serializable("tartarus")
-class Convolution(keras.layers.Conv2D):  # type: ignore[misc]
-    """Keras' convolution over frames and bins; on a CPU with JAX a product of matrices.
-
-    The result is the same to float32's precision. Only stride 1 and channels last.
-    """
-
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        """Convolve, before bias and activation."""
-        if not _runs_on_jax_cpu() or None in inputs.shape[1:]:
-            return super().convolution_op(inputs, kernel)
-        x = inputs
-        if self.padding == "same":
-            around = [((size - 1) // 2, size // 2) for size in kernel.shape[:2]]
-            x = ops.pad(x, [(0, 0), *around, (0, 0)])
-        positions = choose_positions(x.shape[1:], kernel.shape)
-        if not positions:
-            return super().convolution_op(inputs, kernel)
-        return convolve(x, kernel, positions)
-
-
-@keras.saving.register_keras_serializable("tartarus")
-class WordConvolution(keras.layers.Conv1D):  # type: ignore[misc]
-    """Keras' convolution over the words of a sequence, computed as :class:`Convolution` is."""
-
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        """Convolve, before bias and activation."""
-        if not _runs_on_jax_cpu() or None in inputs.shape[1:]:
-            return super().convolution_op(inputs, kernel)
-        x = convolve(ops.expand_dims(inputs, 2), ops.expand_dims(kernel, 1), 1)
-        return ops.squeeze(x, 2)
-
-
-@keras.saving.register_keras_serializable("tartarus")
-class MaxPool(keras.layers.MaxPooling2D):  # type: ignore[misc]
-    """Keras' max pooling without overlap or padding, as the maximum over axes.
-
-    Its gradient needs no search, which is what makes Keras' slow with JAX; where several numbers of
-    a window are the largest, they share the gradient, which Keras gives to the first of them.
-    """
-
-    def call(self, inputs: Any) -> Any:
-        """Return the maximum of each window; what does not fill one at the end is left out."""
-        if keras.backend.backend() != "jax" or None in inputs.shape[1:]:
-            return super().call(inputs)
-        high, wide = self.pool_size
-        frames, bins, channels = inputs.shape[1] // high, inputs.shape[2] // wide, inputs.shape[3]
-        x = inputs[:, : frames * high, : bins * wide]
-        return ops.max(ops.reshape(x, (-1, frames, high, bins, wide, channels)), (2, 4))
 
 
 class LayerFactory:
@@ -312,15 +170,55 @@ class LayerFactory:
         """``input_norm_1``, …: each row divided by its L2 norm."""
         return UnitNorm(name=self._next("input_norm"))(x)
 
+    def presence(self, starts: list[Any]) -> Any:
+        """``presence``: which of its settings an item has."""
+        return Presence(name="presence")(starts if len(starts) > 1 else starts[0])
+
+    def setting_dropout(self, presence: Any, rate: float) -> Any:
+        """``setting_dropout``: settings dropped in training; a rate of 0 adds no layer."""
+        if not rate:
+            return presence
+        seed = self._draw_seed()
+        return SettingDropout(rate, seed, name="setting_dropout")(presence)
+
+    def gate(self, presence: Any, content: Any = None) -> Any:
+        """``gate``: a weight of each setting, from the ``content`` of an item where it is given."""
+        settings = presence.shape[-1]
+        if content is None:
+            return SettingGate(settings, name="gate")(presence)
+        logits = keras.layers.Dense(
+            settings, use_bias=False, kernel_initializer="zeros", name="gate_logits"
+        )
+        return SettingGate(settings, name="gate")([presence, logits(content)])
+
+    def weighted(self, x: Any, presence: Any, gate: Any = None, *, number: int) -> Any:
+        """``weighted_1``, …: rows of a setting times its weight, or its presence alone."""
+        inputs = [x, presence] if gate is None else [x, presence, gate]
+        return WeightedSetting(number, name=self._next("weighted"))(inputs)
+
+    def stack(self, settings: list[Any]) -> Any:
+        """``stacked``: rows of the same width, one of each setting, as one tensor."""
+        return StackSettings(name="stacked")(settings)
+
+    def contrast(self, x: Any, presence: Any, weight: float, temperature: float) -> Any:
+        """``contrast``: pulls the settings of an item together; a weight of 0 adds no layer."""
+        if not weight:
+            return x
+        return Contrast(weight, temperature, name="contrast")([x, presence])
+
+    def present_mean(self, x: Any, presence: Any) -> Any:
+        """``mean``: the mean over the settings that an item has."""
+        return PresentMean(name="mean")([x, presence])
+
     def batch_norm(self, x: Any, axis: int = -1) -> Any:
         """``batch_norm_1``, …: batch normalization of each place of an axis; channels are last."""
         return keras.layers.BatchNormalization(axis, name=self._next("batch_norm"))(x)
 
-    def concatenate(self, branches: list[Any]) -> Any:
+    def concatenate(self, branches: list[Any], name: str = "joined") -> Any:
         """Put all branches side by side, as ``joined``; a single branch is left as it is."""
         if len(branches) == 1:
             return branches[0]
-        return keras.layers.Concatenate(name="joined")(branches)
+        return keras.layers.Concatenate(name=name)(branches)
 
     def output(self, x: Any, width: int, kind: str, *, weights: FirstWeights | None = None) -> Any:
         """Make the last layer: dense with the activation ``kind``, or ``unit_norm`` after it.

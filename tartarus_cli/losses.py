@@ -60,6 +60,43 @@ def softmax_loss(positives: Any, scores: Any) -> Any:
     return ops.sum(each) / ops.maximum(ops.sum(positives), 1)
 
 
+def contrastive_loss(rows: Any, presence: Any, temperature: float) -> Any:
+    """InfoNCE, both ways, between the rows of two settings of an item; the mean over all pairs.
+
+    Of items ``i`` that have both settings ``s`` and ``t``: the mean of
+    ``-log (exp(c_ii / τ) / Σ_j exp(c_ij / τ))``, where ``c_ij`` is the cosine of the row of ``i``
+    in ``s`` and that of ``j`` in ``t``, over all ``j`` of the batch that have both. Pairs that no
+    item has cost nothing.
+
+    Parameters
+    ----------
+    rows
+        ``(items, settings, width)``.
+    presence
+        ``(items, settings)``: 1 where an item has a setting, else 0.
+    temperature
+        The ``τ``: the smaller, the more the nearest of the other items count.
+
+    Returns
+    -------
+    One number; 0 if there is one setting.
+    """
+    settings, total, count = rows.shape[1], 0.0, 0.0
+    normed = unit_norm(rows)
+    for first in range(settings):
+        for second in range(first + 1, settings):
+            both = presence[:, first] * presence[:, second]
+            cosines = ops.matmul(normed[:, first], ops.transpose(normed[:, second])) / temperature
+            held = both[:, None] * both[None, :] > 0
+            own = ops.diagonal(cosines)
+            for axis in (0, 1):
+                normalisers = ops.logsumexp(ops.where(held, cosines, -1e4), axis=axis)
+                each = ops.where(both > 0, normalisers - own, 0.0)
+                total = total + ops.sum(each) / ops.maximum(ops.sum(both), 1.0) / 2
+            count = count + ops.cast(ops.any(both > 0), rows.dtype)
+    return total / ops.maximum(count, 1.0)
+
+
 LOSSES: dict[str, Any] = {
     "cosine": cosine_loss,
     "cosine_and_norm": cosine_and_norm_loss,

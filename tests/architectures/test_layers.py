@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tartarus_cli.layers import (
+from tartarus_cli.convolution_layers import (
     Convolution,
-    LayerFactory,
     MaxPool,
-    UnitNorm,
     WordConvolution,
     choose_positions,
     convolve,
 )
+from tartarus_cli.layers import LayerFactory, UnitNorm
 from tartarus_cli.losses import cosine_loss
 
 
