@@ -174,6 +174,20 @@ class WorkspacePaths:
         others = [self.picture(f"{model}_{plot}") for plot in ("precision_recall", "reliability")]
         return [self.confusion_picture(model), *others]
 
+    def ablation(self, model: str) -> Path:
+        """Return the path of the ablation of a model, as JSON."""
+        return self.data / "results" / f"{model}_ablation.json"
+
+    def ablation_of(self, model: str) -> list[Path]:
+        """Return the paths of an ablation: its pictures, and the document."""
+        document = self.ablation(model)
+        return [*(document.with_suffix(ending) for ending in (".svg", ".png")), document]
+
+    def ablated_models(self) -> list[str]:
+        """List the models that have an ablation."""
+        matches = (_ABLATION.fullmatch(path.name) for path in _visible_files(self._results))
+        return sorted(match[1] for match in matches if match)
+
     def results_of(self, name: str) -> list[Path]:
         """Return the paths of all results of a name that are or may once have been written."""
         values = [self.unit_values(name, unit) for unit in ("users", "items")]
@@ -181,8 +195,8 @@ class WorkspacePaths:
 
     def documents_of_results(self) -> list[Path]:
         """List the results that are there, as JSON."""
-        files = _visible_files(self.results_table.parent)
-        return sorted(path for path in files if path.suffix == ".json")
+        files = (path for path in _visible_files(self._results) if path.suffix == ".json")
+        return sorted(path for path in files if not _ABLATION.fullmatch(path.name))
 
     def reproduction(self, paper: str) -> Path:
         """Return the path of the figures of a paper that was reproduced, as JSON."""
@@ -191,6 +205,10 @@ class WorkspacePaths:
     def picture(self, name: str) -> Path:
         """Return the path of a picture of results or of data."""
         return self.data / "results" / f"{name}.png"
+
+    @property
+    def _results(self) -> Path:
+        return self.data / "results"
 
     @property
     def results_table(self) -> Path:
@@ -328,6 +346,7 @@ class WorkspaceFiles:
 
 _DELETED = ".deleted-"
 """Stands before the name of a model that is being deleted."""
+_ABLATION = re.compile(r"(model_[1-9]\d*)_ablation\.json")
 _DELETED_MODEL = re.compile(rf"{re.escape(_DELETED)}(model_[1-9]\d*)")
 
 

@@ -1,11 +1,15 @@
 """Check, train, predict and evaluate, one after the other."""
 
+from dataclasses import replace
+
+from tartarus_cli.ablate import ablate as ablate_model
+from tartarus_cli.ablate import check_ablation, find_or_train
 from tartarus_cli.evaluation.class_scores import required_splits
 from tartarus_cli.evaluation.evaluate import evaluate
 from tartarus_cli.evaluation.report import Evaluation, EvaluationOptions, check_evaluation_options
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.layout import WorkspacePaths
-from tartarus_cli.models.store import Store
+from tartarus_cli.models.store import Model, Store
 from tartarus_cli.prediction.predict import Pool, PredictOptions, predict
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.training.train import train
@@ -17,6 +21,7 @@ def run(
     options: EvaluationOptions,
     *,
     pool: Pool = "mean",
+    ablate: bool = False,
     progress: Progress = UNWATCHED,
 ) -> Evaluation:
     """Train a model on the train items, predict, and evaluate the predictions.
@@ -31,6 +36,9 @@ def run(
         How to evaluate.
     pool
         How the predictions for an item's patches become one.
+    ablate
+        Whether the model is also compared with such of fewer settings, and with one of shuffled
+        features. Nothing is trained then that was trained before by the same request.
     progress
         Receives a task for each of the steps, and messages.
 
@@ -44,7 +52,24 @@ def run(
         If the training diverges.
     """
     check_evaluation_options(options, request.experiment.dataset.task)
-    model = train(Store(workspace), request, evaluated=True, progress=progress)
+    store = Store(workspace)
+    if ablate:
+        check_ablation(store, request, options)
+    model = _model(store, request, ablate=ablate, progress=progress)
     for split in required_splits(model):
         predict(model, PredictOptions(split=split, pool=pool), progress=progress)
-    return evaluate(model, options, progress=progress)
+    evaluation = evaluate(model, options, progress=progress)
+    if not ablate:
+        return evaluation
+    ablation = ablate_model(model, request, evaluation, options, pool=pool, progress=progress)
+    return replace(evaluation, ablation=ablation)
+
+
+def _model(store: Store, request: TrainingRequest, *, ablate: bool, progress: Progress) -> Model:
+    """Train a model; take one that was trained before where the rest of the work may be there."""
+    if not ablate:
+        return train(store, request, evaluated=True, progress=progress)
+    model, reused = find_or_train(store, request, progress=progress)
+    if reused:
+        progress.say(f"{model.name} is used again: it was trained by the same request")
+    return model

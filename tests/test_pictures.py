@@ -18,8 +18,8 @@ from tartarus_cli.pictures import (
     draw_precision_recall,
     draw_reliability,
     draw_spectrogram,
-    picture_format,
 )
+from tartarus_cli.pictures.canvas import picture_format
 from tests.conftest import Command
 from tests.worlds import World
 

@@ -95,12 +95,17 @@ def run(
     ties: TieBreaking = "drawn",
     baselines: bool = False,
     pool: Pool = "mean",
+    ablate: bool = False,
     code: Code = (),
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
 ) -> Evaluation:
     """Check, train, predict and evaluate; for the parameters see :func:`train`, :func:`evaluate`.
+
+    With ``ablate``, the model is also compared with such of each setting alone, of all but each,
+    and of shuffled features: the attribute ``ablation`` of what is returned. Models that the same
+    request has trained before are used again then.
 
     Raises
     ------
@@ -129,7 +134,7 @@ def run(
             seed=seed,
             baselines=baselines,
         )
-        return run_steps(root, request, options, pool=pool, progress=watcher)
+        return run_steps(root, request, options, pool=pool, ablate=ablate, progress=watcher)
 
 
 def predict(

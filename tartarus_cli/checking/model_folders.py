@@ -173,4 +173,6 @@ def _check_results(folder: Path, report: Report) -> None:
             continue
         found = describe_irregular(path) or ("" if _is_sound(path) else "damaged")
         if found:
-            _warn(report, path, found, "results", "Evaluate again.")
+            ablated = path.stem.endswith("_ablation")
+            remedy = "Delete it, and run the ablation again." if ablated else "Evaluate again."
+            _warn(report, path, found, "results", remedy)

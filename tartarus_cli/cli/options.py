@@ -245,6 +245,14 @@ Baselines = Annotated[
         "--baselines", help="Train and evaluate simple baselines too, as rows under the model."
     ),
 ]
+Ablate = Annotated[
+    bool,
+    typer.Option(
+        "--ablate",
+        help="Also train each setting alone, all but each, and shuffled ones; what is trained "
+        "already is used again.",
+    ),
+]
 Memory = Annotated[
     str,
     typer.Option(

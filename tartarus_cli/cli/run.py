@@ -2,6 +2,7 @@
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
+    Ablate,
     Baselines,
     Code,
     CutOffs,
@@ -22,7 +23,7 @@ from tartarus_cli.cli.options import (
 from tartarus_cli.cli.signatures import panels
 
 
-@panels({"Evaluation": ("k", "users", "published", "ties", "baselines", "pool")})
+@panels({"Evaluation": ("k", "users", "published", "ties", "baselines", "ablate", "pool")})
 def run(
     experiment: ExperimentName,
     settings: Settings = None,
@@ -36,6 +37,7 @@ def run(
     ties: Ties = TiesName.drawn,
     baselines: Baselines = False,
     pool: Pooled = PoolName.mean,
+    ablate: Ablate = False,
     code: Code = None,
     workspace: Root = None,
     json: Json = False,
@@ -60,6 +62,7 @@ def run(
         ties=ties.value,
         baselines=baselines,
         pool=pool.value,
+        ablate=ablate,
         code=code or (),
         seed=seed,
         workspace=root,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tartarus_cli.data.tasks import Task
@@ -18,12 +18,14 @@ from tartarus_cli.errors import (
     nearest,
     parameter,
 )
+from tartarus_cli.evaluation.ablation import find_ablation
 from tartarus_cli.evaluation.comparison import ComparedModel, Comparison, Unit
 from tartarus_cli.evaluation.differences import StoredValues, compute_differences, evaluate_again
 from tartarus_cli.evaluation.headlines import HEADLINES
 from tartarus_cli.evaluation.protocol import ComparisonBasis
 from tartarus_cli.evaluation.results import ResultsDocument, read_results
 from tartarus_cli.experiments.request import seed_of
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.staleness import changed_since_training
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.prediction.aligned import result_name
@@ -47,6 +49,9 @@ REMEDIES = {
     f"{call('predict', Placeholder('MODEL'), split='val')}, then evaluate both again.",
 }
 """What two evaluations must have in common → what to do where they differ."""
+
+
+_ABLATING = call("run", Placeholder("EXPERIMENT"), Placeholder("SETTING"), ablate=True)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ def compare(
     workspace
         The workspace that holds the results.
     names
-        Two or more models, or names of files of predictions; the first is the reference.
+        Two or more models, or names of files of predictions; the first is the reference. Or one
+        model that has an ablation, whose rows are compared.
     options
         What to test, and how.
     progress
@@ -91,9 +97,39 @@ def compare(
     DataError
         If results are missing, damaged or out of step.
     """
-    models = _require_different(
+    labels = _ablated(workspace, names, progress)
+    models = [*labels] or _require_different(
         [result_name(Path(name)) if name.endswith(".npy") else name for name in names]
     )
+    seed = seed_of(workspace, options.seed)
+    return compare_results(
+        workspace, models, replace(options, seed=seed), labels=labels, progress=progress
+    )
+
+
+def compare_results(
+    workspace: WorkspacePaths,
+    models: Sequence[str],
+    options: CompareOptions,
+    *,
+    labels: Mapping[str, str],
+    progress: Progress,
+) -> Comparison:
+    """Compare results by their names, all different, as :func:`compare` does.
+
+    Parameters
+    ----------
+    workspace
+        The workspace that holds the results.
+    models
+        Two or more names of results; the first is the reference.
+    options
+        What to test, and how; the seed is 0 unless there is one.
+    labels
+        Name → what a table calls it, of those that have such a label.
+    progress
+        Reports the resamples, and figures that could not be computed again.
+    """
     results = {name: read_results(workspace, name) for name in models}
     basis = _common_basis(workspace, results)
     _warn_of_changes(workspace, models, progress)
@@ -102,11 +138,14 @@ def compare(
     unit: Unit = "users" if first.task == "recommendation" else "items"
     stored = StoredValues(workspace, unit, results)
     tested = _metrics_to_test(stored, first.task, options.metrics)
-    seed = seed_of(workspace, options.seed)
+    seed = options.seed or 0
     differences, resamples = compute_differences(
         stored, tested, resamples=options.resamples, seed=seed, progress=progress
     )
-    rows = tuple(_compared_model(workspace, name, results) for name in results)
+    rows = tuple(
+        replace(_compared_model(workspace, name, results), label=labels.get(name, ""))
+        for name in results
+    )
     return Comparison(
         dataset=first.dataset,
         task=first.task,
@@ -121,16 +160,43 @@ def compare(
     )
 
 
+def _ablated(workspace: WorkspacePaths, names: Sequence[str], progress: Progress) -> dict[str, str]:
+    """Return the models of an ablation, with their labels; none unless its model alone is named."""
+    ablation = find_ablation(workspace, names[0]) if len(names) == 1 else None
+    if ablation is None:
+        return {}
+    labels = {}
+    for row in ablation.rows:
+        if workspace.results(row.model).is_file():
+            labels[row.model] = row.label
+        else:
+            progress.warn(f"{row.label} is left out: {row.model} has no results any more")
+    if len(labels) < 2 or ablation.model not in labels:
+        msg = f"of the ablation of {ablation.model}, {len(labels)} of {len(ablation.rows)} rows "
+        msg += "have results"
+        words = (ablation.experiment, *ablation.settings)
+        again = call("run", *words, dataset=ablation.dataset, ablate=True)
+        raise DataError(
+            msg, hint=f"Run it again, with the same changes, if there were any: {again}"
+        )
+    return labels
+
+
 def _require_different(names: Sequence[str]) -> list[str]:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice or len(names) < 2:
         msg = f"{twice[0]} is named twice" if twice else "a comparison needs two models or more"
         example = call("compare", "model_1", "model_2")
-        raise RequestError(msg, hint=f"For example: {example}; the first is the reference.")
+        hint = f"For example: {example}; the first is the reference."
+        if not twice:
+            hint += f" A model alone is compared with the rows of its ablation: {_ABLATING}"
+        raise RequestError(msg, hint=hint)
     return list(names)
 
 
-def _common_basis(workspace: Workspace, results: Mapping[str, ResultsDocument]) -> ComparisonBasis:
+def _common_basis(
+    workspace: WorkspacePaths, results: Mapping[str, ResultsDocument]
+) -> ComparisonBasis:
     """Return what all evaluations have in common, and refuse those that differ in it.
 
     Where lists were cut may differ: what all have is compared.
@@ -161,7 +227,7 @@ def _common_cuts(one: ComparisonBasis, other: ComparisonBasis) -> str:
     return ", ".join(cut for cut in str(one.get("k", "")).split(", ") if cut in cuts)
 
 
-def _basis(workspace: Workspace, name: str, result: ResultsDocument) -> ComparisonBasis:
+def _basis(workspace: WorkspacePaths, name: str, result: ResultsDocument) -> ComparisonBasis:
     if result.basis is None:
         raise FileError(
             workspace.results(name),
@@ -172,7 +238,7 @@ def _basis(workspace: Workspace, name: str, result: ResultsDocument) -> Comparis
     return result.basis
 
 
-def _warn_of_changes(workspace: Workspace, names: Sequence[str], progress: Progress) -> None:
+def _warn_of_changes(workspace: WorkspacePaths, names: Sequence[str], progress: Progress) -> None:
     """Report models whose factors or train items are not what they were.
 
     Their figures are those of an evaluation before, on a truth that is the same for all: they can
@@ -190,7 +256,7 @@ def _warn_of_changes(workspace: Workspace, names: Sequence[str], progress: Progr
             progress.warn(f"{change}: its figures are older, and cannot be computed again")
 
 
-def _warn_of_seeds(workspace: Workspace, names: Sequence[str], progress: Progress) -> None:
+def _warn_of_seeds(workspace: WorkspacePaths, names: Sequence[str], progress: Progress) -> None:
     """Warn of models that are one experiment trained with several seeds."""
     compared = [model for model in Store(workspace).finished() if model.name in names]
     for number, model in enumerate(compared):
@@ -249,7 +315,7 @@ def _untestable(stored: StoredValues, metric: str, testable: Sequence[str]) -> R
 
 
 def _compared_model(
-    workspace: Workspace, name: str, results: Mapping[str, ResultsDocument]
+    workspace: WorkspacePaths, name: str, results: Mapping[str, ResultsDocument]
 ) -> ComparedModel:
     """Return a model with the figures that all have."""
     result = results[name]

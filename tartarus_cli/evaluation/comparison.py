@@ -46,6 +46,13 @@ class ComparedModel:
     """How its factors rank for users; None where no factors do, or where it is not known."""
     overrides: tuple[str, ...] = ()
     """What was changed in the experiment, as ``section.key=value``; of a model."""
+    label: str = ""
+    """What it is among the rows of an ablation; empty if none is compared."""
+
+    @property
+    def title(self) -> str:
+        """What a table calls it."""
+        return self.label or self.name
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,10 @@ class Comparison:
         """All metrics that one of the models has, in the order of the first."""
         return list(dict.fromkeys(metric for row in self.rows for metric in row.metrics))
 
+    def title(self, name: str) -> str:
+        """Return what a table calls the model of a name."""
+        return next(row.title for row in self.rows if row.name == name)
+
     def best(self) -> dict[str, list[str]]:
         """Return for each metric the models that none is better than, to four decimals."""
         return {metric: _best(self.rows, metric) for metric in self.metrics}
@@ -147,15 +158,15 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         caption = f"{self.dataset} · {self.task}"
-        rows = ([row.name, *map(row.metrics.get, self.main)] for row in self.rows)
+        rows = ([row.title, *map(row.metrics.get, self.main)] for row in self.rows)
         models = html_table(caption, ["", *self.main], rows)
         headings = ["model", "metric", "difference", "low", "high", "p", "p (Holm)", self.unit]
         differences = html_table(
-            f"Differences from {self.reference}, with {LEVEL:.0%} intervals",
+            f"Differences from {self.title(self.reference)}, with {LEVEL:.0%} intervals",
             [*headings, "significant"],
             (
                 (
-                    *(test.model, test.metric, test.difference, test.low, test.high),
+                    *(self.title(test.model), test.metric, test.difference, test.low, test.high),
                     *(test.p, test.p_holm, test.n, test.significant),
                 )
                 for test in self.differences

@@ -64,7 +64,7 @@ def _delete_rest(workspace: WorkspacePaths, name: str) -> None:
     remove_own_folder(workspace.result_parts(name))
     with locked_folder(workspace.results_table.parent):
         # The document first: it says that the others are whole.
-        for path in reversed(workspace.results_of(name)):
+        for path in reversed(workspace.results_of(name) + workspace.ablation_of(name)):
             path.unlink(missing_ok=True)
         write_results_table(workspace)
     Store(workspace).end_deletion(name)

@@ -10,14 +10,8 @@ from tartarus_cli.evaluation.classification import ClassificationResult
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.metrics.calibration import Reliability
 from tartarus_cli.metrics.classification import precision_by_recall
-from tartarus_cli.pictures import (
-    Curve,
-    Format,
-    draw_confusion,
-    draw_precision_recall,
-    draw_reliability,
-    picture_format,
-)
+from tartarus_cli.pictures import Curve, draw_confusion, draw_precision_recall, draw_reliability
+from tartarus_cli.pictures.canvas import Format, picture_format
 
 MAX_CURVES = 8
 """Classes that have a curve: the largest."""

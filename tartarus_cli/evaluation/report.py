@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from tartarus_cli.data.tasks import Scoring, Task
 from tartarus_cli.errors import RequestError, parameter
+from tartarus_cli.evaluation.ablation import Ablation
 from tartarus_cli.evaluation.classification import Thresholds
 from tartarus_cli.evaluation.headlines import HEADLINES, headline
 from tartarus_cli.evaluation.protocol import ComparisonBasis, Protocol
@@ -96,6 +97,8 @@ class EvaluationBase:
     """The file of the results; None for a part of the users."""
     embedding: str | None = None
     """The last hidden layer of the model, which can be read out as a setting."""
+    ablation: Ablation | None = None
+    """What its settings are worth; None if that was not asked for."""
 
     @property
     def headline(self) -> str:
@@ -104,7 +107,8 @@ class EvaluationBase:
 
     def document(self) -> dict[str, Any]:
         """Return everything as plain values for JSON; a figure without a value is None."""
-        return self.results_document().document()
+        ablation = {} if self.ablation is None else {"ablation": self.ablation.document()}
+        return self.results_document().document() | ablation
 
     def results_document(self) -> ResultsDocument:
         """Return what is written to the file of results."""
@@ -144,7 +148,7 @@ class EvaluationBase:
             f"{self.name} · {about} · {self.dataset} · {self.task}",
             ["", *metrics],
             ([system, *map(values.get, metrics)] for system, values, _ in self.systems()),
-        )
+        ) + ("" if self.ablation is None else self.ablation._repr_html_())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -187,6 +187,23 @@ class Experiment(Section):
         inputs = self.inputs.model_copy(update={"count": count})
         return self.model_copy(update={"inputs": inputs})
 
+    @property
+    def takes_fewer_settings(self) -> bool:
+        """Whether it stays what it is where some of its settings are left out.
+
+        A network that reads one input of each kind does not.
+        """
+        if self.baseline is not None:
+            return True
+        return len({*self.inputs.kinds}) == 1 and isinstance(self.architecture.inputs, str)
+
+    def with_fewer_settings(self, count: int) -> Experiment:
+        """Return the experiment with so many of its settings, all of which are of one kind."""
+        if self.baseline is not None:
+            return self.with_settings(count)
+        (kind,) = {*self.inputs.kinds}
+        return self.model_copy(update={"inputs": InputsSection(kind=kind, count=count)})
+
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, values: Any) -> Any:

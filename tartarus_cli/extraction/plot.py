@@ -20,7 +20,8 @@ from tartarus_cli.file_names import Kind
 from tartarus_cli.files import write_bytes
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.preprocessing import read_patch_recipe
-from tartarus_cli.pictures import draw_spectrogram, picture_format
+from tartarus_cli.pictures import draw_spectrogram
+from tartarus_cli.pictures.canvas import picture_format
 from tartarus_cli.progress import UNWATCHED, Progress
 
 LONGEST_NAME = 100

@@ -11,13 +11,11 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.console import document, figure, out, plain, printable, table, unbroken
+from tartarus_cli.cli.render.differences import MARK, probability, signed, signed_interval
 from tartarus_cli.cli.render.evaluation import figures
 
 if TYPE_CHECKING:
     from tartarus_cli.evaluation.comparison import ComparedModel, Comparison, Difference
-
-MARK = "†"
-"""Stands at differences that are significant."""
 
 MODEL_HEADINGS = ("model", "experiment and settings")
 
@@ -57,15 +55,16 @@ def comparison(result: Comparison, form: Form) -> None:
 def _on_terminal(result: Comparison) -> None:
     out().print(f"\n[bold]{plain(result.dataset)}[/] · {result.task}")
     for row in result.rows:
-        line = f"  {row.name} · {_recipe(row)} · seed {row.seed}"
+        label = f"{row.label} · " if row.label else ""
+        line = f"  {label}{row.name} · {_recipe(row)} · seed {row.seed}"
         out().print(plain(line), soft_wrap=True)
-    rows = {row.name: {m: row.metrics.get(m) for m in result.main} for row in result.rows}
-    figures(rows, result.best())
+    rows = {row.title: {m: row.metrics.get(m) for m in result.main} for row in result.rows}
+    figures(rows, {m: [*map(result.title, names)] for m, names in result.best().items()})
     headings = _difference_headings(result)
     shown = table(*headings[:2], *(f">{heading}" for heading in headings[2:]))
     for difference in result.differences:
-        shown.add_row(*map(plain, _difference_cells(difference)))
-    out().print(f"[bold]Differences from {plain(result.reference)}[/]")
+        shown.add_row(*map(plain, _difference_cells(result, difference)))
+    out().print(f"[bold]Differences from {plain(result.title(result.reference))}[/]")
     unbroken(shown)
     out().print(plain(_caption(result)))
 
@@ -80,32 +79,22 @@ def _difference_headings(result: Comparison) -> list[str]:
     return ["model", "metric", "diff.", "95% interval", "p", "p (Holm)", result.unit]
 
 
-def _difference_cells(test: Difference) -> list[str]:
-    interval = f"[{_signed(test.low)}, {_signed(test.high)}]"
-    corrected = (MARK if test.significant else "") + _probability(test.p_holm)
-    values = [_signed(test.difference), interval, _probability(test.p), corrected]
-    return [test.model, test.metric, *values, f"{test.n:,}"]
-
-
-def _signed(value: float) -> str:
-    """Write a difference with its sign; none of one that is zero in four digits."""
-    written = f"{value:+.4f}"
-    return written if written.strip("+-0.") else "0.0000"
-
-
-def _probability(p: float) -> str:
-    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+def _difference_cells(result: Comparison, test: Difference) -> list[str]:
+    interval = signed_interval(test.low, test.high)
+    corrected = (MARK if test.significant else "") + probability(test.p_holm)
+    values = [signed(test.difference), interval, probability(test.p), corrected]
+    return [result.title(test.model), test.metric, *values, f"{test.n:,}"]
 
 
 def _caption(result: Comparison) -> str:
     from tartarus_cli.evaluation.comparison import CAVEAT
 
     counts = sorted({difference.n for difference in result.differences})
-    tests = len(result.differences)
+    tests, reference = len(result.differences), result.title(result.reference)
     return (
         f"The best figure of each metric is bold. Differences are means over "
         f"{' to '.join(f'{n:,}' for n in dict.fromkeys((counts[0], counts[-1])))} {result.unit} "
-        f"of {result.dataset}, compared with {result.reference}: 95% percentile intervals of "
+        f"of {result.dataset}, compared with {reference}: 95% percentile intervals of "
         f"{result.resamples:,} bootstrap resamples, and p of two-sided paired randomization tests "
         f"({result.resamples:,} random patterns of signs, all of them where there are fewer; "
         f"seed {result.seed}). {MARK} p < .05 after "
@@ -142,7 +131,7 @@ def _model_rows(result: Comparison, markup: _Markup) -> list[list[str]]:
     marked = {(test.model, test.metric) for test in result.differences if test.significant}
     rows = []
     for row in result.rows:
-        cells = [markup.text(row.name), markup.text(_recipe(row))]
+        cells = [markup.text(row.title), markup.text(_recipe(row))]
         for metric in result.main:
             text = figure(row.metrics.get(metric))
             cell = markup.bold.format(text) if row.name in best[metric] else text
@@ -154,7 +143,7 @@ def _model_rows(result: Comparison, markup: _Markup) -> list[list[str]]:
 def _difference_rows(result: Comparison, markup: _Markup) -> list[list[str]]:
     rows = []
     for test in result.differences:
-        model, metric, difference, interval, *others = _difference_cells(test)
+        model, metric, difference, interval, *others = _difference_cells(result, test)
         numbers = [markup.number.format(text) for text in (difference, interval)]
         rows.append([markup.text(model), markup.text(metric), *numbers, *map(markup.text, others)])
     return rows
@@ -165,10 +154,11 @@ def _latex(result: Comparison) -> str:
     markup = _Markup(_in_latex, r"\textbf{{{}}}", "${}$", r"\rlap{$^{\dagger}$}")
     headings = [*MODEL_HEADINGS, *result.main]
     models = _latex_table(headings, _model_rows(result, markup), _caption(result), "comparison")
+    reference = result.title(result.reference)
     differences = _latex_table(
         _difference_headings(result),
         _difference_rows(result, markup),
-        f"Differences from {result.reference}. {MARK} p < .05 after Holm's correction.",
+        f"Differences from {reference}. {MARK} p < .05 after Holm's correction.",
         "differences",
     )
     return f"{models}\n\n{differences}"
@@ -198,7 +188,7 @@ def _markdown(result: Comparison) -> str:
     markup = _Markup(_in_markdown, "**{}**", "{}", MARK)
     parts = [
         _markdown_table([*MODEL_HEADINGS, *result.main], _model_rows(result, markup)),
-        f"Differences from {_in_markdown(result.reference)}:",
+        f"Differences from {_in_markdown(result.title(result.reference))}:",
         _markdown_table(_difference_headings(result), _difference_rows(result, markup)),
         _in_markdown(_caption(result)),
     ]

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.flags import in_shell
+from tartarus_cli.cli.render.ablation import ablation
 from tartarus_cli.cli.render.classes import class_figures, class_tables
 from tartarus_cli.cli.render.console import (
     document,
@@ -83,7 +84,7 @@ def _title(result: Evaluation) -> str:
 
 
 def _files(workspace: Workspace, result: Evaluation) -> None:
-    """Print the files that were written."""
+    """Print the files that were written, and what an ablation came to."""
     from tartarus_cli.evaluation.report import ClassEvaluation
 
     console = out()
@@ -100,6 +101,8 @@ def _files(workspace: Workspace, result: Evaluation) -> None:
             joins = f"'{message(merge)}', with the same --k, --seed and --memory, joins them"
         file = plain(workspace.relative(result.shard))
         console.print(f"Kept in {file}: once all users are there, {joins}", soft_wrap=True)
+    if result.ablation is not None:
+        ablation(workspace, result.ablation)
 
 
 def figures(
@@ -253,6 +256,9 @@ def _missing_predictions(result: Evaluation) -> str:
 
 
 def _next(result: Evaluation) -> None:
+    if result.ablation is not None:
+        next_step(f"{call('compare', result.ablation.model)}   (the rows, by other metrics too)")
+        return
     if result.model is None:
         return
     if result.embedding is None:

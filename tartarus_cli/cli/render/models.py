@@ -98,9 +98,9 @@ def _trained_baseline(model: Model) -> None:
 
 def _noun(manifest: ModelManifest) -> str:
     """Say what a model without epochs is: what proposes itself is no baseline."""
-    form = "blend" if manifest.blends else manifest.form
-    nouns = {"blend": "the blend ", "weights": ""}
-    return nouns.get("" if manifest.compared_with else form, "the baseline ")
+    if manifest.blends:
+        return "the blend "
+    return "" if manifest.form == "weights" and not manifest.compared_with else "the baseline "
 
 
 def parts_of(model: Model) -> str:
@@ -245,6 +245,8 @@ def _next(result: Prediction) -> str:
 
 def models(trained_models: Sequence[Model], *, json: bool) -> None:
     """Print the list of models."""
+    from tartarus_cli.evaluation.ablation import WHOLE, rows_by_model
+
     if json:
         document(
             [
@@ -259,15 +261,19 @@ def models(trained_models: Sequence[Model], *, json: bool) -> None:
         return
     headings = ("dataset", ">seed", ">validation", "test score")
     shown = table("model", "experiment and settings", *headings)
+    rows = rows_by_model(trained_models[0].workspace)
     for trained_model in trained_models:
-        shown.add_row(*map(plain, _cells(trained_model)))
+        name, recipe, *others = _cells(trained_model)
+        places = [f"({text})" for text in rows.get(name, ()) if text != WHOLE]
+        shown.add_row(*map(plain, (name, " ".join([recipe, *places]), *others)))
     out().print(shown)
 
 
 def _recipe(manifest: ModelManifest) -> str:
     """Write the experiment with its settings, and what was changed in it."""
     changes = (f"--set {quote(override)}" for override in manifest.overrides)
-    shuffled = ["(shuffled)"] if manifest.shuffled else []
+    named = "shuffled=true" in manifest.overrides
+    shuffled = ["(shuffled)"] if manifest.shuffled and not named else []
     return " ".join([manifest.experiment, *manifest.settings, *changes, *shuffled])
 
 
@@ -338,6 +344,7 @@ def _describe(model: Model) -> dict[str, str]:
     if manifest.accepted_inputs:
         files = ", ".join(manifest.accepted_inputs)
         lines["changed inputs"] = f"{files}: not as in the training, and accepted"
+    lines |= _comparisons(model)
     if manifest.code:
         lines["code"] = ", ".join(manifest.code)
     if manifest.kind != "network":
@@ -348,6 +355,20 @@ def _describe(model: Model) -> dict[str, str]:
         lines["users"] = USERS[manifest.users]
     if manifest.parts:
         lines["added to"] = parts_of(model)
+    return lines
+
+
+def _comparisons(model: Model) -> dict[str, str]:
+    """Say in which ablations a model is, and what a network was trained to be compared with."""
+    from tartarus_cli.evaluation.ablation import WHOLE, rows_by_model
+
+    workspace, other = model.workspace, model.manifest.compared_with
+    network = bool(other) and model.manifest.kind == "network"
+    lines = {"kind": f"a network, compared with {other}"} if network else {}
+    places = rows_by_model(workspace).get(model.name, [])
+    if places:
+        document = workspace.relative(workspace.ablation(model.name))
+        lines["ablation"] = "; ".join(p if p != WHOLE else f"{p}, {document}" for p in places)
     return lines
 
 

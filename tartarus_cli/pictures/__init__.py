@@ -6,62 +6,33 @@ The same figures give the same bytes.
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.errors import RequestError, display_path
+from tartarus_cli.pictures.canvas import (
+    DOTS_PER_INCH,
+    Format,
+    canvas,
+    cut,
+    encoded,
+    printable,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.floating[Any]]
-Format = Literal["png", "svg"]
-
 FLOOR = -80.0  # dB, the darkest colour
-NAME_LENGTH = 24  # characters of a class name
 MOST_NUMBERED = 30  # classes whose counts are written into the cells
 MOST_INCHES = 24  # of a side of a confusion matrix
 SQUARE = (5.0, 5.0)  # inches of a picture of shares by shares
 LOW = 1.2  # inches of what stands below such a picture
 INCHES = (10.0, 4.0)  # of a spectrogram
-DOTS_PER_INCH = 100
 TICKS = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)  # Hz
-
-STYLE: Any = {
-    "font.size": 9,
-    "text.parse_math": False,  # names are shown as they are, with any $ and _
-    "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "tartarus",
-}
-METADATA: Any = {
-    "png": {"Software": None},
-    "svg": {"Date": None, "Creator": None},
-}
-
-
-def picture_format(path: Path) -> Format:
-    """Return the format of a picture that is to be written to a path, by the path's ending.
-
-    Raises
-    ------
-    RequestError
-        If it ends otherwise than in .png or .svg.
-    """
-    match path.suffix.lower():
-        case ".png":
-            return "png"
-        case ".svg":
-            return "svg"
-    msg = f"{display_path(path)}: a picture is written as PNG or SVG, and this name ends otherwise"
-    raise RequestError(msg, hint="Let the name end in .png or .svg.")
 
 
 def draw_confusion(
@@ -83,11 +54,11 @@ def draw_confusion(
         Of the bytes that are returned.
     """
     inches = _cell_inches(len(names)) * len(names)
-    with _figure((inches, inches)) as figure:
+    with canvas((inches, inches)) as figure:
         axes = figure.add_axes((0, 0, 1, 1))
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues", interpolation="nearest")
-        axes.set_title(_printable(title), pad=12)
+        axes.set_title(printable(title), pad=12)
         axes.set_xlabel("predicted class")
         axes.set_ylabel("true class")
         _name_classes(axes, names, inches)
@@ -95,7 +66,7 @@ def draw_confusion(
             _write_counts(axes, counts, shares)
         beside = figure.add_axes((1 + 0.2 / inches, 0, 0.12 / inches, 1))
         figure.colorbar(image, cax=beside, label="share of the row")
-        return _encoded(figure, file_format)
+        return encoded(figure, file_format)
 
 
 def _cell_inches(classes: int) -> float:
@@ -107,7 +78,7 @@ def _cell_inches(classes: int) -> float:
 def _name_classes(axes: Axes, names: Sequence[str], inches: float) -> None:
     """Name each class, or each so-many-th where there is no room for more."""
     every = math.ceil(0.14 * len(names) / inches)
-    named = [_cut(_printable(name)) for name in names[::every]]
+    named = [cut(printable(name)) for name in names[::every]]
     across = max(map(len, named)) * 0.085 < inches / len(names)
     size = 9 if len(names) <= MOST_NUMBERED else 7
     places = range(0, len(names), every)
@@ -148,17 +119,17 @@ def draw_precision_recall(curves: Sequence[Curve], title: str, *, file_format: F
     file_format
         Of the bytes that are returned.
     """
-    with _figure(SQUARE) as figure:
+    with canvas(SQUARE) as figure:
         axes = _square(figure, title)
         axes.set_xlabel("recall")
         axes.set_ylabel("precision")
         colours = ["black", *(f"C{number}" for number in range(len(curves) - 1))]
         for curve, colour in zip(curves, colours, strict=True):
-            label = f"{curve.area:.3f}  {_cut(_printable(curve.name))}"
+            label = f"{curve.area:.3f}  {cut(printable(curve.name))}"
             thick = 2.0 if colour == "black" else 1.2
             axes.step(curve.recall, curve.precision, color=colour, lw=thick, label=label)
         axes.legend(title="average precision", loc="upper left", bbox_to_anchor=(1.01, 1.01))
-        return _encoded(figure, file_format)
+        return encoded(figure, file_format)
 
 
 def draw_reliability(
@@ -189,7 +160,7 @@ def draw_reliability(
     there = shares > 0
     edges = np.linspace(0, 1, len(shares) + 1)
     look: Any = {"width": np.diff(edges), "align": "edge", "edgecolor": "white"}
-    with _figure(SQUARE) as figure:
+    with canvas(SQUARE) as figure:
         axes = _square(figure, title)
         axes.set_ylabel(said[1])
         axes.bar(edges[:-1], np.where(there, accuracy, 0), color="tab:blue", **look)
@@ -203,7 +174,7 @@ def draw_reliability(
         below.set_xlabel(said[0])
         below.set_ylabel(said[2])
         axes.tick_params(labelbottom=False)
-        return _encoded(figure, file_format)
+        return encoded(figure, file_format)
 
 
 def _square(figure: Figure, title: str) -> Axes:
@@ -212,7 +183,7 @@ def _square(figure: Figure, title: str) -> Axes:
     axes.set(xlim=(0, 1), ylim=(0, 1.01))
     axes.grid(color="0.9")
     axes.set_axisbelow(True)
-    axes.set_title("\n".join(map(_printable, title.split("\n"))), pad=10)
+    axes.set_title("\n".join(map(printable, title.split("\n"))), pad=10)
     return axes
 
 
@@ -247,7 +218,7 @@ def draw_spectrogram(  # noqa: PLR0913
         Of the bytes that are returned.
     """
     last = max([decibels.shape[1], *(int(start) + frames for start in starts)])
-    with _figure(INCHES) as figure:
+    with canvas(INCHES) as figure:
         axes = figure.add_axes((0, 0, 1, 1))
         lasts = decibels.shape[1] * seconds_per_frame
         image = axes.imshow(
@@ -265,10 +236,10 @@ def draw_spectrogram(  # noqa: PLR0913
         axes.set_xlabel("time (s)")
         _mark_frequencies(axes, frequencies)
         spans = [(start * seconds_per_frame, frames * seconds_per_frame) for start in starts]
-        _draw_patches(figure, axes, spans).set_title(_printable(title), pad=8)
+        _draw_patches(figure, axes, spans).set_title(printable(title), pad=8)
         beside = figure.add_axes((1.02, 0, 0.012, 1))
         figure.colorbar(image, cax=beside, label="dB")
-        return _encoded(figure, file_format)
+        return encoded(figure, file_format)
 
 
 def _narrowed(decibels: Floats, pixels: int) -> Floats:
@@ -334,38 +305,3 @@ def _lanes(spans: Sequence[tuple[float, float]]) -> list[int]:
         ends[free : free + 1] = [start + lasts]
         lanes[number] = free
     return lanes
-
-
-@contextmanager
-def _figure(inches: tuple[float, float]) -> Iterator[Figure]:
-    """Yield a figure to draw on, and to encode before the block ends."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(), warnings.catch_warnings():
-        mpl.rcdefaults()  # whatever style the user has set for other programs
-        mpl.rcParams.update(STYLE)
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a box stands for it
-        yield Figure(figsize=inches, dpi=DOTS_PER_INCH)
-
-
-def _encoded(figure: Figure, file_format: Format) -> bytes:
-    """Return the bytes of a file; what lies outside of the figure is in it too: titles, labels."""
-    file = BytesIO()
-    metadata = METADATA[file_format]
-    figure.savefig(file, format=file_format, bbox_inches="tight", metadata=metadata)
-    return file.getvalue()
-
-
-def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
-
-
-def _cut(name: str) -> str:
-    """Leave out the middle of a long name: many differ at the end alone.
-
-    >>> _cut("progressive psychedelic krautrock 2")
-    'progressive ps…autrock 2'
-    """
-    cut = len(name) - NAME_LENGTH
-    return name if cut <= 0 else f"{name[:14]}…{name[14 + cut + 1 :]}"

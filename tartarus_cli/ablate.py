@@ -1,0 +1,232 @@
+"""Train, predict and evaluate a model with fewer settings, and with shuffled ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tartarus_cli.errors import RequestError, TartarusError, parameter
+from tartarus_cli.evaluation.ablation import WHOLE, Ablation, AblationKind
+from tartarus_cli.evaluation.ablation_rows import AblatedModel, compute_ablation
+from tartarus_cli.evaluation.class_scores import required_splits
+from tartarus_cli.evaluation.evaluator import evaluate_predictions, fingerprint_of
+from tartarus_cli.evaluation.report import Evaluation, EvaluationOptions
+from tartarus_cli.evaluation.results import read_results
+from tartarus_cli.experiments.inputs import infer_dimensions
+from tartarus_cli.experiments.request import TrainingRequest
+from tartarus_cli.experiments.requirements import check_request
+from tartarus_cli.experiments.schema import Experiment
+from tartarus_cli.models.store import Model, Store
+from tartarus_cli.prediction.aligned import model_predictions
+from tartarus_cli.prediction.predict import Pool, PredictOptions, predict
+from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress
+from tartarus_cli.training.reuse import find_trained
+from tartarus_cli.training.train import train
+
+
+@dataclass(frozen=True)
+class PlannedRow:
+    """A model that an ablation needs beside that of all settings."""
+
+    label: str
+    kind: AblationKind
+    request: TrainingRequest
+
+
+def check_ablation(store: Store, request: TrainingRequest, options: EvaluationOptions) -> None:
+    """Make sure that there is something to ablate, before anything is trained.
+
+    Raises
+    ------
+    RequestError
+        If the experiment reads no features, or shuffled ones, or blends models that are there; or
+        if only some users are evaluated.
+    """
+    experiment, option = request.experiment, parameter("ablate")
+    if not experiment.reads_features:
+        msg = f"{option}: {experiment.name} reads no features, of which some could be left out"
+        raise RequestError(msg, hint="Leave it out.")
+    if experiment.shuffled:
+        msg = f"{option}: {experiment.name} is to learn from shuffled features anyway"
+        raise RequestError(msg, hint=f"Leave out {parameter('overrides', 'shuffled=true')}.")
+    if options.users != slice(None):
+        msg = f"{option} and {parameter('users')} exclude each other: only whole evaluations are "
+        msg += "compared"
+        raise RequestError(msg, hint="Leave out one of the two.")
+    models = {*getattr(experiment.network, "parts", ())} & store.names()
+    if models:
+        name = min(models)
+        msg = f"{option}: {experiment.name} blends {name}, which is trained already and reads what "
+        msg += "it reads"
+        raise RequestError(msg, hint="Name experiments in network.parts, which are trained anew.")
+
+
+def plan_rows(request: TrainingRequest) -> tuple[PlannedRow, ...]:
+    """Return what an ablation needs beside the model of all settings.
+
+    Each setting alone; all but each, where that is not the other one alone; and all of them,
+    shuffled.
+    """
+    settings = tuple(dict.fromkeys(request.settings))
+    rows = []
+    if len(settings) > 1 and request.experiment.takes_fewer_settings:
+        kept: list[tuple[str, AblationKind, tuple[str, ...]]]
+        kept = [(name, "alone", (name,)) for name in settings]
+        if len(settings) > 2:
+            rests = [tuple(other for other in settings if other != name) for name in settings]
+            kept += [(name, "without", rest) for name, rest in zip(settings, rests, strict=True)]
+        for name, kind, names in filter(lambda each: _takes(request.experiment, each[2]), kept):
+            label = f"{name} alone" if kind == "alone" else f"without {name}"
+            if len(settings) == 2:
+                (other,) = {*settings} - {name}
+                label = f"{name} alone (without {other})"
+            rows.append(PlannedRow(label, kind, _with_settings(request, names)))
+    return (*rows, PlannedRow("shuffled", "shuffled", _shuffled(request)))
+
+
+def _takes(experiment: Experiment, settings: Sequence[str]) -> bool:
+    return experiment.baseline is None or experiment.baseline.takes(len(settings))
+
+
+def _with_settings(request: TrainingRequest, settings: tuple[str, ...]) -> TrainingRequest:
+    experiment = request.experiment
+    overrides = [text for text in request.overrides if not text.startswith("inputs.count")]
+    if not experiment.takes_any_settings:
+        overrides.append(f"inputs.count={len(settings)}")
+    return replace(
+        request,
+        experiment=experiment.with_fewer_settings(len(settings)),
+        settings=settings,
+        overrides=tuple(overrides),
+    )
+
+
+def _shuffled(request: TrainingRequest) -> TrainingRequest:
+    experiment = request.experiment.model_copy(update={"shuffled": True})
+    return replace(request, experiment=experiment, overrides=(*request.overrides, "shuffled=true"))
+
+
+def find_or_train(
+    store: Store, request: TrainingRequest, *, compared_with: str = "", progress: Progress
+) -> tuple[Model, bool]:
+    """Return the model of a request, and whether it was trained before.
+
+    One that was trained to be compared with another is none of the user's own.
+
+    Raises
+    ------
+    TartarusError
+        If it cannot be trained.
+    """
+    settings, dataset = request.settings, store.dataset(request.experiment.dataset.name)
+    experiment = request.experiment.with_settings(len(settings))
+    check_request(dataset, experiment, settings)
+    sized = infer_dimensions(dataset, experiment, settings, UNWATCHED)
+    found = find_trained(store, replace(request, experiment=sized))
+    if found is not None and (compared_with or not found.manifest.compared_with):
+        return found, True
+    model = train(store, request, evaluated=True, compared_with=compared_with, progress=progress)
+    return model, False
+
+
+def ablate(
+    whole: Model,
+    request: TrainingRequest,
+    evaluation: Evaluation,
+    options: EvaluationOptions,
+    *,
+    pool: Pool = "mean",
+    progress: Progress = UNWATCHED,
+) -> Ablation:
+    """Compare a model with such of fewer settings, and with one of shuffled features.
+
+    Rows whose models were trained before are not trained again. One that cannot be had is left out,
+    and that is reported.
+
+    Parameters
+    ----------
+    whole
+        The model of all settings, which has been evaluated.
+    request
+        What it was trained by.
+    evaluation
+        Its figures, and those beneath it.
+    options
+        How it was evaluated.
+    pool
+        How the predictions for an item's patches become one.
+    progress
+        Reports each row, and the work on it.
+
+    Raises
+    ------
+    TartarusError
+        If no row can be had.
+    """
+    options = replace(options, baselines=False)
+    remark = _remark(request.experiment, request.settings)
+    if remark:
+        progress.say(remark)
+    models, problems = [AblatedModel(WHOLE, "all", whole)], dict[str, TartarusError]()
+    rows = plan_rows(request)
+    for number, row in enumerate(rows, 1):
+        try:
+            progress.say(f"ablation, row {number} of {len(rows)}: {row.label}")
+            model = _evaluate_row(evaluation, whole, row, options, pool, progress)
+        except TartarusError as problem:
+            progress.warn(f"{row.label} is left out of the ablation: {problem}")
+            problems[row.label] = problem
+            continue
+        models.append(AblatedModel(row.label, row.kind, model))
+    if len(models) == 1:
+        raise next(iter(problems.values()))
+    left_out = {label: str(problem) for label, problem in problems.items()}
+    seed = request.seed if options.seed is None else options.seed
+    return compute_ablation(
+        evaluation, models, left_out=left_out, remark=remark, seed=seed, progress=progress
+    )
+
+
+def _remark(experiment: Experiment, settings: Sequence[str]) -> str:
+    """Say why no setting is left out, where there are several inputs."""
+    if len(experiment.inputs.kinds) < 2 or experiment.takes_fewer_settings:
+        return ""
+    kinds = " and ".join(experiment.inputs.kinds)
+    return (
+        f"{experiment.network.name} reads {kinds}, and is another network without one of them: "
+        f"{' and '.join(settings)} cannot be left out, only shuffled"
+    )
+
+
+def _evaluate_row(
+    evaluation: Evaluation,
+    whole: Model,
+    row: PlannedRow,
+    options: EvaluationOptions,
+    pool: Pool,
+    progress: Progress,
+) -> Model:
+    """Train the model of a row, let it predict, and evaluate it, as far as that is not done."""
+    quiet = QuietProgress(progress)
+    request = row.request
+    model, reused = find_or_train(whole.store, request, compared_with=whole.name, progress=quiet)
+    for split in required_splits(model):
+        predict(model, PredictOptions(split=split, pool=pool), progress=quiet)
+    if not _is_evaluated(model, evaluation, options):
+        adapted = replace(options, references=not model.manifest.compared_with)
+        evaluate_predictions(model, adapted, progress=quiet)
+    progress.say(f"{row.label}: {model.name} is {'used again' if reused else 'trained'}")
+    return model
+
+
+def _is_evaluated(model: Model, evaluation: Evaluation, options: EvaluationOptions) -> bool:
+    """Whether the results of a model are those of its predictions, on the data of another's."""
+    try:
+        results = read_results(model.workspace, model.name)
+    except TartarusError:
+        return False
+    unit = "users" if evaluation.task == "recommendation" else "items"
+    known = model.workspace.unit_values(model.name, unit).is_file()
+    has_all = {*evaluation.metrics} <= {*results.metrics} and results.basis == evaluation.basis
+    same = results.fingerprint == fingerprint_of(model_predictions(model), options)
+    return known and has_all and same
