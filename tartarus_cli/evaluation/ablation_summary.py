@@ -54,7 +54,7 @@ def _content(ablation: Ablation) -> Iterator[str]:
     elif row.difference.significant:
         verdict = "Content does harm"
     else:
-        verdict = "Content is not shown to matter"
+        verdict = "Content is not shown to matter (the difference is not significant)"
     yield f"{verdict}: {ablation.metric} is {whole}, {figures}{beside}."
 
 

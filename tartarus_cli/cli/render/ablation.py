@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def ablation(workspace: WorkspacePaths, result: Ablation) -> None:
     """Print what each row scores, how it differs from all settings, and what that says."""
     console = out()
-    settings = ", ".join(result.settings) or "what it reads"
-    title = f"What the settings of {result.model} are worth"
-    console.print(f"[bold]{plain(title)}[/] · {plain(result.experiment)} · {plain(settings)}")
+    title = f"What the {'settings' if result.settings else 'patches'} of {result.model} are worth"
+    recipe = " ".join([result.experiment, *result.settings])
+    console.print(f"[bold]{plain(title)}[/] · {plain(recipe)}")
     headings = (*result.metrics[:1], "95% interval", *result.metrics[1:])
     shown = table("", *(f">{each}" for each in (*headings, "diff.", "95% interval", "p (Holm)")))
     shown.add_column("model")
