@@ -142,7 +142,8 @@ def compare(
     Parameters
     ----------
     models
-        Models or names of results, the reference first; all were evaluated.
+        Models or names of results, the reference first; all were evaluated. One alone stands for
+        the rows of its ablation.
     metrics
         Which differences are tested; one or two usual ones if none is named.
     resamples
