@@ -59,7 +59,8 @@ def find_neighbours(
         A weight for each setting; None: all count alike.
     present
         Whether each item has each setting, ``(items, settings)``; None: all have all. Train items
-        are compared by the settings that the item has, as if there were no others.
+        are compared by the settings that the item has, as if there were no others; all similarities
+        of an item that lacks some are lower, by the root of the share of the weights that it has.
 
     Returns
     -------
@@ -136,10 +137,12 @@ def _similarities(
         cosines = cosines + left.weight * product
     for settings, axis in ((items, 1), (train, 0)):
         # The squared norm of a joined row is the sum of the weights of its rows that are not zero.
-        parts = [setting.weight * setting.nonzero for setting in settings]
-        squares = np.expand_dims(np.sum(parts, axis=0), axis)
-        if axis == 0 and present is not None:
-            squares = present @ np.stack(parts)
+        parts = np.stack([setting.weight * setting.nonzero for setting in settings])
+        squares = np.expand_dims(parts.sum(axis=0), axis)
+        if present is not None and axis == 0:
+            squares = present @ parts
+        elif present is not None:
+            squares += ~present @ np.array([[setting.weight] for setting in settings])
         cosines /= np.sqrt(np.where(squares > 0, squares, 1))
     return np.asarray(cosines)
 
