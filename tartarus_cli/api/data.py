@@ -210,7 +210,7 @@ def split(
     cut
         By time: items first played before it are train and val items (``val`` is the share of these
         that were first played last), those first played from it on test items. A date, a text such
-        as ``"2024-06-01"``, or a number as the column of times has it.
+        as ``"2024-06-01"`` (UTC, if it names no zone), or a number as the column of times has it.
     until
         With ``cut``: leave out the items that are first played from this time on.
     drop_later

@@ -106,7 +106,8 @@ Cut = Annotated[
         "--cut",
         metavar="DATE",
         help="With --by time: items first played before it are train (the last, --val SHARE, val), "
-        "those first played from it on test. A date, or a number as in the column of times.",
+        "those first played from it on test. A date (UTC, if it names no zone), or a number as "
+        "in the column of times.",
         show_default=False,
     ),
 ]
@@ -162,7 +163,8 @@ def split(
     artist: Annotated[
         str | None,
         _column(
-            "--artist", "artists, for --by artist, for artist_mean, to count those in two sets"
+            "--artist",
+            "artists, for --by artist, for artist_mean, to tell items of known and new ones apart",
         ),
     ] = None,
     label: Annotated[str | None, _column("--label", "labels")] = None,

@@ -218,4 +218,4 @@ def suggest_artists(table: Table, columns: PlayColumns | LabelColumns) -> str | 
     if not names or columns.artist is not None:
         return None
     count, separate = parameter("artist", names[0]), parameter("by", "artist")
-    return f"{count} counts artists in two sets, {separate} keeps each in one"
+    return f"{count} counts artists in two sets and items of new ones, {separate} keeps each in one"

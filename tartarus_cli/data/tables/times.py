@@ -115,7 +115,7 @@ def show_time(value: float, *, dates: bool) -> str:
     ('1970-01-02', '1970-01-02T00:00:00.500000', '86400')
     """
     if not dates:
-        return f"{value:.15g}"
+        return str(int(value)) if float(value).is_integer() else f"{value:.15g}"
     moment = np.datetime64(0, "us") + np.timedelta64(round(value * 1e6), "us")
     return str(moment).removesuffix(".000000").removesuffix("T00:00:00")
 
