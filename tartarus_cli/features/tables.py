@@ -154,8 +154,14 @@ def _read_table(table: Table, columns: FeatureColumns) -> Iterator[Block]:
 
 
 def _suggest_readings(found: str, columns: FeatureColumns) -> Iterator[str]:
+    if columns.tag is not None:
+        return
+    is_number = any(found.endswith(f", column {name!r}") for name in columns.numbers)
+    if is_number and re.match(r"(nothing|'(nan|null|na|none)') in ", found, re.IGNORECASE):
+        absent = parameter("missing", "absent")
+        yield f"or, where nothing is known of an item, delete its row: {absent} marks such items"
     name = next((name for name in columns.numbers if _is_text(found, name)), None)
-    if columns.tag is not None or name is None:
+    if name is None:
         return
     if name == columns.numbers[0] and len(columns.numbers) <= 2:
         yield "or, if these are tags of items, give `tags=True`"

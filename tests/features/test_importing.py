@@ -959,5 +959,8 @@ def test_absent_items_may_be_limited_and_train_must_have_one(run: Run, world: Wo
     few = {each: row for each, row in numbers().items() if each in IDS["val"]}
     refused = run("few", "--from", write(few, "few.csv"), "--missing", "absent")
     assert (refused.status, "no train item" in refused.err) == (1, True)
+    Path("blank.csv").write_text("id,a\ntrain-0,1\ntrain-1,\n")
+    refused = run("blank", "--from", "blank.csv", "--missing", "absent")
+    assert (refused.status, "delete its row" in refused.err) == (1, True)
     assert run("all", "--from", write(numbers()), "--missing", "absent").status == 0
     assert not [*world.features.glob("mask_*_all_*")]
