@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -21,6 +22,10 @@ from tartarus_cli.scoring.relevant import TieBreaking
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+LARGEST_K = 1_000_000
+"""The last rank that rankings can be cut at."""
 
 
 @dataclass(frozen=True)
@@ -217,8 +222,12 @@ def check_evaluation_options(options: EvaluationOptions, task: Task) -> None:
     ------
     RequestError
         If a classification is to be evaluated for some users or in parts, or if rankings are to be
-        cut where there are none.
+        cut where there are none, or at what is no rank.
     """
+    wrong = [k for k in options.k if not isinstance(k, Integral) or not 1 <= k <= LARGEST_K]
+    if wrong:
+        msg = f"{parameter('k', wrong[0])} is no rank to cut at"
+        raise RequestError(msg, hint=f"Give whole numbers from 1 to {LARGEST_K:,}.")
     if options.users != slice(None) and task != "recommendation":
         msg = f"`users`: a {task} task has no users"
         raise RequestError(msg, hint="Leave it out.")

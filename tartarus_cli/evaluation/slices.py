@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import InputSource
-from tartarus_cli.errors import FileError, RequestError, TartarusError, call, parameter
+from tartarus_cli.errors import FileError, RequestError, TartarusError, call, nearest, parameter
 from tartarus_cli.evaluation.evaluate import PredictionFile, evaluate
 from tartarus_cli.evaluation.evaluator import fingerprint_of, merge_cut_offs
 from tartarus_cli.evaluation.modality_groups import (
@@ -17,7 +17,7 @@ from tartarus_cli.evaluation.modality_groups import (
     require_sources,
     sources_of,
 )
-from tartarus_cli.evaluation.report import EvaluationOptions
+from tartarus_cli.evaluation.report import EvaluationOptions, check_evaluation_options
 from tartarus_cli.evaluation.results import read_results, read_unit_values, unit_metric_names
 from tartarus_cli.evaluation.slice_groups import Group, Unit
 from tartarus_cli.evaluation.slice_kinds import SLICE_KINDS, SliceBy
@@ -222,14 +222,18 @@ def evaluate_slices(
     Raises
     ------
     RequestError
-        If it recommends nothing and items are not cut by which settings they have, or only some
-        users are asked for.
+        If there is no such way to cut, it recommends nothing and items are not cut by which
+        settings they have, or only some users are asked for.
     DataError
         If a file is missing, damaged or out of step.
     """
+    if by not in SLICE_KINDS:
+        msg = f"{parameter('by', by)} is no way to cut an evaluation"
+        raise RequestError(msg, hint=nearest(by, SLICE_KINDS))
     _check_options(options)
     dataset, model = subject.dataset, None if isinstance(subject, PredictionFile) else subject
     ranks_items = _ranks_items(subject, by)
+    check_evaluation_options(options, subject.experiment.dataset.task)
     SLICE_KINDS[by].require_inputs(dataset)
     sources = sources_of(model, dataset)
     if by == "modality":
@@ -253,7 +257,7 @@ def _check_options(options: EvaluationOptions) -> None:
         msg = "`by` cuts all users, and `users` names some"
         raise RequestError(msg, hint="Leave one of the two out.")
     if options.published or options.baselines or options.merge:
-        msg = "`by` prints a few figures of one model, always the same"
+        msg = "`by` prints a few figures of one model"
         raise RequestError(msg, hint="Leave out `published`, `baselines` and `merge`.")
 
 

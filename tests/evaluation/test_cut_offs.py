@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+import tartarus_cli as tt
+from tartarus_cli.errors import RequestError
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.models.store import Store
 from tartarus_cli.training.reuse import same_parameters
@@ -71,6 +73,13 @@ def test_experiments_for_cold_items_cut_at_20_unless_they_are_told_otherwise(nam
     assert resolve(name).cut_offs == (20,)
     assert resolve(name, overrides=["evaluation.k=[]"]).cut_offs == ()
     assert resolve("rec_multi").cut_offs == ()
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.5, 1_000_001])
+@pytest.mark.parametrize("by", [None, "item-popularity"])
+def test_the_function_refuses_what_is_no_k(k: Any, by: Any, modelled: World) -> None:
+    with pytest.raises(RequestError, match="is no rank to cut at"):
+        tt.evaluate("model_1", k=[k], by=by, workspace=modelled.root)
 
 
 @pytest.mark.parametrize("k", ["0", "[0]", "[2.5]", "[true]", "20", '["20"]', "[1000001]"])

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array, load_npz, save_npz
 
 import tartarus_cli as tt
 from tartarus_cli.cli.options import SliceName
+from tartarus_cli.errors import RequestError
 from tartarus_cli.evaluation.slice_kinds import SLICE_KINDS, SliceBy, quantiles
 from tartarus_cli.evaluation.slices import SHOWN, EvaluatedSlices
 from tests.conftest import Command
@@ -228,6 +229,13 @@ def test_train_plays_of_other_items_or_users_are_refused(
         save_npz(path, damaged)
         refused = tartarus("evaluate", "--by", "discovery", "-w", modelled.root)
         assert (refused.status, found in refused.err) == (1, True)
+
+
+def test_the_function_names_the_kinds_that_there_are(modelled: World) -> None:
+    by: Any = "artist-known"
+    with pytest.raises(RequestError, match="by='artist-known'` is no way") as caught:
+        tt.evaluate(by=by, workspace=modelled.root)
+    assert "known-artist" in caught.value.hint
 
 
 def test_the_kinds_of_slices_are_those_that_can_be_asked_for() -> None:
