@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tartarus_cli.errors import RequestError, TartarusError, parameter
 from tartarus_cli.experiments.code import CodeNotRunError
-from tartarus_cli.experiments.requirements import infer_task
+from tartarus_cli.experiments.inference import infer_task
 from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.plugins import CodeFile, run_files

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tartarus_cli.baselines import BASELINES, Baseline
 from tartarus_cli.baselines.blend import BlendOptions
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import infer_patches
@@ -24,9 +23,8 @@ from tartarus_cli.errors import (
     display_path,
     parameter,
 )
-from tartarus_cli.experiments.code import TomlTable
+from tartarus_cli.experiments.inference import baselines_for
 from tartarus_cli.experiments.inputs import patch_source
-from tartarus_cli.experiments.resolve import default_targets
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.file_names import DataFile, Kind
 
@@ -58,8 +56,12 @@ def check_request(dataset: Dataset, experiment: Experiment, settings: Sequence[s
         pass
     elif len(settings) != experiment.settings_needed:
         given = f"{len(settings)} ({', '.join(settings)})" if settings else "none"
-        msg = f"{name} takes {_count_settings(experiment.settings_needed)}, and was given {given}"
-        raise RequestError(msg, hint=_usage(dataset, experiment, experiment.settings_needed))
+        takes, ellipsis = _count_settings(experiment.settings_needed), ""
+        if experiment.takes_any_settings:
+            takes, ellipsis = f"{takes} or more", "…"
+        msg = f"{name} takes {takes}, and was given {given}"
+        hint = _usage(dataset, experiment, experiment.settings_needed, ellipsis)
+        raise RequestError(msg, hint=hint)
     dataset.check_settings(settings)
     _check_kinds(dataset, experiment, settings)
 
@@ -110,7 +112,7 @@ def _check_truth(dataset: Dataset, experiment: Experiment) -> None:
     msg += f"{dataset.name} has no such factors"
     source = "plays" if kind == "als" else "plays or labels"
     command = call("factorize", dataset.name, kind, dim=train[0].dim)
-    baselines = _baselines_for(dataset, experiment.dataset.task)
+    baselines = baselines_for(dataset, experiment.dataset.task)
     hint = f"Compute them from the test items' {source}: {command}; or use another baseline: "
     hint += f"{baselines}."
     raise RequestError(msg, hint=hint)
@@ -306,63 +308,3 @@ def required_files(
             or (file.kind in PATCH_FILES and patches and patches.items() <= file.fields.items())
         )
     ]
-
-
-def infer_task(dataset: Dataset, baseline: Baseline) -> TomlTable:
-    """Infer the task of a baseline, and its targets, from the files of a dataset.
-
-    A dataset with listeners is for recommendation; one with classes is multiclass where each
-    train item has exactly one, and else multilabel.
-
-    Raises
-    ------
-    RequestError
-        If the baseline is not for it.
-    """
-    files = dataset.select(Kind.TARGETS, split="train")
-    dims = {file.fields["fact"]: file.dim for file in files}
-    _check_task(dataset, baseline, {*dims})
-    kind, task = baseline.kinds[0], baseline.tasks[-1]
-    if dataset.is_recommendation and "recommendation" in baseline.tasks:
-        kind, task = _play_targets(dataset, baseline, {*dims}), "recommendation"
-    elif dataset.is_classification:
-        kind = next((k for k in ("class", "pmi") if k in dims and k in baseline.kinds), "class")
-        task = "multiclass" if dataset.has_one_class_each else "multilabel"
-    several = sum(file.fields["fact"] == kind for file in files) > 1
-    return default_targets(kind, task, None if several else dims.get(kind))
-
-
-def _play_targets(dataset: Dataset, baseline: Baseline, kinds: Collection[str]) -> str:
-    """Return what a baseline learns of a dataset of plays: factors, if it has any, else plays."""
-    allowed = baseline.kinds
-    for kind in ("als", "pmi"):
-        if kind in kinds and kind in allowed:
-            return kind
-    known = PLAYS_KIND in allowed and has_plays(dataset, "train")
-    return PLAYS_KIND if known or "als" not in allowed else "als"
-
-
-def _check_task(dataset: Dataset, baseline: Baseline, target_kinds: Collection[str]) -> None:
-    """Make sure that a baseline fits the task and targets of a dataset, if its files show them."""
-    tasks = dataset.tasks
-    name = next(name for name in BASELINES.names() if BASELINES.get(name) is baseline)
-    if tasks and not {*tasks} & {*baseline.tasks}:
-        msg = f"{name} is for {' and '.join(baseline.tasks)}, and {dataset.name} for {tasks[0]}"
-    elif tasks and target_kinds and not {*target_kinds, PLAYS_KIND} & {*baseline.kinds}:
-        msg = f"{name} reads {' or '.join(baseline.kinds)} factors, and {dataset.name} has none"
-    else:
-        return
-    raise RequestError(
-        msg, hint=f"Baselines for {dataset.name} are {_baselines_for(dataset, tasks[0])}."
-    )
-
-
-def _baselines_for(dataset: Dataset, task: str) -> str:
-    """Name the baselines for a task that can be named to run: those that need nothing special."""
-    has_artists = dataset.find(Kind.ARTISTS) is not None
-
-    def is_fitting(baseline: Baseline) -> bool:
-        special = baseline.sees_truth or baseline.blends
-        return task in baseline.tasks and not special and (has_artists or not baseline.artists)
-
-    return ", ".join(name for name in BASELINES.names() if is_fitting(BASELINES.get(name)))

@@ -17,6 +17,7 @@ from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import BASELINES, Baseline
 from tartarus_cli.errors import FileError, RequestError, call, display_path, nearest, parameter
 from tartarus_cli.experiments.code import TomlTable, prepare_code
+from tartarus_cli.experiments.defaults import PUBLISHED_DIMS, published_targets
 from tartarus_cli.experiments.schema import (
     Experiment,
     baseline_of,
@@ -28,8 +29,12 @@ from tartarus_cli.experiments.sections import ValidationSection
 from tartarus_cli.files import TomlError, parse_toml, read_toml
 from tartarus_cli.options import parse_value
 
-TaskInference = Callable[[str, Baseline], TomlTable]
-"""From a dataset's name and a baseline to its task and its targets, as sections."""
+CLASSIFICATION = "classification"
+"""Task of a network that is multilabel or multiclass, as its dataset is."""
+
+TaskInference = Callable[[str, Baseline | None], TomlTable]
+"""From a dataset's name and a baseline to its task and its targets, as sections; None instead of a
+baseline for a classification of whichever kind."""
 
 
 @cache
@@ -61,7 +66,8 @@ def resolve(
 ) -> Experiment:
     """Return an experiment with every parameter filled in.
 
-    A baseline that leaves its task or its targets unsaid takes those of its dataset.
+    A baseline that leaves its task or its targets unsaid takes those of its dataset, and so does a
+    network whose task is ``classification``.
 
     Parameters
     ----------
@@ -105,12 +111,18 @@ def resolve(
 
 
 def _infer_targets(table: TomlTable, infer: TaskInference | None) -> TomlTable:
-    """Fill in the task and the targets of a baseline from its dataset."""
+    """Fill in the task and the targets of a baseline, or of a classification, from its dataset."""
     baseline = baseline_of(table.get("network"))
     dataset = table.get("dataset")
-    if baseline is None or not isinstance(dataset, dict):
+    if not isinstance(dataset, dict):
         return table
-    inferred = (infer or _published_targets)(str(dataset.get("name")), baseline)
+    task = dataset.get("task")
+    if task == CLASSIFICATION:
+        dataset = {key: value for key, value in dataset.items() if key != "task"}
+        table = table | {"dataset": dataset}
+    elif baseline is None and ("targets" in table or task not in ("multilabel", "multiclass")):
+        return table
+    inferred = (infer or published_targets)(str(dataset.get("name")), baseline)
     targets = table.get("targets")
     kind = targets.get("kind") if isinstance(targets, dict) else None
     if kind is not None and kind != inferred["targets"]["kind"]:
@@ -118,35 +130,6 @@ def _infer_targets(table: TomlTable, infer: TaskInference | None) -> TomlTable:
         if kind == "class" and inferred["dataset"]["task"] == "recommendation":
             inferred = inferred | {"dataset": {"task": "multilabel"}}
     return _merge(inferred, table)
-
-
-PUBLISHED_DIMS = {"als": 200, "pmi": 50, "class": 15, "plays": 1}
-"""Kind of targets → their number in the published datasets; plays have none."""
-
-
-def _published_targets(_dataset: str, baseline: Baseline) -> TomlTable:
-    kind = "als" if "recommendation" in baseline.tasks else "class"
-    return default_targets(kind if kind in baseline.kinds else baseline.kinds[0], "multiclass")
-
-
-def default_targets(kind: str, task: str, dim: int | None = None) -> TomlTable:
-    """Return a task and its targets as sections of an experiment.
-
-    Parameters
-    ----------
-    kind
-        ``als`` or ``plays`` (which make the task recommendation), ``pmi`` or ``class``.
-    task
-        The task for targets of other kinds.
-    dim
-        Number of factors or classes; that of the published datasets if None.
-
-    >>> default_targets("class", "multilabel")
-    {'dataset': {'task': 'multilabel'}, 'targets': {'kind': 'class', 'dim': 15}}
-    """
-    task = "recommendation" if kind in ("als", "plays") else task
-    targets = {"kind": kind, "dim": dim or PUBLISHED_DIMS[kind]}
-    return {"dataset": {"task": task}, "targets": targets}
 
 
 def _read_lineage(name: str, folder: Path | None) -> list[tuple[Path, TomlTable]]:

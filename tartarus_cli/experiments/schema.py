@@ -15,6 +15,7 @@ from pydantic import (
 from tartarus_cli.architectures import ARCHITECTURES, Architecture, NetworkOptions
 from tartarus_cli.baselines import BASELINES, Baseline, BaselineOptions
 from tartarus_cli.data.tasks import PLAYS_KIND, ScoringChoice, TargetSpec
+from tartarus_cli.experiments.defaults import fill_baseline, fill_network
 from tartarus_cli.experiments.sections import (
     TARGETS_OF,
     DatasetSection,
@@ -172,17 +173,17 @@ class Experiment(Section):
     def takes_any_settings(self) -> bool:
         """Whether it reads however many settings are named.
 
-        Baselines do, and networks of features that learn from plays, if they take any number of
-        inputs.
+        Baselines do, experiments that say so, and networks of features that learn from plays, if
+        they take any number of inputs.
         """
-        if self.baseline is not None:
+        if self.baseline is not None or self.inputs.count == "any":
             return True
         features = set(self.inputs.kinds) == {"features"}
         return self.two_tower is not None and features and self.architecture.most_inputs is None
 
     def with_settings(self, count: int) -> Experiment:
         """Return the experiment with as many inputs as it is given settings, if it takes any."""
-        if not self.takes_any_settings:
+        if not self.takes_any_settings or (self.baseline is None and not count):
             return self
         inputs = self.inputs.model_copy(update={"count": count})
         return self.model_copy(update={"inputs": inputs})
@@ -214,19 +215,9 @@ class Experiment(Section):
         network, training = filled.get("network"), filled.get("training")
         baseline = baseline_of(network)
         if baseline is not None:
-            return _fill_baseline(filled, baseline)
-        if isinstance(network, dict) and isinstance(training, dict):
-            softmax = network.get("output") == "softmax"
-            plays = _learns_plays(filled)
-            usual = "val_map" if plays else "val_accuracy" if softmax else "val_loss"
-            training.setdefault("monitor", usual)
-            if plays:
-                filled.setdefault("scoring", "dot")
-                filled.setdefault("two_tower", {})
-            if isinstance(filled.get("targets"), dict):
-                whole = filled.get("scoring", "cosine") == "dot"
-                normal = training.get("loss") == "cosine" and not whole
-                filled["targets"].setdefault("normalize", normal)
+            return fill_baseline(filled, baseline)
+        if isinstance(network, dict) and isinstance(training, dict | None):
+            fill_network(filled)
         if isinstance(filled.get("inputs"), dict):
             kind = filled["inputs"].get("kind")
             if "patches" in (kind if isinstance(kind, list | tuple) else [kind]):
@@ -357,7 +348,10 @@ class Experiment(Section):
         if self.baseline is not None:
             return self
         inputs, network, name = self.inputs, self.architecture, self.network.name
-        if network.most_inputs is not None and inputs.count > network.most_inputs:
+        if inputs.count == "any" and (network.most_inputs or inputs.kinds == ("patches",)):
+            msg = f"inputs.count = any: {name} takes {network.most_inputs or 'one of patches'}"
+            raise ValueError(msg)
+        if network.most_inputs and len(inputs.kinds) > network.most_inputs:
             msg = f"inputs.count = {inputs.count}: {name} takes at most {network.most_inputs}"
             raise ValueError(msg)
         if not network.reads(inputs.kinds):
@@ -373,28 +367,3 @@ class Experiment(Section):
             msg = "patches.*: only experiments whose inputs.kind is patches have these parameters"
             raise ValueError(msg)
         return self
-
-
-def _learns_plays(values: Mapping[str, Any]) -> bool:
-    targets = values.get("targets")
-    return isinstance(targets, dict) and targets.get("kind") == PLAYS_KIND
-
-
-def _fill_baseline(values: dict[str, Any], baseline: Baseline) -> dict[str, Any]:
-    """Fill in the defaults of a baseline, and refuse parameters that would do nothing."""
-    targets = values.get("targets")
-    if "inputs" in values or "patches" in values:
-        msg = "inputs.*: a baseline reads the settings that are named, however many"
-        raise ValueError(msg)
-    if isinstance(targets, dict):
-        if "normalize" in targets and not baseline.learns:
-            msg = "targets.normalize: this baseline learns no targets that could be normalised"
-            raise ValueError(msg)
-        if _learns_plays(values):
-            values.setdefault("scoring", "dot")
-        whole = values.get("scoring", "cosine") == "dot"
-        normal = baseline.learns and targets.get("kind") != "class" and not whole
-        values["targets"] = {"normalize": normal} | targets
-    values["inputs"] = InputsSection().model_copy(update={"count": baseline.settings[0]})
-    values.setdefault("training", {})
-    return values

@@ -59,7 +59,8 @@ class DatasetSection(Section):
     name: DatasetName
     """The dataset; its name holds no underscore."""
     task: Task
-    """``recommendation``, ``multilabel`` or ``multiclass``."""
+    """``recommendation``, ``multilabel`` or ``multiclass``; ``classification`` in a file stands for
+    one of the latter two, as the dataset is."""
 
 
 class TargetsSection(Section):
@@ -79,13 +80,15 @@ class InputsSection(Section):
 
     kind: Annotated[InputKind | tuple[InputKind, ...], BeforeValidator(_check_kinds)] = "features"
     """``features``, ``patches`` or ``sequence``: one for all inputs, or one for each of them."""
-    count: Count = 1
-    """Number of inputs; a setting is named for each that is not patches."""
+    count: Count | Literal["any"] = 1
+    """Number of inputs; a setting is named for each that is not patches. ``any``: as many as there
+    are settings named."""
 
     @property
     def kinds(self) -> tuple[InputKind, ...]:
         """The kind of each input, in order."""
-        return self.kind if isinstance(self.kind, tuple) else (self.kind,) * self.count
+        count = self.count if isinstance(self.count, int) else 1
+        return self.kind if isinstance(self.kind, tuple) else (self.kind,) * count
 
     @model_validator(mode="before")
     @classmethod

@@ -11,9 +11,9 @@ from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.targets import target_dims
 from tartarus_cli.data.tasks import PLAYS_KIND
 from tartarus_cli.errors import DataError, RequestError, SizeError, call, nearest, parameter
+from tartarus_cli.experiments.inference import infer_task
 from tartarus_cli.experiments.inputs import infer_dimensions
 from tartarus_cli.experiments.request import TrainingRequest
-from tartarus_cli.experiments.requirements import infer_task
 from tartarus_cli.experiments.resolve import experiment_names, resolve
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.experiments.sections import TrainingSection, ValidationSection

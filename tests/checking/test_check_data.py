@@ -324,7 +324,9 @@ def test_experiments_are_ready_or_wait_for_what_ismissing(world: World, tartarus
         "rec_sparse",
         "two_tower",
         "two_tower_deep",
+        "two_tower_fusion",
         "two_tower_history",
+        "two_tower_single_branch",
     ]
     assert sorted(summaries["rec"]["borrowed"]) == [*blends, *networks]
     assert summaries["rec"]["waiting"] == {"nothing": ["class targets"]}
@@ -343,7 +345,13 @@ def test_a_preset_waits_for_the_number_of_settings_it_takes(
     world = World(tmp_path / "workspace")
     world.recommendation("MSD-A-songs")
     summary = check(tartarus, world)["datasets"]["MSD-A-songs"]
-    assert summary["ready"] == {"cold_audio": 1, "cold_multi": 2, "rec_multi": 2}
+    assert summary["ready"] == {
+        "cold_audio": 1,
+        "cold_multi": 2,
+        "rec_multi": 2,
+        "two_tower_fusion": 1,
+        "two_tower_single_branch": 1,
+    }
     assert list(summary["waiting"]) == ["rec_audio"]
     assert summary["waiting"]["rec_audio"] == ["patches of train", "patches of test"]
 

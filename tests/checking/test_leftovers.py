@@ -316,7 +316,9 @@ def test_a_dataset_is_offered_only_what_is_for_its_task(world: World, tartarus: 
         "rec_sparse",
         "two_tower",
         "two_tower_deep",
+        "two_tower_fusion",
         "two_tower_history",
+        "two_tower_single_branch",
     ]
     assert presets(document, "rec")["ready"] == [*blends, *networks]
 

@@ -60,14 +60,16 @@ dummy_multimodal SUPER multiclass class-3 2 fusion - 0 sigmoid binary 32
 
 BASELINE_PRESETS = {"artist_mean", "knn", "oracle", "popularity", "prior", "random", "ridge"}
 BLENDS = ["cold_audio", "cold_multi", "cold_sparse", "late"]
-GENRES = ["genre_multi"]
+GENRES = ["genre_multi", "genre_network"]
 LEARNING_PLAYS = [
     *BLENDS,
     "blend",
     "ridge_plays",
     "two_tower",
     "two_tower_deep",
+    "two_tower_fusion",
     "two_tower_history",
+    "two_tower_single_branch",
 ]
 PUBLISHED_PRESETS = sorted({*preset_paths()} - BASELINE_PRESETS - {*LEARNING_PLAYS, *GENRES})
 
@@ -374,6 +376,36 @@ def test_inputs_of_several_kinds_set_their_count() -> None:
     assert from_toml(to_toml(experiment)).inputs == experiment.inputs
 
 
+OUTPUTS = {
+    "genre_network": ("sigmoid", "binary_crossentropy", "val_loss"),
+    "genre_network dataset.task=multiclass": (
+        "softmax",
+        "categorical_crossentropy",
+        "val_accuracy",
+    ),
+    "genre_network targets.kind=pmi": ("unit_norm", "cosine", "val_loss"),
+    "genre_network network.output=softmax": ("softmax", "binary_crossentropy", "val_accuracy"),
+}
+
+
+@pytest.mark.parametrize("text", OUTPUTS)
+def test_output_and_loss_follow_the_task_where_an_experiment_leaves_them_out(text: str) -> None:
+    name, *overrides = text.split()
+    experiment = resolve(name, overrides=overrides)
+    training = experiment.fitting
+    found = options_of(experiment).output, training.loss, training.monitor
+    assert found == OUTPUTS[text]
+    assert from_toml(to_toml(experiment)) == experiment
+
+
+def test_an_experiment_may_read_any_number_of_settings() -> None:
+    experiment = resolve("genre_network")
+    assert experiment.inputs.count == "any"
+    assert [experiment.with_settings(n).inputs.count for n in (1, 3)] == [1, 3]
+    with pytest.raises(RequestError, match=r"inputs\.count = any: vector takes 1"):
+        resolve("genre_network", overrides=["network.name=vector"])
+
+
 def test_one_kind_of_input_stays_a_plain_name() -> None:
     assert to_table(resolve("rec_multi"))["inputs"] == {"kind": "features", "count": 2}
     experiment = resolve("rec_sparse", overrides=['inputs.kind=["features"]'])
@@ -448,3 +480,28 @@ def test_show_of_a_misspelt_name_exits_2_with_a_near_one(tartarus: Command) -> N
     shown = tartarus("experiments", "show", "rec_mutli")
     assert shown.status == 2
     assert "rec_multi" in shown.err
+
+
+@pytest.mark.parametrize(("several", "task"), [(True, "multilabel"), (False, "multiclass")])
+def test_a_classification_is_of_the_kind_that_the_classes_show(
+    tartarus: Command, tmp_path: Path, *, several: bool, task: str
+) -> None:
+    World(tmp_path).classification("genres", several=several)
+    words = ("show", "genre_network", "--dataset", "genres", "-w", tmp_path, "--json")
+    found = tartarus("experiments", *words).document
+    assert found["dataset"] == {"name": "genres", "task": task}
+    assert found["targets"] == {"kind": "class", "dim": 3, "normalize": False}
+
+
+def test_a_network_of_genres_is_not_for_plays_and_reads_a_setting_at_least(
+    tartarus: Command, tmp_path: Path
+) -> None:
+    World(tmp_path).recommendation("rec")
+    World(tmp_path).classification("genres", several=True)
+    refused = tartarus("run", "genre_network", "text", "--dataset", "rec", "-w", tmp_path)
+    assert refused.status == 2
+    assert "rec is for recommendation, and has no classes" in refused.err
+    for name, dataset in (("genre_network", "genres"), ("two_tower", "rec")):
+        refused = tartarus("run", name, "--dataset", dataset, "-w", tmp_path)
+        assert refused.status == 2
+        assert f"{name} takes 1 setting or more, and was given none" in refused.err
