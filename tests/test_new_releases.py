@@ -42,7 +42,7 @@ def test_train_knows_nothing_that_came_after_the_cut(way: Path) -> None:
     data = way / "data" / "datasets"
     users = (data / "users_index_releases.tsv").read_text(encoding="utf-8").splitlines()
     plays, songs = load_npz(data / "matrix_train_releases.npz").tocoo(), items(way, "train")
-    pairs = {(songs[row], users[column]) for row, column in zip(*plays.coords, strict=True)}
+    pairs = {(songs[row], users[column]) for row, column in zip(plays.row, plays.col, strict=True)}
     assert pairs <= early
     assert {user for _, user in pairs} == {*users}
 
