@@ -128,7 +128,7 @@ def choose_kernel(train: TrainingExamples, options: PlaysRidgeOptions) -> Chosen
             select_presence(train.present, chosen),
         )
         scores = _Scores(some, new, options.kernel, _of_some(train.judge, chosen, items))
-        start = climb(Search(scores, relative_weights), start, choices).parameters
+        start = climb(Search(scores, relative_weights), start, choices, shape=False).parameters
         choices |= {name: (float(start[name]),) for name in choices if is_weight(name)}
         weighs = False
     fixed = () if weighs else weights_of(start, settings)
@@ -159,18 +159,35 @@ def middle_choice(choices: Choices) -> Parameters:
     return {name: first[name] if is_weight(name) else value for name, value in middle.items()}
 
 
-def climb(search: Search, start: Parameters, choices: Choices) -> Trial:
-    """Find the best parameters, beginning with all settings and with each of them alone."""
+def climb(search: Search, start: Parameters, choices: Choices, *, shape: bool = True) -> Trial:
+    """Find the best parameters, beginning with equal weights and with the best setting alone.
+
+    Parameters
+    ----------
+    search
+        What tries parameters.
+    start
+        Where to begin.
+    choices
+        Name of a parameter → the values to choose from.
+    shape
+        Whether all parameters are chosen, or the weights and the strength alone.
+    """
     open_choices = {name: values for name, values in choices.items() if len(values) > 1}
-    alike = {name: values for name, values in open_choices.items() if not is_weight(name)}
-    best = _extend(search, search.climb(start, alike), choices["strength"])
-    if len(alike) == len(open_choices):
-        return best
+    weights = {name: values for name, values in open_choices.items() if is_weight(name)}
+    others = {name: values for name, values in open_choices.items() if not is_weight(name)}
     strengths = {"strength": choices["strength"]}
-    for alone in single_settings(best.parameters, choices):
-        trial = search.climb(alone, strengths)
+    alike = others if shape else strengths
+    best = _extend(search, search.climb(start, alike), choices["strength"])
+    if not weights:
+        return best
+    alone = [search.attempt(each) for each in single_settings(best.parameters, choices)]
+    tried = sorted((trial for trial in alone if trial), key=lambda trial: trial.score or 0.0)
+    if tried:  # with a strength of its own
+        trial = _extend(search, search.climb(tried[-1].parameters, strengths), choices["strength"])
         best = trial if is_better(trial, best) else best
-    return _extend(search, search.climb(best.parameters, open_choices), choices["strength"])
+    best = search.climb(best.parameters, weights)
+    return _extend(search, search.climb(best.parameters, alike), choices["strength"])
 
 
 def _extend(search: Search, best: Trial, strengths: Sequence[float]) -> Trial:
