@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.baselines import Features
-from tartarus_cli.baselines.ridge import MAX_UNKNOWNS
+from tartarus_cli.baselines.ridge_system import MAX_UNKNOWNS
 from tartarus_cli.baselines.row_products import gram
 from tartarus_cli.errors import SizeError, TrainingError
 

@@ -8,8 +8,7 @@ they stay sparse.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,38 +16,36 @@ from numpy.typing import NDArray
 from tartarus_cli.baselines import (
     BASELINES,
     Baseline,
+    BaselineOptions,
     BaselineResult,
     ChosenScoring,
     Examples,
-    Features,
     FittedBaseline,
     Items,
     Parameters,
-    Presence,
     TrainingExamples,
     Trial,
     from_log_norms,
     normalize_rows,
-    presence_matrix,
-    row_blocks,
+    select_presence,
     with_log_norms,
 )
+from tartarus_cli.baselines.ridge_system import LinearMap, RidgeSystem
 from tartarus_cli.baselines.row_products import (
-    CentredRows,
     FloatArray,
-    SettingRows,
-    gram,
-    multiply,
-    multiply_transposed,
-    outer_gram,
-    with_columns,
 )
-from tartarus_cli.baselines.search import is_better
-from tartarus_cli.errors import SizeError, TrainingError
+from tartarus_cli.baselines.search import Search, is_better
+from tartarus_cli.baselines.setting_weights import (
+    SettingWeights,
+    first_choice,
+    relative_weights,
+    single_settings,
+    weight_choices,
+    weights_of,
+)
 
-# The matrix takes 3 GiB, and its factor as much again.
-MAX_UNKNOWNS = 20_000
-"""Rows that the matrix of the equations may have."""
+WEIGHT_ITEMS = 2048
+"""Train items with which weights of settings are chosen, at most."""
 
 RELATIVE_STRENGTHS = tuple(10.0**power for power in range(-4, 4))
 """Strengths to try, relative to the mean of the diagonal of the matrix."""
@@ -62,172 +59,6 @@ MAX_LOG_NORM = 60.0
 """Largest logarithm of a norm that is judged: larger norms overflow."""
 MAX_OUTPUT = 1e26
 """Largest factor that is judged."""
-
-
-@dataclass(frozen=True)
-class LinearMap:
-    """A linear map: ``rows @ coefficients + intercept``."""
-
-    coefficients: FloatArray
-    """``(width, dim)``."""
-
-    intercept: FloatArray
-    """``(dim,)``."""
-
-    absent: FloatArray
-    """What the mean row of each setting is mapped to, which stands for that of an item that lacks
-    it, ``(settings, dim)``."""
-
-    def __call__(self, inputs: Sequence[Features], present: Presence = ()) -> FloatArray:
-        """Map the joined rows of all settings, ``(items, dim)``."""
-        rows = multiply(inputs, self.coefficients) + self.intercept
-        has = presence_matrix(present, len(rows))
-        return rows if has is None else rows + ~has @ self.absent
-
-    def columns(self, columns: slice) -> LinearMap:
-        """Return the map to some of the columns."""
-        parts = (self.coefficients, self.intercept, self.absent)
-        return LinearMap(*(part[..., columns] for part in parts))
-
-
-class _Means:
-    """The mean row of each setting, subtracted by algebra from the rows of items that have it.
-
-    ``X`` being the joined rows, in which absent ones are zeros, ``P`` (items, groups) which items
-    have the settings of a group, and ``M`` (groups, width) the means, the centred rows are
-    ``X - PM``. There is one group where all items have all settings.
-    """
-
-    def __init__(self, inputs: Sequence[SettingRows], present: NDArray[np.bool_] | None) -> None:
-        items = int(inputs[0].shape[0])
-        columns = [where for _, where in with_columns(inputs)]
-        groups = [slice(columns[0].start, columns[-1].stop)] if present is None else columns
-        self._inputs = inputs
-        self._present = np.ones((items, 1)) if present is None else present.astype(np.float64)
-        self._sums = multiply_transposed(inputs, self._present).T  # PᵀX
-        counts = np.maximum(self._present.sum(axis=0), 1)
-        self._means = np.zeros_like(self._sums)
-        for number, group in enumerate(groups):
-            self._means[number, group] = self._sums[number, group] / counts[number]
-
-    def multiply_transposed(self, values: FloatArray) -> FloatArray:
-        """Multiply the transpose of the centred rows by a matrix ``(items, n)``."""
-        product = multiply_transposed(self._inputs, values)
-        product -= self._means.T @ (self._present.T @ values)
-        return product
-
-    def gram(self) -> FloatArray:
-        """Return the products of all centred columns, ``(width, width)``."""
-        both = self._means.T @ (self._present.T @ self._present)
-        return self._subtract(gram(self._inputs), self._means.T, self._sums.T, both)
-
-    def outer_gram(self) -> FloatArray:
-        """Return the products of all centred rows, ``(items, items)``."""
-        with_means = multiply(self._inputs, self._means.T)
-        both = self._present @ (self._means @ self._means.T)
-        return self._subtract(outer_gram(self._inputs), self._present, with_means, both)
-
-    @staticmethod
-    def _subtract(
-        matrix: FloatArray, left: FloatArray, right: FloatArray, both: FloatArray
-    ) -> FloatArray:
-        """Return ``matrix - left rightᵀ - right leftᵀ + both leftᵀ``, a few rows at a time."""
-        for block in row_blocks(*matrix.shape):
-            matrix[block] -= left[block] @ right.T
-            matrix[block] -= (right[block] - both[block]) @ left.T
-        return matrix
-
-
-class RidgeSystem:
-    """The normal equations of a ridge regression, set up once and solved for any strength.
-
-    Of two forms the smaller one is taken: ``(XᵀX + λI) W = XᵀY``, with as many rows as there are
-    features, or ``W = Xᵀ (XXᵀ + λI)⁻¹ Y``, with as many rows as there are items.
-
-    Parameters
-    ----------
-    inputs
-        The rows of each setting, ``(items, width)``, dense or sparse; they are joined.
-    targets
-        ``(items, dim)``.
-    present
-        Which items have each setting; the means are those of these, and the rows of others are
-        zeros once they are centred: they say nothing.
-
-    Raises
-    ------
-    TrainingError
-        If the matrix of the smaller form would take too much memory.
-
-    Examples
-    --------
-    >>> system = RidgeSystem([np.array([[0.0], [1.0], [2.0]])], np.array([[1.0], [3.0], [5.0]]))
-    >>> system.solve(0.0)([np.array([[10.0]])]).round(6).tolist()
-    [[21.0]]
-    """
-
-    def __init__(
-        self, inputs: Sequence[Features], targets: FloatArray, present: Presence = ()
-    ) -> None:
-        items, width = len(targets), sum(int(rows.shape[1]) for rows in inputs)
-        has = presence_matrix(present, items)
-        counts = [items] * len(inputs) if has is None else has.sum(axis=0).tolist()
-        self._columns = [columns for _, columns in with_columns(inputs)]
-        self._shift = multiply_transposed(inputs, np.ones((items, 1)))[:, 0]  # the mean rows
-        for columns, count in zip(self._columns, counts, strict=True):
-            self._shift[columns] /= max(count, 1)
-        centred = [
-            CentredRows(rows, self._shift[columns], None if has is None else has[:, number])
-            if isinstance(rows, np.ndarray)
-            else rows
-            for number, (rows, columns) in enumerate(with_columns(inputs))
-        ]
-        self._mean_target = targets.mean(axis=0)
-        self._primal = width <= items
-        if min(items, width) > MAX_UNKNOWNS:
-            msg = f"ridge would solve for {min(items, width):,} unknowns ({items:,} items, "
-            msg += f"{width:,} features), but {MAX_UNKNOWNS:,} are the most"
-            raise SizeError(msg, hint="Use settings with fewer columns, or the baseline knn.")
-        self._means = _Means(centred, has)  # of what was not shifted
-        self._centred = targets - self._mean_target
-        self._matrix = self._means.gram() if self._primal else self._means.outer_gram()
-        # A setting that no item has takes no part.
-        unused = sum(c.stop - c.start for c, n in zip(self._columns, counts, strict=True) if not n)
-        self._unknowns = width - unused if self._primal else items
-        if self._primal:
-            self._right = self._means.multiply_transposed(self._centred)
-
-    @property
-    def scale(self) -> float:
-        """Mean of the diagonal of the matrix; 1 if the features are constant."""
-        return float(self._matrix.trace()) / max(self._unknowns, 1) or 1.0
-
-    def solve(self, strength: float) -> LinearMap:
-        """Return the map for a strength λ of the regularization.
-
-        Raises
-        ------
-        TrainingError
-            If the features vary so little that rounding leaves nothing of it.
-        """
-        from scipy.linalg import LinAlgError, cho_factor, cho_solve
-
-        matrix = self._matrix.copy()
-        matrix.flat[:: len(matrix) + 1] += strength
-        try:
-            factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
-        except LinAlgError:
-            msg = "the features vary too little, compared with their size, for ridge"
-            raise TrainingError(msg, hint="Subtract the mean of each column first.") from None
-        if self._primal:
-            coefficients = cho_solve(factor, self._right, check_finite=False)
-        else:
-            coefficients = self._means.multiply_transposed(
-                cho_solve(factor, self._centred, check_finite=False)
-            )
-        absent = np.stack([self._shift[c] @ coefficients[c] for c in self._columns])
-        intercept = self._mean_target - self._shift @ coefficients
-        return LinearMap(coefficients, intercept, absent)
 
 
 def cosine_loss(targets: FloatArray, outputs: FloatArray) -> float:
@@ -268,22 +99,31 @@ class _Candidate:
     linear: LinearMap
 
 
-def _fit(train: TrainingExamples, _options: Any) -> BaselineResult:
-    """Choose the strength whose map has the lowest loss on the validation items.
+class RidgeOptions(BaselineOptions):
+    """How much each setting counts."""
 
-    Where the scoring is to be chosen too, and validation items can be ranked, it is the scoring
-    and the strength that rank them best.
+    weights: SettingWeights = ((1.0, 0.0, 0.25),)
+    """How much each setting counts: a weight for each, or for all; each may be several to choose
+    from. Of many train items, a part is taken to choose them."""
+
+
+def _fit(train: TrainingExamples, options: RidgeOptions) -> BaselineResult:
+    """Choose the weights and the strength whose map has the lowest loss on the validation items.
+
+    Where the scoring is to be chosen too, and validation items can be ranked, it is the scoring,
+    the weights and the strength that rank them best.
     """
     targets = _targets(train)
-    trials: list[Trial] = []
+    weights, trials = _choose_weights(train, targets, options)
     best: _Candidate | None = None
-    for candidate in _candidates(train, targets):
+    for candidate in _Strengths(train, targets, weights).candidates():
         trials.append(candidate.trial)
         if best is None or is_better(candidate.trial, best.trial):
             best = candidate
     if best is None:
         msg = "no strength was tried"
         raise AssertionError(msg)
+    trials = [*{tuple(trial.parameters.items()): trial for trial in trials}.values()]
     linear, target, held_out = best.linear, best.target, None
     if train.held_out:
         truth = _learnt(train, train.held_out, targets)[:, target.columns]
@@ -301,25 +141,85 @@ def _fit(train: TrainingExamples, _options: Any) -> BaselineResult:
     )
 
 
-def _candidates(train: TrainingExamples, targets: Sequence[_Target]) -> Iterator[_Candidate]:
-    """Try each strength for each target."""
-    if train.validation is None:
-        msg = "a strength is chosen by validation items, which are not given"
-        raise AssertionError(msg)
-    truth = _learnt(train, train.validation, targets)
-    system = RidgeSystem(train.inputs, _learnt(train, train, targets), train.present)
-    for relative in RELATIVE_STRENGTHS:
-        strength = relative * system.scale
-        solution = system.solve(strength)
-        outputs = solution(train.validation.inputs, train.validation.present)
-        for target in targets:
-            rows = outputs[:, target.columns]
-            loss = target.loss(truth[:, target.columns], rows)
-            trial = Trial({"strength": strength}, loss)
-            if len(targets) > 1:
-                parameters: Parameters = {"scoring": target.scoring, "strength": strength}
-                trial = Trial(parameters, loss, _judge(train, target.scoring, rows))
-            yield _Candidate(trial, target, solution.columns(target.columns))
+def _choose_weights(
+    train: TrainingExamples, targets: Sequence[_Target], options: RidgeOptions
+) -> tuple[Parameters, list[Trial]]:
+    """Return the weight of each setting, and what was tried with all train items.
+
+    One weight at a time is changed while that helps, from equal ones and from each setting alone.
+    """
+    choices = weight_choices(options.weights, len(train.inputs))
+    start = first_choice(choices)
+    if all(len(values) == 1 for values in choices.values()):
+        return start, []
+    items, some = len(train.targets), train
+    if items > WEIGHT_ITEMS:
+        rows = np.sort(np.random.default_rng(0).choice(items, WEIGHT_ITEMS, replace=False))
+        some = replace(
+            train,
+            inputs=tuple(matrix[rows] for matrix in train.inputs),
+            targets=train.targets[rows],
+            present=select_presence(train.present, rows),
+        )
+    found: dict[tuple[float | str, ...], list[Trial]] = {}
+
+    def best_of(weights: Parameters) -> Trial:
+        key = tuple(weights.values())
+        if key not in found:
+            strengths = _Strengths(some, targets, weights)
+            found[key] = [candidate.trial for candidate in strengths.candidates()]
+        return max(found[key], key=_order)
+
+    def score(weights: Parameters) -> float:
+        return _order(best_of(weights))
+
+    search = Search(score, relative_weights)
+    best = search.climb(start, {})
+    for alone in single_settings(best.parameters, choices):
+        trial = search.attempt(alone)
+        best = trial if trial is not None and is_better(trial, best) else best
+    best = search.climb(best.parameters, choices)
+    trials = [trial for trials in found.values() for trial in trials]
+    return best.parameters, trials if some is train else []
+
+
+def _order(trial: Trial) -> float:
+    """Return what is higher for a better trial."""
+    return trial.score if trial.score is not None else -(trial.loss or 0.0)
+
+
+@dataclass(frozen=True)
+class _Strengths:
+    """Tries each strength for each target, with certain weights of the settings."""
+
+    train: TrainingExamples
+    targets: Sequence[_Target]
+    weights: Parameters
+    """None for a single setting."""
+
+    def candidates(self) -> Iterator[_Candidate]:
+        """Yield what is tried."""
+        train, targets = self.train, self.targets
+        if train.validation is None:
+            msg = "a strength is chosen by validation items, which are not given"
+            raise AssertionError(msg)
+        truth = _learnt(train, train.validation, targets)
+        weights = weights_of(self.weights, len(train.inputs))
+        system = RidgeSystem(train.inputs, _learnt(train, train, targets), train.present, weights)
+        for relative in RELATIVE_STRENGTHS:
+            strength = relative * system.scale
+            solution = system.solve(strength)
+            outputs = solution(train.validation.inputs, train.validation.present)
+            for target in targets:
+                rows = outputs[:, target.columns]
+                loss = target.loss(truth[:, target.columns], rows)
+                parameters: Parameters = {"strength": strength, **self.weights}
+                score = None
+                if len(targets) > 1:
+                    parameters = {"scoring": target.scoring, **parameters}
+                    score = _judge(train, target.scoring, rows)
+                trial = Trial(parameters, loss, score)
+                yield _Candidate(trial, target, solution.columns(target.columns))
 
 
 def _targets(train: TrainingExamples) -> list[_Target]:
@@ -374,6 +274,7 @@ BASELINES.register("ridge")(
     Baseline(
         _fit,
         _predict,
+        RidgeOptions,
         shapes=_shapes,
         optional=("absent",),
         settings=(1, None),

@@ -34,6 +34,9 @@ class CentredRows:
     present: NDArray[np.bool_] | None = None
     """Which items have the setting, ``(items,)``; None: all."""
 
+    factor: float = 1
+    """What the centred rows are multiplied by."""
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Number of rows and of columns."""
@@ -43,6 +46,8 @@ class CentredRows:
         centred = np.asarray(self.values[rows], np.float64) - self.mean
         if self.present is not None:
             centred[~self.present[rows]] = 0
+        if self.factor != 1:
+            centred *= self.factor
         return centred
 
 

@@ -147,7 +147,7 @@ def record_trials(manifest: ModelManifest, fitted: BaselineResult) -> None:
     strength = best.parameters.get("strength")
     manifest.strength = None if strength is None else float(strength)
     manifest.validation_loss, manifest.validation_score = best.loss, best.score
-    if best.score is None:
+    if [*best.parameters] == ["strength"] and best.score is None:
         manifest.trials = {
             repr(trial.parameters["strength"]): trial.loss
             for trial in fitted.trials
@@ -155,11 +155,11 @@ def record_trials(manifest: ModelManifest, fitted: BaselineResult) -> None:
         }
         return
     manifest.chosen = _with_names(best.parameters, manifest.settings)
-    manifest.trials = {
-        describe_parameters(trial.parameters): trial.score
+    figures = {
+        describe_parameters(trial.parameters): trial.loss if trial.score is None else trial.score
         for trial in fitted.trials
-        if trial.score is not None
     }
+    manifest.trials = {name: figure for name, figure in figures.items() if figure is not None}
 
 
 def _with_names(parameters: Parameters, settings: Sequence[str]) -> dict[str, int | float | str]:

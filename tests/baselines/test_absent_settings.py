@@ -20,7 +20,7 @@ from tartarus_cli.baselines import (
     TrainingExamples,
 )
 from tartarus_cli.baselines.kernels import TrainFeatures
-from tartarus_cli.baselines.ridge import RidgeSystem
+from tartarus_cli.baselines.ridge_system import RidgeSystem
 from tartarus_cli.baselines.similarity import find_neighbours
 
 TRAIN, VAL, USERS = 60, 30, 20

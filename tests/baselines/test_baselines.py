@@ -23,10 +23,11 @@ from tartarus_cli.baselines import (
     row_products,
     similarity,
 )
-from tartarus_cli.baselines import ridge as ridge_module
+from tartarus_cli.baselines import ridge_system as ridge_module
 from tartarus_cli.baselines.popularity import score_by_tags, tag_popularity
 from tartarus_cli.baselines.random_predictions import draw_predictions
-from tartarus_cli.baselines.ridge import RELATIVE_STRENGTHS, RidgeSystem, cosine_loss
+from tartarus_cli.baselines.ridge import RELATIVE_STRENGTHS, cosine_loss
+from tartarus_cli.baselines.ridge_system import RidgeSystem
 from tartarus_cli.baselines.similarity import average_targets, find_neighbours
 from tartarus_cli.errors import TrainingError
 from tartarus_cli.evaluation.baseline_rows import evaluate_baselines

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import load_npz
 
 from tartarus_cli.baselines import from_log_norms, with_log_norms
-from tartarus_cli.baselines.ridge import RidgeSystem
+from tartarus_cli.baselines.ridge_system import RidgeSystem
 from tartarus_cli.evaluation.slices import SHOWN
 from tests.conftest import Command
 from tests.evaluation.test_evaluate import hand_map

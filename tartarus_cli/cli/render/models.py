@@ -130,8 +130,10 @@ def _choices(model: Model) -> dict[str, str]:
         return {"chosen": f"{choices(manifest.chosen)}, {best}"}
     if manifest.strength is None:
         return {}
-    loss = f"validation loss {figure(manifest.validation_loss)}"
-    return {"strength": f"{manifest.strength:.3g}, the best of {tried} by {loss}"}
+    best = f"the best of {tried} by validation loss {figure(manifest.validation_loss)}"
+    if manifest.chosen:
+        return {"chosen": f"{choices(manifest.chosen)}, {best}"}
+    return {"strength": f"{manifest.strength:.3g}, {best}"}
 
 
 def predicted(workspace: Workspace, result: Prediction, *, json: bool) -> None:
