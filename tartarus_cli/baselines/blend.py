@@ -39,10 +39,30 @@ class BlendOptions(BaselineOptions):
     each_setting: tuple[str, ...] = ()
     """Experiments of which one model is trained for each setting."""
 
+    each_sparse: tuple[str, ...] = ()
+    """Experiments of which one model is trained for each sparse setting, such as tags."""
+
+    each_dense: tuple[str, ...] = ()
+    """Experiments of which one model is trained for each dense setting, such as embeddings."""
+
     weights: Annotated[tuple[Weight, ...], Field(min_length=1)] = (
         *(0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0),
     )
     """Weights of a model to choose from, where the highest weight of the others is 1."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all experiments and models."""
+        return *self.parts, *self.of_one_setting
+
+    @property
+    def of_one_setting(self) -> tuple[str, ...]:
+        """Experiments that are trained for one setting at a time."""
+        return *self.each_setting, *self.each_sparse, *self.each_dense
+
+    def of_setting(self, *, sparse: bool) -> tuple[str, ...]:
+        """Return the experiments that are trained for a setting of a kind."""
+        return *self.each_setting, *(self.each_sparse if sparse else self.each_dense)
 
 
 def mean_rows(

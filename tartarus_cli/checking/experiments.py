@@ -76,7 +76,7 @@ def check_experiments(
 def _blends(experiment: Experiment) -> bool:
     """Whether an experiment blends others, which it names."""
     network = experiment.network
-    return isinstance(network, BlendOptions) and bool(network.parts or network.each_setting)
+    return isinstance(network, BlendOptions) and bool(network.names)
 
 
 def _report_faults(path: Path, problem: TartarusError, report: Report) -> None:

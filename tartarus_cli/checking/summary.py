@@ -163,7 +163,7 @@ def _with_settings(experiment: Experiment) -> Experiment:
     options = experiment.network
     if not isinstance(options, BlendOptions):
         return experiment
-    return experiment.with_settings(2 if options.each_setting else 1)
+    return experiment.with_settings(2 if options.of_one_setting else 1)
 
 
 def _find_misfits(dataset: Dataset, experiment: Experiment, summary: DatasetSummary) -> list[str]:

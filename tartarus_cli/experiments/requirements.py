@@ -89,8 +89,7 @@ def _has_parts_to_train(experiment: Experiment) -> bool:
     options = experiment.network
     if not isinstance(options, BlendOptions):
         return False
-    names = (*options.parts, *options.each_setting)
-    return any(re.fullmatch(r"model_[1-9]\d*", name) is None for name in names)
+    return any(re.fullmatch(r"model_[1-9]\d*", name) is None for name in options.names)
 
 
 def _usage(dataset: Dataset, experiment: Experiment, settings: int, ellipsis: str = "") -> str:

@@ -10,7 +10,7 @@ network's dense layers, and ``u`` users:
 - ``ridge_plays`` computes a kernel (``2 n² w``) for each form of it, and factors one (``n³ / 3``)
   for each form and each strength that it tries, and holds two of them; ``knn``
   computes ``2 n² w``, everything else ``2 n w²``;
-- a blend costs what its parts cost, those of ``each_setting`` once for each setting;
+- a blend costs what its parts cost, those of one setting once for each setting;
 - the evaluation multiplies factors of ``u`` users with those of all test items twice (model and
   oracle), counts them in a third of that time, and holds no more than its budget;
 - the files of the settings are held, once.
@@ -189,8 +189,10 @@ def _blend_cost(
     workspace: Workspace, request: TrainingRequest, options: BlendOptions, sizes: Sizes
 ) -> Cost:
     names = [(name, request.settings) for name in options.parts]
-    names += [(name, (s,)) for name in options.each_setting for s in request.settings]
     dataset = workspace.dataset(request.experiment.dataset.name)
+    for setting in request.settings:
+        sparse = dataset.features(setting, "train").sparse
+        names += [(name, (setting,)) for name in options.of_setting(sparse=sparse)]
     total = Cost()
     for name, settings in names:
         if (workspace.models / name).is_dir():

@@ -43,7 +43,7 @@ def validation_share(experiment: Experiment) -> float:
 def requested_parts(store: Store, request: TrainingRequest) -> list[Model | TrainingRequest]:
     """Return the models that are named, and the requests of the others."""
     options = cast("BlendOptions", request.experiment.network)
-    if not options.parts and not options.each_setting:
+    if not options.names:
         msg = f"{request.experiment.name} names nothing to blend"
         example = parameter("overrides", 'network.parts=["two_tower", "ridge_plays"]')
         raise RequestError(msg, hint=f"Name experiments or models: {example}.")
@@ -52,11 +52,16 @@ def requested_parts(store: Store, request: TrainingRequest) -> list[Model | Trai
         if name in store.names():
             wanted.append(_check_model(store.get(name), request))
         else:
-            _check_name(store, name, models=True)
+            _check_name(store, name, "parts")
             wanted.append(_request(store, name, request, request.settings))
-    for name in options.each_setting:
-        _check_name(store, name, models=False)
-        wanted += [_request(store, name, request, (setting,)) for setting in request.settings]
+    for key in ("each_setting", "each_sparse", "each_dense"):
+        for name in getattr(options, key):
+            _check_name(store, name, key)
+    dataset = store.dataset(request.experiment.dataset.name)
+    for setting in request.settings:
+        sparse = dataset.features(setting, "train").sparse
+        names = options.of_setting(sparse=sparse)
+        wanted += [_request(store, name, request, (setting,)) for name in names]
     unique = {_key(each): each for each in wanted}
     return list(unique.values())
 
@@ -82,13 +87,13 @@ def with_targets(
     return [each for each in wanted if each not in lacking]
 
 
-def _check_name(store: Store, name: str, *, models: bool) -> None:
-    """Make sure that there is an experiment of this name."""
+def _check_name(store: Store, name: str, key: str) -> None:
+    """Make sure that there is an experiment of this name, which a parameter of a blend names."""
     experiments = experiment_names(store.workspace.experiments)
     if name in experiments:
         return
-    parameter_name = "parts" if models else "each_setting"
-    msg = f"network.{parameter_name}: there is no experiment {'or model ' * models}called {name!r}"
+    models = key == "parts"
+    msg = f"network.{key}: there is no experiment {'or model ' * models}called {name!r}"
     known = [*experiments, *(model.name for model in store.finished() if models)]
     raise RequestError(msg, hint=nearest(name, known))
 

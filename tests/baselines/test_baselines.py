@@ -26,7 +26,7 @@ from tartarus_cli.baselines import (
 from tartarus_cli.baselines import ridge_system as ridge_module
 from tartarus_cli.baselines.popularity import score_by_tags, tag_popularity
 from tartarus_cli.baselines.random_predictions import draw_predictions
-from tartarus_cli.baselines.ridge import RELATIVE_STRENGTHS, cosine_loss
+from tartarus_cli.baselines.ridge import RELATIVE_STRENGTHS, RidgeOptions, cosine_loss
 from tartarus_cli.baselines.ridge_system import RidgeSystem
 from tartarus_cli.baselines.similarity import average_targets, find_neighbours
 from tartarus_cli.errors import TrainingError
@@ -201,7 +201,9 @@ def test_a_ridge_takes_the_strength_of_the_lowest_validation_loss() -> None:
     given = TrainingExamples(
         (train,), targets[:30], classes=True, validation=validation, held_out=validation
     )
-    fitted = BASELINES.get("ridge").fit(given, None)
+    fitted = BASELINES.get("ridge").fit(
+        given, RidgeOptions.model_validate({"name": "ridge", "weights": 1})
+    )
     scale = np.mean(np.diag((train - train.mean(0)).T @ (train - train.mean(0))))
     strengths = [step * scale for step in RELATIVE_STRENGTHS]
     losses = [
@@ -469,7 +471,7 @@ def test_a_baseline_that_is_not_for_a_dataset_says_which_are(
 
 def test_a_baseline_may_take_the_place_of_the_network_of_a_preset() -> None:
     experiment = resolve("rec_multi", overrides=["network.name=ridge", "training.validation=0.3"])
-    assert experiment.network.model_dump() == {"name": "ridge"}
+    assert experiment.network == RidgeOptions(name="ridge")
     assert experiment.training is not None
     assert experiment.training.validation == 0.3
 

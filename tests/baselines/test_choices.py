@@ -27,12 +27,15 @@ from tartarus_cli.baselines import (
 )
 from tartarus_cli.baselines import ridge as ridge_module
 from tartarus_cli.baselines.knn import EXPONENTS, NEIGHBOURS, NeighbourOptions
-from tartarus_cli.baselines.ridge import RELATIVE_STRENGTHS
+from tartarus_cli.baselines.ridge import RELATIVE_STRENGTHS, RidgeOptions
+from tartarus_cli.baselines.ridge_system import RidgeSystem
 from tartarus_cli.baselines.similarity import find_neighbours, keep_nearest
 from tartarus_cli.errors import RequestError
 
 TRAIN, VAL, USERS = 70, 30, 25
 SEEN = slice(TRAIN, TRAIN + VAL)
+
+EQUAL = RidgeOptions.model_validate({"name": "ridge", "weights": 1})
 
 
 class Listeners:
@@ -291,7 +294,7 @@ def test_a_ridge_takes_the_scoring_and_the_strength_that_rank_validation_items_b
     world = Listeners()
     train = replace(world.examples("tags", "noise"), scoring="validated")
     assert train.validation is not None
-    fitted = BASELINES.get("ridge").fit(train, None)
+    fitted = BASELINES.get("ridge").fit(train, EQUAL)
     whole = np.hstack([world.tags, world.noise])
     centred = whole[:TRAIN] - whole[:TRAIN].mean(axis=0)
     scale = np.mean(np.diag(centred.T @ centred))
@@ -320,8 +323,8 @@ def test_a_ridge_takes_the_scoring_and_the_strength_that_rank_validation_items_b
 
 def test_a_ridge_of_a_fixed_scoring_goes_by_the_loss_though_it_could_be_judged() -> None:
     train = Listeners().examples("tags")
-    fitted = BASELINES.get("ridge").fit(train, None)
-    without = BASELINES.get("ridge").fit(replace(train, judge=None), None)
+    fitted = BASELINES.get("ridge").fit(train, EQUAL)
+    without = BASELINES.get("ridge").fit(replace(train, judge=None), EQUAL)
     assert fitted.trials == without.trials
     assert fitted.scoring == ""
     losses = [trial.loss for trial in fitted.trials if trial.loss is not None]
@@ -331,8 +334,8 @@ def test_a_ridge_of_a_fixed_scoring_goes_by_the_loss_though_it_could_be_judged()
 
 def test_a_ridge_without_a_judge_ranks_by_the_cosine() -> None:
     train = replace(Listeners().examples("tags"), scoring="validated", judge=None)
-    fitted = BASELINES.get("ridge").fit(train, None)
-    by_cosine = BASELINES.get("ridge").fit(replace(train, scoring="cosine"), None)
+    fitted = BASELINES.get("ridge").fit(train, EQUAL)
+    by_cosine = BASELINES.get("ridge").fit(replace(train, scoring="cosine"), EQUAL)
     assert (fitted.scoring, by_cosine.scoring) == ("cosine", "")
     assert fitted.trials == by_cosine.trials
 
@@ -371,3 +374,36 @@ def test_where_all_rank_alike_the_first_of_several_is_taken() -> None:
         "weight_1": 1,
         "weight_2": 1,
     }
+
+
+def test_a_weight_of_a_setting_multiplies_its_features_by_the_root() -> None:
+    rng = np.random.default_rng(3)
+    first, second = rng.standard_normal((50, 4)), rng.standard_normal((50, 6)) + 2
+    targets = rng.standard_normal((50, 3))
+    for weights in ((1.0, 0.25), (0.0, 1.0)):
+        scaled = np.hstack([np.sqrt(w) * x for w, x in zip(weights, (first, second), strict=True)])
+        expected = Ridge(2.0).fit(scaled, targets).predict(scaled)
+        for rows in ([first, second], [csr_array(first), second], [first, csr_array(second)]):
+            linear = RidgeSystem(rows, targets, weights=weights).solve(2.0)
+            assert linear(rows) == pytest.approx(expected, abs=1e-8)
+
+
+def test_a_ridge_gives_noise_no_weight_and_is_then_that_of_the_other_setting() -> None:
+    rng = np.random.default_rng(4)
+    view, noise = rng.standard_normal((90, 6)), 3 * rng.standard_normal((90, 40))
+    targets = view @ rng.standard_normal((6, 4)) + 0.5 * rng.standard_normal((90, 4))
+    alone, both = (
+        BASELINES.get("ridge").fit(
+            TrainingExamples(
+                tuple(rows[:60] for rows in inputs),
+                targets[:60],
+                validation=Examples(tuple(rows[60:] for rows in inputs), targets[60:]),
+            ),
+            RidgeOptions(name="ridge"),
+        )
+        for inputs in ((view,), (view, noise))
+    )
+    assert both.best is not None
+    assert [both.best.parameters[name] for name in ("weight_1", "weight_2")] == [1, 0]
+    assert both.arrays["coefficients"][:6] == pytest.approx(alone.arrays["coefficients"])
+    assert not both.arrays["coefficients"][6:].any()

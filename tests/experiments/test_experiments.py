@@ -126,10 +126,10 @@ def test_a_two_tower_network_stops_by_how_well_validation_items_rank() -> None:
 def test_a_blend_names_presets_that_learn_from_plays_or_ridge_and_no_blends(name: str) -> None:
     experiment = resolve(name)
     assert experiment.baseline is BASELINES.get("blend")
-    parts = {*options_of(experiment).parts, *options_of(experiment).each_setting}
+    parts = {*options_of(experiment).names}
     assert parts
     assert parts <= {*LEARNING_PLAYS, "ridge"} - {*BLENDS, "blend"}
-    assert (name in ("cold_multi", "late")) == bool(options_of(experiment).each_setting)
+    assert (name in ("cold_multi", "late")) == bool(options_of(experiment).of_one_setting)
 
 
 PLAYS_OVERRIDES: dict[tuple[str, str], tuple[str, str, Any]] = {
@@ -145,7 +145,7 @@ PLAYS_OVERRIDES: dict[tuple[str, str], tuple[str, str, Any]] = {
     ("ridge_plays", "network.powers=[1, 2]"): ("network", "powers", [1.0, 2.0]),
     ("ridge_plays", "training.validation=0.5"): ("training", "validation", 0.5),
     ("cold_multi", 'network.parts=["knn"]'): ("network", "parts", ["knn"]),
-    ("cold_multi", "network.each_setting=[]"): ("network", "each_setting", []),
+    ("cold_multi", "network.each_dense=[]"): ("network", "each_dense", []),
     ("cold_sparse", "network.weights=[0, 1]"): ("network", "weights", [0.0, 1.0]),
 }
 
