@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from tartarus_cli.baselines import PredictionForm
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix, open_matrix, require_finite
 from tartarus_cli.data.ids import read_ids
+from tartarus_cli.data.masks import read_mask
 from tartarus_cli.errors import (
     DataError,
     FileError,
@@ -90,7 +91,12 @@ def embedding_tables(model: Model, request: ExportRequest, progress: Progress) -
 def _layer_rows(dataset: Dataset, split: str, setting: str) -> _ItemRows:
     file = dataset.require(Kind.FEATURES, split=split, setting=setting)
     ids = dataset.require(Kind.ITEMS, split=split).path
-    return _read_rows(split, file.path, ids)
+    rows = _read_rows(split, file.path, ids)
+    mask = dataset.find(Kind.MASK, split=split, setting=setting)
+    if mask is None:
+        return rows
+    present = read_mask(mask.path, len(rows.ids))
+    return replace(rows, matrix=replace(rows.matrix, present=present))
 
 
 def _read_rows(split: str, path: Path, ids: Path) -> _ItemRows:
@@ -207,9 +213,12 @@ def _value_tables(sets: Sequence[_ItemRows], names: list[str], progress: Progres
     import polars as pl
 
     def table(rows: _ItemRows, block: slice) -> pl.DataFrame:
-        values = rows.matrix.rows(block)
+        values, numbers = rows.matrix.rows(block), np.arange(block.start, block.stop)
         require_finite(rows.matrix.path, values, block.start)
-        keys = _key_columns(rows, np.arange(block.start, block.stop))
+        if rows.matrix.present is not None:
+            present = rows.matrix.present[block]
+            values, numbers = values[present], numbers[present]
+        keys = _key_columns(rows, numbers)
         return keys.hstack(pl.from_numpy(values, schema=names, orient="row"))
 
     for rows in sets:

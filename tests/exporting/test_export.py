@@ -393,6 +393,9 @@ def test_a_layer_is_exported_for_all_sets_that_were_read_out(
     ]
     only = read(export("model_5", "embeddings", "t.csv", "--layer", "dense_1", "--split", "test"))
     assert [row["id"] for row in only] == [f"test-{n}" for n in range(12)]
+    np.save(predicted.features / "mask_test_model_5-pred_dense_1_rec.npy", np.arange(12) != 4)
+    only = read(export("model_5", "embeddings", "m.csv", "--layer", "dense_1", "--split", "test"))
+    assert [row["id"] for row in only] == [f"test-{n}" for n in range(12) if n != 4]
 
 
 NOT_THERE = {
