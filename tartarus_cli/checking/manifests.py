@@ -182,7 +182,9 @@ def _check_features(file: DataFile, present: PresentMatrices, report: Report) ->
             file.path, found=found, expected=f"{width:,} of each", hint=RECREATE_FEATURES
         )
     setting = file.fields["setting"]
-    recreate = call("features", file.dataset, setting, source=Placeholder("FILE"), force=True)
+    missing = "absent" if manifest.absent else "zero" if manifest.zeros else None
+    source = Placeholder("FILE")
+    recreate = call("features", file.dataset, setting, source=source, missing=missing, force=True)
     compared = _Comparison(file, present, report, f"Recreate the setting: {recreate}")
     if not present.dataset.select(Kind.FEATURES, setting=setting):
         compared.warn("there are no rows of this setting", "the matrices that it describes")

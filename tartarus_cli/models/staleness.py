@@ -162,12 +162,21 @@ def require_accepted(model: Model, changed: Sequence[DataFile]) -> None:
         return
     first, *others = [display_path(file.path) for file in changed]
     also = f" (nor {', nor '.join(others)})" if others else ""
-    msg = f"{first} is not what it was when {model.name} was trained{also}: what the model would "
-    msg += "predict from it means nothing"
+    is_new = _is_new_mask(model, changed[0])
+    change = "was not there" if is_new else "is not what it was"
+    msg = f"{first} {change} when {model.name} was trained{also}: what the model would predict "
+    msg += f"{'with' if is_new else 'from'} it means nothing"
     accept = call("predict", model.name, accept_changed_inputs=True)
-    hint = f"Put the file back, or train again: {train_command(model)}. Where the change does no "
+    undo = "Delete the file, if all items have the setting" if is_new else "Put the file back"
+    hint = f"{undo}, or train again: {train_command(model)}. Where the change does no "
     hint += f"harm, such as the same features of other items, {accept} predicts and records it."
     raise DataError(msg, hint=hint)
+
+
+def _is_new_mask(model: Model, file: DataFile) -> bool:
+    """Whether a file is the mask of features that had none in the training."""
+    is_mask = file.kind is Kind.MASK and file.path.is_file()
+    return is_mask and not _hashes_of(file, model.manifest.inputs)
 
 
 def _features_to_compare(model: Model, splits: Sequence[str]) -> Iterator[DataFile]:

@@ -386,8 +386,8 @@ def test_a_mask_that_is_new_or_gone_is_another_input(
 def test_a_model_is_not_used_again_once_a_setting_has_a_mask(
     tartarus: Command, evaluated: World
 ) -> None:
-    np.save(evaluated.features / "mask_train_text_rec.npy", np.arange(SPLITS["train"]) > 1)
-    request = ("run", "ridge", "text", "--dataset", "rec", "-w", evaluated.root, "--json")
+    words = ("evaluate", "model_2", "--baselines", "-w", evaluated.root)
+    assert "knn: model_3 is used again" in tartarus(*words).err
+    np.save(evaluated.features / "mask_train_text_rec.npy", np.ones(SPLITS["train"], bool))
     assert tartarus("predict", "model_3", "-w", evaluated.root).status == 1
-    done = tartarus(*request)
-    assert (done.status, json.loads(done.out)["model"]) == (0, "model_7"), done.err
+    assert "model_3 is used again" not in tartarus(*words).err
