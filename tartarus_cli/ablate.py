@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
+from tartarus_cli.baselines.blend import BlendOptions
 from tartarus_cli.errors import RequestError, TartarusError, parameter
 from tartarus_cli.evaluation.ablation import WHOLE, Ablation, AblationKind
 from tartarus_cli.evaluation.ablation_rows import AblatedModel, compute_ablation
@@ -20,16 +23,19 @@ from tartarus_cli.models.store import Model, Store
 from tartarus_cli.prediction.aligned import model_predictions
 from tartarus_cli.prediction.predict import Pool, PredictOptions, predict
 from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress
+from tartarus_cli.training.blend_parts import requested_parts
 from tartarus_cli.training.reuse import find_trained
 from tartarus_cli.training.train import train
 
 
 @dataclass(frozen=True)
 class PlannedRow:
-    """A model that an ablation needs beside that of all settings."""
+    """A model that an ablation needs."""
 
     label: str
     kind: AblationKind
+    inputs: tuple[str, ...]
+    """The settings that it reads, and the parts of a blend that read patches."""
     request: TrainingRequest
 
 
@@ -61,44 +67,74 @@ def check_ablation(store: Store, request: TrainingRequest, options: EvaluationOp
         raise RequestError(msg, hint="Name experiments in network.parts, which are trained anew.")
 
 
-def plan_rows(request: TrainingRequest) -> tuple[PlannedRow, ...]:
-    """Return what an ablation needs beside the model of all settings.
+def parts_of_patches(store: Store, request: TrainingRequest) -> dict[str, TrainingRequest]:
+    """Return the parts of a blend that read patches, whatever its settings are, by name.
 
-    Each setting alone; all but each, where that is not the other one alone; and all of them,
-    shuffled.
+    Raises
+    ------
+    RequestError
+        If a part does not exist, or cannot be blended.
     """
-    settings = tuple(dict.fromkeys(request.settings))
-    rows = []
-    if len(settings) > 1 and request.experiment.takes_fewer_settings:
-        kept: list[tuple[str, AblationKind, tuple[str, ...]]]
-        kept = [(name, "alone", (name,)) for name in settings]
-        if len(settings) > 2:
-            rests = [tuple(other for other in settings if other != name) for name in settings]
-            kept += [(name, "without", rest) for name, rest in zip(settings, rests, strict=True)]
-        for name, kind, names in filter(lambda each: _takes(request.experiment, each[2]), kept):
-            label = f"{name} alone" if kind == "alone" else f"without {name}"
-            if len(settings) == 2:
-                (other,) = {*settings} - {name}
-                label = f"{name} alone (without {other})"
-            rows.append(PlannedRow(label, kind, _with_settings(request, names)))
-    return (*rows, PlannedRow("shuffled", "shuffled", _shuffled(request)))
+    baseline = request.experiment.baseline
+    if baseline is None or not baseline.blends:
+        return {}
+    parts = (each for each in requested_parts(store, request) if isinstance(each, TrainingRequest))
+    unfed = (part for part in parts if not part.settings and part.experiment.reads_features)
+    return {part.experiment.name: part for part in unfed}
 
 
-def _takes(experiment: Experiment, settings: Sequence[str]) -> bool:
-    return experiment.baseline is None or experiment.baseline.takes(len(settings))
+def plan_rows(
+    request: TrainingRequest, patches: Mapping[str, TrainingRequest] = MappingProxyType({})
+) -> tuple[PlannedRow, ...]:
+    """Return what an ablation needs: all, each setting alone, all but each, and all shuffled.
+
+    Of two settings, all but the one is the other one alone.
+
+    Parameters
+    ----------
+    request
+        That of the model of all settings.
+    patches
+        The parts of a blend that read patches: each of them counts as a setting.
+    """
+    inputs = (*dict.fromkeys(request.settings), *patches)
+    rows = [PlannedRow(WHOLE, "all", inputs, request)]
+    if len(inputs) > 1 and request.experiment.takes_fewer_settings:
+        for name in inputs:
+            label = f"{name} alone"
+            if len(inputs) == 2:
+                label = f"{label} (without {next(other for other in inputs if other != name)})"
+            rows.append(PlannedRow(label, "alone", (name,), _only(request, patches, (name,))))
+        for name in inputs if len(inputs) > 2 else ():
+            rest = tuple(other for other in inputs if other != name)
+            part = _only(request, patches, rest)
+            rows.append(PlannedRow(f"without {name}", "without", rest, part))
+    return (*rows, PlannedRow("shuffled", "shuffled", inputs, _shuffled(request)))
 
 
-def _with_settings(request: TrainingRequest, settings: tuple[str, ...]) -> TrainingRequest:
+def _only(
+    request: TrainingRequest, patches: Mapping[str, TrainingRequest], inputs: Sequence[str]
+) -> TrainingRequest:
+    """Return the request of a model that reads some of the inputs alone.
+
+    A blend of a part that reads patches, and of nothing else, is that part.
+    """
+    if len(inputs) == 1 and inputs[0] in patches:
+        return patches[inputs[0]]
     experiment = request.experiment
+    settings = tuple(name for name in dict.fromkeys(request.settings) if name in inputs)
     overrides = [text for text in request.overrides if not text.startswith("inputs.count")]
     if not experiment.takes_any_settings:
         overrides.append(f"inputs.count={len(settings)}")
-    return replace(
-        request,
-        experiment=experiment.with_fewer_settings(len(settings)),
-        settings=settings,
-        overrides=tuple(overrides),
-    )
+    experiment = experiment.with_fewer_settings(len(settings))
+    network = experiment.network
+    if patches and isinstance(network, BlendOptions):
+        parts = tuple(part for part in network.parts if part in inputs or part not in patches)
+        network = network.model_copy(update={"parts": parts})
+        experiment = experiment.model_copy(update={"network": network})
+        overrides = [text for text in overrides if not text.startswith("network.parts")]
+        overrides.append(f"network.parts={json.dumps(parts)}")
+    return replace(request, experiment=experiment, settings=settings, overrides=tuple(overrides))
 
 
 def _shuffled(request: TrainingRequest) -> TrainingRequest:
@@ -167,8 +203,9 @@ def ablate(
     remark = _remark(request.experiment, request.settings)
     if remark:
         progress.say(remark)
-    models, problems = [AblatedModel(WHOLE, "all", whole)], dict[str, TartarusError]()
-    rows = plan_rows(request)
+    first, *rows = plan_rows(request, parts_of_patches(whole.store, request))
+    models = [AblatedModel(first.label, first.kind, first.inputs, whole)]
+    problems = dict[str, TartarusError]()
     for number, row in enumerate(rows, 1):
         try:
             progress.say(f"ablation, row {number} of {len(rows)}: {row.label}")
@@ -177,7 +214,7 @@ def ablate(
             progress.warn(f"{row.label} is left out of the ablation: {problem}")
             problems[row.label] = problem
             continue
-        models.append(AblatedModel(row.label, row.kind, model))
+        models.append(AblatedModel(row.label, row.kind, row.inputs, model))
     if len(models) == 1:
         raise next(iter(problems.values()))
     left_out = {label: str(problem) for label, problem in problems.items()}

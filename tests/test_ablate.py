@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 import tartarus_cli as tt
+from tartarus_cli.ablate import parts_of_patches, plan_rows
 from tartarus_cli.evaluation.ablation import find_ablation
+from tartarus_cli.experiments.request import TrainingRequest, build_request
 from tartarus_cli.metrics.significance import holm
 from tartarus_cli.models.store import Store
+from tartarus_cli.training.blend_parts import requested_parts
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command
 from tests.sharing import made_once
@@ -197,6 +200,24 @@ def test_classes_are_ablated_by_their_accuracy(tmp_path: Path) -> None:
     assert [row.label for row in result.ablation.rows] == ["all", "shuffled"]
     assert [*result.ablation.rows[0].figures] == ["accuracy"]
     assert result.ablation.unit == "items"
+
+
+def test_a_part_of_a_blend_that_reads_patches_counts_as_a_setting(root: Path) -> None:
+    workspace = open_workspace(root)
+    parts = ('network.parts=["ridge_plays", "rec_audio", "rec_multi", "artist_mean"]',)
+    request = build_request(workspace, "blend", ("text", "audio"), "rec", parts, None)
+    rows = plan_rows(request, parts_of_patches(Store(workspace), request))
+    read = {row.label: row for row in rows}
+    assert read["all"].inputs == read["shuffled"].inputs == ("text", "audio", "rec_audio")
+    sound, words = read["rec_audio alone"].request, read["without rec_audio"].request
+    assert (sound.experiment.name, sound.settings) == ("rec_audio", ())
+    assert words.experiment.network.model_dump()["parts"] == (
+        *("ridge_plays", "rec_multi", "artist_mean"),
+    )
+    assert read["without text"].request.settings == ("audio",)
+    both = requested_parts(Store(workspace), read["without text"].request)
+    counts = [part.experiment.inputs.count for part in both if isinstance(part, TrainingRequest)]
+    assert counts[2] == 1  # of rec_multi, which reads two settings elsewhere
 
 
 REFUSED = {

@@ -130,6 +130,18 @@ def open_patch_file(path: Path) -> Iterator[h5py.File]:
         yield file
 
 
+def read_fingerprint(path: Path) -> str:
+    """Return the hash that files made and scaled together share; empty if the file has none.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged.
+    """
+    with open_patch_file(path) as file:
+        return str(file.attrs.get(FINGERPRINT, ""))
+
+
 def _open_file(path: Path) -> h5py.File:
     with _explain_damage(path):
         require_regular(path)

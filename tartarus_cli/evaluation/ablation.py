@@ -44,7 +44,7 @@ class AblationRow(BaseModel):
     """Such as ``all``, ``tags alone``, ``without tags`` or ``shuffled``."""
     kind: AblationKind
     settings: tuple[str, ...]
-    """The settings that the model reads."""
+    """The settings that the model reads, and the parts of a blend that read patches."""
     model: str
     """Its name."""
     figures: dict[str, MetricValue]

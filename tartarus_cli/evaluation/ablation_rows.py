@@ -42,6 +42,8 @@ class AblatedModel:
 
     label: str
     kind: AblationKind
+    inputs: tuple[str, ...]
+    """The settings that it reads, and the parts of a blend that read patches."""
     model: Model
 
 
@@ -126,7 +128,7 @@ def _rows(
         row = AblationRow(
             label=each.label,
             kind=each.kind,
-            settings=tuple(each.model.manifest.settings),
+            settings=each.inputs,
             model=name,
             figures={metric: results[name].metrics.get(metric) for metric in metrics},
             low=low,

@@ -17,14 +17,15 @@ def summarize(ablation: Ablation) -> tuple[str, ...]:
 
 def _worth(ablation: Ablation) -> Iterator[str]:
     """Say by how much the figure falls without each setting."""
-    settings = tuple(dict.fromkeys(ablation.settings))
+    settings = ablation.rows[0].settings
     if len(settings) < 2:
         return
     parts = []
     for setting in settings:
         row = _without(ablation, settings, setting)
         if row is not None and row.difference is not None:
-            parts.append(f"{setting} {-row.difference.difference:+.4f}{_sure(row)}")
+            worth = round(-row.difference.difference, 4) + 0.0  # no minus before a zero
+            parts.append(f"{setting} {worth:+.4f}{_sure(row)}")
     if parts:
         yield f"What a setting adds to the others in {ablation.metric}: {', '.join(parts)}."
 

@@ -53,7 +53,7 @@ def requested_parts(store: Store, request: TrainingRequest) -> list[Model | Trai
             wanted.append(_check_model(store.get(name), request))
         else:
             _check_name(store, name, "parts")
-            wanted.append(_request(store, name, request, request.settings))
+            wanted.append(_reading(_request(store, name, request, request.settings)))
     for key in ("each_setting", "each_sparse", "each_dense"):
         for name in getattr(options, key):
             _check_name(store, name, key)
@@ -64,6 +64,14 @@ def requested_parts(store: Store, request: TrainingRequest) -> list[Model | Trai
         wanted += [_request(store, name, request, (setting,)) for name in names]
     unique = {_key(each): each for each in wanted}
     return list(unique.values())
+
+
+def _reading(request: TrainingRequest) -> TrainingRequest:
+    """Let a part that would read more settings than the blend has read those that there are."""
+    experiment, count = request.experiment, len(request.settings)
+    if 0 < count < experiment.settings_needed and experiment.takes_fewer_settings:
+        return replace(request, experiment=experiment.with_fewer_settings(count))
+    return request
 
 
 def with_targets(

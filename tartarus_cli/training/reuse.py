@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from tartarus_cli.data.patches import read_fingerprint
 from tartarus_cli.errors import TartarusError
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.resolve import to_table
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.file_names import SPLITS, Kind
+from tartarus_cli.file_names import SPLITS, Kind, parse_path
 from tartarus_cli.models.staleness import changed_masks, matches_training_input
 from tartarus_cli.models.store import Model, Store
 
@@ -73,4 +76,14 @@ def _has_changed_inputs(model: Model) -> bool:
             return True
     if changed_masks(model, SPLITS):
         return True
-    return not all(matches_training_input(model, path) for path in paths)
+    return not all(_is_same(model, path) for path in paths)
+
+
+def _is_same(model: Model, path: Path) -> bool:
+    """Whether a file is as in the training; of patches, how they were made and scaled counts."""
+    file = parse_path(path, "patches")
+    if file is not None and file.kind is Kind.PATCHES:
+        fingerprint = read_fingerprint(path)
+        if fingerprint:
+            return model.manifest.inputs[model.workspace.relative(path)] == fingerprint
+    return matches_training_input(model, path)

@@ -14,10 +14,11 @@ from tartarus_cli.data.features import open_matrix
 from tartarus_cli.data.patches import open_patches, write_patches
 from tartarus_cli.data.shuffling import item_order, permute_rows
 from tartarus_cli.errors import RequestError
-from tartarus_cli.experiments.request import build_request
+from tartarus_cli.experiments.request import TrainingRequest, build_request
 from tartarus_cli.experiments.resolve import from_toml, resolve, to_toml
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.prediction.predict import PredictOptions, predict
+from tartarus_cli.training.reuse import find_trained
 from tartarus_cli.training.train import train
 from tartarus_cli.workspace import open_workspace
 from tests.sharing import made_once
@@ -94,6 +95,10 @@ def test_a_shuffled_model_is_that_of_files_whose_rows_are_permuted_by_hand(
     permute_files(by_hand, seed=3)
     ours, theirs = fitted(world, experiment, SHUFFLED), fitted(by_hand, experiment)
     assert ours.manifest.chosen == theirs.manifest.chosen
+    request = TrainingRequest(ours.experiment, MODELS[experiment][0], 3)
+    again = find_trained(ours.store, request)
+    assert again is not None
+    assert again.name == ours.name
     assert ours.manifest.parts == theirs.manifest.parts
     rows, expected = predicted(ours), predicted(theirs)
     assert [*rows] == [*expected]
