@@ -31,7 +31,7 @@ def write_ablated(root: Path) -> None:
     for path in world.features.glob("X_*_text_rec.npy"):
         noise = world.rng.standard_normal(np.load(path).shape).astype(np.float32)
         np.save(path.with_name(path.name.replace("text", "noise")), noise)
-    tt.run(*THREE, dataset="rec", ablate=True, baselines=True, workspace=root, progress=False)
+    tt.run(*THREE, dataset="rec", ablate=True, workspace=root, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_an_ablation_has_each_setting_alone_all_but_each_and_shuffled_ones(root:
     assert read["without noise"] == ("text", "audio")
     assert read["shuffled"] == ("text", "audio", "noise")
     assert ablation.metrics == ("MAP@500",)
-    assert {"random", "knn", "oracle"} <= {*ablation.references}
+    assert {"random", "oracle"} <= {*ablation.references}
 
 
 def test_figures_and_differences_are_those_of_the_models_that_it_names(root: Path) -> None:
@@ -113,7 +113,7 @@ def test_the_same_command_again_trains_and_evaluates_nothing_and_goes_on_where_i
     lost = before.rows[-1].model
     tt.delete_models(lost, workspace=root)
     (root / "data/results/model_1_ablation.json").unlink()
-    done = tartarus("run", *THREE, "--dataset", "rec", "--baselines", "--ablate", "-w", root)
+    done = tartarus("run", *THREE, "--dataset", "rec", "--ablate", "-w", root)
     assert done.status == 0, done.err
     assert "ablation, row 7 of 7: shuffled" in done.err
     again = ablation_of(root)
