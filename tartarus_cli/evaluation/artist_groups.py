@@ -52,11 +52,14 @@ def group_by_discovery(dataset: Dataset, ranks: StoredRanks) -> Grouping:
     """
     train, test = _artist_codes(dataset)
     artist = test[ranks.items]
-    played = np.zeros(len(artist), np.bool_)
-    pairs = _pair_numbers(artist, ranks.users, ranks.user_count)
+    pairs, inverse = np.unique(
+        _pair_numbers(artist, ranks.users, ranks.user_count), return_inverse=True
+    )
+    is_played = np.zeros(len(pairs), np.bool_)
     for block in _played_artists(dataset, train, test, ranks.user_count):
         position = np.minimum(np.searchsorted(block, pairs), len(block) - 1)
-        played |= (block[position] == pairs) & (artist >= 0)
+        is_played |= block[position] == pairs
+    played = is_played[inverse]
     basis = "whether the user played the artist before: exploit, or discovery"
     labels = ("exploit", "discovery", NO_ARTIST)
     return group_plays(basis, labels, np.where(artist < 0, 2, np.where(played, 0, 1)))
@@ -76,7 +79,7 @@ def _played_artists(
 ) -> Iterator[NDArray[np.int64]]:
     """Yield the numbers of all pairs of an artist of test items and a user who played the artist.
 
-    Each block is sorted, and has at least one pair.
+    Each block is sorted, and has at least one pair; pairs may come twice.
     """
     plays = read_train_plays(dataset, users)
     if plays.shape[0] != len(train):
@@ -93,7 +96,7 @@ def _played_artists(
         artist = np.repeat(train[rows[block_of_row == number]], np.diff(block.indptr))
         pairs = _pair_numbers(artist, block.indices, users)[block.data > 0]
         if pairs.size:
-            yield np.unique(pairs)
+            yield np.sort(pairs)
 
 
 def _pair_numbers(
