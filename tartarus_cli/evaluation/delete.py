@@ -48,8 +48,9 @@ def delete_model(workspace: WorkspacePaths, name: str) -> list[Path]:
     Store(workspace).begin_deletion(name)
     _delete_rest(workspace, name)
     prefix = f"{name}-pred_"
-    settings = workspace.scan().select(Kind.FEATURES)
-    return [file.path for file in settings if file.fields["setting"].startswith(prefix)]
+    inventory = workspace.scan()
+    files = [*inventory.select(Kind.FEATURES), *inventory.select(Kind.MASK)]
+    return [file.path for file in files if file.fields["setting"].startswith(prefix)]
 
 
 def end_deletions(workspace: WorkspacePaths) -> None:

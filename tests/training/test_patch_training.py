@@ -232,6 +232,10 @@ def test_items_without_a_patch_are_left_out_and_rank_as_wrong(
     assert len(rows_of(trained, "factors_model_1.npy")) == SPLITS["test"] - 3
     evaluated = tartarus("evaluate", "model_1", "-w", trained.root, "--json").document
     assert evaluated["items_without_prediction"] == 3
+    by_modality = ("evaluate", "model_1", "--by", "modality", "-w", trained.root, "--json")
+    parts = tartarus(*by_modality).document["found"]["slices"]
+    sizes = {part["label"].partition(" ")[0]: part["size"] for part in parts}
+    assert sizes == {"patches": SPLITS["test"] - 3, "none": 3}
     shown = tartarus("predict", "model_1", "--layer", "flatten", "-w", trained.root)
     assert "test 3; they lack model_1-pred_flatten" in shown.out
     mask = np.load(trained.features / "mask_test_model_1-pred_flatten_one.npy")
