@@ -68,18 +68,21 @@ def open_predictor(model: Model, layer: LayerInfo | None = None) -> Predictor:
     return _BaselinePredictor(model, model.baseline)
 
 
-def write_fitted(folder: Path, fitted: BaselineResult) -> None:
-    """Write the arrays of a fitted baseline, and all that it tried, with the validation figures."""
+def write_fitted(folder: Path, fitted: BaselineResult, score: str) -> None:
+    """Write the arrays of a fitted baseline, and all that it tried, with the validation figures.
+
+    ``score`` is what its scores are called.
+    """
     save_arrays(folder / BASELINE, fitted.arrays.items())
-    rows = [_trial_row(trial) for trial in fitted.trials]
+    rows = [_trial_row(trial, score) for trial in fitted.trials]
     if rows:
         lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
         write_text(folder / HISTORY, "".join(f"{line}\n" for line in lines))
 
 
-def _trial_row(trial: Trial) -> dict[str, str]:
+def _trial_row(trial: Trial, score: str) -> dict[str, str]:
     """Return the cells of a trial: its parameters and figures, by column."""
-    figures = {"val_loss": trial.loss, "val_MAP": trial.score}
+    figures = {"val_loss": trial.loss, f"val_{score}": trial.score}
     cells = {name: str(value) for name, value in trial.parameters.items()}
     return cells | {name: repr(value) for name, value in figures.items() if value is not None}
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tartarus_cli.data.patches import read_fingerprint
+from tartarus_cli.baselines.blend import BlendOptions
 from tartarus_cli.errors import TartarusError
+from tartarus_cli.experiments.inference import infer_task
 from tartarus_cli.experiments.request import TrainingRequest
-from tartarus_cli.experiments.resolve import to_table
+from tartarus_cli.experiments.resolve import experiment_names, resolve, to_table
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.file_names import SPLITS, Kind, parse_path
 from tartarus_cli.models.staleness import changed_masks, matches_training_input
@@ -40,7 +42,29 @@ def is_reusable(model: Model, request: TrainingRequest) -> bool:
         return False  # to look closer, its code would have to run, which nobody named
     if (manifest.settings, manifest.seed) != (list(request.settings), request.seed):
         return False
-    return same_parameters(model, request.experiment) and not _has_changed_inputs(model)
+    if not same_parameters(model, request.experiment) or _has_changed_inputs(model):
+        return False
+    return not (model.manifest.blends and _lacks_part(model))
+
+
+def _lacks_part(model: Model) -> bool:
+    """Whether a blend left out a part whose factors the dataset did not have, and now has."""
+    options, dataset = model.experiment.network, model.dataset
+    if not isinstance(options, BlendOptions):
+        return False
+    folder = model.workspace.experiments
+    for name in {*options.names} & {*experiment_names(folder)}:
+        experiment = resolve(
+            name,
+            folder=folder,
+            dataset=dataset.name,
+            infer=lambda _, baseline: infer_task(dataset, baseline),
+        )
+        files = dataset.select(Kind.TARGETS, split="train", fact=experiment.targets.kind)
+        read = {model.workspace.root / path for path in model.manifest.inputs}
+        if files and not {file.path for file in files} & read:
+            return True
+    return False
 
 
 def same_parameters(model: Model, experiment: Experiment) -> bool:

@@ -211,7 +211,7 @@ def _train_baseline(
     with recording_outcome(name, folder, manifest, progress, start=start):
         write_experiment(folder, experiment)
         save_preprocessing(folder, dataset, experiment, request.settings, data.items)
-        write_fitted(folder, fitted)
+        write_fitted(folder, fitted, manifest.score_name)
     return store.get(name)
 
 
@@ -235,7 +235,7 @@ def _train_blend(
     name, folder = store.claim()
     with recording_outcome(name, folder, manifest, progress, start=start):
         write_experiment(folder, request.experiment)
-        write_fitted(folder, blend.fitted)
+        write_fitted(folder, blend.fitted, manifest.score_name)
     return store.get(name)
 
 

@@ -284,7 +284,7 @@ def _cells(model: Model) -> tuple[str, ...]:
     loss = manifest.validation_loss if manifest.held_out_loss is None else manifest.held_out_loss
     validation = f"loss {figure(loss)}" if loss is not None else "—"
     if loss is None and manifest.validation_score is not None:
-        validation = f"MAP {figure(manifest.validation_score)}"
+        validation = f"{manifest.score_name} {figure(manifest.validation_score)}"
     score = headline(manifest.task)
     return (
         model.name,
