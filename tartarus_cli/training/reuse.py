@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tartarus_cli.data.patches import read_fingerprint
 from tartarus_cli.baselines.blend import BlendOptions
+from tartarus_cli.data.patches import read_fingerprint
 from tartarus_cli.errors import TartarusError
 from tartarus_cli.experiments.inference import infer_task
 from tartarus_cli.experiments.request import TrainingRequest
