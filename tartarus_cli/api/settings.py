@@ -212,6 +212,7 @@ def text(
     words: int | None = None,
     encoding: str | None = None,
     vectors: Path | str | None = None,
+    missing: Literal["zero", "absent"] = "zero",
     overrides: Overrides = (),
     code: Code = (),
     seed: int | None = None,
@@ -236,6 +237,8 @@ def text(
         Encoding of documents that are not in UTF-8 and have no byte-order mark, such as ``cp1252``.
     vectors
         For ``w2v``: word vectors in word2vec's format, or GloVe's, instead of learning them.
+    missing
+        What items without a document are: items without a word, or items that lack the setting.
     overrides
         Parameters of the extractor.
     code
@@ -270,6 +273,7 @@ def text(
             words=words,
             encoding=check_encoding(encoding),
             vectors=path_of(vectors),
+            missing=missing,
             overrides=overrides_of(overrides),
             seed=seed_of(root, seed),
         )

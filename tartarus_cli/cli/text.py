@@ -1,5 +1,6 @@
 """``tartarus text``."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -78,7 +79,25 @@ Words = Annotated[
 ]
 
 
-@panels({"Documents": ("words", "encoding"), "Vocabulary": ("vectors", "overrides", "seed")})
+class Missing(StrEnum):
+    """What becomes of items that have no document."""
+
+    zero = "zero"
+    absent = "absent"
+
+
+WhenMissing = Annotated[
+    Missing,
+    typer.Option(
+        "--missing",
+        help="Items without a document: no words, rows of zeros; or items that lack the setting.",
+    ),
+]
+
+
+@panels(
+    {"Documents": ("words", "encoding", "missing"), "Vocabulary": ("vectors", "overrides", "seed")}
+)
 def text(
     dataset: DatasetArgument = None,
     extractor: ExtractorName = None,
@@ -87,6 +106,7 @@ def text(
     setting: Setting = None,
     words: Words = None,
     encoding: Encoding = None,
+    missing: WhenMissing = Missing.zero,
     vectors: VectorFile = None,
     overrides: Parameters = None,
     code: Code = None,
@@ -108,6 +128,7 @@ def text(
         words=words,
         encoding=encoding,
         vectors=vectors,
+        missing=missing.value,
         overrides=overrides or (),
         code=code or (),
         seed=seed,

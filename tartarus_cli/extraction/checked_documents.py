@@ -31,15 +31,18 @@ class CheckedDocuments:
     failure_list: Path | None = None
     """File that lists the failures and the empty documents; None if there are none."""
 
-    def warn(self, progress: Progress) -> None:
-        """Warn of documents that cannot be read: how many, the first, and where all stand."""
+    def warn(self, progress: Progress, outcome: str) -> None:
+        """Warn of documents that cannot be read: how many, the first, and where all stand.
+
+        ``outcome`` says what becomes of their items.
+        """
         if not self.failures or self.failure_list is None:
             return
         cannot = count_noun(len(self.failures), "document")
         examples = "; ".join(f"{item}: {reason}" for item, reason in [*self.failures.items()][:3])
         more = "; …" * (len(self.failures) > 3)
         progress.warn(
-            f"{cannot} cannot be read: no word, a row of zeros ({examples}{more}). "
+            f"{cannot} cannot be read: {outcome} ({examples}{more}). "
             f"{self.hint} {display_path(self.failure_list)} names them all."
         )
 

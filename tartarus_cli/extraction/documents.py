@@ -17,6 +17,7 @@ from scipy.sparse import vstack
 from tartarus_cli.architectures import InputKind
 from tartarus_cli.data.array_writing import create_dense, put_csr, put_dense
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.masks import put_mask
 from tartarus_cli.errors import Placeholder, RequestError, display_path, parameter
 from tartarus_cli.experiments.settings import (
     check_setting_name,
@@ -75,6 +76,8 @@ class TextResult:
     without_word: list[str]
     """Ids of items whose document contains no word."""
     files: list[Path]
+    absent: dict[str, int] = field(default_factory=dict)
+    """Split → number of items that lack the setting; empty if none does."""
     failures: dict[str, str] = field(default_factory=dict)
     """Id of an item whose document cannot be read → the reason; it has a row of zeros."""
     failure_list: Path | None = None
@@ -127,8 +130,12 @@ def extract_text(
             }
             fitted = extractor.fit(_training_texts(request, sets["train"]), options)
             task.describe("writing features")
-            written = _write(sets, fitted, files)
+            masks = _masks(request, sets)
+            written = _write(sets, fitted, files, masks)
     result = _result(request, sets, fitted, written, files, checked)
+    absent = {split: int((~has).sum()) for split, has in masks.items()}
+    paths = [*result.files, *(files.masks[split] for split in masks)]
+    result = replace(result, files=paths, absent=absent)
     _report(progress, fitted, checked, result)
     kind: InputKind = "sequence" if result.form == "sequence" else "features"
     return replace(result, experiments=experiments_reading(workspace, result.dataset, kind))
@@ -142,9 +149,10 @@ def _report(
         progress.say(fitted.remark)
     if fitted.warning:
         progress.warn(fitted.warning)
-    checked.warn(progress)
-    _warn(progress, result.without_document, "no document on the list")
-    _warn(progress, result.without_word, "a document without a word")
+    outcome = "they lack the setting" if result.absent else "no word, a row of zeros"
+    checked.warn(progress, outcome)
+    _warn(progress, result.without_document, "no document on the list", outcome)
+    _warn(progress, result.without_word, "a document without a word", "no word, a row of zeros")
 
 
 def _parse_options(request: TextRequest, extractor: Extractor) -> ExtractorOptions:
@@ -224,8 +232,15 @@ class _SettingFiles:
 
     features: Mapping[str, Path]
     """Split → matrix."""
+    masks: Mapping[str, Path]
+    """Split → mask, which is there only where items lack the setting."""
     vocabulary: Path
     word_vectors: Path
+
+    @property
+    def possible(self) -> list[Path]:
+        """All of them, and the masks."""
+        return [*self.paths(with_vectors=True), *self.masks.values()]
 
     def paths(self, *, with_vectors: bool) -> list[Path]:
         """Return all of them, with or without word vectors."""
@@ -246,6 +261,7 @@ def _setting_files(
     path, ext = workspace.path_of, _EXTENSIONS[extractor.vocabulary.form]
     files = _SettingFiles(
         {split: path(Kind.FEATURES, split=split, ext=ext, **fields) for split in splits},
+        {split: path(Kind.MASK, split=split, **fields) for split in splits},
         path(Kind.VOCABULARY, **fields),
         path(Kind.WORD_VECTORS, **fields),
     )
@@ -258,7 +274,7 @@ def _setting_files(
 @contextmanager
 def _lock_setting(files: _SettingFiles) -> Iterator[None]:
     """Keep other commands from writing this setting; remove files that a killed one left."""
-    folder, paths = files.vocabulary.parent, files.paths(with_vectors=True)
+    folder, paths = files.vocabulary.parent, files.possible
     with locked(folder / f".making_{files.vocabulary.name}.lock"):
         remove_leftovers(folder, {path.name for path in paths})
         yield
@@ -266,7 +282,7 @@ def _lock_setting(files: _SettingFiles) -> Iterator[None]:
 
 def _refuse_other_settings(dataset: Dataset, request: TextRequest, files: _SettingFiles) -> None:
     """Refuse to write over files of this name that were not made of documents."""
-    replaceable = {*files.paths(with_vectors=True)} if files.vocabulary.exists() else set()
+    replaceable = {*files.possible} if files.vocabulary.exists() else set()
     for file in dataset.own_files:
         is_same = file.fields.get("setting") == request.setting_name
         if is_same and file.path not in replaceable:
@@ -287,16 +303,35 @@ class _WrittenRows:
     """Number of documents of which only the first words were read."""
 
 
+def _masks(request: TextRequest, sets: Mapping[str, Corpus]) -> dict[str, NDArray[np.bool_]]:
+    """Return which items of each set have a document, of the sets of which some lack it."""
+    if request.missing != "absent":
+        return {}
+    has = {
+        split: np.array([item in documents.paths for item in documents.ids], bool)
+        for split, documents in sets.items()
+    }
+    return {split: present for split, present in has.items() if not present.all()}
+
+
 def _write(
-    sets: Mapping[str, Corpus], fitted: FittedVocabulary, files: _SettingFiles
+    sets: Mapping[str, Corpus],
+    fitted: FittedVocabulary,
+    files: _SettingFiles,
+    masks: Mapping[str, NDArray[np.bool_]],
 ) -> dict[str, _WrittenRows]:
     """Write everything; return what is known of the documents of each set."""
     written = {}
-    paths = files.paths(with_vectors=fitted.word_vectors is not None)
-    with defer_interrupts() as check, write_together([*reversed(paths)]) as temporary:
+    paths = [*files.paths(with_vectors=fitted.word_vectors is not None)]
+    count = len(files.features)
+    order = [*reversed(paths[count:]), *(files.masks[s] for s in masks), *reversed(paths[:count])]
+    together = write_together(order, outdated=files.masks.values())
+    with defer_interrupts() as check, together as temporary:
         for split, documents in sets.items():
             path = temporary[files.features[split]]
             written[split] = _write_rows(path, documents, fitted.vocabulary, check)
+        for split, present in masks.items():
+            put_mask(temporary[files.masks[split]], present)
         if fitted.word_vectors is not None:
             put_dense(temporary[files.word_vectors], fitted.word_vectors)
         document = fitted.vocabulary.model_dump(mode="json")
@@ -331,11 +366,11 @@ def _write_rows(
     return _WrittenRows(np.concatenate(known), sum(longer))
 
 
-def _warn(progress: Progress, items: Sequence[str], problem: str) -> None:
+def _warn(progress: Progress, items: Sequence[str], problem: str, outcome: str) -> None:
     if items:
         names = ", ".join(items[:3]) + (", …" if len(items) > 3 else "")
         have = "items have" if len(items) > 1 else "item has"
-        progress.warn(f"{len(items):,} {have} {problem} ({names}): no word, a row of zeros")
+        progress.warn(f"{len(items):,} {have} {problem} ({names}): {outcome}")
 
 
 def _mean(shares: NDArray[np.float64]) -> float | None:

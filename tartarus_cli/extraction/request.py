@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -141,6 +142,8 @@ class TextRequest:
     """Words of a document that are read; None: the extractor's default."""
     encoding: str | None = None
     """Encoding of documents without a byte-order mark; None: UTF-8."""
+    missing: Literal["zero", "absent"] = "zero"
+    """Whether items without a document that can be read have no words, or lack the setting."""
     seed: int = 0
 
     @property

@@ -788,3 +788,31 @@ def test_check_data_finds_a_vocabulary_that_does_not_fit(
         for problem in told.document["problems"]
         if problem["severity"] == "error"
     )
+
+
+@pytest.mark.parametrize("extractor", ["vsm", "w2v"])
+def test_items_without_a_document_may_lack_the_setting(
+    extractor: str, run: Run, songs: World
+) -> None:
+    """One has no document on the list, one cannot be read, and one has no words."""
+    for name, content in (("train-3", None), ("test-0", None), ("test-1", b"\xff"), ("val-2", b"")):
+        path = songs.root / "text" / f"{name}.txt"
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+    words = (extractor, *(QUICK if extractor == "w2v" else ()))
+    zeros = run(*words)
+    assert (zeros.status, "no word, a row of zeros" in zeros.err) == (0, True)
+    assert not [*songs.features.glob("mask_*")]
+    before = made(songs)
+    done = run(*words, "--missing", "absent")
+    assert (done.status, "they lack the setting" in done.err) == (0, True)
+    assert "absent: 1 of 40 train items, 2 of 12 test items" in done.out
+    masks = {path.name: np.load(path) for path in songs.features.glob("mask_*")}
+    assert {name: np.flatnonzero(~mask).tolist() for name, mask in masks.items()} == {
+        f"mask_train_{extractor}_one.npy": [3],
+        f"mask_test_{extractor}_one.npy": [0, 1],
+    }
+    assert {n: c for n, c in made(songs).items() if n not in masks} == before
+    assert run(*words).status == 0
+    assert made(songs) == before

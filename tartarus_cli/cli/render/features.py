@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.console import document, next_step, out, plain
+from tartarus_cli.cli.render.text import print_absent
 from tartarus_cli.errors import Placeholder, call
 
 if TYPE_CHECKING:
@@ -28,13 +29,7 @@ def features_result(workspace: Workspace, result: FeaturesResult, *, json: bool)
         f"({sets} items × {result.width:,}, {result.form})",
         soft_wrap=True,
     )
-    absent = [
-        f"{count:,} of {result.splits[split]:,} {split} items"
-        for split, count in result.absent.items()
-        if count
-    ]
-    if absent:
-        console.print(f"absent: {', '.join(absent)}", soft_wrap=True)
+    print_absent(result.absent, result.splits)
     next_step(_next_command(result))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.console import document, next_step, out, plain
@@ -30,7 +31,15 @@ def text_result(workspace: Workspace, result: TextResult, *, json: bool) -> None
         soft_wrap=True,
     )
     console.print(plain(_read_words(result)), soft_wrap=True)
+    print_absent(result.absent, result.splits)
     next_step(_next_command(result))
+
+
+def print_absent(absent: Mapping[str, int], splits: Mapping[str, int]) -> None:
+    """Say how many items of each set lack the setting, if any does."""
+    sets = [f"{n:,} of {splits[split]:,} {split} items" for split, n in absent.items() if n]
+    if sets:
+        out().print(f"absent: {', '.join(sets)}", soft_wrap=True)
 
 
 def _read_words(result: TextResult) -> str:
