@@ -21,11 +21,20 @@ class CountFeature(keras.layers.Layer):  # type: ignore[misc]
     ----------
     mean, deviation
         Of the logarithm, over the items that the network was fitted to.
+    limits
+        The lowest and the highest logarithm of these items, which stand for what is beyond them,
+        such as that of an item that lacks a setting; None if there are none.
     """
 
-    def __init__(self, mean: float, deviation: float, **options: Any) -> None:
+    def __init__(
+        self,
+        mean: float,
+        deviation: float,
+        limits: tuple[float, float] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
-        self.mean, self.deviation = mean, deviation
+        self.mean, self.deviation, self.limits = mean, deviation, limits
 
     def call(self, inputs: Any) -> Any:
         """Return ``(items, 1)`` of one matrix of features, or of a list of them."""
@@ -34,7 +43,10 @@ class CountFeature(keras.layers.Layer):  # type: ignore[misc]
             ops.sum(ops.cast(ops.not_equal(x, 0), self.compute_dtype), axis=-1, keepdims=True)
             for x in matrices
         )
-        return (ops.log1p(counts) - self.mean) / (2 * self.deviation)
+        logarithms = ops.log1p(counts)
+        if self.limits is not None:
+            logarithms = ops.clip(logarithms, *self.limits)
+        return (logarithms - self.mean) / (2 * self.deviation)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return one column."""
@@ -43,7 +55,8 @@ class CountFeature(keras.layers.Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        return {**super().get_config(), "mean": self.mean, "deviation": self.deviation}
+        options = {"mean": self.mean, "deviation": self.deviation, "limits": self.limits}
+        return {**super().get_config(), **options}
 
 
 @keras.saving.register_keras_serializable("tartarus")

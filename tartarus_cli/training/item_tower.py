@@ -40,8 +40,9 @@ def build_item_tower(
         The items, and which of them it is fitted to: the number ``l_i`` is standardised with these
         alone.
     counted
-        Numbers of the inputs whose non-zero features ``l_i`` counts; with none, or where it is the
-        same for all items, the tower has no such part.
+        Numbers of the inputs whose non-zero features ``l_i`` may count; see
+        :func:`sum_counts`. With none, or where it is the same for all items, the tower has no such
+        part.
     scale
         What the vectors are multiplied by at last.
     seed
@@ -60,10 +61,12 @@ def build_item_tower(
     if is_linear(network):
         last = last_dense(network)
         last.kernel.assign(_draw(rng, last.kernel.shape))
-    logs = np.log1p(sum(count_features(items.inputs[number], rows) for number in counted))
+    counted, counts = sum_counts(items, rows, counted)
+    logs = np.log1p(counts)
     if counted and np.ptp(logs):
         read = [network.inputs[number] for number in counted]
-        layer = CountFeature(float(logs.mean()), float(logs.std()), name="feature_count")
+        limits = float(logs.min()), float(logs.max())
+        layer = CountFeature(float(logs.mean()), float(logs.std()), limits, name="feature_count")
         logarithm = layer(read if len(read) > 1 else read[0])
         count = keras.layers.Dense(output.shape[-1], use_bias=False, name="count_weights")
         part = count(logarithm)
@@ -91,6 +94,34 @@ def is_linear(network: keras.Model) -> bool:
 
 def _draw(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.asarray(FIRST_WEIGHTS * rng.standard_normal(shape), np.float32)
+
+
+def sum_counts(
+    items: ItemSet, rows: NDArray[np.int64], counted: Sequence[int]
+) -> tuple[list[int], NDArray[np.int64]]:
+    """Count the features of items over the inputs in which their number says something.
+
+    It says nothing in an input that is dense: all items that have a row there have as many.
+
+    Parameters
+    ----------
+    items, rows
+        The items, and which of them are counted.
+    counted
+        Numbers of the inputs to choose from.
+
+    Returns
+    -------
+    The numbers of those inputs, and the counts, ``(rows,)``.
+    """
+    chosen, total = list[int](), np.zeros(len(rows), np.int64)
+    for number in counted:
+        counts = count_features(items.inputs[number], rows)
+        present = counts[counts > 0]
+        if present.size and np.ptp(present):
+            chosen.append(number)
+            total += counts
+    return chosen, total
 
 
 def count_features(source: Matrix | Patches, rows: NDArray[np.int64]) -> NDArray[np.int64]:

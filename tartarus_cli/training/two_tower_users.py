@@ -15,7 +15,7 @@ from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.items import ItemSet
 from tartarus_cli.errors import RequestError, parameter
 from tartarus_cli.models.user_vectors import HISTORY_EXPONENT
-from tartarus_cli.training.item_tower import is_linear, last_dense
+from tartarus_cli.training.item_tower import is_linear, last_dense, sum_counts
 from tartarus_cli.training.two_tower_steps import Numbers
 
 if TYPE_CHECKING:
@@ -295,9 +295,7 @@ def _feature_counts(tower: keras.Model, items: ItemSet, rows: Numbers) -> NDArra
     layer = layers.get("feature_count")
     if layer is None:
         return np.zeros(len(rows), np.float32)
-    from tartarus_cli.training.item_tower import count_features
-
-    counts = sum(count_features(source, rows) for source in items.inputs)
+    _, counts = sum_counts(items, rows, range(len(items.inputs)))
     return np.asarray((np.log1p(counts) - layer.mean) / (2 * layer.deviation), np.float32)
 
 

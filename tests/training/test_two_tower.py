@@ -397,6 +397,33 @@ def test_where_all_items_have_as_many_features_their_number_is_left_out(
     assert "feature_count" not in [layer.name for layer in fitted.model.tower.layers]
 
 
+def test_the_number_of_features_of_a_dense_setting_counts_for_nothing_where_items_lack_it() -> None:
+    dense = np.random.default_rng(0).standard_normal((ITEMS, 5)).astype(np.float32)
+    dense[::3] = 0
+    network, every = network_of([WIDTH, 5]), np.arange(ITEMS)
+    tower = build_item_tower(
+        network, item_set(FEATURES, dense), every, counted=[0, 1], scale=1, seed=0
+    )
+    logs = np.log1p(FEATURES.count_nonzero(axis=1))
+    assert counts_of(tower) == pytest.approx({"mean": logs.mean(), "deviation": logs.std()})
+    alone = build_item_tower(network_of([5]), item_set(dense), every, counted=[0], scale=1, seed=0)
+    assert "feature_count" not in [layer.name for layer in alone.layers]
+
+
+def test_more_or_fewer_features_than_any_fit_item_has_count_as_the_most_or_the_fewest() -> None:
+    network = network_of([WIDTH])
+    tower = build_item_tower(
+        network, item_set(FEATURES), np.arange(ITEMS), counted=[0], scale=1, seed=0
+    )
+    inner = keras.Model(tower.inputs, tower.get_layer("feature_count").output)
+    counts = FEATURES.count_nonzero(axis=1)
+    fewest, most = counts.argmin(), counts.argmax()
+    ends = inner.predict_on_batch(FEATURES[[fewest, most]].toarray())
+    beyond = inner.predict_on_batch(np.array([[0.0] * WIDTH, [1.0] * WIDTH], np.float32))
+    assert beyond == pytest.approx(ends)
+    assert ends[0] < ends[1]
+
+
 def test_the_weights_of_a_linear_tower_start_with_a_deviation_of_a_tenth(tmp_path: Path) -> None:
     network = network_of([WIDTH], dim=300, dropout=0.3)
     deep = network_of([WIDTH], hidden=(16,))
