@@ -38,6 +38,7 @@ FIXED = tuple(
 )
 ONCE = ("--set", "training.epochs=1", "--set", "two_tower.count_feature=false")
 HISTORIES = (*ONCE, "--set", "training.epochs=2", "--set", "two_tower.users=history")
+SHARED = ("--set", "network.name=single_branch", "--set", "network.adapter=8")
 PARTS = '["model_10", "model_11", "model_8"]'
 EXPERIMENTS: tuple[tuple[object, ...], ...] = (
     ("rec_sparse", "tags", "--dataset", "mine", *QUICK),
@@ -54,6 +55,8 @@ EXPERIMENTS: tuple[tuple[object, ...], ...] = (
     ("ridge_plays", "tags", "sounds", "--dataset", "mine"),
     ("two_tower", "tags", "sounds", "--dataset", "mine", *HISTORIES),
     ("cold_sparse", "tags", "sounds", "--dataset", "mine", "--set", f"network.parts={PARTS}"),
+    ("two_tower_fusion", "tags", "sounds", "--dataset", "mine", *ONCE, *QUICK),
+    ("rec_multi", "tags", "sounds", "--dataset", "mine", *SHARED, *QUICK),
 )
 NEAR, GENRE, COMMON = "model_2", "model_6", "model_7"
 JUDGED = {"model_8", "model_9", "model_12", "model_13", "model_14"}  # by how val items rank

@@ -324,6 +324,17 @@ class Experiment(Section):
             msg = "two_tower.users = history: network.hidden has to be empty ([]), because vectors "
             msg += "of users are sums of those of items only in a linear network"
             raise ValueError(msg)
+        gate, dropped = (
+            getattr(self.network, "gate", "none"),
+            getattr(self.network, "modality_dropout", 0),
+        )
+        if users.users == "history" and (gate != "none" or dropped):
+            msg = "two_tower.users = history: network.gate has to be none, and "
+            msg += (
+                "network.modality_dropout 0, because vectors of users are sums of those of items "
+            )
+            msg += "only in a linear network"
+            raise ValueError(msg)
         if users.residual == "ridge" and not features:
             msg = "two_tower.residual = ridge: inputs.kind has to be features, which a ridge reads"
             raise ValueError(msg)

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.losses import contrastive_loss, cosine_loss
 from tartarus_cli.setting_layers import SettingDropout
 from tests.architectures.test_architectures import network_of
@@ -97,6 +98,35 @@ def test_a_setting_that_an_item_lacks_has_no_say(kind: str) -> None:
     rows = network.predict_on_batch(inputs)
     assert rows[0] == pytest.approx(without[0], abs=1e-6)
     assert not np.array_equal(rows[-1], rows[-2])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_setting_that_all_items_lack_teaches_what_training_without_it_does(kind: str) -> None:
+    name, options = KINDS[kind]
+    entry = ARCHITECTURES.get(name)
+    values = entry.options.model_validate({"name": name, "output": "linear"} | options)
+    alone, beside = (entry.build([(WIDTH,)] * n, values, 4, 0) for n in (1, 2))
+    start_alike(alone, beside)
+    rng = np.random.default_rng(0)
+    rows, targets = (rng.standard_normal((20, n)).astype(np.float32) for n in (WIDTH, 4))
+    for network, inputs in ((alone, rows), (beside, [rows, np.zeros_like(rows)])):
+        network.compile(keras.optimizers.SGD(0.1), "mean_squared_error")
+        for _ in range(4):
+            network.train_on_batch(inputs, targets)
+    learnt = alone.predict_on_batch(rows)
+    assert beside.predict_on_batch([rows, 0 * rows]) == pytest.approx(learnt, abs=1e-5)
+    assert np.std(learnt) > 0
+
+
+def start_alike(alone: Any, beside: Any) -> None:
+    """Let a network of two settings start with the weights of one that has the first alone."""
+    one, two = ([x for x in n.layers if isinstance(x, keras.layers.Dense)] for n in (alone, beside))
+    if len(two) > len(one):
+        del two[1]  # the adapter of the second setting
+    for layer, other in zip(one, two, strict=True):
+        kernel = np.array(other.kernel)
+        kernel[: layer.kernel.shape[0], : layer.kernel.shape[1]] = layer.kernel
+        other.kernel.assign(kernel)
 
 
 def test_settings_are_dropped_at_the_rate_but_one_always_stays() -> None:
