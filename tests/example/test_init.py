@@ -114,7 +114,8 @@ def test_the_example_has_no_errors_and_says_that_it_is_synthetic(
     checked = tartarus("check-data", "-w", example, "--json")
     assert checked.status == 0
     ready = {name: summary["ready"] for name, summary in checked.document["datasets"].items()}
-    assert ready["MSD-A-songs"] == {"cold_audio": 1, "cold_multi": 2, "rec_multi": 2}
+    usual = {"cold_audio": 1, "cold_multi": 2, "rec_multi": 2}
+    assert usual.items() <= ready["MSD-A-songs"].items()
     assert {"rec_sparse", "rec_dense"} <= ready["MSD-A-artists"].keys()
     assert {"logistic_multilabel_tri", "cosine_text_multilabel"} <= ready["MuMu-albums"].keys()
     assert {"single-label-vector", "single-label-all"} <= ready["MSD-I"].keys()
