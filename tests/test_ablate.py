@@ -220,6 +220,17 @@ def test_a_part_of_a_blend_that_reads_patches_counts_as_a_setting(root: Path) ->
     assert counts[2] == 1  # of rec_multi, which reads two settings elsewhere
 
 
+def test_models_of_code_are_used_again_while_the_same_code_is_named(tmp_path: Path) -> None:
+    World(tmp_path).recommendation("rec", val=True)
+    code = tmp_path / "own.py"
+    code.write_text('"""Nothing is registered."""\n')
+    ours: Any = {"dataset": "rec", "ablate": True, "workspace": tmp_path, "progress": False}
+    first = tt.run("ridge_plays", "text", code=[code], **ours)
+    again = tt.run("ridge_plays", "text", code=[code], **ours)
+    assert again.ablation == first.ablation
+    assert tt.run("ridge_plays", "text", **ours).name != first.name
+
+
 REFUSED = {
     "no features": (("random",), "random reads no features"),
     "users": ((*THREE, "--users", "0:4"), "--ablate and --users exclude each other"),

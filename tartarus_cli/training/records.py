@@ -33,10 +33,15 @@ def start_manifest(workspace: WorkspacePaths, request: TrainingRequest) -> Model
         seed=request.seed,
         shuffled=experiment.shuffled,
         overrides=list(request.overrides),
-        code={_portable_path(workspace, file.path): file.digest for file in request.code},
+        code=code_hashes(workspace, request),
         started=now(),
         **describe_environment(),
     )
+
+
+def code_hashes(workspace: WorkspacePaths, request: TrainingRequest) -> dict[str, str]:
+    """Return the hash of each file of code that a training needs, as its manifest names them."""
+    return {_portable_path(workspace, file.path): file.digest for file in request.code}
 
 
 def _portable_path(workspace: WorkspacePaths, path: Path) -> str:

@@ -14,6 +14,7 @@ from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.file_names import SPLITS, Kind, parse_path
 from tartarus_cli.models.staleness import changed_masks, matches_training_input
 from tartarus_cli.models.store import Model, Store
+from tartarus_cli.training.records import code_hashes
 
 
 def find_trained(store: Store, request: TrainingRequest) -> Model | None:
@@ -38,7 +39,7 @@ def is_reusable(model: Model, request: TrainingRequest) -> bool:
     kind = "network" if request.experiment.baseline is None else "baseline"
     if (manifest.kind, manifest.experiment) != (kind, request.experiment.name):
         return False
-    if manifest.code:
+    if manifest.code and manifest.code != code_hashes(model.workspace, request):
         return False  # to look closer, its code would have to run, which nobody named
     if (manifest.settings, manifest.seed) != (list(request.settings), request.seed):
         return False
