@@ -26,6 +26,13 @@ def _check_kinds(value: Any) -> Any:
     return value
 
 
+def _check_count(value: Any) -> Any:
+    if value != "any" and (type(value) is not int or value < 1):
+        msg = f"{value!r} is neither a number of inputs, 1 or more, nor any"
+        raise ValueError(msg)
+    return value
+
+
 DatasetName = Annotated[str, AfterValidator(_check_dataset_name)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 CutOff = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
@@ -80,7 +87,7 @@ class InputsSection(Section):
 
     kind: Annotated[InputKind | tuple[InputKind, ...], BeforeValidator(_check_kinds)] = "features"
     """``features``, ``patches`` or ``sequence``: one for all inputs, or one for each of them."""
-    count: Count | Literal["any"] = 1
+    count: Annotated[int | Literal["any"], BeforeValidator(_check_count)] = 1
     """Number of inputs; a setting is named for each that is not patches. ``any``: as many as there
     are settings named."""
 

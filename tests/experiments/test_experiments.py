@@ -402,6 +402,8 @@ def test_an_experiment_may_read_any_number_of_settings() -> None:
     experiment = resolve("genre_network")
     assert experiment.inputs.count == "any"
     assert [experiment.with_settings(n).inputs.count for n in (1, 3)] == [1, 3]
+    with pytest.raises(RequestError, match=r"inputs\.count: 'many' is neither a number of inputs"):
+        resolve("genre_network", overrides=["inputs.count=many"])
     with pytest.raises(RequestError, match=r"inputs\.count = any: vector takes 1"):
         resolve("genre_network", overrides=["network.name=vector"])
 
