@@ -8,10 +8,10 @@ from tartarus_cli.cli.render.experiments import experiment, experiments
 from tartarus_cli.cli.render.factorize import factorize_result
 from tartarus_cli.cli.render.features import features_result
 from tartarus_cli.cli.render.fetch import archives, fetched, record
+from tartarus_cli.cli.render.init import created_workspace
 from tartarus_cli.cli.render.log import close_handlers, log_crash, log_shown, open_handlers
 from tartarus_cli.cli.render.messages import error, interrupted
 from tartarus_cli.cli.render.models import (
-    created_workspace,
     deleted,
     model,
     models,

@@ -1,4 +1,4 @@
-"""New workspaces, models and predictions."""
+"""Models and predictions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.classes import class_figures
 from tartarus_cli.cli.render.console import document, figure, message, next_step, out, plain, table
 from tartarus_cli.cli.render.evaluation import choices, figures
-from tartarus_cli.errors import Placeholder, call, parameter
+from tartarus_cli.errors import Placeholder, call
 from tartarus_cli.evaluation.headlines import headline
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tartarus_cli.example.init import InitResult
     from tartarus_cli.models.manifest import ModelManifest
     from tartarus_cli.models.store import Model
     from tartarus_cli.prediction.new_files import NewPrediction
@@ -28,38 +27,6 @@ MAX_CLASSES = 3
 """Classes that are shown of a new file, those of the highest scores."""
 MAX_FILES = 50
 """New files that are shown; the written files have all of them."""
-
-
-def created_workspace(result: InitResult) -> None:
-    """Say what ``init`` did."""
-    path = _relative(result.root)
-    root = plain(path)
-    console = out()
-    console.print(f"{'Made' if result.is_new else 'There already:'} the workspace {root}")
-    if result.example_seed is not None:
-        console.print(
-            "It holds an example world, which is [bold]synthetic[/]: its artists, songs, albums, "
-            "listeners, recordings and lyrics are invented "
-            f"(seed {result.example_seed}; {result.example_files} files written)."
-        )
-        command = call("run", "cold_multi", "a-sem-emb", "audio-emb", baselines=True)
-        next_step(f"cd {quote(str(path))} && {command}")
-    else:
-        command = call("split", Placeholder("NAME"), plays=Placeholder("FILE"))
-        other = parameter("labels", Placeholder("FILE"))
-        next_step(f"cd {quote(str(path))} && {command}   (or {other})")
-        for line in (
-            f"Published datasets: {call('fetch')}",
-            f"Files of your own: put them into {path}/data   (then {call('check')})",
-        ):
-            console.print(message(line), soft_wrap=True)
-
-
-def _relative(path: Path) -> Path:
-    from pathlib import Path
-
-    current = Path.cwd()
-    return path.relative_to(current) if path.is_relative_to(current) else path
 
 
 def trained(model: Model, *, json: bool) -> None:
