@@ -81,8 +81,8 @@ def mean_rows(
 
     Returns
     -------
-    The means ``(items, classes)``, and which items no model of a weight knows anything of
-    ``(items,)``; their means are 0.
+    The means ``(items, classes)``, and which items no model knows anything of ``(items,)``; their
+    means are 0. Models of weight 0 are used for items that the others know nothing of.
 
     Examples
     --------
@@ -99,6 +99,12 @@ def mean_rows(
     for scores, weight, missing in zip(rows, weights, unknown, strict=True):
         if weight:
             counts = np.where(missing, 0.0, weight)
+            total += counts.astype(np.float32)[:, None] * scores
+            sums += counts
+    left = sums == 0
+    for scores, weight, missing in zip(rows, weights, unknown, strict=True):
+        if not weight:
+            counts = (left & ~missing).astype(np.float64)
             total += counts.astype(np.float32)[:, None] * scores
             sums += counts
     absent = sums == 0

@@ -162,7 +162,8 @@ def _scores(predictions: Predictions) -> str:
 
 def _describe_part(part: Predictions) -> str:
     """Name the experiment of a part of a model, and what its scores are."""
-    return f"{' '.join([part.experiment.name, *part.settings])}: {_scores(part)}"
+    only = "" if part.only is None else ", for items that the others know nothing of"
+    return f"{' '.join([part.experiment.name, *part.settings])}: {_scores(part)}{only}"
 
 
 def _own_scores(predictions: Predictions) -> str:

@@ -361,6 +361,7 @@ def ranking_fingerprint(predictions: Predictions) -> bytes:
         hashed.update(digest(path).encode())
     for weight, part in predictions.parts:
         hashed.update(repr((weight, predictions.standardize)).encode() + ranking_fingerprint(part))
+        hashed.update(b"" if part.only is None else part.only.tobytes())
     return hashed.digest()
 
 

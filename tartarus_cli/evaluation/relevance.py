@@ -106,7 +106,12 @@ def build_scorer(
         If the predictions do not fit the users, or the train plays are missing or damaged.
     """
     parts = [
-        BlendPart(weight, build_scorer(part, users, budget, order), part.absent[order])
+        BlendPart(
+            weight,
+            build_scorer(part, users, budget, order),
+            part.absent[order],
+            None if part.only is None else part.only[order],
+        )
         for weight, part in predictions.parts
     ]
     own = predictions.values is not None

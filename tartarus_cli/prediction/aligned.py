@@ -63,6 +63,8 @@ class Predictions:
     """Weight and predictions of other models that are added, or blended."""
     standardize: bool = False
     """Whether the scores of each part are standardised for a user before they are added."""
+    only: NDArray[np.bool_] | None = None
+    """Of a part, ``(test items,)``: the items that it is used for; None: all."""
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -106,7 +108,7 @@ def model_predictions(model: Model) -> Predictions:
             raise DataError(msg, hint=f"Predict first: {call('predict', model.name)}")
     parts = _part_predictions(model)
     if form == "blend":
-        values, absent = None, np.logical_and.reduce([part.absent for _, part in parts])
+        values, absent = None, np.logical_and.reduce([_unused(part) for _, part in parts])
     else:
         align = _align_neighbours if neighbours else align_predictions
         with _hint_to_predict_again(model.name):
@@ -130,10 +132,23 @@ def model_predictions(model: Model) -> Predictions:
 
 
 def _part_predictions(model: Model) -> tuple[tuple[float, Predictions], ...]:
-    """Read the predictions of the models that a model adds or blends; those of weight 0 not."""
+    """Read the predictions of the models that a model adds or blends.
+
+    Those of weight 0 are used for items that the others know nothing of.
+    """
     parts = model.parts
     used = [(part, weight) for part, weight in parts if weight] or parts
-    return tuple((weight, _part_rows(model, part)) for part, weight in used)
+    rows = [(weight, _part_rows(model, part)) for part, weight in used]
+    left = np.logical_and.reduce([part.absent for _, part in rows]) if rows else np.zeros(0, bool)
+    if model.manifest.form != "blend" or not left.any():
+        return tuple(rows)
+    others = [_part_rows(model, part) for part, weight in parts if not weight]
+    rows += [(1.0, replace(part, only=left)) for part in others if (left & ~part.absent).any()]
+    return tuple(rows)
+
+
+def _unused(part: Predictions) -> NDArray[np.bool_]:
+    return part.absent if part.only is None else part.absent | ~part.only
 
 
 def _part_rows(model: Model, part: Model) -> Predictions:

@@ -74,8 +74,6 @@ def _average(model: Model, dataset: Dataset, split: str) -> tuple[list[str], Flo
     """Return the items that any part knows something of, and their mean scores of classes."""
     workspace, rows, weights, unknown = model.workspace, [], [], []
     for part, weight in model.parts:
-        if not weight:
-            continue
         paths = (
             workspace.predicted_factors(part.name, split),
             workspace.predicted_ids(part.name, split),

@@ -202,6 +202,8 @@ class BlendPart:
     unknown: NDArray[np.bool_] | None = None
     """``(items,)``: items of which it knows nothing, in the order of its scores; None: of all it
     knows something."""
+    only: NDArray[np.bool_] | None = None
+    """``(items,)``: the items whose scores it adds to; None: all."""
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,8 @@ class BlendScorer:
             scores = part.scorer(users)
             if self.standardize:
                 scores = standardize(scores, part.unknown)
+            if part.only is not None:
+                scores = np.where(part.only, scores, np.float32(0))
             total += np.float32(part.weight) * scores
         if self.absent.any():
             total[:, self.absent] = -np.inf

@@ -174,14 +174,19 @@ def _play_judge(dataset: Dataset, views: list[_View], validating: Numbers, seed:
     ranking = validation_ranking(dataset, views[0].data.validation.set.split, validating, seed)
     plays = read_plays(dataset, "train").matrix
     scores = [_standardized(view, ranking, validating, plays) for view in views]
+    unknown = np.stack([view.unknown(validating)[ranking.order] for view in views])
 
     def judge(weights: Any, _form: PredictionForm, _scoring: str) -> float:
+        left = unknown[np.asarray(weights) > 0].all(axis=0)  # by all parts that have a weight
+
         def total(users: slice) -> Floats:
-            parts = zip(weights, scores, strict=True)
-            return sum(
-                (np.float32(weight) * part[users] for weight, part in parts if weight),
-                np.zeros((users.stop - users.start, len(ranking.ids)), np.float32),
-            )
+            result = np.zeros((users.stop - users.start, len(ranking.ids)), np.float32)
+            for weight, part in zip(weights, scores, strict=True):
+                if weight:
+                    result += np.float32(weight) * part[users]
+                elif left.any():
+                    result[:, left] += part[users][:, left]
+            return result
 
         return ranking.mean_average_precision(total)
 

@@ -80,14 +80,28 @@ def has(setting: str, split: str) -> NDArray[np.bool_]:
     return known
 
 
+def spread(world: World, model: str, split: str) -> Floats:
+    """Return the rows of a model for all items of a set, zeros for those without a prediction."""
+    ids, rows = rows_of(world, model, split)
+    whole = np.zeros((SPLITS[split], rows.shape[1]))
+    whole[[int(item.rpartition("-")[2]) for item in ids]] = rows
+    return whole
+
+
 def averaged(world: World, dataset: str, split: str) -> Floats:
     """Average the scores of the parts by hand, over those that know an item; NaN where none."""
     blend = manifest_of(world, BLENDS[dataset])
     total, weights = 0.0, np.zeros(SPLITS[split])
     for (part, weight), setting in zip(blend["parts"].items(), LACKING, strict=True):
         counts = weight * has(setting, split)
-        total = total + counts[:, None] * rows_of(world, part, split)[1]
+        total = total + counts[:, None] * spread(world, part, split)
         weights += counts
+    left = weights == 0
+    for (part, weight), setting in zip(blend["parts"].items(), LACKING, strict=True):
+        if not weight:
+            counts = left * has(setting, split).astype(float)
+            total = total + counts[:, None] * spread(world, part, split)
+            weights += counts
     with np.errstate(invalid="ignore"):
         return np.asarray(total / weights[:, None])
 
@@ -148,6 +162,35 @@ def test_an_item_that_lacks_a_setting_is_ranked_by_the_other_one(blended: World)
     assert listed[:, present] == pytest.approx(expected[:, present], abs=1e-4)
     figures = run(blended.root, "evaluate", "model_3")
     assert figures["items_without_prediction"] == 1
+
+
+def weigh(world: World, model: str, *weights: float) -> dict[str, float]:
+    """Give the parts of a blend other weights."""
+    path = world.root / "data" / "models" / model / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["parts"] = dict(zip(manifest["parts"], weights, strict=True))
+    path.write_text(json.dumps(manifest))
+    run(world.root, "predict", model)
+    return dict(manifest["parts"])
+
+
+def test_parts_of_weight_0_serve_items_that_the_others_know_nothing_of(blended: World) -> None:
+    alone, other = weigh(blended, "model_6", 1.0, 0.0)
+    ids, rows = rows_of(blended, "model_6")
+    for item in range(SPLITS["test"]):
+        if item == 3:
+            assert "test-3" not in ids
+            continue
+        part_ids, part = rows_of(blended, alone if has("text", "test")[item] else other)
+        expected = part[part_ids.index(f"test-{item}")]
+        assert rows[ids.index(f"test-{item}")] == pytest.approx(expected)
+    whole = run(blended.root, "evaluate", "model_3")["items_without_prediction"]
+    weigh(blended, "model_3", 1.0, 0.0)
+    figures = run(blended.root, "evaluate", "model_3")
+    assert figures["items_without_prediction"] == whole == 1
+    told = run(blended.root, "recommend", "model_3", "--user", "0", "--top", SPLITS["test"])
+    assert "test-0" in json.dumps(told)
+    assert "for items that the others know nothing of" in json.dumps(figures)
 
 
 def test_blends_of_classes_are_listed_shown_exported_and_explained(blended: World) -> None:
