@@ -38,6 +38,7 @@ FIXED = tuple(
 )
 ONCE = ("--set", "training.epochs=1", "--set", "two_tower.count_feature=false")
 HISTORIES = (*ONCE, "--set", "training.epochs=2", "--set", "two_tower.users=history")
+DROPPED = ("--set", "network.modality_dropout=0.3")
 SHARED = ("--set", "network.name=single_branch", "--set", "network.adapter=8")
 PARTS = '["model_10", "model_11", "model_8"]'
 EXPERIMENTS: tuple[tuple[object, ...], ...] = (
@@ -55,7 +56,7 @@ EXPERIMENTS: tuple[tuple[object, ...], ...] = (
     ("ridge_plays", "tags", "sounds", "--dataset", "mine"),
     ("two_tower", "tags", "sounds", "--dataset", "mine", *HISTORIES),
     ("cold_sparse", "tags", "sounds", "--dataset", "mine", "--set", f"network.parts={PARTS}"),
-    ("two_tower_fusion", "tags", "sounds", "--dataset", "mine", *ONCE, *QUICK),
+    ("two_tower_fusion", "tags", "sounds", "--dataset", "mine", *ONCE, *DROPPED, *QUICK),
     ("rec_multi", "tags", "sounds", "--dataset", "mine", *SHARED, *QUICK),
 )
 NEAR, GENRE, COMMON = "model_2", "model_6", "model_7"

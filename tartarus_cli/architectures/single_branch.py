@@ -55,7 +55,8 @@ def single_branch(
 
     from tartarus_cli.layers import LayerFactory
 
-    layers = LayerFactory(seed)
+    # With the small weights of published networks, the shared layers often learn nothing at all.
+    layers = LayerFactory(seed, "glorot")
     starts = [layers.input(shape) for shape in shapes]
     normed = [layers.dropout(layers.input_norm(start), options.dropout) for start in starts]
     x = layers.stack([layers.dense(each, options.adapter) for each in normed])

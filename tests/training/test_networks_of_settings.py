@@ -14,8 +14,17 @@ from tests.worlds import CLASSES, SPLITS, World
 
 SETTINGS = ("audio", "text-sparse")
 QUICK = ("--set", "training.epochs=1", "--set", "network.hidden=[8]")
+DROPPED = ("--set", "network.modality_dropout=0.3")
 TRAINED: dict[str, tuple[object, ...]] = {
-    "model_1": ("two_tower_fusion", *SETTINGS, "--dataset", "rec", "--set", "targets.dim=4"),
+    "model_1": (
+        "two_tower_fusion",
+        *SETTINGS,
+        "--dataset",
+        "rec",
+        "--set",
+        "targets.dim=4",
+        *DROPPED,
+    ),
     "model_2": ("genre_network", *SETTINGS, "--dataset", "many"),
     "model_3": ("genre_network", "audio", "--dataset", "one"),
 }
