@@ -29,6 +29,7 @@ from tartarus_cli.baselines.setting_weights import (
     Choices,
     SettingWeights,
     as_list,
+    draw_items,
     first_choice,
     is_weight,
     relative_weights,
@@ -44,9 +45,6 @@ STEP = 3.0
 
 EXTENSIONS = 4
 """How often a strength beyond the lowest or highest is tried, while it is the best."""
-
-WEIGHT_ITEMS = 2048
-"""Train items with which weights of settings are chosen, at most."""
 
 Numbers = Annotated[
     tuple[Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)], ...],
@@ -109,8 +107,8 @@ def choose_kernel(train: TrainingExamples, options: PlaysRidgeOptions) -> Chosen
     train
         Train items with their features, validation items, and what judges these.
     options
-        What to choose from. Of more than :data:`WEIGHT_ITEMS` train items so many are drawn to
-        choose weights; with these weights, all else is then chosen with all train items.
+        What to choose from. Of many train items some are drawn to choose weights; with these
+        weights, all else is then chosen with all train items.
     """
     if train.judge is None or train.validation is None:
         msg = "a kernel is chosen by validation items, whose plays are not known"
@@ -120,8 +118,8 @@ def choose_kernel(train: TrainingExamples, options: PlaysRidgeOptions) -> Chosen
     start = middle_choice(choices)
     items = int(train.inputs[0].shape[0])
     weighs = any(len(values) > 1 for name, values in choices.items() if is_weight(name))
-    if weighs and items > WEIGHT_ITEMS:
-        chosen = np.sort(np.random.default_rng(0).choice(items, WEIGHT_ITEMS, replace=False))
+    chosen = draw_items(items) if weighs else None
+    if chosen is not None:
         some = Examples(
             tuple(rows[chosen] for rows in train.inputs),
             train.targets[:0],

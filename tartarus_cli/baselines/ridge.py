@@ -37,15 +37,13 @@ from tartarus_cli.baselines.row_products import (
 from tartarus_cli.baselines.search import Search, is_better
 from tartarus_cli.baselines.setting_weights import (
     SettingWeights,
+    draw_items,
     first_choice,
     relative_weights,
     single_settings,
     weight_choices,
     weights_of,
 )
-
-WEIGHT_ITEMS = 2048
-"""Train items with which weights of settings are chosen, at most."""
 
 RELATIVE_STRENGTHS = tuple(10.0**power for power in range(-4, 4))
 """Strengths to try, relative to the mean of the diagonal of the matrix."""
@@ -152,9 +150,8 @@ def _choose_weights(
     start = first_choice(choices)
     if all(len(values) == 1 for values in choices.values()):
         return start, []
-    items, some = len(train.targets), train
-    if items > WEIGHT_ITEMS:
-        rows = np.sort(np.random.default_rng(0).choice(items, WEIGHT_ITEMS, replace=False))
+    some, rows = train, draw_items(len(train.targets))
+    if rows is not None:
         some = replace(
             train,
             inputs=tuple(matrix[rows] for matrix in train.inputs),

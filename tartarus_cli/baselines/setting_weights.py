@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from tartarus_cli.baselines import Parameters, weight_name
@@ -14,6 +16,9 @@ T = TypeVar("T")
 
 WEIGHTS = (1.0, 0.0, 0.25, 0.5)
 """Weights of a setting to choose from."""
+
+WEIGHT_ITEMS = 2048
+"""Train items with which weights of settings are chosen, at most."""
 
 Choices = Mapping[str, Sequence[float]]
 """Name of a parameter → the values to choose from."""
@@ -63,6 +68,13 @@ def weight_choices(weights: SettingWeights, settings: int) -> dict[str, tuple[fl
     if settings == 1:  # it would scale everything alike
         return {}
     return {weight_name(number): values for number, values in enumerate(each)}
+
+
+def draw_items(items: int) -> NDArray[np.int64] | None:
+    """Draw the train items with which weights are chosen, always the same; None: all of them."""
+    if items <= WEIGHT_ITEMS:
+        return None
+    return np.sort(np.random.default_rng(0).choice(items, WEIGHT_ITEMS, replace=False))
 
 
 def weights_of(parameters: Parameters, settings: int) -> list[float]:

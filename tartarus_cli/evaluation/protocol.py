@@ -160,6 +160,18 @@ def _scores(predictions: Predictions) -> str:
     return f"{spread}standard deviation, and added with weights chosen by validation MAP: {added}"
 
 
+def _class_scores(predictions: Predictions) -> str:
+    """Say what the scores of classes are: those of a network, or a mean of several models'."""
+    if not predictions.parts:
+        return "as predicted, one for each class"
+    parts = " + ".join(
+        f"{weight:.3g} × {part.name} ({' '.join([part.experiment.name, *part.settings])})"
+        for weight, part in predictions.parts
+    )
+    mean = "the mean of the scores of several models, over those that know something of an item"
+    return f"{mean}, with weights chosen by the PR-AUC of validation items: {parts}"
+
+
 def _describe_part(part: Predictions) -> str:
     """Name the experiment of a part of a model, and what its scores are."""
     only = "" if part.only is None else ", for items that the others know nothing of"
@@ -222,7 +234,7 @@ def _of_items(predictions: Predictions, basis: ComparisonBasis, seed: int) -> di
     return {
         "candidates": f"all classes, for each of the {items:,} test items of "
         f"{predictions.dataset.name}",
-        "scores": cosine if pmi else "as predicted, one for each class",
+        "scores": cosine if pmi else _class_scores(predictions),
         "predicted classes": chosen,
         "ties": _tie_rule(basis, seed, "classes")
         if multilabel

@@ -58,7 +58,7 @@ def requested_parts(store: Store, request: TrainingRequest) -> list[Model | Trai
         for name in getattr(options, key):
             _check_name(store, name, key)
     dataset = store.dataset(request.experiment.dataset.name)
-    for setting in request.settings:
+    for setting in request.settings if options.of_one_setting else ():
         sparse = dataset.features(setting, "train").sparse
         names = options.of_setting(sparse=sparse)
         wanted += [_request(store, name, request, (setting,)) for name in names]

@@ -23,8 +23,8 @@ from tartarus_cli.baselines import (
     PredictionForm,
     TrainingExamples,
     feature_ridge,
-    kernel_choice,
     kernels,
+    setting_weights,
 )
 from tartarus_cli.baselines import ridge_plays as module
 from tartarus_cli.baselines.kernel_choice import EXTENSIONS, STEP, PlaysRidgeOptions
@@ -233,7 +233,7 @@ def test_weights_of_settings_are_chosen_and_none_alone_is_better() -> None:
 
 
 def test_of_many_train_items_some_choose_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel_choice, "WEIGHT_ITEMS", 30)
+    monkeypatch.setattr(setting_weights, "WEIGHT_ITEMS", 30)
     rows_seen = []
 
     def judge(rows: Any, *_: Any) -> float:

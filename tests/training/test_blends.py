@@ -203,7 +203,10 @@ def test_blends_of_classes_are_listed_shown_exported_and_explained(blended: Worl
     done = run_command("export", model, "--what", "predictions", "--to", root / "p.csv", "-w", root)
     assert done.status == 0, done.err
     assert (root / "p.csv").read_text().splitlines()[0] == "id,split,jazz,soul,rock"
-    assert run_command("evaluate", model, "--explain", "-w", root).status == 0
+    scores = run(root, "evaluate", model)["protocol"]["scores"]
+    assert scores.startswith("the mean of the scores of several models")
+    for part, weight in manifest_of(blended, model)["parts"].items():
+        assert (f"{weight:.3g} × {part} (ridge " in scores) == (weight > 0)
     done = run_command("predict", model, "--layer", "dense_1", "-w", root)
     assert (done.status, "is made of other models" in done.err) == (2, True)
 
