@@ -220,6 +220,15 @@ class WorkspacePaths:
         """The folder of all models."""
         return self.data / "models"
 
+    @property
+    def groups(self) -> Path:
+        """The folder of groups of models: one file a group."""
+        return self.data / "groups"
+
+    def group(self, name: str) -> Path:
+        """Return the path of a group of models, as JSON."""
+        return self.groups / f"{name}.json"
+
     def deleted(self, model: str) -> Path:
         """Return the folder of a model that is being deleted."""
         return self.models / f"{_DELETED}{model}"

@@ -1,0 +1,1 @@
+"""Several models of one experiment: with several seeds, or on several folds."""

@@ -1,0 +1,171 @@
+"""Train, predict and evaluate the members of a group, and go on where that was interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from tartarus_cli.errors import TartarusError, TrainingError, call, system_error
+from tartarus_cli.evaluation.baseline_rows import BaselineRows, evaluate_baselines
+from tartarus_cli.experiments.inputs import infer_dimensions
+from tartarus_cli.experiments.requirements import check_request
+from tartarus_cli.models.groups import Group, Groups, Member, same_request
+from tartarus_cli.models.store import Store
+from tartarus_cli.plural.request import GroupRequest
+from tartarus_cli.plural.tasks import (
+    evaluate_member,
+    evaluation_arguments,
+    train_member,
+    training_arguments,
+)
+from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress
+from tartarus_cli.training.reuse import is_reusable
+
+Outcome = tuple[str, Any, str]
+"""Label of a member, what its task returned, and why it failed; empty if it did not."""
+
+
+def run_group(request: GroupRequest, *, progress: Progress = UNWATCHED) -> Group:
+    """Train, predict and evaluate each member; what was done by the same request is found.
+
+    A member that fails is recorded and reported, and the others go on.
+
+    Parameters
+    ----------
+    request
+        What to train, and how to evaluate it.
+    progress
+        Reports each member, and the work on it.
+
+    Returns
+    -------
+    The group, of which some members may have failed.
+
+    Raises
+    ------
+    RequestError
+        If the experiment cannot be applied to its settings.
+    TrainingError
+        If no member has figures in the end.
+    """
+    store, groups = Store(request.workspace), Groups(request.workspace)
+    for each in request.members:
+        check_request(
+            store.dataset(each.request.experiment.dataset.name),
+            each.request.experiment.with_settings(len(each.request.settings)),
+            each.request.settings,
+        )
+    group = _find_or_add(store, groups, request, progress)
+    group = _train(request, groups, group, progress)
+    group = _evaluate(request, groups, group, progress)
+    if not group.evaluated:
+        msg = f"no member of {group.name} could be trained and evaluated: {group.members[0].error}"
+        raise TrainingError(msg, hint=f"See its members: {call('show_model', group.name)}")
+    return group
+
+
+def _find_or_add(store: Store, groups: Groups, request: GroupRequest, progress: Progress) -> Group:
+    """Return the newest group of this request whose models are as they would be trained now."""
+    manifest = request.manifest()
+    for group in reversed(groups.all()):
+        if same_request(group.manifest, manifest) and _is_current(store, group, request):
+            progress.say(f"{group.name} goes on: {_count(group)}")
+            return groups.record(group.name, _again)
+    group = groups.add(manifest)
+    progress.say(f"{group.name}: {len(group.members)} {manifest.kind}")
+    return group
+
+
+def _count(group: Group) -> str:
+    return f"{len(group.evaluated)} of {len(group.members)} {group.manifest.kind} are there"
+
+
+def _again(member: Member) -> Member:
+    """Let a member that failed try again."""
+    if member.status != "failed":
+        return member
+    return member.model_copy(update={"status": "waiting", "model": "", "error": ""})
+
+
+def _is_current(store: Store, group: Group, request: GroupRequest) -> bool:
+    """Whether all models of a group are still there, and what would be trained now."""
+    known = store.names()
+    for member, each in zip(group.members, request.members, strict=True):
+        if not member.model:
+            continue
+        if member.model not in known:
+            return False
+        asked = each.request
+        dataset = store.dataset(asked.experiment.dataset.name)
+        experiment = asked.experiment.with_settings(len(asked.settings))
+        sized = infer_dimensions(dataset, experiment, asked.settings, UNWATCHED)
+        if not is_reusable(store.find(member.model), replace(asked, experiment=sized)):
+            return False
+    return True
+
+
+def _train(request: GroupRequest, groups: Groups, group: Group, progress: Progress) -> Group:
+    """Train the members that have no model, and let them predict."""
+    waiting = [
+        each
+        for each, member in zip(request.members, group.members, strict=True)
+        if member.status == "waiting"
+    ]
+    tasks = {
+        each.member.label: training_arguments(request.workspace, each.request, request.pool)
+        for each in waiting
+    }
+    for label, model, error in _outcomes(train_member, tasks, progress):
+        update = {"status": "failed", "error": error}
+        if not error:
+            update = {"status": "trained", "model": model}
+        group = groups.record(group.name, _updating(label, update))
+    return group
+
+
+def _evaluate(request: GroupRequest, groups: Groups, group: Group, progress: Progress) -> Group:
+    """Evaluate the members that are trained and have no figures."""
+    trained = [member for member in group.members if member.status == "trained"]
+    rows = _common_rows(request, trained, progress)
+    beside = (None, None) if rows is None else (rows.rows, rows.chosen)
+    tasks = {
+        member.label: evaluation_arguments(
+            request.workspace, member.model, request.evaluation, *beside
+        )
+        for member in trained
+    }
+    for label, _, error in _outcomes(evaluate_member, tasks, progress):
+        update = {"status": "failed", "error": error} if error else {"status": "evaluated"}
+        group = groups.record(group.name, _updating(label, update))
+    return group
+
+
+def _common_rows(
+    request: GroupRequest, trained: list[Member], progress: Progress
+) -> BaselineRows | None:
+    """Return the figures of the baselines of all seeds, which draw nothing; None for folds."""
+    if request.kind != "seeds" or not request.evaluation.baselines or not trained:
+        return None
+    model = Store(request.workspace).get(trained[0].model)
+    return evaluate_baselines(model, request.evaluation, progress)
+
+
+def _updating(label: str, update: Mapping[str, str]) -> Callable[[Member], Member]:
+    return lambda each: each.model_copy(update=update) if each.label == label else each
+
+
+def _outcomes(
+    function: Callable[..., Any], tasks: Mapping[str, Mapping[str, Any]], progress: Progress
+) -> Iterator[Outcome]:
+    """Run tasks one after the other, and yield what became of each."""
+    for number, (label, arguments) in enumerate(tasks.items(), 1):
+        if function is train_member:
+            progress.say(f"{label} ({number} of {len(tasks)})")
+        watcher = progress if number == 1 else QuietProgress(progress)
+        try:
+            yield label, function(**arguments, progress=watcher), ""
+        except (TartarusError, OSError) as problem:
+            error = system_error(problem) if isinstance(problem, OSError) else problem
+            progress.warn(f"{label} failed, and is left out: {error}")
+            yield label, None, str(error)

@@ -1,0 +1,98 @@
+"""Which seeds an experiment is trained with, and the request of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tartarus_cli.errors import RequestError, parameter
+from tartarus_cli.experiments.request import TrainingRequest
+from tartarus_cli.models.groups import Member
+from tartarus_cli.plural.request import MemberRequest
+
+MAX_SEEDS = 100
+"""Seeds of a group at most; more of them are rather one large seed."""
+
+LARGEST_SEED = 2**32 - 1
+"""The largest seed that all libraries take."""
+
+
+def parse_seeds(text: str) -> int | list[int]:
+    """Read a number of seeds, or the seeds themselves with commas between them.
+
+    Raises
+    ------
+    RequestError
+        If the text has another form.
+
+    >>> parse_seeds("5"), parse_seeds("3,7,9")
+    (5, [3, 7, 9])
+    """
+    words = [word.strip() for word in text.split(",")]
+    wrong = [word for word in words if not (word.isascii() and word.isdigit())]
+    if wrong:
+        msg = f"{parameter('seeds', text)}: {wrong[0]!r} is no whole number from 0 on"
+        raise RequestError(msg, hint=_EXAMPLES)
+    numbers = [int(word) for word in words]
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+def seeds_of(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the seeds that are meant: of a number of them, those from 0 on.
+
+    Raises
+    ------
+    RequestError
+        If there are fewer than two, one of them is there twice, or there are too many.
+    """
+    if isinstance(seeds, int):
+        if seeds > MAX_SEEDS:
+            msg = f"{parameter('seeds', seeds)}: so many trainings are a mistake"
+            single = parameter("seed", seeds)
+            hint = f"At most {MAX_SEEDS} are taken. For the one seed {seeds}: {single}."
+            raise RequestError(msg, hint=hint)
+        if seeds < 2:
+            msg = f"{parameter('seeds', seeds)}: a mean over seeds needs two of them or more"
+            raise RequestError(msg, hint=f"{_EXAMPLES} A single one: {parameter('seed', 0)}.")
+        return tuple(range(seeds))
+    written = parameter("seeds", ",".join(map(str, seeds)))
+    for seed in seeds:
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
+            msg = f"{written}: {seed!r} is no whole number from 0 to {LARGEST_SEED}"
+            raise RequestError(msg, hint=_EXAMPLES)
+    twice = [seed for seed, count in Counter(seeds).items() if count > 1]
+    if twice:
+        msg = f"{written}: the seed {twice[0]} is there twice"
+        raise RequestError(msg, hint="Name each once: the same seed gives the same model.")
+    if not 2 <= len(seeds) <= MAX_SEEDS:
+        msg = f"{written}: a group has 2 to {MAX_SEEDS} seeds, not {len(seeds)}"
+        raise RequestError(msg, hint=_EXAMPLES)
+    return tuple(seeds)
+
+
+def require_no_other_seed(seed: int | None) -> None:
+    """Make sure that a group of seeds is not asked for together with one seed.
+
+    Raises
+    ------
+    RequestError
+        If it is.
+    """
+    if seed is not None:
+        msg = f"{parameter('seeds')} and {parameter('seed')} exclude each other"
+        raise RequestError(msg, hint=f"Name all of them: {parameter('seeds', '3,7,9')}.")
+
+
+def members_of(request: TrainingRequest, seeds: Sequence[int]) -> tuple[MemberRequest, ...]:
+    """Return the request of each seed."""
+    dataset = request.experiment.dataset.name
+    return tuple(
+        MemberRequest(Member(seed=seed, dataset=dataset), replace(request, seed=seed))
+        for seed in seeds
+    )
+
+
+_EXAMPLES = (
+    f"For example {parameter('seeds', 5)} for the seeds 0 to 4, or {parameter('seeds', '3,7,9')}."
+)
