@@ -17,6 +17,7 @@ from tartarus_cli.experiments.sections import TrainingSection
 from tartarus_cli.progress import Progress, ProgressTask
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.training.batches import Batches
+from tartarus_cli.training.control import TrainingControl, TrainingCourse
 
 if TYPE_CHECKING:
     import keras
@@ -88,7 +89,7 @@ def fit(
     validation: Batches,
     *,
     options: TrainingSection,
-    history: Path,
+    course: TrainingCourse,
     progress: Progress,
 ) -> FitResult:
     """Fit a network with early stopping, and leave the best weights in it.
@@ -101,8 +102,8 @@ def fit(
         Training samples, and the samples whose loss (or accuracy) stops the training.
     options
         Loss, optimizer and when to stop: the ``training`` section of an experiment.
-    history
-        The CSV file that gets a line an epoch.
+    course
+        Where it is recorded, and how it is run.
     progress
         Receives a task with a step for each batch.
 
@@ -120,7 +121,12 @@ def fit(
     metrics = accuracy if options.monitor == "val_accuracy" else []
     trained.compile(make_optimizer(options), LOSSES[options.loss], metrics=metrics)
     return fit_compiled(
-        trained, batches, validation, options=options, history=history, progress=progress
+        trained,
+        batches,
+        validation,
+        options=options,
+        course=course,
+        progress=progress,
     )
 
 
@@ -139,7 +145,7 @@ def fit_compiled(
     validation: Batches | Callable[[], float],
     *,
     options: TrainingSection,
-    history: Path,
+    course: TrainingCourse,
     progress: Progress,
 ) -> FitResult:
     """Fit a compiled network with early stopping, and leave the best weights in it.
@@ -153,7 +159,7 @@ def fit_compiled(
     validation
         The samples whose loss (or accuracy) stops the training; or what returns the mean average
         precision with the weights at the end of an epoch, which then stops it.
-    options, history, progress
+    options, course, progress
         As for :func:`fit`; the loss of ``options`` is not used.
 
     Raises
@@ -165,7 +171,7 @@ def fit_compiled(
 
     judged = callable(validation)
     monitor = VALIDATION_MAP if judged else options.monitor
-    record = _History(history)
+    record = _History(course.history)
     stopping = keras.callbacks.EarlyStopping(
         monitor,
         patience=options.patience,
@@ -174,7 +180,7 @@ def fit_compiled(
     )
     total = options.epochs * len(batches)
     with progress.task("training", total) as task, defer_interrupts() as check:
-        watch = _TrainingWatch(task, record, options)
+        watch = _TrainingWatch(task, record, options, course.control)
         judge = validation if callable(validation) else None
         trained.fit(
             _feed(batches, check),
@@ -245,8 +251,15 @@ def _feed(batches: Feed, check: Callable[[], None]) -> Any:
 class _TrainingWatch:
     """Shows the progress of a training, records its losses, and stops it if it diverges."""
 
-    def __init__(self, task: ProgressTask, history: _History, options: TrainingSection) -> None:
+    def __init__(
+        self,
+        task: ProgressTask,
+        history: _History,
+        options: TrainingSection,
+        control: TrainingControl,
+    ) -> None:
         self._task, self._history, self._options = task, history, options
+        self._epoch_ended = control.epoch_ended
         self._epoch, self._epoch_start, self._loss_read = 0, 0.0, 0.0
 
     def epoch_begins(self, epoch: int) -> None:
@@ -271,6 +284,8 @@ class _TrainingWatch:
         self.require_finite(figures)
         rows = self._history.rows
         self._task.record(_describe(self._epoch, self._options.epochs, rows, figures["loss"]))
+        if self._epoch_ended is not None:
+            self._epoch_ended(self._epoch, rows[-1])
 
     def require_finite(self, figures: Mapping[str, float]) -> None:
         """Stop the training if a loss is no number.

@@ -26,6 +26,7 @@ from tartarus_cli.scoring.forms import ItemRows
 from tartarus_cli.scoring.scorers import BlendPart, BlendScorer, Scorer
 from tartarus_cli.scoring.users import FactorRows
 from tartarus_cli.scoring.validation import ValidationRanking
+from tartarus_cli.training.control import TrainingControl, TrainingCourse
 from tartarus_cli.training.item_rows import Network, items_of, predict_items
 from tartarus_cli.training.judging import fit_only, validation_ranking
 from tartarus_cli.training.residual import Residual
@@ -76,7 +77,11 @@ class PlayTraining:
 
 
 def fit_plays(
-    network: keras.Model, training: PlayTraining, manifest: ModelManifest, progress: Progress
+    network: keras.Model,
+    training: PlayTraining,
+    manifest: ModelManifest,
+    control: TrainingControl,
+    progress: Progress,
 ) -> keras.Model:
     """Fit a network to plays, and write the vectors of users that belong to it.
 
@@ -88,6 +93,8 @@ def fit_plays(
         What it is trained with.
     manifest
         That of the model; it gets how the training ended.
+    control
+        How it is run.
     progress
         Receives a task with a step for each batch.
 
@@ -127,7 +134,7 @@ def fit_plays(
             count_feature=section.count_feature,
             users_a_step=section.users_a_step,
         ),
-        history=training.folder / HISTORY,
+        course=TrainingCourse(training.folder / HISTORY, control),
         progress=progress,
     )
     _write_vectors(training, fit.model)

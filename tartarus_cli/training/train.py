@@ -39,6 +39,7 @@ from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.training.baseline import fit_baseline
 from tartarus_cli.training.batches import Batches
 from tartarus_cli.training.blend import fit_blend
+from tartarus_cli.training.control import DEFAULT_CONTROL, TrainingControl, TrainingCourse
 from tartarus_cli.training.fit import fit, mean_loss
 from tartarus_cli.training.plays import PlayTraining, fit_plays
 from tartarus_cli.training.records import (
@@ -62,6 +63,7 @@ def train(
     *,
     evaluated: bool = False,
     compared_with: str = "",
+    control: TrainingControl = DEFAULT_CONTROL,
     progress: Progress = UNWATCHED,
 ) -> Model:
     """Fit the network of an experiment to the train items, with early stopping; or a baseline.
@@ -77,6 +79,8 @@ def train(
     compared_with
         The model that this one is trained to be compared with, as a baseline or as a row of an
         ablation. It never counts as the newest model then.
+    control
+        How often it writes a checkpoint, and what is told of its epochs.
     progress
         Receives a task with a step for each batch, and messages.
 
@@ -102,9 +106,9 @@ def train(
     request = replace(request, experiment=experiment)
     dataset = store.dataset(dataset.name, request.shuffle)
     if experiment.baseline is not None:
-        blends = experiment.baseline.blends
-        fit = _train_blend if blends else _train_baseline
-        return fit(store, request, compared_with, progress)
+        if experiment.baseline.blends:
+            return _train_blend(store, request, compared_with, control, progress)
+        return _train_baseline(store, request, compared_with, progress)
     sources = input_sources(experiment, request.settings)
     share = experiment.fitting.validation
     data = open_training_data(dataset, experiment.target_spec, sources, validation=share)
@@ -115,8 +119,38 @@ def train(
     residual = _train_residual(store, request, compared_with, progress)
     open_keras()
     with keras_defaults(), defer_interrupts() as check:
-        training = _NetworkTraining(store, request, compared_with, data, residual, progress)
+        training = _NetworkTraining(
+            store, request, compared_with, data, residual, control, progress
+        )
         return _train_network(training, check)
+
+
+def resume(
+    model: Model, *, control: TrainingControl = DEFAULT_CONTROL, progress: Progress = UNWATCHED
+) -> Model:
+    """Go on with a training that was stopped, where it was stopped; the model keeps its number.
+
+    Parameters
+    ----------
+    model
+        The model, such as :func:`tartarus_cli.training.resumable.find_resumable` returns it.
+    control, progress
+        As for :func:`train`.
+
+    Returns
+    -------
+    The finished model, of the same weights and losses as if it had never been stopped.
+
+    Raises
+    ------
+    RequestError
+        If it is finished, or being trained by another process.
+    DataError
+        If a file or code has changed since the training began, or its checkpoint is damaged.
+    TartarusError
+        As :func:`train`.
+    """
+    raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -129,6 +163,7 @@ class _NetworkTraining:
     data: TrainingData
     residual: Model | None
     """The ridge on plays that it adds to."""
+    control: TrainingControl
     progress: Progress
 
     @property
@@ -216,13 +251,18 @@ def _train_baseline(
 
 
 def _train_blend(
-    store: Store, request: TrainingRequest, compared_with: str, progress: Progress
+    store: Store,
+    request: TrainingRequest,
+    compared_with: str,
+    control: TrainingControl,
+    progress: Progress,
 ) -> Model:
     """Train the parts of a blend, choose their weights, and store it as a model of a new number."""
     start = time.monotonic()
     dataset = store.dataset(request.experiment.dataset.name)
     manifest = start_manifest(store.workspace, request)
-    blend = fit_blend(store, request, partial(_train_part, store, compared_with), progress)
+    train_part = partial(_train_part, store, compared_with, control.of_part())
+    blend = fit_blend(store, request, train_part, progress)
     manifest.kind, manifest.compared_with = "baseline", compared_with
     manifest.form = "blend" if manifest.task == "recommendation" else "factors"
     manifest.items = blend.counts
@@ -240,9 +280,13 @@ def _train_blend(
 
 
 def _train_part(
-    store: Store, compared_with: str, request: TrainingRequest, progress: Progress
+    store: Store,
+    compared_with: str,
+    control: TrainingControl,
+    request: TrainingRequest,
+    progress: Progress,
 ) -> Model:
-    return train(store, request, compared_with=compared_with, progress=progress)
+    return train(store, request, compared_with=compared_with, control=control, progress=progress)
 
 
 def _fit(
@@ -255,7 +299,7 @@ def _fit(
         plays = PlayTraining(
             training.request, training.dataset, training.data, folder, training.residual
         )
-        network = fit_plays(network, plays, manifest, training.progress)
+        network = fit_plays(network, plays, manifest, training.control, training.progress)
     manifest.layers = layers_of(network)
     with atomic_write(folder / NETWORK) as temporary:
         network.save(temporary)
@@ -276,7 +320,7 @@ def _fit_targets(
         Batches(data.fit, size=options.batch_size, prepare=prepare, rng=rng),
         Batches(data.validation, size=batch_size, prepare=prepare),
         options=options,
-        history=folder / HISTORY,
+        course=TrainingCourse(folder / HISTORY, training.control),
         progress=training.progress,
     )
     manifest.epochs, manifest.best_epoch = result.epochs, result.best_epoch

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scipy.sparse import csr_array
@@ -19,6 +18,7 @@ from tartarus_cli.data.items import ItemSet
 from tartarus_cli.errors import DataError
 from tartarus_cli.experiments.sections import TrainingSection
 from tartarus_cli.progress import Progress
+from tartarus_cli.training.control import TrainingCourse
 from tartarus_cli.training.fit import FitResult, fit_compiled, make_optimizer
 from tartarus_cli.training.item_tower import build_item_tower
 from tartarus_cli.training.two_tower_steps import Numbers, Offset, Steps
@@ -107,7 +107,7 @@ def fit_two_tower(
     users: Users,
     *,
     options: TowerOptions,
-    history: Path,
+    course: TrainingCourse,
     progress: Progress,
 ) -> TwoTowerFit:
     """Fit a two-tower network, with early stopping by the ranking of the validation items.
@@ -122,8 +122,8 @@ def fit_two_tower(
         Whether the vectors of users are given, learnt, or sums over what they played.
     options
         How it is trained. Equal ones, with equal seeds, give equal weights on a machine.
-    history
-        The CSV file that gets a line an epoch.
+    course
+        Where it is recorded, and how it is run.
     progress
         Receives a task with a step for each batch.
 
@@ -170,7 +170,7 @@ def fit_two_tower(
         steps,
         lambda: examples.judge(state()),
         options=options.training,
-        history=history,
+        course=course,
         progress=progress,
     )
     return TwoTowerFit(state(), result)

@@ -27,6 +27,7 @@ from tartarus_cli.data.training_data import TrainingSubset
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.progress import UNWATCHED
 from tartarus_cli.training.batches import Batches
+from tartarus_cli.training.control import TrainingCourse
 from tartarus_cli.training.fit import fit
 
 FRAMES, BINS, BATCH = 322, 96, 32
@@ -92,7 +93,7 @@ def epoch_s(preset: str, patches: Patches | InMemory) -> float:
             Batches(part, size=BATCH, rng=np.random.default_rng(0)),
             Batches(few, size=BATCH),
             options=options,
-            history=history,
+            course=TrainingCourse(history),
             progress=UNWATCHED,
         )
         with history.open() as file:

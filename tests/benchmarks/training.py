@@ -28,6 +28,7 @@ from tartarus_cli.data.training_data import TrainingSubset
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.progress import UNWATCHED
 from tartarus_cli.training.batches import Batches
+from tartarus_cli.training.control import TrainingCourse
 from tartarus_cli.training.fit import fit
 
 Rows = NDArray[np.float32]
@@ -72,7 +73,7 @@ def fit_of(name: str, part: TrainingSubset, epochs: int) -> Callable[[], float]:
                 batches,
                 Batches(rows, size=512, prepare=unit_rows),
                 options=options,
-                history=history,
+                course=TrainingCourse(history),
                 progress=UNWATCHED,
             )
             with history.open() as file:

@@ -26,6 +26,7 @@ from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.items import ItemSet
 from tartarus_cli.experiments.sections import TrainingSection
 from tartarus_cli.progress import UNWATCHED
+from tartarus_cli.training.control import TrainingCourse
 from tartarus_cli.training.two_tower import (
     FreeUsers,
     FrozenUsers,
@@ -82,7 +83,7 @@ def fit_of(
                 examples,
                 users,
                 options=TowerOptions(training, 0, users_a_step=MOST_USERS),
-                history=history,
+                course=TrainingCourse(history),
                 progress=UNWATCHED,
             )
             with history.open() as file:

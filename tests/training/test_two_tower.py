@@ -20,6 +20,7 @@ from tartarus_cli.losses import softmax_loss
 from tartarus_cli.models.networks import layers_of, load_network
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import UNWATCHED
+from tartarus_cli.training.control import TrainingCourse
 from tartarus_cli.training.item_tower import build_item_tower
 from tartarus_cli.training.two_tower import (
     FreeUsers,
@@ -120,7 +121,7 @@ def fit_on(  # noqa: PLR0913 — what the tests differ in
         examples,
         users,
         options=TowerOptions(training, seed, **options),
-        history=folder / "history.csv",
+        course=TrainingCourse(folder / "history.csv"),
         progress=UNWATCHED,
     )
 

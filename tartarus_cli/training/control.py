@@ -1,0 +1,42 @@
+"""How a training that takes steps is to be run: it changes nothing of what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+CHECKPOINT_S = 600.0
+"""Seconds between two checkpoints, if nothing else is asked for."""
+
+
+@dataclass(frozen=True)
+class TrainingControl:
+    """How a training is run: how often it can be gone on with, and who is told of its epochs."""
+
+    checkpoint_every: float = CHECKPOINT_S
+    """Seconds between two checkpoints; 0: none is written, not even when it is stopped."""
+    epoch_ended: Callable[[int, Mapping[str, float]], None] | None = None
+    """Called after each epoch, with its number, counted from 1, and the figures of its line in the
+    history, which is written by then. What it raises ends the training as an error does. Of a
+    blend, it is not told of the parts."""
+    command: Literal["train", "run"] = "train"
+    """Function that is named where a training was stopped and can be gone on with."""
+
+    def of_part(self) -> TrainingControl:
+        """Return how a model is trained that is only a part of what was asked for."""
+        return replace(self, epoch_ended=None)
+
+
+DEFAULT_CONTROL = TrainingControl()
+"""How a training is run if nothing is said."""
+
+
+@dataclass(frozen=True)
+class TrainingCourse:
+    """The course of a training: where it is recorded, and how it is run."""
+
+    history: Path
+    """The CSV file that gets a line an epoch."""
+    control: TrainingControl = DEFAULT_CONTROL
