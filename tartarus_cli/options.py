@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,53 @@ from tartarus_cli.errors import RequestError, nearest, parameter
 from tartarus_cli.files import TomlError, parse_toml
 
 OptionsT = TypeVar("OptionsT", bound=BaseModel)
+T = TypeVar("T")
+
+MAX_SHARDS = 100_000
+"""Shards that work is divided into, at most."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several equal shares of some work, each of which may be done on its own machine."""
+
+    number: int
+    """Counted from 1."""
+    of: int
+    """How many there are."""
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read a shard that is written as ``2/8``.
+
+        Raises
+        ------
+        RequestError
+            If it is not one.
+
+        Examples
+        --------
+        >>> Shard.parse("2/8")
+        Shard(number=2, of=8)
+        """
+        match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text.strip())
+        shard = cls(int(match[1]), int(match[2])) if match else None
+        if shard is None or not 1 <= shard.number <= shard.of <= MAX_SHARDS:
+            msg = f"{parameter('shard', text)} is no shard"
+            hint = f"Write {parameter('shard', '2/8')} for the second of eight."
+            raise RequestError(msg, hint=hint)
+        return shard
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+    def select(self, units: Sequence[T]) -> list[T]:
+        """Return the units of this shard: every ``of``-th one, from the ``number``-th on.
+
+        >>> Shard(2, 3).select("abcdefgh")
+        ['b', 'e', 'h']
+        """
+        return list(units[self.number - 1 :: self.of])
 
 
 def parse_value(text: str) -> Any:

@@ -276,6 +276,27 @@ Jobs = Annotated[
         show_default=False,
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="local|ADDRESS|FILE.toml",
+        help="Share the work out to processes here, to the workers of a Dask scheduler, or to jobs "
+        "of a batch system that a file describes.",
+        show_default=False,
+    ),
+]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="N/OF",
+        help="Do only every OF-th part of the work, from the N-th on, such as 2/8: shards may be "
+        "done at once, on machines that share the workspace. The same command without it joins "
+        "them.",
+        show_default=False,
+    ),
+]
 Timeout = Annotated[
     float | None,
     typer.Option(

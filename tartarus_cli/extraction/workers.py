@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
-from multiprocessing import forkserver, resource_tracker
-from multiprocessing.connection import wait as wait_for_end
-from multiprocessing.context import BaseContext
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +16,14 @@ from numpy.typing import NDArray
 from pebble import ProcessExpired, ProcessPool
 from pydantic import BaseModel
 
-from tartarus_cli.audio import Magnitude, cached_transform
+from tartarus_cli.audio import Magnitude
 from tartarus_cli.audio.decoding import RecordingError, read_recording, require_file
 from tartarus_cli.audio.patches import FLOOR_DB, PatchRecipe
 from tartarus_cli.data.array_writing import save_dense
 from tartarus_cli.data.arrays import open_dense
 from tartarus_cli.errors import FileError, TartarusError, parameter
+from tartarus_cli.extraction.processes import start_pool, stop_pool
 from tartarus_cli.files import DiskFullError, digest, read_text, write_text
-from tartarus_cli.plugins import files_run, run_files
 
 PREFETCH = 4
 """Recordings that are handed to each process before their turn."""
@@ -39,17 +33,6 @@ TIMEOUT_S = 300
 
 POLL_S = 0.2
 """Seconds between two looks for an interruption."""
-
-PRELOADED = (
-    "tartarus_cli.compiled",
-    *("librosa.core.audio", "librosa.core.spectrum", "librosa.filters", "librosa.util.utils"),
-    *("av", "soundfile", "soxr", "threadpoolctl"),
-)
-"""Modules that are imported once for all processes; librosa would load parts at first use."""
-
-
-# What a terminal sends to all processes that it started; the parent stops the others.
-_OF_THE_TERMINAL = {signal.SIGINT, *({signal.SIGHUP} if hasattr(signal, "SIGHUP") else ())}
 
 
 @dataclass(frozen=True)
@@ -84,6 +67,8 @@ class FailedRecording:
 
     recording: Recording
     reason: str
+    is_slow: bool = False
+    """Whether it was given up because it took too long."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +119,7 @@ def prepare_all(
     recordings: Sequence[Recording],
     workers: WorkerOptions,
     check: Callable[[], None],
+    pool: ProcessPool | None = None,
 ) -> Iterator[PreparedRecording | FailedRecording]:
     """Prepare recordings in parallel; results come in the order in which they are done.
 
@@ -147,6 +133,9 @@ def prepare_all(
         Number of processes, and time for one recording.
     check
         Called several times a second; an error that it raises stops the work.
+    pool
+        Processes that were started for such recordings, and stay; None: they are started, and end
+        with the last recording.
 
     Raises
     ------
@@ -156,19 +145,14 @@ def prepare_all(
         If processes cannot be started, or end again and again.
     """
     jobs = max(1, min(workers.jobs, len(recordings)))
-    pool = ProcessPool(
-        jobs,
-        initializer=_begin,
-        # As text: it cannot be read before the code ran that may define its parameters.
-        initargs=(job.recipe.model_dump_json(), tuple(file.path for file in files_run())),
-        context=_fresh_processes(),
-    )
+    processes = start_pool(job.recipe, jobs) if pool is None else pool
     waiting = iter(recordings)
     running = dict[Future[PreparedRecording | FailedRecording], Recording]()
     try:
         while True:
             for recording in islice(waiting, PREFETCH * jobs - len(running)):
-                task = pool.schedule(_attempt, args=(job, recording), timeout=workers.timeout_s)
+                arguments = (job, recording)
+                task = processes.schedule(_attempt, args=arguments, timeout=workers.timeout_s)
                 running[task] = recording
             if not running:
                 return
@@ -182,39 +166,10 @@ def prepare_all(
         hint += f"{parameter('jobs')}."
         raise TartarusError(msg, hint=hint) from None
     finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
-
-
-def _fresh_processes() -> BaseContext:
-    """Return how processes are started: without our threads, and, if possible, with modules."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, *PRELOADED])
-    try:
-        resource_tracker.ensure_running()
-        with _quiet():
-            forkserver.ensure_running()
-    except OSError:
-        # The path of its socket is too long, or the file system has no sockets: see TMPDIR.
-        return multiprocessing.get_context("spawn")
-    return context
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Start processes with no standard error, that Ctrl-C and a closed terminal do not reach."""
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_TERMINAL)
-    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(null)
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for future in running:
+            future.cancel()
+        if pool is None:
+            stop_pool(processes)
 
 
 def _outcome(
@@ -223,10 +178,16 @@ def _outcome(
     try:
         return task.result()
     except TimeoutError:
-        reason = f"it took longer than {workers.timeout_s:g} s"
+        return given_up(recording, workers)
     except ProcessExpired:
         reason = "it makes the decoder crash, or needs more memory than there is"
     return FailedRecording(recording, reason)
+
+
+def given_up(recording: Recording, workers: WorkerOptions) -> FailedRecording:
+    """Return the failure of a recording that takes too long."""
+    reason = f"it took longer than {workers.timeout_s:g} s"
+    return FailedRecording(recording, reason, is_slow=True)
 
 
 def _attempt(job: ExtractionJob, recording: Recording) -> PreparedRecording | FailedRecording:
@@ -257,7 +218,8 @@ def prepare(job: ExtractionJob, recording: Recording) -> PreparedRecording:
     """
     content = _digest(recording.path)
     recipe = job.recipe
-    key = "\0".join([recipe.model_dump_json(), recording.item, str(recording.path), content])
+    # Another machine may see the folder under another path.
+    key = "\0".join([recipe.model_dump_json(), recording.item, recording.path.name, content])
     path = job.staging / f"{blake2b(key.encode(), digest_size=16).hexdigest()}.npy"
     patches = _read_existing(path, (recipe.per_item, recipe.frames, recipe.bins), FLOOR_DB)
     facts = _read_facts(path)
@@ -364,27 +326,3 @@ def _digest(path: Path) -> str:
     except OSError as problem:
         msg = problem.strerror or str(problem)
         raise RecordingError(msg[:1].lower() + msg[1:]) from None
-
-
-def _begin(recipe_json: str, code: Sequence[Path]) -> None:
-    """Set up a process: quiet, with one thread, ending with its parent, its filters computed."""
-    from threadpoolctl import threadpool_limits
-
-    # The parent stops us.
-    for number in _OF_THE_TERMINAL:
-        signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # Decoders print warnings about files.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    threadpool_limits(1)
-    run_files(code)
-    recipe = PatchRecipe.model_validate_json(recipe_json)
-    cached_transform(recipe.transform, recipe.parameters)
-
-
-def _end_with(parent: int) -> None:
-    wait_for_end([parent])
-    os._exit(1)

@@ -1,7 +1,7 @@
 """Reading files with errors that explain, and writing them in one step, never by halves."""
 
 from tartarus_cli.files.disk import DiskFullError, room_for
-from tartarus_cli.files.locks import locked, locked_folder, shared_folder
+from tartarus_cli.files.locks import locked, locked_folder, locked_together, shared_folder
 from tartarus_cli.files.reading import (
     decode_text,
     digest,
@@ -41,6 +41,7 @@ __all__ = [
     "format_bytes",
     "locked",
     "locked_folder",
+    "locked_together",
     "make_own_folder",
     "open_regular",
     "parse_toml",

@@ -44,12 +44,43 @@ def locked(path: Path) -> Iterator[None]:
         try:
             stack.enter_context(lock)
         except Timeout:
-            msg = "another command is doing this work already"
-            raise RequestError(msg, hint="Wait until it ends, or stop it.") from None
+            raise _busy_error() from None
         except OSError as problem:
             if problem.errno not in _NO_LOCKS:
                 raise
         yield
+
+
+@contextmanager
+def locked_together(path: Path) -> Iterator[None]:
+    """Hold a lock during the block that others may hold too, if none holds it as ``locked`` does.
+
+    On a system or a file system without locks, the work goes on without one.
+
+    Raises
+    ------
+    RequestError
+        If another process holds the lock alone.
+    FileError
+        If the path is a link, a folder, a pipe or the like.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _require_plain_or_absent(path)
+    if find_spec("fcntl") is None:
+        yield
+        return
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    try:
+        if not _flock(descriptor, shared=True):
+            raise _busy_error()
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _busy_error() -> RequestError:
+    msg = "another command is doing this work already"
+    return RequestError(msg, hint="Wait until it ends, or stop it.")
 
 
 def _require_plain_or_absent(path: Path) -> None:
@@ -92,12 +123,12 @@ def locked_folder(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _flock(descriptor: int) -> bool:
-    """Lock a folder that is open; False if another process holds the lock."""
+def _flock(descriptor: int, *, shared: bool = False) -> bool:
+    """Lock a file or folder that is open; False if another process holds the lock."""
     import fcntl
 
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as problem:

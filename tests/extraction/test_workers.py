@@ -19,6 +19,7 @@ from tartarus_cli.audio.cqt import CqtOptions
 from tartarus_cli.audio.decoding import RecordingError
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.errors import FileError, TartarusError
+from tartarus_cli.extraction import processes
 from tartarus_cli.extraction import workers as recordings
 from tartarus_cli.extraction.workers import (
     ExtractionJob,
@@ -285,7 +286,7 @@ def test_where_no_socket_can_be_made_processes_start_without_one(
         raise OSError(msg)
 
     monkeypatch.setattr("multiprocessing.forkserver.ensure_running", fail)
-    assert recordings._fresh_processes().get_start_method() == "spawn"
+    assert processes.fresh_processes().get_start_method() == "spawn"
 
 
 @pytest.mark.slow

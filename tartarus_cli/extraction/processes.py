@@ -1,0 +1,114 @@
+"""The processes in which recordings are prepared: how they start, and how they end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import wait as wait_for_end
+from multiprocessing.context import BaseContext
+from pathlib import Path
+
+from pebble import ProcessPool
+
+from tartarus_cli.audio import cached_transform
+from tartarus_cli.audio.patches import PatchRecipe
+from tartarus_cli.plugins import files_run, run_files
+
+PRELOADED = (
+    "tartarus_cli.extraction.workers",
+    "tartarus_cli.compiled",
+    *("librosa.core.audio", "librosa.core.spectrum", "librosa.filters", "librosa.util.utils"),
+    *("av", "soundfile", "soxr", "threadpoolctl"),
+)
+"""Modules that are imported once for all processes; librosa would load parts at first use."""
+
+# What a terminal sends to all processes that it started; the parent stops the others.
+_OF_THE_TERMINAL = {signal.SIGINT, *({signal.SIGHUP} if hasattr(signal, "SIGHUP") else ())}
+
+# Standard error and the mask of signals are those of the whole process.
+_STARTING = threading.Lock()
+
+
+def start_pool(recipe: PatchRecipe, jobs: int) -> ProcessPool:
+    """Return a pool of processes that are ready to prepare recordings.
+
+    Parameters
+    ----------
+    recipe
+        How they are prepared; each process computes its filters at once.
+    jobs
+        Number of processes.
+    """
+    return ProcessPool(
+        jobs,
+        initializer=_begin,
+        # As text: it cannot be read before the code ran that may define its parameters.
+        initargs=(recipe.model_dump_json(), tuple(file.path for file in files_run())),
+        context=fresh_processes(),
+    )
+
+
+def stop_pool(pool: ProcessPool) -> None:
+    """End the processes of a pool, and what they do."""
+    pool.stop()  # type: ignore[no-untyped-call]
+    pool.join()
+
+
+def fresh_processes() -> BaseContext:
+    """Return how processes are started: without our threads, and, if possible, with modules."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*PRELOADED])
+    try:
+        resource_tracker.ensure_running()
+        with _STARTING, _quiet():
+            forkserver.ensure_running()
+    except OSError:
+        # The path of its socket is too long, or the file system has no sockets: see TMPDIR.
+        return multiprocessing.get_context("spawn")
+    return context
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Start processes with no standard error, that Ctrl-C and a closed terminal do not reach."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_TERMINAL)
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def _begin(recipe_json: str, code: Sequence[Path]) -> None:
+    """Set up a process: quiet, with one thread, ending with its parent, its filters computed."""
+    from threadpoolctl import threadpool_limits
+
+    # The parent stops us.
+    for number in _OF_THE_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Decoders print warnings about files.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    threadpool_limits(1)
+    run_files(code)
+    recipe = PatchRecipe.model_validate_json(recipe_json)
+    cached_transform(recipe.transform, recipe.parameters)
+
+
+def _end_with(parent: int) -> None:
+    wait_for_end([parent])
+    os._exit(1)
