@@ -23,6 +23,7 @@ from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.models.store import Model, Store
 
 if TYPE_CHECKING:
+    from tartarus_cli.evaluation.group_report import GroupEvaluation
     from tartarus_cli.evaluation.report import Evaluation
     from tartarus_cli.experiments.request import ListedExperiment
     from tartarus_cli.experiments.schema import Experiment
@@ -98,14 +99,19 @@ def run(
     ablate: bool = False,
     code: Code = (),
     seed: int | None = None,
+    seeds: int | Sequence[int] | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> Evaluation:
+) -> Evaluation | GroupEvaluation:
     """Check, train, predict and evaluate; for the parameters see :func:`train`, :func:`evaluate`.
 
     With ``ablate``, the model is also compared with such of each setting alone, of all but each,
     and of shuffled features: the attribute ``ablation`` of what is returned. Models that the same
     request has trained before are used again then.
+
+    With ``seeds``, a number of them (from 0 on) or the seeds themselves, there is a model for each,
+    and what is returned has the mean and the standard deviation of each figure. The same call goes
+    on after an interruption, and tries again what failed.
 
     Raises
     ------
@@ -118,6 +124,7 @@ def run(
     """
     from tartarus_cli.evaluation.report import EvaluationOptions, parse_users
     from tartarus_cli.experiments.request import build_request
+    from tartarus_cli.plural.seeds import require_no_other_seed, run_seeds
     from tartarus_cli.run import run as run_steps
 
     with shown(progress) as watcher:
@@ -134,6 +141,11 @@ def run(
             seed=seed,
             baselines=baselines,
         )
+        if seeds is not None:
+            require_no_other_seed(seed)
+            return run_seeds(
+                *(root, request, options, seeds), pool=pool, ablate=ablate, progress=watcher
+            )
         return run_steps(root, request, options, pool=pool, ablate=ablate, progress=watcher)
 
 

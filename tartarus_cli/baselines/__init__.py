@@ -300,6 +300,10 @@ class Baseline:
     sees_truth: bool = False
     """Whether it reads the true factors of the items that it predicts for."""
 
+    draws: bool = True
+    """Whether it depends on :attr:`FittedBaseline.seed`. One that does not is the same model for
+    all seeds, and is trained once for them; a blend draws what its parts do."""
+
     def takes(self, settings: int) -> bool:
         """Whether it can read this number of settings."""
         fewest, most = self.settings

@@ -91,5 +91,6 @@ BASELINES.register("artist_mean")(
         plays=True,
         artists=True,
         remembers=True,
+        draws=False,
     )
 )

@@ -183,5 +183,6 @@ BASELINES.register("blend")(
         validates=True,
         judged=True,
         blends=True,
+        draws=False,
     )
 )

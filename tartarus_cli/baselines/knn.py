@@ -315,5 +315,6 @@ BASELINES.register("knn")(
         plays=True,
         judged=True,
         remembers=True,
+        draws=False,
     )
 )

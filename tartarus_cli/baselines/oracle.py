@@ -25,4 +25,6 @@ def _predict(_baseline: FittedBaseline, items: Items) -> NDArray[np.float32]:
     return np.asarray(items.truth, np.float32)
 
 
-BASELINES.register("oracle")(Baseline(_fit, _predict, kinds=("als", "pmi"), sees_truth=True))
+BASELINES.register("oracle")(
+    Baseline(_fit, _predict, kinds=("als", "pmi"), sees_truth=True, draws=False)
+)

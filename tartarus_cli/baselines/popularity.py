@@ -99,5 +99,6 @@ BASELINES.register("popularity")(
         tasks=("recommendation",),
         kinds=("als", "pmi", "plays"),
         plays=True,
+        draws=False,
     )
 )

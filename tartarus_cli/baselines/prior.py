@@ -43,5 +43,5 @@ def _shapes(_width: int, dim: int) -> dict[str, tuple[int, ...]]:
 
 _TASKS = ("multilabel", "multiclass")
 BASELINES.register("prior")(
-    Baseline(_fit, _predict, shapes=_shapes, tasks=_TASKS, kinds=("class",))
+    Baseline(_fit, _predict, shapes=_shapes, tasks=_TASKS, kinds=("class",), draws=False)
 )

@@ -279,5 +279,6 @@ BASELINES.register("ridge")(
         validates=True,
         judged=True,
         scorings=("cosine", "dot", "norm", VALIDATED),
+        draws=False,
     )
 )

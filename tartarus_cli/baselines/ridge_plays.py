@@ -196,5 +196,6 @@ BASELINES.register("ridge_plays")(
         judged=True,
         plays=True,
         remembers=True,
+        draws=False,
     )
 )

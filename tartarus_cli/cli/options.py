@@ -193,6 +193,16 @@ Seed = Annotated[
         show_default=False,
     ),
 ]
+Seeds = Annotated[
+    str | None,
+    typer.Option(
+        "--seeds",
+        metavar="N|A,B,...",
+        help="Train with several seeds, as one group: 5 are those from 0 to 4. Figures are means "
+        "with standard deviations; the same command goes on after an interruption.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 LogFile = Annotated[
     Path | None,

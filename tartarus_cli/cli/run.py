@@ -1,5 +1,7 @@
 """``tartarus run``."""
 
+import typer
+
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
     Ablate,
@@ -15,6 +17,7 @@ from tartarus_cli.cli.options import (
     Published,
     Root,
     Seed,
+    Seeds,
     Settings,
     Ties,
     TiesName,
@@ -23,7 +26,12 @@ from tartarus_cli.cli.options import (
 from tartarus_cli.cli.signatures import panels
 
 
-@panels({"Evaluation": ("k", "users", "published", "ties", "baselines", "ablate", "pool")})
+@panels(
+    {
+        "Several runs": ("seeds",),
+        "Evaluation": ("k", "users", "published", "ties", "baselines", "ablate", "pool"),
+    }
+)
 def run(
     experiment: ExperimentName,
     settings: Settings = None,
@@ -31,6 +39,7 @@ def run(
     dataset: DatasetName = None,
     overrides: Overrides = None,
     seed: Seed = None,
+    seeds: Seeds = None,
     k: CutOffs = None,
     users: Users = None,
     published: Published = False,
@@ -48,6 +57,8 @@ def run(
     single one: cold_sparse for tags, else cold_audio), and --baselines.
     """
     from tartarus_cli.api.models import run as run_all
+    from tartarus_cli.evaluation.group_report import GroupEvaluation
+    from tartarus_cli.plural.seeds import parse_seeds
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
@@ -65,7 +76,12 @@ def run(
         ablate=ablate,
         code=code or (),
         seed=seed,
+        seeds=None if seeds is None else parse_seeds(seeds),
         workspace=root,
         progress=render.ConsoleProgress(),
     )
-    render.evaluation(root, result, json=json)
+    if not isinstance(result, GroupEvaluation):
+        render.evaluation(root, result, json=json)
+        return
+    render.group_evaluation(result, json=json)
+    raise typer.Exit(1 if result.failed else 0)

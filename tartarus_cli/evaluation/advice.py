@@ -17,7 +17,11 @@ NO_BASELINES = ("random", "oracle")
 
 
 def advise(
-    model: Model, metrics: Mapping[str, float], rows: Mapping[str, Mapping[str, float]]
+    model: Model,
+    metrics: Mapping[str, float],
+    rows: Mapping[str, Mapping[str, float]],
+    *,
+    name: str = "",
 ) -> str:
     """Say in a line whether a model beats its baselines, and which experiment to try if not.
 
@@ -29,22 +33,25 @@ def advise(
         Metric → its value for the model.
     rows
         System → metric → value, for the baselines, random and the oracle.
+    name
+        What the figures are those of, if not of the model alone: a group that it is a member of.
 
     Returns
     -------
     A message with a call to try; empty where there are no baselines, or where nothing is sure.
     """
     metric = headline(model.manifest.task)
-    figures = {name: row.get(metric, 0.0) for name, row in rows.items() if name not in NO_BASELINES}
+    figures = {row: f.get(metric, 0.0) for row, f in rows.items() if row not in NO_BASELINES}
+    name = name or model.name
     if model.manifest.task != "recommendation" or not figures:
         return ""
-    own, best = metrics[metric], max(figures, key=lambda name: figures[name])
+    own, best = metrics[metric], max(figures, key=lambda row: figures[row])
     if own > figures[best] > 0:
         ratio = own / figures[best]
-        return f"{model.name} beats every baseline: its {metric} is {ratio:.2f} × that of {best}"
+        return f"{name} beats every baseline: its {metric} is {ratio:.2f} × that of {best}"
     if figures[best] <= own:
         return ""
-    text = f"{best} beats {model.name} by {metric}: {figures[best]:.4f} to {own:.4f}"
+    text = f"{best} beats {name} by {metric}: {figures[best]:.4f} to {own:.4f}"
     command = _proposal(model)
     return f"{text}. To try: {command}" if command else text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tartarus_cli.data.tasks import Task
 from tartarus_cli.errors import RequestError, parameter
 from tartarus_cli.evaluation.report import EvaluationOptions, check_evaluation_options
 from tartarus_cli.experiments.request import TrainingRequest
@@ -60,7 +61,7 @@ class GroupRequest:
         )
 
 
-def check_group_options(options: EvaluationOptions, task: str, *, ablate: bool) -> None:
+def check_group_options(options: EvaluationOptions, task: Task, *, ablate: bool) -> None:
     """Make sure that the figures of a group's members can be put together.
 
     Raises
@@ -68,7 +69,7 @@ def check_group_options(options: EvaluationOptions, task: str, *, ablate: bool) 
     RequestError
         If some users only are evaluated, or an ablation is asked for, or the options do not fit.
     """
-    check_evaluation_options(options, task)  # type: ignore[arg-type]
+    check_evaluation_options(options, task)
     if options.users != slice(None):
         msg = f"{parameter('users')} is for one model: figures of several need all users"
         raise RequestError(msg, hint="Leave it out.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tartarus_cli.errors import TartarusError, TrainingError, call, system_error
+from tartarus_cli.errors import TartarusError, TrainingError, system_error
 from tartarus_cli.evaluation.baseline_rows import BaselineRows, evaluate_baselines
 from tartarus_cli.experiments.inputs import infer_dimensions
 from tartarus_cli.experiments.requirements import check_request
@@ -60,8 +60,12 @@ def run_group(request: GroupRequest, *, progress: Progress = UNWATCHED) -> Group
     group = _train(request, groups, group, progress)
     group = _evaluate(request, groups, group, progress)
     if not group.evaluated:
-        msg = f"no member of {group.name} could be trained and evaluated: {group.members[0].error}"
-        raise TrainingError(msg, hint=f"See its members: {call('show_model', group.name)}")
+        msg = (
+            f"none of the {len(group.members)} {group.manifest.kind} of {group.name} has figures: "
+        )
+        msg += group.members[0].error
+        hint = "Remove the cause, and give the same command again."
+        raise TrainingError(msg, hint=hint)
     return group
 
 
@@ -120,39 +124,39 @@ def _train(request: GroupRequest, groups: Groups, group: Group, progress: Progre
         update = {"status": "failed", "error": error}
         if not error:
             update = {"status": "trained", "model": model}
-        group = groups.record(group.name, _updating(label, update))
+        group = groups.record(group.name, _updating("label", label, update))
     return group
 
 
 def _evaluate(request: GroupRequest, groups: Groups, group: Group, progress: Progress) -> Group:
     """Evaluate the members that are trained and have no figures."""
-    trained = [member for member in group.members if member.status == "trained"]
-    rows = _common_rows(request, trained, progress)
+    trained = {m.model: m for m in reversed(group.members) if m.status == "trained"}
+    rows = _common_rows(request, [*trained], progress)
     beside = (None, None) if rows is None else (rows.rows, rows.chosen)
     tasks = {
-        member.label: evaluation_arguments(
-            request.workspace, member.model, request.evaluation, *beside
-        )
-        for member in trained
+        member.label: evaluation_arguments(request.workspace, model, request.evaluation, *beside)
+        for model, member in reversed(trained.items())
     }
     for label, _, error in _outcomes(evaluate_member, tasks, progress):
         update = {"status": "failed", "error": error} if error else {"status": "evaluated"}
-        group = groups.record(group.name, _updating(label, update))
+        model = tasks[label]["model"]
+        group = groups.record(group.name, _updating("model", model, update))
     return group
 
 
 def _common_rows(
-    request: GroupRequest, trained: list[Member], progress: Progress
+    request: GroupRequest, models: Sequence[str], progress: Progress
 ) -> BaselineRows | None:
     """Return the figures of the baselines of all seeds, which draw nothing; None for folds."""
-    if request.kind != "seeds" or not request.evaluation.baselines or not trained:
+    if request.kind != "seeds" or not request.evaluation.baselines or not models:
         return None
-    model = Store(request.workspace).get(trained[0].model)
+    model = Store(request.workspace).get(models[-1])
     return evaluate_baselines(model, request.evaluation, progress)
 
 
-def _updating(label: str, update: Mapping[str, str]) -> Callable[[Member], Member]:
-    return lambda each: each.model_copy(update=update) if each.label == label else each
+def _updating(field: str, value: str, update: Mapping[str, str]) -> Callable[[Member], Member]:
+    """Return what changes the members whose label, or model, is a certain one."""
+    return lambda each: each.model_copy(update=update) if getattr(each, field) == value else each
 
 
 def _outcomes(
@@ -167,5 +171,6 @@ def _outcomes(
             yield label, function(**arguments, progress=watcher), ""
         except (TartarusError, OSError) as problem:
             error = system_error(problem) if isinstance(problem, OSError) else problem
-            progress.warn(f"{label} failed, and is left out: {error}")
-            yield label, None, str(error)
+            text = f"{error}. {error.hint}"
+            progress.warn(f"{label} failed, and is left out: {text}")
+            yield label, None, text

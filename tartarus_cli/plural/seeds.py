@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tartarus_cli.errors import RequestError, parameter
+from tartarus_cli.evaluation.group_report import GroupEvaluation, evaluate_group
+from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.models.groups import Member
-from tartarus_cli.plural.request import MemberRequest
+from tartarus_cli.plural.request import GroupRequest, MemberRequest, check_group_options
+from tartarus_cli.plural.run import run_group
+from tartarus_cli.prediction.predict import Pool
+from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.workspace import Workspace
 
 MAX_SEEDS = 100
 """Seeds of a group at most; more of them are rather one large seed."""
@@ -82,6 +88,56 @@ def require_no_other_seed(seed: int | None) -> None:
     if seed is not None:
         msg = f"{parameter('seeds')} and {parameter('seed')} exclude each other"
         raise RequestError(msg, hint=f"Name all of them: {parameter('seeds', '3,7,9')}.")
+
+
+def run_seeds(  # noqa: PLR0913 — the arguments of ``run``, and the seeds
+    workspace: Workspace,
+    request: TrainingRequest,
+    options: EvaluationOptions,
+    seeds: int | Sequence[int],
+    *,
+    pool: Pool = "mean",
+    ablate: bool = False,
+    progress: Progress = UNWATCHED,
+) -> GroupEvaluation:
+    """Train, predict and evaluate with several seeds; the same call goes on where it was stopped.
+
+    Parameters
+    ----------
+    workspace
+        Holds the data, and gets the models and their results.
+    request
+        Experiment and settings; its own seed does not count.
+    options
+        How to evaluate.
+    seeds
+        How many, from 0 on, or which ones.
+    pool
+        How the predictions for an item's patches become one.
+    ablate
+        Whether an ablation is asked for: a group has none.
+    progress
+        Reports each seed, and the work on it.
+
+    Returns
+    -------
+    The figures of the group; those of some members may be missing.
+
+    Raises
+    ------
+    RequestError
+        If these are no seeds, or the experiment cannot be applied or evaluated in this way.
+    DataError
+        If a file is missing, damaged or out of step.
+    TrainingError
+        If no member has figures in the end.
+    """
+    chosen = seeds_of(seeds)
+    check_group_options(options, request.experiment.dataset.task, ablate=ablate)
+    members = members_of(request, chosen)
+    dataset = request.experiment.dataset.name
+    asked = GroupRequest(workspace, "seeds", dataset, members, replace(options, seed=None), pool)
+    return evaluate_group(run_group(asked, progress=progress))
 
 
 def members_of(request: TrainingRequest, seeds: Sequence[int]) -> tuple[MemberRequest, ...]:

@@ -135,7 +135,7 @@ def _choosing(
     rows, behind = slice(len(fit)), slice(len(fit), None)
     if not plays[behind].nnz:
         return train
-    ranking = validation_ranking(dataset, "train", last, request.seed)
+    ranking = validation_ranking(dataset, "train", last)
     first = train.select(rows)
     return replace(
         train,
@@ -179,7 +179,7 @@ def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress
     if not can_judge(dataset, experiment, "val"):
         return known
     val = open_items(dataset, request.settings, "val")
-    ranking = validation_ranking(dataset, "val", None, request.seed)
+    ranking = validation_ranking(dataset, "val", None)
     train = replace(
         known.train,
         validation=Examples(_values(val), np.empty((len(val.ids), 0)), _presence(val)),
@@ -229,7 +229,7 @@ def _with_validation(
         plays = data.fit.targets.values[data.fit.samples]
     if _baseline(experiment).judged and can_judge(dataset, experiment, split):
         train_plays = read_plays(dataset, "train")
-        ranking = validation_ranking(dataset, split, data.validation.samples, request.seed)
+        ranking = validation_ranking(dataset, split, data.validation.samples)
         fitted = train_plays.matrix[data.fit.samples]
         judge = build_judge(dataset, experiment, ranking, fitted, fit.inputs)
         files += [*train_plays.files, *read_plays(dataset, split).files]

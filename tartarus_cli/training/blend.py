@@ -91,7 +91,7 @@ def fit_blend(
     validating = np.unique(np.concatenate([view.rows for view in views]))
     with progress.task("blending", 1) as task:
         judge_of = _play_judge if experiment.dataset.task == "recommendation" else _class_judge
-        judge = judge_of(dataset, views, validating, request.seed)
+        judge = judge_of(dataset, views, validating)
         names = [part.name for part in parts]
         examples = TrainingExamples((), np.empty((0, 0)), judge=judge, parts=names)
         baseline = experiment.baseline
@@ -169,9 +169,9 @@ def _without_fitted(views: list[_View]) -> list[_View]:
     return left
 
 
-def _play_judge(dataset: Dataset, views: list[_View], validating: Numbers, seed: int) -> Judge:
+def _play_judge(dataset: Dataset, views: list[_View], validating: Numbers) -> Judge:
     """Return what says how well a weighted sum of scores ranks the validation items."""
-    ranking = validation_ranking(dataset, views[0].data.validation.set.split, validating, seed)
+    ranking = validation_ranking(dataset, views[0].data.validation.set.split, validating)
     plays = read_plays(dataset, "train").matrix
     scores = [_standardized(view, ranking, validating, plays) for view in views]
     unknown = np.stack([view.unknown(validating)[ranking.order] for view in views])
@@ -206,7 +206,7 @@ def _standardized(
     return np.concatenate(parts) if parts else np.empty((0, len(ranking.ids)), np.float32)
 
 
-def _class_judge(dataset: Dataset, views: list[_View], validating: Numbers, _seed: int) -> Judge:
+def _class_judge(dataset: Dataset, views: list[_View], validating: Numbers) -> Judge:
     """Return what says how well a weighted mean of class scores finds the validation items."""
     truth = views[0].data.validation.targets.rows(validating) > 0
     if not truth.any():

@@ -23,9 +23,12 @@ from tartarus_cli.scoring.forms import ItemRows
 from tartarus_cli.scoring.users import FactorRows, PlayedRows, UserRows
 from tartarus_cli.scoring.validation import ValidationRanking
 
+CHOICE_SEED = 0
+"""Of the ranking by which models choose that draw nothing else."""
+
 
 def validation_ranking(
-    dataset: Dataset, split: str, rows: NDArray[np.int64] | None, seed: int
+    dataset: Dataset, split: str, rows: NDArray[np.int64] | None, seed: int = CHOICE_SEED
 ) -> ValidationRanking:
     """Return the ranking of validation items, which may be train items that were held out.
 
@@ -38,7 +41,8 @@ def validation_ranking(
     rows
         The numbers of the items in this set; None: all of them.
     seed
-        Of the users that are drawn, if there are very many.
+        Of the users that are drawn, if there are very many, and of the order of equal scores.
+        What is fitted in closed form has always the same, so that all its seeds are one model.
 
     Raises
     ------

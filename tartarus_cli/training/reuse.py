@@ -20,7 +20,8 @@ from tartarus_cli.training.records import code_hashes
 def find_trained(store: Store, request: TrainingRequest) -> Model | None:
     """Return the newest model that a training would give again; None if there is none.
 
-    It has the same experiment, settings and seed, and was trained on files as they are now.
+    It has the same experiment, settings and seed, and was trained on files as they are now. What
+    draws nothing, such as a ridge regression, is the same model for all seeds.
 
     Parameters
     ----------
@@ -41,11 +42,28 @@ def is_reusable(model: Model, request: TrainingRequest) -> bool:
         return False
     if manifest.code and manifest.code != code_hashes(model.workspace, request):
         return False  # to look closer, its code would have to run, which nobody named
-    if (manifest.settings, manifest.seed) != (list(request.settings), request.seed):
+    if manifest.settings != list(request.settings):
         return False
     if not same_parameters(model, request.experiment) or _has_changed_inputs(model):
         return False
+    if manifest.seed != request.seed and draws(model):
+        return False
     return not (model.manifest.blends and _lacks_part(model))
+
+
+def draws(model: Model) -> bool:
+    """Whether a model would be another one with another seed.
+
+    A network is; so is what learns from shuffled features, or blends what draws. Models that a
+    blend names, instead of experiments, are the same for all seeds.
+    """
+    if model.baseline is None or model.manifest.shuffled:
+        return True
+    if not model.baseline.blends:
+        return model.baseline.draws
+    options = model.experiment.network
+    named = options.parts if isinstance(options, BlendOptions) else ()
+    return any(draws(part) for part, _ in model.parts if part.name not in named)
 
 
 def _lacks_part(model: Model) -> bool:

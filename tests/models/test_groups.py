@@ -38,14 +38,12 @@ def test_a_number_is_never_given_again_even_when_its_group_was_deleted(groups: G
 def test_what_two_commands_record_of_different_members_is_all_there(groups: Groups) -> None:
     name = groups.add(_manifest(0, 1)).name
     for seed in (0, 1):
-        groups.record(
-            name,
-            lambda member, seed=seed: (
-                member.model_copy(update={"status": "evaluated", "model": f"model_{seed + 1}"})
-                if member.seed == seed
-                else member
-            ),
-        )
+
+        def change(member: Member, seed: int = seed) -> Member:
+            update = {"status": "evaluated", "model": f"model_{seed + 1}"}
+            return member.model_copy(update=update) if member.seed == seed else member
+
+        groups.record(name, change)
     group = groups.find(name)
     assert group.finished
     assert group.models == ("model_1", "model_2")

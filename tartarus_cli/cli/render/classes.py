@@ -43,15 +43,25 @@ def class_figures(rows: Rows, *, single: bool) -> None:
 
 def _whole_table(metrics: Sequence[str], rows: Rows) -> None:
     """Print a line for each figure, and a column for each system, as many as fit in one table."""
-    for systems in _groups(rows, out().width - max(map(len, metrics)) - 3):
+    longest = max(len(figure(values.get(name))) for values in rows.values() for name in metrics)
+    for systems in _groups(rows, out().width - max(map(len, metrics)) - 3, longest):
         shown = table("", *(f">{plain(system)}" for system in systems))
         for name in metrics:
             shown.add_row(name, *(figure(rows[system].get(name)) for system in systems))
         unbroken(shown)
 
 
-def _groups(systems: Iterable[str], width: int) -> list[list[str]]:
+def _groups(systems: Iterable[str], width: int, cell: int = 6) -> list[list[str]]:
     """Cut systems into groups whose columns fit into one table.
+
+    Parameters
+    ----------
+    systems
+        Their names.
+    width
+        Of the table, without its first column.
+    cell
+        Characters of the longest figure.
 
     >>> _groups(["model_1", "random", "ridge"], 22)
     [['model_1', 'random'], ['ridge']]
@@ -59,7 +69,7 @@ def _groups(systems: Iterable[str], width: int) -> list[list[str]]:
     groups: list[list[str]] = [[]]
     room = width
     for system in systems:
-        needed = max(len(system), 8) + 3
+        needed = max(len(system), 8, cell) + 3
         if groups[-1] and needed > room:
             groups.append([])
             room = width

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.ablation import ablation
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from tartarus_cli.evaluation.report import Evaluation, RankingEvaluation
     from tartarus_cli.evaluation.slices import EvaluatedSlices
     from tartarus_cli.workspace import Workspace
+
+FigureT = TypeVar("FigureT")
+"""A figure: a number, or a mean with its deviation."""
 
 GAP = "gap closed"
 """The column of the share of the way from random to the best possible, in the main metric."""
@@ -62,19 +65,19 @@ def evaluation(
         figures(systems)
         footer = _ranking_footer(result)
     out().print(footer + _missing_predictions(result))
-    _beside(result)
+    beside(result.chosen, result.advice)
     if explain:
         _explain(result.protocol)
     _files(workspace, result)
     _next(result)
 
 
-def _beside(result: Evaluation) -> None:
+def beside(chosen: Mapping[str, Mapping[str, int | float | str]], advice: str) -> None:
     """Print what the baselines chose, and whether the model beats them."""
-    for name, chosen in result.chosen.items():
-        out().print(f"{name} by validation items: {plain(choices(chosen))}")
-    if result.advice:
-        out().print(f"[bold]{message(result.advice)}[/]", soft_wrap=True)
+    for name, values in chosen.items():
+        out().print(f"{name} by validation items: {plain(choices(values))}")
+    if advice:
+        out().print(f"[bold]{message(advice)}[/]", soft_wrap=True)
 
 
 def _title(result: Evaluation) -> str:
@@ -120,7 +123,8 @@ def figures(
     """
     name_width = max(len(name) for name in rows) + 4
     metrics = list(next(iter(rows.values())))
-    for group in _groups(metrics, out().width - name_width):
+    longest = max(len(figure(value)) for values in rows.values() for value in values.values())
+    for group in _groups(metrics, out().width - name_width, longest):
         shown = table("", *(f">{_heading(metric)}" for metric in group))
         for name, values in rows.items():
             cells = [(figure(values.get(metric)), best.get(metric, ())) for metric in group]
@@ -157,7 +161,7 @@ def choices(chosen: Mapping[str, int | float | str]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in texts.items())
 
 
-def shortened(row: Mapping[str, float]) -> dict[str, float]:
+def shortened(row: Mapping[str, FigureT]) -> dict[str, FigureT]:
     """Leave out figures that add little: those of some families at all k but the largest."""
     last = {family: name for family in AT_ONE_K for name in row if name.startswith(f"{family}@")}
     return {
@@ -211,23 +215,33 @@ def slices(result: EvaluatedSlices, *, json: bool) -> None:
     out().print(f"{first}: {found.counted}. Means {evaluated}.")
 
 
-def _groups(metrics: Sequence[str], width: int) -> list[list[str]]:
-    """Cut metrics into groups that fit into one table; a family that fits stays together."""
+def _groups(metrics: Sequence[str], width: int, cell: int = 6) -> list[list[str]]:
+    """Cut metrics into groups that fit into one table; a family that fits stays together.
+
+    Parameters
+    ----------
+    metrics
+        Their names.
+    width
+        Of the table, without its first column.
+    cell
+        Characters of the longest figure.
+    """
     groups: list[list[str]] = []
     room = 0
     for family in _families(metrics):
-        fits = _width(family) <= width
+        fits = _width(family, cell) <= width
         for part in [family] if fits else [[metric] for metric in family]:
-            if not groups or _width(part) > room:
+            if not groups or _width(part, cell) > room:
                 groups.append([])
                 room = width
             groups[-1] += part
-            room -= _width(part)
+            room -= _width(part, cell)
     return groups
 
 
-def _width(metrics: Sequence[str]) -> int:
-    return sum(max(len(_heading(metric)), 6) + 3 for metric in metrics)
+def _width(metrics: Sequence[str], cell: int) -> int:
+    return sum(max(len(_heading(metric)), cell) + 3 for metric in metrics)
 
 
 def _families(metrics: Sequence[str]) -> list[list[str]]:

@@ -1,0 +1,132 @@
+"""The figures of groups of models: means, with how much the members differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tartarus_cli.cli.flags import in_shell
+from tartarus_cli.cli.render.classes import class_figures
+from tartarus_cli.cli.render.console import (
+    document,
+    figure,
+    message,
+    next_step,
+    out,
+    plain,
+    table,
+    unbroken,
+)
+from tartarus_cli.cli.render.evaluation import GAP, beside, figures, shortened
+from tartarus_cli.errors import Placeholder, call, count_noun
+
+if TYPE_CHECKING:
+    from tartarus_cli.evaluation.group_report import EvaluatedMember, GroupEvaluation, Spread
+
+DEVIATION = " " * len(" ± 0.0000")
+"""Stands behind a figure without a deviation, so that it is below the others."""
+
+MOST_METRICS = 4
+"""Figures that are shown of each member."""
+
+
+def group_evaluation(result: GroupEvaluation, *, json: bool) -> None:
+    """Print the means of a group and of its baselines, then each member, and what to do next."""
+    if json:
+        document(result.document() | {"advice": in_shell(result.advice)})
+        return
+    out().print(f"\n{_title(result)}", soft_wrap=True)
+    systems = _systems(result)
+    if result.task == "recommendation":
+        figures(systems)
+    else:
+        class_figures(systems, single=result.task == "multiclass")
+    _members(result)
+    out().print(plain(_footer(result)))
+    beside(result.first.chosen, result.advice)
+    path = result.group.workspace.relative(result.group.workspace.group(result.name))
+    out().print(f"Kept in {plain(path)}", soft_wrap=True)
+    _end(result)
+
+
+def _end(result: GroupEvaluation) -> None:
+    """Print what is missing, and what to do next."""
+    for each in result.failed:
+        out().print(f"[yellow]warning:[/] {message(_problem(each))}", soft_wrap=True)
+    if result.failed:
+        text = "run the same command again: what is there is used, the rest is tried once more"
+        out().print(f"Next: {text}", soft_wrap=True)
+        return
+    next_step(f"{call('compare', result.name, Placeholder('MODEL'))}   (or another group)")
+
+
+def _problem(each: EvaluatedMember) -> str:
+    member = each.member
+    if member.status == "failed":
+        return f"{member.label} failed, and is not in the figures: {member.error}"
+    return f"{member.label} ({member.model or 'not trained yet'}) has no results"
+
+
+def _title(result: GroupEvaluation) -> str:
+    manifest = result.group.manifest
+    about = plain(" ".join([manifest.experiment, *manifest.settings]))
+    title = f"[bold]{result.name}[/] · {about} · {plain(manifest.dataset)} · {manifest.task}"
+    title += f" · scoring {result.scoring}" if result.scoring else ""
+    return f"{title} · {_count(result)}"
+
+
+def _count(result: GroupEvaluation) -> str:
+    whole, there = len(result.members), len(result.members) - len(result.failed)
+    noun = result.kind.removesuffix("s")
+    return count_noun(whole, noun) if there == whole else f"{there} of {count_noun(whole, noun)}"
+
+
+def _systems(result: GroupEvaluation) -> dict[str, dict[str, float | str | None]]:
+    """Return the rows of the table: with the share of the gap closed, behind the main figure."""
+    rows: dict[str, dict[str, float | str | None]] = {}
+    once = result.same_model  # of everything
+    for system, spreads in result.systems():
+        closed = result.gap_closed.get("model" if system == result.name else system, {})
+        scoring = result.first.chosen.get(system, {}).get("scoring")
+        row = rows[system if scoring is None else f"{system} ({scoring})"] = {}
+        for metric, spread in shortened(spreads).items():
+            row[metric] = str(spread) if spread.sd is not None or once else f"{spread}{DEVIATION}"
+            if metric == result.headline and result.gap_closed:
+                row[GAP] = _percent(closed.get(metric))
+    return rows
+
+
+def _percent(spread: Spread | None) -> str:
+    if spread is None or not spread.n:
+        return ""
+    sd = spread.sd
+    if sd is None:
+        return f"{spread.mean:.1%}"
+    return f"{spread.mean:.1%} ± {'—' if sd != sd else f'{sd:.1%}'}"  # noqa: PLR0124 — NaN
+
+
+def _members(result: GroupEvaluation) -> None:
+    """Print the main figures of each member."""
+    from tartarus_cli.evaluation.headlines import HEADLINES
+
+    metrics = [m for m in HEADLINES[result.task] if m in result.metrics][:MOST_METRICS]
+    shown = table("", "model", *(f">{metric}" for metric in metrics))
+    for each in result.members:
+        cells = [figure(each.metrics.get(metric)) for metric in metrics]
+        name = each.member.model or each.member.status
+        shown.add_row(each.member.label, plain(name), *cells)
+    unbroken(shown)
+
+
+def _footer(result: GroupEvaluation) -> str:
+    first = result.first
+    counts = f"{first.items:,} test items"
+    if first.users is not None:
+        counts += f" ranked for {first.users:,} users"
+    if result.same_model:
+        one = f"{result.group.models[0]} is the model of all {result.kind}"
+        return f"{counts}. Nothing is drawn: {one}, and its figures have no deviation."
+    spread = f"mean ± standard deviation over the {result.kind} (n - 1)"
+    once = [name for name, row in result.rows.items() if any(f.sd is None for f in row.values())]
+    if once and result.kind == "seeds":
+        spread += f"; {', '.join(once)}: once, since nothing of it is drawn"
+    return f"{counts}. Figures: {spread}."
