@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from tartarus_cli.devices import default_device
 from tartarus_cli.errors import TartarusError, nearest
 from tartarus_cli.extras import OPTIONAL_LIBRARIES, require
 from tartarus_cli.progress import warn
@@ -40,6 +41,13 @@ CONFIG = {
     "image_data_format": ("channels_last", "channels_first"),
 }
 """Key of ``keras.json`` → its values; Keras cannot be imported with another one."""
+
+
+Precision = Literal["float32", "bfloat16"]
+"""What networks compute with."""
+
+POLICIES: dict[Precision, str] = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+"""Precision → Keras' name of how its layers compute."""
 
 
 class BackendError(TartarusError):
@@ -183,10 +191,16 @@ def _config_problem(path: Path) -> str | None:
 
 
 @contextmanager
-def keras_defaults() -> Iterator[None]:
+def keras_defaults(precision: Precision = "float32") -> Iterator[None]:
     """Let Keras compute as it does without any settings: what the user has set comes back after.
 
-    Float32 throughout, channels last, no limit of epochs, JAX's own random numbers.
+    Channels last, no limit of epochs, JAX's own random numbers, on the device that was chosen.
+
+    Parameters
+    ----------
+    precision
+        Of what layers that are made in the block compute, if they do not say themselves; weights
+        are float32 in any case.
     """
     from keras import config
 
@@ -195,7 +209,7 @@ def keras_defaults() -> Iterator[None]:
         (config.set_floatx, config.floatx(), "float32"),
         (config.set_epsilon, config.epsilon(), 1e-7),
         (config.set_image_data_format, config.image_data_format(), "channels_last"),
-        (config.set_dtype_policy, policy, "float32"),
+        (config.set_dtype_policy, policy, POLICIES[precision]),
         (config.set_max_epochs, config.max_epochs(), None),
         (config.set_max_steps_per_epoch, config.max_steps_per_epoch(), None),
     ]
@@ -215,6 +229,7 @@ def _jax_defaults() -> Iterator[None]:
     import jax
 
     with (
+        default_device(),
         jax.default_prng_impl("threefry2x32"),
         jax.threefry_partitionable(True),  # noqa: FBT003
         jax.numpy_rank_promotion("allow"),

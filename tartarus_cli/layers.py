@@ -33,6 +33,9 @@ from tartarus_cli.setting_layers import (
     WeightedSetting,
 )
 
+FLOAT32 = "float32"
+"""Precision of layers that need it, also in networks that compute with less."""
+
 
 @keras.saving.register_keras_serializable("tartarus")
 class UnitNorm(keras.layers.Layer):  # type: ignore[misc]
@@ -73,10 +76,19 @@ class LayerFactory:
         activation: str | None = None,
         *,
         weights: FirstWeights | None = None,
+        dtype: str | None = None,
     ) -> Any:
-        """``dense_1``, ``dense_2``, …: a dense layer, activation included."""
-        initial, name = self._kernel_initializer(weights), self._next("dense")
-        return keras.layers.Dense(width, activation, kernel_initializer=initial, name=name)(x)
+        """``dense_1``, ``dense_2``, …: a dense layer, activation included.
+
+        It computes with the precision of the network, if ``dtype`` does not name one.
+        """
+        return keras.layers.Dense(
+            width,
+            activation,
+            kernel_initializer=self._kernel_initializer(weights),
+            dtype=dtype,
+            name=self._next("dense"),
+        )(x)
 
     def conv(
         self,
@@ -184,12 +196,13 @@ class LayerFactory:
     def gate(self, presence: Any, content: Any = None) -> Any:
         """``gate``: a weight of each setting, from the ``content`` of an item where it is given."""
         settings = presence.shape[-1]
+        gate = SettingGate(settings, dtype=FLOAT32, name="gate")
         if content is None:
-            return SettingGate(settings, name="gate")(presence)
+            return gate(presence)
         logits = keras.layers.Dense(
-            settings, use_bias=False, kernel_initializer="zeros", name="gate_logits"
+            settings, use_bias=False, kernel_initializer="zeros", dtype=FLOAT32, name="gate_logits"
         )
-        return SettingGate(settings, name="gate")([presence, logits(content)])
+        return gate([presence, logits(content)])
 
     def weighted(self, x: Any, presence: Any, gate: Any = None, *, number: int) -> Any:
         """``weighted_1``, …: rows of a setting times its weight, or its presence alone."""
@@ -204,7 +217,7 @@ class LayerFactory:
         """``contrast``: pulls the settings of an item together; a weight of 0 adds no layer."""
         if not weight:
             return x
-        return Contrast(weight, temperature, name="contrast")([x, presence])
+        return Contrast(weight, temperature, dtype=FLOAT32, name="contrast")([x, presence])
 
     def present_mean(self, x: Any, presence: Any) -> Any:
         """``mean``: the mean over the settings that an item has."""
@@ -223,11 +236,12 @@ class LayerFactory:
     def output(self, x: Any, width: int, kind: str, *, weights: FirstWeights | None = None) -> Any:
         """Make the last layer: dense with the activation ``kind``, or ``unit_norm`` after it.
 
-        Its kernel starts as those of the other layers, if ``weights`` do not say otherwise.
+        Its kernel starts as those of the other layers, if ``weights`` do not say otherwise. It
+        computes in float32, whatever the precision of the network is.
         """
-        if kind == "unit_norm":
-            return UnitNorm(name="unit_norm")(self.dense(x, width, weights=weights))
-        return self.dense(x, width, None if kind == "linear" else kind, weights=weights)
+        activation = None if kind in ("linear", "unit_norm") else kind
+        x = self.dense(x, width, activation, weights=weights, dtype=FLOAT32)
+        return UnitNorm(dtype=FLOAT32, name="unit_norm")(x) if kind == "unit_norm" else x
 
     def _kernel_initializer(self, weights: FirstWeights | None = None) -> Spread | GlorotSpread:
         seed = self._draw_seed()
@@ -275,7 +289,18 @@ def add_log_norm(network: keras.Model, seed: int, start: float) -> keras.Model:
         1,
         kernel_initializer=Spread(INITIAL_WEIGHTS, seed),
         bias_initializer=keras.initializers.Constant(start),
+        dtype=FLOAT32,
         name="log_norm",
     )(last.input)
-    joined = keras.layers.Concatenate(name="direction_and_norm")([network.output, norm])
+    joined = keras.layers.Concatenate(dtype=FLOAT32, name="direction_and_norm")(
+        [network.output, norm]
+    )
     return keras.Model(network.inputs, joined)
+
+
+def with_float32_output(network: keras.Model) -> keras.Model:
+    """Return a network whose output is float32; it is the same if its output is that already."""
+    if network.output.dtype == FLOAT32:
+        return network
+    exact = keras.layers.Activation("linear", dtype=FLOAT32, name="float32")
+    return keras.Model(network.inputs, exact(network.output))

@@ -22,8 +22,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def describe_environment() -> dict[str, Any]:
-    """Return machine and library versions, as the manifest of a model records them."""
+def describe_environment(device: str) -> dict[str, Any]:
+    """Return machine and library versions, as the manifest of a model records them.
+
+    Parameters
+    ----------
+    device
+        The device that computes; empty if it is not known.
+    """
     packages = ("tartarus-cli", "keras", "jax", "numpy", "scipy", "scikit-learn")
     backend = os.environ["KERAS_BACKEND"]
     return {
@@ -31,7 +37,8 @@ def describe_environment() -> dict[str, Any]:
             "system": platform.platform(),
             "processor": platform.machine(),
             "python": platform.python_version(),
-        },
+        }
+        | ({"device": device} if device else {}),
         "versions": {package: version(package) for package in packages} | {"backend": backend},
     }
 

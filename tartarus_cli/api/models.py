@@ -20,6 +20,7 @@ from tartarus_cli.api.arguments import (
     workspace_of_models,
 )
 from tartarus_cli.api.progress import ProgressOption, shown
+from tartarus_cli.devices import on_device
 from tartarus_cli.models.store import Model, Store
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def train(
     *settings: str,
     dataset: str | None = None,
     overrides: Overrides = (),
+    device: str = "auto",
     code: Code = (),
     seed: int | None = None,
     workspace: WorkspaceLike = None,
@@ -55,6 +57,9 @@ def train(
         Another dataset than the experiment's own.
     overrides
         Parameters of the experiment, such as ``{"training.epochs": 5}``.
+    device
+        ``"cpu"``, ``"gpu"``, or one of several as ``"gpu:1"``; ``"auto"``: a GPU that JAX can use,
+        if there is one.
     code
         Python files with networks and the like of your own.
     seed
@@ -76,7 +81,7 @@ def train(
     from tartarus_cli.experiments.request import build_request
     from tartarus_cli.training.train import train as train_model
 
-    with shown(progress) as watcher:
+    with shown(progress) as watcher, on_device(device):
         root = workspace_of(workspace)
         request = build_request(
             *(root, experiment, settings, dataset, overrides_of(overrides), seed),
@@ -97,6 +102,7 @@ def run(
     baselines: bool = False,
     pool: Pool = "mean",
     ablate: bool = False,
+    device: str = "auto",
     code: Code = (),
     seed: int | None = None,
     seeds: int | Sequence[int] | None = None,
@@ -127,7 +133,7 @@ def run(
     from tartarus_cli.plural.seeds import require_no_other_seed, run_seeds
     from tartarus_cli.run import run as run_steps
 
-    with shown(progress) as watcher:
+    with shown(progress) as watcher, on_device(device):
         root = workspace_of(workspace)
         request = build_request(
             *(root, experiment, settings, dataset, overrides_of(overrides), seed),
@@ -161,6 +167,7 @@ def predict(
     jobs: int | None = None,
     timeout: float | None = None,
     accept_changed_inputs: bool = False,
+    device: str = "auto",
     code: Code = (),
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
@@ -186,6 +193,9 @@ def predict(
     accept_changed_inputs
         Predict from features, ids or a vocabulary that are not those of the training; the model's
         manifest then records them.
+    device
+        ``"cpu"``, ``"gpu"``, or one of several as ``"gpu:1"``; ``"auto"``: a GPU that JAX can use,
+        if there is one.
     code
         Python files with networks and the like of your own.
     workspace
@@ -205,7 +215,7 @@ def predict(
     from tartarus_cli.prediction.predict import PredictOptions
     from tartarus_cli.prediction.predict import predict as predict_items
 
-    with shown(progress) as watcher:
+    with shown(progress) as watcher, on_device(device):
         run_code(code)
         options = PredictOptions(
             None if layer is None else str(layer), split, pool, accept_changed_inputs

@@ -21,6 +21,7 @@ from tartarus_cli.api.arguments import (
     workspace_of_models,
 )
 from tartarus_cli.api.progress import ProgressOption, shown
+from tartarus_cli.devices import on_device
 from tartarus_cli.models.store import Model
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def evaluate(
     memory: int | str = "1GiB",
     resume: bool = False,
     merge: bool = False,
+    device: str = "auto",
     code: Code = (),
     seed: int | None = None,
     workspace: WorkspaceLike = None,
@@ -85,6 +87,9 @@ def evaluate(
         Room for scores and factors, in bytes or as ``"1GiB"``.
     resume, merge
         Go on where an interrupted evaluation stopped; join what was evaluated for some users.
+    device
+        ``"cpu"``, ``"gpu"``, or one of several as ``"gpu:1"``; ``"auto"``: a GPU that JAX can use,
+        if there is one.
     code
         Python files with metrics and the like of your own.
     seed
@@ -107,7 +112,7 @@ def evaluate(
     from tartarus_cli.evaluation.slices import evaluate_slices
     from tartarus_cli.experiments.request import ExperimentRequest
 
-    with shown(progress) as watcher:
+    with shown(progress) as watcher, on_device(device):
         run_code(code)
         options = EvaluationOptions(
             tuple(k),
@@ -179,6 +184,7 @@ def recommend(
     min_score: float | None = None,
     known: bool = False,
     memory: int | str = "1GiB",
+    device: str = "auto",
     code: Code = (),
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
@@ -199,6 +205,9 @@ def recommend(
         Mark what the user has, according to the truth.
     memory
         Room for scores and factors, in bytes or as ``"1GiB"``.
+    device
+        ``"cpu"``, ``"gpu"``, or one of several as ``"gpu:1"``; ``"auto"``: a GPU that JAX can use,
+        if there is one.
     code
         Python files with networks and the like of your own.
     workspace
@@ -217,7 +226,7 @@ def recommend(
     from tartarus_cli.recommendation.lists import recommend as recommend_items
     from tartarus_cli.recommendation.recommender import ListOptions
 
-    with shown(progress) as watcher:
+    with shown(progress) as watcher, on_device(device):
         run_code(code)
         trained = model_of(model, workspace)
         options = ListOptions(top, min_score, known=known)

@@ -307,6 +307,26 @@ Shard = Annotated[
         show_default=False,
     ),
 ]
+
+
+def _prepare_device(device: str) -> str:
+    """Leave cards alone if none is wanted."""
+    from tartarus_cli.devices import spare_accelerators
+
+    spare_accelerators(device)
+    return device
+
+
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|gpu|gpu:N",
+        help="Where to compute; auto: on a GPU that JAX can use, if there is one "
+        "(see 'tartarus doctor').",
+        callback=_prepare_device,
+    ),
+]
 Timeout = Annotated[
     float | None,
     typer.Option(

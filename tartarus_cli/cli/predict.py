@@ -9,6 +9,7 @@ from tartarus_cli.cli import completion, render
 from tartarus_cli.cli.completion import completing
 from tartarus_cli.cli.options import (
     Code,
+    Device,
     Encoding,
     Jobs,
     Json,
@@ -85,6 +86,7 @@ def predict(
     jobs: Jobs = None,
     timeout: Timeout = None,
     accept_changed_inputs: AcceptChanged = False,
+    device: Device = "auto",
     code: Code = None,
     workspace: Root = None,
     json: Json = False,
@@ -106,6 +108,7 @@ def predict(
         jobs=jobs,
         timeout=timeout,
         accept_changed_inputs=accept_changed_inputs,
+        device=device,
         code=code or (),
         workspace=root,
         progress=render.ConsoleProgress(),

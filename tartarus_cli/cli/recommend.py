@@ -6,7 +6,7 @@ import typer
 
 from tartarus_cli.cli import completion, render
 from tartarus_cli.cli.completion import completing
-from tartarus_cli.cli.options import Code, Json, Memory, NewestModel, Root
+from tartarus_cli.cli.options import Code, Device, Json, Memory, NewestModel, Root
 from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
 
@@ -55,6 +55,7 @@ def recommend(
     known: Known = False,
     tsv: Tsv = False,
     memory: Memory = "1GiB",
+    device: Device = "auto",
     code: Code = None,
     workspace: Root = None,
     json: Json = False,
@@ -75,6 +76,7 @@ def recommend(
         min_score=min_score,
         known=known,
         memory=memory,
+        device=device,
         code=code or (),
         workspace=workspace,
         progress=render.ConsoleProgress(),

@@ -4,6 +4,7 @@ from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
     Code,
     DatasetName,
+    Device,
     ExperimentName,
     Json,
     Overrides,
@@ -19,6 +20,7 @@ def train(
     *,
     dataset: DatasetName = None,
     overrides: Overrides = None,
+    device: Device = "auto",
     code: Code = None,
     seed: Seed = None,
     workspace: Root = None,
@@ -36,6 +38,7 @@ def train(
         *settings or (),
         dataset=dataset,
         overrides=overrides or (),
+        device=device,
         code=code or (),
         seed=seed,
         workspace=workspace,

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from tartarus_cli.architectures import InputKind
 from tartarus_cli.data.tasks import Task
+from tartarus_cli.environment import Precision
 from tartarus_cli.file_names import PATCH_NAME
 
 
@@ -155,6 +156,9 @@ class TrainingSection(Section):
     ``val_map``, how well validation items rank, where plays are learnt."""
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share of the train items that is held out, as in :class:`ValidationSection`."""
+    precision: Precision = "float32"
+    """What the layers compute with: ``bfloat16`` is faster on graphics cards, and takes half the
+    memory; weights, outputs and the loss are float32 in any case."""
 
 
 class TwoTowerSection(Section):

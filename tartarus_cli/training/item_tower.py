@@ -54,6 +54,7 @@ def build_item_tower(
     """
     import keras
 
+    from tartarus_cli.layers import FLOAT32
     from tartarus_cli.tower_layers import CountFeature, VectorScale
 
     rng = np.random.default_rng(seed)
@@ -66,14 +67,17 @@ def build_item_tower(
     if counted and np.ptp(logs):
         read = [network.inputs[number] for number in counted]
         limits = float(logs.min()), float(logs.max())
-        layer = CountFeature(float(logs.mean()), float(logs.std()), limits, name="feature_count")
+        mean, deviation = float(logs.mean()), float(logs.std())
+        layer = CountFeature(mean, deviation, limits, dtype=FLOAT32, name="feature_count")
         logarithm = layer(read if len(read) > 1 else read[0])
-        count = keras.layers.Dense(output.shape[-1], use_bias=False, name="count_weights")
+        count = keras.layers.Dense(
+            output.shape[-1], use_bias=False, dtype=FLOAT32, name="count_weights"
+        )
         part = count(logarithm)
         count.kernel.assign(_draw(rng, count.kernel.shape))
-        output = keras.layers.Add(name="with_count")([output, part])
+        output = keras.layers.Add(dtype=FLOAT32, name="with_count")([output, part])
     if scale != 1:
-        output = VectorScale(scale, name="vector_scale")(output)
+        output = VectorScale(scale, dtype=FLOAT32, name="vector_scale")(output)
     return keras.Model(network.inputs, output)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.training_data import TrainingData
+from tartarus_cli.devices import CPU, current_device
 from tartarus_cli.errors import SizeError
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.schema import Experiment
@@ -35,7 +36,7 @@ def start_manifest(workspace: WorkspacePaths, request: TrainingRequest) -> Model
         overrides=list(request.overrides),
         code=code_hashes(workspace, request),
         started=now(),
-        **describe_environment(),
+        **describe_environment(CPU if experiment.baseline is not None else current_device()),
     )
 
 

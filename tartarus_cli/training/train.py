@@ -118,7 +118,7 @@ def train(
         progress.say(remark)
     residual = _train_residual(store, request, compared_with, progress)
     open_keras()
-    with keras_defaults(), defer_interrupts() as check:
+    with keras_defaults(experiment.fitting.precision), defer_interrupts() as check:
         training = _NetworkTraining(
             store, request, compared_with, data, residual, control, progress
         )
@@ -337,11 +337,11 @@ def build_network(request: TrainingRequest, data: TrainingData) -> keras.Model:
     experiment = request.experiment
     plays = experiment.targets.kind == PLAYS_KIND  # vectors, and a bias
     width = experiment.targets.dim + 1 if plays else data.fit.targets.shape[1]
-    network = build(shapes, request.experiment.network, width, request.seed)
-    if request.experiment.scoring != "norm":
-        return network
-    from tartarus_cli.layers import add_log_norm
+    from tartarus_cli.layers import add_log_norm, with_float32_output
 
+    network = with_float32_output(build(shapes, experiment.network, width, request.seed))
+    if experiment.scoring != "norm":
+        return network
     return add_log_norm(network, request.seed, _mean_log_norm(data))
 
 

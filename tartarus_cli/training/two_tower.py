@@ -186,14 +186,15 @@ def _join(tower: keras.Model, users: UserPart, *, residual: bool) -> keras.Model
     """Return the network of both towers: its output is the scores ``(users, items)``."""
     import keras
 
+    from tartarus_cli.layers import FLOAT32
     from tartarus_cli.tower_layers import Scores, WeightedOffset
 
     inputs = [*tower.inputs, *users.inputs]
-    scores = Scores(name="scores")([users.vectors, tower.output])
+    scores = Scores(dtype=FLOAT32, name="scores")([users.vectors, tower.output])
     if residual:
         offset = keras.Input((None,), name="offset")
         inputs.append(offset)
-        scores = WeightedOffset(name="weighted_offset")([scores, offset])
+        scores = WeightedOffset(dtype=FLOAT32, name="weighted_offset")([scores, offset])
     return keras.Model(inputs, scores)
 
 

@@ -115,6 +115,7 @@ def free_part(plays: csr_array, dim: int, *, zero: bool, seed: int) -> UserPart:
     """
     import keras
 
+    from tartarus_cli.layers import FLOAT32
     from tartarus_cli.tower_layers import UserTable
 
     first = np.zeros((plays.shape[1], dim), np.float32)
@@ -122,7 +123,7 @@ def free_part(plays: csr_array, dim: int, *, zero: bool, seed: int) -> UserPart:
         active = np.unique(plays.indices)
         rng = np.random.default_rng([seed, 1])
         first[active] = rng.standard_normal((len(active), dim), np.float32) / dim**0.5
-    table = UserTable(first, name="user_table")
+    table = UserTable(first, dtype=FLOAT32, name="user_table")
     start = keras.Input((), dtype="int32", name="users")
 
     def read(_items: Numbers, numbers: Numbers, size: int) -> tuple[NDArray[Any], ...]:
@@ -159,6 +160,7 @@ def history_part(
     """
     import keras
 
+    from tartarus_cli.layers import FLOAT32
     from tartarus_cli.tower_layers import HistoryVectors
 
     sums = _HistorySums(network, tower, items, rows, plays)
@@ -166,7 +168,8 @@ def history_part(
         keras.Input((width,), name=f"history_{n}") for n, width in enumerate((sums.width, 1, 1))
     ]
     layers = {layer.name: layer for layer in tower.layers}
-    tied = HistoryVectors(last_dense(network), layers.get("count_weights"), name="history_vectors")
+    dense, count = last_dense(network), layers.get("count_weights")
+    tied = HistoryVectors(dense, count, dtype=FLOAT32, name="history_vectors")
 
     def now() -> Matrix:
         vectors = _tower_vectors(tower, items, rows)
