@@ -19,8 +19,10 @@ from tartarus_cli.errors import (
     parameter,
 )
 from tartarus_cli.evaluation.ablation import find_ablation
+from tartarus_cli.evaluation.compared_systems import ComparedSystem, find_systems
 from tartarus_cli.evaluation.comparison import ComparedModel, Comparison, Unit
 from tartarus_cli.evaluation.differences import StoredValues, compute_differences, evaluate_again
+from tartarus_cli.evaluation.group_report import spread_of
 from tartarus_cli.evaluation.headlines import HEADLINES
 from tartarus_cli.evaluation.protocol import ComparisonBasis
 from tartarus_cli.evaluation.results import ResultsDocument, read_results
@@ -51,6 +53,7 @@ REMEDIES = {
 """What two evaluations must have in common → what to do where they differ."""
 
 
+_SEEDS = call("run", Placeholder("EXPERIMENT"), Placeholder("SETTING"), seeds=5)
 _ABLATING = call("run", Placeholder("EXPERIMENT"), Placeholder("SETTING"), ablate=True)
 
 
@@ -83,8 +86,8 @@ def compare(
     workspace
         The workspace that holds the results.
     names
-        Two or more models, or names of files of predictions; the first is the reference. Or one
-        model that has an ablation, whose rows are compared.
+        Two or more models, groups, or names of files of predictions; the first is the reference. Or
+        one model that has an ablation, whose rows are compared.
     options
         What to test, and how.
     progress
@@ -122,7 +125,7 @@ def compare_results(
     workspace
         The workspace that holds the results.
     models
-        Two or more names of results; the first is the reference.
+        Two or more names of results, or of groups; the first is the reference.
     options
         What to test, and how; the seed is 0 unless there is one.
     labels
@@ -130,21 +133,26 @@ def compare_results(
     progress
         Reports the resamples, and figures that could not be computed again.
     """
-    results = {name: read_results(workspace, name) for name in models}
+    systems = find_systems(workspace, models, progress)
+    names = dict.fromkeys(name for system in systems for name in system.results)
+    results = {name: read_results(workspace, name) for name in names}
     basis = _common_basis(workspace, results)
-    _warn_of_changes(workspace, models, progress)
-    _warn_of_seeds(workspace, models, progress)
-    first = results[models[0]]
+    _warn_of_changes(workspace, [*names], progress)
+    _warn_of_seeds(workspace, [s.results[0] for s in systems if not s.grouped], progress)
+    first = next(iter(results.values()))
     unit: Unit = "users" if first.task == "recommendation" else "items"
     stored = StoredValues(workspace, unit, results)
     tested = _metrics_to_test(stored, first.task, options.metrics)
     seed = options.seed or 0
     differences, resamples = compute_differences(
-        stored, tested, resamples=options.resamples, seed=seed, progress=progress
+        *(stored, systems, tested),
+        resamples=options.resamples,
+        seed=seed,
+        progress=progress,
     )
     rows = tuple(
-        replace(_compared_model(workspace, name, results), label=labels.get(name, ""))
-        for name in results
+        replace(_compared_system(workspace, system, results), label=labels.get(system.name, ""))
+        for system in systems
     )
     return Comparison(
         dataset=first.dataset,
@@ -266,7 +274,7 @@ def _warn_of_seeds(workspace: WorkspacePaths, names: Sequence[str], progress: Pr
                     f"{model.name} and {other.name} are one experiment with the seeds "
                     f"{model.manifest.seed} and {other.manifest.seed}: they differ by the noise of "
                     "training, which is not in the intervals; a mark does not mean that one is "
-                    "better"
+                    f"better. Groups of several seeds have it in theirs: {_SEEDS}"
                 )
 
 
@@ -314,19 +322,38 @@ def _untestable(stored: StoredValues, metric: str, testable: Sequence[str]) -> R
     return RequestError(f"there is no metric called {metric!r}", hint=nearest(metric, testable))
 
 
-def _compared_model(
-    workspace: WorkspacePaths, name: str, results: Mapping[str, ResultsDocument]
+def _compared_system(
+    workspace: WorkspacePaths, system: ComparedSystem, results: Mapping[str, ResultsDocument]
 ) -> ComparedModel:
-    """Return a model with the figures that all have."""
-    result = results[name]
-    common = set(result.metrics).intersection(*(other.metrics for other in results.values()))
-    metrics = {metric: value for metric, value in result.metrics.items() if metric in common}
-    settings, seed, scoring = tuple(result.settings), result.seed, result.scoring
+    """Return a model, or the means of a group, with the figures that all have."""
+    own = [results[name] for name in system.results]
+    first = own[0]
+    common = set(first.metrics).intersection(*(other.metrics for other in results.values()))
+    spreads = {
+        metric: spread_of(result.metrics[metric] for result in own)
+        for metric in first.metrics
+        if metric in common
+    }
     try:
-        changes = tuple(Store(workspace).find(name).manifest.overrides)
+        changes = tuple(Store(workspace).find(system.results[0]).manifest.overrides)
     except RequestError:  # a file of predictions, or a model that was deleted
         changes = ()
-    return ComparedModel(name, result.experiment, settings, seed, metrics, scoring, changes)
+    return ComparedModel(
+        system.name,
+        first.experiment,
+        tuple(first.settings),
+        first.seed,
+        {metric: spread.mean if spread.n else None for metric, spread in spreads.items()},
+        first.scoring if len({result.scoring for result in own}) == 1 else None,
+        changes,
+        seeds=system.seeds,
+        models=system.results if system.name != system.results[0] else (),
+        deviations={
+            metric: spread.sd if spread.n > 1 else None for metric, spread in spreads.items()
+        }
+        if system.grouped
+        else {},
+    )
 
 
 def _main_metrics(row: ComparedModel, task: Task, tested: Sequence[str]) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tartarus_cli.data.tasks import Scoring, Task
 from tartarus_cli.evaluation.protocol import ComparisonBasis
-from tartarus_cli.html_table import html_table
+from tartarus_cli.html_table import Cell, html_table
 from tartarus_cli.metrics.classification import LOWER_IS_BETTER
 
 if TYPE_CHECKING:
@@ -26,6 +26,13 @@ DIGITS = 4
 LEVEL = 0.95
 """Of the confidence intervals."""
 
+GROUP_CAVEAT = (
+    "those of a group are over its seeds too, by the hierarchical bootstrap (seeds are drawn, then "
+    "users or items; p is twice the share of draws beyond zero); the noise of a single training is "
+    "not known"
+)
+"""What the intervals and tests of groups say."""
+
 CAVEAT = "the noise of training, by which two seeds of one experiment differ, is not in them"
 """What the intervals and tests do not say."""
 
@@ -41,13 +48,34 @@ class ComparedModel:
     experiment: str
     settings: tuple[str, ...]
     seed: int
+    """Of its training; of a group, that of its first member."""
     metrics: dict[str, float | None]
+    """Metric → value; of a group, the mean."""
     scoring: Scoring | None = None
     """How its factors rank for users; None where no factors do, or where it is not known."""
     overrides: tuple[str, ...] = ()
     """What was changed in the experiment, as ``section.key=value``; of a model."""
     label: str = ""
     """What it is among the rows of an ablation; empty if none is compared."""
+    seeds: tuple[int, ...] = ()
+    """The seeds of a group whose members differ."""
+    models: tuple[str, ...] = ()
+    """The members of a group."""
+    deviations: dict[str, float | None] = field(default_factory=dict)
+    """Metric → standard deviation over the members of a group (n - 1)."""
+
+    def written(self, metric: str) -> str:
+        """Write a figure with four digits, that of a group with its deviation.
+
+        >>> ComparedModel("group_1", "ridge", (), 0, {"P@1": 0.5}, deviations={"P@1": 0.1}).written(
+        ...     "P@1"
+        ... )
+        '0.5000 ± 0.1000'
+        """
+        value, sd = self.metrics.get(metric), self.deviations.get(metric)
+        if value is None:
+            return "—"
+        return f"{value:.4f}" if sd is None else f"{value:.4f} ± {sd:.4f}"
 
     @property
     def title(self) -> str:
@@ -70,7 +98,7 @@ class Difference:
     high: float
     """Upper end of the confidence interval."""
     p: float
-    """Of a two-sided paired randomization test."""
+    """Of a two-sided paired randomization test or, with a group, of the hierarchical bootstrap."""
     p_holm: float
     """The same after Holm's correction for all tests of the comparison."""
     significant: bool
@@ -112,6 +140,11 @@ class Comparison:
         """All metrics that one of the models has, in the order of the first."""
         return list(dict.fromkeys(metric for row in self.rows for metric in row.metrics))
 
+    @property
+    def caveat(self) -> str:
+        """What the intervals and tests say, and what not."""
+        return GROUP_CAVEAT if any(row.seeds for row in self.rows) else CAVEAT
+
     def title(self, name: str) -> str:
         """Return what a table calls the model of a name."""
         return next(row.title for row in self.rows if row.name == name)
@@ -123,7 +156,7 @@ class Comparison:
     def document(self) -> dict[str, Any]:
         """Return everything as plain values for JSON."""
         about = {"reference": self.reference, "confidence": LEVEL, "alpha": ALPHA}
-        about |= {"caveat": f"intervals and p are over {self.unit}; {CAVEAT}"}
+        about |= {"caveat": f"intervals and p are over {self.unit}; {self.caveat}"}
         return about | {"correction": "Holm", "best": self.best()} | asdict(self)
 
     def to_frame(self) -> pl.DataFrame:
@@ -131,19 +164,24 @@ class Comparison:
 
         Returns
         -------
-        The columns ``model``, ``metric``, ``value`` and ``best`` (whether no model is better); then
-        those of :class:`Difference`, null for the reference and for metrics that were not tested:
-        ``n``, ``difference``, ``low``, ``high``, ``p``, ``p_holm`` and ``significant``.
+        The columns ``model``, ``metric``, ``value``, ``sd`` (of a group) and ``best`` (whether no
+        model is better); then those of :class:`Difference`, null for the reference and for metrics
+        that were not tested: ``n``, ``difference``, ``low``, ``high``, ``p``, ``p_holm`` and
+        ``significant``.
         """
         import polars as pl
 
         best = self.best()
         values = [
-            (row.name, metric, row.metrics.get(metric), row.name in best[metric])
+            (
+                *(row.name, metric, row.metrics.get(metric)),
+                *(row.deviations.get(metric), row.name in best[metric]),
+            )
             for row in self.rows
             for metric in self.metrics
         ]
-        types = {"model": pl.String, "metric": pl.String, "value": pl.Float64, "best": pl.Boolean}
+        types: dict[str, type[pl.DataType]] = {"model": pl.String, "metric": pl.String}
+        types |= {"value": pl.Float64, "sd": pl.Float64, "best": pl.Boolean}
         numbers = dict.fromkeys(("difference", "low", "high", "p", "p_holm"), pl.Float64)
         tests = {"model": pl.String, "metric": pl.String, "n": pl.Int64}
         return pl.DataFrame(values, schema=types, orient="row").join(
@@ -158,7 +196,7 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         caption = f"{self.dataset} · {self.task}"
-        rows = ([row.title, *map(row.metrics.get, self.main)] for row in self.rows)
+        rows = ([row.title, *map(_html_figures(row), self.main)] for row in self.rows)
         models = html_table(caption, ["", *self.main], rows)
         headings = ["model", "metric", "difference", "low", "high", "p", "p (Holm)", self.unit]
         differences = html_table(
@@ -173,6 +211,10 @@ class Comparison:
             ),
         )
         return models + differences
+
+
+def _html_figures(row: ComparedModel) -> Callable[[str], Cell]:
+    return row.written if row.deviations else row.metrics.get
 
 
 def _best(rows: Sequence[ComparedModel], metric: str) -> list[str]:

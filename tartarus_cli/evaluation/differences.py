@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.errors import DataError, FileError, RequestError, call, display_path
+from tartarus_cli.evaluation.compared_systems import ComparedSystem
 from tartarus_cli.evaluation.comparison import ALPHA, LEVEL, Difference, Unit
 from tartarus_cli.evaluation.results import (
     ResultsDocument,
@@ -18,6 +19,7 @@ from tartarus_cli.evaluation.results import (
     unit_metric_names,
 )
 from tartarus_cli.layout import WorkspacePaths
+from tartarus_cli.metrics.hierarchical import hierarchical_test
 from tartarus_cli.metrics.significance import (
     affordable_resamples,
     bootstrap_interval,
@@ -28,6 +30,9 @@ from tartarus_cli.progress import Progress, ProgressTask
 
 Values = NDArray[np.float64]
 """``(users,)`` or ``(items,)``; NaN where a metric says nothing."""
+
+GROUP_WORK = 5
+"""How many times as long a resample takes that draws seeds too."""
 
 TOLERANCE = 1e-5
 """Between a mean and the values it was computed from, relative to means over 1."""
@@ -103,14 +108,24 @@ def _agree(mean: float | None, figure: float | None) -> bool:
 
 
 def compute_differences(
-    stored: StoredValues, metrics: Sequence[str], *, resamples: int, seed: int, progress: Progress
+    stored: StoredValues,
+    systems: Sequence[ComparedSystem],
+    metrics: Sequence[str],
+    *,
+    resamples: int,
+    seed: int,
+    progress: Progress,
 ) -> tuple[list[Difference], int]:
-    """Test each further model against the first, and correct for the number of tests.
+    """Test each further system against the first, and correct for the number of tests.
+
+    Two models are tested over users alone; where one of the two is a group, over users and seeds.
 
     Parameters
     ----------
     stored
-        The values of the models, the reference first.
+        The values of all models.
+    systems
+        Models or groups, the reference first.
     metrics
         What to test.
     resamples
@@ -124,19 +139,26 @@ def compute_differences(
     -------
     The differences, and the number of resamples.
     """
-    reference, *others = stored.results
-    count = len(stored.values(reference, metrics[0]))
-    used = affordable_resamples(count, resamples)
+    reference, *others = systems
+    count = len(stored.values(reference.results[0], metrics[0]))
+    work = count * (GROUP_WORK if any(system.grouped for system in systems) else 1)
+    used = affordable_resamples(work, resamples)
     if used < resamples:
         progress.say(f"{count:,} {stored.unit}: each test is limited to {used:,} resamples")
-    pairs = [(model, metric) for model in others for metric in metrics]
+    pairs = [(system, metric) for system in others for metric in metrics]
     differences = []
     with progress.task("comparing", 2 * count * used * len(pairs)) as task:
-        for model, metric in pairs:
-            task.describe(f"{model}: {metric}")
-            values = _paired(stored, reference, model, metric)
+        for system, metric in pairs:
+            task.describe(f"{system.name}: {metric}")
+            draws = _Draws(metric, used, seed, task)
+            if system.grouped or reference.grouped:
+                tables = _tables(stored, reference, system, metric)
+                task.advance((2 * count - tables[0].shape[1]) * used)
+                differences.append(_test_group(tables, system.name, draws))
+                continue
+            values = _paired(stored, reference.results[0], system.results[0], metric)
             task.advance(2 * (count - len(values)) * used)
-            differences.append(_test(values, model, metric, used, seed, task))
+            differences.append(_test(values, system.name, draws))
     corrected = holm([difference.p for difference in differences])
     return [
         replace(difference, p_holm=p, significant=p < ALPHA)
@@ -146,6 +168,15 @@ def compute_differences(
 
 def _paired(stored: StoredValues, reference: str, model: str, metric: str) -> Values:
     """Return the differences of the users, or items, that have a value for both models."""
+    differences = _differences(stored, reference, model, metric)
+    differences = differences[~np.isnan(differences)]
+    if not differences.size:
+        raise _no_values(metric, stored.unit)
+    return differences
+
+
+def _differences(stored: StoredValues, reference: str, model: str, metric: str) -> Values:
+    """Return the differences of all users, or items; NaN where one of the two has no value."""
     values, expected = stored.values(model, metric), stored.values(reference, metric)
     if values.shape != expected.shape:
         raise FileError(
@@ -154,23 +185,69 @@ def _paired(stored: StoredValues, reference: str, model: str, metric: str) -> Va
             expected=f"{len(expected):,}, as for {reference}",
             hint=evaluate_again(model),
         )
-    differences = values - expected
-    differences = differences[~np.isnan(differences)]
-    if not differences.size:
-        msg = f"{metric} cannot be tested: none of the {stored.unit} has a value"
-        raise RequestError(msg, hint="Leave it out.")
-    return differences
+    return values - expected
 
 
-def _test(
-    differences: Values, model: str, metric: str, resamples: int, seed: int, task: ProgressTask
-) -> Difference:
-    def generator() -> np.random.Generator:
-        return np.random.default_rng((seed, crc32(metric.encode())))
+def _no_values(metric: str, unit: Unit) -> RequestError:
+    msg = f"{metric} cannot be tested: none of the {unit} has a value"
+    return RequestError(msg, hint="Leave it out.")
 
+
+@dataclass(frozen=True)
+class _Draws:
+    """What a test draws."""
+
+    metric: str
+    resamples: int
+    seed: int
+    task: ProgressTask
+
+    def generator(self) -> np.random.Generator:
+        """Return a new generator, whose numbers depend on the seed and the metric alone."""
+        return np.random.default_rng((self.seed, crc32(self.metric.encode())))
+
+
+def _test(differences: Values, model: str, draws: _Draws) -> Difference:
+    count, advance = draws.resamples, draws.task.advance
     low, high = bootstrap_interval(
-        differences, generator(), resamples=resamples, level=LEVEL, advance=task.advance
+        differences, draws.generator(), resamples=count, level=LEVEL, advance=advance
     )
-    p = randomization_test(differences, generator(), resamples=resamples, advance=task.advance)
+    p = randomization_test(differences, draws.generator(), resamples=count, advance=advance)
     mean = float(differences.mean())
-    return Difference(model, metric, len(differences), mean, low, high, p, p, p < ALPHA)
+    return Difference(model, draws.metric, len(differences), mean, low, high, p, p, p < ALPHA)
+
+
+def _tables(
+    stored: StoredValues, reference: ComparedSystem, system: ComparedSystem, metric: str
+) -> list[Values]:
+    """Return tables ``(seeds, users)``, the sum of whose means is the difference of two systems.
+
+    Of the same seeds, there is one table, of the differences cell by cell. Users for whom a model
+    has no value are left out.
+    """
+    first, second = reference, system
+    if reference.is_paired_with(system):
+        names = [*zip(first.rows_by_seed(), second.rows_by_seed(), strict=True)]
+        tables = [np.stack([_differences(stored, *pair, metric) for pair in names])]
+    else:
+        zero = first.results[0]
+        own = [_differences(stored, zero, name, metric) for name in second.results]
+        # Both are compared with one model of the reference, which keeps the numbers small.
+        others = [-_differences(stored, zero, name, metric) for name in first.results]
+        tables = [np.stack(own), np.stack(others)]
+    known = ~np.any([np.isnan(table).any(axis=0) for table in tables], axis=0)
+    if not known.any():
+        raise _no_values(metric, stored.unit)
+    return [table[:, known] for table in tables]
+
+
+def _test_group(tables: Sequence[Values], name: str, draws: _Draws) -> Difference:
+    low, high, p = hierarchical_test(
+        tables,
+        draws.generator(),
+        resamples=draws.resamples,
+        level=LEVEL,
+        advance=draws.task.advance,
+    )
+    mean, users = float(sum(table.mean() for table in tables)), tables[0].shape[1]
+    return Difference(name, draws.metric, users, mean, low, high, p, p, p < ALPHA)

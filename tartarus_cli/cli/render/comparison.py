@@ -10,7 +10,7 @@ from enum import StrEnum
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from tartarus_cli.cli.render.console import document, figure, out, plain, printable, table, unbroken
+from tartarus_cli.cli.render.console import document, out, plain, printable, table, unbroken
 from tartarus_cli.cli.render.differences import MARK, probability, signed, signed_interval
 from tartarus_cli.cli.render.evaluation import figures
 
@@ -27,6 +27,7 @@ LATEX = {
     ord("|"): r"\textbar{}",
     ord("<"): r"\textless{}",
     ord(">"): r"\textgreater{}",
+    ord("±"): r"$\pm$",
     ord(MARK): r"$^{\dagger}$",
 }
 """Character that LaTeX would read as markup, or not show → how to write it."""
@@ -56,9 +57,14 @@ def _on_terminal(result: Comparison) -> None:
     out().print(f"\n[bold]{plain(result.dataset)}[/] · {result.task}")
     for row in result.rows:
         label = f"{row.label} · " if row.label else ""
-        line = f"  {label}{row.name} · {_recipe(row)} · seed {row.seed}"
+        line = f"  {label}{row.name} · {_recipe(row)} · {_seeds(row)}"
         out().print(plain(line), soft_wrap=True)
-    rows = {row.title: {m: row.metrics.get(m) for m in result.main} for row in result.rows}
+    rows = {
+        row.title: {
+            m: row.written(m) if row.deviations else row.metrics.get(m) for m in result.main
+        }
+        for row in result.rows
+    }
     figures(rows, {m: [*map(result.title, names)] for m, names in result.best().items()})
     headings = _difference_headings(result)
     shown = table(*headings[:2], *(f">{heading}" for heading in headings[2:]))
@@ -67,6 +73,13 @@ def _on_terminal(result: Comparison) -> None:
     out().print(f"[bold]Differences from {plain(result.title(result.reference))}[/]")
     unbroken(shown)
     out().print(plain(_caption(result)))
+
+
+def _seeds(row: ComparedModel) -> str:
+    if row.seeds:
+        return f"seeds {', '.join(map(str, row.seeds))} ({', '.join(row.models)})"
+    model = f" ({row.models[0]})" if row.models else ""
+    return f"seed {row.seed}{model}"
 
 
 def _recipe(row: ComparedModel) -> str:
@@ -87,19 +100,19 @@ def _difference_cells(result: Comparison, test: Difference) -> list[str]:
 
 
 def _caption(result: Comparison) -> str:
-    from tartarus_cli.evaluation.comparison import CAVEAT
-
+    grouped = any(row.deviations for row in result.rows)
+    deviations = "±: standard deviation over the seeds (n - 1). " if grouped else ""
     counts = sorted({difference.n for difference in result.differences})
     tests, reference = len(result.differences), result.title(result.reference)
     return (
-        f"The best figure of each metric is bold. Differences are means over "
+        f"{deviations}The best figure of each metric is bold. Differences are means over "
         f"{' to '.join(f'{n:,}' for n in dict.fromkeys((counts[0], counts[-1])))} {result.unit} "
         f"of {result.dataset}, compared with {reference}: 95% percentile intervals of "
         f"{result.resamples:,} bootstrap resamples, and p of two-sided paired randomization tests "
         f"({result.resamples:,} random patterns of signs, all of them where there are fewer; "
         f"seed {result.seed}). {MARK} p < .05 after "
         f"Holm's correction for {tests} test{'s' * (tests > 1)}. Intervals and p are over "
-        f"{result.unit}; {CAVEAT}."
+        f"{result.unit}; {result.caveat}."
     )
 
 
@@ -133,7 +146,7 @@ def _model_rows(result: Comparison, markup: _Markup) -> list[list[str]]:
     for row in result.rows:
         cells = [markup.text(row.title), markup.text(_recipe(row))]
         for metric in result.main:
-            text = figure(row.metrics.get(metric))
+            text = markup.text(row.written(metric))
             cell = markup.bold.format(text) if row.name in best[metric] else text
             cells.append(cell + (markup.mark if (row.name, metric) in marked else ""))
         rows.append(cells)
