@@ -11,6 +11,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from tartarus_cli.devices import computes_on_cpu
+
 # When a convolution is computed as a product of matrices, and how, was found by measurement.
 MIN_FILTER_WEIGHTS = 48
 """Weights of a filter; with fewer, most of the time would go into moving the results."""
@@ -104,11 +106,7 @@ def choose_positions(shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:
 
 def _runs_on_jax_cpu() -> bool:
     """Whether the convolutions would be XLA's on a CPU, where they are slow."""
-    if keras.backend.backend() != "jax":
-        return False
-    import jax
-
-    return bool(jax.default_backend() == "cpu")
+    return keras.backend.backend() == "jax" and computes_on_cpu()
 
 
 @keras.saving.register_keras_serializable("tartarus")

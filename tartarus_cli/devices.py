@@ -161,6 +161,14 @@ def current_device() -> str:
     return name_device(jax.local_devices()[0])
 
 
+def computes_on_cpu() -> bool:
+    """Whether JAX computes on the processor now."""
+    import jax
+
+    device = jax.config.jax_default_device
+    return bool((jax.default_backend() if device is None else device.platform) == CPU)
+
+
 def accelerator() -> Any | None:
     """Return the card that rankings may be computed on; None if there is none, or none is wanted.
 

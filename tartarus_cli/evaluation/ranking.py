@@ -39,6 +39,7 @@ from tartarus_cli.metrics.ranks import RankedItems, order_by_scores, random_rank
 from tartarus_cli.prediction.aligned import Predictions
 from tartarus_cli.progress import Progress
 from tartarus_cli.scoring.blocks import MemoryBudget, map_user_blocks
+from tartarus_cli.scoring.on_device import Engine, open_ranker
 from tartarus_cli.scoring.relevant import RelevantItems, TieBreaking, tie_order
 from tartarus_cli.scoring.scorers import Scorer
 from tartarus_cli.signals import defer_interrupts
@@ -76,6 +77,8 @@ class RankingOptions:
     """Go on from what an interrupted ranking stored."""
     merge: bool = False
     """Join shards that were ranked before, and rank nothing."""
+    engine: Engine = "auto"
+    """What ranks; the ranks of both are the same but where float32 hardly tells scores apart."""
     checkpoints: bool = True
     """Store what was ranked so far: from time to time, and when interrupted."""
 
@@ -140,7 +143,7 @@ def rank_items(predictions: Predictions, options: RankingOptions, progress: Prog
     order = tie_order(dataset.ids("test"), options.ties, options.seed)
     truth = read_relevant_items(predictions, count, order)
     users = _existing_users(options.users, count)
-    systems = _systems(predictions, count, truth, options)
+    systems = _systems(predictions, count, truth, options, progress)
     key = cache(lambda: _key(predictions, options, tuple(systems)))
     folder = dataset.workspace.result_parts(predictions.name)
     store = CheckpointStore(folder, key, tuple(systems), options.ks)
@@ -308,13 +311,32 @@ class CheckpointWriter:
 
 
 def _systems(
-    predictions: Predictions, users: int, truth: RelevantItems, options: RankingOptions
+    predictions: Predictions,
+    users: int,
+    truth: RelevantItems,
+    options: RankingOptions,
+    progress: Progress,
 ) -> dict[str, Ranker]:
     budget = MemoryBudget(truth.relevant.shape[1], options.memory)
     longest = options.ks[-1]
 
+    asked = _existing_users(options.users, users)
+
     def by_scores(scorer: Scorer) -> Ranker:
-        return lambda users: order_by_scores(scorer(users), *truth.of(users), k=longest)
+        device = open_ranker(
+            scorer,
+            budget,
+            users=asked.stop - asked.start,
+            engine=options.engine,
+            failed=progress.warn,
+        )
+
+        def rank(users: slice) -> RankedItems:
+            relevant = truth.of(users)
+            ranked = device.rank(users, *relevant, k=longest) if device else None
+            return ranked or order_by_scores(scorer(users), *relevant, k=longest)
+
+        return rank
 
     def at_random(users: slice) -> RankedItems:
         starts, items = truth.of(users)

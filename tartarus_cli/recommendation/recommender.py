@@ -17,6 +17,7 @@ from tartarus_cli.prediction.aligned import Predictions, model_predictions
 from tartarus_cli.progress import Progress
 from tartarus_cli.recommendation.id_index import IdIndex, item_index, user_index
 from tartarus_cli.scoring.blocks import Floats, MemoryBudget, map_user_blocks
+from tartarus_cli.scoring.on_device import Engine, open_ranker
 from tartarus_cli.scoring.relevant import RelevantItems, drawn_order
 from tartarus_cli.scoring.scorers import ItemScores, Scorer
 from tartarus_cli.signals import defer_interrupts
@@ -99,6 +100,8 @@ class Recommender:
     budget: MemoryBudget
     truth: RelevantItems | None
     """None: it was not read."""
+    engine: Engine = "auto"
+    """What lists the items of all users."""
 
     @property
     def model(self) -> str:
@@ -114,8 +117,11 @@ class Recommender:
         """Return the best items of the users of one block; equal scores keep the drawn order."""
         scores = self.scorer(users)
         positions = top_items(scores, top)
-        items = self.order[positions].astype(np.int32)
-        return TopItems(users, items, np.take_along_axis(scores, positions, axis=1))
+        return self._in_files(users, positions, np.take_along_axis(scores, positions, axis=1))
+
+    def _in_files(self, users: slice, positions: NDArray[np.int32], scores: Floats) -> TopItems:
+        """Return items that are numbered as ties keep them by their numbers in the files."""
+        return TopItems(users, self.order[positions].astype(np.int32), scores)
 
     def top_users(self, item: int, options: ListOptions, progress: Progress) -> TopUsers:
         """Return the users with the highest scores of an item; equal ones in the order of ids.
@@ -173,14 +179,18 @@ class Recommender:
         ------
         The columns ``user``, ``rank``, ``item``, ``score`` and, if asked for, ``known`` (0 or 1).
         """
+        total = len(self.users.ids)
+        device = open_ranker(
+            *(self.scorer, self.budget), users=total, engine=self.engine, failed=progress.warn
+        )
 
         def top_items(users: slice) -> TopItems:
-            best = self.top_items(users, options.top)
+            listed = device.top(users, options.top) if device else None
+            best = self._in_files(users, *listed) if listed else self.top_items(users, options.top)
             if not options.unknown:
                 best.scores[self.scorer.unknown(users)] = -np.inf  # below whatever is listed
             return best
 
-        total = len(self.users.ids)
         with (
             defer_interrupts() as check,
             progress.task("ranking", total) as task,

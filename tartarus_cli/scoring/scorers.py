@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.features import unit_rows
 from tartarus_cli.scoring.blocks import Floats, MemoryBudget
-from tartarus_cli.scoring.users import UserRows, user_slices
+from tartarus_cli.scoring.users import PlayedRows, UserRows, user_slices
 
 SMALLEST_SPREAD = 1e-6
 """Scores of a user that differ by less, relative to their size, count as equal."""
@@ -44,6 +44,20 @@ class ItemScores:
     """``(users,)``."""
     margins: NDArray[np.float64]
     """``(users,)``: the most that the score of a block may differ."""
+
+
+@dataclass(frozen=True)
+class DenseProduct:
+    """Users' rows and items' columns, whose product are the scores."""
+
+    users: UserRows
+    """``(users, dim)``, dense."""
+    directions: Iterable[Floats]
+    """``(dim, items)`` of each block of items, to be gone through once."""
+    duplicates: tuple[NDArray[np.int64], NDArray[np.int64]]
+    """Items that have the scores of an earlier one, and that one."""
+    absent: NDArray[np.bool_]
+    """``(items,)``: items that rank last."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,14 @@ class FactorScorer:
     def unknown(self, users: slice) -> NDArray[np.bool_]:
         """Return of which users nothing is known."""
         return self.users.unknown(users)
+
+    @property
+    def product(self) -> DenseProduct | None:
+        """What is multiplied, for whoever does it elsewhere; None if the users' rows are sparse."""
+        if isinstance(self.users, PlayedRows) and not self.users.vectors:
+            return None
+        blocks = (self._directions(items) for items in self._item_blocks)
+        return DenseProduct(self.users, blocks, self._duplicates, self.absent)
 
     def precompute(self) -> Self:
         """Compute what all threads share, and return the scorer."""
