@@ -165,8 +165,9 @@ def computes_on_cpu() -> bool:
     """Whether JAX computes on the processor now."""
     import jax
 
-    device = jax.config.jax_default_device
-    return bool((jax.default_backend() if device is None else device.platform) == CPU)
+    config: Any = jax.config
+    device = config.jax_default_device or jax.default_backend()  # a device, or what it is
+    return bool(getattr(device, "platform", device) == CPU)
 
 
 def accelerator() -> Any | None:
