@@ -150,3 +150,24 @@ def parse_bytes(text: str) -> int:
     number, unit, ending = match.groups()
     base = 1000 if ending == "b" else 1024
     return int(float(number) * (base ** (1 + "kmgt".index(unit)) if unit else 1))
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(text: str) -> float:
+    """Read a time in seconds, minutes, hours or days; 0 needs no unit.
+
+    >>> parse_duration("90s"), parse_duration("10m"), parse_duration("1.5 h"), parse_duration("0")
+    (90.0, 600.0, 5400.0, 0.0)
+
+    Raises
+    ------
+    RequestError
+        If the text is no time.
+    """
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)\s*([smhd]?)", text.strip().lower())
+    if match is None or (not match[2] and float(match[1])):
+        msg = f"{text!r} is not a time"
+        raise RequestError(msg, hint="Write it with its unit, like 30s, 10m or 1h.")
+    return float(match[1]) * _SECONDS.get(match[2], 1)

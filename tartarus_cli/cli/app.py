@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tartarus_cli.cli import experiments, models, render
+from tartarus_cli.cli import experiments, models, render, studies
 from tartarus_cli.cli.check_data import check_data
 from tartarus_cli.cli.compare import compare
 from tartarus_cli.cli.evaluate import evaluate
@@ -26,12 +26,13 @@ from tartarus_cli.cli.split import split
 from tartarus_cli.cli.terminal import OutputError, prepare_process
 from tartarus_cli.cli.text import text
 from tartarus_cli.cli.train import train
+from tartarus_cli.cli.tune import tune
 from tartarus_cli.signals import while_running
 
 PANELS = {
     "Start": (init, fetch, check_data),
     "Data": (split, factorize, features, patches, text),
-    "Experiments": (train, predict, evaluate, compare, run, reproduce),
+    "Experiments": (train, predict, evaluate, compare, run, tune, reproduce),
     "Models": (recommend, export),
 }
 
@@ -79,6 +80,7 @@ for title, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=title)(explained(command))
 app.add_typer(experiments.app, name="experiments", rich_help_panel="Experiments")
+app.add_typer(studies.app, name="studies", rich_help_panel="Experiments")
 app.add_typer(models.app, name="models", rich_help_panel="Models")
 
 

@@ -37,6 +37,8 @@ COMMANDS = {
     "list_models": "models list",
     "list_papers": "reproduce",
     "show_model": "models show",
+    "list_studies": "studies list",
+    "show_study": "studies show",
     "delete_models": "models delete",
 }
 """Function → command, where the command is not the function's name."""
@@ -44,7 +46,7 @@ COMMANDS = {
 WITHOUT_WORKSPACE = ("init",)
 """Functions whose commands take no ``--workspace``."""
 
-COMPLETE = ("check", "list_experiments", "list_models", "list_papers")
+COMPLETE = ("check", "list_experiments", "list_models", "list_papers", "list_studies")
 """Functions that are called without arguments; of others, ``text()`` is only the name."""
 
 _named_workspace: ContextVar[Path | None] = ContextVar("named_workspace", default=None)

@@ -18,6 +18,7 @@ from tartarus_cli.baselines import BASELINES, Baseline
 from tartarus_cli.errors import FileError, RequestError, call, display_path, nearest, parameter
 from tartarus_cli.experiments.code import TomlTable, prepare_code
 from tartarus_cli.experiments.defaults import PUBLISHED_DIMS, published_targets
+from tartarus_cli.experiments.ranges import flatten_ranges
 from tartarus_cli.experiments.schema import (
     Experiment,
     baseline_of,
@@ -96,9 +97,10 @@ def resolve(
     table = _inherit(lineage) | ({"code": code} if code else {})
     path = user_paths(folder).get(name)
     source = display_path(path) if path else name
+    _check_tuned(lineage[0][1], table, source)
     if path is not None and (overrides or dataset):
         # So that faults of the file are not blamed on the overrides.
-        _validate(name, _infer_targets(table, infer), source)
+        _validate(name, _infer_targets(_with_known_ranges(table), infer), source)
     if dataset is not None:
         table = _merge(table, {"dataset": {"name": dataset}})
         source = parameter("dataset")
@@ -107,7 +109,31 @@ def resolve(
     for change in changes:
         table = _merge(table, change)
         source = parameter("overrides")
-    return _validate(name, _infer_targets(table, infer), source)
+    return _validate(name, _infer_targets(_with_known_ranges(table), infer), source)
+
+
+def _check_tuned(own: TomlTable, table: TomlTable, source: str) -> None:
+    """Make sure that the ranges that a file itself names are of parameters that there are."""
+    tuned = own.get("tune")
+    known = _known_keys(table) if isinstance(tuned, dict) else []
+    for key in tuned if isinstance(tuned, dict) else ():
+        if key not in known:
+            fault = ExperimentFault(
+                f"tune.{key}", f"tune: there is no parameter {key}", nearest(key, known)
+            )
+            raise InvalidExperimentError(source, [fault])
+
+
+def _with_known_ranges(table: TomlTable) -> TomlTable:
+    """Leave out inherited ranges of parameters that another network does not have, and empty ones.
+
+    An empty text takes away the range that is inherited.
+    """
+    if not isinstance(table.get("tune"), dict):
+        return table
+    known = _known_keys(table)
+    ranges = {key: text for key, text in table["tune"].items() if key in known and text != ""}
+    return table | {"tune": ranges}
 
 
 def _infer_targets(table: TomlTable, infer: TaskInference | None) -> TomlTable:
@@ -141,6 +167,8 @@ def _read_lineage(name: str, folder: Path | None) -> list[tuple[Path, TomlTable]
         path = preset_paths().get(name) if names else None
         path = path or _find(name, folder)
         table = {**_read(path), "name": name}
+        if "tune" in table:
+            table["tune"] = flatten_ranges(table["tune"])
         lineage.append((path, table))
         names.append(name)
         if table.get("extends") is None:
@@ -341,12 +369,18 @@ def to_table(experiment: Experiment) -> TomlTable:
         del table["inputs"]
     if baseline is not None and not baseline.learns:
         del table["targets"]["normalize"]
+    if not experiment.tune:
+        del table["tune"]
     return table
 
 
 def to_toml(experiment: Experiment) -> str:
     """Write a resolved experiment as TOML, which depends on no other file except its code."""
-    table = {k: v for k, v in to_table(experiment).items() if v not in ("", []) and k != "extends"}
+    table = {
+        key: value
+        for key, value in to_table(experiment).items()
+        if value not in ("", [], {}) and key != "extends"
+    }
     return tomlkit.dumps(table)
 
 

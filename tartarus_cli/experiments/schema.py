@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
+    BeforeValidator,
+    Field,
     SerializeAsAny,
     ValidationInfo,
     field_validator,
@@ -16,6 +18,7 @@ from tartarus_cli.architectures import ARCHITECTURES, Architecture, NetworkOptio
 from tartarus_cli.baselines import BASELINES, Baseline, BaselineOptions
 from tartarus_cli.data.tasks import PLAYS_KIND, ScoringChoice, TargetSpec
 from tartarus_cli.experiments.defaults import fill_baseline, fill_network
+from tartarus_cli.experiments.ranges import check_ranges
 from tartarus_cli.experiments.sections import (
     TARGETS_OF,
     DatasetSection,
@@ -113,6 +116,8 @@ class Experiment(Section):
     """How it is fitted; None for a baseline that has nothing to set."""
     evaluation: EvaluationSection | None = None
     """What an evaluation shows beside the usual figures; None: nothing."""
+    tune: Annotated[dict[str, str], BeforeValidator(check_ranges)] = Field(default_factory=dict)
+    """Parameter → the range that a search for good values tries; no training depends on it."""
 
     @property
     def target_spec(self) -> TargetSpec:

@@ -1,7 +1,13 @@
 """Reading files with errors that explain, and writing them in one step, never by halves."""
 
 from tartarus_cli.files.disk import DiskFullError, room_for
-from tartarus_cli.files.locks import locked, locked_folder, locked_together, shared_folder
+from tartarus_cli.files.locks import (
+    is_locked,
+    locked,
+    locked_folder,
+    locked_together,
+    shared_folder,
+)
 from tartarus_cli.files.reading import (
     decode_text,
     digest,
@@ -39,6 +45,7 @@ __all__ = [
     "digest_in_background",
     "digest_open",
     "format_bytes",
+    "is_locked",
     "locked",
     "locked_folder",
     "locked_together",

@@ -22,11 +22,18 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, patience: float = 0) -> Iterator[None]:
     """Hold a lock during the block, so that no two processes do the same work.
 
     The lock ends with the process, in whatever way that ends. On a file system without locks, the
     work goes on without one.
+
+    Parameters
+    ----------
+    path
+        The file that is locked; it is made.
+    patience
+        Seconds to wait for another process that holds it.
 
     Raises
     ------
@@ -39,7 +46,7 @@ def locked(path: Path) -> Iterator[None]:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     _require_plain_or_absent(path)
-    lock = FileLock(path, timeout=0, fallback_to_soft=False)
+    lock = FileLock(path, timeout=patience, poll_interval=_PAUSE_S, fallback_to_soft=False)
     with ExitStack() as stack:
         try:
             stack.enter_context(lock)
@@ -81,6 +88,30 @@ def locked_together(path: Path) -> Iterator[None]:
 def _busy_error() -> RequestError:
     msg = "another command is doing this work already"
     return RequestError(msg, hint="Wait until it ends, or stop it.")
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds a lock; where a file system has no locks, one that is there is held.
+
+    Raises
+    ------
+    FileError
+        If the path is a link, a folder, a pipe or the like.
+    """
+    from filelock import FileLock, Timeout
+
+    _require_plain_or_absent(path)
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, timeout=0, fallback_to_soft=False):
+            return False
+    except Timeout:
+        return True
+    except OSError as problem:
+        if problem.errno not in _NO_LOCKS:
+            raise
+        return True
 
 
 def _require_plain_or_absent(path: Path) -> None:

@@ -12,8 +12,9 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.plays import binary
+from tartarus_cli.metrics import Values
 from tartarus_cli.metrics.ranking import average_precision
-from tartarus_cli.metrics.ranks import order_by_scores, sort_ranks
+from tartarus_cli.metrics.ranks import RelevantRanks, order_by_scores, sort_ranks
 from tartarus_cli.scoring.blocks import Floats, MemoryBudget, map_user_blocks
 from tartarus_cli.scoring.forms import ItemRows
 from tartarus_cli.scoring.relevant import RelevantItems, drawn_order
@@ -104,20 +105,42 @@ class ValidationRanking:
         scorer
             Scores the items, in :attr:`order`, for the ranked users.
         """
+        if not len(self.users):
+            return 0.0
+        total, count = self._sum(scorer, lambda ranks: average_precision(ranks, CUT))
+        return total / count * len(self._active) / max(int(self.plays.shape[1]), 1)
+
+    def mean(
+        self, scorer: Callable[[slice], Floats], measure: Callable[[RelevantRanks], Values]
+    ) -> float:
+        """Return the mean of a metric over the ranked users that have a value of it; NaN if none.
+
+        Parameters
+        ----------
+        scorer
+            As for :meth:`mean_average_precision`.
+        measure
+            From the ranks of the relevant items to a value for each user.
+        """
+        total, count = self._sum(scorer, measure)
+        return total / count if count else float("nan")
+
+    def _sum(
+        self, scorer: Callable[[slice], Floats], measure: Callable[[RelevantRanks], Values]
+    ) -> tuple[float, int]:
+        """Return the sum of a metric over the users that have a value of it, and their number."""
         relevant = self._relevant
 
-        def precisions(block: slice) -> float:
+        def add_up(block: slice) -> tuple[float, int]:
             starts, items = relevant.of(block)
             ranked = order_by_scores(scorer(block), starts, items, k=1)
-            ranks = sort_ranks(ranked.ranks, starts, len(self.ids))
-            return float(average_precision(ranks, CUT).sum())
+            values = measure(sort_ranks(ranked.ranks, starts, len(self.ids)))
+            defined = values[~np.isnan(values)]
+            return float(defined.sum()), len(defined)
 
-        count = len(self.users)
-        if not count:
-            return 0.0
-        with map_user_blocks(self.budget, slice(0, count), precisions) as blocks:
-            total = sum(value for _, value in blocks)
-        return total / count * len(self._active) / max(int(self.plays.shape[1]), 1)
+        with map_user_blocks(self.budget, slice(0, len(self.users)), add_up) as blocks:
+            parts = [part for _, part in blocks]
+        return sum(total for total, _ in parts), sum(count for _, count in parts)
 
     @cached_property
     def _active(self) -> NDArray[np.int64]:

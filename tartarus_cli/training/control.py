@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 CHECKPOINT_S = 600.0
 """Seconds between two checkpoints, if nothing else is asked for."""
@@ -21,12 +21,16 @@ class TrainingControl:
     """Called after each epoch, with its number, counted from 1, and the figures of its line in the
     history, which is written by then. What it raises ends the training as an error does. Of a
     blend, it is not told of the parts."""
+    measure: Callable[[Any], Mapping[str, float]] | None = None
+    """From the Keras network of an experiment, after each epoch, to further figures, which
+    ``epoch_ended`` is told of; the history and the training know nothing of them. Networks that
+    learn plays are not measured: they are judged by rankings anyway."""
     command: Literal["train", "run"] = "train"
     """Function that is named where a training was stopped and can be gone on with."""
 
     def of_part(self) -> TrainingControl:
         """Return how a model is trained that is only a part of what was asked for."""
-        return replace(self, epoch_ended=None)
+        return replace(self, epoch_ended=None, measure=None)
 
 
 DEFAULT_CONTROL = TrainingControl()

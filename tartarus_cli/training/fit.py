@@ -259,7 +259,7 @@ class _TrainingWatch:
         control: TrainingControl,
     ) -> None:
         self._task, self._history, self._options = task, history, options
-        self._epoch_ended = control.epoch_ended
+        self._epoch_ended, self._measure = control.epoch_ended, control.measure
         self._epoch, self._epoch_start, self._loss_read = 0, 0.0, 0.0
 
     def epoch_begins(self, epoch: int) -> None:
@@ -277,7 +277,7 @@ class _TrainingWatch:
             self._describe(loss)
             self._loss_read = time.monotonic()
 
-    def epoch_ends(self, figures: dict[str, float]) -> None:
+    def epoch_ends(self, figures: dict[str, float], network: keras.Model) -> None:
         """Record the losses of the epoch."""
         duration = round(time.monotonic() - self._epoch_start, 3)
         self._history.add({"epoch": self._epoch, **figures, "seconds": duration})
@@ -285,7 +285,8 @@ class _TrainingWatch:
         rows = self._history.rows
         self._task.record(_describe(self._epoch, self._options.epochs, rows, figures["loss"]))
         if self._epoch_ended is not None:
-            self._epoch_ended(self._epoch, rows[-1])
+            further = {} if self._measure is None else self._measure(network)
+            self._epoch_ended(self._epoch, {**rows[-1], **further})
 
     def require_finite(self, figures: Mapping[str, float]) -> None:
         """Stop the training if a loss is no number.
@@ -325,7 +326,7 @@ def _callbacks(
             if judge is not None:
                 watch.require_finite({"loss": float(logs["loss"])})
                 logs[VALIDATION_MAP] = judge()  # where the next callback reads it
-            watch.epoch_ends({name: float(value) for name, value in logs.items()})
+            watch.epoch_ends({name: float(value) for name, value in logs.items()}, self.model)
 
     class Callbacks(keras.callbacks.CallbackList):  # type: ignore[misc]
         """Passes the batches on."""

@@ -97,7 +97,7 @@ def same_parameters(model: Model, experiment: Experiment) -> bool:
         return False
     kind = experiment.targets.kind
     for table in tables:
-        for name in ("description", "note", "extends", "evaluation"):
+        for name in ("description", "note", "extends", "evaluation", "tune"):
             table.pop(name, None)
         if kind == "class":
             del table["targets"]["dim"]

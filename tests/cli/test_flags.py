@@ -34,9 +34,7 @@ ROOMS = sorted(
 )
 """Every package and module of the top level but the command line."""
 
-NOT_A_COMMAND_LINE: dict[str, tuple[str, ...]] = {
-    "distribution/cluster_file.py": ("--nthreads",),
-}
+NOT_A_COMMAND_LINE: dict[str, tuple[str, ...]] = {}
 """Module → strings with an option or a command that are no message."""
 
 QUOTED = re.compile(r"`([a-z_]+)(=[^`]*|\([^`]*\))?`")

@@ -25,6 +25,7 @@ from tartarus_cli.cli.render.patches import patches_picture, patches_result
 from tartarus_cli.cli.render.playlists import ListForm, exported, recommended
 from tartarus_cli.cli.render.progress import ConsoleProgress
 from tartarus_cli.cli.render.split import split_result
+from tartarus_cli.cli.render.studies import studies, study
 from tartarus_cli.cli.render.text import text_result
 
 __all__ = [
@@ -63,6 +64,8 @@ __all__ = [
     "reproduction",
     "slices",
     "split_result",
+    "studies",
+    "study",
     "text_result",
     "trained",
     "version",
