@@ -23,6 +23,7 @@ from .api.results import recommend as recommend
 from .api.settings import features as features
 from .api.settings import patches as patches
 from .api.settings import text as text
+from .api.system import doctor as doctor
 from .api.tuning import list_studies as list_studies
 from .api.tuning import show_study as show_study
 from .api.tuning import tune as tune

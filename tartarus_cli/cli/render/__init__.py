@@ -3,6 +3,7 @@
 from tartarus_cli.cli.render.check import check_result
 from tartarus_cli.cli.render.comparison import Form, comparison
 from tartarus_cli.cli.render.console import confirmed, version
+from tartarus_cli.cli.render.doctor import diagnosis
 from tartarus_cli.cli.render.evaluation import evaluation, slices
 from tartarus_cli.cli.render.experiments import experiment, experiments
 from tartarus_cli.cli.render.factorize import factorize_result
@@ -39,6 +40,7 @@ __all__ = [
     "confirmed",
     "created_workspace",
     "deleted",
+    "diagnosis",
     "error",
     "evaluation",
     "experiment",
