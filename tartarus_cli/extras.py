@@ -24,7 +24,15 @@ def _backend(name: str) -> OptionalLibrary:
     return OptionalLibrary(f"KERAS_BACKEND={name}", remedy)
 
 
+def _cluster(purpose: str) -> OptionalLibrary:
+    """Describe what the extra for clusters installs."""
+    remedy = "pip install 'tartarus-cli[cluster]'; or leave it out, to do the work in one process."
+    return OptionalLibrary(purpose, remedy)
+
+
 OPTIONAL_LIBRARIES = {
+    "dask_jobqueue": _cluster("jobs of a scheduler"),
+    "distributed": _cluster(parameter("cluster")),
     "gensim": OptionalLibrary(
         "learning word vectors",
         f"Give word vectors with {parameter('vectors', Placeholder('FILE'))}, or use Python 3.13 "

@@ -106,6 +106,7 @@ def run(
     code: Code = (),
     seed: int | None = None,
     seeds: int | Sequence[int] | None = None,
+    cluster: str | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
 ) -> Evaluation | GroupEvaluation:
@@ -117,7 +118,8 @@ def run(
 
     With ``seeds``, a number of them (from 0 on) or the seeds themselves, there is a model for each,
     and what is returned has the mean and the standard deviation of each figure. The same call goes
-    on after an interruption, and tries again what failed.
+    on after an interruption, and tries again what failed. With ``cluster``, workers do them side by
+    side: ``local``, the address of a Dask scheduler, or a file of jobs.
 
     Raises
     ------
@@ -130,7 +132,7 @@ def run(
     """
     from tartarus_cli.evaluation.report import EvaluationOptions, parse_users
     from tartarus_cli.experiments.request import build_request
-    from tartarus_cli.plural.seeds import require_no_other_seed, run_seeds
+    from tartarus_cli.plural.seeds import require_no_other_seed, require_several, run_seeds
     from tartarus_cli.run import run as run_steps
 
     with shown(progress) as watcher, on_device(device):
@@ -150,8 +152,13 @@ def run(
         if seeds is not None:
             require_no_other_seed(seed)
             return run_seeds(
-                *(root, request, options, seeds), pool=pool, ablate=ablate, progress=watcher
+                *(root, request, options, seeds),
+                pool=pool,
+                ablate=ablate,
+                cluster=cluster,
+                progress=watcher,
             )
+        require_several(cluster)
         return run_steps(root, request, options, pool=pool, ablate=ablate, progress=watcher)
 
 

@@ -6,6 +6,7 @@ from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
     Ablate,
     Baselines,
+    Cluster,
     Code,
     CutOffs,
     DatasetName,
@@ -29,7 +30,7 @@ from tartarus_cli.cli.signatures import panels
 
 @panels(
     {
-        "Several runs": ("seeds",),
+        "Several runs": ("seeds", "cluster"),
         "Evaluation": ("k", "users", "published", "ties", "baselines", "ablate", "pool"),
     }
 )
@@ -41,6 +42,7 @@ def run(
     overrides: Overrides = None,
     seed: Seed = None,
     seeds: Seeds = None,
+    cluster: Cluster = None,
     k: CutOffs = None,
     users: Users = None,
     published: Published = False,
@@ -80,6 +82,7 @@ def run(
         code=code or (),
         seed=seed,
         seeds=None if seeds is None else parse_seeds(seeds),
+        cluster=cluster,
         workspace=root,
         progress=render.ConsoleProgress(),
     )

@@ -37,6 +37,8 @@ class GroupRequest:
     evaluation: EvaluationOptions
     pool: Pool = "mean"
     """How the predictions for an item's patches become one."""
+    cluster: str | None = None
+    """Who does the work; None: this process, one member after the other."""
 
     def manifest(self) -> GroupManifest:
         """Return the record of a group that begins now."""

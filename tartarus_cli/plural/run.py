@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tartarus_cli.errors import TartarusError, TrainingError, system_error
+from tartarus_cli.distribution import Task, run_tasks
+from tartarus_cli.errors import TrainingError
 from tartarus_cli.evaluation.baseline_rows import BaselineRows, evaluate_baselines
 from tartarus_cli.experiments.inputs import infer_dimensions
 from tartarus_cli.experiments.requirements import check_request
@@ -19,7 +20,7 @@ from tartarus_cli.plural.tasks import (
     train_member,
     training_arguments,
 )
-from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress
+from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.training.reuse import is_reusable
 
 Outcome = tuple[str, Any, str]
@@ -120,7 +121,7 @@ def _train(request: GroupRequest, groups: Groups, group: Group, progress: Progre
         each.member.label: training_arguments(request.workspace, each.request, request.pool)
         for each in waiting
     }
-    for label, model, error in _outcomes(train_member, tasks, progress):
+    for label, model, error in _outcomes(request, train_member, tasks, progress):
         update = {"status": "failed", "error": error}
         if not error:
             update = {"status": "trained", "model": model}
@@ -137,7 +138,7 @@ def _evaluate(request: GroupRequest, groups: Groups, group: Group, progress: Pro
         member.label: evaluation_arguments(request.workspace, model, request.evaluation, *beside)
         for model, member in reversed(trained.items())
     }
-    for label, _, error in _outcomes(evaluate_member, tasks, progress):
+    for label, _, error in _outcomes(request, evaluate_member, tasks, progress):
         update = {"status": "failed", "error": error} if error else {"status": "evaluated"}
         model = tasks[label]["model"]
         group = groups.record(group.name, _updating("model", model, update))
@@ -160,17 +161,22 @@ def _updating(field: str, value: str, update: Mapping[str, str]) -> Callable[[Me
 
 
 def _outcomes(
-    function: Callable[..., Any], tasks: Mapping[str, Mapping[str, Any]], progress: Progress
+    request: GroupRequest,
+    function: Callable[..., Any],
+    tasks: Mapping[str, Mapping[str, Any]],
+    progress: Progress,
 ) -> Iterator[Outcome]:
-    """Run tasks one after the other, and yield what became of each."""
-    for number, (label, arguments) in enumerate(tasks.items(), 1):
-        if function is train_member:
-            progress.say(f"{label} ({number} of {len(tasks)})")
-        watcher = progress if number == 1 else QuietProgress(progress)
-        try:
-            yield label, function(**arguments, progress=watcher), ""
-        except (TartarusError, OSError) as problem:
-            error = system_error(problem) if isinstance(problem, OSError) else problem
-            text = f"{error}. {error.hint}"
-            progress.warn(f"{label} failed, and is left out: {text}")
-            yield label, None, text
+    """Run tasks, here one after the other or on a cluster, and yield what became of each."""
+    results = run_tasks(
+        function,
+        [Task(label, arguments) for label, arguments in tasks.items()],
+        cluster=request.cluster,
+        folder=request.workspace.data,
+        announced=function is train_member,
+        progress=progress,
+    )
+    for result in results:
+        error = f"{result.error}. {result.hint}" if result.failed else ""
+        if error:
+            progress.warn(f"{result.task.name} failed, and is left out: {error}")
+        yield result.task.name, result.value, error

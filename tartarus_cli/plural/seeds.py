@@ -90,6 +90,19 @@ def require_no_other_seed(seed: int | None) -> None:
         raise RequestError(msg, hint=f"Name all of them: {parameter('seeds', '3,7,9')}.")
 
 
+def require_several(cluster: str | None) -> None:
+    """Make sure that workers are not asked for where there is one training alone.
+
+    Raises
+    ------
+    RequestError
+        If they are.
+    """
+    if cluster is not None:
+        msg = f"{parameter('cluster')} shares several trainings out, and this is a single one"
+        raise RequestError(msg, hint=f"Leave it out, or train more: {parameter('seeds', 5)}.")
+
+
 def run_seeds(  # noqa: PLR0913 — the arguments of ``run``, and the seeds
     workspace: Workspace,
     request: TrainingRequest,
@@ -98,6 +111,7 @@ def run_seeds(  # noqa: PLR0913 — the arguments of ``run``, and the seeds
     *,
     pool: Pool = "mean",
     ablate: bool = False,
+    cluster: str | None = None,
     progress: Progress = UNWATCHED,
 ) -> GroupEvaluation:
     """Train, predict and evaluate with several seeds; the same call goes on where it was stopped.
@@ -116,6 +130,8 @@ def run_seeds(  # noqa: PLR0913 — the arguments of ``run``, and the seeds
         How the predictions for an item's patches become one.
     ablate
         Whether an ablation is asked for: a group has none.
+    cluster
+        Who does the work; None: this process, one seed after the other.
     progress
         Reports each seed, and the work on it.
 
@@ -136,7 +152,9 @@ def run_seeds(  # noqa: PLR0913 — the arguments of ``run``, and the seeds
     check_group_options(options, request.experiment.dataset.task, ablate=ablate)
     members = members_of(request, chosen)
     dataset = request.experiment.dataset.name
-    asked = GroupRequest(workspace, "seeds", dataset, members, replace(options, seed=None), pool)
+    asked = GroupRequest(
+        workspace, "seeds", dataset, members, replace(options, seed=None), pool, cluster
+    )
     return evaluate_group(run_group(asked, progress=progress))
 
 

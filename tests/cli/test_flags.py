@@ -34,7 +34,9 @@ ROOMS = sorted(
 )
 """Every package and module of the top level but the command line."""
 
-NOT_A_COMMAND_LINE: dict[str, tuple[str, ...]] = {}
+NOT_A_COMMAND_LINE: dict[str, tuple[str, ...]] = {
+    "distribution/cluster_file.py": ("--nthreads",),
+}
 """Module → strings with an option or a command that are no message."""
 
 QUOTED = re.compile(r"`([a-z_]+)(=[^`]*|\([^`]*\))?`")

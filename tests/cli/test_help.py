@@ -51,8 +51,10 @@ def test_the_commands_stand_in_four_panels(tartarus: Command) -> None:
             "evaluate",
             "compare",
             "run",
+            "tune",
             "reproduce",
             "experiments",
+            "studies",
         ],
         "Models": ["recommend", "export", "models"],
     }
