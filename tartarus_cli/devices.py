@@ -12,7 +12,6 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,9 +24,11 @@ AUTO, CPU, GPU = "auto", "cpu", "gpu"
 INSTALL_GPU = 'pip install "tartarus-cli[gpu]"'
 """What gives JAX the use of cards of NVIDIA, on Linux."""
 
+NAMES = "Name auto, cpu, gpu, or one of several: gpu:0, gpu:1, …"
 _WRITTEN = re.compile(r"auto|cpu|gpu(?::(\d{1,4}))?")
 
-_chosen: ContextVar[str] = ContextVar("device", default=AUTO)
+VARIABLE = "TARTARUS_DEVICE"
+"""Variable of the environment from which processes take the device that this one was asked for."""
 
 
 class DeviceError(TartarusError):
@@ -49,18 +50,30 @@ def check_device(device: str) -> str:
     """
     if not _WRITTEN.fullmatch(device):
         msg = f"{parameter('device', device)} names no device"
-        raise RequestError(msg, hint="Name auto, cpu, gpu, or one of several: gpu:0, gpu:1, …")
+        raise RequestError(msg, hint=f"{NAMES}.")
     return device
 
 
 def chosen_device() -> str:
-    """Return the name of the device that was asked for; ``auto`` if none was."""
-    return _chosen.get()
+    """Return the name of the device that was asked for; ``auto`` if none was.
+
+    Raises
+    ------
+    RequestError
+        If the variable of the environment names no device.
+    """
+    device = os.environ.get(VARIABLE) or AUTO
+    if not _WRITTEN.fullmatch(device):
+        msg = f"{VARIABLE}={device} names no device"
+        raise RequestError(msg, hint=f"{NAMES}; or unset {VARIABLE}.")
+    return device
 
 
 @contextmanager
 def on_device(device: str) -> Iterator[None]:
-    """Compute on a device during the block; within such a block, ``auto`` stands for its device.
+    """Compute on a device during the block, also in processes that are started in it.
+
+    Within such a block, ``auto`` stands for its device.
 
     Parameters
     ----------
@@ -75,6 +88,8 @@ def on_device(device: str) -> Iterator[None]:
         If there is no such device, or the backend of Keras is not the one that is asked.
     """
     if check_device(device) == AUTO:
+        device = chosen_device()
+    if device == AUTO:
         yield
         return
     backend = os.environ["KERAS_BACKEND"]
@@ -85,11 +100,15 @@ def on_device(device: str) -> Iterator[None]:
         raise DeviceError(msg, hint=hint + f"the way of {backend}: CUDA_VISIBLE_DEVICES=1.")
     if device != CPU:
         find_device(device)
-    token = _chosen.set(device)
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = device
     try:
         yield
     finally:
-        _chosen.reset(token)
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
 
 
 def spare_accelerators(device: str) -> None:

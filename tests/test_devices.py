@@ -63,6 +63,12 @@ def test_a_card_that_does_not_exist_is_refused_before_the_work(
     assert not (world.root / "data" / "models").exists()
 
 
+@pytest.fixture(autouse=True)
+def _none_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(devices.VARIABLE, raising=False)
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+
+
 @pytest.mark.usefixtures("_two_cards")
 def test_the_number_of_a_card_is_that_of_the_machine() -> None:
     assert find_device("gpu").id == 0
@@ -129,3 +135,16 @@ def test_a_model_records_its_device(tartarus: Command, world: World) -> None:
     for name in ("model_1", "model_2"):
         manifest = world.root / "data" / "models" / name / "manifest.json"
         assert json.loads(manifest.read_text())["machine"]["device"] == "cpu"
+
+
+def test_the_device_of_the_environment_counts_unless_another_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(devices.VARIABLE, "cpu")
+    with on_device("auto"):
+        assert chosen_device() == "cpu"
+    monkeypatch.setenv(devices.VARIABLE, "tpu")
+    with pytest.raises(RequestError, match="TARTARUS_DEVICE=tpu"), on_device("auto"):
+        pass
+    with on_device("cpu"):
+        assert chosen_device() == "cpu"

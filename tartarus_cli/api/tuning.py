@@ -13,6 +13,7 @@ from tartarus_cli.api.arguments import (
     workspace_of,
 )
 from tartarus_cli.api.progress import ProgressOption, shown
+from tartarus_cli.devices import on_device
 
 if TYPE_CHECKING:
     from tartarus_cli.tuning.study import Study
@@ -33,6 +34,7 @@ def tune(
     resume: bool = False,
     save: str | None = None,
     force: bool = False,
+    device: str = "auto",
     code: Code = (),
     seed: int | None = None,
     workspace: WorkspaceLike = None,
@@ -77,6 +79,9 @@ def tune(
         Name of the best experiment; one that is free if None.
     force
         Overwrite an experiment of that name.
+    device
+        ``"cpu"``, ``"gpu"``, or one of several as ``"gpu:1"``; ``"auto"``: a GPU that JAX can use,
+        if there is one.
     code
         Python files with networks and the like of your own.
     seed
@@ -99,7 +104,7 @@ def tune(
     from tartarus_cli.tuning.tune import Search, TuneOptions
     from tartarus_cli.tuning.tune import tune as tune_parameters
 
-    with shown(progress) as watcher:
+    with shown(progress) as watcher, on_device(device):
         root = workspace_of(workspace)
         search = None
         if experiment is not None:

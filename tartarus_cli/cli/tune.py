@@ -7,7 +7,7 @@ import typer
 
 from tartarus_cli.cli import completion, render
 from tartarus_cli.cli.completion import completing
-from tartarus_cli.cli.options import Code, DatasetName, Json, Root, Seed, Settings
+from tartarus_cli.cli.options import Code, DatasetName, Device, Json, Root, Seed, Settings
 from tartarus_cli.cli.signatures import panels
 
 
@@ -119,6 +119,7 @@ def tune(
     resume: Resume = False,
     save: Save = None,
     force: Force = False,
+    device: Device = "auto",
     code: Code = None,
     seed: Seed = None,
     workspace: Root = None,
@@ -148,6 +149,7 @@ def tune(
         resume=resume,
         save=save,
         force=force,
+        device=device,
         code=code or (),
         seed=seed,
         workspace=root,

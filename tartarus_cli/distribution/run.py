@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tartarus_cli.devices import chosen_device
 from tartarus_cli.distribution.engine import Engine, connect
 from tartarus_cli.distribution.tasks import (
     Task,
@@ -127,8 +128,15 @@ def versions() -> dict[str, str]:
     return {package: version(package) for package in PACKAGES}
 
 
-def on_worker(mark: str, text: str, name: str, document: str, code: Sequence[str]) -> str:
+def on_worker(mark: str, text: str, *task: Any) -> str:
     """Do a task on a worker that sees the workspace, and say on which one.
+
+    Parameters
+    ----------
+    mark, text
+        A file of the workspace, and what it holds.
+    task
+        What :func:`~tartarus_cli.distribution.tasks.execute` takes.
 
     Returns
     -------
@@ -142,7 +150,7 @@ def on_worker(mark: str, text: str, name: str, document: str, code: Sequence[str
     about: dict[str, Any] = {"host": socket.gethostname(), "versions": versions()}
     if not seen:
         return json.dumps(about | {"blind": True})
-    return json.dumps(about | json.loads(execute(name, document, code)))
+    return json.dumps(about | json.loads(execute(*task)))
 
 
 @dataclass
@@ -208,8 +216,9 @@ class _Run:
 
     def _submit(self, key: str, task: Task, code: Sequence[str], **options: Any) -> Future:
         document = json.dumps(task.arguments)
-        arguments = (str(self.mark.path), self.mark.text, self.function, document, [*code])
-        return self.engine.client.submit(on_worker, *arguments, key=key, pure=False, **options)
+        mark = (str(self.mark.path), self.mark.text)
+        work = (self.function, document, [*code], chosen_device())
+        return self.engine.client.submit(on_worker, *mark, *work, key=key, pure=False, **options)
 
     def _take(self, future: Future) -> Iterator[TaskResult]:
         key = future.key.removesuffix("-again")

@@ -10,6 +10,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from tartarus_cli.devices import AUTO, DeviceError, on_device
 from tartarus_cli.errors import TartarusError, system_error
 from tartarus_cli.plugins import run_files
 from tartarus_cli.progress import Progress, SilentProgress
@@ -90,7 +91,7 @@ def attempt(
     return {"error": str(error), "hint": error.hint}
 
 
-def execute(name: str, document: str, code: Sequence[str]) -> str:
+def execute(name: str, document: str, code: Sequence[str], device: str = AUTO) -> str:
     """Do a task on a worker.
 
     Parameters
@@ -101,6 +102,8 @@ def execute(name: str, document: str, code: Sequence[str]) -> str:
         The arguments as JSON.
     code
         Files of the user's to run first; a file that ran already is not run again.
+    device
+        Where to compute, as the one who waits was asked.
 
     Returns
     -------
@@ -110,5 +113,9 @@ def execute(name: str, document: str, code: Sequence[str]) -> str:
     module, _, attribute = name.partition(":")
     run_files([Path(file) for file in code])
     function = getattr(import_module(module), attribute)
-    outcome = attempt(function, json.loads(document), warnings)
+    try:
+        with on_device(device):
+            outcome = attempt(function, json.loads(document), warnings)
+    except DeviceError as problem:
+        outcome = {"error": str(problem), "hint": problem.hint}
     return json.dumps(outcome | {"warnings": warnings.messages})

@@ -1,5 +1,6 @@
 """Tests of tasks, and of doing them in this process."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from tartarus_cli.distribution.run import run_tasks
 from tartarus_cli.distribution.tasks import Task, execute, name_of
 from tartarus_cli.progress import UNWATCHED
-from tests.distribution.work import square
+from tests.distribution.work import device, square
 
 
 def test_without_a_cluster_tasks_are_done_in_order_and_one_that_fails_stops_no_other(
@@ -33,3 +34,9 @@ def test_a_function_that_no_worker_could_find_is_no_task() -> None:
 
     with pytest.raises(TypeError, match="not at the top"):
         name_of(inner)
+
+
+def test_a_task_is_done_on_the_device_that_was_asked_for() -> None:
+    assert json.loads(execute(name_of(device), "{}", [], "cpu"))["value"] == "cpu"
+    lacking = json.loads(execute(name_of(device), "{}", [], "gpu:99"))
+    assert "there is no such device" in lacking["error"]

@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+from tartarus_cli.devices import chosen_device
 from tartarus_cli.errors import RequestError
 from tartarus_cli.progress import Progress
 
@@ -26,3 +27,8 @@ def wait_for_file(*, started: str, path: str, progress: Progress) -> int:  # noq
     while not Path(path).exists():
         time.sleep(0.02)
     return os.getpid()
+
+
+def device() -> str:
+    """Return the device that was asked for."""
+    return chosen_device()
