@@ -9,6 +9,7 @@ from .api.data import open_workspace as open_workspace
 from .api.data import split as split
 from .api.models import delete_models as delete_models
 from .api.models import list_experiments as list_experiments
+from .api.models import list_groups as list_groups
 from .api.models import list_models as list_models
 from .api.models import predict as predict
 from .api.models import run as run
@@ -29,6 +30,7 @@ from .api.tuning import show_study as show_study
 from .api.tuning import tune as tune
 from .data.dataset import Dataset as Dataset
 from .errors import TartarusError as TartarusError
+from .models.groups import Group as Group
 from .models.store import Model as Model
 from .models.store import Store as Store
 from .workspace import Workspace as Workspace

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tartarus_cli.errors import RequestError
+from tartarus_cli.models.groups import Group
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.options import parse_bytes
 from tartarus_cli.plugins import CodeFile, run_files
@@ -97,7 +98,7 @@ def bytes_of(memory: int | str) -> int:
     return memory if isinstance(memory, int) else parse_bytes(memory)
 
 
-def workspace_of_models(models: Sequence[Model | str]) -> Path | None:
+def workspace_of_models(models: Sequence[Model | Group | str]) -> Path | None:
     """Return the workspace that models are of; None if there are only names.
 
     Raises
@@ -105,7 +106,7 @@ def workspace_of_models(models: Sequence[Model | str]) -> Path | None:
     RequestError
         If they are of several.
     """
-    roots = {model.workspace.root for model in models if isinstance(model, Model)}
+    roots = {model.workspace.root for model in models if not isinstance(model, str)}
     if len(roots) > 1:
         msg = f"the models are of several workspaces: {', '.join(sorted(map(str, roots)))}"
         raise RequestError(msg, hint="Name models of one workspace.")

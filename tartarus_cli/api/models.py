@@ -21,6 +21,7 @@ from tartarus_cli.api.arguments import (
 )
 from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.devices import on_device
+from tartarus_cli.models.groups import Group, Groups
 from tartarus_cli.models.store import Model, Store
 
 if TYPE_CHECKING:
@@ -252,13 +253,25 @@ def list_models(*, workspace: WorkspaceLike = None) -> list[Model]:
     return Store(workspace_of(workspace)).all()
 
 
-def delete_models(*models: Model | str, workspace: WorkspaceLike = None) -> list[Path]:
+def list_groups(*, workspace: WorkspaceLike = None) -> list[Group]:
+    """Return all groups of models of a workspace, finished or not.
+
+    Raises
+    ------
+    RequestError
+        If there is no such workspace.
+    """
+    return Groups(workspace_of(workspace)).all()
+
+
+def delete_models(*models: Model | Group | str, workspace: WorkspaceLike = None) -> list[Path]:
     """Delete models, their predictions and their results; settings made from their layers stay.
 
     Parameters
     ----------
     models
-        Models or their names. What another one is made of is deleted only together with it.
+        Models, groups of them, or their names. What another model is made of is deleted only
+        together with it; the members of a group go with it, but for those of another group too.
     workspace
         Where the models are, if they are named.
 
@@ -271,13 +284,16 @@ def delete_models(*models: Model | str, workspace: WorkspaceLike = None) -> list
     RequestError
         If there is no such model, or another one is made of it, or they are of several workspaces.
     """
-    from tartarus_cli.evaluation.delete import delete_model, require_no_part
+    from tartarus_cli.evaluation.delete import delete_group, delete_model, plan_deletion
 
     named = workspace_of_models(models) if workspace is None else workspace
-    names = list(dict.fromkeys(each.name if isinstance(each, Model) else each for each in models))
     root = workspace_of(named)
-    require_no_part(root, names)
-    return [path for name in names for path in delete_model(root, name)]
+    names = [each if isinstance(each, str) else each.name for each in models]
+    deletion = plan_deletion(root, names)
+    left = [path for name in deletion.models for path in delete_model(root, name)]
+    for name in deletion.groups:
+        delete_group(root, name)
+    return left
 
 
 def list_experiments(

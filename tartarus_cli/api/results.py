@@ -22,10 +22,12 @@ from tartarus_cli.api.arguments import (
 )
 from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.devices import on_device
-from tartarus_cli.models.store import Model
+from tartarus_cli.models.groups import Group
+from tartarus_cli.models.store import Model, is_group_name
 
 if TYPE_CHECKING:
     from tartarus_cli.evaluation.comparison import Comparison
+    from tartarus_cli.evaluation.group_report import GroupEvaluation
     from tartarus_cli.evaluation.report import Evaluation
     from tartarus_cli.evaluation.slice_kinds import SliceBy
     from tartarus_cli.evaluation.slices import EvaluatedSlices
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: ModelLike | Path = None,
+    model: ModelLike | Group | Path = None,
     *,
     experiment: str | None = None,
     dataset: str | None = None,
@@ -56,13 +58,14 @@ def evaluate(
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> Evaluation | EvaluatedSlices:
-    """Compute the metrics of a model, or of predictions made elsewhere.
+) -> Evaluation | EvaluatedSlices | GroupEvaluation:
+    """Compute the metrics of a model, of a group of them, or of predictions made elsewhere.
 
     Parameters
     ----------
     model
-        A model, the newest if None; or a ``.npy`` file of predictions.
+        A model, the newest if None; a group, all whose members are evaluated; or a ``.npy`` file of
+        predictions.
     experiment, dataset, ids, overrides
         For a file: the experiment whose predictions these are, another dataset than its own, the
         ids of the rows, parameters of the experiment.
@@ -111,6 +114,7 @@ def evaluate(
     from tartarus_cli.evaluation.report import EvaluationOptions, parse_users
     from tartarus_cli.evaluation.slices import evaluate_slices
     from tartarus_cli.experiments.request import ExperimentRequest
+    from tartarus_cli.plural.evaluate import evaluate_members, require_group_parameters
 
     with shown(progress) as watcher, on_device(device):
         run_code(code)
@@ -125,7 +129,12 @@ def evaluate(
             resume=resume,
             merge=merge,
         )
-        root = workspace_of(model.workspace.root if isinstance(model, Model) else workspace)
+        root = workspace_of(model.workspace.root if isinstance(model, Model | Group) else workspace)
+        if isinstance(model, Group) or (isinstance(model, str) and is_group_name(model)):
+            others = {"experiment": experiment, "dataset": dataset, "ids": ids, "by": by}
+            require_group_parameters({**others, "overrides": overrides or None, "seed": seed})
+            name = model if isinstance(model, str) else model.name
+            return evaluate_members(root, name, options, progress=watcher)
         named = str(model) if isinstance(model, Path) else model
         request = ExperimentRequest(experiment, dataset, overrides_of(overrides))
         subject = find_subject(root, named, request, path_of(ids))
@@ -135,7 +144,7 @@ def evaluate(
 
 
 def compare(
-    *models: Model | str,
+    *models: Model | Group | str,
     metrics: Sequence[str] = (),
     resamples: int = 10_000,
     seed: int | None = None,
@@ -168,7 +177,7 @@ def compare(
     """
     from tartarus_cli.evaluation import compare as comparing
 
-    names = [model.name if isinstance(model, Model) else model for model in models]
+    names = [model if isinstance(model, str) else model.name for model in models]
     root = workspace_of(workspace_of_models(models) if workspace is None else workspace)
     options = comparing.CompareOptions(tuple(metrics), resamples, seed)
     with shown(progress) as watcher:

@@ -12,6 +12,7 @@ import numpy as np
 from tartarus_cli.checking.artists import check_artists
 from tartarus_cli.checking.defaults import check_defaults
 from tartarus_cli.checking.experiments import check_experiments
+from tartarus_cli.checking.groups import check_groups
 from tartarus_cli.checking.irregular import check_folders, check_irregular
 from tartarus_cli.checking.items import check_lists, check_overlap
 from tartarus_cli.checking.leftovers import check_leftovers
@@ -114,6 +115,7 @@ def check_data(
         check_folders(workspace, general)
         check_leftovers(files, general)
         check_models(workspace, general)
+        check_groups(workspace, general)
     return CheckResult(summaries, problems + general.problems)
 
 

@@ -33,7 +33,7 @@ def check_leftovers(files: WorkspaceFiles, report: Report) -> None:
     named = {*OLD_FOLDERS, *(pattern.folder for pattern in FILE_PATTERNS)}
     for name in sorted(named):
         _check_backups(files, data / name / BACKUPS, report)
-    others = ("factors", "models", "results", "playlists", "downloads")
+    others = ("factors", "models", "groups", "results", "playlists", "downloads")
     models = [path for path in _entries(data / "models") if not path.name.startswith(".")]
     for folder in [*(data / name for name in sorted(named | {*others})), *models]:
         _check_temporary(folder, report)

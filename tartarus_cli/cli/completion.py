@@ -127,26 +127,48 @@ def models(workspace: Workspace | None, _given: Mapping[str, Any]) -> list[str]:
     return sorted(path.name for path in workspace.models.glob("model_*")) if workspace else []
 
 
+def groups(workspace: Workspace | None, _given: Mapping[str, Any]) -> list[str]:
+    """Name the groups of models."""
+    folder = workspace.groups if workspace else None
+    return sorted(path.stem for path in folder.glob("group_*.json")) if folder else []
+
+
+def models_and_groups(workspace: Workspace | None, given: Mapping[str, Any]) -> list[str]:
+    """Name the models, and the groups of them."""
+    return models(workspace, given) + groups(workspace, given)
+
+
 def models_and_predictions(workspace: Workspace | None, given: Mapping[str, Any]) -> list[str]:
-    """Name the models, and NumPy files of the current folder."""
-    return models(workspace, given) + sorted(str(path) for path in Path().glob("*.npy"))
+    """Name the models, the groups, and NumPy files of the current folder."""
+    return models_and_groups(workspace, given) + sorted(str(path) for path in Path().glob("*.npy"))
 
 
-def results(workspace: Workspace | None, _given: Mapping[str, Any]) -> list[str]:
-    """Name what has been evaluated."""
+def results(workspace: Workspace | None, given: Mapping[str, Any]) -> list[str]:
+    """Name what has been evaluated, and groups of it."""
     folder = workspace.data / "results" if workspace else None
-    return sorted(path.stem for path in folder.glob("*.json")) if folder else []
+    evaluated = sorted(path.stem for path in folder.glob("*.json")) if folder else []
+    return evaluated + groups(workspace, given)
 
 
 def metrics(workspace: Workspace | None, given: Mapping[str, Any]) -> list[str]:
     """Name the metrics that the compared models have; of all where none is named."""
     names = given.get("models") or results(workspace, given)
     found: dict[str, None] = {}
-    for name in names[:MAX_NAMES]:
+    for name in _with_members(workspace, names[:MAX_NAMES]):
         path = workspace.data / "results" / f"{name}.json" if workspace else Path()
         if path.is_file():
             found |= dict.fromkeys(json.loads(path.read_bytes())["metrics"])
     return [*found]
+
+
+def _with_members(workspace: Workspace | None, names: Iterable[str]) -> Iterator[str]:
+    """Yield names of results, and of the models of a group that is among them."""
+    for name in names:
+        path = workspace.group(name) if workspace else Path()
+        if not path.is_file():
+            yield name
+            continue
+        yield from (member["model"] for member in json.loads(path.read_bytes())["members"])
 
 
 def layers(workspace: Workspace | None, given: Mapping[str, Any]) -> list[str]:

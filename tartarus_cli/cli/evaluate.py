@@ -31,8 +31,8 @@ from tartarus_cli.errors import RequestError
 Subject = Annotated[
     str | None,
     typer.Argument(
-        metavar="[MODEL|FILE.npy]",
-        help="A model (the newest if none is named), or predictions made elsewhere.",
+        metavar="[MODEL|GROUP|FILE.npy]",
+        help="A model (the newest if none is named), a group, or predictions made elsewhere.",
         autocompletion=completing(completion.models_and_predictions),
         show_default=False,
     ),
@@ -96,8 +96,9 @@ def evaluate(
     workspace: Root = None,
     json: Json = False,
 ) -> None:
-    """Print the metrics table of a model, or of predictions made elsewhere."""
+    """Print the metrics table of a model, of a group, or of predictions made elsewhere."""
     from tartarus_cli.api.results import evaluate as compute
+    from tartarus_cli.evaluation.group_report import GroupEvaluation
     from tartarus_cli.evaluation.slices import EvaluatedSlices
     from tartarus_cli.workspace import open_workspace
 
@@ -124,6 +125,9 @@ def evaluate(
         workspace=root,
         progress=render.ConsoleProgress(),
     )
+    if isinstance(result, GroupEvaluation):
+        render.group_evaluation(result, explain=explain, json=json)
+        raise typer.Exit(1 if result.failed else 0)
     if isinstance(result, EvaluatedSlices):
         render.slices(result, json=json)
     else:

@@ -122,8 +122,8 @@ ComparedModels = Annotated[
     list[str],
     typer.Argument(
         metavar="MODEL",
-        help="Models, or names of results, the reference first; or one, for the rows of its "
-        "ablation.",
+        help="Models, groups, or names of results, the reference first; or one model, for the rows "
+        "of its ablation.",
         autocompletion=completing(completion.results),
         show_default=False,
     ),

@@ -308,7 +308,10 @@ def _advice(
     """Say whether a group beats its baselines in the mean, and with how many of its members."""
     means = {name: {m: figure.mean for m, figure in row.items()} for name, row in rows.items()}
     own = {metric: figure.mean for metric, figure in metrics.items()}
-    model = Store(group.workspace).get(members[0][0])
+    try:
+        model = Store(group.workspace).get(members[0][0])
+    except TartarusError:  # its folder was removed by hand
+        return ""
     text = advise(model, own, means, name=group.name)
     if not text:
         return ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,7 +13,7 @@ from tartarus_cli.data.tasks import Task
 from tartarus_cli.errors import FileError, RequestError, call, nearest
 from tartarus_cli.files import locked_folder, read_bytes, write_text
 from tartarus_cli.layout import WorkspacePaths
-from tartarus_cli.models.store import CLAIMS
+from tartarus_cli.models.store import CLAIMS, is_group_name
 
 GroupKind = Literal["seeds", "folds"]
 """What the members of a group differ in."""
@@ -23,8 +23,6 @@ MemberStatus = Literal["waiting", "trained", "evaluated", "failed"]
 
 MAX_BYTES = 1 << 24
 """The largest file of a group."""
-
-_NAME = re.compile(r"group_[1-9]\d*")
 
 
 class Member(BaseModel):
@@ -132,7 +130,7 @@ class Groups:
         """Return the names of all groups, by number; a damaged one is among them."""
         folder = self.workspace.groups
         stems = [path.stem for path in folder.glob("group_*.json")] if folder.is_dir() else []
-        return sorted((stem for stem in stems if _NAME.fullmatch(stem)), key=_number)
+        return sorted((stem for stem in stems if is_group_name(stem)), key=_number)
 
     def all(self) -> list[Group]:
         """Return the groups whose files can be read, by number."""
@@ -163,7 +161,12 @@ class Groups:
         """Return the groups that a model is a member of."""
         return [group for group in self.all() if model in group.models]
 
-    def record(self, name: str, change: Callable[[Member], Member]) -> Group:
+    def record(
+        self,
+        name: str,
+        change: Callable[[Member], Member],
+        options: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Group:
         """Change members of a group; what another command has recorded meanwhile is read again.
 
         Parameters
@@ -172,6 +175,8 @@ class Groups:
             The group.
         change
             From each member to what it becomes.
+        options
+            How the members are evaluated from now on.
 
         Raises
         ------
@@ -181,7 +186,8 @@ class Groups:
         with locked_folder(self.workspace.groups):
             manifest = self.find(name).manifest
             members = tuple(map(change, manifest.members))
-            manifest = manifest.model_copy(update={"members": members})
+            update = {"members": members, "options": {**manifest.options, **options}}
+            manifest = manifest.model_copy(update=update)
             self._write(name, manifest)
         return Group(name, manifest, self.workspace)
 
@@ -206,15 +212,6 @@ class Groups:
                 expected="a group of models, as `run()` writes it",
                 hint=f"Delete it, its models stay: {call('delete_models', name)}",
             ) from None
-
-
-def is_group_name(name: str) -> bool:
-    """Whether a name is that of a group, such as ``group_1``, be there one or not.
-
-    >>> is_group_name("group_1"), is_group_name("model_1")
-    (True, False)
-    """
-    return _NAME.fullmatch(name) is not None
 
 
 def same_request(one: GroupManifest, other: GroupManifest) -> bool:

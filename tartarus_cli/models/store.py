@@ -56,6 +56,18 @@ MAX_BYTES = 1 << 20
 """The largest experiment of a model."""
 
 
+_GROUP = re.compile(r"group_[1-9]\d*")
+
+
+def is_group_name(name: str) -> bool:
+    """Whether a name is that of a group of models, be there one or not.
+
+    >>> is_group_name("group_1"), is_group_name("model_1")
+    (True, False)
+    """
+    return _GROUP.fullmatch(name) is not None
+
+
 @dataclass(frozen=True)
 class Model:
     """A model: a folder of the store, finished or not."""
@@ -336,10 +348,20 @@ class Store:
             If there is none of that name.
         """
         known = [f"model_{number}" for number in sorted(self._numbers(self._folder))]
-        if name not in known:
-            msg = f"there is no model called {name!r}"
-            raise RequestError(msg, hint=nearest(name, known))
-        return self._read(name)
+        if name in known:
+            return self._read(name)
+        if is_group_name(name):
+            raise self._one_is_meant(name)
+        msg = f"there is no model called {name!r}"
+        raise RequestError(msg, hint=nearest(name, known))
+
+    def _one_is_meant(self, group: str) -> RequestError:
+        """Return the error of a group in the place of a model."""
+        from tartarus_cli.models.groups import Groups
+
+        models = Groups(self.workspace).find(group).models
+        msg = f"{group} is a group of models, and a single model is meant"
+        return RequestError(msg, hint=f"Name one of its members: {', '.join(models)}.")
 
     def made_of(self, name: str) -> list[Model]:
         """Return the models that another one is a part of, by number."""

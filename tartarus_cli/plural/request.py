@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from tartarus_cli.data.tasks import Task
 from tartarus_cli.errors import RequestError, parameter
@@ -51,19 +52,23 @@ class GroupRequest:
             settings=first.settings,
             overrides=first.overrides,
             code=code_hashes(self.workspace, first),
-            options={
-                "k": list(options.k),
-                "published": options.published,
-                "ties": options.ties,
-                "baselines": options.baselines,
-                "pool": self.pool,
-            },
+            options=plain_options(options) | {"pool": self.pool},
             started=now(),
             members=tuple(each.member for each in self.members),
         )
 
 
-def check_group_options(options: EvaluationOptions, task: Task, *, ablate: bool) -> None:
+def plain_options(options: EvaluationOptions) -> dict[str, Any]:
+    """Return how members are evaluated, as plain values."""
+    return {
+        "k": list(options.k),
+        "published": options.published,
+        "ties": options.ties,
+        "baselines": options.baselines,
+    }
+
+
+def check_group_options(options: EvaluationOptions, task: Task, *, ablate: bool = False) -> None:
     """Make sure that the figures of a group's members can be put together.
 
     Raises
@@ -75,6 +80,10 @@ def check_group_options(options: EvaluationOptions, task: Task, *, ablate: bool)
     if options.users != slice(None):
         msg = f"{parameter('users')} is for one model: figures of several need all users"
         raise RequestError(msg, hint="Leave it out.")
+    if options.resume or options.merge:
+        option = parameter("resume" if options.resume else "merge")
+        msg = f"{option} is for one model, not for a group"
+        raise RequestError(msg, hint="Leave it out, or name one of its members.")
     if ablate:
         msg = f"{parameter('ablate')} is for one model, not for several"
         raise RequestError(msg, hint="Ablate a single seed, or one fold, in a command of its own.")

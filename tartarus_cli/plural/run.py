@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tartarus_cli.distribution import Task, run_tasks
 from tartarus_cli.errors import TrainingError
 from tartarus_cli.evaluation.baseline_rows import BaselineRows, evaluate_baselines
+from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.experiments.inputs import infer_dimensions
 from tartarus_cli.experiments.requirements import check_request
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.groups import Group, Groups, Member, same_request
 from tartarus_cli.models.store import Store
 from tartarus_cli.plural.request import GroupRequest
@@ -59,7 +62,7 @@ def run_group(request: GroupRequest, *, progress: Progress = UNWATCHED) -> Group
         )
     group = _find_or_add(store, groups, request, progress)
     group = _train(request, groups, group, progress)
-    group = _evaluate(request, groups, group, progress)
+    group = evaluate_trained(groups, group, request.evaluation, progress)
     if not group.evaluated:
         msg = (
             f"none of the {len(group.members)} {group.manifest.kind} of {group.name} has figures: "
@@ -75,8 +78,9 @@ def _find_or_add(store: Store, groups: Groups, request: GroupRequest, progress: 
     manifest = request.manifest()
     for group in reversed(groups.all()):
         if same_request(group.manifest, manifest) and _is_current(store, group, request):
-            progress.say(f"{group.name} goes on: {_count(group)}")
-            return groups.record(group.name, _again)
+            found = groups.record(group.name, partial(_again, request.workspace))
+            progress.say(f"{found.name} goes on: {_count(found)}")
+            return found
     group = groups.add(manifest)
     progress.say(f"{group.name}: {len(group.members)} {manifest.kind}")
     return group
@@ -86,11 +90,13 @@ def _count(group: Group) -> str:
     return f"{len(group.evaluated)} of {len(group.members)} {group.manifest.kind} are there"
 
 
-def _again(member: Member) -> Member:
-    """Let a member that failed try again."""
-    if member.status != "failed":
-        return member
-    return member.model_copy(update={"status": "waiting", "model": "", "error": ""})
+def _again(workspace: WorkspacePaths, member: Member) -> Member:
+    """Let a member try again that failed, or whose results were deleted since."""
+    if member.status == "failed":
+        return member.model_copy(update={"status": "waiting", "model": "", "error": ""})
+    if member.status == "evaluated" and not workspace.results(member.model).is_file():
+        return member.model_copy(update={"status": "trained"})
+    return member
 
 
 def _is_current(store: Store, group: Group, request: GroupRequest) -> bool:
@@ -129,13 +135,15 @@ def _train(request: GroupRequest, groups: Groups, group: Group, progress: Progre
     return group
 
 
-def _evaluate(request: GroupRequest, groups: Groups, group: Group, progress: Progress) -> Group:
-    """Evaluate the members that are trained and have no figures."""
+def evaluate_trained(
+    groups: Groups, group: Group, options: EvaluationOptions, progress: Progress
+) -> Group:
+    """Evaluate the members that are trained and have no figures; one that fails is recorded."""
     trained = {m.model: m for m in reversed(group.members) if m.status == "trained"}
-    rows = _common_rows(request, [*trained], progress)
+    rows = _common_rows(group, options, [*trained], progress)
     beside = (None, None) if rows is None else (rows.rows, rows.chosen)
     tasks = {
-        member.label: evaluation_arguments(request.workspace, model, request.evaluation, *beside)
+        member.label: evaluation_arguments(groups.workspace, model, options, *beside)
         for model, member in reversed(trained.items())
     }
     for label, _, error in _outcomes(request, evaluate_member, tasks, progress):
@@ -146,13 +154,12 @@ def _evaluate(request: GroupRequest, groups: Groups, group: Group, progress: Pro
 
 
 def _common_rows(
-    request: GroupRequest, models: Sequence[str], progress: Progress
+    group: Group, options: EvaluationOptions, models: Sequence[str], progress: Progress
 ) -> BaselineRows | None:
     """Return the figures of the baselines of all seeds, which draw nothing; None for folds."""
-    if request.kind != "seeds" or not request.evaluation.baselines or not models:
+    if group.manifest.kind != "seeds" or not options.baselines or not models:
         return None
-    model = Store(request.workspace).get(models[-1])
-    return evaluate_baselines(model, request.evaluation, progress)
+    return evaluate_baselines(Store(group.workspace).get(models[-1]), options, progress)
 
 
 def _updating(field: str, value: str, update: Mapping[str, str]) -> Callable[[Member], Member]:

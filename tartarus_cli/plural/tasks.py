@@ -17,6 +17,7 @@ from tartarus_cli.evaluation.class_scores import required_splits
 from tartarus_cli.evaluation.evaluator import Choices, Rows, evaluate_predictions
 from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.experiments.request import TrainingRequest, build_request
+from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.plugins import run_files
 from tartarus_cli.prediction.predict import Pool, PredictOptions, predict
@@ -79,7 +80,7 @@ def train_member(  # noqa: PLR0913 — plain values, as a worker gets them
 
 
 def evaluation_arguments(
-    workspace: Workspace,
+    workspace: WorkspacePaths,
     model: str,
     options: EvaluationOptions,
     rows: Rows | None = None,
@@ -94,6 +95,7 @@ def evaluation_arguments(
         "published": options.published,
         "ties": options.ties,
         "baselines": options.baselines,
+        "memory": options.memory,
         "rows": rows,
         "chosen": chosen,
     }
@@ -108,6 +110,7 @@ def evaluate_member(  # noqa: PLR0913 — plain values, as a worker gets them
     published: bool,
     ties: Any,
     baselines: bool,
+    memory: int,
     rows: Mapping[str, dict[str, float]] | None,
     chosen: Choices | None,
     progress: Progress = UNWATCHED,
@@ -123,7 +126,9 @@ def evaluate_member(  # noqa: PLR0913 — plain values, as a worker gets them
         If it cannot be evaluated.
     """
     store = Store(Workspace(Path(root), Path(data)))
-    options = EvaluationOptions(tuple(k), published=published, ties=ties, baselines=baselines)
+    options = EvaluationOptions(
+        tuple(k), published=published, ties=ties, memory=memory, baselines=baselines
+    )
     trained: Model = store.get(model)
     if rows is None and baselines:
         beside = evaluate_baselines(trained, options, progress)

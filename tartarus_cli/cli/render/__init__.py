@@ -9,7 +9,13 @@ from tartarus_cli.cli.render.experiments import experiment, experiments
 from tartarus_cli.cli.render.factorize import factorize_result
 from tartarus_cli.cli.render.features import features_result
 from tartarus_cli.cli.render.fetch import archives, fetched, record
-from tartarus_cli.cli.render.groups import group_evaluation
+from tartarus_cli.cli.render.groups import (
+    deleted_group,
+    deletion_question,
+    deletion_remarks,
+    group,
+    group_evaluation,
+)
 from tartarus_cli.cli.render.init import created_workspace
 from tartarus_cli.cli.render.log import close_handlers, log_crash, log_shown, open_handlers
 from tartarus_cli.cli.render.messages import error, interrupted
@@ -40,6 +46,9 @@ __all__ = [
     "confirmed",
     "created_workspace",
     "deleted",
+    "deleted_group",
+    "deletion_question",
+    "deletion_remarks",
     "diagnosis",
     "error",
     "evaluation",
@@ -49,6 +58,7 @@ __all__ = [
     "factorize_result",
     "features_result",
     "fetched",
+    "group",
     "group_evaluation",
     "interrupted",
     "log_crash",

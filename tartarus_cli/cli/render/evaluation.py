@@ -67,7 +67,7 @@ def evaluation(
     out().print(footer + _missing_predictions(result))
     beside(result.chosen, result.advice)
     if explain:
-        _explain(result.protocol)
+        explained(result.protocol)
     _files(workspace, result)
     _next(result)
 
@@ -171,7 +171,7 @@ def shortened(row: Mapping[str, FigureT]) -> dict[str, FigureT]:
     }
 
 
-def _explain(protocol: Protocol) -> None:
+def explained(protocol: Protocol) -> None:
     """Print what was done in an evaluation, and the formula of each figure."""
     steps = {name: text for name, text in protocol.items() if isinstance(text, str)}
     metrics_of: dict[str, list[str]] = {}

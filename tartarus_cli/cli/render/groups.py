@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.flags import in_shell
@@ -16,11 +18,14 @@ from tartarus_cli.cli.render.console import (
     table,
     unbroken,
 )
-from tartarus_cli.cli.render.evaluation import GAP, beside, figures, shortened
-from tartarus_cli.errors import Placeholder, call, count_noun
+from tartarus_cli.cli.render.evaluation import GAP, beside, explained, figures, shortened
+from tartarus_cli.errors import DataError, Placeholder, TartarusError, call, count_noun
 
 if TYPE_CHECKING:
+    from tartarus_cli.evaluation.delete import Deletion
     from tartarus_cli.evaluation.group_report import EvaluatedMember, GroupEvaluation, Spread
+    from tartarus_cli.models.groups import Group
+    from tartarus_cli.models.store import Model
 
 DEVIATION = " " * len(" ± 0.0000")
 """Stands behind a figure without a deviation, so that it is below the others."""
@@ -29,7 +34,7 @@ MOST_METRICS = 4
 """Figures that are shown of each member."""
 
 
-def group_evaluation(result: GroupEvaluation, *, json: bool) -> None:
+def group_evaluation(result: GroupEvaluation, *, explain: bool = False, json: bool) -> None:
     """Print the means of a group and of its baselines, then each member, and what to do next."""
     if json:
         document(result.document() | {"advice": in_shell(result.advice)})
@@ -43,6 +48,8 @@ def group_evaluation(result: GroupEvaluation, *, json: bool) -> None:
     _members(result)
     out().print(plain(_footer(result)))
     beside(result.first.chosen, result.advice)
+    if explain:
+        explained(result.first.protocol)
     path = result.group.workspace.relative(result.group.workspace.group(result.name))
     out().print(f"Kept in {plain(path)}", soft_wrap=True)
     _end(result)
@@ -130,3 +137,108 @@ def _footer(result: GroupEvaluation) -> str:
     if once and result.kind == "seeds":
         spread += f"; {', '.join(once)}: once, since nothing of it is drawn"
     return f"{counts}. Figures: {spread}."
+
+
+def group(shown_group: Group, *, json: bool) -> None:
+    """Print the figures of a group and of its members, or how far it came."""
+    from tartarus_cli.evaluation.group_report import evaluate_group
+
+    if shown_group.evaluated:
+        try:
+            result = evaluate_group(shown_group)
+        except DataError:  # its results were deleted
+            result = None
+        if result is not None:
+            group_evaluation(result, json=json)
+            return
+    if json:
+        document({"group": shown_group.name, **shown_group.manifest.model_dump(mode="json")})
+        return
+    out().print(f"[bold]{shown_group.name}[/] · {plain(_recipe(shown_group))}", soft_wrap=True)
+    shown = table("", "model", "status")
+    for member in shown_group.members:
+        status = f"{member.status}: {member.error}" if member.error else member.status
+        shown.add_row(member.label, member.model or "—", message(status))
+    out().print(shown)
+    out().print("Next: the command that began it goes on.")
+
+
+def group_cells(listed: Group) -> tuple[str, ...]:
+    """Return the line of a group in the list of models."""
+    from tartarus_cli.evaluation.group_report import evaluate_group
+
+    manifest, members = listed.manifest, listed.members
+    seeds = {member.seed for member in members}
+    score = f"{len(listed.evaluated)} of {len(members)} {manifest.kind}"
+    if listed.evaluated:
+        try:
+            result = evaluate_group(listed)
+        except TartarusError:  # the results are gone, or damaged
+            return (listed.name, _recipe(listed), manifest.dataset, _few(seeds), "—", score)
+        name = result.headline
+        figures_of = f"{name} {result.metrics[name]}" if name in result.metrics else ""
+        score = figures_of if not result.failed else f"{figures_of} ({score})"
+    return (listed.name, _recipe(listed), manifest.dataset, _few(seeds), "—", score)
+
+
+def _few(seeds: Collection[int]) -> str:
+    """Write seeds shortly.
+
+    >>> _few({0, 1, 2}), _few({3, 7}), _few({4})
+    ('0–2', '3, 7', '4')
+    """
+    ordered = sorted(seeds)
+    if len(ordered) > 2 and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return f"{ordered[0]}–{ordered[-1]}"
+    return ", ".join(map(str, ordered))
+
+
+def _recipe(shown_group: Group) -> str:
+    """Write the experiment with its settings, what was changed in it, and its members."""
+    manifest = shown_group.manifest
+    changes = (f"--set {quote(override)}" for override in manifest.overrides)
+    count = f"({len(manifest.members)} {manifest.kind})"
+    return " ".join([manifest.experiment, *manifest.settings, *changes, count])
+
+
+def folded(trained: Sequence[Model], groups: Sequence[Group]) -> set[str]:
+    """Return the models that a line of a group stands for: its members, and what these alone blend.
+
+    Parameters
+    ----------
+    trained
+        All models.
+    groups
+        All groups.
+    """
+    members = {name for each in groups for name in each.models}
+    parts = {part for model in trained if model.name in members for part in model.manifest.parts}
+    others = {p for model in trained if model.name not in members for p in model.manifest.parts}
+    return members | (parts - others)
+
+
+def deletion_question(deletion: Deletion) -> str:
+    """Ask whether groups and models are to be deleted."""
+    models = deletion.models
+    whose = "its predictions and its" if len(models) == 1 else "their predictions and their"
+    if not deletion.groups:
+        return f"Delete {', '.join(models)}, {whose} results?"
+    names = ", ".join(deletion.groups)
+    if not models:
+        return f"Delete {names}, which has no models of its own?"
+    noun = "model" if len(models) == 1 else "models"
+    return f"Delete {names} with the {noun} {', '.join(models)}, {whose} results?"
+
+
+def deleted_group(name: str) -> None:
+    """Say that a group was deleted."""
+    out().print(f"Deleted {plain(name)}.")
+
+
+def deletion_remarks(deletion: Deletion) -> None:
+    """Say which members stay, and which groups lack some now."""
+    for model, others in deletion.shared.items():
+        out().print(f"{model} stays: it is in {', '.join(others)} too.", soft_wrap=True)
+    for name, lost in deletion.incomplete.items():
+        text = f"{name} lacks {', '.join(lost)} now: the command that trained it does so again."
+        out().print(text, soft_wrap=True)

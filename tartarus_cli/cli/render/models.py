@@ -11,12 +11,14 @@ from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.classes import class_figures
 from tartarus_cli.cli.render.console import document, figure, message, next_step, out, plain, table
 from tartarus_cli.cli.render.evaluation import choices, figures
-from tartarus_cli.errors import Placeholder, call
+from tartarus_cli.cli.render.groups import folded, group_cells
+from tartarus_cli.errors import Placeholder, call, count_noun
 from tartarus_cli.evaluation.headlines import headline
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from tartarus_cli.models.groups import Group
     from tartarus_cli.models.manifest import ModelManifest
     from tartarus_cli.models.store import Model
     from tartarus_cli.prediction.new_files import NewPrediction
@@ -212,18 +214,37 @@ def _next(result: Prediction) -> str:
     return call("run", experiment, result.setting, dataset=result.dataset)
 
 
-def models(trained_models: Sequence[Model], *, json: bool) -> None:
-    """Print the list of models."""
+def models(
+    trained_models: Sequence[Model], groups: Sequence[Group], *, members: bool, json: bool
+) -> None:
+    """Print the list of models, and a line for each group of them.
+
+    Parameters
+    ----------
+    trained_models
+        All models.
+    groups
+        All groups.
+    members
+        Whether the members of groups are listed too.
+    json
+        Whether one JSON document is printed; it has all models.
+    """
     from tartarus_cli.evaluation.ablation import WHOLE, rows_by_model
 
     if json:
         document(
             [
-                {"model": m.name, **m.manifest.model_dump(by_alias=True, exclude={"layers"})}
+                {
+                    "model": m.name,
+                    "groups": [group.name for group in groups if m.name in group.models],
+                    **m.manifest.model_dump(by_alias=True, exclude={"layers"}),
+                }
                 for m in trained_models
             ]
         )
         return
+    hidden = folded(trained_models, () if members else groups)
     if not trained_models:
         command = call("run", *map(Placeholder, ("EXPERIMENT", "SETTING")))
         out().print(message(f"No models yet. Next: {command}"), soft_wrap=True)
@@ -231,11 +252,16 @@ def models(trained_models: Sequence[Model], *, json: bool) -> None:
     headings = ("dataset", ">seed", ">validation", "test score")
     shown = table("model", "experiment and settings", *headings)
     rows = rows_by_model(trained_models[0].workspace)
-    for trained_model in trained_models:
+    for trained_model in (each for each in trained_models if each.name not in hidden):
         name, recipe, *others = _cells(trained_model)
         places = [f"({text})" for text in rows.get(name, ()) if text != WHOLE]
         shown.add_row(*map(plain, (name, " ".join([recipe, *places]), *others)))
+    for each in groups:
+        shown.add_row(*map(plain, group_cells(each)))
     out().print(shown)
+    if hidden:
+        count = count_noun(len(hidden), "model of groups is", "models of groups are")
+        out().print(f"{count} not listed; with --all they are.")
 
 
 def _recipe(manifest: ModelManifest) -> str:
