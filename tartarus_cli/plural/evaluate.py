@@ -38,6 +38,7 @@ def evaluate_members(
     name: str,
     options: EvaluationOptions,
     *,
+    cluster: str | None = None,
     progress: Progress = UNWATCHED,
 ) -> GroupEvaluation:
     """Compute the figures of all members of a group again, and put them together.
@@ -50,6 +51,8 @@ def evaluate_members(
         The group.
     options
         How to evaluate; the group records them.
+    cluster
+        Which workers do it; None: this process.
     progress
         Reports the work on each member.
 
@@ -68,7 +71,7 @@ def evaluate_members(
         again = call("run", group.manifest.experiment, *group.manifest.settings, seeds=2)
         raise RequestError(msg, hint=f"Give the command that began it again, such as {again}")
     group = groups.record(name, _to_evaluate, plain_options(options))
-    group = evaluate_trained(groups, group, options, progress)
+    group = evaluate_trained(groups, group, options, cluster=cluster, progress=progress)
     if not group.evaluated:
         failed = next(member for member in group.members if member.error)
         msg = f"no member of {name} could be evaluated: {failed.error}"

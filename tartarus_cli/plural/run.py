@@ -62,7 +62,9 @@ def run_group(request: GroupRequest, *, progress: Progress = UNWATCHED) -> Group
         )
     group = _find_or_add(store, groups, request, progress)
     group = _train(request, groups, group, progress)
-    group = evaluate_trained(groups, group, request.evaluation, progress)
+    group = evaluate_trained(
+        groups, group, request.evaluation, cluster=request.cluster, progress=progress
+    )
     if not group.evaluated:
         msg = (
             f"none of the {len(group.members)} {group.manifest.kind} of {group.name} has figures: "
@@ -127,7 +129,8 @@ def _train(request: GroupRequest, groups: Groups, group: Group, progress: Progre
         each.member.label: training_arguments(request.workspace, each.request, request.pool)
         for each in waiting
     }
-    for label, model, error in _outcomes(request, train_member, tasks, progress):
+    outcomes = _outcomes(request.workspace, train_member, tasks, request.cluster, progress)
+    for label, model, error in outcomes:
         update = {"status": "failed", "error": error}
         if not error:
             update = {"status": "trained", "model": model}
@@ -136,7 +139,12 @@ def _train(request: GroupRequest, groups: Groups, group: Group, progress: Progre
 
 
 def evaluate_trained(
-    groups: Groups, group: Group, options: EvaluationOptions, progress: Progress
+    groups: Groups,
+    group: Group,
+    options: EvaluationOptions,
+    *,
+    cluster: str | None = None,
+    progress: Progress,
 ) -> Group:
     """Evaluate the members that are trained and have no figures; one that fails is recorded."""
     trained = {m.model: m for m in reversed(group.members) if m.status == "trained"}
@@ -146,7 +154,7 @@ def evaluate_trained(
         member.label: evaluation_arguments(groups.workspace, model, options, *beside)
         for model, member in reversed(trained.items())
     }
-    for label, _, error in _outcomes(request, evaluate_member, tasks, progress):
+    for label, _, error in _outcomes(groups.workspace, evaluate_member, tasks, cluster, progress):
         update = {"status": "failed", "error": error} if error else {"status": "evaluated"}
         model = tasks[label]["model"]
         group = groups.record(group.name, _updating("model", model, update))
@@ -168,17 +176,18 @@ def _updating(field: str, value: str, update: Mapping[str, str]) -> Callable[[Me
 
 
 def _outcomes(
-    request: GroupRequest,
+    workspace: WorkspacePaths,
     function: Callable[..., Any],
     tasks: Mapping[str, Mapping[str, Any]],
+    cluster: str | None,
     progress: Progress,
 ) -> Iterator[Outcome]:
     """Run tasks, here one after the other or on a cluster, and yield what became of each."""
     results = run_tasks(
         function,
         [Task(label, arguments) for label, arguments in tasks.items()],
-        cluster=request.cluster,
-        folder=request.workspace.data,
+        cluster=cluster,
+        folder=workspace.data,
         announced=function is train_member,
         progress=progress,
     )
