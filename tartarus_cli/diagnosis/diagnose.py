@@ -16,11 +16,15 @@ from tartarus_cli.diagnosis.libraries import (
     Requirement,
     examine,
     installed_version,
+    is_older,
     requirements,
 )
 from tartarus_cli.diagnosis.report import Diagnosis, Fault, Library, Place
 from tartarus_cli.errors import RequestError, TartarusError
 from tartarus_cli.extras import OPTIONAL_LIBRARIES
+
+INSTALL, REINSTALL = "pip install", "pip install --force-reinstall"
+"""What the names of libraries are put behind, to have them or to have them anew."""
 
 LITTLE_DISK = 1 << 30
 """Bytes; with fewer free ones, a training may not be able to end."""
@@ -97,7 +101,7 @@ def _library_faults(
 ) -> Iterator[Fault]:
     if not installed_version(PACKAGE):
         message = "the package is not installed, so that it is not known what else it needs"
-        yield Fault("warning", message, f"pip install {PACKAGE}")
+        yield Fault("warning", message, f"{INSTALL} {PACKAGE}")
     for each, library in zip(wanted, libraries, strict=True):
         needed = not each.extra or each.name == backend
         if not library.version and needed:
@@ -105,13 +109,14 @@ def _library_faults(
         elif library.problem:
             found = f"{each.name} {library.version}".strip()
             message = f"{found}: {library.problem}"
-            hint = _blamed_variable(each) or f"pip install --force-reinstall {each.for_pip}"
+            old = library.version and is_older(library.version, each.least)
+            hint = _blamed_variable(each) or f"{INSTALL if old else REINSTALL} {each.for_pip}"
             yield Fault("error" if needed else "warning", message, hint)
 
 
 def _install(each: Requirement) -> str:
     missing = OPTIONAL_LIBRARIES.get(each.name)
-    return f"pip install {each.for_pip}" if missing is None else missing.remedy
+    return f"{INSTALL} {each.for_pip}" if missing is None else missing.remedy
 
 
 def _blamed_variable(each: Requirement) -> str:
@@ -136,11 +141,11 @@ def _sound_faults(sound: dict[str, Any]) -> Iterator[Fault]:
     if "soundfile" in sound and lacking:
         version = sound["soundfile"]["libsndfile"]
         message = f"libsndfile {version} does not read {', '.join(sorted(lacking))}"
-        hint = "pip install --force-reinstall soundfile   (its wheels bring a newer libsndfile)"
+        hint = f"{REINSTALL} soundfile   (its wheels bring a newer libsndfile)"
         yield Fault("warning", message, hint)
     if "av" in sound and not {"mp3", "aac"} <= {*sound["av"]["formats"]}:
         message = "PyAV's FFmpeg does not decode mp3 and aac"
-        yield Fault("warning", message, "pip install --force-reinstall av")
+        yield Fault("warning", message, f"{REINSTALL} av")
 
 
 def _place_faults(places: Sequence[Place]) -> Iterator[Fault]:

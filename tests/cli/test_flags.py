@@ -36,6 +36,7 @@ ROOMS = sorted(
 
 NOT_A_COMMAND_LINE: dict[str, tuple[str, ...]] = {
     "distribution/cluster_file.py": ("--nthreads",),
+    "diagnosis/diagnose.py": ("pip install --force-reinstall",),
 }
 """Module → strings with an option or a command that are no message."""
 

@@ -71,6 +71,7 @@ def test_libraries_that_are_broken_missing_or_old_are_named_with_what_mends_them
     )
     assert all(told[name][1] == "error" for name in ("soxr", "implicit", "tqdm", "filelock"))
     assert told["soxr"][2] == 'pip install --force-reinstall "soxr>=0.1"'
+    assert told["filelock"][2] == 'pip install "filelock>=99.1"'
     assert "numpy" not in told
     assert "gone" not in told
     shown = tartarus("doctor")
