@@ -64,7 +64,7 @@ def main() -> None:
             answer["version"] = str(getattr(module, "__version__", ""))
             answer["facts"] = FACTS[name](module) if name in FACTS else {}
         except BaseException as problem:  # noqa: BLE001 — a broken library raises anything
-            answer["error"] = f"{type(problem).__name__}: {problem}"
+            answer["error"] = f"{type(problem).__name__}: {problem}".rstrip(": ")
         print(json.dumps(answer), file=answers, flush=True)
 
 

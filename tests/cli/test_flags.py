@@ -37,6 +37,10 @@ ROOMS = sorted(
 NOT_A_COMMAND_LINE: dict[str, tuple[str, ...]] = {
     "distribution/cluster_file.py": ("--nthreads",),
     "diagnosis/diagnose.py": ("pip install --force-reinstall",),
+    "diagnosis/system.py": (
+        "--query-gpu=name,memory.total,driver_version",
+        "--format=csv,noheader",
+    ),
 }
 """Module → strings with an option or a command that are no message."""
 
