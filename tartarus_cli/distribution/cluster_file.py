@@ -109,8 +109,8 @@ class ClusterFile(BaseModel):
             arguments["account"] = self.account
         elif self.account and self.kind != "htcondor":
             arguments["project"] = self.account
-        if self.scheduler_interface:
-            arguments["scheduler_options"] = {"interface": self.scheduler_interface}
+        scheduler = {"dashboard_address": ":0", "interface": self.scheduler_interface}
+        arguments["scheduler_options"] = {k: v for k, v in scheduler.items() if v is not None}
         return {name: value for name, value in arguments.items() if value is not None}
 
 

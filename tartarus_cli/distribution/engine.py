@@ -82,6 +82,7 @@ def connect(cluster: str, progress: Progress) -> Iterator[Engine]:
     """
     require("distributed")
     import dask
+    import distributed  # noqa: F401 — its own settings come before ours, and stay afterwards
 
     with dask.config.set(SETTINGS), ExitStack() as stack:
         _quiet_logging()
@@ -163,7 +164,7 @@ def start_jobs(file: ClusterFile) -> Any:
         raise ValueError(msg)
     try:
         cluster = getattr(dask_jobqueue, CLASSES[file.kind])(
-            dashboard_address=":0", silence_logs=logging.CRITICAL, **file.job_arguments()
+            silence_logs=logging.CRITICAL, **file.job_arguments()
         )
         if file.least_jobs is None:
             cluster.scale(jobs=file.jobs)
