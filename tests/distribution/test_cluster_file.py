@@ -37,6 +37,7 @@ def test_a_job_asks_the_scheduler_for_what_the_file_says(kind: Kind, tmp_path: P
     path = tmp_path / "cluster.toml"
     path.write_text(JOB.format(kind=kind))
     arguments = read_cluster_file(path).job_arguments()
+    del arguments["scheduler_options"]  # of the cluster, not of its jobs
     job = getattr(dask_jobqueue, CLASSES[kind]).job_cls("tcp://127.0.0.1:1", "name", **arguments)
     script = job.job_script()
     expected = ["--nworkers 2", "module load python", *CORES_AND_MEMORY[kind]]
