@@ -62,6 +62,22 @@ class Shard:
         return list(units[self.number - 1 :: self.of])
 
 
+def shard_of(text: str | None, cluster: str | None) -> Shard | None:
+    """Return the shard that is asked for, if one is; a cluster has none.
+
+    Raises
+    ------
+    RequestError
+        If it is no shard, or there is a cluster, too.
+    """
+    if text is None:
+        return None
+    if cluster is not None:
+        msg = f"{parameter('shard')} and {parameter('cluster')} exclude each other"
+        raise RequestError(msg, hint="A cluster divides the work by itself; leave one of them out.")
+    return Shard.parse(text)
+
+
 def parse_value(text: str) -> Any:
     """Read a value written as in TOML; the quotes around text may be left out.
 

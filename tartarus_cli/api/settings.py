@@ -20,6 +20,7 @@ from tartarus_cli.api.progress import ProgressOption, shown
 if TYPE_CHECKING:
     from tartarus_cli.extraction.documents import TextResult
     from tartarus_cli.extraction.patches import PatchesResult
+    from tartarus_cli.extraction.shards import ShardResult
     from tartarus_cli.features.importing import FeaturesResult
 
 
@@ -130,12 +131,14 @@ def patches(
     scaler_patches: int = 300_000,
     jobs: int | None = None,
     timeout: float | None = None,
+    cluster: str | None = None,
+    shard: str | None = None,
     keep_spectrograms: bool = True,
     code: Code = (),
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> PatchesResult:
+) -> PatchesResult | ShardResult:
     """Turn recordings into spectrogram patches; interrupted, it goes on where it was.
 
     Parameters
@@ -160,6 +163,14 @@ def patches(
         Processes; one for each core if None.
     timeout
         Give up on a recording after so many seconds.
+    cluster
+        Prepare the recordings on a cluster: ``local``, the address of a scheduler of Dask, or a
+        file that describes jobs of a batch system; ``jobs`` is then the number of processes that
+        each worker's thread starts, 1 if None.
+    shard
+        Prepare a part of the recordings, such as ``2/8``: every eighth one from the second on. It
+        may be done at the same time as others, on machines that share the workspace; a call
+        without ``shard`` then joins them.
     keep_spectrograms
         Keep the spectrograms, so that other patches are cut from them quickly.
     code
@@ -179,8 +190,9 @@ def patches(
         If there is no list of recordings, or no train recording can be used.
     """
     from tartarus_cli.experiments.request import seed_of
-    from tartarus_cli.extraction.patches import extract_patches
+    from tartarus_cli.extraction.patches import make_patches
     from tartarus_cli.extraction.request import PatchesRequest
+    from tartarus_cli.options import shard_of
 
     with shown(progress) as watcher:
         run_code(code)
@@ -199,8 +211,10 @@ def patches(
             timeout_s=timeout,
             keep_spectrograms=keep_spectrograms,
             seed=seed_of(root, seed),
+            cluster=cluster,
+            shard=shard_of(shard, cluster),
         )
-        return extract_patches(root, request, progress=watcher)
+        return make_patches(root, request, progress=watcher)
 
 
 def text(

@@ -7,12 +7,14 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.options import (
+    Cluster,
     Code,
     DatasetArgument,
     Jobs,
     Json,
     Root,
     Seed,
+    Shard,
     Timeout,
     parameter_option,
     run_code,
@@ -92,7 +94,7 @@ To = Annotated[
     {
         "Transform": ("transform", "parameters"),
         "Patches": ("per_item", "seconds", "name", "force", "scaler_patches", "seed"),
-        "Work": ("jobs", "timeout"),
+        "Work": ("jobs", "timeout", "cluster", "shard"),
         # By itself, or its two long names leave no room for the help of others.
         "Spectrograms": ("keep",),
         "Pictures": ("show", "to"),
@@ -111,6 +113,8 @@ def patches(
     scaler_patches: ScalerPatches = 300_000,
     jobs: Jobs = None,
     timeout: Timeout = None,
+    cluster: Cluster = None,
+    shard: Shard = None,
     keep: Keep = True,
     show: Show = None,
     to: To = None,
@@ -119,16 +123,19 @@ def patches(
     workspace: Root = None,
     json: Json = False,
 ) -> None:
-    """Turn recordings into spectrogram patches; interrupted, it goes on where it was."""
+    """Turn recordings into spectrogram patches; interrupted, it goes on where it was.
+
+    A shard prepares every OF-th recording, in the order of the items; the same command without
+    --shard then scales and writes them all.
+    """
     from tartarus_cli.experiments.request import seed_of
-    from tartarus_cli.extraction.patches import extract_patches
+    from tartarus_cli.extraction.patches import make_patches
     from tartarus_cli.extraction.plot import show_patches
     from tartarus_cli.extraction.request import PatchesRequest
+    from tartarus_cli.options import shard_of
     from tartarus_cli.workspace import open_workspace
 
-    if to is not None and show is None:
-        msg = "it goes with --show"
-        raise typer.BadParameter(msg, param_hint="'--to'")
+    _check_picture(show, to, cluster, shard)
     run_code(code)
     root = open_workspace(workspace)
     request = PatchesRequest(
@@ -145,6 +152,8 @@ def patches(
         timeout_s=timeout,
         keep_spectrograms=keep,
         seed=seed_of(root, seed),
+        cluster=cluster,
+        shard=shard_of(shard, cluster),
     )
     if show is not None:
         render.patches_picture(
@@ -153,5 +162,16 @@ def patches(
             json=json,
         )
         return
-    result = extract_patches(root, request, progress=render.ConsoleProgress())
+    result = make_patches(root, request, progress=render.ConsoleProgress())
     render.patches_result(root, result, json=json)
+
+
+def _check_picture(
+    show: str | None, to: Path | None, cluster: str | None, shard: str | None
+) -> None:
+    if to is not None and show is None:
+        msg = "it goes with --show"
+        raise typer.BadParameter(msg, param_hint="'--to'")
+    if show is not None and (cluster is not None or shard is not None):
+        msg = "it goes with neither --cluster nor --shard"
+        raise typer.BadParameter(msg, param_hint="'--show'")

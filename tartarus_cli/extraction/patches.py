@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from glob import escape
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,29 +24,19 @@ from tartarus_cli.data.patches import (
     write_scaler,
 )
 from tartarus_cli.errors import DataError, display_path
-from tartarus_cli.extraction.existing_patches import check_existing_patches
+from tartarus_cli.extraction.patch_shards import prepare_patch_shard, without_slow
+from tartarus_cli.extraction.patch_work import find_work, lock_dataset, prepare_recordings
 from tartarus_cli.extraction.recordings import (
     absent_reasons,
-    find_recordings,
-    scan_recordings,
-    warn_unused,
     write_failures,
 )
 from tartarus_cli.extraction.request import PatchesRequest
+from tartarus_cli.extraction.shards import ShardResult
 from tartarus_cli.extraction.workers import (
-    ExtractionJob,
-    FailedRecording,
     PreparedRecording,
-    Recording,
-    WorkerOptions,
-    prepare_all,
 )
-from tartarus_cli.file_names import SPLITS, Kind
+from tartarus_cli.file_names import Kind
 from tartarus_cli.files import (
-    locked,
-    make_own_folder,
-    remove_leftovers,
-    remove_own_folder,
     shared_folder,
     write_together,
 )
@@ -57,8 +46,6 @@ from tartarus_cli.signals import defer_interrupts
 
 BLOCK_BYTES = 1 << 25
 """Size of the blocks of patches that are scaled at once."""
-
-LISTS = (Kind.AUDIO_LIST, Kind.AUDIO_ERRORS)
 
 
 @dataclass(frozen=True)
@@ -117,17 +104,15 @@ def extract_patches(
     start = time.monotonic()
     recipe = request.recipe
     dataset = Dataset(workspace.scan(), request.dataset)
-    sets = dataset.split_ids()
-    items = [item for ids in sets.values() for item in ids]
-    with _lock_dataset(workspace, request), defer_interrupts() as check:
-        check_existing_patches(dataset, request, sets)
-        scan = scan_recordings(request)
-        recordings = find_recordings(dataset, request, items, scan=scan)
-        warn_unused({*items}, recordings, scan, progress)
-        staging = _staging_folder(workspace, request)
-        job = ExtractionJob(recipe, staging, workspace.spectrograms, request.keep_spectrograms)
-        work = [Recording(item, recordings[item].path) for item in items if item in recordings]
-        prepared, failed = _prepare(job, work, request.workers, progress, check)
+    with lock_dataset(workspace, request), defer_interrupts() as check:
+        work = find_work(workspace, dataset, request, progress)
+        sets, items, scan, recordings = work.sets, work.items, work.scan, work.listed
+        keep = request.keep_spectrograms
+        folder = shared_folder(work.job.spectrogram_folder) if keep else nullcontext()
+        left, slow = without_slow(work, request.workers)
+        with folder:
+            outcomes = prepare_recordings(replace(work, recordings=left), request, progress, check)
+        prepared, failed = outcomes.prepared, [*outcomes.failed, *slow]
         failures = {failure.recording.item: failure.reason for failure in failed}
         failures |= absent_reasons(items, recordings, scan)
         failures = {item: failures[item] for item in items if item in failures}
@@ -163,6 +148,15 @@ def extract_patches(
     )
 
 
+def make_patches(
+    workspace: WorkspacePaths, request: PatchesRequest, *, progress: Progress = UNWATCHED
+) -> PatchesResult | ShardResult:
+    """Make the patches of a dataset, or prepare the shard that the request names."""
+    if request.shard is not None:
+        return prepare_patch_shard(workspace, request, request.shard, progress=progress)
+    return extract_patches(workspace, request, progress=progress)
+
+
 def longest_patch(frames: int, recipe: PatchRecipe) -> float:
     """Return about the length of a recording in seconds; a patch of so many fits into its frames.
 
@@ -173,55 +167,6 @@ def longest_patch(frames: int, recipe: PatchRecipe) -> float:
     seconds = frames * recipe.parameters.hop_length / recipe.parameters.sample_rate
     unit = 10 if seconds >= 1 else 100
     return math.floor(seconds * unit) / unit
-
-
-@contextmanager
-def _lock_dataset(workspace: WorkspacePaths, request: PatchesRequest) -> Iterator[None]:
-    """Keep other commands from making patches of the dataset; remove files that killed ones left.
-
-    Half-written files are removed at once; patches of other kinds that were prepared, but not
-    written, when the block ends.
-    """
-    folder, fields = workspace.data / "patches", request.fields
-    paths = {workspace.path_of(Kind.PATCHES, split=split, **fields) for split in SPLITS}
-    paths.add(workspace.path_of(Kind.SCALER, **fields))
-    paths |= {workspace.path_of(kind, dataset=request.dataset) for kind in LISTS}
-    with locked(folder / f".making_{request.dataset}.lock"):
-        for parent in {path.parent for path in paths}:
-            remove_leftovers(parent, {path.name for path in paths})
-        yield
-        for staging in folder.glob(f".making_{escape(request.dataset)}_*"):
-            remove_own_folder(staging)
-
-
-def _staging_folder(workspace: WorkspacePaths, request: PatchesRequest) -> Path:
-    """Return the folder of patches that are not written yet; those of other recipes are ignored."""
-    name = ".making_{dataset}_{count}_{seconds}{name}".format(**request.fields)
-    return workspace.data / "patches" / name
-
-
-def _prepare(
-    job: ExtractionJob,
-    recordings: Sequence[Recording],
-    workers: WorkerOptions,
-    progress: Progress,
-    check: Callable[[], None],
-) -> tuple[dict[str, PreparedRecording], list[FailedRecording]]:
-    """Prepare all recordings; those that were prepared before take no time."""
-    prepared, failed = dict[str, PreparedRecording](), list[FailedRecording]()
-    make_own_folder(job.staging)
-    folder = shared_folder(job.spectrogram_folder) if job.keep_spectrograms else nullcontext()
-    with folder, progress.task("preparing recordings", len(recordings)) as task:
-        start = time.monotonic()
-        for number, outcome in enumerate(prepare_all(job, recordings, workers, check), 1):
-            if isinstance(outcome, FailedRecording):
-                failed.append(outcome)
-            else:
-                prepared[outcome.recording.item] = outcome
-            rate = number / (time.monotonic() - start)
-            task.describe(f"preparing recordings, {rate:.1f} a second")
-            task.advance()
-    return prepared, failed
 
 
 def _no_recording_error(

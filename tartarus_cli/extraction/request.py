@@ -15,7 +15,7 @@ from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.errors import RequestError, parameter
 from tartarus_cli.extraction.workers import WorkerOptions, worker_options
 from tartarus_cli.file_names import PATCH_NAME, patch_fields
-from tartarus_cli.options import parse_options
+from tartarus_cli.options import Shard, parse_options
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.text import ExtractorOptions
 
@@ -53,6 +53,10 @@ class PatchesRequest:
     """Whether to keep spectrograms, so that other patches can be cut without decoding again."""
     seed: int = 0
     """Seed of where patches are cut, and of which of them the scaler is fitted on."""
+    cluster: str | None = None
+    """What prepares the recordings, as ``run_tasks`` takes it; None: processes of this machine."""
+    shard: Shard | None = None
+    """Which recordings to prepare, without writing patches; None: all of them, and write."""
 
     @cached_property
     def recipe(self) -> PatchRecipe:

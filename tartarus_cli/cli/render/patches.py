@@ -7,18 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.console import document, message, next_step, out, plain, table
+from tartarus_cli.cli.render.shards import shard_result
 from tartarus_cli.errors import call, count_noun, parameter
 
 if TYPE_CHECKING:
     from tartarus_cli.extraction.patches import PatchesResult
+    from tartarus_cli.extraction.shards import ShardResult
     from tartarus_cli.workspace import Workspace
 
 MAX_FAILURES = 20
 """Failures that are shown; the file lists them all."""
 
 
-def patches_result(workspace: Workspace, result: PatchesResult, *, json: bool) -> None:
-    """Print the files that were written, and the items without patches."""
+def patches_result(
+    workspace: Workspace, result: PatchesResult | ShardResult, *, json: bool
+) -> None:
+    """Print the files that were written, and the items without patches; or what a shard did."""
+    from tartarus_cli.extraction.shards import ShardResult
+
+    if isinstance(result, ShardResult):
+        shard_result(result, json=json)
+        return
     files = [workspace.relative(path) for path in result.files]
     recipe = result.recipe
     if json:
