@@ -228,11 +228,13 @@ def text(
     vectors: Path | str | None = None,
     missing: Literal["zero", "absent"] = "zero",
     overrides: Overrides = (),
+    cluster: str | None = None,
+    shard: str | None = None,
     code: Code = (),
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> TextResult:
+) -> TextResult | ShardResult:
     """Turn documents into a setting: a vocabulary of the train items, a row for each item.
 
     Parameters
@@ -255,6 +257,14 @@ def text(
         What items without a document are: items without a word, or items that lack the setting.
     overrides
         Parameters of the extractor.
+    cluster
+        Read the documents, and find their words, on a cluster: ``local``, the address of a
+        scheduler of Dask, or a file that describes jobs of a batch system. The vocabulary and word
+        vectors are learnt here.
+    shard
+        Read a part of the documents, such as ``2/8``: every eighth block of 64 from the second on.
+        It may be done at the same time as others, on machines that share the workspace; a call
+        without ``shard`` then learns from all of them.
     code
         Python files with extractors of your own.
     seed
@@ -273,8 +283,9 @@ def text(
     """
     from tartarus_cli.encodings import check_encoding
     from tartarus_cli.experiments.request import seed_of
-    from tartarus_cli.extraction.documents import extract_text
+    from tartarus_cli.extraction.documents import make_text
     from tartarus_cli.extraction.request import TextRequest
+    from tartarus_cli.options import shard_of
 
     with shown(progress) as watcher:
         run_code(code)
@@ -290,5 +301,7 @@ def text(
             missing=missing,
             overrides=overrides_of(overrides),
             seed=seed_of(root, seed),
+            cluster=cluster,
+            shard=shard_of(shard, cluster),
         )
-        return extract_text(root, request, progress=watcher)
+        return make_text(root, request, progress=watcher)

@@ -125,8 +125,8 @@ def patches(
 ) -> None:
     """Turn recordings into spectrogram patches; interrupted, it goes on where it was.
 
-    A shard prepares every OF-th recording, in the order of the items; the same command without
-    --shard then scales and writes them all.
+    A shard prepares every OF-th recording, in the order of the items; the same
+    command without --shard then scales and writes them all.
     """
     from tartarus_cli.experiments.request import seed_of
     from tartarus_cli.extraction.patches import make_patches

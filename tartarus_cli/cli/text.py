@@ -9,12 +9,14 @@ import typer
 from tartarus_cli.cli import render
 from tartarus_cli.cli.datasets import dataset_and
 from tartarus_cli.cli.options import (
+    Cluster,
     Code,
     DatasetArgument,
     Encoding,
     Json,
     Root,
     Seed,
+    Shard,
     parameter_option,
 )
 from tartarus_cli.cli.signatures import panels
@@ -96,7 +98,11 @@ WhenMissing = Annotated[
 
 
 @panels(
-    {"Documents": ("words", "encoding", "missing"), "Vocabulary": ("vectors", "overrides", "seed")}
+    {
+        "Documents": ("words", "encoding", "missing"),
+        "Vocabulary": ("vectors", "overrides", "seed"),
+        "Work": ("cluster", "shard"),
+    }
 )
 def text(
     dataset: DatasetArgument = None,
@@ -109,12 +115,19 @@ def text(
     missing: WhenMissing = Missing.zero,
     vectors: VectorFile = None,
     overrides: Parameters = None,
+    cluster: Cluster = None,
+    shard: Shard = None,
     code: Code = None,
     seed: Seed = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
-    """Turn documents into a setting: a vocabulary of the train items, a row for each item."""
+    """Turn documents into a setting: a vocabulary of the train items, a row for each item.
+
+    A cluster, or shards, read the documents and find their words; a shard does
+    so for every OF-th block of 64 documents. The vocabulary and the word vectors
+    are learnt here, by the command without --shard.
+    """
     from tartarus_cli.api.settings import text as extract_text
     from tartarus_cli.workspace import open_workspace
 
@@ -130,6 +143,8 @@ def text(
         vectors=vectors,
         missing=missing.value,
         overrides=overrides or (),
+        cluster=cluster,
+        shard=shard,
         code=code or (),
         seed=seed,
         workspace=root,

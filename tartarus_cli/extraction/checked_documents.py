@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.lists import ListedFile, missing_hint
-from tartarus_cli.errors import DataError, FileError, count_noun, display_path
-from tartarus_cli.extraction.corpus import MISSING, find_corpus, read_document
+from tartarus_cli.errors import DataError, count_noun, display_path
+from tartarus_cli.extraction.corpus import MISSING, find_corpus
+from tartarus_cli.extraction.prepared_documents import PreparedDocument
 from tartarus_cli.extraction.request import TextRequest
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import write_text
-from tartarus_cli.progress import Progress, ProgressTask
+from tartarus_cli.progress import Progress
 
 
 @dataclass
@@ -47,10 +48,10 @@ class CheckedDocuments:
         )
 
 
-def check_documents(
-    dataset: Dataset, ids: Mapping[str, list[str]], request: TextRequest, progress: Progress
-) -> CheckedDocuments:
-    """Read each document of a dataset once, and list those that cannot be read.
+def find_documents(
+    dataset: Dataset, ids: Mapping[str, list[str]], request: TextRequest
+) -> list[ListedFile]:
+    """Return the documents of the items of a dataset.
 
     Parameters
     ----------
@@ -59,16 +60,14 @@ def check_documents(
     ids
         Split → ids of its items.
     request
-        The folder of the documents, if the list is to be made of it, and their encoding.
-    progress
-        Shows how many are read.
+        The folder of the documents, if the list is to be made of it.
 
     Raises
     ------
     RequestError
         If the folder cannot be listed, or there is another list already.
     DataError
-        If there is no list, it is damaged, or no document of a train item can be read.
+        If there is no list, it is damaged, or no train item is on it.
     """
     items = dict.fromkeys(item for split_ids in ids.values() for item in split_ids)
     documents = find_corpus(dataset, items, request.text)
@@ -76,10 +75,52 @@ def check_documents(
         msg = f"no train item of {dataset.name} has a document on the list"
         hint = "Add documents of train items: a vocabulary is learnt from these alone."
         raise DataError(msg, hint=hint)
+    return documents
+
+
+def in_order(documents: Iterable[ListedFile], ids: Mapping[str, Iterable[str]]) -> list[ListedFile]:
+    """Return documents in the order in which features of them are written.
+
+    Parameters
+    ----------
+    documents
+        The documents of items.
+    ids
+        Split → ids of its items.
+    """
+    by_id = {file.id: file for file in documents}
+    items = dict.fromkeys(item for split_ids in ids.values() for item in split_ids)
+    return [by_id[item] for item in items if item in by_id]
+
+
+def check_documents(
+    dataset: Dataset,
+    ids: Mapping[str, list[str]],
+    documents: Sequence[ListedFile],
+    examined: Iterable[tuple[ListedFile, PreparedDocument]],
+) -> CheckedDocuments:
+    """List the documents of a dataset that cannot be read.
+
+    Parameters
+    ----------
+    dataset
+        The dataset.
+    ids
+        Split → ids of its items.
+    documents
+        The documents.
+    examined
+        Each of them, and whether it can be read.
+
+    Raises
+    ------
+    DataError
+        If no document of a train item can be read.
+    """
     checked = CheckedDocuments()
-    with progress.task("reading documents", len(documents)) as task:
-        for file in documents:
-            _check(checked, file, dataset, request, task)
+    outcomes = {file.id: outcome for file, outcome in examined}
+    for file in documents:
+        _check(checked, file, dataset, outcomes[file.id])
     checked.failure_list = _write_failures(dataset, documents, checked)
     if not any(item in checked.paths for item in ids["train"]):
         raise _no_document_error(dataset, ids["train"], checked)
@@ -87,23 +128,16 @@ def check_documents(
 
 
 def _check(
-    checked: CheckedDocuments,
-    file: ListedFile,
-    dataset: Dataset,
-    request: TextRequest,
-    task: ProgressTask,
+    checked: CheckedDocuments, file: ListedFile, dataset: Dataset, outcome: PreparedDocument
 ) -> None:
-    task.advance()
-    try:
-        text = read_document(file.path, request.encoding)
-    except FileError as problem:
-        checked.failures[file.id] = problem.found
-        is_missing = problem.found == MISSING
-        hint = missing_hint(file, dataset.workspace.text) if is_missing else problem.hint
+    if outcome.problem:
+        checked.failures[file.id] = outcome.problem
+        is_missing = outcome.problem == MISSING
+        hint = missing_hint(file, dataset.workspace.text) if is_missing else outcome.hint
         checked.hint = checked.hint or hint
         return
     checked.paths[file.id] = file.path
-    checked.empty += [] if text.strip() else [file.id]
+    checked.empty += [file.id] if outcome.empty else []
 
 
 def _write_failures(

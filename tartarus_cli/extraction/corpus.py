@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,10 @@ from tartarus_cli.errors import FileError, Placeholder, display_path, parameter
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import format_bytes, readable
 from tartarus_cli.progress import ProgressTask
+from tartarus_cli.text import DocumentRows, Tokens, Vocabulary
+
+if TYPE_CHECKING:
+    from tartarus_cli.extraction.prepared_documents import PreparedDocuments
 
 DOCUMENT_EXTENSIONS = (".txt", ".md")
 
@@ -107,6 +112,15 @@ class Corpus:
     """Advances with each document."""
     encoding: str | None = None
     """Encoding of documents without a byte-order mark; None: UTF-8."""
+    prepared: PreparedDocuments | None = None
+    """The documents as they were read before; None: they are read now."""
+
+    @property
+    def tokens(self) -> _TokenLists | None:
+        """The tokens of the documents, where these are prepared."""
+        if self.prepared is None or not self.prepared.options.tokenizes:
+            return None
+        return _TokenLists(self, self.prepared)
 
     def __iter__(self) -> Iterator[str]:
         """Read the documents; items without one are passed over."""
@@ -119,6 +133,13 @@ class Corpus:
         for start in range(0, len(self.ids), size):
             items = self.ids[start : start + size]
             yield [self._text(item) if item in self.paths else "" for item in items]
+
+    def transformed(self, vocabulary: Vocabulary, size: int) -> Iterator[DocumentRows]:
+        """Turn documents into rows, those of ``size`` items at a time."""
+        tokens = self.tokens
+        if tokens is None:
+            return map(vocabulary.transform, self.blocks(size))
+        return map(vocabulary.transform_tokens, tokens.blocks(size))
 
     def wordless(self, known: NDArray[np.float64]) -> list[str]:
         """Return the items whose document contains no word.
@@ -133,4 +154,28 @@ class Corpus:
 
     def _text(self, item: str) -> str:
         self.task.advance()
+        if self.prepared is not None:
+            return self.prepared.document(item).text
         return read_document(self.paths[item], self.encoding)
+
+
+@dataclass(frozen=True)
+class _TokenLists:
+    """The tokens of the documents of a set; they are read whenever it is iterated over."""
+
+    corpus: Corpus
+    prepared: PreparedDocuments
+
+    def __iter__(self) -> Iterator[Tokens]:
+        return (self._of(item) for item in self.corpus.ids if item in self.corpus.paths)
+
+    def blocks(self, size: int) -> Iterator[list[Tokens]]:
+        """Read those of ``size`` items at a time; an item without a document has none."""
+        ids, paths = self.corpus.ids, self.corpus.paths
+        for start in range(0, len(ids), size):
+            items = ids[start : start + size]
+            yield [self._of(item) if item in paths else Tokens([]) for item in items]
+
+    def _of(self, item: str) -> Tokens:
+        self.corpus.task.advance()
+        return self.prepared.tokens(item)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,25 +17,34 @@ from tartarus_cli.architectures import InputKind
 from tartarus_cli.data.array_writing import create_dense, put_csr, put_dense
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.masks import put_mask
-from tartarus_cli.errors import Placeholder, RequestError, display_path, parameter
 from tartarus_cli.experiments.settings import (
-    check_setting_name,
     experiments_reading,
-    setting_name_error,
 )
-from tartarus_cli.extraction.checked_documents import CheckedDocuments, check_documents
+from tartarus_cli.extraction.checked_documents import (
+    CheckedDocuments,
+    check_documents,
+    find_documents,
+    in_order,
+)
 from tartarus_cli.extraction.corpus import Corpus
-from tartarus_cli.extraction.request import TextRequest, word_limit, word_overrides
+from tartarus_cli.extraction.document_shards import prepare_text_shard
+from tartarus_cli.extraction.prepared_documents import PreparedDocuments, examine_documents
+from tartarus_cli.extraction.request import TextRequest, word_limit
+from tartarus_cli.extraction.setting_files import (
+    SettingFiles,
+    lock_setting,
+    refuse_other_settings,
+    setting_files,
+    text_options,
+)
+from tartarus_cli.extraction.shards import ShardResult
 from tartarus_cli.extraction.word_vectors import read_vectors
-from tartarus_cli.file_names import Kind, parse_path
-from tartarus_cli.files import locked, put_text, remove_leftovers, write_together
+from tartarus_cli.files import put_text, write_together
 from tartarus_cli.layout import WorkspacePaths
-from tartarus_cli.options import parse_options
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.text import (
     EXTRACTORS,
-    Extractor,
     ExtractorOptions,
     FittedVocabulary,
     RowForm,
@@ -114,18 +122,17 @@ def extract_text(
         If the list is missing or damaged, no train document can be read, or nothing can be learnt.
     """
     extractor = EXTRACTORS.get(request.extractor)
-    options = _parse_options(request, extractor)
-    _check_vectors(request, extractor)
+    options = text_options(request, extractor)
     ids = Dataset(workspace.scan(), request.dataset).split_ids()
-    files = _setting_files(workspace, request, extractor, tuple(ids))
-    with _lock_setting(files):
+    files = setting_files(workspace, request, extractor, tuple(ids))
+    with lock_setting(files):
         dataset = Dataset(workspace.scan(), request.dataset)
-        _refuse_other_settings(dataset, request, files)
-        checked = check_documents(dataset, ids, request, progress)
+        refuse_other_settings(dataset, request, files)
+        checked, prepared = _checked(dataset, ids, request, options, files, progress)
         total = _count_readings(request, options, ids, checked.paths)
         with progress.task("learning a vocabulary", total) as task:
             sets = {
-                split: Corpus(split_ids, checked.paths, task, request.encoding)
+                split: Corpus(split_ids, checked.paths, task, request.encoding, prepared)
                 for split, split_ids in ids.items()
             }
             fitted = extractor.fit(_training_texts(request, sets["train"]), options)
@@ -139,6 +146,40 @@ def extract_text(
     _report(progress, fitted, checked, result)
     kind: InputKind = "sequence" if result.form == "sequence" else "features"
     return replace(result, experiments=experiments_reading(workspace, result.dataset, kind))
+
+
+def _checked(
+    dataset: Dataset,
+    ids: Mapping[str, list[str]],
+    request: TextRequest,
+    options: ExtractorOptions,
+    files: SettingFiles,
+    progress: Progress,
+) -> tuple[CheckedDocuments, PreparedDocuments | None]:
+    """Read all documents once; on a cluster, or where shards did, keep their words in files."""
+    documents = find_documents(dataset, ids, request)
+    prepared = None
+    if request.cluster is not None or files.prepared.is_dir():
+        ordered, encoding = in_order(documents, ids), request.encoding
+        prepared = PreparedDocuments(files.prepared, request.extractor, options, encoding, ordered)
+    if request.cluster is not None and prepared is not None:
+        prepared.prepare_on(request.cluster, progress)
+    with progress.task("reading documents", len(documents)) as task:
+        examined = (
+            examine_documents(documents, request.encoding, task)
+            if prepared is None
+            else prepared.examine(prepared.blocks, task)
+        )
+        return check_documents(dataset, ids, documents, examined), prepared
+
+
+def make_text(
+    workspace: WorkspacePaths, request: TextRequest, *, progress: Progress = UNWATCHED
+) -> TextResult | ShardResult:
+    """Make features of the documents of a dataset, or read the shard that the request names."""
+    if request.shard is not None:
+        return prepare_text_shard(workspace, request, request.shard, progress=progress)
+    return extract_text(workspace, request, progress=progress)
 
 
 def _report(
@@ -155,14 +196,9 @@ def _report(
     _warn(progress, result.without_word, "a document without a word", "no word, a row of zeros")
 
 
-def _parse_options(request: TextRequest, extractor: Extractor) -> ExtractorOptions:
-    overrides = word_overrides(request, extractor.options)
-    return parse_options(extractor.options, overrides, request.extractor)
-
-
 def _training_texts(request: TextRequest, train: Corpus) -> TrainingTexts:
     vectors = None if request.vectors is None else partial(read_vectors, request.vectors)
-    return TrainingTexts(train, request.seed, vectors)
+    return TrainingTexts(train, request.seed, vectors, train.tokens)
 
 
 def _result(
@@ -170,7 +206,7 @@ def _result(
     sets: Mapping[str, Corpus],
     fitted: FittedVocabulary,
     written: Mapping[str, _WrittenRows],
-    files: _SettingFiles,
+    files: SettingFiles,
     checked: CheckedDocuments,
 ) -> TextResult:
     vocabulary = fitted.vocabulary
@@ -213,86 +249,6 @@ def _count_readings(
     return sum(counts.values()) + passes * counts["train"]
 
 
-def _check_vectors(request: TextRequest, extractor: Extractor) -> None:
-    if request.vectors is None:
-        return
-    if not extractor.takes_vectors:
-        names = [name for name in EXTRACTORS.names() if EXTRACTORS.get(name).takes_vectors]
-        msg = f"{request.extractor} uses no word vectors"
-        hint = f"Leave {parameter('vectors')} out, or choose {' or '.join(names)}."
-        raise RequestError(msg, hint=hint)
-    if not request.vectors.is_file():
-        msg = f"there is no file {request.vectors}"
-        raise RequestError(msg, hint="Name a file in word2vec's text or binary format.")
-
-
-@dataclass(frozen=True)
-class _SettingFiles:
-    """Paths of the files of one setting."""
-
-    features: Mapping[str, Path]
-    """Split → matrix."""
-    masks: Mapping[str, Path]
-    """Split → mask, which is there only where items lack the setting."""
-    vocabulary: Path
-    word_vectors: Path
-
-    @property
-    def possible(self) -> list[Path]:
-        """All of them, and the masks."""
-        return [*self.paths(with_vectors=True), *self.masks.values()]
-
-    def paths(self, *, with_vectors: bool) -> list[Path]:
-        """Return all of them, with or without word vectors."""
-        vectors = [self.word_vectors] if with_vectors else []
-        return [*self.features.values(), *vectors, self.vocabulary]
-
-
-_EXTENSIONS: Mapping[RowForm, str] = {"sparse": "npz", "dense": "npy", "sequence": "npy"}
-
-
-def _setting_files(
-    workspace: WorkspacePaths, request: TextRequest, extractor: Extractor, splits: Sequence[str]
-) -> _SettingFiles:
-    """Return the files of the setting, whose name has to be possible."""
-    option = f"{parameter('setting')} "
-    check_setting_name(request.setting_name, option=option)
-    fields = {"setting": request.setting_name, "dataset": request.dataset}
-    path, ext = workspace.path_of, _EXTENSIONS[extractor.vocabulary.form]
-    files = _SettingFiles(
-        {split: path(Kind.FEATURES, split=split, ext=ext, **fields) for split in splits},
-        {split: path(Kind.MASK, split=split, **fields) for split in splits},
-        path(Kind.VOCABULARY, **fields),
-        path(Kind.WORD_VECTORS, **fields),
-    )
-    parsed = parse_path(files.vocabulary, "datasets/train_data")
-    if parsed is None or parsed.fields != fields:
-        raise setting_name_error(request.setting_name, option=option)
-    return files
-
-
-@contextmanager
-def _lock_setting(files: _SettingFiles) -> Iterator[None]:
-    """Keep other commands from writing this setting; remove files that a killed one left."""
-    folder, paths = files.vocabulary.parent, files.possible
-    with locked(folder / f".making_{files.vocabulary.name}.lock"):
-        remove_leftovers(folder, {path.name for path in paths})
-        yield
-
-
-def _refuse_other_settings(dataset: Dataset, request: TextRequest, files: _SettingFiles) -> None:
-    """Refuse to write over files of this name that were not made of documents."""
-    replaceable = {*files.possible} if files.vocabulary.exists() else set()
-    for file in dataset.own_files:
-        is_same = file.fields.get("setting") == request.setting_name
-        if is_same and file.path not in replaceable:
-            msg = f"{request.dataset} has a setting {request.setting_name} already, made in "
-            msg += f"another way: {display_path(file.path)}"
-            name = parameter("setting", Placeholder("NAME"))
-            hint = f"Choose another name with {name}, or move its files away."
-            raise RequestError(msg, hint=hint)
-
-
 @dataclass(frozen=True)
 class _WrittenRows:
     """What is known of the documents of one set once their rows are written."""
@@ -317,7 +273,7 @@ def _masks(request: TextRequest, sets: Mapping[str, Corpus]) -> dict[str, NDArra
 def _write(
     sets: Mapping[str, Corpus],
     fitted: FittedVocabulary,
-    files: _SettingFiles,
+    files: SettingFiles,
     masks: Mapping[str, NDArray[np.bool_]],
 ) -> dict[str, _WrittenRows]:
     """Write everything; return what is known of the documents of each set."""
@@ -347,9 +303,8 @@ def _write_rows(
     known, longer = list[NDArray[np.float64]](), list[int]()
 
     def blocks() -> Iterator[Any]:
-        for texts in documents.blocks(BLOCK):
+        for transformed in documents.transformed(vocabulary, BLOCK):
             check()
-            transformed = vocabulary.transform(texts)
             known.append(transformed.known)
             longer.append(transformed.longer)
             yield transformed.rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import escape
 from hashlib import blake2b
 from pathlib import Path
@@ -14,9 +14,11 @@ from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.folders import FolderScan
 from tartarus_cli.data.lists import ListedFile
 from tartarus_cli.extraction.existing_patches import check_existing_patches
+from tartarus_cli.extraction.recording_shares import prepare_on_cluster
 from tartarus_cli.extraction.recordings import find_recordings, scan_recordings, warn_unused
 from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.extraction.shards import RECORDS
+from tartarus_cli.extraction.shares import ClusterWork
 from tartarus_cli.extraction.workers import (
     ExtractionJob,
     FailedRecording,
@@ -168,7 +170,7 @@ def prepare_recordings(
     outcomes = Outcomes({}, [])
     with progress.task("preparing recordings", len(work.recordings)) as task:
         start = time.monotonic()
-        for number, outcome in enumerate(_results(work, request, check), 1):
+        for number, outcome in enumerate(_results(work, request, progress, check), 1):
             if isinstance(outcome, FailedRecording):
                 outcomes.failed.append(outcome)
             else:
@@ -180,6 +182,10 @@ def prepare_recordings(
 
 
 def _results(
-    work: PatchWork, request: PatchesRequest, check: Callable[[], None]
+    work: PatchWork, request: PatchesRequest, progress: Progress, check: Callable[[], None]
 ) -> Iterator[PreparedRecording | FailedRecording]:
-    return prepare_all(work.job, work.recordings, request.workers, check)
+    if request.cluster is None:
+        return prepare_all(work.job, work.recordings, request.workers, check)
+    workers = replace(request.workers, jobs=request.jobs or 1)
+    cluster = ClusterWork(request.cluster, work.job.staging, progress, check)
+    return prepare_on_cluster(work.job, work.recordings, workers, cluster)

@@ -8,9 +8,11 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait as wait_for_end
 from multiprocessing.context import BaseContext
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from pebble import ProcessPool
@@ -26,6 +28,9 @@ PRELOADED = (
     *("av", "soundfile", "soxr", "threadpoolctl"),
 )
 """Modules that are imported once for all processes; librosa would load parts at first use."""
+
+IDLE_S = 60
+"""Seconds after which processes that wait for more recordings end."""
 
 # What a terminal sends to all processes that it started; the parent stops the others.
 _OF_THE_TERMINAL = {signal.SIGINT, *({signal.SIGHUP} if hasattr(signal, "SIGHUP") else ())}
@@ -57,6 +62,71 @@ def stop_pool(pool: ProcessPool) -> None:
     """End the processes of a pool, and what they do."""
     pool.stop()  # type: ignore[no-untyped-call]
     pool.join()
+
+
+@dataclass
+class _LastingPool:
+    """A pool that one piece of work after the other uses."""
+
+    pool: ProcessPool
+    users: int = 0
+    """Pieces of work that use it now."""
+    end: threading.Timer | None = None
+    """Ends it after a while, unless it is used again."""
+
+
+_LASTING: dict[str, _LastingPool] = {}
+_LASTING_LOCK = threading.Lock()
+
+
+@contextmanager
+def lasting_pool(recipe: PatchRecipe, jobs: int) -> Iterator[ProcessPool]:
+    """Yield a pool that the next piece of work may use too; it ends when it is not used for long.
+
+    Several threads may use it at once.
+
+    Parameters
+    ----------
+    recipe, jobs
+        As :func:`start_pool` takes them.
+    """
+    # A worker of a cluster may be a daemon, which Python lets have no children; these end with it.
+    multiprocessing.current_process().daemon = False
+    code = ",".join(file.digest for file in files_run())
+    key = f"{jobs} {code} {recipe.model_dump_json()}"
+    with _LASTING_LOCK:
+        if not _LASTING:
+            # A process that another one started waits for its own ones before it ends.
+            Finalize(None, _end_all, exitpriority=0)
+        if key not in _LASTING:
+            _LASTING[key] = _LastingPool(start_pool(recipe, jobs))
+        lasting = _LASTING[key]
+        lasting.users += 1
+        if lasting.end is not None:
+            lasting.end.cancel()
+    try:
+        yield lasting.pool
+    finally:
+        with _LASTING_LOCK:
+            lasting.users -= 1
+            # It is broken if its processes cannot begin.
+            patience = IDLE_S if lasting.pool.active else 0
+            lasting.end = threading.Timer(patience, _end, (key, lasting))
+            lasting.end.daemon = True
+            lasting.end.start()
+
+
+def _end(key: str, lasting: _LastingPool) -> None:
+    with _LASTING_LOCK:
+        if lasting.users or _LASTING.get(key) is not lasting:
+            return
+        del _LASTING[key]
+    stop_pool(lasting.pool)
+
+
+def _end_all() -> None:
+    for lasting in _LASTING.values():
+        stop_pool(lasting.pool)
 
 
 def fresh_processes() -> BaseContext:

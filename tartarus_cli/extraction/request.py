@@ -149,6 +149,10 @@ class TextRequest:
     missing: Literal["zero", "absent"] = "zero"
     """Whether items without a document that can be read have no words, or lack the setting."""
     seed: int = 0
+    cluster: str | None = None
+    """What reads the documents, as ``run_tasks`` takes it; None: this process."""
+    shard: Shard | None = None
+    """Which documents to read, without writing features; None: all of them, and write."""
 
     @property
     def setting_name(self) -> str:

@@ -43,10 +43,24 @@ RowForm = Literal["sparse", "dense", "sequence"]
 """What rows are: sparse float32, dense float32, or int32 numbers of words."""
 
 
+@dataclass(frozen=True)
+class Tokens:
+    """A document as a list of tokens."""
+
+    values: list[str]
+    """The tokens that are read."""
+
+    longer: bool = False
+    """Whether the document holds more."""
+
+
 class ExtractorOptions(BaseModel):
     """Parameters that every extractor has; each adds its own, with defaults."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tokenizes: ClassVar[bool] = False
+    """Whether tokens are all that is read of a document: :meth:`tokenize` finds them."""
 
     word_limit: ClassVar[str] = ""
     """Parameter that says how many words of a document are read; "": all are."""
@@ -58,6 +72,10 @@ class ExtractorOptions(BaseModel):
     def passes(self) -> int:
         """How often the train documents are read to learn from them."""
         return 1
+
+    def tokenize(self, text: str) -> Tokens:
+        """Find the tokens of a document, where these are all that is read of it."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -111,6 +129,10 @@ class Vocabulary(BaseModel):
         """Turn documents into rows; words outside of the vocabulary are left out or unknown."""
         raise NotImplementedError
 
+    def transform_tokens(self, documents: Sequence[Tokens]) -> DocumentRows:
+        """Turn documents into rows of which the tokens are known, where the options tokenize."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class WordVectors:
@@ -145,6 +167,13 @@ class TrainingTexts:
 
     vectors: VectorLookup | None = None
     """Looks up word vectors that were learnt elsewhere; None: they are learnt from the texts."""
+
+    tokens: Iterable[Tokens] | None = None
+    """The tokens of the documents, where the options tokenize; None: they are found again."""
+
+    def tokenized(self, options: ExtractorOptions) -> Iterable[Tokens]:
+        """Return the tokens of the documents, of an extractor whose options tokenize."""
+        return map(options.tokenize, self.texts) if self.tokens is None else self.tokens
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from tartarus_cli.text import (
     DocumentRows,
     ExtractorOptions,
     FittedVocabulary,
+    Tokens,
     TrainingTexts,
     Vocabulary,
     extractor,
@@ -38,6 +39,7 @@ class VsmOptions(ExtractorOptions):
     """Which words of a document count, and which become terms."""
 
     word_limit: ClassVar = "words"
+    tokenizes: ClassVar = True
 
     words: Count = 300
     """Number of words of a document that count, split at whitespace; with ``unit="character"``, of
@@ -52,17 +54,13 @@ class VsmOptions(ExtractorOptions):
     sublinear_tf: Annotated[bool, Field(strict=True)] = True
     """Weigh a term of a document by 1 + ln of its frequency; otherwise by the frequency."""
 
-    def tokens(self, text: str) -> list[str]:
+    def tokenize(self, text: str) -> Tokens:
         """Return the words of a document that count."""
         if self.unit == "character":
-            return split_words(text, unit="character")[: self.words]
-        return split_words(" ".join(text.split(None, self.words)[: self.words]))
-
-    def is_longer(self, text: str) -> bool:
-        """Whether a document has words that do not count."""
-        if self.unit == "character":
-            return len(split_words(text, unit="character")) > self.words
-        return len(text.split(None, self.words)) > self.words
+            characters = split_words(text, unit="character")
+            return Tokens(characters[: self.words], len(characters) > self.words)
+        parts = text.split(None, self.words)
+        return Tokens(split_words(" ".join(parts[: self.words])), len(parts) > self.words)
 
 
 class TermVocabulary(Vocabulary):
@@ -107,12 +105,15 @@ class TermVocabulary(Vocabulary):
 
     def transform(self, texts: Sequence[str]) -> DocumentRows:
         """Return tf-idf, CSR float32 ``(documents, terms)``."""
-        documents = [self.options.tokens(text) for text in texts]
-        known = [self._known_share(tokens) for tokens in documents]
+        return self.transform_tokens([self.options.tokenize(text) for text in texts])
+
+    def transform_tokens(self, documents: Sequence[Tokens]) -> DocumentRows:
+        """Return tf-idf of the tokens of documents, CSR float32 ``(documents, terms)``."""
+        known = [self._known_share(document.values) for document in documents]
         if not documents:
             return DocumentRows(csr_array((0, self.width), dtype=np.float32), np.empty(0))
-        rows = csr_array(self._vectorizer.transform(documents))
-        longer = sum(map(self.options.is_longer, texts))
+        rows = csr_array(self._vectorizer.transform([each.values for each in documents]))
+        longer = sum(document.longer for document in documents)
         return DocumentRows(rows.astype(np.float32), np.array(known, float), longer)
 
     def _known_share(self, tokens: Sequence[str]) -> float:
@@ -148,10 +149,9 @@ def fit(train: TrainingTexts, options: VsmOptions) -> FittedVocabulary:
 
     def tokens() -> Iterator[list[str]]:
         nonlocal documents, has_words
-        for text in train.texts:
-            document = options.tokens(text)
-            documents, has_words = documents + 1, has_words or bool(document)
-            yield document
+        for document in train.tokenized(options):
+            documents, has_words = documents + 1, has_words or bool(document.values)
+            yield document.values
 
     vectorizer = _make_vectorizer(options, max_df=options.max_df, max_features=options.terms)
     try:

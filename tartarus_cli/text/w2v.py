@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -24,6 +24,7 @@ from tartarus_cli.text import (
     DocumentRows,
     ExtractorOptions,
     FittedVocabulary,
+    Tokens,
     TrainingTexts,
     Vocabulary,
     WordVectors,
@@ -53,6 +54,7 @@ class W2vOptions(ExtractorOptions):
     """How long sequences are, which words are in the vocabulary, and how vectors are learnt."""
 
     word_limit: ClassVar = "length"
+    tokenizes: ClassVar = True
 
     length: Length = 500
     """Words of a sequence; a longer document is cut, a shorter one padded."""
@@ -73,6 +75,11 @@ class W2vOptions(ExtractorOptions):
     def passes(self) -> int:
         """How often the train documents are read: for the words, then for their vectors."""
         return 1 + self.epochs
+
+    def tokenize(self, text: str) -> Tokens:
+        """Return all words of a document; those beyond the length are learnt from, too."""
+        tokens = split_tokens(text, unit=self.unit)
+        return Tokens(tokens, len(tokens) > self.length)
 
 
 class WordVocabulary(Vocabulary):
@@ -112,14 +119,17 @@ class WordVocabulary(Vocabulary):
 
     def transform(self, texts: Sequence[str]) -> DocumentRows:
         """Return numbers of words, int32 ``(documents, length)``; 0 is padding, 1 unknown."""
-        rows = np.zeros((len(texts), self.options.length), np.int32)
-        known, longer = np.full(len(texts), np.nan), 0
-        for row, text in enumerate(texts):
-            tokens = split_tokens(text, unit=self.options.unit)
-            longer += len(tokens) > self.options.length
-            numbers = [
-                self._numbers.get(token, UNKNOWN_WORD) for token in tokens[: self.options.length]
-            ]
+        return self.transform_tokens([self.options.tokenize(text) for text in texts])
+
+    def transform_tokens(self, documents: Sequence[Tokens]) -> DocumentRows:
+        """Return numbers of the tokens of documents, int32 ``(documents, length)``."""
+        length = self.options.length
+        rows = np.zeros((len(documents), length), np.int32)
+        known, longer = np.full(len(documents), np.nan), 0
+        for row, document in enumerate(documents):
+            longer += document.longer
+            tokens = document.values[:length]
+            numbers = [self._numbers.get(token, UNKNOWN_WORD) for token in tokens]
             rows[row, : len(numbers)] = numbers
             known[row] = 1 - numbers.count(UNKNOWN_WORD) / len(numbers) if numbers else np.nan
         return DocumentRows(rows, known, longer)
@@ -147,11 +157,10 @@ def fit(train: TrainingTexts, options: W2vOptions) -> FittedVocabulary:
         require("gensim")
     counts: Counter[str] = Counter()
     documents = sentences = 0
-    for text in train.texts:
-        tokens = split_tokens(text, unit=options.unit)
-        counts.update(tokens)
+    for document in train.tokenized(options):
+        counts.update(document.values)
         documents += 1
-        sentences += -(-len(tokens) // SENTENCE_WORDS)
+        sentences += -(-len(document.values) // SENTENCE_WORDS)
     frequent = (word for word, count in counts.items() if count >= options.min_count)
     words = tuple(sorted(frequent, key=lambda word: (-counts[word], word)))
     if not words:
@@ -275,7 +284,7 @@ def _train_vectors(
         seed=int(np.random.SeedSequence(train.seed).generate_state(1)[0]),
     )
     model.build_vocab_from_freq(counts, corpus_count=sentences)
-    corpus = _Sentences(train.texts, options)
+    corpus = _Sentences(train, options)
     model.train(corpus, total_examples=sentences, epochs=options.epochs)
     if corpus.problem is not None:
         raise corpus.problem
@@ -285,15 +294,15 @@ def _train_vectors(
 class _Sentences:
     """Train documents as gensim reads them: again in each epoch, and in a thread of its own."""
 
-    def __init__(self, texts: Iterable[str], options: W2vOptions) -> None:
-        self._texts, self._options = texts, options
+    def __init__(self, train: TrainingTexts, options: W2vOptions) -> None:
+        self._train, self._options = train, options
         self.problem: Exception | None = None
 
     def __iter__(self) -> Iterator[list[str]]:
         size = SENTENCE_WORDS
         try:
-            for text in self._texts:
-                tokens = split_tokens(text, unit=self._options.unit)
+            for document in self._train.tokenized(self._options):
+                tokens = document.values
                 yield from (tokens[n : n + size] for n in range(0, len(tokens), size))
         except Exception as problem:  # noqa: BLE001 — raised in its thread, gensim would wait for ever
             self.problem = problem

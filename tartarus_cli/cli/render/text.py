@@ -6,15 +6,22 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.console import document, next_step, out, plain
+from tartarus_cli.cli.render.shards import shard_result
 from tartarus_cli.errors import Placeholder, call
 
 if TYPE_CHECKING:
     from tartarus_cli.extraction.documents import TextResult
+    from tartarus_cli.extraction.shards import ShardResult
     from tartarus_cli.workspace import Workspace
 
 
-def text_result(workspace: Workspace, result: TextResult, *, json: bool) -> None:
+def text_result(workspace: Workspace, result: TextResult | ShardResult, *, json: bool) -> None:
     """Print the files that were written, and what can be done with the setting."""
+    from tartarus_cli.extraction.shards import ShardResult
+
+    if isinstance(result, ShardResult):
+        shard_result(result, json=json)
+        return
     files = [workspace.relative(path) for path in result.files]
     if json:
         failures = result.failure_list and workspace.relative(result.failure_list)
