@@ -52,7 +52,9 @@ def evaluate(
     by: SliceBy | None = None,
     memory: int | str = "1GiB",
     resume: bool = False,
+    shard: str | None = None,
     merge: bool = False,
+    cluster: str | None = None,
     device: str = "auto",
     code: Code = (),
     seed: int | None = None,
@@ -90,6 +92,11 @@ def evaluate(
         Room for scores and factors, in bytes or as ``"1GiB"``.
     resume, merge
         Go on where an interrupted evaluation stopped; join what was evaluated for some users.
+    shard
+        Only one of several equal shares of the users: ``"2/8"`` is the second of eight.
+    cluster
+        Who ranks: ``"local"`` (processes of this machine), the address of a Dask scheduler, or a
+        file that describes jobs; None: this process.
     device
         ``"cpu"``, ``"gpu"``, or one of several as ``"gpu:1"``; ``"auto"``: a GPU that JAX can use,
         if there is one.
@@ -114,6 +121,7 @@ def evaluate(
     from tartarus_cli.evaluation.report import EvaluationOptions, parse_users
     from tartarus_cli.evaluation.slices import evaluate_slices
     from tartarus_cli.experiments.request import ExperimentRequest
+    from tartarus_cli.options import Shard
     from tartarus_cli.plural.evaluate import evaluate_members, require_group_parameters
 
     with shown(progress) as watcher, on_device(device):
@@ -127,7 +135,9 @@ def evaluate(
             seed=seed,
             baselines=baselines,
             resume=resume,
+            shard=None if shard is None else Shard.parse(shard),
             merge=merge,
+            cluster=cluster,
         )
         root = workspace_of(model.workspace.root if isinstance(model, Model | Group) else workspace)
         if isinstance(model, Group) or (isinstance(model, str) and is_group_name(model)):

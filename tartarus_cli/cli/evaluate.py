@@ -9,6 +9,7 @@ from tartarus_cli.cli import completion, render
 from tartarus_cli.cli.completion import completing
 from tartarus_cli.cli.options import (
     Baselines,
+    Cluster,
     Code,
     CutOffs,
     DatasetName,
@@ -58,9 +59,20 @@ SlicesOption = Annotated[
         "for items by which settings they have.",
     ),
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="N/OF",
+        help="Evaluate the N-th of OF equal shares of the users, such as 2/8; --merge joins them.",
+        show_default=False,
+    ),
+]
 Merge = Annotated[
     bool,
-    typer.Option("--merge", help="Join what was evaluated with --users, on whatever machine."),
+    typer.Option(
+        "--merge", help="Join what was evaluated with --users or --shard, on whatever machine."
+    ),
 ]
 Explain = Annotated[
     bool, typer.Option("--explain", help="Say exactly what was done, and what each figure is.")
@@ -70,7 +82,7 @@ Explain = Annotated[
 @panels(
     {
         "Predictions made elsewhere": ("experiment", "dataset", "ids", "overrides"),
-        "Many users": ("users", "memory", "resume", "merge"),
+        "Many users": ("users", "memory", "resume", "shard", "merge", "cluster"),
     }
 )
 def evaluate(
@@ -89,7 +101,9 @@ def evaluate(
     explain: Explain = False,
     memory: Memory = "1GiB",
     resume: Resume = False,
+    shard: Shard = None,
     merge: Merge = False,
+    cluster: Cluster = None,
     device: Device = "auto",
     code: Code = None,
     seed: Seed = None,
@@ -118,7 +132,9 @@ def evaluate(
         by=by.value if by else None,
         memory=memory,
         resume=resume,
+        shard=shard,
         merge=merge,
+        cluster=cluster,
         device=device,
         code=code or (),
         seed=seed,

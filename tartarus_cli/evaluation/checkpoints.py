@@ -21,6 +21,9 @@ from tartarus_cli.files import remove_leftovers
 KEY = "key"
 """Name of the hash in the file of a shard."""
 
+JOIN_EVERY = 8
+"""Parts that wait before they are joined, since each of them counts all items."""
+
 
 @dataclass(frozen=True)
 class RankSummary:
@@ -82,6 +85,15 @@ class RankingShard:
     """System → how it ranks."""
 
 
+def join_shards(shards: Sequence[RankingShard]) -> RankingShard:
+    """Join shards of users that follow each other."""
+    summaries = {
+        system: join_summaries([shard.summaries[system] for shard in shards])
+        for system in shards[0].summaries
+    }
+    return RankingShard(slice(shards[0].users.start, shards[-1].users.stop), summaries)
+
+
 @dataclass(frozen=True)
 class CheckpointStore:
     """Where the shards of one evaluation are stored."""
@@ -110,8 +122,19 @@ class CheckpointStore:
                 self.path(users).unlink(missing_ok=True)
         return path
 
-    def read(self, within: slice) -> list[RankingShard]:
+    def read(
+        self, within: slice, check: Callable[[RankingShard], None] = lambda _: None
+    ) -> list[RankingShard]:
         """Read shards that lie within a range of users and do not overlap, in their order.
+
+        Those that follow each other are joined now and then, since each counts all items.
+
+        Parameters
+        ----------
+        within
+            The users.
+        check
+            Looks at each shard, and raises an error if it is damaged.
 
         Raises
         ------
@@ -119,7 +142,16 @@ class CheckpointStore:
             If one of them is damaged.
         """
         users = [users for users in self._file_names(within) if self._has_key(users)]
-        return [self._read(users) for users in non_overlapping(users)]
+        joined, waiting = list[RankingShard](), list[RankingShard]()
+        for part in non_overlapping(users):
+            shard = self._read(part)
+            check(shard)
+            if waiting and waiting[-1].users.stop != part.start:
+                joined, waiting = [*joined, join_shards(waiting)], []
+            waiting.append(shard)
+            if len(waiting) == JOIN_EVERY:
+                waiting = [join_shards(waiting)]
+        return [*joined, join_shards(waiting)] if waiting else joined
 
     def delete(self) -> None:
         """Delete the shards of this evaluation; those of other predictions or options stay."""
@@ -129,6 +161,7 @@ class CheckpointStore:
         with suppress(OSError):  # others are there, or nothing ever was
             remove_leftovers(self.folder)
             self.folder.rmdir()
+            self.folder.parent.rmdir()
 
     def path(self, users: slice) -> Path:
         """Return the file of a shard."""

@@ -154,7 +154,7 @@ class _Evaluator:
     @property
     def whole(self) -> bool:
         """Whether all users, or items, are evaluated."""
-        return self.options.users == slice(None)
+        return not self.options.partial
 
     def rows(self, references: Rows) -> dict[str, dict[str, float]]:
         """Put the rows into the order in which they are shown: the weakest first."""
@@ -224,12 +224,14 @@ def _evaluate_ranking(evaluator: _Evaluator) -> RankingEvaluation:
     ranking = RankingOptions(
         k=evaluator.k,
         users=options.users,
+        shard=options.shard,
         seed=evaluator.random_seed,
         ties=options.ties,
         memory=options.memory,
         references=options.references,
         resume=options.resume,
         merge=options.merge,
+        cluster=options.cluster,
     )
     if not evaluator.whole:
         return _ranking_evaluation(evaluator, ranking, None)[0]

@@ -18,6 +18,7 @@ from tartarus_cli.evaluation.ranking import MEMORY
 from tartarus_cli.evaluation.results import ResultsDocument
 from tartarus_cli.html_table import html_table
 from tartarus_cli.metrics.classification import ClassReport
+from tartarus_cli.options import Shard
 from tartarus_cli.scoring.relevant import TieBreaking
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class EvaluationOptions:
     """Cut-offs in addition to the usual ones."""
     users: slice = field(default_factory=lambda: slice(None))
     """The users to rank for, by number."""
+    shard: Shard | None = None
+    """Of all users, the equal share to rank for; None: ``users`` says it."""
     published: bool = False
     """Add the figures that exist only to compare with the papers."""
     seed: int | None = None
@@ -53,6 +56,13 @@ class EvaluationOptions:
     """Join parts of the users that were evaluated before."""
     baselines: bool = False
     """Train, predict and evaluate the baselines that fit the model."""
+    cluster: str | None = None
+    """Who ranks for the users, as ``run_tasks`` takes it; None: this process."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether only some users are evaluated."""
+        return self.users != slice(None) or self.shard is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,6 +225,21 @@ def parse_users(text: str | None) -> slice:
     return slice(int(first) if first else None, int(last) if last else None)
 
 
+def _check_users(options: EvaluationOptions, task: Task) -> None:
+    """Make sure that a task has the users that are asked for."""
+    if options.users != slice(None) and options.shard is not None:
+        msg = f"{parameter('users')} and {parameter('shard')} exclude each other"
+        raise RequestError(msg, hint="Leave one of the two out.")
+    asked = {
+        "users": options.users != slice(None),
+        "shard": options.shard is not None,
+        "cluster": options.cluster is not None,
+    }
+    for name in (name for name, given in asked.items() if given and task != "recommendation"):
+        msg = f"{parameter(name)}: a {task} task has no users"
+        raise RequestError(msg, hint="Leave it out.")
+
+
 def check_evaluation_options(options: EvaluationOptions, task: Task) -> None:
     """Make sure that a task has what the options ask for.
 
@@ -228,9 +253,7 @@ def check_evaluation_options(options: EvaluationOptions, task: Task) -> None:
     if wrong:
         msg = f"{parameter('k', wrong[0])} is no rank to cut at"
         raise RequestError(msg, hint=f"Give whole numbers from 1 to {LARGEST_K:,}.")
-    if options.users != slice(None) and task != "recommendation":
-        msg = f"`users`: a {task} task has no users"
-        raise RequestError(msg, hint="Leave it out.")
+    _check_users(options, task)
     if (options.resume or options.merge) and task != "recommendation":
         msg = f"`resume` and `merge`: a {task} task is evaluated as a whole"
         raise RequestError(msg, hint="Leave them out.")

@@ -253,8 +253,9 @@ def evaluate_slices(
 
 
 def _check_options(options: EvaluationOptions) -> None:
-    if options.users != slice(None):
-        msg = "`by` cuts all users, and `users` names some"
+    if options.partial:
+        name = "users" if options.shard is None else "shard"
+        msg = f"`by` cuts all users, and `{name}` names some"
         raise RequestError(msg, hint="Leave one of the two out.")
     if options.published or options.baselines or options.merge:
         msg = "`by` prints a few figures of one model"

@@ -155,7 +155,7 @@ def evaluate_ranking(
     """
     ranking = rank_items(predictions, options, progress)
     shard = None
-    if options.users != slice(None):
+    if options.partial:
         shard = ranking.checkpoints.replace(RankingShard(ranking.users, ranking.summaries))
     rows: dict[str, dict[str, float]] = {}
     for system, summary in ranking.summaries.items():

@@ -65,6 +65,8 @@ class Predictions:
     """Whether the scores of each part are standardised for a user before they are added."""
     only: NDArray[np.bool_] | None = None
     """Of a part, ``(test items,)``: the items that it is used for; None: all."""
+    ids: Path | None = None
+    """Of a file of predictions, the list of the ids of its rows; None: the test items in order."""
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -248,6 +250,7 @@ def file_predictions(
         targets=targets,
         values=values,
         absent=absent,
+        ids=ids,
     )
 
 

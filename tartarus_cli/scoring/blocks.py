@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tartarus_cli.machine import cores
+from tartarus_cli.options import Shard
 
 Floats = NDArray[np.float32]
 T = TypeVar("T")
@@ -63,6 +64,20 @@ class MemoryBudget:
         inner = range((users.start // self.users + 1) * self.users, users.stop, self.users)
         edges = [users.start, *inner, users.stop]
         return [slice(*pair) for pair in pairwise(edges)]
+
+    def shard(self, shard: Shard, count: int) -> slice:
+        """Return the users of a shard, of so many in all; whole blocks, if there are enough.
+
+        >>> budget = MemoryBudget(items=100, memory=100_000)
+        >>> budget.users, [budget.shard(Shard(number, 3), 100) for number in (1, 2, 3)]
+        (32, [slice(0, 32, None), slice(32, 64, None), slice(64, 100, None)])
+        >>> budget.shard(Shard(2, 3), 10)
+        slice(3, 6, None)
+        """
+        blocks = -(-count // self.users)
+        size, units = (self.users, blocks) if blocks >= shard.of else (1, count)
+        edges = [units * number // shard.of * size for number in (shard.number - 1, shard.number)]
+        return slice(edges[0], min(edges[1], count))
 
     def block_of(self, users: slice, count: int) -> slice:
         """Return the block that users of one block belong to, of ``count`` users in all."""

@@ -185,6 +185,39 @@ def test_some_of_the_parts_may_be_joined_to_a_larger_one(
     assert ended(bare, tartarus(*words(bare, "--merge", "--json"))) == whole
 
 
+@pytest.mark.parametrize("memory", [(), SMALL])
+@pytest.mark.parametrize("of", [1, 3, 50])
+def test_shards_join_to_the_whole_bit_for_bit(
+    of: int, memory: tuple[str, ...], tartarus: Command, bare: World
+) -> None:
+    expected = ended(bare, tartarus(*words(bare, *memory, "--json")))
+    forget(bare)
+    numbers = range(1, of + 1) if of < 4 else range(of, 0, -7)
+    for number in numbers:
+        done = tartarus(*words(bare, *memory, "--shard", f"{number}/{of}"))
+        assert (done.status, "--merge" in done.out) == (0, True)
+    assert not (results(bare) / "predicted.json").exists()
+    join = "--merge" if of < 4 else "--resume"
+    assert ended(bare, tartarus(*words(bare, *memory, join, "--json"))) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--shard", "3/2"), "--shard 3/2 is no shard"),
+        (("--shard", "1/60"), "there are 50 users, so that this shard has none"),
+        (("--shard", "1/2", "--users", "0:3"), "--users and --shard exclude each other"),
+        (("--shard", "1/2", "--by", "user-activity"), "--by cuts all users, and --shard names"),
+    ],
+)
+def test_a_shard_that_there_is_not_is_refused(
+    options: tuple[str, ...], message: str, tartarus: Command, bare: World
+) -> None:
+    refused = tartarus(*words(bare, *options))
+    assert (refused.status, message in refused.err) == (2, True), refused.err
+    assert parts(bare) == []
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
@@ -453,7 +486,7 @@ def test_what_is_ranked_is_kept_every_minute(
     watched: Watched,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tartarus_cli.evaluation.ranking.SAVE_EVERY_S", -1)
+    monkeypatch.setattr("tartarus_cli.evaluation.block_ranking.SAVE_EVERY_S", -1)
     again(watched, 14)
     assert tartarus(*words(bare, *SMALL)).status == 130
     assert parts(bare) == sorted(f"users_{2 * n}_{2 * n + 2}.npz" for n in range(7))
@@ -468,10 +501,10 @@ SLOWLY = """
 import sys, time
 from pathlib import Path
 from tartarus_cli.__main__ import main
-from tartarus_cli.evaluation import ranking
+from tartarus_cli.evaluation import block_ranking
 from tartarus_cli.scoring import scorers as scoring
 
-ranking.SAVE_EVERY_S = float(sys.argv.pop(1))
+block_ranking.SAVE_EVERY_S = float(sys.argv.pop(1))
 score = scoring.FactorScorer.__call__
 
 def slowly(self, users):

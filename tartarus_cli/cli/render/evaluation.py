@@ -98,7 +98,7 @@ def _files(workspace: Workspace, result: Evaluation) -> None:
             title = next(PICTURES[end] for end in PICTURES if picture.stem.endswith(end))
             console.print(f"{title}: {plain(str(picture))}", soft_wrap=True)
     elif result.shard is not None:
-        joins = "the same command with --merge instead of --users joins them"
+        joins = "the same command with --merge instead of --users (or --shard) joins them"
         if result.model is not None:
             merge = call("evaluate", result.model, merge=True)
             joins = f"'{message(merge)}', with the same --k, --seed and --memory, joins them"
