@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,7 +145,8 @@ def evaluate(
             others = {"experiment": experiment, "dataset": dataset, "ids": ids, "by": by}
             require_group_parameters({**others, "overrides": overrides or None, "seed": seed})
             name = model if isinstance(model, str) else model.name
-            return evaluate_members(root, name, options, progress=watcher)
+            alone = replace(options, cluster=None)  # each worker has members of its own
+            return evaluate_members(root, name, alone, cluster=cluster, progress=watcher)
         named = str(model) if isinstance(model, Path) else model
         request = ExperimentRequest(experiment, dataset, overrides_of(overrides))
         subject = find_subject(root, named, request, path_of(ids))

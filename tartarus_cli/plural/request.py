@@ -77,8 +77,9 @@ def check_group_options(options: EvaluationOptions, task: Task, *, ablate: bool 
         If some users only are evaluated, or an ablation is asked for, or the options do not fit.
     """
     check_evaluation_options(options, task)
-    if options.users != slice(None):
-        msg = f"{parameter('users')} is for one model: figures of several need all users"
+    if options.partial:
+        option = parameter("users" if options.shard is None else "shard")
+        msg = f"{option} is for one model: figures of several need all users"
         raise RequestError(msg, hint="Leave it out.")
     if options.resume or options.merge:
         option = parameter("resume" if options.resume else "merge")
