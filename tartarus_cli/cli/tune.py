@@ -7,7 +7,16 @@ import typer
 
 from tartarus_cli.cli import completion, render
 from tartarus_cli.cli.completion import completing
-from tartarus_cli.cli.options import Code, DatasetName, Device, Json, Root, Seed, Settings
+from tartarus_cli.cli.options import (
+    Cluster,
+    Code,
+    DatasetName,
+    Device,
+    Json,
+    Root,
+    Seed,
+    Settings,
+)
 from tartarus_cli.cli.signatures import panels
 
 
@@ -100,8 +109,8 @@ Force = Annotated[
 
 @panels(
     {
-        "Search": ("overrides", "objective", "trials", "timeout", "pruner", "jobs"),
-        "Study": ("study", "resume", "save", "force"),
+        "Search": ("overrides", "objective", "trials", "timeout", "pruner"),
+        "Study": ("jobs", "cluster", "study", "resume", "save", "force"),
     }
 )
 def tune(
@@ -115,6 +124,7 @@ def tune(
     timeout: Timeout = None,
     pruner: PrunerOption = Pruner.asha,
     jobs: Jobs = 1,
+    cluster: Cluster = None,
     study: StudyName = None,
     resume: Resume = False,
     save: Save = None,
@@ -145,6 +155,7 @@ def tune(
         timeout=None if timeout is None else parse_duration(timeout),
         pruner=pruner.value,
         jobs=jobs,
+        cluster=cluster,
         study=study,
         resume=resume,
         save=save,

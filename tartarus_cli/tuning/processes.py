@@ -1,4 +1,4 @@
-"""Several processes of this machine that work on one study."""
+"""Several processes that work on one study: of this machine, or of a cluster."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from tartarus_cli.distribution import Task, run_tasks
 from tartarus_cli.errors import TartarusError
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import while_running
-from tartarus_cli.tuning.claims import running
+from tartarus_cli.tuning.claims import count_begun, running
 from tartarus_cli.tuning.job import TuningJob, open_job
 from tartarus_cli.tuning.study import record_of
-from tartarus_cli.tuning.work import describe_trial, work
+from tartarus_cli.tuning.work import describe_trial, is_over, wait_for_others, work
 from tartarus_cli.workspace import open_workspace
 
 START = "from tartarus_cli.tuning.processes import main; main()"
@@ -62,15 +63,7 @@ def work_in_processes(job: TuningJob, jobs: int, progress: Progress) -> None:
     TartarusError
         If all of them failed.
     """
-    request = {
-        "root": str(
-            job.workspace.data if job.workspace.data.name != "data" else job.workspace.root
-        ),
-        "study": job.paths.name,
-        "trials": job.trials,
-        "deadline": job.deadline,
-    }
-    processes = [_start(request) for _ in range(jobs)]
+    processes = [_start(_arguments(job)) for _ in range(jobs)]
     shown = {t.number for t in job.study().get_trials(deepcopy=False) if t.state.is_finished()}
     try:
         while any(each.process.poll() is None for each in processes):
@@ -86,7 +79,63 @@ def work_in_processes(job: TuningJob, jobs: int, progress: Progress) -> None:
         progress.warn(f"{problem}; the others went on")
 
 
-def _start(request: dict[str, object]) -> _Process:
+def _arguments(job: TuningJob) -> dict[str, Any]:
+    """Return what another process needs to work on a study, as plain values."""
+    workspace = job.workspace
+    inside = workspace.data == workspace.root / "data"
+    return {
+        "root": str((workspace.root if inside else workspace.data).resolve()),
+        "study": job.paths.name,
+        "trials": job.trials,
+        "deadline": job.deadline,
+    }
+
+
+def work_on_cluster(job: TuningJob, cluster: str, progress: Progress) -> None:
+    """Let the workers of a cluster work on a study, each on one trial after the other.
+
+    A worker that dies loses its trial, which another one tries again.
+
+    Raises
+    ------
+    TartarusError
+        If the cluster does not exist, or a worker cannot work on the study.
+    """
+    shown = {t.number for t in job.study().get_trials(deepcopy=False) if t.state.is_finished()}
+    while True:
+        trials = job.study().get_trials(deepcopy=False)
+        left = max(job.trials - count_begun(trials), 1)
+        tasks = [Task(f"trial {number}", _arguments(job)) for number in range(1, left + 1)]
+        folder, run = job.workspace.data, 0
+        for result in run_tasks(
+            run_one_trial, tasks, cluster=cluster, folder=folder, progress=progress
+        ):
+            if result.failed:
+                raise TartarusError(result.error, hint=result.hint)
+            run += int(result.value)
+            _tell(job, shown, progress)
+        if is_over(job) or (not run and not wait_for_others(job)):
+            return
+
+
+def run_one_trial(*, root: str, study: str, trials: int, deadline: float | None) -> int:
+    """Run one trial of a study, if it has not as many as it is to have; return how many were run.
+
+    Parameters
+    ----------
+    root
+        The folder of the workspace.
+    study
+        The name of the study.
+    trials, deadline
+        As the fields of :class:`~tartarus_cli.tuning.job.TuningJob`.
+    """
+    workspace = open_workspace(Path(root))
+    job = open_job(workspace, workspace.study(study), trials=trials, deadline=deadline)
+    return work(job, UNWATCHED, most=1)
+
+
+def _start(request: dict[str, Any]) -> _Process:
     errors = tempfile.TemporaryFile()  # noqa: SIM115 — as long as the process
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(  # noqa: S603 — this program
@@ -136,13 +185,8 @@ def main() -> None:
     request = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        workspace = open_workspace(Path(request["root"]))
-        job = open_job(
-            workspace,
-            workspace.study(request["study"]),
-            trials=request["trials"],
-            deadline=request["deadline"],
-        )
+        workspace = open_workspace(Path(request.pop("root")))
+        job = open_job(workspace, workspace.study(request.pop("study")), **request)
         work(job, UNWATCHED)
     except TartarusError as problem:
         sys.stderr.write(json.dumps({"error": str(problem), "hint": problem.hint}) + "\n")

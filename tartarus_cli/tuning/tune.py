@@ -32,7 +32,7 @@ from tartarus_cli.training.records import code_hashes
 from tartarus_cli.tuning.job import TuningJob, hidden, open_job, resolve_with
 from tartarus_cli.tuning.measure import Measure
 from tartarus_cli.tuning.objective import choose_objective
-from tartarus_cli.tuning.processes import work_in_processes
+from tartarus_cli.tuning.processes import work_in_processes, work_on_cluster
 from tartarus_cli.tuning.report import draw_pictures, read_study
 from tartarus_cli.tuning.saving import check_name, save_best
 from tartarus_cli.tuning.space import require_something, search_space
@@ -128,6 +128,9 @@ def tune(
     TrainingError
         If no trial has a figure.
     """
+    if options.cluster is not None and options.jobs > 1:
+        msg = f"{parameter('jobs')} and {parameter('cluster')} exclude each other"
+        raise RequestError(msg, hint="Leave one of the two out: a cluster has its own processes.")
     deadline = None if options.timeout_s is None else time.time() + options.timeout_s
     paths = _continued(workspace, options) if search is None else None
     check_name(workspace, paths or _named(workspace, options), options.save, force=options.force)
@@ -144,7 +147,9 @@ def tune(
 
 def _run(job: TuningJob, options: TuneOptions, progress: Progress) -> None:
     progress.say(f"study {job.paths.name}: {job.objective.name} of the validation items")
-    if options.jobs > 1:
+    if options.cluster is not None:
+        work_on_cluster(job, options.cluster, progress)
+    elif options.jobs > 1:
         work_in_processes(job, options.jobs, progress)
     else:
         work(job, progress)

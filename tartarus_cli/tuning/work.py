@@ -42,9 +42,8 @@ def work(job: TuningJob, progress: Progress, *, most: int | None = None) -> int:
         while (most is None or done < most) and not is_over(job):
             trial = claim_trial(job, worker)
             if trial is None:
-                if most is not None or not _others(job):
+                if most is not None or not wait_for_others(job):
                     break
-                time.sleep(POLL_S)
                 continue
             progress.say(_begun(job, trial.number, trial.params))
             try:
@@ -61,10 +60,13 @@ def is_over(job: TuningJob) -> bool:
     return job.deadline is not None and time.time() >= job.deadline
 
 
-def _others(job: TuningJob) -> bool:
-    """Whether another process has a trial that has not ended."""
+def wait_for_others(job: TuningJob) -> bool:
+    """Wait a moment for the trials of other processes; False if there are none."""
     with locked(job.paths.lock, PATIENCE_S), explained(job.paths):
-        return bool(running(job.study().get_trials(deepcopy=False)))
+        others = bool(running(job.study().get_trials(deepcopy=False)))
+    if others:
+        time.sleep(POLL_S)
+    return others
 
 
 def _begun(job: TuningJob, number: int, params: dict[str, object]) -> str:
