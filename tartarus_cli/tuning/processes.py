@@ -63,16 +63,17 @@ def work_in_processes(job: TuningJob, jobs: int, progress: Progress) -> None:
     TartarusError
         If all of them failed.
     """
-    processes = [_start(_arguments(job)) for _ in range(jobs)]
     shown = {t.number for t in job.study().get_trials(deepcopy=False) if t.state.is_finished()}
+    processes: list[_Process] = []
     try:
+        processes += [_start(_arguments(job)) for _ in range(jobs)]
         while any(each.process.poll() is None for each in processes):
             time.sleep(POLL_S)
             _tell(job, shown, progress)
+        _tell(job, shown, progress)
+        problems = [problem for each in processes if (problem := each.problem())]
     finally:
         _stop(processes)
-    _tell(job, shown, progress)
-    problems = [problem for each in processes if (problem := each.problem())]
     if len(problems) == len(processes):
         raise problems[0]
     for problem in problems:
@@ -163,6 +164,7 @@ def _stop(processes: list[_Process]) -> None:
         except subprocess.TimeoutExpired:
             each.process.kill()
             each.process.wait()
+        each.errors.close()
         if each.process.stdin is not None:
             with suppress(OSError):
                 each.process.stdin.close()
@@ -194,5 +196,5 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)  # nothing comes but the end
     os.kill(os.getpid(), signal.SIGTERM)

@@ -34,14 +34,16 @@ def working(paths: StudyPaths) -> Iterator[Worker]:
     name = f"{machine}-{os.getpid()}-{secrets.token_hex(2)}"
     worker = Worker(name, paths.worker(name))
     paths.workers.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        with locked(paths.lock, PATIENCE_S):  # while nobody looks for the dead
-            stack.enter_context(locked(paths.worker_lock(name)))
-        make_own_folder(worker.folder)
-        stack.callback(remove_own_folder, worker.folder)
-        yield worker
-    with suppress(OSError):
-        paths.worker_lock(name).unlink(missing_ok=True)
+    try:
+        with ExitStack() as stack:
+            with locked(paths.lock, PATIENCE_S):  # while nobody looks for the dead
+                stack.enter_context(locked(paths.worker_lock(name)))
+            make_own_folder(worker.folder)
+            stack.callback(remove_own_folder, worker.folder)
+            yield worker
+    finally:
+        with suppress(OSError):
+            paths.worker_lock(name).unlink(missing_ok=True)
 
 
 def is_alive(paths: StudyPaths, name: str) -> bool:

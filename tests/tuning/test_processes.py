@@ -10,10 +10,9 @@ import pytest
 
 import tartarus_cli as tt
 from tartarus_cli.tuning.study import Study
-from tests.conftest import Command
 from tests.processes import BIN, started, waited
 
-COMMAND = (
+COMMAND: tuple[str | Path, ...] = (
     *(BIN / "tartarus", "tune", "ridge_plays", "text", "--dataset", "rec", "--study", "shared"),
     *("--set", "network.powers=0.5..2", "--json"),
 )
@@ -36,7 +35,7 @@ def test_processes_share_a_study_and_the_trial_of_a_killed_one_alone_is_tried_ag
         known = (root / "data/studies/shared/study.json").exists()
         return study().counts.get("complete", 0) if known else 0
 
-    command = [*COMMAND, "--trials", str(TRIALS), "--workspace", root]
+    command: list[str | Path] = [*COMMAND, "--trials", str(TRIALS), "--workspace", root]
     with ExitStack() as stack:
         processes = [stack.enter_context(started(command)) for _ in range(3)]
         assert waited(lambda: complete() >= 2)
@@ -62,15 +61,14 @@ def test_processes_share_a_study_and_the_trial_of_a_killed_one_alone_is_tried_ag
 
 @pytest.mark.slow
 def test_jobs_are_processes_that_end_with_the_command(root: Path) -> None:
-    command = [*COMMAND, "--trials", "500", "--jobs", "2", "--workspace", root]
+    command: list[str | Path] = [*COMMAND, "--trials", "500", "--jobs", "2", "--workspace", root]
 
     def workers() -> list[Path]:
         return list((root / "data/studies/shared/workers").glob("*.lock"))
 
     with started(command) as process:
         assert waited(lambda: len(workers()) == 2)
-        begun = waited(lambda: b"values" in (root / "data/studies/shared/journal.log").read_bytes())
-        assert begun
+        assert waited(lambda: tt.show_study("shared", workspace=root).counts.get("complete", 0) > 1)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate()
     assert process.returncode == 143
@@ -81,26 +79,11 @@ def test_jobs_are_processes_that_end_with_the_command(root: Path) -> None:
         dataset="rec",
         overrides=["network.powers=0.5..2"],
         study="shared",
-        trials=tt.show_study("shared", workspace=root).begun + 1,
+        trials=tt.show_study("shared", workspace=root).begun + 4,
+        jobs=2,
         workspace=root,
         progress=False,
     )
     assert "running" not in study.counts
     assert distinct(study) == study.begun
-
-
-@pytest.mark.slow
-def test_jobs_give_the_trials_of_one_study(root: Path, tartarus: Command) -> None:
-    study = tt.tune(
-        *("ridge_plays", "text"),
-        dataset="rec",
-        overrides=["network.powers=0.5..2"],
-        trials=6,
-        jobs=2,
-        workspace=root,
-        progress=False,
-    )
-    assert study.begun == distinct(study) == 6
-    assert len({trial.worker for trial in study.trials}) <= 2
-    done = tartarus("studies", "list", "-w", root)
-    assert "ridge_plays_1" in done.out
+    assert study.counts["complete"] == study.begun
