@@ -24,8 +24,10 @@ from tartarus_cli.prediction.aligned import model_predictions
 from tartarus_cli.prediction.predict import Pool, PredictOptions, predict
 from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress
 from tartarus_cli.training.blend_parts import requested_parts
+from tartarus_cli.training.control import DEFAULT_CONTROL, TrainingControl
+from tartarus_cli.training.resumable import find_resumable
 from tartarus_cli.training.reuse import find_trained
-from tartarus_cli.training.train import train
+from tartarus_cli.training.train import resume, train
 
 
 @dataclass(frozen=True)
@@ -143,11 +145,17 @@ def _shuffled(request: TrainingRequest) -> TrainingRequest:
 
 
 def find_or_train(
-    store: Store, request: TrainingRequest, *, compared_with: str = "", progress: Progress
+    store: Store,
+    request: TrainingRequest,
+    *,
+    compared_with: str = "",
+    control: TrainingControl = DEFAULT_CONTROL,
+    progress: Progress,
 ) -> tuple[Model, bool]:
     """Return the model of a request, and whether it was trained before.
 
-    One that was trained to be compared with another is none of the user's own.
+    One that was trained to be compared with another is none of the user's own. A training that was
+    stopped goes on.
 
     Raises
     ------
@@ -158,10 +166,21 @@ def find_or_train(
     experiment = request.experiment.with_settings(len(settings))
     check_request(dataset, experiment, settings)
     sized = infer_dimensions(dataset, experiment, settings, UNWATCHED)
-    found = find_trained(store, replace(request, experiment=sized))
+    complete = replace(request, experiment=sized)
+    found = find_trained(store, complete)
     if found is not None and (compared_with or not found.manifest.compared_with):
         return found, True
-    model = train(store, request, evaluated=True, compared_with=compared_with, progress=progress)
+    stopped = find_resumable(store, complete)
+    if stopped is not None and stopped.manifest.compared_with == compared_with:
+        return resume(stopped, evaluated=True, control=control, progress=progress), False
+    model = train(
+        store,
+        request,
+        evaluated=True,
+        compared_with=compared_with,
+        control=control,
+        progress=progress,
+    )
     return model, False
 
 

@@ -105,6 +105,11 @@ def _end_in_order(number: int, _frame: FrameType | None) -> None:
     sys.exit(exit_status(number))
 
 
+def is_signalled() -> bool:
+    """Whether a signal waits, inside of :func:`defer_interrupts`, to be acted on."""
+    return bool(_pending)
+
+
 def _raise_pending() -> None:
     if _pending:
         signal.raise_signal(_pending.pop())

@@ -20,6 +20,7 @@ from tartarus_cli.api.arguments import (
     workspace_of_models,
 )
 from tartarus_cli.api.progress import ProgressOption, shown
+from tartarus_cli.api.resuming import Resume, control_of, require_experiment, stopped_model
 from tartarus_cli.devices import on_device
 from tartarus_cli.models.groups import Group, Groups
 from tartarus_cli.models.store import Model, Store
@@ -36,17 +37,19 @@ if TYPE_CHECKING:
 
 
 def train(
-    experiment: str,
+    experiment: str | None = None,
     *settings: str,
     dataset: str | None = None,
     overrides: Overrides = (),
     device: str = "auto",
     code: Code = (),
     seed: int | None = None,
+    checkpoint_every: float | str = "10m",
+    resume: Resume = False,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
 ) -> Model:
-    """Train a network, or fit a baseline.
+    """Train a network, or fit a baseline; or go on with a training that was stopped.
 
     Parameters
     ----------
@@ -65,6 +68,12 @@ def train(
         Python files with networks and the like of your own.
     seed
         Of the first weights and the order of items; the workspace's, else 0, if None.
+    checkpoint_every
+        How often it writes a checkpoint, besides when it is stopped: seconds, or such as ``"10m"``;
+        0: never.
+    resume
+        A model whose training was stopped, or its name, or True for the newest: it goes on from
+        there, to the same weights and losses. Nothing else is named then but how it is run.
     workspace
         Where the dataset is and the model goes.
     progress
@@ -80,19 +89,26 @@ def train(
         If the training diverges.
     """
     from tartarus_cli.experiments.request import build_request
+    from tartarus_cli.training.train import resume as resume_training
     from tartarus_cli.training.train import train as train_model
 
     with shown(progress) as watcher, on_device(device):
+        control = control_of("train", checkpoint_every)
+        files = run_code(code)
+        if resume:
+            named = {"settings": settings, "dataset": dataset, "overrides": overrides, "seed": seed}
+            model = stopped_model(resume, workspace, experiment, **named)
+            return resume_training(model, control=control, progress=watcher)
+        experiment = require_experiment(experiment, "train")
         root = workspace_of(workspace)
         request = build_request(
-            *(root, experiment, settings, dataset, overrides_of(overrides), seed),
-            code=run_code(code),
+            *(root, experiment, settings, dataset, overrides_of(overrides), seed), code=files
         )
-        return train_model(Store(root), request, progress=watcher)
+        return train_model(Store(root), request, control=control, progress=watcher)
 
 
 def run(
-    experiment: str,
+    experiment: str | None = None,
     *settings: str,
     dataset: str | None = None,
     overrides: Overrides = (),
@@ -108,6 +124,8 @@ def run(
     seed: int | None = None,
     seeds: int | Sequence[int] | None = None,
     cluster: str | None = None,
+    checkpoint_every: float | str = "10m",
+    resume: Resume = False,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
 ) -> Evaluation | GroupEvaluation:
@@ -122,6 +140,8 @@ def run(
     on after an interruption, and tries again what failed. With ``cluster``, workers do them side by
     side: ``local``, the address of a Dask scheduler, or a file of jobs.
 
+    With ``resume``, the training of a model goes on, or what follows it if that is finished.
+
     Raises
     ------
     RequestError
@@ -135,13 +155,20 @@ def run(
     from tartarus_cli.experiments.request import build_request
     from tartarus_cli.plural.seeds import require_no_other_seed, require_several, run_seeds
     from tartarus_cli.run import run as run_steps
+    from tartarus_cli.training.resumable import asked_for
 
     with shown(progress) as watcher, on_device(device):
-        root = workspace_of(workspace)
-        request = build_request(
-            *(root, experiment, settings, dataset, overrides_of(overrides), seed),
-            code=run_code(code),
-        )
+        control, files = control_of("run", checkpoint_every), run_code(code)
+        resumed = None
+        if resume:
+            named = {"settings": settings, "dataset": dataset, "overrides": overrides, "seed": seed}
+            resumed = stopped_model(resume, workspace, experiment, seeds=seeds, **named)
+            root, request = resumed.workspace, asked_for(resumed)
+        else:
+            root, experiment = workspace_of(workspace), require_experiment(experiment, "run")
+            request = build_request(
+                *(root, experiment, settings, dataset, overrides_of(overrides), seed), code=files
+            )
         options = EvaluationOptions(
             tuple(k),
             parse_users(users),
@@ -153,14 +180,21 @@ def run(
         if seeds is not None:
             require_no_other_seed(seed)
             return run_seeds(
-                *(root, request, options, seeds),
+                *(workspace_of(workspace), request, options, seeds),
                 pool=pool,
                 ablate=ablate,
                 cluster=cluster,
                 progress=watcher,
             )
         require_several(cluster)
-        return run_steps(root, request, options, pool=pool, ablate=ablate, progress=watcher)
+        return run_steps(
+            *(root, request, options),
+            pool=pool,
+            ablate=ablate,
+            resumed=resumed,
+            control=control,
+            progress=watcher,
+        )
 
 
 def predict(

@@ -11,9 +11,11 @@ from tartarus_cli.checking.irregular import describe_irregular
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.arrays import read_arrays, read_header
 from tartarus_cli.data.ids import read_lines
-from tartarus_cli.errors import FileError, TartarusError
+from tartarus_cli.errors import FileError, TartarusError, call
 from tartarus_cli.files import open_regular, parse_toml, read_text
 from tartarus_cli.layout import WorkspacePaths
+from tartarus_cli.models.checkpoint import CHECKPOINT, read_state
+from tartarus_cli.models.lookup import has_checkpoint, is_being_trained, way_on
 from tartarus_cli.models.manifest import UNREADABLE
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.models.user_vectors import vector_files
@@ -61,13 +63,9 @@ def _check_model(model: Model, report: Report) -> None:
         found = kind or ("damaged" if manifest.exists() else "missing")
         _warn(report, manifest, found, "how the model was trained", delete)
         return
-    if model.manifest.status == "training":
-        report.note(
-            manifest,
-            f"the training of {model.name} has not ended",
-            expected="a finished model, unless it is being trained",
-            hint=delete,
-        )
+    _check_checkpoint(model, report)
+    if model.manifest.status == "training" and not is_being_trained(model):
+        _note_stopped(model, report, delete)
     if model.manifest.status != "finished":
         return
     archive = model.arrays if model.manifest.kind == "baseline" else model.network
@@ -78,6 +76,35 @@ def _check_model(model: Model, report: Report) -> None:
             found = "damaged"
         if found:
             _warn(report, path, found, f"a file of {model.name}, which is finished", delete)
+
+
+def _note_stopped(model: Model, report: Report, delete: str) -> None:
+    """Report a training whose process was killed."""
+    state, hint = way_on(model), delete
+    if state is not None:
+        hint = f"It goes on with {call('train', resume=model.name)}; or delete {model.name}."
+    report.note(
+        model.folder / MANIFEST,
+        f"the training of {model.name} has not ended{f' ({state.where})' if state else ''}",
+        expected="a finished model, unless it is being trained",
+        hint=hint,
+    )
+
+
+def _check_checkpoint(model: Model, report: Report) -> None:
+    """Report a checkpoint that is damaged, or that nothing goes on from."""
+    path = model.folder / CHECKPOINT
+    found = describe_irregular(path)
+    if found:
+        _warn(report, path, found, f"a checkpoint of {model.name}, or none")
+    elif path.exists() and model.manifest.status == "finished":
+        found = f"a checkpoint of {model.name}, which is finished"
+        _warn(report, path, found, "none", "Delete the file: nothing reads it.")
+    elif has_checkpoint(model) and not is_being_trained(model):
+        try:
+            read_state(path)
+        except FileError as problem:
+            _warn(report, path, problem.found, problem.expected, problem.hint)
 
 
 def _check_parts(model: Model, report: Report, hint: str) -> None:

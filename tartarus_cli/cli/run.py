@@ -11,7 +11,6 @@ from tartarus_cli.cli.options import (
     CutOffs,
     DatasetName,
     Device,
-    ExperimentName,
     Json,
     Overrides,
     Pooled,
@@ -25,17 +24,24 @@ from tartarus_cli.cli.options import (
     TiesName,
     Users,
 )
+from tartarus_cli.cli.resuming import (
+    CheckpointEvery,
+    ExperimentOrModel,
+    ResumeTraining,
+    named_or_resumed,
+)
 from tartarus_cli.cli.signatures import panels
 
 
 @panels(
     {
+        "Training": ("device", "checkpoint_every", "resume"),
         "Several runs": ("seeds", "cluster"),
         "Evaluation": ("k", "users", "published", "ties", "baselines", "ablate", "pool"),
     }
 )
 def run(
-    experiment: ExperimentName,
+    experiment: ExperimentOrModel = None,
     settings: Settings = None,
     *,
     dataset: DatasetName = None,
@@ -52,6 +58,8 @@ def run(
     ablate: Ablate = False,
     device: Device = "auto",
     code: Code = None,
+    checkpoint_every: CheckpointEvery = "10m",
+    resume: ResumeTraining = False,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
@@ -65,10 +73,11 @@ def run(
     from tartarus_cli.plural.seeds import parse_seeds
     from tartarus_cli.workspace import open_workspace
 
+    experiment, settings, resumed = named_or_resumed(experiment, settings, resume=resume)
     root = open_workspace(workspace)
     result = run_all(
         experiment,
-        *settings or (),
+        *settings,
         dataset=dataset,
         overrides=overrides or (),
         k=k or (),
@@ -81,6 +90,8 @@ def run(
         device=device,
         code=code or (),
         seed=seed,
+        checkpoint_every=checkpoint_every,
+        resume=resumed,
         seeds=None if seeds is None else parse_seeds(seeds),
         cluster=cluster,
         workspace=root,

@@ -1,12 +1,14 @@
-"""Find a layer of a model, or the models that it is made of."""
+"""Find a layer of a model, the models that it is made of, or how far its training is."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from tartarus_cli.errors import DataError, RequestError, call
-from tartarus_cli.models.manifest import LayerInfo
+from tartarus_cli.errors import DataError, FileError, RequestError, call, display_path
+from tartarus_cli.files import locked
+from tartarus_cli.models.checkpoint import CHECKPOINT, LOCK, CheckpointState, read_state
+from tartarus_cli.models.manifest import UNREADABLE, LayerInfo
 
 if TYPE_CHECKING:
     from tartarus_cli.models.store import Model
@@ -59,3 +61,73 @@ def find_parts(model: Model) -> list[tuple[Model, float]]:
             again = call("train", *words, dataset=manifest.dataset)
             raise DataError(msg, hint=f"Train it again, with its parts: {again}") from None
     return parts
+
+
+def is_being_trained(model: Model) -> bool:
+    """Whether a process trains a model now."""
+    path = model.folder / LOCK
+    if model.manifest.status == "finished" or not path.is_file():
+        return False
+    try:
+        with locked(path):
+            return False
+    except RequestError:
+        return True
+    except (FileError, OSError):
+        return False
+
+
+def has_checkpoint(model: Model) -> bool:
+    """Whether a training that is not finished has written a checkpoint, which may be damaged."""
+    return model.manifest.status != "finished" and (model.folder / CHECKPOINT).is_file()
+
+
+def checkpoint_state(model: Model) -> CheckpointState | None:
+    """Return how far the training of a model is that is not finished; None without a checkpoint."""
+    try:
+        return read_state(model.folder / CHECKPOINT) if has_checkpoint(model) else None
+    except FileError:
+        return None
+
+
+def is_resumable(model: Model) -> bool:
+    """Whether the training of a model was stopped, and could go on; or begin again.
+
+    That its inputs are as they were is not looked at.
+    """
+    manifest = model.manifest
+    if manifest is UNREADABLE or manifest.kind != "network" or manifest.status == "finished":
+        return False
+    if manifest.status == "failed" and not has_checkpoint(model):
+        return False
+    return not is_being_trained(model)
+
+
+def way_on(model: Model) -> CheckpointState | None:
+    """Return where a training goes on that was stopped; None without a checkpoint of it."""
+    return checkpoint_state(model) if is_resumable(model) else None
+
+
+def status_of(model: Model) -> str:
+    """Say how far a training came, and whether it can go on."""
+    status: str = model.manifest.status
+    if status == "training" and not is_being_trained(model):
+        status = "stopped"
+    state = way_on(model)
+    return status if state is None else f"{status}, {state.where}, resumable"
+
+
+def unfinished(model: Model) -> RequestError | DataError:
+    """Return an error of a model whose training did not come to an end."""
+    others = f"{call('list_models')} shows the others."
+    if model.manifest is UNREADABLE:
+        msg = f"{display_path(model.folder / 'manifest.json')} is missing or damaged"
+        return DataError(msg, hint=f"Train it again; {others}")
+    if is_being_trained(model):
+        return RequestError(f"{model.name} is being trained", hint=f"Wait until it ends; {others}")
+    reason = model.manifest.reason or model.manifest.status
+    again = "Train it again"
+    if has_checkpoint(model):
+        again = f"Go on with it: {call('train', resume=model.name)}"
+    msg = f"the training of {model.name} was never finished ({reason})"
+    return RequestError(msg, hint=f"{again}; {others}")

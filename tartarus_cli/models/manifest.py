@@ -37,6 +37,17 @@ class LayerInfo(BaseModel):
     """Number of its weights."""
 
 
+class WholeRequest(BaseModel):
+    """A request of which the training of a model is only a part, such as that of a blend."""
+
+    experiment: str
+    """All its parameters, as ``experiment.toml``."""
+    settings: list[str]
+    """Names of the settings that feed it, in order."""
+    overrides: list[str] = []
+    """What was changed in it by the request, as ``section.key=value``."""
+
+
 class ModelManifest(BaseModel):
     """How a model was trained, from which files, and its scores: its ``manifest.json``."""
 
@@ -67,6 +78,10 @@ class ModelManifest(BaseModel):
     """When the training began, in ISO 8601."""
     reason: str = ""
     """Why it did not finish."""
+    part_of: WholeRequest | None = None
+    """What was asked for, if not this model alone: to go on with it is to go on with that."""
+    resumed: int = 0
+    """How often the training was stopped, and gone on with."""
     duration_s: float = 0
     """Wall-clock time of the training."""
     peak_memory_mib: float = 0

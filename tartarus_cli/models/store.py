@@ -36,7 +36,7 @@ from tartarus_cli.files import (
 )
 from tartarus_cli.html_table import Cell, html_table
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
-from tartarus_cli.models.lookup import find_layer, find_parts
+from tartarus_cli.models.lookup import find_layer, find_parts, unfinished
 from tartarus_cli.models.manifest import (
     UNREADABLE,
     LayerInfo,
@@ -330,13 +330,7 @@ class Store:
             return self.newest()
         model = self.find(name)
         if model.manifest.status != "finished":
-            reason = model.manifest.reason or model.manifest.status
-            hint = f"Train it again; {call('list_models')} shows the others."
-            if model.manifest is UNREADABLE:
-                msg = f"{display_path(model.folder / 'manifest.json')} is missing or damaged"
-                raise DataError(msg, hint=hint)
-            msg = f"the training of {name} was never finished ({reason})"
-            raise RequestError(msg, hint=hint)
+            raise unfinished(model)
         return model
 
     def find(self, name: str) -> Model:

@@ -52,6 +52,7 @@ class Batches:
     ) -> None:
         self._subset, self._size, self._prepare, self._rng = subset, size, prepare, rng
         self._order = subset.samples
+        self._drawn_from: dict[str, Any] = {}
         has_patches = subset.set.patches is not None
         self._reader = (
             _WindowReader(subset.set, _window_size(subset, size)) if has_patches else None
@@ -74,14 +75,39 @@ class Batches:
 
     def reshuffle(self) -> None:
         """Draw the order of the next epoch."""
+        self._reshuffle(0)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the order of this epoch was drawn from, to be written as JSON."""
+        return self._drawn_from
+
+    def restore(self, state: dict[str, Any], first: int) -> None:
+        """Begin again with the epoch of a state, at the batch ``first``.
+
+        Raises
+        ------
+        ValueError
+            If it is not the state of such an order.
+        """
         if self._rng is None:
             return
+        try:
+            self._rng.bit_generator.state = state
+        except (TypeError, KeyError, OverflowError) as problem:
+            raise ValueError(str(problem)) from None
+        self._reshuffle(first)
+
+    def _reshuffle(self, first: int) -> None:
+        if self._rng is None:
+            return
+        self._drawn_from = dict(self._rng.bit_generator.state)
         if self._reader is None:
             self._order = self._rng.permutation(self._subset.samples)
             return
         block = _samples_in(self._subset, BLOCK_BYTES)
         self._order = shuffled_batches(self._subset.samples, block, self._reader.window, self._rng)
-        self._reader.start(self._order)
+        self._reader.start(self._order, first * self._size)
 
 
 def shuffled_batches(
@@ -146,10 +172,10 @@ class _WindowReader:
         self._current: _Window | None = None
         self._next: Future[_Window] | None = None
 
-    def start(self, order: NDArray[np.int64]) -> None:
-        """Begin to read in a new order."""
+    def start(self, order: NDArray[np.int64], first: int = 0) -> None:
+        """Begin to read in a new order, at the window of its sample ``first``."""
         self._order, self._current = order, None
-        self._next = self._begin(0)
+        self._next = self._begin(first // self.window)
 
     def read(self, first: int, count: int) -> Arrays:
         """Return the samples at ``order[first:first + count]``, all of them in one window."""

@@ -210,7 +210,7 @@ def _part(
     if model is not None:
         progress.say(f"{title}: {model.name} is used again")
         return model
-    model = train(wanted, QuietProgress(progress))
+    model = train(replace(wanted, experiment=sized), QuietProgress(progress))
     score = model.manifest.validation_score
     quality = "" if score is None else f", validation {model.manifest.score_name} {score:.4f}"
     progress.say(f"{title}: {model.name} is trained{quality}")

@@ -19,14 +19,14 @@ from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.sections import TwoTowerSection, UserVectors
 from tartarus_cli.files import atomic_write
 from tartarus_cli.models.manifest import ModelManifest, UserSource
-from tartarus_cli.models.store import HISTORY, Model
+from tartarus_cli.models.store import Model
 from tartarus_cli.models.user_vectors import OWN_VECTORS, TRAIN_VECTORS
 from tartarus_cli.progress import Progress
 from tartarus_cli.scoring.forms import ItemRows
 from tartarus_cli.scoring.scorers import BlendPart, BlendScorer, Scorer
 from tartarus_cli.scoring.users import FactorRows
 from tartarus_cli.scoring.validation import ValidationRanking
-from tartarus_cli.training.control import TrainingControl, TrainingCourse
+from tartarus_cli.training.control import TrainingCourse
 from tartarus_cli.training.item_rows import Network, items_of, predict_items
 from tartarus_cli.training.judging import fit_only, validation_ranking
 from tartarus_cli.training.residual import Residual
@@ -62,7 +62,7 @@ class PlayTraining:
     data: TrainingData
     """The samples."""
     folder: Path
-    """That of the model; it gets the losses of each epoch, and vectors."""
+    """That of the model; it gets vectors."""
     residual: Model | None = None
     """The ridge on plays that the network's scores are added to; None: they stand alone."""
 
@@ -80,7 +80,7 @@ def fit_plays(
     network: keras.Model,
     training: PlayTraining,
     manifest: ModelManifest,
-    control: TrainingControl,
+    course: TrainingCourse,
     progress: Progress,
 ) -> keras.Model:
     """Fit a network to plays, and write the vectors of users that belong to it.
@@ -93,8 +93,8 @@ def fit_plays(
         What it is trained with.
     manifest
         That of the model; it gets how the training ended.
-    control
-        How it is run.
+    course
+        Where it is recorded, how it is run, and where it goes on.
     progress
         Receives a task with a step for each batch.
 
@@ -134,7 +134,7 @@ def fit_plays(
             count_feature=section.count_feature,
             users_a_step=section.users_a_step,
         ),
-        course=TrainingCourse(training.folder / HISTORY, control),
+        course=course,
         progress=progress,
     )
     _write_vectors(training, fit.model)

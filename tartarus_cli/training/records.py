@@ -10,12 +10,13 @@ from pathlib import Path
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.training_data import TrainingData
 from tartarus_cli.devices import CPU, current_device
-from tartarus_cli.errors import SizeError
+from tartarus_cli.errors import SizeError, TartarusError, call
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.file_names import Kind
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.machine import describe_environment, now, peak_memory_mib
+from tartarus_cli.models.checkpoint import CHECKPOINT, read_state
 from tartarus_cli.models.manifest import ModelManifest, write_model_manifest
 from tartarus_cli.models.staleness import companion_factors, feature_files, sorted_digest
 from tartarus_cli.progress import Progress
@@ -79,17 +80,32 @@ def recording_outcome(
     progress: Progress,
     *,
     start: float | None = None,
+    resumed_by: str = "train",
 ) -> Iterator[None]:
-    """Write into the manifest how the training ended, in whatever way."""
+    """Write into the manifest how the training ended, in whatever way.
+
+    Parameters
+    ----------
+    name, folder, manifest
+        Those of the model.
+    progress
+        Reports what did not finish, and how it goes on.
+    start
+        When the training began, by the monotonic clock; now, if None.
+    resumed_by
+        The function that goes on with it, if there is a checkpoint.
+    """
     start = time.monotonic() if start is None else start
     try:
         yield
-        manifest.status = "finished"
+        manifest.status, manifest.reason = "finished", ""
     except BaseException as problem:
-        manifest.status = "failed" if isinstance(problem, Exception) else "interrupted"
-        manifest.reason = str(problem) if isinstance(problem, Exception) else "stopped from outside"
-        outcome = "failed" if isinstance(problem, Exception) else "was interrupted"
-        progress.warn(f"the training of {name} {outcome}; the model cannot be used")
+        failed = isinstance(problem, Exception)
+        manifest.status = "failed" if failed else "interrupted"
+        manifest.reason = str(problem) if failed else "stopped from outside"
+        outcome = "failed" if failed else "was interrupted"
+        way_on = _way_on(name, folder, resumed_by, failed=failed)
+        progress.warn(f"the training of {name} {outcome}{way_on}")
         raise
     finally:
         manifest.duration_s = round(time.monotonic() - start, 3)
@@ -97,6 +113,16 @@ def recording_outcome(
         # It may have been deleted meanwhile.
         if folder.is_dir():
             write_model_manifest(folder, manifest)
+
+
+def _way_on(name: str, folder: Path, resumed_by: str, *, failed: bool) -> str:
+    """Say what becomes of a training that did not finish."""
+    try:
+        where = read_state(folder / CHECKPOINT).where
+    except TartarusError:
+        return "; the model cannot be used"
+    cause = "once the cause is removed, it goes on" if failed else "it goes on"
+    return f"; {cause} ({where}) with {call(resumed_by, resume=name)}"
 
 
 @contextmanager

@@ -36,6 +36,13 @@ def find_trained(store: Store, request: TrainingRequest) -> Model | None:
 
 def is_reusable(model: Model, request: TrainingRequest) -> bool:
     """Whether a model is what a request would train, from files as they are."""
+    if not is_of_request(model, request) or _has_changed_inputs(model):
+        return False
+    return not (model.manifest.blends and _lacks_part(model))
+
+
+def is_of_request(model: Model, request: TrainingRequest) -> bool:
+    """Whether a model was trained by a request, or began to be; its inputs are not looked at."""
     manifest = model.manifest
     kind = "network" if request.experiment.baseline is None else "baseline"
     if (manifest.kind, manifest.experiment) != (kind, request.experiment.name):
@@ -119,10 +126,10 @@ def _has_changed_inputs(model: Model) -> bool:
             return True
     if changed_masks(model, SPLITS):
         return True
-    return not all(_is_same(model, path) for path in paths)
+    return not all(is_unchanged(model, path) for path in paths)
 
 
-def _is_same(model: Model, path: Path) -> bool:
+def is_unchanged(model: Model, path: Path) -> bool:
     """Whether a file is as in the training; of patches, how they were made and scaled counts."""
     file = parse_path(path, "patches")
     if file is not None and file.kind is Kind.PATCHES:

@@ -157,6 +157,26 @@ class Steps:
             inputs.append(offset)
         return tuple(inputs), step.positives
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the steps of this epoch are drawn from, to be written as JSON."""
+        return {"epoch": self._epoch}
+
+    def restore(self, state: dict[str, Any], first: int) -> None:  # noqa: ARG002 — none is read
+        """Begin again with the epoch of a state, at the step ``first``.
+
+        Raises
+        ------
+        ValueError
+            If it is not the state of such steps.
+        """
+        epoch = state.get("epoch")
+        if not isinstance(epoch, int) or epoch < 0:
+            msg = f"epoch {epoch!r}"
+            raise ValueError(msg)
+        self._epoch = epoch - 1
+        self.reshuffle()
+
     def reshuffle(self) -> None:
         """Draw the order of the next epoch."""
         self._epoch += 1

@@ -19,10 +19,10 @@ from tartarus_cli.cli.render.groups import (
 from tartarus_cli.cli.render.init import created_workspace
 from tartarus_cli.cli.render.log import close_handlers, log_crash, log_shown, open_handlers
 from tartarus_cli.cli.render.messages import error, interrupted
+from tartarus_cli.cli.render.model_list import models
 from tartarus_cli.cli.render.models import (
     deleted,
     model,
-    models,
     predicted,
     predicted_new,
     trained,

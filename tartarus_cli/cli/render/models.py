@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.classes import class_figures
-from tartarus_cli.cli.render.console import document, figure, message, next_step, out, plain, table
+from tartarus_cli.cli.render.console import document, figure, next_step, out, plain, table
 from tartarus_cli.cli.render.evaluation import choices, figures
-from tartarus_cli.cli.render.groups import folded, group_cells
-from tartarus_cli.errors import Placeholder, call, count_noun
-from tartarus_cli.evaluation.headlines import headline
+from tartarus_cli.errors import Placeholder, call
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tartarus_cli.models.groups import Group
     from tartarus_cli.models.manifest import ModelManifest
     from tartarus_cli.models.store import Model
     from tartarus_cli.prediction.new_files import NewPrediction
@@ -78,9 +75,9 @@ def parts_of(model: Model) -> str:
     texts = []
     for name, weight in model.manifest.parts.items():
         manifest = model.store.find(name).manifest if name in known else None
-        recipe = _recipe(manifest) if manifest else "gone"
+        source = recipe(manifest) if manifest else "gone"
         if weight or len(model.manifest.parts) == 1:
-            texts.append(f"{recipe} ({name}) × {weight:.3g}")
+            texts.append(f"{source} ({name}) × {weight:.3g}")
     return " and ".join([", ".join(texts[:-1])] * bool(texts[:-1]) + texts[-1:])
 
 
@@ -214,83 +211,12 @@ def _next(result: Prediction) -> str:
     return call("run", experiment, result.setting, dataset=result.dataset)
 
 
-def models(
-    trained_models: Sequence[Model], groups: Sequence[Group], *, members: bool, json: bool
-) -> None:
-    """Print the list of models, and a line for each group of them.
-
-    Parameters
-    ----------
-    trained_models
-        All models.
-    groups
-        All groups.
-    members
-        Whether the members of groups are listed too.
-    json
-        Whether one JSON document is printed; it has all models.
-    """
-    from tartarus_cli.evaluation.ablation import WHOLE, rows_by_model
-
-    if json:
-        document(
-            [
-                {
-                    "model": m.name,
-                    "groups": [group.name for group in groups if m.name in group.models],
-                    **m.manifest.model_dump(by_alias=True, exclude={"layers"}),
-                }
-                for m in trained_models
-            ]
-        )
-        return
-    hidden = folded(trained_models, () if members else groups)
-    if not trained_models:
-        command = call("run", *map(Placeholder, ("EXPERIMENT", "SETTING")))
-        out().print(message(f"No models yet. Next: {command}"), soft_wrap=True)
-        return
-    headings = ("dataset", ">seed", ">validation", "test score")
-    shown = table("model", "experiment and settings", *headings)
-    rows = rows_by_model(trained_models[0].workspace)
-    for trained_model in (each for each in trained_models if each.name not in hidden):
-        name, recipe, *others = _cells(trained_model)
-        places = [f"({text})" for text in rows.get(name, ()) if text != WHOLE]
-        shown.add_row(*map(plain, (name, " ".join([recipe, *places]), *others)))
-    for each in groups:
-        shown.add_row(*map(plain, group_cells(each)))
-    out().print(shown)
-    if hidden:
-        count = count_noun(len(hidden), "model of groups is", "models of groups are")
-        out().print(f"{count} not listed; with --all they are.")
-
-
-def _recipe(manifest: ModelManifest) -> str:
+def recipe(manifest: ModelManifest) -> str:
     """Write the experiment with its settings, and what was changed in it."""
     changes = (f"--set {quote(override)}" for override in manifest.overrides)
     named = "shuffled=true" in manifest.overrides
     shuffled = ["(shuffled)"] if manifest.shuffled and not named else []
     return " ".join([manifest.experiment, *manifest.settings, *changes, *shuffled])
-
-
-def _cells(model: Model) -> tuple[str, ...]:
-    manifest = model.manifest
-    loss = manifest.validation_loss if manifest.held_out_loss is None else manifest.held_out_loss
-    validation = f"loss {figure(loss)}" if loss is not None else "—"
-    if loss is None and manifest.validation_score is not None:
-        validation = f"{manifest.score_name} {figure(manifest.validation_score)}"
-    score = headline(manifest.task)
-    return (
-        model.name,
-        _recipe(manifest),
-        manifest.dataset,
-        str(manifest.seed),
-        validation,
-        manifest.status
-        if manifest.status != "finished"
-        else f"{score} {figure(manifest.scores[score])}"
-        if score in manifest.scores
-        else "",
-    )
 
 
 def model(model: Model, *, json: bool) -> None:
@@ -299,7 +225,7 @@ def model(model: Model, *, json: bool) -> None:
     if json:
         _document(model)
         return
-    out().print(f"[bold]{model.name}[/] · {plain(_recipe(manifest))}", soft_wrap=True)
+    out().print(f"[bold]{model.name}[/] · {plain(recipe(manifest))}", soft_wrap=True)
     for name, text in _describe(model).items():
         out().print(f"  [dim]{name:<8}[/] {plain(text)}", soft_wrap=True)
     if manifest.kind == "network":
@@ -323,11 +249,13 @@ def _document(model: Model) -> None:
 
 
 def _describe(model: Model) -> dict[str, str]:
+    from tartarus_cli.models.lookup import status_of
+
     manifest = model.manifest
     losses = (manifest.validation_loss, manifest.held_out_loss)
     times = "once" if manifest.test_evaluations == 1 else f"{manifest.test_evaluations} times"
     lines = {
-        "status": ": ".join(filter(None, (manifest.status, manifest.reason))),
+        "status": ": ".join(filter(None, (status_of(model), manifest.reason))),
         "dataset": f"{manifest.dataset} ({manifest.task})",
         "items": ", ".join(f"{name} {count:,}" for name, count in manifest.items.items()),
         "trained": f"{manifest.started}, {manifest.duration_s:.0f} s, seed {manifest.seed}, "
