@@ -135,6 +135,7 @@ def test_a_model_records_its_device(tartarus: Command, world: World) -> None:
     for name in ("model_1", "model_2"):
         manifest = world.root / "data" / "models" / name / "manifest.json"
         assert json.loads(manifest.read_text())["machine"]["device"] == "cpu"
+    assert " on cpu, seed 0" in tartarus("models", "show", "model_1", "-w", world.root).out
 
 
 def test_the_device_of_the_environment_counts_unless_another_is_named(

@@ -161,15 +161,11 @@ def _systems(
 ) -> dict[str, Ranker]:
     budget = MemoryBudget(truth.relevant.shape[1], options.memory)
     longest = options.ks[-1]
-    asked = _existing_users(options, users, budget)
 
     def by_scores(scorer: Scorer) -> Ranker:
+        # Chosen by the number of all users, so that every part of them is ranked in one way.
         device = open_ranker(
-            scorer,
-            budget,
-            users=asked.stop - asked.start,
-            engine=options.engine,
-            failed=progress.warn,
+            scorer, budget, users=users, engine=options.engine, failed=progress.warn
         )
 
         def rank(users: slice) -> RankedItems:

@@ -253,13 +253,14 @@ def _describe(model: Model) -> dict[str, str]:
 
     manifest = model.manifest
     losses = (manifest.validation_loss, manifest.held_out_loss)
+    device = f" on {manifest.machine['device']}" if "device" in manifest.machine else ""
     times = "once" if manifest.test_evaluations == 1 else f"{manifest.test_evaluations} times"
     lines = {
         "status": ": ".join(filter(None, (status_of(model), manifest.reason))),
         "dataset": f"{manifest.dataset} ({manifest.task})",
         "items": ", ".join(f"{name} {count:,}" for name, count in manifest.items.items()),
-        "trained": f"{manifest.started}, {manifest.duration_s:.0f} s, seed {manifest.seed}, "
-        f"peak memory {manifest.peak_memory_mib:,.0f} MiB",
+        "trained": f"{manifest.started}, {manifest.duration_s:.0f} s{device}, "
+        f"seed {manifest.seed}, peak memory {manifest.peak_memory_mib:,.0f} MiB",
         "epochs": f"{manifest.epochs}, the weights of epoch {manifest.best_epoch} kept",
         "loss": "validation {}, held out {}".format(*map(figure, losses)),
         "test": f"figures computed {times}",
