@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tartarus_cli.errors import RequestError
-from tartarus_cli.models.groups import Group
-from tartarus_cli.models.store import Model, Store
+from tartarus_cli.models.groups import Group, Groups
+from tartarus_cli.models.store import Model, Store, is_group_name
 from tartarus_cli.options import parse_bytes
 from tartarus_cli.plugins import CodeFile, run_files
 from tartarus_cli.workspace import Workspace, open_workspace
@@ -58,7 +58,7 @@ def workspace_of(workspace: WorkspaceLike) -> Workspace:
     return workspace
 
 
-def model_of(model: ModelLike, workspace: WorkspaceLike) -> Model:
+def model_of(model: ModelLike | Group, workspace: WorkspaceLike) -> Model:
     """Return the model that is meant.
 
     Raises
@@ -66,7 +66,24 @@ def model_of(model: ModelLike, workspace: WorkspaceLike) -> Model:
     RequestError
         If there is none.
     """
+    if isinstance(model, Group):
+        return Store(model.workspace).get(model.name)  # which says that a single one is meant
     return model if isinstance(model, Model) else Store(workspace_of(workspace)).get(model)
+
+
+def group_of(model: object, workspace: WorkspaceLike) -> Group | None:
+    """Return the group of models that is meant; None if it is none.
+
+    Raises
+    ------
+    RequestError
+        If there is no group of that name.
+    """
+    if isinstance(model, Group):
+        return model
+    if isinstance(model, str) and is_group_name(model):
+        return Groups(workspace_of(workspace)).find(model)
+    return None
 
 
 def overrides_of(overrides: Overrides) -> tuple[str, ...]:

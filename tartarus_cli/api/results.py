@@ -14,6 +14,7 @@ from tartarus_cli.api.arguments import (
     SplitName,
     WorkspaceLike,
     bytes_of,
+    group_of,
     model_of,
     overrides_of,
     path_of,
@@ -24,7 +25,7 @@ from tartarus_cli.api.arguments import (
 from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.devices import on_device
 from tartarus_cli.models.groups import Group
-from tartarus_cli.models.store import Model, is_group_name
+from tartarus_cli.models.store import Model
 
 if TYPE_CHECKING:
     from tartarus_cli.evaluation.comparison import Comparison
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tartarus_cli.evaluation.slice_kinds import SliceBy
     from tartarus_cli.evaluation.slices import EvaluatedSlices
     from tartarus_cli.exporting.export import ExportResult
+    from tartarus_cli.exporting.groups import GroupExport
     from tartarus_cli.exporting.request import ExportKind
     from tartarus_cli.recommendation.lists import RecommendationFile, RecommendationList
     from tartarus_cli.scoring.relevant import TieBreaking
@@ -141,13 +143,13 @@ def evaluate(
             cluster=cluster,
         )
         root = workspace_of(model.workspace.root if isinstance(model, Model | Group) else workspace)
-        if isinstance(model, Group) or (isinstance(model, str) and is_group_name(model)):
+        group = group_of(model, root)
+        if group is not None:
             others = {"experiment": experiment, "dataset": dataset, "ids": ids, "by": by}
             require_group_parameters({**others, "overrides": overrides or None, "seed": seed})
-            name = model if isinstance(model, str) else model.name
             alone = replace(options, cluster=None)  # each worker has members of its own
-            return evaluate_members(root, name, alone, cluster=cluster, progress=watcher)
-        named = str(model) if isinstance(model, Path) else model
+            return evaluate_members(root, group.name, alone, cluster=cluster, progress=watcher)
+        named = str(model) if isinstance(model, Path | Group) else model
         request = ExperimentRequest(experiment, dataset, overrides_of(overrides))
         subject = find_subject(root, named, request, path_of(ids))
         if by is not None:
@@ -256,7 +258,7 @@ def recommend(
 
 
 def export(
-    model: ModelLike = None,
+    model: ModelLike | Group = None,
     *,
     what: ExportKind,
     path: Path | str,
@@ -270,8 +272,8 @@ def export(
     code: Code = (),
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> ExportResult:
-    """Write predictions, embeddings or rankings as Parquet, CSV or TSV, or for trec_eval.
+) -> ExportResult | GroupExport:
+    """Write predictions, embeddings, rankings or figures as Parquet, CSV or TSV, or for trec_eval.
 
     Parameters
     ----------
@@ -279,9 +281,10 @@ def export(
         The newest if None.
     what
         ``predictions``, ``users`` (what predicted rows are multiplied by), ``embeddings`` (of a
-        layer), ``rankings``, ``run`` or ``qrels``.
+        layer), ``rankings``, ``run``, ``qrels``, or ``figures`` of the evaluation.
     path
-        Its ending says the form: ``.parquet``, ``.csv`` or ``.tsv``.
+        Its ending says the form: ``.parquet``, ``.csv`` or ``.tsv``. Of a group, each member has a
+        file, with its seed before the ending.
     layer
         For embeddings: name or index of the layer.
     split
@@ -311,11 +314,11 @@ def export(
         If something has not been predicted, or a file is missing or damaged.
     """
     from tartarus_cli.exporting.export import export as export_model
+    from tartarus_cli.exporting.groups import export_group
     from tartarus_cli.exporting.request import ExportRequest
 
     with shown(progress) as watcher:
         run_code(code)
-        trained = model_of(model, workspace)
         request = ExportRequest(
             what,
             Path(path),
@@ -327,4 +330,7 @@ def export(
             escape_formulas=escape_formulas,
             force=force,
         )
-        return export_model(trained, request, progress=watcher)
+        group = group_of(model, workspace)
+        if group is not None:
+            return export_group(group, request, progress=watcher)
+        return export_model(model_of(model, workspace), request, progress=watcher)

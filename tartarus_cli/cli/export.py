@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tartarus_cli.cli import render
-from tartarus_cli.cli.options import Code, Json, NewestModel, Root, Split
+from tartarus_cli.cli.options import Code, Json, NewestModelOrGroup, Root, Split
 from tartarus_cli.cli.recommend import MAX_TOP
 from tartarus_cli.cli.signatures import panels
 
@@ -21,6 +21,7 @@ class Exports(StrEnum):
     rankings = "rankings"
     run = "run"
     qrels = "qrels"
+    figures = "figures"
 
 
 What = Annotated[
@@ -28,8 +29,8 @@ What = Annotated[
     typer.Option(
         "--what",
         help="Factors, vectors or class scores of items; those of users; values of a layer; "
-        "first items of users; "
-        "for trec_eval, a run or the truth (qrels).",
+        "first items of users; for trec_eval, a run or the truth (qrels); figures of the "
+        "evaluation, of a group with mean and standard deviation.",
         show_default=False,
     ),
 ]
@@ -38,7 +39,8 @@ To = Annotated[
     typer.Option(
         "--to",
         metavar="FILE",
-        help="Ends in .parquet, .csv or .tsv; for run and qrels in anything else.",
+        help="Ends in .parquet, .csv or .tsv; for run and qrels in anything else. Of a group, each "
+        "seed has a file: _seed_0 before the ending.",
         show_default=False,
     ),
 ]
@@ -100,7 +102,7 @@ Force = Annotated[bool, typer.Option("--force", help="Write over a file that is 
 
 @panels({"Rankings, and files for trec_eval": ("top", "memory", "replace_whitespace")})
 def export(
-    model: NewestModel = None,
+    model: NewestModelOrGroup = None,
     *,
     what: What,
     to: To,
@@ -116,7 +118,7 @@ def export(
     workspace: Root = None,
     json: Json = False,
 ) -> None:
-    """Write predictions, embeddings or rankings as Parquet, CSV, or for trec_eval.
+    """Write predictions, embeddings, rankings or figures as Parquet, CSV, or for trec_eval.
 
     Users of whom nothing is known (no train plays) are counted: rankings leave
     them out, a run has the items in one drawn order, as the evaluation has.

@@ -137,6 +137,15 @@ NewestModel = Annotated[
         show_default=False,
     ),
 ]
+NewestModelOrGroup = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[MODEL|GROUP]",
+        help="A model, such as model_1, or a group; the newest model if none is named.",
+        autocompletion=completing(completion.models_and_groups),
+        show_default=False,
+    ),
+]
 DatasetName = Annotated[
     str | None,
     typer.Option(

@@ -9,6 +9,7 @@ from shlex import quote
 
 from tartarus_cli.data.tables.writing import TableForm, open_table_writer
 from tartarus_cli.errors import RequestError, display_path, parameter
+from tartarus_cli.exporting.figures import model_figures
 from tartarus_cli.exporting.formulas import FormulaGuard
 from tartarus_cli.exporting.items import TableBlocks, embedding_tables, prediction_tables
 from tartarus_cli.exporting.request import ExportKind, ExportRequest
@@ -29,7 +30,7 @@ class ExportResult:
     """A file that was written."""
 
     model: str
-    """Name of the model."""
+    """Name of the model, or of the group."""
     dataset: str
     """Name of its dataset."""
     what: ExportKind
@@ -67,10 +68,41 @@ def export(model: Model, request: ExportRequest, *, progress: Progress = UNWATCH
         If something has not been predicted, or a file is missing or damaged, or does not fit the
         others.
     """
-    form = _format(request)
+    check_export(request)
+    tables = _tables(model, request, progress)
+    return write_tables(model.name, model.manifest.dataset, request, tables, progress)
+
+
+def check_export(request: ExportRequest) -> None:
+    """Make sure that a file can be written, and that each parameter applies to the export.
+
+    Raises
+    ------
+    RequestError
+        If it is not so.
+    """
+    _format(request)
     _check_path(request)
     _check_parameters(request)
-    tables = _tables(model, request, progress)
+
+
+def write_tables(
+    name: str, dataset: str, request: ExportRequest, tables: TableBlocks, progress: Progress
+) -> ExportResult:
+    """Write tables into the file of a request, one after the other.
+
+    Parameters
+    ----------
+    name, dataset
+        The model, or group, that they are of, and its dataset.
+    request
+        What is written, and to which file; it was checked.
+    tables
+        The tables, all with the same columns.
+    progress
+        Is told of texts that a spreadsheet would run.
+    """
+    form = _format(request)
     guard = FormulaGuard(escape=request.escape_formulas)
     lines, columns = 0, list[str]()
     with open_table_writer(request.path, form) as put, closing(tables):
@@ -80,8 +112,8 @@ def export(model: Model, request: ExportRequest, *, progress: Progress = UNWATCH
     if guard.warning is not None:
         progress.warn(guard.warning)
     return ExportResult(
-        model=model.name,
-        dataset=model.manifest.dataset,
+        model=name,
+        dataset=dataset,
         what=request.what,
         path=request.path,
         lines=lines,
@@ -149,6 +181,8 @@ def _tables(model: Model, request: ExportRequest, progress: Progress) -> TableBl
         return embedding_tables(model, request, progress)
     if request.what == "predictions":
         return prediction_tables(model, request, progress)
+    if request.what == "figures":
+        return model_figures(model)
     if request.what == "users":
         return user_vector_tables(model, progress)
     return user_tables(model, request, progress)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-ExportKind = Literal["predictions", "users", "embeddings", "rankings", "run", "qrels"]
+ExportKind = Literal["predictions", "users", "embeddings", "rankings", "run", "qrels", "figures"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class ExportRequest:
     learns from plays, the vector and the bias of each item. ``users``: a row for each user, with
     the factors or the vector that those of items are multiplied by. ``embeddings``: a row for each
     item, with the values of a layer. ``rankings``: the first items of each user. ``run`` and
-    ``qrels``: rankings and truth for trec_eval and similar programs."""
+    ``qrels``: rankings and truth for trec_eval and similar programs. ``figures``: a row for each
+    system and metric of its evaluation."""
     path: Path
     """File to write; its extension says in which format, but for ``run`` and ``qrels``."""
     layer: str | None = None

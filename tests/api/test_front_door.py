@@ -16,6 +16,7 @@ from typer.main import get_command
 import tartarus_cli as tt
 from tartarus_cli.cli.app import app
 from tartarus_cli.cli.flags import COMMANDS, flag
+from tartarus_cli.exporting.export import ExportResult
 from tests.worlds import World
 
 HEAVY = {"keras", "jax", "librosa", "sklearn", "polars", "matplotlib", "numba", "numpy", "scipy"}
@@ -105,6 +106,7 @@ def test_a_notebook_goes_from_plays_to_a_compared_table(world: World, tmp_path: 
     assert [row.name for row in compared.rows] == ["model_1", "model_2"]
     assert tt.check("rec", workspace=root).ok
     exported = tt.export(model, what="predictions", path=tmp_path / "factors.csv")
+    assert isinstance(exported, ExportResult)
     assert exported.lines == 12
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.cli.render.console import (
     document,
@@ -20,6 +20,7 @@ from tartarus_cli.errors import Placeholder, call, count_noun
 
 if TYPE_CHECKING:
     from tartarus_cli.exporting.export import ExportResult
+    from tartarus_cli.exporting.groups import GroupExport
     from tartarus_cli.recommendation.lists import RecommendationFile, RecommendationList
 
 
@@ -111,13 +112,30 @@ def _file(result: RecommendationFile) -> None:
     next_step(f"{call('recommend', result.model, user=Placeholder('ID'))}   (one list, here)")
 
 
-def exported(result: ExportResult, *, json: bool) -> None:
+def exported(result: ExportResult | GroupExport, *, json: bool) -> None:
     """Say what was written."""
+    from tartarus_cli.exporting.export import ExportResult
+
     if json:
-        what = {"model": result.model, "dataset": result.dataset, "what": result.what}
-        file = {"file": str(result.path), "lines": result.lines, "columns": [*result.columns]}
-        document(what | file)
+        document(
+            _export_document(result)
+            if isinstance(result, ExportResult)
+            else {"group": result.group, "files": [*map(_export_document, result.files)]}
+        )
         return
+    files = (result,) if isinstance(result, ExportResult) else result.files
+    for file in files:
+        _exported_file(file)
+    next_step(_after(files[-1]))
+
+
+def _export_document(result: ExportResult) -> dict[str, Any]:
+    what = {"model": result.model, "dataset": result.dataset, "what": result.what}
+    file = {"file": str(result.path), "lines": result.lines, "columns": [*result.columns]}
+    return what | file
+
+
+def _exported_file(result: ExportResult) -> None:
     columns = list(result.columns)
     named = ", ".join(columns if len(columns) <= 6 else [*columns[:4], "…", columns[-1]])
     console = out()
@@ -127,7 +145,6 @@ def exported(result: ExportResult, *, json: bool) -> None:
         f"{count_noun(result.lines, 'line')} of {plain(named)}",
         soft_wrap=True,
     )
-    next_step(_after(result))
 
 
 # Without these options polars would read ids as numbers and remove quotes from them.
