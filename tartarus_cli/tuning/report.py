@@ -10,14 +10,24 @@ from tartarus_cli.files import locked, read_text, write_bytes
 from tartarus_cli.layout import StudyPaths
 from tartarus_cli.pictures.canvas import picture_format
 from tartarus_cli.pictures.search import TrialPoint, draw_course, draw_importance
+from tartarus_cli.progress import warn
 from tartarus_cli.tuning.objective import Objective
 from tartarus_cli.tuning.storage import PATIENCE_S, open_storage, open_study, read_request
 from tartarus_cli.tuning.study import Study, parameter_importance, record_of
 from tartarus_cli.workspace import Workspace
 
 
-def read_study(workspace: Workspace, paths: StudyPaths) -> Study:
+def read_study(workspace: Workspace, paths: StudyPaths, *, importance: bool = True) -> Study:
     """Read a study, whether or not somebody works on it.
+
+    Parameters
+    ----------
+    workspace
+        Holds it.
+    paths
+        Its files.
+    importance
+        Whether to compute how much each parameter matters, which takes a moment.
 
     Raises
     ------
@@ -28,7 +38,7 @@ def read_study(workspace: Workspace, paths: StudyPaths) -> Study:
     maximize = Objective(request.objective).maximize
     study = open_study(paths, open_storage(paths), maximize=maximize)
     trials = tuple(record_of(trial) for trial in study.get_trials(deepcopy=False))
-    importance = parameter_importance(study, list(request.ranges), request.seed)
+    keys = list(request.ranges)
     pictures = tuple(path for path in paths.pictures if path.is_file())
     path = _saved(workspace, paths)
     return Study(
@@ -36,7 +46,7 @@ def read_study(workspace: Workspace, paths: StudyPaths) -> Study:
         folder=paths.folder,
         request=request,
         trials=trials,
-        importance=importance,
+        importance=parameter_importance(study, keys, request.seed) if importance else {},
         pictures=pictures,
         experiment=path.stem if path else "",
         path=path,
@@ -83,5 +93,11 @@ def draw_pictures(paths: StudyPaths, study: Study) -> None:
 
 
 def list_studies(workspace: Workspace) -> list[Study]:
-    """Return all studies of a workspace that can be read, by name."""
-    return [read_study(workspace, workspace.study(name)) for name in workspace.study_names()]
+    """Return all studies of a workspace, by name; a damaged one is left out, and warned of."""
+    studies = []
+    for name in workspace.study_names():
+        try:
+            studies.append(read_study(workspace, workspace.study(name), importance=False))
+        except TartarusError as problem:
+            warn(f"{name} cannot be read: {problem}")
+    return studies

@@ -186,6 +186,10 @@ def require_something(experiment: Experiment, space: Sequence[Dimension]) -> Non
     RequestError
         If there is not.
     """
+    options = type(experiment.network).model_fields
+    if not space and experiment.baseline is not None and [*options] == ["name"]:
+        msg = f"{experiment.name} has no parameters that could be tuned"
+        raise RequestError(msg, hint="Choose another experiment, such as ridge_plays or rec_multi.")
     if not space:
         msg = f"{experiment.name} has no ranges to search: its section [tune] is empty"
         example = parameter("overrides", "network.dropout=0.1..0.7")

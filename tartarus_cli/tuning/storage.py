@@ -78,10 +78,11 @@ def differences(one: StudyRequest, other: StudyRequest) -> list[str]:
     An empty list if nothing does.
     """
     first, second = _compared(one), _compared(other)
+    new = {*_flat(other.parameters)} - {*first}  # parameters that an older version did not have
     return [
-        f"{key}: {first.get(key, 'nothing')}, not {second.get(key, 'nothing')}"
+        f"{key}: {first.get(key, 'one value')}, not {second.get(key, 'one value')}"
         for key in dict.fromkeys([*first, *second])
-        if first.get(key) != second.get(key)
+        if first.get(key) != second.get(key) and key not in new
     ]
 
 

@@ -173,8 +173,9 @@ def _conclude(job: TuningJob, options: TuneOptions) -> Study:
         raise TrainingError(msg, hint=f"See all: {call('show_study', study.name)}")
     draw_pictures(job.paths, study)
     with locked(job.paths.lock, PATIENCE_S):
-        save_best(job, study, options.save, force=options.force)
-    return read_study(job.workspace, job.paths)
+        path = save_best(job, study, options.save, force=options.force)
+    pictures = tuple(picture for picture in job.paths.pictures if picture.is_file())
+    return replace(study, pictures=pictures, experiment=path.stem if path else "", path=path)
 
 
 def _named(workspace: Workspace, options: TuneOptions) -> StudyPaths | None:
@@ -208,7 +209,7 @@ def _trials(workspace: Workspace, paths: StudyPaths, options: TuneOptions) -> in
     """Return how many trials a study is to have."""
     if options.trials is not None:
         return options.trials
-    return max(TRIALS, read_study(workspace, paths).begun)
+    return max(TRIALS, read_study(workspace, paths, importance=False).begun)
 
 
 def _begin(workspace: Workspace, search: Search, options: TuneOptions) -> TuningJob:

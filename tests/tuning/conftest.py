@@ -15,3 +15,10 @@ def root(tmp_path: Path) -> Path:
     world.classification("many", several=True)
     world.classification("one", several=False)
     return world.root
+
+
+@pytest.fixture(autouse=True)
+def _without_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw only where pictures are looked at."""
+    if request.node.name != "test_a_search_is_a_table_a_frame_and_json":
+        monkeypatch.setattr("tartarus_cli.tuning.tune.draw_pictures", lambda *_: None)
