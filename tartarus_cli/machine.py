@@ -5,13 +5,34 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+_limits: list[int] = []  # of the process: threads that are started have them too
+
+
+@contextmanager
+def limited_cores(count: int) -> Iterator[None]:
+    """Let this process compute with so many cores at most during the block."""
+    from threadpoolctl import threadpool_limits
+
+    _limits.append(count)
+    try:
+        with threadpool_limits(count, "blas"):
+            yield
+    finally:
+        _limits.remove(count)
+
 
 def cores() -> int:
     """Return how many processor cores this process may use."""
+    return min([_usable_cores(), *_limits])
+
+
+def _usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from tartarus_cli.distribution.workers import CORES
 from tartarus_cli.errors import FileError, nearest
 from tartarus_cli.files import TomlError, read_toml
 
@@ -86,6 +87,11 @@ class ClusterFile(BaseModel):
         """Workers of one job."""
         return self.processes or self.cores
 
+    @property
+    def worker_cores(self) -> int:
+        """Cores of one worker."""
+        return max(1, self.cores // self.workers)
+
     def job_arguments(self) -> dict[str, Any]:
         """Return the arguments of the class of dask-jobqueue."""
         arguments: dict[str, Any] = {
@@ -95,7 +101,7 @@ class ClusterFile(BaseModel):
             # Each worker does one task at a time, which may use its cores.
             "worker_extra_args": ["--nthreads", "1"],
             "job_extra_directives": self.directives,
-            "job_script_prologue": self.prologue,
+            "job_script_prologue": [*self.prologue, f"export {CORES}={self.worker_cores}"],
             "interface": self.interface,
             "python": self.python,
             "local_directory": self.local_directory,

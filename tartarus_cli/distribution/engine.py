@@ -12,6 +12,7 @@ import logging
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,29 @@ class Engine:
     """What workers that are not there yet are waiting for."""
 
 
+_held: ContextVar[tuple[str, Engine] | None] = ContextVar("held", default=None)
+
+
+@contextmanager
+def staying_connected(cluster: str | None, progress: Progress) -> Iterator[None]:
+    """Let all that is done on a cluster during the block be done by the same workers.
+
+    Parameters
+    ----------
+    cluster, progress
+        As :func:`connect` takes them; None: there is no cluster, and nothing is done.
+    """
+    if cluster is None:
+        yield
+        return
+    with connect(cluster, progress) as engine:
+        token = _held.set((cluster, engine))
+        try:
+            yield
+        finally:
+            _held.reset(token)
+
+
 @contextmanager
 def connect(cluster: str, progress: Progress) -> Iterator[Engine]:
     """Connect to the workers that ``--cluster`` names, and let go of them at the end.
@@ -80,6 +104,10 @@ def connect(cluster: str, progress: Progress) -> Iterator[Engine]:
     TartarusError
         If Dask is not installed.
     """
+    held = _held.get()
+    if held is not None and held[0] == cluster:
+        yield held[1]
+        return
     require("distributed")
     import dask
     import distributed  # noqa: F401 — its own settings come before ours, and stay afterwards

@@ -128,11 +128,14 @@ def versions() -> dict[str, str]:
     return {package: version(package) for package in PACKAGES}
 
 
-def on_worker(mark: str, text: str, *task: Any) -> str:
+def on_worker(expected: str, mark: str, text: str, *task: Any) -> str:
     """Do a task on a worker that sees the workspace, and say on which one.
 
     Parameters
     ----------
+    expected
+        What :func:`versions` returns where the task comes from, as JSON; with others, it is not
+        done.
     mark, text
         A file of the workspace, and what it holds.
     task
@@ -143,11 +146,13 @@ def on_worker(mark: str, text: str, *task: Any) -> str:
     JSON of what :func:`~tartarus_cli.distribution.tasks.execute` returns, with ``host`` and, if
     the worker does not see the workspace, ``blind``.
     """
+    about: dict[str, Any] = {"host": socket.gethostname(), "versions": versions(), "warnings": []}
+    if about["versions"] != json.loads(expected):
+        return json.dumps(about)
     try:
         seen = Path(mark).read_text(encoding="utf-8") == text
     except OSError:
         seen = False
-    about: dict[str, Any] = {"host": socket.gethostname(), "versions": versions()}
     if not seen:
         return json.dumps(about | {"blind": True})
     return json.dumps(about | json.loads(execute(*task)))
@@ -216,7 +221,7 @@ class _Run:
 
     def _submit(self, key: str, task: Task, code: Sequence[str], **options: Any) -> Future:
         document = json.dumps(task.arguments)
-        mark = (str(self.mark.path), self.mark.text)
+        mark = (json.dumps(versions()), str(self.mark.path), self.mark.text)
         work = (self.function, document, [*code], chosen_device())
         return self.engine.client.submit(on_worker, *mark, *work, key=key, pure=False, **options)
 
@@ -229,7 +234,8 @@ class _Run:
             yield self._finish(key, task, json.loads(future.result()), future)
         elif future.status == "error":
             self._forget(key)
-            yield TaskResult(task, error=_reason(future), hint=_REMEDY)
+            error, hint = _reason(future)
+            yield TaskResult(task, error=error, hint=hint)
         else:
             msg = f"the scheduler of {self.engine.described} is gone"
             raise TartarusError(msg, hint="Start it, and give the same command again.")
@@ -317,15 +323,20 @@ class _Run:
         return copies
 
 
-_REMEDY = "It may need more memory than a worker has, or make a library crash; with one worker for "
-_REMEDY += "each machine there is more of it."
-
-
-def _reason(future: Future) -> str:
-    """Say why a task ended without a result."""
+def _reason(future: Future) -> tuple[str, str]:
+    """Say why a task ended without a result, and what to do."""
     from distributed.scheduler import KilledWorker
 
     problem = future.exception()
     if isinstance(problem, KilledWorker):
-        return f"{problem.allowed_failures + 1} workers died of it"
-    return f"{type(problem).__name__}: {problem}"
+        hint = "It may need more memory than a worker has, or make a library crash; with one worker"
+        hint += " for each machine there is more of it."
+        return f"{problem.allowed_failures + 1} workers died of it", hint
+    _logger.error("a task failed", exc_info=problem)
+    text = " ".join(f"{type(problem).__name__}: {problem}".split())
+    if "tartarus_cli" in text:  # the engine could not even import it
+        return (
+            text,
+            "Workers need the same tartarus-cli as this machine: look what their Python has.",
+        )
+    return text, "This is a fault of Tartarus, or of a library; the log has where it happened."

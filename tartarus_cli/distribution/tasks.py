@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from tartarus_cli.devices import AUTO, DeviceError, on_device
+from tartarus_cli.devices import AUTO, on_device
+from tartarus_cli.distribution.workers import worker_threads
 from tartarus_cli.errors import TartarusError, system_error
+from tartarus_cli.machine import limited_cores
 from tartarus_cli.plugins import run_files
 from tartarus_cli.progress import Progress, SilentProgress
 
@@ -91,8 +94,11 @@ def attempt(
     return {"error": str(error), "hint": error.hint}
 
 
+_ONE_AT_A_TIME = Lock()  # a worker may have several threads, and models have the whole process
+
+
 def execute(name: str, document: str, code: Sequence[str], device: str = AUTO) -> str:
-    """Do a task on a worker.
+    """Do a task on a worker, with the cores that the worker has; one at a time.
 
     Parameters
     ----------
@@ -109,13 +115,18 @@ def execute(name: str, document: str, code: Sequence[str], device: str = AUTO) -
     -------
     JSON of the value or of the error, and of the warnings.
     """
+    with _ONE_AT_A_TIME:
+        return _execute(name, document, code, device)
+
+
+def _execute(name: str, document: str, code: Sequence[str], device: str) -> str:
     warnings = Warnings()
     module, _, attribute = name.partition(":")
-    run_files([Path(file) for file in code])
-    function = getattr(import_module(module), attribute)
     try:
-        with on_device(device):
+        run_files([Path(file) for file in code])
+        function = getattr(import_module(module), attribute)
+        with on_device(device), limited_cores(worker_threads()):
             outcome = attempt(function, json.loads(document), warnings)
-    except DeviceError as problem:
+    except TartarusError as problem:  # of the code, or of the device
         outcome = {"error": str(problem), "hint": problem.hint}
     return json.dumps(outcome | {"warnings": warnings.messages})

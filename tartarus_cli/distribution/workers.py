@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+CORES = "TARTARUS_WORKER_CORES"
+"""Variable that says how many cores a worker has that does one task at a time."""
 
 
 def worker_threads() -> int:
-    """Return how many tasks this worker does at once; 1 where there is no worker."""
+    """Return how many cores this worker has; 1 where there is no worker."""
     if "distributed" not in sys.modules:
         return 1
+    given = os.environ.get(CORES, "")
+    if given.isascii() and given.isdigit() and int(given):
+        return int(given)
     from distributed import get_worker
 
     try:

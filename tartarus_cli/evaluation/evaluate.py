@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.distribution import staying_connected
 from tartarus_cli.errors import RequestError, parameter
 from tartarus_cli.evaluation.baseline_rows import evaluate_baselines
 from tartarus_cli.evaluation.evaluator import evaluate_file, evaluate_predictions
@@ -95,6 +96,13 @@ def evaluate(
     """
     if isinstance(subject, PredictionFile):
         return _evaluate_file(subject, options, progress)
+    if options.baselines and options.cluster is not None:
+        with staying_connected(options.cluster, progress):
+            return _evaluate_model(subject, options, progress)
+    return _evaluate_model(subject, options, progress)
+
+
+def _evaluate_model(subject: Model, options: EvaluationOptions, progress: Progress) -> Evaluation:
     if not options.baselines:
         return evaluate_predictions(subject, options, progress=progress)
     # Before baselines are trained for nothing.

@@ -40,7 +40,8 @@ def test_a_job_asks_the_scheduler_for_what_the_file_says(kind: Kind, tmp_path: P
     del arguments["scheduler_options"]  # of the cluster, not of its jobs
     job = getattr(dask_jobqueue, CLASSES[kind]).job_cls("tcp://127.0.0.1:1", "name", **arguments)
     script = job.job_script()
-    expected = ["--nworkers 2", "module load python", *CORES_AND_MEMORY[kind]]
+    expected = ["--nworkers 2", "module load python", "export TARTARUS_WORKER_CORES=2"]
+    expected += CORES_AND_MEMORY[kind]
     if kind != "htcondor":
         expected += ["short", "music", "00:20:00"]
     assert [text for text in expected if text not in script] == []
