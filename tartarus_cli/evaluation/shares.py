@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -171,7 +172,8 @@ def rank_share(  # noqa: PLR0913 — plain values, as a worker gets them
     DataError
         If a file is missing or damaged, or is another one here than where it is asked for.
     """
-    prepared = _OPENED.get(key)
+    request = json.dumps([root, data, subject, options, asked, key])
+    prepared = _OPENED.get(request)
     if prepared is None:
         _OPENED.clear()  # before the next takes as much memory
         prepared = _open(Workspace(Path(root), Path(data)), subject, options, asked, progress)
@@ -180,13 +182,13 @@ def rank_share(  # noqa: PLR0913 — plain values, as a worker gets them
             msg = f"what the ranks of {name} depend on is not the same on this worker"
             hint = "Look whether it sees the same files, and whether one is being changed."
             raise DataError(msg, hint=hint)
-        _OPENED[key] = prepared
+        _OPENED[request] = prepared
     for shard in prepared.rank([slice(*users)], UNWATCHED, store=None):
         prepared.store.write(shard)
 
 
 _OPENED: dict[str, PreparedRanking] = {}
-"""What this process ranks, by its hash: the next share mostly asks for the same."""
+"""What this process ranks, by the request: the next share mostly asks for the same."""
 
 
 def _open(

@@ -21,7 +21,7 @@ def square(*, number: int, progress: Progress) -> int:
     return number * number
 
 
-def wait_for_file(*, started: str, path: str, progress: Progress) -> int:  # noqa: ARG001
+def wait_for_file(*, started: str, path: str, number: int, progress: Progress) -> int:  # noqa: ARG001
     """Leave the number of the process in a folder, and return it once there is a file."""
     Path(started, str(os.getpid())).touch()
     while not Path(path).exists():
