@@ -13,6 +13,7 @@ from tartarus_cli.ablate import parts_of_patches, plan_rows
 from tartarus_cli.evaluation.ablation import find_ablation
 from tartarus_cli.evaluation.group_report import GroupEvaluation
 from tartarus_cli.experiments.request import TrainingRequest, build_request
+from tartarus_cli.forecasting.forecast import Forecast
 from tartarus_cli.metrics.significance import holm
 from tartarus_cli.models.store import Store
 from tartarus_cli.training.blend_parts import requested_parts
@@ -179,7 +180,7 @@ def test_of_two_settings_each_is_trained_alone_by_a_network_of_one_input(tmp_pat
         workspace=tmp_path,
         progress=False,
     )
-    assert not isinstance(result, GroupEvaluation)
+    assert not isinstance(result, GroupEvaluation | Forecast)
     ablation = result.ablation
     assert ablation is not None
     labels = ["all", "text alone (without audio)", "audio alone (without text)", "shuffled"]
@@ -198,7 +199,7 @@ def test_of_two_settings_each_is_trained_alone_by_a_network_of_one_input(tmp_pat
 def test_classes_are_ablated_by_their_accuracy(tmp_path: Path) -> None:
     World(tmp_path).classification("cls", several=False)
     result = tt.run("ridge", "text", ablate=True, workspace=tmp_path, progress=False)
-    assert not isinstance(result, GroupEvaluation)
+    assert not isinstance(result, GroupEvaluation | Forecast)
     assert result.ablation is not None
     assert [row.label for row in result.ablation.rows] == ["all", "shuffled"]
     assert [*result.ablation.rows[0].figures] == ["accuracy"]
@@ -231,7 +232,8 @@ def test_models_of_code_are_used_again_while_the_same_code_is_named(tmp_path: Pa
     first: Any = tt.run("ridge_plays", "text", code=[code], **ours)
     again: Any = tt.run("ridge_plays", "text", code=[code], **ours)
     assert again.ablation == first.ablation
-    assert tt.run("ridge_plays", "text", **ours).name != first.name
+    anew: Any = tt.run("ridge_plays", "text", **ours)
+    assert anew.name != first.name
 
 
 REFUSED = {

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tartarus_cli.evaluation.report import Evaluation
     from tartarus_cli.experiments.request import ListedExperiment
     from tartarus_cli.experiments.schema import Experiment
+    from tartarus_cli.forecasting.forecast import Forecast
     from tartarus_cli.prediction.new_files import NewPrediction
     from tartarus_cli.prediction.outcome import Prediction
     from tartarus_cli.prediction.predict import Pool
@@ -126,9 +127,10 @@ def run(
     cluster: str | None = None,
     checkpoint_every: float | str = "10m",
     resume: Resume = False,
+    dry_run: bool = False,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> Evaluation | GroupEvaluation:
+) -> Evaluation | GroupEvaluation | Forecast:
     """Check, train, predict and evaluate; for the parameters see :func:`train`, :func:`evaluate`.
 
     With ``ablate``, the model is also compared with such of each setting alone, of all but each,
@@ -139,6 +141,9 @@ def run(
     and what is returned has the mean and the standard deviation of each figure. The same call goes
     on after an interruption, and tries again what failed. With ``cluster``, workers do them side by
     side: ``local``, the address of a Dask scheduler, or a file of jobs.
+
+    With ``dry_run``, nothing is done: what is returned says what would be, and forecasts time,
+    memory and disk from a few measured steps.
 
     With ``resume``, the training of a model goes on, or what follows it if that is finished.
 
@@ -151,8 +156,10 @@ def run(
     TrainingError
         If the training diverges.
     """
+    given = {**locals()}
     from tartarus_cli.evaluation.report import EvaluationOptions, parse_users
     from tartarus_cli.experiments.request import build_request
+    from tartarus_cli.forecasting.run import forecast_run, planned_run
     from tartarus_cli.plural.seeds import require_no_other_seed, require_several, run_seeds
     from tartarus_cli.run import run as run_steps
     from tartarus_cli.training.resumable import asked_for
@@ -179,6 +186,10 @@ def run(
         )
         if seeds is not None:
             require_no_other_seed(seed)
+        if dry_run:
+            planned = planned_run(request, options, given)
+            return forecast_run(workspace_of(workspace), planned, progress=watcher)
+        if seeds is not None:
             return run_seeds(
                 *(workspace_of(workspace), request, options, seeds),
                 pool=pool,

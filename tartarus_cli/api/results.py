@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tartarus_cli.exporting.export import ExportResult
     from tartarus_cli.exporting.groups import GroupExport
     from tartarus_cli.exporting.request import ExportKind
+    from tartarus_cli.forecasting.forecast import Forecast
     from tartarus_cli.recommendation.lists import RecommendationFile, RecommendationList
     from tartarus_cli.scoring.relevant import TieBreaking
 
@@ -59,11 +60,12 @@ def evaluate(
     merge: bool = False,
     cluster: str | None = None,
     device: str = "auto",
+    dry_run: bool = False,
     code: Code = (),
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> Evaluation | EvaluatedSlices | GroupEvaluation:
+) -> Evaluation | EvaluatedSlices | GroupEvaluation | Forecast:
     """Compute the metrics of a model, of a group of them, or of predictions made elsewhere.
 
     Parameters
@@ -103,6 +105,9 @@ def evaluate(
     device
         ``"cpu"``, ``"gpu"``, or one of several as ``"gpu:1"``; ``"auto"``: a GPU that JAX can use,
         if there is one.
+    dry_run
+        Only say what would be done, and forecast time, memory and disk from a few users that are
+        ranked for; nothing is written.
     code
         Python files with metrics and the like of your own.
     seed
@@ -119,11 +124,13 @@ def evaluate(
     DataError
         If a file is missing, damaged or out of step.
     """
+    given = {**locals()}
     from tartarus_cli.evaluation.evaluate import evaluate as evaluate_subject
     from tartarus_cli.evaluation.evaluate import find_subject
     from tartarus_cli.evaluation.report import EvaluationOptions, parse_users
     from tartarus_cli.evaluation.slices import evaluate_slices
     from tartarus_cli.experiments.request import ExperimentRequest
+    from tartarus_cli.forecasting.evaluate import forecast_evaluation, forecast_group
     from tartarus_cli.options import Shard
     from tartarus_cli.plural.evaluate import evaluate_members, require_group_parameters
 
@@ -147,11 +154,15 @@ def evaluate(
         if group is not None:
             others = {"experiment": experiment, "dataset": dataset, "ids": ids, "by": by}
             require_group_parameters({**others, "overrides": overrides or None, "seed": seed})
+            if dry_run:
+                return forecast_group(root, group.name, options, given, progress=watcher)
             alone = replace(options, cluster=None)  # each worker has members of its own
             return evaluate_members(root, group.name, alone, cluster=cluster, progress=watcher)
         named = str(model) if isinstance(model, Path | Group) else model
         request = ExperimentRequest(experiment, dataset, overrides_of(overrides))
         subject = find_subject(root, named, request, path_of(ids))
+        if dry_run:
+            return forecast_evaluation(root, subject, options, given, progress=watcher)
         if by is not None:
             return evaluate_slices(subject, options, by, progress=watcher)
         return evaluate_subject(subject, options, progress=watcher)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tartarus_cli.extraction.patches import PatchesResult
     from tartarus_cli.extraction.shards import ShardResult
     from tartarus_cli.features.importing import FeaturesResult
+    from tartarus_cli.forecasting.forecast import Forecast
 
 
 def features(
@@ -134,11 +135,12 @@ def patches(
     cluster: str | None = None,
     shard: str | None = None,
     keep_spectrograms: bool = True,
+    dry_run: bool = False,
     code: Code = (),
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> PatchesResult | ShardResult:
+) -> PatchesResult | ShardResult | Forecast:
     """Turn recordings into spectrogram patches; interrupted, it goes on where it was.
 
     Parameters
@@ -173,6 +175,9 @@ def patches(
         without ``shard`` then joins them.
     keep_spectrograms
         Keep the spectrograms, so that other patches are cut from them quickly.
+    dry_run
+        Only say what would be done, and forecast time, memory and disk from a few recordings that
+        are prepared; nothing is written.
     code
         Python files with transforms of your own.
     seed
@@ -214,6 +219,10 @@ def patches(
             cluster=cluster,
             shard=shard_of(shard, cluster),
         )
+        if dry_run:
+            from tartarus_cli.forecasting.patches import forecast_patches
+
+            return forecast_patches(root, request, progress=watcher)
         return make_patches(root, request, progress=watcher)
 
 

@@ -1,7 +1,9 @@
 """``tartarus evaluate``."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +16,7 @@ from tartarus_cli.cli.options import (
     CutOffs,
     DatasetName,
     Device,
+    DryRun,
     Json,
     Memory,
     Overrides,
@@ -28,6 +31,9 @@ from tartarus_cli.cli.options import (
 )
 from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
+
+if TYPE_CHECKING:
+    from tartarus_cli.workspace import Workspace
 
 Subject = Annotated[
     str | None,
@@ -105,6 +111,7 @@ def evaluate(
     merge: Merge = False,
     cluster: Cluster = None,
     device: Device = "auto",
+    dry_run: DryRun = False,
     code: Code = None,
     seed: Seed = None,
     workspace: Root = None,
@@ -112,8 +119,6 @@ def evaluate(
 ) -> None:
     """Print the metrics table of a model, of a group, or of predictions made elsewhere."""
     from tartarus_cli.api.results import evaluate as compute
-    from tartarus_cli.evaluation.group_report import GroupEvaluation
-    from tartarus_cli.evaluation.slices import EvaluatedSlices
     from tartarus_cli.workspace import open_workspace
 
     _check_one(by, explain)
@@ -136,15 +141,26 @@ def evaluate(
         merge=merge,
         cluster=cluster,
         device=device,
+        dry_run=dry_run,
         code=code or (),
         seed=seed,
         workspace=root,
         progress=render.ConsoleProgress(),
     )
-    if isinstance(result, GroupEvaluation):
+    _show(root, result, explain, json)
+
+
+def _show(root: Workspace, result: Any, explain: bool, json: bool) -> None:
+    from tartarus_cli.evaluation.group_report import GroupEvaluation
+    from tartarus_cli.evaluation.slices import EvaluatedSlices
+    from tartarus_cli.forecasting.forecast import Forecast
+
+    if isinstance(result, Forecast):
+        render.forecast(result, json=json)
+    elif isinstance(result, GroupEvaluation):
         render.group_evaluation(result, explain=explain, json=json)
         raise typer.Exit(1 if result.failed else 0)
-    if isinstance(result, EvaluatedSlices):
+    elif isinstance(result, EvaluatedSlices):
         render.slices(result, json=json)
     else:
         render.evaluation(root, result, explain=explain, json=json)

@@ -212,6 +212,14 @@ Seeds = Annotated[
         show_default=False,
     ),
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Only say what would be done, with time, memory and disk, from a few measured steps; "
+        "nothing is written.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 LogFile = Annotated[
     Path | None,

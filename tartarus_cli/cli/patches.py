@@ -1,7 +1,9 @@
 """``tartarus patches``."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +12,7 @@ from tartarus_cli.cli.options import (
     Cluster,
     Code,
     DatasetArgument,
+    DryRun,
     Jobs,
     Json,
     Root,
@@ -20,6 +23,11 @@ from tartarus_cli.cli.options import (
     run_code,
 )
 from tartarus_cli.cli.signatures import panels
+from tartarus_cli.errors import RequestError
+
+if TYPE_CHECKING:
+    from tartarus_cli.extraction.request import PatchesRequest
+    from tartarus_cli.workspace import Workspace
 
 Audio = Annotated[
     Path | None,
@@ -94,7 +102,7 @@ To = Annotated[
     {
         "Transform": ("transform", "parameters"),
         "Patches": ("per_item", "seconds", "name", "force", "scaler_patches", "seed"),
-        "Work": ("jobs", "timeout", "cluster", "shard"),
+        "Work": ("jobs", "timeout", "cluster", "shard", "dry_run"),
         # By itself, or its two long names leave no room for the help of others.
         "Spectrograms": ("keep",),
         "Pictures": ("show", "to"),
@@ -118,6 +126,7 @@ def patches(
     keep: Keep = True,
     show: Show = None,
     to: To = None,
+    dry_run: DryRun = False,
     code: Code = None,
     seed: Seed = None,
     workspace: Root = None,
@@ -130,12 +139,11 @@ def patches(
     """
     from tartarus_cli.experiments.request import seed_of
     from tartarus_cli.extraction.patches import make_patches
-    from tartarus_cli.extraction.plot import show_patches
     from tartarus_cli.extraction.request import PatchesRequest
     from tartarus_cli.options import shard_of
     from tartarus_cli.workspace import open_workspace
 
-    _check_picture(show, to, cluster, shard)
+    _check_looks(show, to, dry_run, cluster or shard)
     run_code(code)
     root = open_workspace(workspace)
     request = PatchesRequest(
@@ -156,22 +164,37 @@ def patches(
         shard=shard_of(shard, cluster),
     )
     if show is not None:
-        render.patches_picture(
-            root,
-            show_patches(root, request, show, to, progress=render.ConsoleProgress()),
-            json=json,
-        )
+        _show(root, request, show, to, json)
+        return
+    if dry_run:
+        _forecast(root, request, json)
         return
     result = make_patches(root, request, progress=render.ConsoleProgress())
     render.patches_result(root, result, json=json)
 
 
-def _check_picture(
-    show: str | None, to: Path | None, cluster: str | None, shard: str | None
-) -> None:
+def _check_looks(show: str | None, to: Path | None, dry_run: bool, shared: str | None) -> None:
+    """Make sure that no option would have no effect."""
     if to is not None and show is None:
         msg = "it goes with --show"
         raise typer.BadParameter(msg, param_hint="'--to'")
-    if show is not None and (cluster is not None or shard is not None):
+    if show is not None and shared is not None:
         msg = "it goes with neither --cluster nor --shard"
         raise typer.BadParameter(msg, param_hint="'--show'")
+    if show is not None and dry_run:
+        msg = "--show and --dry-run exclude each other"
+        raise RequestError(msg, hint="Leave one of the two out.")
+
+
+def _show(root: Workspace, request: PatchesRequest, show: str, to: Path | None, json: bool) -> None:
+    from tartarus_cli.extraction.plot import show_patches
+
+    picture = show_patches(root, request, show, to, progress=render.ConsoleProgress())
+    render.patches_picture(root, picture, json=json)
+
+
+def _forecast(root: Workspace, request: PatchesRequest, json: bool) -> None:
+    from tartarus_cli.forecasting.patches import forecast_patches
+
+    forecast = forecast_patches(root, request, progress=render.ConsoleProgress())
+    render.forecast(forecast, json=json)

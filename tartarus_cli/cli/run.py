@@ -11,6 +11,7 @@ from tartarus_cli.cli.options import (
     CutOffs,
     DatasetName,
     Device,
+    DryRun,
     Json,
     Overrides,
     Pooled,
@@ -60,6 +61,7 @@ def run(
     code: Code = None,
     checkpoint_every: CheckpointEvery = "10m",
     resume: ResumeTraining = False,
+    dry_run: DryRun = False,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
@@ -70,6 +72,7 @@ def run(
     """
     from tartarus_cli.api.models import run as run_all
     from tartarus_cli.evaluation.group_report import GroupEvaluation
+    from tartarus_cli.forecasting.forecast import Forecast
     from tartarus_cli.plural.seeds import parse_seeds
     from tartarus_cli.workspace import open_workspace
 
@@ -94,9 +97,13 @@ def run(
         resume=resumed,
         seeds=None if seeds is None else parse_seeds(seeds),
         cluster=cluster,
+        dry_run=dry_run,
         workspace=root,
         progress=render.ConsoleProgress(),
     )
+    if isinstance(result, Forecast):
+        render.forecast(result, json=json)
+        return
     if not isinstance(result, GroupEvaluation):
         render.evaluation(root, result, json=json)
         return

@@ -67,7 +67,7 @@ def evaluate_baselines(
     options = replace(options, k=k, baselines=False, resume=False, merge=False)
     quiet = QuietProgress(progress)
     beside = BaselineRows({}, {})
-    for name, settings in _baselines_for(model, progress):
+    for name, settings in baselines_for(model, progress):
         try:
             baseline = train_or_reuse(model, name, settings, progress)
             for split in required_splits(baseline):
@@ -86,8 +86,20 @@ def evaluate_baselines(
     return beside
 
 
-def _baselines_for(model: Model, progress: Progress) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Choose the baselines, and their settings, that a model of this task and inputs can have."""
+def baselines_for(model: Model, progress: Progress) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Choose the baselines, and their settings, that a model of this task and inputs can have.
+
+    Parameters
+    ----------
+    model
+        The model; that it is trained is not needed.
+    progress
+        Receives which are left out, and why.
+
+    Yields
+    ------
+    The name of a baseline, and its settings.
+    """
     for name in BASELINES_OF[model.experiment.dataset.task]:
         if name == model.experiment.network.name:
             continue
@@ -167,7 +179,7 @@ def train_or_reuse(model: Model, name: str, settings: tuple[str, ...], progress:
     progress
         Reports which model is used.
     """
-    request = TrainingRequest(_experiment(model, name), settings, model.manifest.seed)
+    request = baseline_request(model, name, settings)
     candidate = find_trained(model.store, request)
     if candidate is not None:
         progress.say(f"{name}: {candidate.name} is used again")
@@ -176,6 +188,11 @@ def train_or_reuse(model: Model, name: str, settings: tuple[str, ...], progress:
     trained = train(model.store, request, evaluated=True, compared_with=model.name, progress=quiet)
     progress.say(f"{name}: {trained.name} is trained")
     return trained
+
+
+def baseline_request(model: Model, name: str, settings: tuple[str, ...]) -> TrainingRequest:
+    """Return what trains a baseline to compare a model with."""
+    return TrainingRequest(_experiment(model, name), settings, model.manifest.seed)
 
 
 def _is_published(experiment: Experiment) -> bool:

@@ -35,6 +35,9 @@ class TrainingControl:
     learn plays are not measured: they are judged by rankings anyway."""
     command: CommandName = "train"
     """Function that is named where a training was stopped and can be gone on with."""
+    limit: Callable[[Any, Any], tuple[Any, Any]] | None = None
+    """Returns what a training is fed with, and judged by, in place of its batches and its
+    validation: fewer of them, to measure how long they take."""
 
     def of_part(self) -> TrainingControl:
         """Return how a model is trained that is only a part of what was asked for."""

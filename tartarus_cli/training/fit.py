@@ -120,6 +120,8 @@ def fit_compiled(
     FileError
         If the checkpoint that it is to go on from is damaged.
     """
+    if course.control.limit is not None:
+        batches, validation = course.control.limit(batches, validation)
     monitor = VALIDATION_MAP if callable(validation) else options.monitor
     epochs = Epochs(
         trained,

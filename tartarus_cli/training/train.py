@@ -158,15 +158,22 @@ def _train(store: Store, request: TrainingRequest, how: Circumstances) -> Model:
         return train_network(NetworkTraining(store, request, data, residual, how))
 
 
-def _train_residual(store: Store, request: TrainingRequest, how: Circumstances) -> Model | None:
-    """Return the ridge on plays that a network adds to: one that is trained, or a new one."""
+def residual_request(request: TrainingRequest) -> TrainingRequest | None:
+    """Return the request of the ridge on plays that a network adds to; None if it adds to none."""
     experiment = request.experiment
     if experiment.two_tower is None or experiment.two_tower.residual == "none":
         return None
     overrides = [f"training.validation={experiment.fitting.validation}"]
     overrides.append(f"shuffled={str(experiment.shuffled).lower()}")
     ridge = resolve("ridge_plays", dataset=experiment.dataset.name, overrides=overrides)
-    part = replace(request, experiment=ridge.with_settings(len(request.settings)), overrides=())
+    return replace(request, experiment=ridge.with_settings(len(request.settings)), overrides=())
+
+
+def _train_residual(store: Store, request: TrainingRequest, how: Circumstances) -> Model | None:
+    """Return the ridge on plays that a network adds to: one that is trained, or a new one."""
+    part = residual_request(request)
+    if part is None:
+        return None
     model = find_trained(store, part)
     if model is None:
         model = _train(store, part, how.quiet())

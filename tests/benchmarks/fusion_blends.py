@@ -22,6 +22,7 @@ import numpy as np
 
 import tartarus_cli as tt
 from tartarus_cli.evaluation.group_report import GroupEvaluation
+from tartarus_cli.forecasting.forecast import Forecast
 from tests.benchmarks.fusion_world import FIRST, NOISE, PLAYS, SECOND, write_world
 
 TAGS, NOISE_WIDTH = "tags", 64
@@ -57,7 +58,7 @@ def measure(workspace: tt.Workspace, name: str, settings: Sequence[str], seed: i
     start = time.perf_counter()
     result = tt.run(name, *settings, dataset=PLAYS, seed=seed, workspace=workspace, progress=False)
     seconds = time.perf_counter() - start
-    assert not isinstance(result, GroupEvaluation)
+    assert not isinstance(result, GroupEvaluation | Forecast)
     figure = result.metrics["MAP@500"]
     title = f"seed {seed}  {name} {' + '.join(settings)}"
     print(

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import tartarus_cli as tt
 from tartarus_cli.tuning.study import TrialRecord
@@ -27,7 +28,7 @@ def main(trials: int = 20) -> None:
             print(f"{name}: validation {study.objective.name} {_figure(trial):.4f}")
         names = {"rec_multi": "as it is", study.experiment: "best"}
         for experiment in filter(None, names):
-            result = tt.run(experiment, *SETTINGS, workspace=root, progress=False)
+            result: Any = tt.run(experiment, *SETTINGS, workspace=root, progress=False)
             print(f"{names[experiment]}: test MAP@500 {result.metrics['MAP@500']:.4f}")
 
 

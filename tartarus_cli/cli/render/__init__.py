@@ -9,6 +9,7 @@ from tartarus_cli.cli.render.experiments import experiment, experiments
 from tartarus_cli.cli.render.factorize import factorize_result
 from tartarus_cli.cli.render.features import features_result
 from tartarus_cli.cli.render.fetch import archives, fetched, record
+from tartarus_cli.cli.render.forecast import forecast
 from tartarus_cli.cli.render.groups import (
     deleted_group,
     deletion_question,
@@ -58,6 +59,7 @@ __all__ = [
     "factorize_result",
     "features_result",
     "fetched",
+    "forecast",
     "group",
     "group_evaluation",
     "interrupted",

@@ -15,6 +15,7 @@ from tartarus_cli.cli.render.console import (
     table,
     unbroken,
 )
+from tartarus_cli.cli.render.spans import written_size, written_span
 from tartarus_cli.errors import Placeholder, call
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _estimate(result: Estimate) -> None:
     speed = f"{result.gigaflops:,.0f} GFLOP/s, measured now"
     text = "Times are from the first epoch at which a training may end to the last one, at "
     console.print(f"{text}{speed}; memory is that of one row at a time.", soft_wrap=True)
-    console.print(f"The disk of the workspace has {_size(result.free_disk)} left.")
+    console.print(f"The disk of the workspace has {written_size(result.free_disk)} left.")
     if result.disk > result.free_disk:
         console.print("[bold]That is too little.[/]")
     if result.unknown:
@@ -156,37 +157,19 @@ def _estimate(result: Estimate) -> None:
 def _estimate_rows(result: Estimate) -> None:
     shown = table("row", ">time", ">memory", ">disk", "estimated from")
     for row in result.rows:
-        cells = [_span(row.seconds), _size(row.memory), _size(row.disk), row.basis]
+        cells = [
+            written_span(row.seconds),
+            written_size(row.memory),
+            written_size(row.disk),
+            row.basis,
+        ]
         shown.add_row(plain(row.row), *map(plain, cells))
     if len(result.rows) > 1:
-        total = [_span(result.seconds), _size(result.memory), _size(result.disk), ""]
+        total = [
+            written_span(result.seconds),
+            written_size(result.memory),
+            written_size(result.disk),
+            "",
+        ]
         shown.add_row("all", *total)
     unbroken(shown)
-
-
-def _size(size: int) -> str:
-    from tartarus_cli.files import format_bytes
-
-    return format_bytes(size)
-
-
-def _span(seconds: tuple[float, float] | None) -> str:
-    """Write the least and the most time; one time where they are written alike."""
-    if seconds is None:
-        return "not known"
-    return " to ".join(dict.fromkeys(map(_duration, seconds)))
-
-
-def _duration(seconds: float) -> str:
-    """Write a time in the unit that fits.
-
-    >>> _duration(4.2), _duration(200), _duration(9000), _duration(400_000)
-    ('4 s', '3 min', '2.5 h', '4.6 days')
-    """
-    if seconds < 100:
-        return f"{max(seconds, 1):.0f} s"
-    if seconds < 6000:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 48 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86400:.1f} days"
