@@ -47,7 +47,8 @@ def claim_trial(job: TuningJob, worker: Worker) -> Trial | None:
 def _begin(
     job: TuningJob, trials: Sequence[FrozenTrial], waiting: Sequence[FrozenTrial], worker: Worker
 ) -> Trial:
-    study = job.study(make_sampler(job.space, job.request.seed, len(trials)))
+    taken = {key_of(trial.params) for trial in trials}
+    study = job.study(make_sampler(job.space, job.request.seed, len(trials), taken))
     distributions = {dimension.key: dimension.distribution for dimension in job.space}
     if waiting and DEFAULT in waiting[0].user_attrs:
         fixed = waiting[0].system_attrs.get("fixed_params", {})

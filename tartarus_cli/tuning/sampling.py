@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,9 @@ from tartarus_cli.tuning.space import Dimension, Value
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.samplers import BaseSampler
+
+Key = tuple[tuple[str, Any], ...]
+"""The values of a trial, each with its parameter."""
 
 ATTEMPTS = 30
 """How often values are drawn until they are new."""
@@ -30,12 +33,14 @@ def combinations(space: Sequence[Dimension]) -> int | None:
     return int(np.prod([count or 1 for count in counts], dtype=float))
 
 
-def key_of(params: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+def key_of(params: Mapping[str, Any]) -> Key:
     """Return what is the same for two trials of the same values."""
     return tuple(sorted(params.items()))
 
 
-def make_sampler(space: Sequence[Dimension], seed: int, number: int) -> BaseSampler:
+def make_sampler(
+    space: Sequence[Dimension], seed: int, number: int, taken: Collection[Key] = ()
+) -> BaseSampler:
     """Return what draws the values of one trial, by a tree of Parzen estimators (TPE).
 
     The values depend on the seed, the number of the trial, and the trials before it.
@@ -48,6 +53,8 @@ def make_sampler(space: Sequence[Dimension], seed: int, number: int) -> BaseSamp
         Of the study.
     number
         Of the trial.
+    taken
+        What :func:`key_of` returns for the trials that there are, whose values are not drawn again.
     """
     from optuna.samplers import BaseSampler, TPESampler
 
@@ -69,8 +76,6 @@ def make_sampler(space: Sequence[Dimension], seed: int, number: int) -> BaseSamp
             return distributions
 
         def sample_relative(self, study: Study, trial: Any, search_space: Any) -> dict[str, Any]:
-            others = study.get_trials(deepcopy=False)
-            taken = {key_of(each.params) for each in others if each.number != trial.number}
             for _ in range(ATTEMPTS):
                 params = draw(study, trial, search_space)
                 if key_of(params) not in taken:
@@ -84,7 +89,7 @@ def make_sampler(space: Sequence[Dimension], seed: int, number: int) -> BaseSamp
 
 
 def _untried(
-    space: Sequence[Dimension], taken: set[Any], rng: np.random.Generator
+    space: Sequence[Dimension], taken: Collection[Key], rng: np.random.Generator
 ) -> dict[str, Value] | None:
     """Draw from the combinations that are left, where they are counted."""
     count = combinations(space)

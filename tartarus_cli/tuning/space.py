@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 DIGITS = 4
-"""Significant digits of a number that is drawn."""
+"""Significant digits of a number that is drawn, and of the range that it is drawn from."""
 FIXED = ("dataset.", "evaluation.", "training.validation", "shuffled", "targets.kind", "tune.")
 """Beginnings of the parameters without which figures could not be compared."""
 
@@ -50,6 +51,8 @@ class Dimension:
         if isinstance(self.range, Choices):
             return CategoricalDistribution(self.range.values)
         low, high, log, step = self.range.low, self.range.high, self.range.log, self.range.step
+        if step is not None:
+            high = low + ((self.count or 1) - 1) * step  # the last value, which may be lower
         if self.whole:
             return IntDistribution(int(low), int(high), log=log, step=int(step or 1))
         return FloatDistribution(float(low), float(high), log=log, step=step)
@@ -75,7 +78,9 @@ class Dimension:
         if isinstance(self.range, Choices) or self.whole:
             return value if isinstance(value, int | str) else int(value)
         low, high = float(self.range.low), float(self.range.high)
-        return min(max(float(f"{value:.{DIGITS}g}"), low), high)
+        sizes = [size for size in (abs(float(value)), high - low) if size > 0]
+        decimals = max(DIGITS - 1 - math.floor(math.log10(size)) for size in sizes)
+        return min(max(round(float(value), decimals), low), high)
 
     def value_of(self, experiment: Experiment) -> Value | None:
         """Return the value that an experiment has; None if it is none of those to try."""

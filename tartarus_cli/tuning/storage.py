@@ -7,7 +7,6 @@ share a folder work on one study without a server. Nothing is unpickled.
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -252,11 +251,10 @@ def make_pruner(name: PrunerName, epochs: int) -> BasePruner:
 
 
 def quiet_optuna() -> None:
-    """Let Optuna write into our log, at the level of details, and warn of nothing experimental."""
+    """Let Optuna write into our log, at the level of details, if at all."""
     import optuna
 
     optuna.logging.disable_default_handler()
     optuna.logging.enable_propagation()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     logging.getLogger("optuna").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)

@@ -224,6 +224,31 @@ def test_all_combinations_are_tried_once_and_then_the_search_ends(root: Path) ->
     assert len(tried) == 4 == len({str(sorted(values.items())) for values in tried})
 
 
+def test_a_narrow_range_has_values_enough_and_a_step_need_not_reach_the_end(root: Path) -> None:
+    study = search(root, "network.feature_exponent=0.10001..0.10002", "network.neighbours=9")
+    drawn = {trial.parameters["network.feature_exponent"] for trial in study.trials[1:]}
+    assert len(drawn) == 3
+    assert all(0.10001 <= float(value) <= 0.10002 for value in drawn)
+    study = search(root, "network.feature_exponent=0..1:0.4", "network.neighbours=9", trials=9)
+    values = sorted(float(t.parameters["network.feature_exponent"]) for t in study.trials)
+    assert values == pytest.approx([0, 0.4, 0.8])
+
+
+@pytest.mark.slow
+def test_no_values_are_tried_twice_by_hyperband_which_looks_at_some_trials_alone(
+    root: Path,
+) -> None:
+    study = search(
+        *(root, "training.epochs=6", "network.hidden=[3],[4]", "training.batch_size=8,16"),
+        experiment="rec_multi",
+        settings=("text", "audio"),
+        pruner="hyperband",
+        trials=9,
+    )
+    tried = [str(sorted(trial.parameters.items())) for trial in study.trials]
+    assert len({*tried}) == len(tried) == 5
+
+
 def test_files_that_change_during_a_study_stop_it(root: Path) -> None:
     study = search(root, study="mine", trials=2)
     path = root / "data/datasets/train_data/X_train_text_rec.npy"
