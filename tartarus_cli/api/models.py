@@ -195,6 +195,7 @@ def run(
                 pool=pool,
                 ablate=ablate,
                 cluster=cluster,
+                checkpoint_every=control.checkpoint_every,
                 progress=watcher,
             )
         require_several(cluster)

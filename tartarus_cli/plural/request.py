@@ -12,6 +12,7 @@ from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.machine import now
 from tartarus_cli.models.groups import GroupKind, GroupManifest, Member
 from tartarus_cli.prediction.predict import Pool
+from tartarus_cli.training.control import CHECKPOINT_S
 from tartarus_cli.training.records import code_hashes
 from tartarus_cli.workspace import Workspace
 
@@ -40,6 +41,8 @@ class GroupRequest:
     """How the predictions for an item's patches become one."""
     cluster: str | None = None
     """Who does the work; None: this process, one member after the other."""
+    checkpoint_every: float = CHECKPOINT_S
+    """Seconds between two checkpoints of a training."""
 
     def manifest(self) -> GroupManifest:
         """Return the record of a group that begins now."""

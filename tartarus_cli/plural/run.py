@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from tartarus_cli.distribution import Task, run_tasks
-from tartarus_cli.errors import TrainingError
+from tartarus_cli.errors import TartarusError, TrainingError
 from tartarus_cli.evaluation.baseline_rows import BaselineRows, evaluate_baselines
 from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.experiments.inputs import infer_dimensions
@@ -25,6 +26,7 @@ from tartarus_cli.plural.tasks import (
 )
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.training.reuse import is_reusable
+from tartarus_cli.training.shared_parts import train_shared_parts
 
 Outcome = tuple[str, Any, str]
 """Label of a member, what its task returned, and why it failed; empty if it did not."""
@@ -125,8 +127,13 @@ def _train(request: GroupRequest, groups: Groups, group: Group, progress: Progre
         for each, member in zip(request.members, group.members, strict=True)
         if member.status == "waiting"
     ]
+    if request.cluster is not None and request.kind == "seeds" and len(waiting) > 1:
+        with suppress(TartarusError):  # which each member comes upon itself
+            train_shared_parts(Store(request.workspace), waiting[0].request, progress=progress)
     tasks = {
-        each.member.label: training_arguments(request.workspace, each.request, request.pool)
+        each.member.label: training_arguments(
+            request.workspace, each.request, request.pool, request.checkpoint_every
+        )
         for each in waiting
     }
     outcomes = _outcomes(request.workspace, train_member, tasks, request.cluster, progress)

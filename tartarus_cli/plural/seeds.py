@@ -15,6 +15,7 @@ from tartarus_cli.plural.request import GroupRequest, MemberRequest, check_group
 from tartarus_cli.plural.run import run_group
 from tartarus_cli.prediction.predict import Pool
 from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.training.control import CHECKPOINT_S
 from tartarus_cli.workspace import Workspace
 
 MAX_SEEDS = 100
@@ -112,6 +113,7 @@ def run_seeds(  # noqa: PLR0913 — the arguments of ``run``, and the seeds
     pool: Pool = "mean",
     ablate: bool = False,
     cluster: str | None = None,
+    checkpoint_every: float = CHECKPOINT_S,
     progress: Progress = UNWATCHED,
 ) -> GroupEvaluation:
     """Train, predict and evaluate with several seeds; the same call goes on where it was stopped.
@@ -132,6 +134,8 @@ def run_seeds(  # noqa: PLR0913 — the arguments of ``run``, and the seeds
         Whether an ablation is asked for: a group has none.
     cluster
         Who does the work; None: this process, one seed after the other.
+    checkpoint_every
+        Seconds between two checkpoints of a training.
     progress
         Reports each seed, and the work on it.
 
@@ -153,7 +157,9 @@ def run_seeds(  # noqa: PLR0913 — the arguments of ``run``, and the seeds
     members = members_of(request, chosen)
     dataset = request.experiment.dataset.name
     asked = GroupRequest(
-        workspace, "seeds", dataset, members, replace(options, seed=None), pool, cluster
+        *(workspace, "seeds", dataset, members, replace(options, seed=None), pool),
+        cluster=cluster,
+        checkpoint_every=checkpoint_every,
     )
     return evaluate_group(run_group(asked, progress=progress))
 

@@ -22,11 +22,12 @@ from tartarus_cli.models.store import Model, Store
 from tartarus_cli.plugins import run_files
 from tartarus_cli.prediction.predict import Pool, PredictOptions, predict
 from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.training.control import TrainingControl
 from tartarus_cli.workspace import Workspace
 
 
 def training_arguments(
-    workspace: Workspace, request: TrainingRequest, pool: Pool
+    workspace: Workspace, request: TrainingRequest, pool: Pool, checkpoint_every: float
 ) -> dict[str, Any]:
     """Return the arguments of :func:`train_member` as plain values."""
     return {
@@ -39,6 +40,7 @@ def training_arguments(
         "seed": request.seed,
         "code": [str(file.path) for file in request.code],
         "pool": pool,
+        "checkpoint_every": checkpoint_every,
     }
 
 
@@ -53,9 +55,12 @@ def train_member(  # noqa: PLR0913 — plain values, as a worker gets them
     seed: int,
     code: Sequence[str],
     pool: Pool,
+    checkpoint_every: float,
     progress: Progress = UNWATCHED,
 ) -> str:
     """Train a model, or find the one that this would give, and let it predict.
+
+    A training that was stopped goes on.
 
     Returns
     -------
@@ -71,7 +76,8 @@ def train_member(  # noqa: PLR0913 — plain values, as a worker gets them
         *(workspace, experiment, settings, dataset, overrides, seed),
         code=run_files([Path(file) for file in code]),
     )
-    model, reused = find_or_train(Store(workspace), request, progress=progress)
+    control = TrainingControl(checkpoint_every, command="run")
+    model, reused = find_or_train(Store(workspace), request, control=control, progress=progress)
     if reused:
         progress.say(f"{model.name} is used again: it was trained by the same request")
     for split in required_splits(model):

@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 
 import tartarus_cli as tt
+from tartarus_cli.api.arguments import overrides_of
 from tartarus_cli.errors import TrainingError
 from tartarus_cli.evaluation.group_report import GroupEvaluation
+from tartarus_cli.experiments.request import build_request
 from tartarus_cli.models.groups import Groups
 from tartarus_cli.models.store import Store
 from tartarus_cli.plural import run as running
 from tartarus_cli.plural.tasks import train_member
+from tartarus_cli.training.control import TrainingControl
+from tartarus_cli.training.shared_parts import train_shared_parts
+from tartarus_cli.training.train import train
 from tartarus_cli.workspace import open_workspace
 from tests.conftest import Command
 from tests.sharing import made_once
@@ -157,6 +162,27 @@ def test_the_same_command_goes_on_after_an_interruption(
     assert [member["model"] for member in done.document["members"]] == ["model_1", "model_2"]
 
 
+def test_a_member_that_was_stopped_within_its_training_goes_on(
+    world: World, tartarus: Command
+) -> None:
+    workspace = open_workspace(world.root)
+    overrides = ("network.hidden=[3]", "training.epochs=3")
+    request = build_request(workspace, "rec_dense", ["text"], "rec", overrides, 0)
+
+    def stop(epoch: int, _figures: object) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(Store(workspace), request, control=TrainingControl(1e-6, stop))
+    changes = [word for override in overrides for word in ("--set", override)]
+    words = ("run", "rec_dense", "text", "--dataset", "rec", *changes, "--json")
+    done = tartarus(*words, "--seeds", 2, "-w", world.root)
+    assert done.status == 0, done.err
+    assert [member["model"] for member in done.document["members"]] == ["model_1", "model_2"]
+    assert "model_1 goes on: epoch" in done.err
+
+
 def test_what_draws_nothing_is_one_model_for_all_seeds(world: World, tartarus: Command) -> None:
     words = ("run", "ridge", "text", "--dataset", "rec", "--seeds", 3, "-w", world.root)
     done = tartarus(*words)
@@ -177,25 +203,52 @@ def test_shuffled_features_are_drawn_even_for_what_draws_nothing(
     assert [member["model"] for member in done.document["members"]] == ["model_1", "model_2"]
 
 
-def test_parts_of_a_blend_that_draw_nothing_are_trained_once(tmp_path: Path) -> None:
-    World(tmp_path).recommendation("rec", val=True)
-    (tmp_path / "experiments").mkdir()
-    (tmp_path / "experiments" / "quick.toml").write_text(
+def write_blend(root: Path) -> dict[str, Any]:
+    """Write a world, and return the request of a blend of a tiny network and two ridges."""
+    World(root).recommendation("rec", val=True)
+    (root / "experiments").mkdir()
+    (root / "experiments" / "quick.toml").write_text(
         'extends = "two_tower"\n[training]\nepochs = 1\n[network]\nhidden = [3]\n'
     )
     parts = {"network.parts": ["quick", "ridge_plays", "ridge"]}
-    result = tt.run(
-        *("blend", "text-sparse"),
-        dataset="rec",
-        overrides=parts,
-        seeds=2,
-        workspace=tmp_path,
-        progress=False,
-    )
+    return {"dataset": "rec", "overrides": parts, "workspace": root, "progress": False}
+
+
+BLENDED = ["blend", "blend", "quick", "quick", "ridge", "ridge_plays"]
+
+
+def test_parts_of_a_blend_that_draw_nothing_are_trained_once(tmp_path: Path) -> None:
+    result = tt.run("blend", "text-sparse", seeds=2, **write_blend(tmp_path))
     assert isinstance(result, GroupEvaluation)
     trained = [experiment for experiment, _ in manifests(tmp_path).values()]
-    assert sorted(trained) == ["blend", "blend", "quick", "quick", "ridge", "ridge_plays"]
+    assert sorted(trained) == BLENDED
     assert len(result.group.models) == 2
+
+
+def test_parts_that_trainings_have_in_common_are_trained_before_them(tmp_path: Path) -> None:
+    ours = write_blend(tmp_path)
+    workspace = open_workspace(tmp_path)
+    changes = overrides_of(ours["overrides"])
+    request = build_request(workspace, "blend", ["text-sparse"], "rec", changes, 0)
+    parts = train_shared_parts(Store(workspace), request)
+    assert [part.manifest.experiment for part in parts] == ["ridge_plays", "ridge"]
+    assert train_shared_parts(Store(workspace), request) == parts
+    alone = build_request(workspace, "quick", ["text-sparse"], "rec", (), 0)
+    assert train_shared_parts(Store(workspace), alone) == []
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_figures_of_one_machine(tmp_path: Path) -> None:
+    World(tmp_path).recommendation("rec")
+    ours: Any = {"dataset": "rec", "overrides": {"shuffled": True}, "workspace": tmp_path}
+    first = tt.run("ridge", "text", seeds=2, cluster="local", progress=False, **ours)
+    assert isinstance(first, GroupEvaluation)
+    assert not first.failed
+    figures = [each.metrics for each in first.members]
+    tt.delete_models("group_1", workspace=tmp_path)
+    again = tt.run("ridge", "text", seeds=2, progress=False, **ours)
+    assert isinstance(again, GroupEvaluation)
+    assert [each.metrics for each in again.members] == figures
 
 
 def test_a_classification_has_means_and_deviations_too(world: World) -> None:
