@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from tartarus_cli.experiments.ranges import Choices, parse_range
 from tartarus_cli.html_table import Cell, html_table
 from tartarus_cli.tuning.claims import DEFAULT, LOST, REASON, RETRY_OF, WORKER
 from tartarus_cli.tuning.objective import Objective
@@ -127,6 +129,19 @@ class Study:
     def begun(self) -> int:
         """Number of trials that count: those that were lost are tried again."""
         return sum(trial.state not in ("lost", "waiting") for trial in self.trials)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether all combinations have had a trial, where all parameters are choices."""
+        ranges = [parse_range(text) for text in self.request.ranges.values()]
+        counts = [len(each.values) for each in ranges if isinstance(each, Choices)]
+        keys = self.request.ranges.keys()
+        tried = {
+            tuple(sorted(trial.parameters.items()))
+            for trial in self.trials
+            if trial.state != "lost" and trial.parameters.keys() == keys
+        }
+        return len(counts) == len(ranges) and len(tried) >= math.prod(counts)
 
     def to_frame(self) -> pl.DataFrame:
         """Return all trials, one in a row: number, state, figure, a column for each parameter."""

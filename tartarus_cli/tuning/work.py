@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from tartarus_cli.errors import count_noun
 from tartarus_cli.files import locked
 from tartarus_cli.progress import Progress
 from tartarus_cli.tuning.claims import claim_trial, count_begun, running
@@ -43,6 +44,7 @@ def work(job: TuningJob, progress: Progress, *, most: int | None = None) -> int:
             trial = claim_trial(job, worker)
             if trial is None:
                 if most is not None or not wait_for_others(job):
+                    progress.say(_why_it_ends(job))
                     break
                 continue
             progress.say(_begun(job, trial.number, trial.params))
@@ -53,6 +55,14 @@ def work(job: TuningJob, progress: Progress, *, most: int | None = None) -> int:
             done += 1
             progress.say(describe_trial(job, trial.number))
     return done
+
+
+def _why_it_ends(job: TuningJob) -> str:
+    """Say why no further trial begins."""
+    begun = count_begun(job.study().get_trials(deepcopy=False))
+    if begun < job.trials:
+        return f"all combinations of values have been tried, by {count_noun(begun, 'trial')}"
+    return f"study {job.paths.name} has {count_noun(begun, 'trial')}"
 
 
 def is_over(job: TuningJob) -> bool:

@@ -86,6 +86,9 @@ def _next(workspace: WorkspacePaths, result: Study) -> None:
         next_step(call("run", result.experiment, *request.settings, code=code))
     elif best is not None and best.default:
         out().print(plain(f"No trial is better than {request.experiment} as it is."))
+        if result.exhausted:
+            out().print("All combinations of values have been tried.")
+            return
         again = call("tune", study=result.name, resume=True, trials=2 * result.begun)
         next_step(again)
 
