@@ -218,6 +218,7 @@ def recommend(
     min_score: float | None = None,
     known: bool = False,
     memory: int | str = "1GiB",
+    cluster: str | None = None,
     device: str = "auto",
     code: Code = (),
     workspace: WorkspaceLike = None,
@@ -239,6 +240,9 @@ def recommend(
         Mark what the user has, according to the truth.
     memory
         Room for scores and factors, in bytes or as ``"1GiB"``.
+    cluster
+        Who makes the lists of all users: ``"local"`` (processes of this machine), the address of a
+        Dask scheduler, or a file that describes jobs; None: this process.
     device
         ``"cpu"``, ``"gpu"``, or one of several as ``"gpu:1"``; ``"auto"``: a GPU that JAX can use,
         if there is one.
@@ -265,7 +269,9 @@ def recommend(
         trained = model_of(model, workspace)
         options = ListOptions(top, min_score, known=known)
         request = RecommendRequest(user, item)
-        return recommend_items(trained, request, options, memory=bytes_of(memory), progress=watcher)
+        return recommend_items(
+            trained, request, options, memory=bytes_of(memory), cluster=cluster, progress=watcher
+        )
 
 
 def export(

@@ -6,7 +6,7 @@ import typer
 
 from tartarus_cli.cli import completion, render
 from tartarus_cli.cli.completion import completing
-from tartarus_cli.cli.options import Code, Device, Json, Memory, NewestModel, Root
+from tartarus_cli.cli.options import Cluster, Code, Device, Json, Memory, NewestModel, Root
 from tartarus_cli.cli.signatures import panels
 from tartarus_cli.errors import RequestError
 
@@ -55,6 +55,7 @@ def recommend(
     known: Known = False,
     tsv: Tsv = False,
     memory: Memory = "1GiB",
+    cluster: Cluster = None,
     device: Device = "auto",
     code: Code = None,
     workspace: Root = None,
@@ -76,6 +77,7 @@ def recommend(
         min_score=min_score,
         known=known,
         memory=memory,
+        cluster=cluster,
         device=device,
         code=code or (),
         workspace=workspace,

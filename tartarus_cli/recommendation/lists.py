@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -12,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.data.tables.writing import open_table_writer
 from tartarus_cli.errors import DataError, RequestError, call, parameter
 from tartarus_cli.evaluation.ranking import MEMORY
 from tartarus_cli.html_table import html_table
-from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.recommendation.id_index import Unit
+from tartarus_cli.recommendation.list_shares import lists_on_cluster, write_lists
 from tartarus_cli.recommendation.recommender import (
     LIST_FOR_ALL,
     UNKNOWN,
@@ -210,6 +208,7 @@ def recommend(
     options: ListOptions,
     *,
     memory: int = MEMORY,
+    cluster: str | None = None,
     progress: Progress = UNWATCHED,
 ) -> RecommendationList | RecommendationFile:
     """Rank the test items for a user, the users for a test item, or the items for all users.
@@ -228,6 +227,8 @@ def recommend(
         How long the lists are, and what is in them.
     memory
         Bytes for scores and factors.
+    cluster
+        Who makes the lists of all users, as ``run_tasks`` takes it; None: this process.
     progress
         Reports each block of users, and users of whom nothing is known.
 
@@ -239,12 +240,15 @@ def recommend(
         If the model has not predicted, or a file is missing, damaged or out of step.
     """
     _check_request(request, options)
+    if cluster is not None and (request.user is not None or request.item is not None):
+        msg = f"{parameter('cluster')} shares out the lists of all users, and this is a single one"
+        raise RequestError(msg, hint="Leave it out.")
     recommender = open_recommender(model, truth=options.known, memory=memory, progress=progress)
     if request.user is not None:
         return _items_for(recommender, request.user, options, progress)
     if request.item is not None:
         return _users_for(recommender, request.item, options, progress)
-    return _for_all(model.workspace, recommender, options, progress)
+    return _for_all(model, recommender, options, cluster, progress)
 
 
 def _check_request(request: RecommendRequest, options: ListOptions) -> None:
@@ -327,19 +331,21 @@ def _list(
 
 
 def _for_all(
-    workspace: WorkspacePaths, recommender: Recommender, options: ListOptions, progress: Progress
+    model: Model,
+    recommender: Recommender,
+    options: ListOptions,
+    cluster: str | None,
+    progress: Progress,
 ) -> RecommendationFile:
+    workspace = model.workspace
     path = workspace.recommendations(
         recommender.model, options.top, options.min_score, known=options.known
     )
-    unknown, lines = warn_unknown_users(recommender, options, progress), 0
-    with (
-        open_table_writer(path, "tsv") as put,
-        closing(recommender.tables(options, progress)) as tables,
-    ):
-        for table in tables:
-            put(table)
-            lines += len(table)
+    unknown = warn_unknown_users(recommender, options, progress)
+    if cluster is None:
+        lines = write_lists(recommender, options, path, progress)
+    else:
+        lines = lists_on_cluster(model, recommender, options, path, cluster, progress)
     if not lines and options.min_score is not None:
         progress.warn(f"no test item scores {options.min_score:g} or more for any user")
     return RecommendationFile(

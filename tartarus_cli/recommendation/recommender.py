@@ -171,17 +171,18 @@ class Recommender:
         return (slice(n, min(n + USERS_AT_ONCE, count)) for n in range(0, count, USERS_AT_ONCE))
 
     def tables(
-        self, options: ListOptions, progress: Progress
+        self, options: ListOptions, progress: Progress, *, users: slice | None = None
     ) -> Generator[pl.DataFrame, None, None]:
-        """List the best items of all users, a table at a time.
+        """List the best items of users in a row, or of all, a table at a time.
 
         Yields
         ------
         The columns ``user``, ``rank``, ``item``, ``score`` and, if asked for, ``known`` (0 or 1).
         """
-        total = len(self.users.ids)
+        asked = users or self.all_users
+        count = len(self.users.ids)  # a share of the users is ranked by what would rank all
         device = open_ranker(
-            *(self.scorer, self.budget), users=total, engine=self.engine, failed=progress.warn
+            *(self.scorer, self.budget), users=count, engine=self.engine, failed=progress.warn
         )
 
         def top_items(users: slice) -> TopItems:
@@ -193,12 +194,12 @@ class Recommender:
 
         with (
             defer_interrupts() as check,
-            progress.task("ranking", total) as task,
-            map_user_blocks(self.budget, self.all_users, top_items) as blocks,
+            progress.task("ranking", asked.stop - asked.start) as task,
+            map_user_blocks(self.budget, asked, top_items) as blocks,
         ):
-            for users, best in blocks:
+            for block, best in blocks:
                 yield from self._tables(best, options)
-                task.advance(users.stop - users.start)
+                task.advance(block.stop - block.start)
                 check()
 
     def _tables(self, best: TopItems, options: ListOptions) -> Iterator[pl.DataFrame]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import shlex
 import sys
 from collections.abc import Callable
@@ -22,9 +23,14 @@ from tartarus_cli.cli.app import app
 from tartarus_cli.cli.render import playlists
 from tartarus_cli.data.ids import suggest_ids
 from tartarus_cli.data.tables.writing import open_table_writer
+from tartarus_cli.errors import TartarusError
+from tartarus_cli.evaluation.shares import cut_shares
 from tartarus_cli.models.store import Store
+from tartarus_cli.progress import UNWATCHED
+from tartarus_cli.recommendation import list_shares
+from tartarus_cli.recommendation.list_shares import lists_on_cluster, write_lists
 from tartarus_cli.recommendation.lists import RecommendRequest, recommend
-from tartarus_cli.recommendation.recommender import ListOptions
+from tartarus_cli.recommendation.recommender import ListOptions, open_recommender
 from tartarus_cli.scoring.relevant import drawn_order
 from tartarus_cli.scoring.scorers import FactorScorer
 from tartarus_cli.workspace import open_workspace
@@ -609,3 +615,34 @@ def test_a_terminal_gets_no_control_characters_of_ids(
     monkeypatch.setattr(sys, "stdout", written)
     playlists.recommended(result, playlists.ListForm.tsv)
     assert f"1\t{shown}red\t" in written.getvalue()
+
+
+# Shares of the users, as workers make them.
+
+
+@pytest.mark.parametrize("options", [ListOptions(3), ListOptions(3, 0.1, known=True)])
+def test_shares_of_the_lists_join_to_the_file_of_one_machine(
+    options: ListOptions, predicted: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Store(open_workspace(predicted.root)).get("model_1")
+    one, joined = (predicted.root / name for name in ("one.tsv", "joined.tsv"))
+    recommender = open_recommender(model, truth=options.known, memory=1000, progress=UNWATCHED)
+    assert len(cut_shares([recommender.all_users], recommender.budget)) > 2
+    asked: Any = None  # as a cluster would, but here
+    written = write_lists(recommender, options, one, UNWATCHED)
+    assert lists_on_cluster(model, recommender, options, joined, asked, UNWATCHED) == written
+    assert joined.read_bytes() == one.read_bytes()
+    assert not list(predicted.root.glob(".tartarus-*"))
+    counter = itertools.count()  # the files change all the time
+    monkeypatch.setattr(list_shares, "_OPENED", {})
+    monkeypatch.setattr(list_shares, "ranking_fingerprint", lambda _: bytes([next(counter)]))
+    with pytest.raises(TartarusError, match="is not the same on this worker"):
+        lists_on_cluster(model, recommender, options, joined, asked, UNWATCHED)
+
+
+def test_a_single_list_is_not_shared_out(tartarus: Command, predicted: World) -> None:
+    refused = tartarus("recommend", "--user", "0", "--cluster", "local", "-w", predicted.root)
+    assert (refused.status, "--cluster shares out the lists of all users" in refused.err) == (
+        2,
+        True,
+    )
