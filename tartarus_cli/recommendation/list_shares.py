@@ -70,7 +70,7 @@ def lists_on_cluster(
             "memory": recommender.budget.memory,
             "key": ranking_fingerprint(recommender.predictions).hex(),
         }
-        parts = {
+        parts: dict[str, dict[str, Any]] = {
             f"users {users.start}:{users.stop}": {
                 "users": [users.start, users.stop],
                 "part": str(folder.resolve() / f"{users.start}.tsv"),
