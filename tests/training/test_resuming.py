@@ -150,8 +150,7 @@ def test_a_killed_training_is_no_running_one_and_a_running_one_is_refused(
         assert (refused.status, "is being trained" in refused.err) == (2, True)
         newest = tartarus("train", "--resume", "-w", stopped.root)
         assert (newest.status, "model_2 is being trained" in newest.err) == (2, True)
-        checked = tartarus("check-data", "-w", stopped.root)
-        assert "has not ended" not in checked.out
+        assert "has not ended" not in tartarus("check-data", "-w", stopped.root).out
     assert tartarus("train", "--resume", "model_2", "-w", stopped.root).status == 0
 
 
