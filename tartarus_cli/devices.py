@@ -141,9 +141,10 @@ def find_device(device: str) -> Any:
     if int(number or 0) < len(devices):
         return devices[int(number or 0)]
     there = [name_device(each) for kind in (CPU, GPU) for each in _devices(kind)]
-    msg = f"{parameter('device', device)}: there is no such device; there are {', '.join(there)}"
-    hint = f"Name one of them{'' if devices else f'. {advise_on_cards()}'}"
-    raise DeviceError(msg, hint=hint if hint.endswith(".") else f"{hint}.")
+    listed = ", ".join(there) or "none"
+    msg = f"{parameter('device', device)}: there is no such device; there are {listed}"
+    hints = "Name one of them." if there else "", "" if devices else advise_on_cards()
+    raise DeviceError(msg, hint=" ".join(filter(None, hints)))
 
 
 def _devices(kind: str) -> list[Any]:
@@ -152,7 +153,7 @@ def _devices(kind: str) -> list[Any]:
 
     try:
         return list(jax.local_devices(backend=kind))
-    except RuntimeError:
+    except Exception:  # noqa: BLE001 — a wrong variable or driver makes JAX raise anything
         return []
 
 
@@ -220,6 +221,8 @@ def advise_on_cards() -> str:
     platforms = os.environ.get("JAX_PLATFORMS", "")
     if platforms and not {"cuda", "gpu", "rocm"} & {*platforms.split(",")}:
         return f"JAX_PLATFORMS={platforms} keeps JAX from any card: unset it."
+    if platforms and not has_plugin():
+        return f"JAX_PLATFORMS={platforms} asks for a card: unset it, or {INSTALL_GPU}"
     if platform.system() != "Linux":
         return "JAX uses cards of NVIDIA on Linux alone (on Windows, in WSL2)."
     if not has_plugin():

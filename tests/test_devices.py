@@ -149,3 +149,24 @@ def test_the_device_of_the_environment_counts_unless_another_is_named(
         pass
     with on_device("cpu"):
         assert chosen_device() == "cpu"
+
+
+LACKING = """
+from tartarus_cli.devices import DeviceError, find_device
+for name in ("gpu", "cpu"):
+    try:
+        find_device(name)
+    except DeviceError as problem:
+        print(problem, problem.hint)
+"""
+
+
+@pytest.mark.skipif(devices.has_plugin(), reason="JAX may have a card here")
+def test_a_platform_that_jax_lacks_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    command = [sys.executable, "-c", LACKING]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    for line in done.stdout.splitlines():
+        assert "there are none" in line
+        assert "JAX_PLATFORMS=cuda asks for a card: unset it" in line
+    assert len(done.stdout.splitlines()) == 2

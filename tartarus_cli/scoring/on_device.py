@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.devices import AUTO, accelerator, chosen_device, name_device
+from tartarus_cli.errors import TartarusError
 from tartarus_cli.metrics.ranks import RankedItems
 from tartarus_cli.scoring.blocks import Floats, MemoryBudget
 from tartarus_cli.scoring.kernels import kernels
@@ -113,7 +114,9 @@ class DeviceRanker:
                 try:
                     product = self._product = self._product or self._open()
                     return [work(product, part) for part in product.cut(count)]
-                except (RuntimeError, MemoryError) as problem:  # JAX' own are RuntimeErrors
+                except TartarusError:
+                    raise
+                except Exception as problem:  # noqa: BLE001 — a driver may make JAX raise anything
                     self._recover(problem)
         return None
 
