@@ -30,6 +30,7 @@ class Kind(StrEnum):
     LABELS = "class names"
     ARTISTS = "artists"
     SPLIT = "how the sets were made"
+    FOLDS = "folds"
     FEATURES = "features"
     MASK = "mask"
     VOCABULARY = "vocabulary"
@@ -107,6 +108,7 @@ FILE_PATTERNS = (
     FilePattern(Kind.LABELS, "datasets", ("genre_labels_{dataset}.tsv",)),
     FilePattern(Kind.ARTISTS, "datasets", ("artists_index_{dataset}.tsv",)),
     FilePattern(Kind.SPLIT, "datasets", ("split_{dataset}.json",)),
+    FilePattern(Kind.FOLDS, "datasets", ("folds_{dataset}.json",)),
     FilePattern(Kind.FEATURES, "datasets/train_data", ("X_{split}_{setting}_{dataset}.{ext}",)),
     FilePattern(Kind.MASK, "datasets/train_data", ("mask_{split}_{setting}_{dataset}.npy",)),
     FilePattern(Kind.VOCABULARY, "datasets/train_data", ("{setting}_{dataset}.vocabulary.json",)),

@@ -15,6 +15,10 @@ MARK = "tartarus.toml"
 """File of a workspace's own settings; a folder that has it is a workspace."""
 
 
+FOLD = "-fold"
+"""Stands between a name that folds have in common and the number of one."""
+
+
 FOLDERS = (
     "datasets/train_data",
     "factors",
@@ -377,8 +381,28 @@ class WorkspaceFiles:
     """Folders, pipes and the like that are called as files of datasets."""
 
     def datasets(self) -> list[str]:
-        """Return the names of all datasets, in alphabetical order."""
-        return sorted({file.dataset for file in self.files})
+        """Return the names of all datasets, in alphabetical order.
+
+        Each fold is one; what is divided into folds is none itself.
+        """
+        return sorted({file.dataset for file in self.files} - {*self.folded()})
+
+    def folded(self) -> list[str]:
+        """Return the names of all that is divided into folds, in alphabetical order."""
+        return sorted({file.dataset for file in self.select(Kind.FOLDS)})
+
+    def common_name(self, dataset: str) -> str | None:
+        """Return the name that a fold has in common with others; None of what is no fold."""
+        name, _, number = dataset.rpartition(FOLD)
+        return name if number.isdecimal() and name in self.folded() else None
+
+    def names(self) -> list[str]:
+        """Return what can be named instead of datasets: their names, but for folds the common one.
+
+        In alphabetical order.
+        """
+        datasets = [name for name in self.datasets() if self.common_name(name) is None]
+        return sorted({*datasets, *self.folded()})
 
     def select(self, kind: Kind, **fields: str) -> list[DataFile]:
         """Return all files of a kind that have these fields, such as ``dataset="mine"``."""

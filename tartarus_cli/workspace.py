@@ -33,6 +33,8 @@ class Workspace(WorkspacePaths):
     def dataset_name(self, name: str | None = None) -> str:
         """Return the name of a dataset: the default one, or the only one, if None is named.
 
+        It may be the name that folds have in common.
+
         Raises
         ------
         RequestError
@@ -40,7 +42,7 @@ class Workspace(WorkspacePaths):
         """
         chosen = name if name is not None else self.default_dataset
         if chosen is None:
-            known = self.scan().datasets()
+            known = self.scan().names()
             if not known:
                 raise unknown_dataset_error(None, self, known)
             msg = f"there are {len(known)} datasets in {self.root}, and none is named"
@@ -52,7 +54,7 @@ class Workspace(WorkspacePaths):
         """The dataset of the workspace's own settings, else the only one; None if there is none."""
         if "dataset" in self.defaults:
             return str(self.defaults["dataset"])
-        known = self.scan().datasets()
+        known = self.scan().names()
         return known[0] if len(known) == 1 else None
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,7 @@ from tartarus_cli.api.arguments import (
     text_of_time,
     workspace_of,
 )
+from tartarus_cli.api.folds import FoldResults, for_each_fold
 from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.errors import RequestError
 from tartarus_cli.fetching.catalogue import ZENODO
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from tartarus_cli.checking.check import CheckResult
     from tartarus_cli.factors.factorize import FactorizeResult
     from tartarus_cli.fetching.fetch import FetchResult
+    from tartarus_cli.splitting.folds import FoldedSplitResult
     from tartarus_cli.splitting.split import SplitResult
 
 
@@ -173,12 +176,19 @@ def split(
     train_ids: Path | str | None = None,
     val_ids: Path | str | None = None,
     test_ids: Path | str | None = None,
+    folds: int | None = None,
+    folds_from: Path | str | None = None,
+    fold: str | None = None,
     force: bool = False,
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> SplitResult:
+) -> SplitResult | FoldedSplitResult:
     """Make a dataset from a table of plays or labels: ids, matrices, and sets of cold items.
+
+    With ``folds``, there is a dataset for each, ``mine-fold1`` and so on: each item is a test item
+    of one of them, no artist has test items in two (by artist), or classes are spread evenly.
+    :func:`run` with ``folds=True`` and the preparing functions take the common name, ``mine``.
 
     Parameters
     ----------
@@ -218,6 +228,12 @@ def split(
         ``until`` on; then users without a train play, until this and the filters hold for all.
     train_ids, val_ids, test_ids
         Lists of ids, one a line, instead of drawing them.
+    folds
+        Into how many folds to divide the items, by item, artist or label; of the items that are not
+        test items of a fold, ``val`` (a share of all) are val items, chosen in the same way.
+    folds_from, fold
+        A table of the fold of each item, such as a published one, instead of drawing them; and its
+        column, guessed where its name leaves no doubt.
     force
         Replace a dataset of this name; what no longer fits is backed up.
     seed
@@ -239,6 +255,7 @@ def split(
     from tartarus_cli.experiments.request import seed_of
     from tartarus_cli.splitting import split as splitting
     from tartarus_cli.splitting.columns import ColumnNames
+    from tartarus_cli.splitting.folds import split_folds
     from tartarus_cli.splitting.request import SplitBy, SplitRequest
 
     root = workspace_of(workspace)
@@ -271,10 +288,15 @@ def split(
         train_ids=path_of(train_ids),
         val_ids=path_of(val_ids),
         test_ids=path_of(test_ids),
+        folds=folds,
+        folds_from=path_of(folds_from),
+        fold=fold,
         seed=seed_of(root, seed),
         force=force,
     )
     with shown(progress) as watcher:
+        if request.folded:
+            return split_folds(root, request, progress=watcher)
         return splitting.split(root, request, progress=watcher)
 
 
@@ -294,7 +316,7 @@ def factorize(
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> FactorizeResult:
+) -> FactorizeResult | FoldResults[FactorizeResult]:
     """Turn the plays of the train items, or their labels, into the factors that networks learn.
 
     Parameters
@@ -349,4 +371,9 @@ def factorize(
         shift=shift,
     )
     with shown(progress) as watcher:
-        return factorize_dataset(root, request, progress=watcher)
+        return for_each_fold(
+            root,
+            dataset,
+            lambda name: factorize_dataset(root, replace(request, dataset=name), progress=watcher),
+            watcher,
+        )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tartarus_cli.api.arguments import (
     Code,
@@ -27,14 +27,20 @@ from tartarus_cli.models.store import Model, Store
 
 if TYPE_CHECKING:
     from tartarus_cli.evaluation.group_report import GroupEvaluation
-    from tartarus_cli.evaluation.report import Evaluation
+    from tartarus_cli.evaluation.report import Evaluation, EvaluationOptions
     from tartarus_cli.experiments.request import ListedExperiment
     from tartarus_cli.experiments.schema import Experiment
     from tartarus_cli.forecasting.forecast import Forecast
+    from tartarus_cli.plugins import CodeFile
     from tartarus_cli.prediction.new_files import NewPrediction
     from tartarus_cli.prediction.outcome import Prediction
     from tartarus_cli.prediction.predict import Pool
+    from tartarus_cli.progress import Progress
     from tartarus_cli.scoring.relevant import TieBreaking
+
+
+NAMED = ("settings", "dataset", "overrides", "seed", "seeds")
+"""Parameters of :func:`run` that say what is trained, beside the experiment."""
 
 
 def train(
@@ -124,6 +130,7 @@ def run(
     code: Code = (),
     seed: int | None = None,
     seeds: int | Sequence[int] | None = None,
+    folds: bool = False,
     cluster: str | None = None,
     checkpoint_every: float | str = "10m",
     resume: Resume = False,
@@ -147,6 +154,11 @@ def run(
 
     With ``resume``, the training of a model goes on, or what follows it if that is finished.
 
+    With ``folds``, ``dataset`` names folds that :func:`split` made, and there is a model for each.
+    Where items are classified, ``pooled`` of what is returned has the figures over all items, each
+    predicted by the model of the fold that tests it. The figures of a recommendation are means over
+    folds alone: each fold ranks its own test items for all users, and no list spans two folds.
+
     Raises
     ------
     RequestError
@@ -166,16 +178,6 @@ def run(
 
     with shown(progress) as watcher, on_device(device):
         control, files = control_of("run", checkpoint_every), run_code(code)
-        resumed = None
-        if resume:
-            named = {"settings": settings, "dataset": dataset, "overrides": overrides, "seed": seed}
-            resumed = stopped_model(resume, workspace, experiment, seeds=seeds, **named)
-            root, request = resumed.workspace, asked_for(resumed)
-        else:
-            root, experiment = workspace_of(workspace), require_experiment(experiment, "run")
-            request = build_request(
-                *(root, experiment, settings, dataset, overrides_of(overrides), seed), code=files
-            )
         options = EvaluationOptions(
             tuple(k),
             parse_users(users),
@@ -184,11 +186,24 @@ def run(
             seed=seed,
             baselines=baselines,
         )
+        if folds and not resume:
+            return _run_folds(given, options, files, control.checkpoint_every, watcher)
+        resumed = None
+        if resume:
+            others = {name: given[name] for name in NAMED} | {"folds": folds or None}
+            resumed = stopped_model(resume, workspace, experiment, **others)
+            root, request = resumed.workspace, asked_for(resumed)
+        else:
+            root, experiment = workspace_of(workspace), require_experiment(experiment, "run")
+            request = build_request(
+                *(root, experiment, settings, dataset, overrides_of(overrides), seed), code=files
+            )
         if seeds is not None:
             require_no_other_seed(seed)
         if dry_run:
-            planned = planned_run(request, options, given)
-            return forecast_run(workspace_of(workspace), planned, progress=watcher)
+            return forecast_run(
+                workspace_of(workspace), planned_run(request, options, given), progress=watcher
+            )
         if seeds is not None:
             return run_seeds(
                 *(workspace_of(workspace), request, options, seeds),
@@ -207,6 +222,34 @@ def run(
             control=control,
             progress=watcher,
         )
+
+
+def _run_folds(
+    given: Mapping[str, Any],
+    options: EvaluationOptions,
+    code: Sequence[CodeFile],
+    checkpoint_every: float,
+    progress: Progress,
+) -> GroupEvaluation:
+    """Run an experiment on each fold; ``given`` are the arguments of :func:`run`."""
+    from tartarus_cli.experiments.request import ExperimentRequest
+    from tartarus_cli.plural.folds import require_no_seeds, run_folds
+
+    require_no_seeds(given["seeds"], dry_run=given["dry_run"])
+    name = require_experiment(given["experiment"], "run")
+    return run_folds(
+        workspace_of(given["workspace"]),
+        ExperimentRequest(name, given["dataset"], overrides_of(given["overrides"])),
+        given["settings"],
+        options,
+        seed=given["seed"],
+        code=code,
+        pool=given["pool"],
+        ablate=given["ablate"],
+        cluster=given["cluster"],
+        checkpoint_every=checkpoint_every,
+        progress=progress,
+    )
 
 
 def predict(

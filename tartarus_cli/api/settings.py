@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,14 +16,18 @@ from tartarus_cli.api.arguments import (
     run_code,
     workspace_of,
 )
+from tartarus_cli.api.folds import FoldResults, for_each_fold
 from tartarus_cli.api.progress import ProgressOption, shown
 
 if TYPE_CHECKING:
     from tartarus_cli.extraction.documents import TextResult
     from tartarus_cli.extraction.patches import PatchesResult
+    from tartarus_cli.extraction.request import PatchesRequest
     from tartarus_cli.extraction.shards import ShardResult
     from tartarus_cli.features.importing import FeaturesResult
     from tartarus_cli.forecasting.forecast import Forecast
+    from tartarus_cli.progress import Progress
+    from tartarus_cli.workspace import Workspace
 
 
 def features(
@@ -45,7 +50,7 @@ def features(
     force: bool = False,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> FeaturesResult:
+) -> FeaturesResult | FoldResults[FeaturesResult]:
     """Bring features or tags of your own into a dataset as a new setting, aligned with its items.
 
     Parameters
@@ -116,7 +121,13 @@ def features(
         force=force,
     )
     with shown(progress) as watcher:
-        return import_features(workspace_of(workspace), request, progress=watcher)
+        root = workspace_of(workspace)
+        return for_each_fold(
+            root,
+            dataset,
+            lambda name: import_features(root, replace(request, dataset=name), progress=watcher),
+            watcher,
+        )
 
 
 def patches(
@@ -140,7 +151,7 @@ def patches(
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> PatchesResult | ShardResult | Forecast:
+) -> PatchesResult | ShardResult | Forecast | FoldResults[PatchesResult | ShardResult]:
     """Turn recordings into spectrogram patches; interrupted, it goes on where it was.
 
     Parameters
@@ -195,7 +206,6 @@ def patches(
         If there is no list of recordings, or no train recording can be used.
     """
     from tartarus_cli.experiments.request import seed_of
-    from tartarus_cli.extraction.patches import make_patches
     from tartarus_cli.extraction.request import PatchesRequest
     from tartarus_cli.options import shard_of
 
@@ -223,7 +233,25 @@ def patches(
             from tartarus_cli.forecasting.patches import forecast_patches
 
             return forecast_patches(root, request, progress=watcher)
-        return make_patches(root, request, progress=watcher)
+        return patches_of_folds(root, request, progress=watcher)
+
+
+def patches_of_folds(
+    workspace: Workspace, request: PatchesRequest, *, progress: Progress
+) -> PatchesResult | ShardResult | FoldResults[PatchesResult | ShardResult]:
+    """Turn the recordings of a dataset into patches, or those of each fold.
+
+    Spectrograms are kept by the content of the recordings: what one fold has decoded, the next one
+    reads.
+    """
+    from tartarus_cli.extraction.patches import make_patches
+
+    return for_each_fold(
+        workspace,
+        request.dataset,
+        lambda name: make_patches(workspace, replace(request, dataset=name), progress=progress),
+        progress,
+    )
 
 
 def text(
@@ -243,7 +271,7 @@ def text(
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> TextResult | ShardResult:
+) -> TextResult | ShardResult | FoldResults[TextResult | ShardResult]:
     """Turn documents into a setting: a vocabulary of the train items, a row for each item.
 
     Parameters
@@ -313,4 +341,9 @@ def text(
             cluster=cluster,
             shard=shard_of(shard, cluster),
         )
-        return make_text(root, request, progress=watcher)
+        return for_each_fold(
+            root,
+            dataset,
+            lambda name: make_text(root, replace(request, dataset=name), progress=watcher),
+            watcher,
+        )

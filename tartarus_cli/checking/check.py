@@ -12,6 +12,7 @@ import numpy as np
 from tartarus_cli.checking.artists import check_artists
 from tartarus_cli.checking.defaults import check_defaults
 from tartarus_cli.checking.experiments import check_experiments
+from tartarus_cli.checking.folds import check_folds
 from tartarus_cli.checking.groups import check_groups
 from tartarus_cli.checking.irregular import check_folders, check_irregular
 from tartarus_cli.checking.items import check_lists, check_overlap
@@ -84,7 +85,8 @@ def check_data(
     workspace
         The workspace whose files are checked.
     dataset
-        Name of the dataset to check; None: all of them, and files that belong to none.
+        Name of the dataset to check, or that which folds have in common; None: all of them, and
+        files that belong to none.
     progress
         Shows the file that is being checked.
 
@@ -95,11 +97,13 @@ def check_data(
     """
     files = workspace.scan()
     known = files.datasets()
-    if dataset is not None and dataset not in known:
-        raise unknown_dataset_error(dataset, files.workspace, known)
-    datasets = [Dataset(files, name) for name in (known if dataset is None else [dataset])]
+    if dataset is not None and dataset not in {*known, *files.folded()}:
+        raise unknown_dataset_error(dataset, files.workspace, files.names())
     general = Report(workspace, "")
-    check_defaults(workspace, known, general)
+    folds = {n: check_folds(files, n, general) for n in files.folded() if dataset in (None, n)}
+    names = known if dataset is None else folds.get(dataset, [dataset])
+    datasets = [Dataset(files, name) for name in names]
+    check_defaults(workspace, [*known, *files.folded()], general)
     experiments = check_experiments(workspace, known, general, progress)
     summaries, problems = {}, []
     size = sum(_total_size(data.own_files) for data in datasets)

@@ -58,6 +58,7 @@ def _check_backups(files: WorkspaceFiles, backups: Path, report: Report) -> None
             folder.is_dir()
             and number.isdecimal()
             and not files.select(Kind.ITEMS, split="train", dataset=dataset)
+            and files.common_name(dataset) is None  # there were more folds once
         ):
             newest[dataset] = max(newest.get(dataset, folder), folder, key=_number_of)
     for dataset, folder in newest.items():

@@ -83,7 +83,10 @@ def paper_rows(workspace: Workspace | None, given: Mapping[str, Any]) -> list[st
 
 def datasets(workspace: Workspace | None, _given: Mapping[str, Any]) -> list[str]:
     """Name the datasets."""
-    return workspace.scan().datasets() if workspace else []
+    if workspace is None:
+        return []
+    files = workspace.scan()
+    return sorted({*files.datasets(), *files.folded()})
 
 
 def settings(workspace: Workspace | None, given: Mapping[str, Any]) -> list[str]:

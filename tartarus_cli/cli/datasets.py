@@ -31,7 +31,7 @@ def dataset_and(
     """
     if word is None:
         dataset, word = None, dataset
-    if word is None or (dataset is None and word in workspace.scan().datasets()):
+    if word is None or (dataset is None and word in workspace.scan().names()):
         msg = f"the {called} is missing" + (f" behind the dataset {word}" if word else "")
         name = called.rstrip(",")
         raise RequestError(msg, hint=f"Name the dataset, then the {name}.")

@@ -139,4 +139,4 @@ def factorize(
         workspace=root,
         progress=render.ConsoleProgress(),
     )
-    render.factorize_result(root, result, json=json)
+    render.each_fold(result, lambda each: render.factorize_result(root, each, json=json), json=json)

@@ -186,4 +186,4 @@ def features(
         workspace=root,
         progress=render.ConsoleProgress(),
     )
-    render.features_result(root, result, json=json)
+    render.each_fold(result, lambda each: render.features_result(root, each, json=json), json=json)

@@ -202,6 +202,14 @@ Seed = Annotated[
         show_default=False,
     ),
 ]
+Folds = Annotated[
+    bool,
+    typer.Option(
+        "--folds",
+        help="A model for each fold of --dataset, as 'split --folds' made them: figures over all "
+        "items once, where they are classified, and the mean and standard deviation over folds.",
+    ),
+]
 Seeds = Annotated[
     str | None,
     typer.Option(

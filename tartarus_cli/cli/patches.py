@@ -137,8 +137,8 @@ def patches(
     A shard prepares every OF-th recording, in the order of the items; the same
     command without --shard then scales and writes them all.
     """
+    from tartarus_cli.api.settings import patches_of_folds
     from tartarus_cli.experiments.request import seed_of
-    from tartarus_cli.extraction.patches import make_patches
     from tartarus_cli.extraction.request import PatchesRequest
     from tartarus_cli.options import shard_of
     from tartarus_cli.workspace import open_workspace
@@ -169,8 +169,8 @@ def patches(
     if dry_run:
         _forecast(root, request, json)
         return
-    result = make_patches(root, request, progress=render.ConsoleProgress())
-    render.patches_result(root, result, json=json)
+    result = patches_of_folds(root, request, progress=render.ConsoleProgress())
+    render.each_fold(result, lambda each: render.patches_result(root, each, json=json), json=json)
 
 
 def _check_looks(show: str | None, to: Path | None, dry_run: bool, shared: str | None) -> None:

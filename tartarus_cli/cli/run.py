@@ -12,6 +12,7 @@ from tartarus_cli.cli.options import (
     DatasetName,
     Device,
     DryRun,
+    Folds,
     Json,
     Overrides,
     Pooled,
@@ -37,7 +38,7 @@ from tartarus_cli.cli.signatures import panels
 @panels(
     {
         "Training": ("device", "checkpoint_every", "resume"),
-        "Several runs": ("seeds", "cluster"),
+        "Several runs": ("seeds", "folds", "cluster"),
         "Evaluation": ("k", "users", "published", "ties", "baselines", "ablate", "pool"),
     }
 )
@@ -49,6 +50,7 @@ def run(
     overrides: Overrides = None,
     seed: Seed = None,
     seeds: Seeds = None,
+    folds: Folds = False,
     cluster: Cluster = None,
     k: CutOffs = None,
     users: Users = None,
@@ -96,6 +98,7 @@ def run(
         checkpoint_every=checkpoint_every,
         resume=resumed,
         seeds=None if seeds is None else parse_seeds(seeds),
+        folds=folds,
         cluster=cluster,
         dry_run=dry_run,
         workspace=root,

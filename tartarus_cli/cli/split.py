@@ -128,6 +128,26 @@ DropLater = Annotated[
         "--until on), then users without a train play, until this and the filters hold for all.",
     ),
 ]
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        "--folds",
+        metavar="N",
+        help="Divide the items into N folds, --by item, artist or label: datasets DATASET-fold1 "
+        "and so on, each with val items of its own; each item is a test item once. 'run --folds' "
+        "and the commands that prepare data take DATASET.",
+        show_default=False,
+    ),
+]
+FoldsFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--folds-from",
+        metavar="FILE",
+        help="A table of the fold of each item (such as a published one), instead of drawing them.",
+        show_default=False,
+    ),
+]
 Force = Annotated[
     bool,
     typer.Option(
@@ -149,6 +169,7 @@ Force = Annotated[
             *("by", "test", "val", "cut", "until", "drop_later"),
             *("train_ids", "val_ids", "test_ids", "seed"),
         ),
+        "Folds": ("folds", "folds_from", "fold"),
     }
 )
 def split(
@@ -193,6 +214,9 @@ def split(
     train_ids: Annotated[Path | None, _ids("train")] = None,
     val_ids: Annotated[Path | None, _ids("val")] = None,
     test_ids: Annotated[Path | None, _ids("test")] = None,
+    folds: Folds = None,
+    folds_from: FoldsFrom = None,
+    fold: Annotated[str | None, _column("--fold", "folds, in the table of folds")] = None,
     force: Force = False,
     seed: Seed = None,
     workspace: Root = None,
@@ -200,6 +224,7 @@ def split(
 ) -> None:
     """Make a dataset from a table of plays or labels: ids, matrices, and sets of cold items."""
     from tartarus_cli.api.data import split as make
+    from tartarus_cli.splitting.split import SplitResult
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
@@ -233,9 +258,15 @@ def split(
         train_ids=train_ids,
         val_ids=val_ids,
         test_ids=test_ids,
+        folds=folds,
+        folds_from=folds_from,
+        fold=fold,
         force=force,
         seed=seed,
         workspace=root,
         progress=render.ConsoleProgress(),
     )
-    render.split_result(root, result, json=json)
+    if isinstance(result, SplitResult):
+        render.split_result(root, result, json=json)
+    else:
+        render.folded_split_result(root, result, json=json)

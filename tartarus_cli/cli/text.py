@@ -150,4 +150,4 @@ def text(
         workspace=root,
         progress=render.ConsoleProgress(),
     )
-    render.text_result(root, result, json=json)
+    render.each_fold(result, lambda each: render.text_result(root, each, json=json), json=json)

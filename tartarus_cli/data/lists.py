@@ -13,7 +13,7 @@ from tartarus_cli.data.folders import FolderScan, scan_folder
 from tartarus_cli.data.ids import read_lines
 from tartarus_cli.data.unicode_forms import UnicodeForms
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path, expand_home
-from tartarus_cli.file_names import Kind
+from tartarus_cli.file_names import DataFile, Kind
 from tartarus_cli.files import write_text
 from tartarus_cli.progress import warn
 
@@ -71,7 +71,7 @@ def find_listed(
         path = expand_home(source.folder)
         files = list_scanned(scan or scan_folder(path, source.endings), ids, source.base)
     else:
-        path = dataset.require(source.kind, hint=source.hint).path
+        path = _find_list(dataset, source).path
         files = read_list(path, source.base)
     known = {*ids}
     files = _with_known_ids(files, known, path)
@@ -80,6 +80,14 @@ def find_listed(
         msg = f"{display_path(path)}: none of its ids ({files[0].id!r}, …) is an item of {name}"
         raise DataError(msg, hint=f"Items of {name} have ids such as {next(iter(ids))!r}.")
     return files
+
+
+def _find_list(dataset: Dataset, source: FileSource) -> DataFile:
+    """Return the list of a dataset; for a fold without one, that of all folds."""
+    file, common = dataset.find(source.kind), dataset.files.common_name(dataset.name)
+    if file is None and common is not None:
+        file = dataset.files.find(source.kind, dataset=common)
+    return file or dataset.require(source.kind, hint=source.hint)
 
 
 def _with_known_ids(files: list[ListedFile], known: set[str], path: Path) -> list[ListedFile]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tartarus_cli.errors import Placeholder, RequestError, call, nearest, parameter
 from tartarus_cli.file_names import Kind
-from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
+from tartarus_cli.layout import FOLD, WorkspaceFiles, WorkspacePaths
 
 
 def unknown_dataset_error(
@@ -23,6 +23,8 @@ def unknown_dataset_error(
     alternative
         What to do instead of making one, for the hint.
     """
+    if name and workspace.path_of(Kind.FOLDS, dataset=name).is_file():
+        return _folds_error(name)
     msg = f"there is no dataset{f' called {name!r}' if name else ''} in {workspace.root}"
     make = f"{alternative}, or make" if alternative else "Make"
     command = call("split", Placeholder("NAME"), plays=Placeholder("FILE"))
@@ -30,6 +32,15 @@ def unknown_dataset_error(
     hint = f"{near}{make} one of your own: {command}"
     labels = parameter("labels", Placeholder("FILE"))
     return RequestError(msg, hint=f"{hint}   (or {labels}; published ones: {call('fetch')})")
+
+
+def _folds_error(name: str) -> RequestError:
+    """Return the error that folds are named where one dataset is needed."""
+    msg = f"{name} is divided into folds: as many datasets, and one is needed here"
+    words = (Placeholder("EXPERIMENT"), Placeholder("SETTING"))
+    every = call("run", *words, dataset=name, folds=True)
+    first = f"{name}{FOLD}1"
+    return RequestError(msg, hint=f"Name one of them, such as {first}; for all of them: {every}")
 
 
 def unknown_setting_error(name: str, dataset: str, files: WorkspaceFiles) -> RequestError:

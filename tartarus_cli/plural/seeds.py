@@ -101,7 +101,8 @@ def require_several(cluster: str | None) -> None:
     """
     if cluster is not None:
         msg = f"{parameter('cluster')} shares several trainings out, and this is a single one"
-        raise RequestError(msg, hint=f"Leave it out, or train more: {parameter('seeds', 5)}.")
+        several = f"{parameter('seeds', 5)} or `folds=True`"
+        raise RequestError(msg, hint=f"Leave it out, or train more: {several}.")
 
 
 def run_seeds(  # noqa: PLR0913 — the arguments of ``run``, and the seeds

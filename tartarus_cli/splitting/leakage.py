@@ -113,6 +113,12 @@ def _count_shared(artists: Ids, items: Mapping[str, NDArray[np.int64]]) -> int:
 
 def warn_of_leakage(leakage: Leakage, progress: Progress) -> None:
     """Warn of all that may be a mistake."""
+    for subject, count in leakage_counts(leakage).items():
+        progress.warn(f"{subject}: {count:,}")
+
+
+def leakage_counts(leakage: Leakage) -> dict[str, int]:
+    """Return what may be a mistake, in words → how often; none that is not there."""
     counts = {
         "users without a train item (their factors mean nothing)": (
             leakage.users_without_train_items
@@ -128,7 +134,5 @@ def warn_of_leakage(leakage: Leakage, progress: Progress) -> None:
             leakage.artists_in_two_sets
         ),
     }
-    for subject, value in counts.items():
-        count = len(value) if isinstance(value, list) else value
-        if count:
-            progress.warn(f"{subject}: {count:,}")
+    numbers = {s: len(v) if isinstance(v, list) else v for s, v in counts.items()}
+    return {subject: number for subject, number in numbers.items() if number}

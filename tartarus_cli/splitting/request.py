@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tartarus_cli.data.folds import MAX_FOLDS
 from tartarus_cli.data.provenance import Filters
 from tartarus_cli.errors import Placeholder, RequestError, parameter
 from tartarus_cli.splitting.columns import ColumnNames
@@ -56,9 +57,21 @@ class SplitRequest:
     """A list of the ids of train items, one a line, instead of drawing them."""
     val_ids: Path | None = None
     test_ids: Path | None = None
+    folds: int | None = None
+    """Into how many folds to divide the items; None: into train, val and test once, or as
+    ``folds_from`` says."""
+    folds_from: Path | None = None
+    """A table of the fold of each item, instead of drawing them."""
+    fold: str | None = None
+    """Its column of folds; None: recognized by its name."""
     seed: int = 0
     force: bool = False
     """Whether to replace a dataset of the same name."""
+
+    @property
+    def folded(self) -> bool:
+        """Whether items are divided into folds."""
+        return self.folds is not None or self.folds_from is not None
 
     @property
     def strategy(self) -> SplitBy:
@@ -99,7 +112,8 @@ def check_request(request: SplitRequest) -> None:
     RequestError
         If they do.
     """
-    for is_fault, fault, hint in (*_table_faults(request), *_division_faults(request)):
+    faults = (*_table_faults(request), *_fold_faults(request), *_division_faults(request))
+    for is_fault, fault, hint in faults:
         if is_fault:
             raise RequestError(fault, hint=hint)
     _ = request.time_cut
@@ -155,6 +169,53 @@ def _table_faults(request: SplitRequest) -> tuple[Fault, ...]:
     )
 
 
+def _fold_faults(request: SplitRequest) -> tuple[Fault, ...]:
+    """List what may be wrong with a division into folds."""
+    folds, folded, val = request.folds, request.folded, request.shares.val
+    by_time = request.strategy is SplitBy.TIME or request.cut is not None
+    largest = 1 - 1 / (folds or MAX_FOLDS)
+    return (
+        (
+            folds is not None and request.folds_from is not None,
+            "`folds` and `folds_from` exclude each other: the file says how many folds there are",
+            "Leave one of the two out.",
+        ),
+        (
+            folds is not None and not 2 <= folds <= MAX_FOLDS,
+            f"{parameter('folds', folds)}: items are divided into 2 to {MAX_FOLDS} folds",
+            "Give such a number, for example `folds=5`.",
+        ),
+        (
+            request.fold is not None and request.folds_from is None,
+            "`fold` names a column of the table of folds",
+            f"Give {parameter('folds_from', Placeholder('FILE'))}, or leave it out.",
+        ),
+        (
+            folded and request.test is not None,
+            "`test` means nothing for folds: the test items of each are those of one fold",
+            "Leave it out.",
+        ),
+        (
+            folded and bool(request.id_lists),
+            "lists of ids and folds exclude each other",
+            f"Leave the lists out; given folds are one table: "
+            f"{parameter('folds_from', Placeholder('FILE'))}.",
+        ),
+        (
+            folded and by_time,
+            "folds cannot be divided by time: all but one would be tested on items that are older "
+            "than some that they learn",
+            "Divide by time once, without folds; or divide folds by item, artist or label.",
+        ),
+        (
+            folds is not None and folds > 1 and val >= largest,
+            f"`val` leaves nothing to train on: each of {folds} folds has {1 / (folds or 1):.1%} "
+            "of the items as test items",
+            f"Give a share below {largest:.2g}.",
+        ),
+    )
+
+
 def _division_faults(request: SplitRequest) -> tuple[Fault, ...]:
     """List what may be wrong with the way in which items are divided."""
     lists, shares = request.id_lists, request.shares
@@ -188,7 +249,7 @@ def _division_faults(request: SplitRequest) -> tuple[Fault, ...]:
             "Leave these out, or the lists.",
         ),
         (
-            no_cut and shares.val + shares.test >= 1,
+            no_cut and not request.folded and shares.val + shares.test >= 1,
             "`val` and `test` leave nothing to train on",
             "Give shares whose sum is below 1.",
         ),
@@ -219,6 +280,9 @@ def request_record(request: SplitRequest) -> dict[str, Any]:
         "seed": request.seed,
     }
     plain: dict[str, Any] = json.loads(json.dumps(record, default=str))
+    if request.folded:
+        folds = {"folds": request.folds, "folds_from": request.folds_from, "fold": request.fold}
+        plain |= {name: None if value is None else str(value) for name, value in folds.items()}
     if request.cut is not None:  # older manifests lack these
         cut = {"cut": request.cut, "until": request.until, "drop_later": request.drop_later}
         plain |= cut

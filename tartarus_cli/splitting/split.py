@@ -86,12 +86,12 @@ def split(
         If nothing is left to divide.
     """
     check_request(request)
-    is_repeated = not request.force and _is_repeated(workspace, request)
+    is_repeated = not request.force and is_repeated_request(workspace, request)
     check_dataset_name(workspace, request.dataset, force=request.force or is_repeated)
     lists = read_id_lists(request.id_lists)
     listed = None if lists is None else [item for ids in lists.values() for item in ids]
-    tables, sources = _read_tables(request, listed, progress)
-    filtered = _filter(tables, request, listed=listed is not None)
+    tables, sources = read_tables(request, listed, progress)
+    filtered = filter_tables(tables, request, listed=listed is not None)
     interactions = filtered.interactions
     with progress.task("dividing and writing", 2) as task:
         pairs = interactions.pairs
@@ -102,17 +102,32 @@ def split(
         task.advance()
         files = SplitFiles(workspace, request.dataset)
         paths = files.paths(sets, interactions)
-        manifest = _make_manifest(request, tables, filtered, sets, sources, paths)
+        manifest = make_manifest(request, tables, filtered, sets, sources, paths)
         backups = write_split(files, interactions, sets, manifest, force=request.force)
         task.advance()
     warn_of_leakage(manifest.leakage, progress)
     return SplitResult(manifest, paths, backups)
 
 
-def _read_tables(
+def read_tables(
     request: SplitRequest, listed: Sequence[str] | None, progress: Progress
 ) -> tuple[SplitTables, list[SourceTable]]:
-    """Read the tables; return their content, and the record of each."""
+    """Read the tables of a request; return their content, and the record of each.
+
+    Parameters
+    ----------
+    request
+        The tables, and their columns.
+    listed
+        Ids of the items; None: all that the tables have.
+    progress
+        Hears of the rows read.
+
+    Raises
+    ------
+    DataError
+        If a table is damaged, or changes while it is read.
+    """
     paths = {"plays": request.plays, "labels": request.labels}
     tables = {name: path for name, path in paths.items() if path}
     before = {part: stat_signature(part) for path in tables.values() for part in _parts(path)}
@@ -146,7 +161,7 @@ def _parts(path: Path) -> list[Path]:
     return [part for part in part_files(path) if part.is_file()]
 
 
-def _filter(tables: SplitTables, request: SplitRequest, *, listed: bool) -> TrainedUsers:
+def filter_tables(tables: SplitTables, request: SplitRequest, *, listed: bool) -> TrainedUsers:
     """Drop what is rare and, where later plays are dropped, users without a train play."""
     filters, cut = request.filters, tables.cut
     if cut is None or not cut.drop_later:
@@ -201,7 +216,7 @@ def _draw_sets(
     return by_item(items, shares, seed=seed)
 
 
-def _make_manifest(
+def make_manifest(
     request: SplitRequest,
     tables: SplitTables,
     filtered: TrainedUsers,
@@ -209,13 +224,28 @@ def _make_manifest(
     sources: list[SourceTable],
     files: Sequence[Path],
 ) -> SplitManifest:
+    """Return the record of how a dataset was made, and of what its sets hold and share.
+
+    Parameters
+    ----------
+    request
+        What was asked for.
+    tables, filtered
+        What was read, and what of it is left.
+    sets
+        The rows of each set.
+    sources
+        The record of each table.
+    files
+        All files of the dataset.
+    """
     interactions = filtered.interactions
     pairs, labels = interactions.pairs, interactions.labels
     sizes = {name: measure_set(interactions, sets, name) for name in sets}
     return SplitManifest(
         dataset=request.dataset,
         seed=request.seed,
-        by="lists" if request.id_lists else request.strategy.value,
+        by=_division(request),
         shares=_shares(request),
         time=_time_division(request, tables, filtered),
         tables=sources,
@@ -231,12 +261,22 @@ def _make_manifest(
     )
 
 
+def _division(request: SplitRequest) -> str:
+    if request.id_lists:
+        return "lists"
+    return "folds" if request.folds_from else request.strategy.value
+
+
 def _shares(request: SplitRequest) -> dict[str, float] | None:
-    """Return the shares that were requested; those first played after a cut are no share."""
+    """Return the shares that were requested; those first played after a cut are no share.
+
+    Neither are the test items of a fold.
+    """
     if request.id_lists:
         return None
     shares = asdict(request.shares)
-    return shares if request.cut is None else {"val": shares["val"]}
+    no_test = request.cut is not None or request.folded
+    return {"val": shares["val"]} if no_test else shares
 
 
 def _time_division(
@@ -254,7 +294,7 @@ def _time_division(
     )
 
 
-def _is_repeated(workspace: WorkspacePaths, request: SplitRequest) -> bool:
+def is_repeated_request(workspace: WorkspacePaths, request: SplitRequest) -> bool:
     """Whether the dataset of this name was made, or begun, by the same request."""
     path = workspace.path_of(Kind.SPLIT, dataset=request.dataset)
     try:

@@ -19,6 +19,9 @@ TRAIN, VAL, TEST = 0, 1, 2
 SetOfItem = NDArray[np.int8]
 """``(items,)`` the set of each item: ``TRAIN``, ``VAL`` or ``TEST``."""
 
+Seed = int | tuple[int, ...]
+"""Of a draw; several numbers are one seed too."""
+
 
 @dataclass(frozen=True)
 class Shares:
@@ -30,12 +33,12 @@ class Shares:
     def sizes(self, items: int) -> tuple[int, int, int]:
         """Return how many of ``items`` items train, val and test get.
 
-        Test gets at least one; so does val, if its share is above 0.
+        Test and val get at least one each, if their share is above 0.
 
         >>> Shares(val=0.1, test=0.2).sizes(10)
         (7, 1, 2)
         """
-        test = max(round(self.test * items), 1)
+        test = max(round(self.test * items), 1) if self.test else 0
         val = max(round(self.val * items), 1) if self.val else 0
         return items - val - test, val, test
 
@@ -45,7 +48,7 @@ class Shares:
         return np.array([1 - self.val - self.test, self.val, self.test])
 
 
-def by_item(items: int, shares: Shares, *, seed: int) -> SetOfItem:
+def by_item(items: int, shares: Shares, *, seed: Seed) -> SetOfItem:
     """Draw the items of each set.
 
     Parameters
@@ -58,7 +61,7 @@ def by_item(items: int, shares: Shares, *, seed: int) -> SetOfItem:
     return _assign_in_order(np.random.default_rng(seed).permutation(items), shares)
 
 
-def by_time(first_played: NDArray[np.float64], shares: Shares, *, seed: int) -> SetOfItem:
+def by_time(first_played: NDArray[np.float64], shares: Shares, *, seed: Seed) -> SetOfItem:
     """Put the newest items into test, the next newest into val; ties are drawn.
 
     Parameters
@@ -72,7 +75,7 @@ def by_time(first_played: NDArray[np.float64], shares: Shares, *, seed: int) -> 
     return _assign_in_order(np.lexsort((drawn, first_played)), shares)
 
 
-def by_cut(first_played: NDArray[np.float64], start: float, val: float, *, seed: int) -> SetOfItem:
+def by_cut(first_played: NDArray[np.float64], start: float, val: float, *, seed: Seed) -> SetOfItem:
     """Put the items first played from a time on into test, the newest of the others into val.
 
     Parameters
@@ -96,7 +99,7 @@ def by_cut(first_played: NDArray[np.float64], start: float, val: float, *, seed:
     return sets
 
 
-def by_group(groups: NDArray[Any], shares: Shares, *, seed: int) -> SetOfItem:
+def by_group(groups: NDArray[Any], shares: Shares, *, seed: Seed) -> SetOfItem:
     """Put whole groups, such as all songs of an artist, into one set.
 
     Groups are taken in a random order. Each goes into test if all of it fits in there, else into
@@ -124,7 +127,7 @@ def by_group(groups: NDArray[Any], shares: Shares, *, seed: int) -> SetOfItem:
 
 
 def by_label(
-    labels: csr_array, shares: Shares, *, seed: int, check: Callable[[], None] = lambda: None
+    labels: csr_array, shares: Shares, *, seed: Seed, check: Callable[[], None] = lambda: None
 ) -> SetOfItem:
     """Spread the items of each label over the sets in proportion: iterative stratification.
 
@@ -145,7 +148,34 @@ def by_label(
     check
         Called before each label; it may raise an exception to stop the work.
     """
-    state = _Stratification(labels, shares, np.random.default_rng(seed))
+    return stratify(labels, shares.proportions, seed=seed, check=check)
+
+
+def stratify(
+    labels: csr_array,
+    proportions: NDArray[np.float64],
+    *,
+    seed: Seed,
+    check: Callable[[], None] = lambda: None,
+) -> SetOfItem:
+    """Spread the items of each label over any number of sets, as :func:`by_label` does.
+
+    Parameters
+    ----------
+    labels
+        Sparse ``(items, labels)``; every item has at least one.
+    proportions
+        ``(sets,)`` the share of each set, of a sum of 1; at most 127 sets.
+    seed
+        Of the draws.
+    check
+        Called before each label; it may raise an exception to stop the work.
+
+    Returns
+    -------
+    The number of the set of each item, ``(items,)``.
+    """
+    state = _Stratification(labels, proportions, np.random.default_rng(seed))
     while (label := state.rarest_label()) is not None:
         check()
         state.assign_items(label)
@@ -155,13 +185,15 @@ def by_label(
 class _Stratification:
     """Which items have a set, and how many items of each label each set still lacks."""
 
-    def __init__(self, labels: csr_array, shares: Shares, rng: np.random.Generator) -> None:
+    def __init__(
+        self, labels: csr_array, proportions: NDArray[np.float64], rng: np.random.Generator
+    ) -> None:
         items = labels.shape[0]
         self.by_item, self.by_label, self.rng = labels, labels.tocsc(), rng
         self.set_of_item = np.full(items, -1, np.int8)
         self.unassigned = np.diff(self.by_label.indptr).astype(np.int64)  # items of each label
-        self.sets = [number for number in (TRAIN, VAL, TEST) if shares.proportions[number] > 0]
-        proportions = shares.proportions[self.sets]
+        self.sets = np.flatnonzero(proportions > 0)
+        proportions = proportions[self.sets]
         self.lacking_of_label = proportions[:, None] * self.unassigned  # (sets, labels)
         self.lacking = proportions * items  # (sets,)
 

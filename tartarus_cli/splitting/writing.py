@@ -80,13 +80,27 @@ class SplitFiles:
         return files
 
 
-def check_dataset_name(workspace: WorkspacePaths, dataset: str, *, force: bool) -> None:
+def check_dataset_name(
+    workspace: WorkspacePaths, dataset: str, *, force: bool, folded: bool = False
+) -> None:
     """Make sure that a dataset can be written under a name.
+
+    Parameters
+    ----------
+    workspace
+        Where it is written.
+    dataset
+        Its name, or that which its folds have in common.
+    force
+        Whether a dataset of this name is replaced.
+    folded
+        Whether it is divided into folds.
 
     Raises
     ------
     RequestError
-        If no file can have such a name, or the dataset exists already and ``force`` is false.
+        If no file can have such a name, or the dataset exists already and ``force`` is false, or
+        folds have the name.
     """
     path = workspace.path_of(Kind.ITEMS, split="train", dataset=dataset)
     parsed = parse_path(path, "datasets") if path.parent == workspace.data / "datasets" else None
@@ -95,7 +109,11 @@ def check_dataset_name(workspace: WorkspacePaths, dataset: str, *, force: bool) 
         msg = f"a dataset cannot be called {dataset!r}"
         hint = "Use a short name without _ and /, that begins with a letter or a number."
         raise RequestError(msg, hint=hint)
-    present = _dataset_files(workspace, dataset)
+    folds = workspace.path_of(Kind.FOLDS, dataset=dataset)
+    if folds.is_file() and not folded:
+        msg = f"{dataset} is divided into folds already: {display_path(folds)}"
+        raise RequestError(msg, hint="Use another name for what is divided once.")
+    present = list_dataset_files(workspace, dataset)
     if present and not force and path.is_file():
         raise _exists_error(present[0].path, dataset)
     inventory = workspace.scan()
@@ -132,7 +150,7 @@ def write_split(
     lock = manifest_path.with_name(f".making_{manifest_path.name}.lock")
     with locked(lock), defer_interrupts() as check:
         remove_leftovers(manifest_path.parent, {path.name for path in paths})
-        present = [file.path for file in _dataset_files(files.workspace, files.dataset)]
+        present = [file.path for file in list_dataset_files(files.workspace, files.dataset)]
         backups: dict[Path, Path] = {}
         try:
             with write_together([*reversed(paths)], delete_first=False) as temporary:
@@ -187,7 +205,7 @@ def _write_artists(
 def _require_same(files: SplitFiles, temporary: Mapping[Path, Path]) -> None:
     """Make sure that all present files are the same, as after a split that was interrupted."""
     train = files.ids("train")
-    for file in _dataset_files(files.workspace, files.dataset):
+    for file in list_dataset_files(files.workspace, files.dataset):
         new = temporary.get(file.path)
         same = train.is_file() if new is None else same_content(file.path, new)
         if not same and file.kind is not Kind.SPLIT:
@@ -206,7 +224,7 @@ def _back_up_outdated(
 
     The ids of train items go first: without them, files are no dataset, whole or in part.
     """
-    present = _dataset_files(files.workspace, files.dataset)
+    present = list_dataset_files(files.workspace, files.dataset)
     new_ids = {files.ids(name): temporary[files.ids(name)] for name in sets}
     old_ids = {file.path for file in present if file.kind is Kind.ITEMS}
     if old_ids == {*new_ids} and all(same_content(path, new) for path, new in new_ids.items()):
@@ -248,7 +266,7 @@ def _write_lines(path: Path, lines: Sequence[str] | NDArray[np.object_]) -> None
             file.write("\n".join([*lines[start : start + BLOCK_LINES], ""]))
 
 
-def _dataset_files(workspace: WorkspacePaths, dataset: str) -> list[DataFile]:
+def list_dataset_files(workspace: WorkspacePaths, dataset: str) -> list[DataFile]:
     """Return the files of a dataset whose rows follow its ids."""
     files = [file for file in workspace.scan().files if file.dataset == dataset]
     return [file for file in files if file.kind not in LIST_KINDS]

@@ -9,6 +9,7 @@ from tartarus_cli.cli.render.experiments import experiment, experiments
 from tartarus_cli.cli.render.factorize import factorize_result
 from tartarus_cli.cli.render.features import features_result
 from tartarus_cli.cli.render.fetch import archives, fetched, record
+from tartarus_cli.cli.render.folds import each_fold
 from tartarus_cli.cli.render.forecast import forecast
 from tartarus_cli.cli.render.groups import (
     deleted_group,
@@ -32,7 +33,7 @@ from tartarus_cli.cli.render.papers import papers, reproduction
 from tartarus_cli.cli.render.patches import patches_picture, patches_result
 from tartarus_cli.cli.render.playlists import ListForm, exported, recommended
 from tartarus_cli.cli.render.progress import ConsoleProgress
-from tartarus_cli.cli.render.split import split_result
+from tartarus_cli.cli.render.split import folded_split_result, split_result
 from tartarus_cli.cli.render.studies import studies, study
 from tartarus_cli.cli.render.text import text_result
 
@@ -51,6 +52,7 @@ __all__ = [
     "deletion_question",
     "deletion_remarks",
     "diagnosis",
+    "each_fold",
     "error",
     "evaluation",
     "experiment",
@@ -59,6 +61,7 @@ __all__ = [
     "factorize_result",
     "features_result",
     "fetched",
+    "folded_split_result",
     "forecast",
     "group",
     "group_evaluation",

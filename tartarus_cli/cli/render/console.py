@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from json import dumps
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,8 +39,35 @@ def message(text: str) -> str:
     return plain(in_shell(text))
 
 
+@dataclass
+class CollectedResults:
+    """What would have been printed of several results, and is put together instead."""
+
+    documents: list[Any] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
+    """What to do next, after each result."""
+
+
+_collected: ContextVar[CollectedResults | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collect_results() -> Iterator[CollectedResults]:
+    """Collect documents, and what to do next, instead of printing them."""
+    results = CollectedResults()
+    token = _collected.set(results)
+    try:
+        yield results
+    finally:
+        _collected.reset(token)
+
+
 def next_step(text: str) -> None:
     """Print what to do next: a text with calls, which are shown as commands."""
+    collected = _collected.get()
+    if collected is not None:
+        collected.steps.append(text)
+        return
     out().print(f"Next: {message(text)}", soft_wrap=True)
 
 
@@ -52,6 +83,10 @@ def aside() -> Console:
 
 def document(value: Any) -> None:
     """Print one JSON document on standard output."""
+    collected = _collected.get()
+    if collected is not None:
+        collected.documents.append(value)
+        return
     sys.stdout.write(dumps(value, indent=2) + "\n")
 
 

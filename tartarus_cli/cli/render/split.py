@@ -18,6 +18,7 @@ from tartarus_cli.errors import Placeholder, call, count_noun
 
 if TYPE_CHECKING:
     from tartarus_cli.data.provenance import SplitManifest
+    from tartarus_cli.splitting.folds import FoldedSplitResult
     from tartarus_cli.splitting.split import SplitResult
     from tartarus_cli.workspace import Workspace
 
@@ -57,6 +58,55 @@ def split_result(workspace: Workspace, result: SplitResult, *, json: bool) -> No
         soft_wrap=True,
     )
     next_step(_next_command(manifest))
+
+
+def folded_split_result(workspace: Workspace, result: FoldedSplitResult, *, json: bool) -> None:
+    """Say how large each fold is, and what comes next."""
+    manifest, first = result.manifest, result.splits[0].manifest
+    path = workspace.relative(result.path)
+    backups = [workspace.relative(path) for path in result.backups]
+    if json:
+        files = [workspace.relative(path) for split in result.splits for path in split.files]
+        files += [path]
+        document(_folds_document(result) | {"files": files, "set_aside": backups})
+        return
+    console = out()
+    _show_stages(first)
+    _show_folds(result)
+    for file in backups:
+        console.print(f"  backed up: {plain(file)}", soft_wrap=True)
+    strategies = {"label": "by label, in proportion", "folds": "by the given folds"}
+    strategy = strategies.get(manifest.by, f"by {manifest.by}")
+    counts = f"{count_noun(len(manifest.folds), 'fold')} of {count_noun(manifest.items, 'item')}"
+    console.print(
+        f"[bold]{plain(manifest.dataset)}[/] is {counts}, divided {strategy}, seed "
+        f"{manifest.seed}: each item is a test item once (kept in {plain(path)})",
+        soft_wrap=True,
+    )
+    next_step(_next_command(first.model_copy(update={"dataset": manifest.dataset})))
+
+
+def _folds_document(result: FoldedSplitResult) -> dict[str, Any]:
+    manifest = result.manifest
+    sizes = [s.manifest.model_dump(include={"sets", "leakage"}) for s in result.splits]
+    folds = [fold.model_dump() | size for fold, size in zip(manifest.folds, sizes, strict=True)]
+    return manifest.model_dump(exclude={"request", "tables", "folds"}) | {"folds": folds}
+
+
+def _show_folds(result: FoldedSplitResult) -> None:
+    """Show the size of each fold."""
+    folds, first = result.manifest.folds, result.splits[0].manifest
+    labelled = any(fold.label for fold in folds)
+    columns = [">labels of test"] if first.labels is not None else []
+    given = ["fold"] if labelled else []
+    shown = table("dataset", *given, *(f">{name}" for name in first.sets), *columns)
+    for fold, split in zip(folds, result.splits, strict=True):
+        sets = split.manifest.sets
+        cells = [plain(fold.dataset), *([plain(fold.label)] if labelled else [])]
+        cells += [f"{size.items:,}" for size in sets.values()]
+        cells += [f"{sets['test'].labels or 0:,}"] if columns else []
+        shown.add_row(*cells)
+    unbroken(shown)
 
 
 def _cut(manifest: SplitManifest) -> str:
