@@ -259,6 +259,7 @@ def test_files_that_change_during_a_study_stop_it(root: Path) -> None:
     assert tt.show_study("mine", workspace=root).begun == study.begun
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_or_does_not_fit_is_a_failed_one(root: Path) -> None:
     study = search(
         root,
