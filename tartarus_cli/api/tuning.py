@@ -16,6 +16,7 @@ from tartarus_cli.api.progress import ProgressOption, shown
 from tartarus_cli.devices import on_device
 
 if TYPE_CHECKING:
+    from tartarus_cli.forecasting.forecast import Forecast
     from tartarus_cli.tuning.study import Study
 
 
@@ -35,11 +36,12 @@ def tune(
     save: str | None = None,
     force: bool = False,
     device: str = "auto",
+    dry_run: bool = False,
     code: Code = (),
     seed: int | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> Study:
+) -> Study | Forecast:
     """Search for the parameters of an experiment that make a figure of validation items best.
 
     Test items are not read. The first trial is the experiment as it is; the others are drawn by a
@@ -82,6 +84,9 @@ def tune(
     device
         ``"cpu"``, ``"gpu"``, or one of several as ``"gpu:1"``; ``"auto"``: a GPU that JAX can use,
         if there is one.
+    dry_run
+        Only say what would be done, and forecast time, memory and disk from a few steps of a few
+        trials; nothing is written.
     code
         Python files with networks and the like of your own.
     seed
@@ -101,6 +106,8 @@ def tune(
     TrainingError
         If no trial has a figure.
     """
+    given = {**locals()}
+    from tartarus_cli.forecasting.tune import forecast_search
     from tartarus_cli.tuning.tune import Search, TuneOptions
     from tartarus_cli.tuning.tune import tune as tune_parameters
 
@@ -128,6 +135,8 @@ def tune(
             save=save,
             force=force,
         )
+        if dry_run:
+            return forecast_search(root, search, options, given, progress=watcher)
         return tune_parameters(root, search, options, progress=watcher)
 
 

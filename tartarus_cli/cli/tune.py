@@ -12,6 +12,7 @@ from tartarus_cli.cli.options import (
     Code,
     DatasetName,
     Device,
+    DryRun,
     Json,
     Root,
     Seed,
@@ -130,6 +131,7 @@ def tune(
     save: Save = None,
     force: Force = False,
     device: Device = "auto",
+    dry_run: DryRun = False,
     code: Code = None,
     seed: Seed = None,
     workspace: Root = None,
@@ -141,6 +143,7 @@ def tune(
     experiments/. To look at studies: tartarus studies.
     """
     from tartarus_cli.api.tuning import tune as search
+    from tartarus_cli.forecasting.forecast import Forecast
     from tartarus_cli.options import parse_duration
     from tartarus_cli.workspace import open_workspace
 
@@ -161,9 +164,13 @@ def tune(
         save=save,
         force=force,
         device=device,
+        dry_run=dry_run,
         code=code or (),
         seed=seed,
         workspace=root,
         progress=render.ConsoleProgress(),
     )
-    render.study(root, result, json=json)
+    if isinstance(result, Forecast):
+        render.forecast(result, json=json)
+    else:
+        render.study(root, result, json=json)

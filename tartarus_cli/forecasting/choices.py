@@ -49,7 +49,7 @@ def measure_choice(
         If nobody played the items that validate.
     """
     if request.experiment.dataset.task == "recommendation":
-        each = _judging_users(dataset, request, parts, budget_s)
+        each = judging_users(dataset, request, parts, budget_s)
     else:
         each = _judging_classes(dataset, request, parts)
     options = request.experiment.network
@@ -73,9 +73,7 @@ def _trials(parts: int, weights: tuple[float, ...]) -> int:
     return tried
 
 
-def _judging_users(
-    dataset: Dataset, request: TrainingRequest, parts: int, budget_s: float
-) -> float:
+def judging_users(dataset: Dataset, request: TrainingRequest, parts: int, budget_s: float) -> float:
     """Return the seconds of one judgement by how validation items rank for users."""
     split, rows = "val", None
     if not has_plays(dataset, "val"):

@@ -54,7 +54,7 @@ class NetworkCost:
 
 
 def measure_network(
-    workspace: Workspace, request: TrainingRequest, *, budget_s: float
+    workspace: Workspace, request: TrainingRequest, *, budget_s: float, evaluated: bool = True
 ) -> NetworkCost:
     """Train a network for a few steps, and throw it away.
 
@@ -66,6 +66,8 @@ def measure_network(
         What would be trained.
     budget_s
         Seconds for the steps that are measured, about.
+    evaluated
+        Whether it would predict and be evaluated; else no test item is looked for.
 
     Raises
     ------
@@ -78,11 +80,13 @@ def measure_network(
     control = TrainingControl(0.0, probe.epoch_ended, limit=probe.limit)
     with scratch_store(workspace) as store:
         start = time.perf_counter()
-        model = train(store, short, evaluated=True, control=control)
+        model = train(store, short, evaluated=evaluated, control=control)
         whole = time.perf_counter() - start
         disk = sum(path.stat().st_size for path in model.folder.rglob("*") if path.is_file())
-        items = len(store.dataset(experiment.dataset.name).ids("test"))
-        predict_s = _measure_prediction(model, items, budget_s / 4)
+        items, predict_s = 0, 0.0
+        if evaluated:
+            items = len(store.dataset(experiment.dataset.name).ids("test"))
+            predict_s = _measure_prediction(model, items, budget_s / 4)
         manifest = model.manifest
     fitting = experiment.fitting
     steps, all_steps = probe.steps, probe.feed.all if probe.feed else 0

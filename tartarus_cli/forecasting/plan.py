@@ -17,7 +17,14 @@ from tartarus_cli.models.store import Model
 
 AT_ONCE_S = 0.01
 """Seconds at least that a step of its own is written for."""
-USUAL: Mapping[str, object] = {"ties": "drawn", "pool": "mean", "device": "auto", "memory": "1GiB"}
+USUAL: Mapping[str, object] = {
+    "ties": "drawn",
+    "pool": "mean",
+    "device": "auto",
+    "memory": "1GiB",
+    "pruner": "asha",
+    "jobs": 1,
+}
 """Parameter → its default, where that is a word."""
 
 

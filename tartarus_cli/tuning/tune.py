@@ -201,7 +201,7 @@ def _go_on(workspace: Workspace, paths: StudyPaths | None, options: TuneOptions)
     if paths is None:
         raise AssertionError
     job = open_job(workspace, paths, trials=_trials(workspace, paths, options))
-    _check(job)
+    check_job(job)
     return job
 
 
@@ -214,7 +214,7 @@ def _trials(workspace: Workspace, paths: StudyPaths, options: TuneOptions) -> in
 
 def _begin(workspace: Workspace, search: Search, options: TuneOptions) -> TuningJob:
     """Begin a study, or join one that searches the same."""
-    request, default = _request(workspace, search)
+    request, default = study_request(workspace, search)
     workspace.studies.mkdir(parents=True, exist_ok=True)
     with locked(workspace.studies / "studies.lock", PATIENCE_S):
         paths = _named(workspace, options)
@@ -229,7 +229,7 @@ def _begin(workspace: Workspace, search: Search, options: TuneOptions) -> Tuning
             find_study(workspace, paths.name)  # says which there are
     job = _job(workspace, paths, request, default, options)
     try:
-        _check(job)
+        check_job(job)
     except BaseException:
         with suppress(OSError):
             paths.folder.rmdir()  # unless there is something in it
@@ -252,7 +252,7 @@ def _store(workspace: Workspace, job: TuningJob, request: StudyRequest) -> None:
         write_request(job.paths, stored)
 
 
-def _request(workspace: Workspace, search: Search) -> tuple[StudyRequest, TrainingRequest]:
+def study_request(workspace: Workspace, search: Search) -> tuple[StudyRequest, TrainingRequest]:
     """Return what a study searches, every value checked, and the experiment as it is."""
     seen = hidden(workspace, workspace.study("new"))
     fixed, ranges = split_overrides(search.overrides)
@@ -366,7 +366,7 @@ def _unused(workspace: Workspace, experiment: str) -> StudyPaths:
             return paths
 
 
-def _check(job: TuningJob) -> None:
+def check_job(job: TuningJob) -> None:
     """Make sure that trials can be trained, and measured, before the first one begins.
 
     Raises

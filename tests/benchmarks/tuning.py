@@ -20,7 +20,7 @@ def main(trials: int = 20) -> None:
         root = Path(folder) / "world"
         tt.init(root, example=True)
         start = time.monotonic()
-        study = tt.tune("rec_multi", *SETTINGS, trials=trials, workspace=root, progress=False)
+        study: Any = tt.tune("rec_multi", *SETTINGS, trials=trials, workspace=root, progress=False)
         seconds = time.monotonic() - start
         print(f"{trials} trials in {seconds:.0f} s: {study.counts}")
         figures = {"as it is": study.default, "best": study.best}

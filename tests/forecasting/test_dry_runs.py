@@ -124,6 +124,19 @@ def test_an_evaluation_of_what_has_not_predicted_is_refused(tmp_path: Path) -> N
         tt.evaluate(model, dry_run=True, progress=False)
 
 
+def test_a_search_is_forecast_without_a_study(root: Path, tartarus: Command) -> None:
+    before = contents(root)
+    words = ("rec_multi", "text", "audio", "--dataset", "rec", "--set", "network.hidden=[4],[8]")
+    short = ("--set", "training.epochs=3", "--trials", "7")
+    outcome = tartarus("tune", *words, *short, "--dry-run", "-w", root)
+    assert contents(root) == before
+    assert "train 7 trials of rec_multi" in outcome.out
+    assert "3 trials that were begun" in outcome.out
+    assert "Next: tartarus tune rec_multi text audio --dataset rec" in outcome.out
+    with pytest.raises(RequestError, match="from its first trial on"):
+        tt.tune("rec_multi", "text", dry_run=True, resume=True, workspace=root, progress=False)
+
+
 def test_patches_tell_new_from_missing_recordings(tmp_path: Path, tartarus: Command) -> None:
     sounds = Sounds(tmp_path / "songs")
     (sounds.audio / "test-1.wav").unlink()

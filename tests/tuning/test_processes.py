@@ -84,6 +84,7 @@ def test_jobs_are_processes_that_end_with_the_command(root: Path) -> None:
         workspace=root,
         progress=False,
     )
+    assert isinstance(study, Study)
     assert "running" not in study.counts
     assert distinct(study) == study.begun
     assert study.counts["complete"] == study.begun

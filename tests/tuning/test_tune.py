@@ -33,7 +33,9 @@ NETWORK = (
 def search(root: Path, *overrides: str, experiment: str = "knn", **options: Any) -> Study:
     settings = options.pop("settings", ("text",))
     chosen: dict[str, Any] = {"dataset": "rec", "trials": 4, "progress": False} | options
-    return tt.tune(experiment, *settings, overrides=overrides or KNN, workspace=root, **chosen)
+    done = tt.tune(experiment, *settings, overrides=overrides or KNN, workspace=root, **chosen)
+    assert isinstance(done, Study)
+    return done
 
 
 def values_of(study: Study) -> list[tuple[Any, ...]]:
@@ -154,6 +156,7 @@ def test_a_search_that_was_stopped_goes_on_to_the_same_trials(
     ]
     # Neither experiment nor settings have to be named again.
     study = tt.tune(study="parts", resume=True, trials=4, workspace=root, progress=False)
+    assert isinstance(study, Study)
     assert study.trials[3].retry_of == 2
     kept = [trial for trial in study.trials if trial.state != "lost"]
     assert [t.parameters for t in kept[:3]] == [t.parameters for t in whole.trials[:3]]
