@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tartarus_cli as tt
-from tartarus_cli import signals
+from tartarus_cli import plugins, signals
 from tartarus_cli.files import locked
 from tartarus_cli.models.store import Model, Store
 from tartarus_cli.training import epochs
@@ -215,6 +215,26 @@ def test_what_has_changed_is_refused_by_name_and_nothing_else_changes(
     assert named in refused.err.replace("\n", " ")
     after = store_of(stopped).find("model_2").manifest
     assert after == before
+
+
+def test_code_that_has_changed_or_is_gone_is_refused_by_name(
+    stopped: World, tartarus: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = stopped.root / "mine.py"
+    code.write_text("NUMBER = 1\n")
+    with stopped_after(1):
+        assert tartarus("train", *WORDS, "--code", code, "-w", stopped.root).status == 130
+    monkeypatch.setattr(plugins, "_RUN", {})  # as in a new process
+    code.write_text("NUMBER = 2\n")
+    refused = tartarus("train", "--resume", "-w", stopped.root)
+    assert refused.status == 1
+    assert "mine.py is not what it was when the training of model_3 began" in refused.err
+    moved = code.rename(stopped.root / "moved.py")
+    refused = tartarus("train", "--resume", "-w", stopped.root)
+    assert (refused.status, "mine.py is missing, the code" in refused.err) == (1, True)
+    moved.write_text("NUMBER = 1\n")
+    done = tartarus("train", "--resume", "--code", moved, "-w", stopped.root)
+    assert done.status == 0, done.err
 
 
 def test_a_damaged_checkpoint_is_reported_and_its_training_begins_again_without_it(
