@@ -61,6 +61,11 @@ def defer_interrupts() -> Iterator[Callable[[], None]]:
             signal.signal(number, handler)
 
 
+def act_on_interrupts() -> None:
+    """Act on signals that wait to be acted on, where code waits for others for long."""
+    _raise_pending()
+
+
 def exit_status(number: int) -> int:
     """Return the exit status of a command that a signal ends, as shells write it.
 

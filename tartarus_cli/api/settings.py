@@ -48,6 +48,7 @@ def features(
     sparse: bool | None = None,
     scale: bool = False,
     force: bool = False,
+    cluster: str | None = None,
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
 ) -> FeaturesResult | FoldResults[FeaturesResult]:
@@ -86,6 +87,9 @@ def features(
         Zero mean and unit variance of each column, by the train items.
     force
         Replace a setting of this name.
+    cluster
+        Read the rows on a cluster: ``local``, the address of a scheduler of Dask, or a file that
+        describes jobs of a batch system. Parquet files and ``.npy`` are read in shares.
     workspace
         Where the dataset is.
     progress
@@ -119,6 +123,7 @@ def features(
         sparse=sparse,
         scale=scale,
         force=force,
+        cluster=cluster,
     )
     with shown(progress) as watcher:
         root = workspace_of(workspace)

@@ -8,7 +8,7 @@ import typer
 
 from tartarus_cli.cli import render
 from tartarus_cli.cli.datasets import dataset_and
-from tartarus_cli.cli.options import DatasetArgument, Encoding, Json, Root
+from tartarus_cli.cli.options import Cluster, DatasetArgument, Encoding, Json, Root
 from tartarus_cli.cli.signatures import panels
 
 
@@ -157,10 +157,15 @@ def features(
     sparse: Sparse = None,
     scale: Scale = False,
     force: Force = False,
+    cluster: Cluster = None,
     workspace: Root = None,
     json: Json = False,
 ) -> None:
-    """Import features or tags of your own: align them with the items, as a new setting."""
+    """Import features or tags of your own: align them with the items, as a new setting.
+
+    A cluster reads the rows of Parquet files and of .npy matrices in shares; of
+    other files, one worker reads all rows. They are aligned and written here.
+    """
     from tartarus_cli.api.settings import features as import_features
     from tartarus_cli.workspace import open_workspace
 
@@ -183,6 +188,7 @@ def features(
         sparse=sparse,
         scale=scale,
         force=force,
+        cluster=cluster,
         workspace=root,
         progress=render.ConsoleProgress(),
     )

@@ -30,6 +30,7 @@ from tartarus_cli.errors import TartarusError, display_path
 from tartarus_cli.files import write_text
 from tartarus_cli.plugins import files_run
 from tartarus_cli.progress import Progress, QuietProgress
+from tartarus_cli.signals import act_on_interrupts
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -197,6 +198,7 @@ class _Run:
                     self._watch()
                     queue.update(self._copies(code))
                     watched = time.monotonic()
+                act_on_interrupts()
                 if not batch:
                     time.sleep(POLL_S)
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -28,15 +28,11 @@ from tartarus_cli.features.alignment import (
     SourceReader,
     source_changed_error,
 )
+from tartarus_cli.features.converted import read_on_cluster
 from tartarus_cli.features.dense import prepare_numbers, survey_numbers
 from tartarus_cli.features.request import FeaturesRequest, check_parameters
 from tartarus_cli.features.suggest import SuggestedExperiments, suggest_experiments
-from tartarus_cli.features.tables import (
-    FeatureColumns,
-    FeatureSource,
-    open_features,
-    open_rows,
-)
+from tartarus_cli.features.tables import FeatureColumns
 from tartarus_cli.features.tags import TagChoice, prepare_tags, survey_tags
 from tartarus_cli.file_names import SPLITS, Kind, parse_path
 from tartarus_cli.files import (
@@ -110,11 +106,15 @@ def import_features(
     check_parameters(request)
     sets = Dataset(workspace.scan(), request.dataset).split_ids()
     signatures = _signatures(request)
-    source = _open(request)
+    source = request.open()
     if source.columns is not None:
         progress.say(_describe_columns(source.columns))
-    with _lock_setting(workspace, request), defer_interrupts() as check:
+    with _lock_setting(workspace, request), ExitStack() as stack, defer_interrupts() as check:
         _refuse_texts(Dataset(workspace.scan(), request.dataset), request)
+        if request.cluster is not None:
+            source = stack.enter_context(
+                read_on_cluster(request.cluster, request, source, workspace.data, progress)
+            )
         with progress.task(f"reading {request.source.name}", 2 * source.size) as task:
             alignment = ItemAlignment(sets)
             forms = UnicodeForms({item for ids in sets.values() for item in ids})
@@ -148,12 +148,6 @@ def _signatures(request: FeaturesRequest) -> list[tuple[int, ...]]:
     """Return what shows whether a file of the source was written to."""
     paths = (path for path in (request.source, request.ids) if path is not None and path.exists())
     return [stat_signature(part) for path in paths for part in part_files(path)]
-
-
-def _open(request: FeaturesRequest) -> FeatureSource:
-    if request.ids is not None:
-        return open_rows(request.source, request.ids)
-    return open_features(request.source, request.selection)
 
 
 def _describe_columns(columns: FeatureColumns) -> str:

@@ -10,7 +10,14 @@ from tartarus_cli.data.provenance import MatrixForm
 from tartarus_cli.errors import Placeholder, RequestError, parameter
 from tartarus_cli.experiments.settings import check_setting_name
 from tartarus_cli.features.alignment import MissingRowPolicy, MissingRows
-from tartarus_cli.features.tables import ColumnSelection, is_matrix
+from tartarus_cli.features.tables import (
+    ColumnSelection,
+    FeatureSource,
+    RowRange,
+    is_matrix,
+    open_features,
+    open_rows,
+)
 from tartarus_cli.features.tags import TagChoice
 
 
@@ -50,11 +57,19 @@ class FeaturesRequest:
     """Whether to scale columns to mean 0 and variance 1 of the train items."""
     force: bool = False
     """Whether to write over another setting of the same name."""
+    cluster: str | None = None
+    """What reads the source, as ``run_tasks`` takes it; None: this process."""
 
     @property
     def fields(self) -> dict[str, str]:
         """Fields of the names of its files."""
         return {"setting": self.setting, "dataset": self.dataset}
+
+    def open(self, rows: RowRange | None = None) -> FeatureSource:
+        """Open the source; of a divisible one, some of its rows may be enough."""
+        if self.ids is not None:
+            return open_rows(self.source, self.ids, rows)
+        return open_features(self.source, self.selection, rows)
 
     @property
     def selection(self) -> ColumnSelection:

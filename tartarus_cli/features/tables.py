@@ -20,6 +20,7 @@ from tartarus_cli.data.ids import read_lines, warn_of_header
 from tartarus_cli.data.tables.blocks import Block, Columns, number_error, text_error
 from tartarus_cli.data.tables.cells import SplitCells
 from tartarus_cli.data.tables.names import item_columns
+from tartarus_cli.data.tables.parquet import Parquet
 from tartarus_cli.data.tables.reading import Table, open_table, require_column, require_file
 from tartarus_cli.errors import (
     FileError,
@@ -106,6 +107,12 @@ class FeatureSource:
     """Units of progress of one reading."""
     blocks: Callable[[], Iterator[FeatureBlock]]
     """Reads the source once."""
+    divisible: bool = False
+    """Whether some of its rows can be read without the others; its size is their number then."""
+
+
+RowRange: TypeAlias = tuple[int, int]
+"""The first row, counted from 0, and the one after the last."""
 
 
 def _text_cells(table: Table, block: Block, column: pl.Series) -> list[str]:
@@ -121,8 +128,19 @@ def is_matrix(path: Path) -> bool:
     return path.suffix in MATRIX_EXTENSIONS
 
 
-def open_features(path: Path, selection: ColumnSelection) -> FeatureSource:
+def open_features(
+    path: Path, selection: ColumnSelection, rows: RowRange | None = None
+) -> FeatureSource:
     """Open a table of features or tags; only its head is read.
+
+    Parameters
+    ----------
+    path
+        The table.
+    selection
+        Which columns are read.
+    rows
+        Which rows are read, of a divisible source; None: all of them.
 
     Raises
     ------
@@ -133,13 +151,16 @@ def open_features(path: Path, selection: ColumnSelection) -> FeatureSource:
     """
     table = open_table(path, encoding=selection.encoding)
     columns = choose_columns(table, selection)
+    divisible = isinstance(table, Parquet)
+    if isinstance(table, Parquet):
+        table = Parquet(path, rows)
     if columns.tag is not None and selection.tag_separator is not None:
         table = SplitCells(table, columns.tag, selection.tag_separator)
 
     def blocks() -> Iterator[FeatureBlock]:
         return (_to_float32(table, columns, block) for block in _read_table(table, columns))
 
-    return FeatureSource(path, path, columns, table.noun, table.size, blocks)
+    return FeatureSource(path, path, columns, table.noun, table.size, blocks, divisible)
 
 
 def _read_table(table: Table, columns: FeatureColumns) -> Iterator[Block]:
@@ -194,8 +215,17 @@ def _to_float32(table: Table, columns: FeatureColumns, block: Block) -> FeatureB
     return FeatureBlock(ids, tags[0] if tags else (), values, block.lines, block.size)
 
 
-def open_rows(path: Path, ids: Path) -> FeatureSource:
+def open_rows(path: Path, ids: Path, rows: RowRange | None = None) -> FeatureSource:
     """Open a matrix, ``.npy`` or ``.npz`` (CSR), and the list of the ids of its rows.
+
+    Parameters
+    ----------
+    path
+        The matrix.
+    ids
+        The list.
+    rows
+        Which rows are read, of a divisible source; None: all of them.
 
     Raises
     ------
@@ -219,11 +249,22 @@ def open_rows(path: Path, ids: Path) -> FeatureSource:
             expected=f"{matrix.shape[0]:,}, one for each row of {display_path(path)}",
             hint="Name the list of ids that was written with the matrix.",
         )
-    return FeatureSource(path, ids, None, "line", len(names), lambda: _matrix_blocks(matrix, names))
+    start, end = rows or (0, len(names))
+
+    def blocks() -> Iterator[FeatureBlock]:
+        return _matrix_blocks(matrix, names, start, end)
+
+    # A sparse matrix is read as a whole.
+    return FeatureSource(path, ids, None, "line", len(names), blocks, path.suffix == ".npy")
 
 
-def _matrix_blocks(matrix: Matrix, ids: Sequence[str]) -> Iterator[FeatureBlock]:
-    for block in matrix.blocks():
+def _matrix_blocks(
+    matrix: Matrix, ids: Sequence[str], start: int, end: int
+) -> Iterator[FeatureBlock]:
+    for whole in matrix.blocks():
+        block = slice(max(whole.start, start), min(whole.stop, end))
+        if block.start >= block.stop:
+            continue
         # Numbers that are too large become infinite, and are refused.
         with np.errstate(over="ignore"):
             values = matrix.values[block].astype(np.float32)

@@ -32,6 +32,8 @@ class Parquet:
     """A table in a Parquet file, or in a folder of them, whose rows are counted through."""
 
     path: Path
+    rows: tuple[int, int] | None = None
+    """The first row to read, counted from 0, and the one after the last; None: all are read."""
 
     @cached_property
     def _types(self) -> Mapping[str, pl.DataType]:
@@ -60,7 +62,11 @@ class Parquet:
     def _scan(self) -> pl.LazyFrame:
         import polars as pl
 
-        return pl.scan_parquet(part_files(self.path), glob=False, hive_partitioning=False)
+        table = pl.scan_parquet(part_files(self.path), glob=False, hive_partitioning=False)
+        if self.rows is None:
+            return table
+        start, end = self.rows
+        return table.slice(start, end - start)
 
     def blocks(self, columns: Columns) -> Iterator[Block]:
         """Read all rows, some at a time.
@@ -72,7 +78,7 @@ class Parquet:
             nor vectors, a value is missing or infinite, or vectors differ in length.
         """
         self._check(columns)
-        first, lengths = 1, dict[str, int]()
+        first, lengths = 1 + (self.rows[0] if self.rows else 0), dict[str, int]()
         clocks = {name: Clock() for name in columns.times}
         for frame in self._frames(columns):
             texts = tuple(self._text(frame[name], first, columns) for name in columns.texts)
