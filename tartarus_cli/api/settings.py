@@ -183,8 +183,8 @@ def patches(
         Give up on a recording after so many seconds.
     cluster
         Prepare the recordings on a cluster: ``local``, the address of a scheduler of Dask, or a
-        file that describes jobs of a batch system; ``jobs`` is then the number of processes that
-        each worker's thread starts, 1 if None.
+        file that describes jobs of a batch system; ``jobs`` is then the number of processes of
+        each worker.
     shard
         Prepare a part of the recordings, such as ``2/8``: every eighth one from the second on. It
         may be done at the same time as others, on machines that share the workspace; a call

@@ -135,7 +135,8 @@ def patches(
     """Turn recordings into spectrogram patches; interrupted, it goes on where it was.
 
     A shard prepares every OF-th recording, in the order of the items; the same
-    command without --shard then scales and writes them all.
+    command without --shard then scales and writes them all. On a cluster, --jobs
+    says how many processes each worker has.
     """
     from tartarus_cli.api.settings import patches_of_folds
     from tartarus_cli.experiments.request import seed_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from glob import escape
 from hashlib import blake2b
 from pathlib import Path
@@ -186,6 +186,6 @@ def _results(
 ) -> Iterator[PreparedRecording | FailedRecording]:
     if request.cluster is None:
         return prepare_all(work.job, work.recordings, request.workers, check)
-    workers = replace(request.workers, jobs=request.jobs or 1)
     cluster = ClusterWork(request.cluster, work.job.staging, progress, check)
-    return prepare_on_cluster(work.job, work.recordings, workers, cluster)
+    timeout_s = request.workers.timeout_s
+    return prepare_on_cluster(work.job, work.recordings, cluster, request.jobs, timeout_s)

@@ -41,8 +41,9 @@ def share_size(recordings: int) -> int:
 def prepare_on_cluster(
     job: ExtractionJob,
     recordings: Sequence[Recording],
-    workers: WorkerOptions,
     cluster: ClusterWork,
+    jobs: int | None,
+    timeout_s: float,
 ) -> Iterator[PreparedRecording | FailedRecording]:
     """Prepare recordings on the workers of a cluster; results come as shares are done.
 
@@ -52,10 +53,12 @@ def prepare_on_cluster(
         How to prepare them; its folders are those that the workers see.
     recordings
         The recordings.
-    workers
-        Number of processes of each thread of a worker, and time for one recording.
     cluster
         The cluster.
+    jobs
+        Processes of each worker; None: one for each of its cores.
+    timeout_s
+        Seconds after which a recording is given up.
 
     Raises
     ------
@@ -65,8 +68,10 @@ def prepare_on_cluster(
     size = share_size(len(recordings))
     starts = range(0, len(recordings), size)
     shares = {f"recordings {n + 1:,} to {min(n + size, len(recordings)):,}": n for n in starts}
+    options = {"jobs": jobs, "timeout_s": timeout_s}
     tasks = [
-        Task(name, _arguments(job, recordings[n : n + size], workers)) for name, n in shares.items()
+        Task(name, _arguments(job, recordings[n : n + size]) | options)
+        for name, n in shares.items()
     ]
     by_item = {recording.item: recording for recording in recordings}
     for value in cluster.values(prepare_share, tasks, "recordings"):
@@ -74,17 +79,13 @@ def prepare_on_cluster(
             yield _outcome(by_item[outcome["item"]], job, outcome)
 
 
-def _arguments(
-    job: ExtractionJob, recordings: Sequence[Recording], workers: WorkerOptions
-) -> dict[str, Any]:
+def _arguments(job: ExtractionJob, recordings: Sequence[Recording]) -> dict[str, Any]:
     return {
         "recipe": job.recipe.model_dump_json(),
         "staging": str(job.staging),
         "spectrograms": str(job.spectrograms),
         "keep_spectrograms": job.keep_spectrograms,
         "recordings": [[recording.item, str(recording.path)] for recording in recordings],
-        "jobs": workers.jobs,
-        "timeout_s": workers.timeout_s,
     }
 
 
@@ -95,7 +96,7 @@ def prepare_share(  # noqa: PLR0913 — plain values, which any worker can be se
     spectrograms: str,
     keep_spectrograms: bool,
     recordings: Sequence[Sequence[str]],
-    jobs: int = 1,
+    jobs: int | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> list[dict[str, Any]]:
     """Prepare recordings in processes of this worker; say what became of each.
@@ -109,7 +110,7 @@ def prepare_share(  # noqa: PLR0913 — plain values, which any worker can be se
     recordings
         Id and path of each.
     jobs
-        Processes for each thread of the worker.
+        Processes; None: one for each core of the worker.
     timeout_s
         Seconds after which a recording is given up.
 
@@ -125,8 +126,8 @@ def prepare_share(  # noqa: PLR0913 — plain values, which any worker can be se
         keep_spectrograms,
     )
     share = [Recording(item, Path(path)) for item, path in recordings]
-    with lasting_pool(job.recipe, jobs * worker_threads()) as pool:
-        options = WorkerOptions(jobs, timeout_s)
+    options = WorkerOptions(jobs or worker_threads(), timeout_s)
+    with lasting_pool(job.recipe, options.jobs) as pool:
         return [_plain(each) for each in prepare_all(job, share, options, lambda: None, pool)]
 
 
