@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from tartarus_cli.data.folds import find_folds
+from tartarus_cli.distribution import staying_connected
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.progress import Progress
 
@@ -24,7 +25,11 @@ class FoldResults(Generic[ResultT]):
 
 
 def for_each_fold(
-    workspace: WorkspacePaths, name: str, work: Callable[[str], ResultT], progress: Progress
+    workspace: WorkspacePaths,
+    name: str,
+    work: Callable[[str], ResultT],
+    progress: Progress,
+    cluster: str | None = None,
 ) -> ResultT | FoldResults[ResultT]:
     """Do something to a dataset; or to each fold, if its name is that of folds.
 
@@ -41,6 +46,8 @@ def for_each_fold(
         What is done, to the dataset of a name.
     progress
         Reports which fold is being worked on.
+    cluster
+        The cluster that the work is shared out on, whose workers stay from fold to fold.
 
     Raises
     ------
@@ -51,7 +58,8 @@ def for_each_fold(
     if folds is None:
         return work(name)
     results = {}
-    for number, fold in enumerate(folds.datasets, 1):
-        progress.say(f"{fold} ({number} of {len(folds.folds)})")
-        results[fold] = work(fold)
+    with staying_connected(cluster, progress):
+        for number, fold in enumerate(folds.datasets, 1):
+            progress.say(f"{fold} ({number} of {len(folds.folds)})")
+            results[fold] = work(fold)
     return FoldResults(name, results)

@@ -132,6 +132,7 @@ def features(
             dataset,
             lambda name: import_features(root, replace(request, dataset=name), progress=watcher),
             watcher,
+            request.cluster,
         )
 
 
@@ -256,6 +257,7 @@ def patches_of_folds(
         request.dataset,
         lambda name: make_patches(workspace, replace(request, dataset=name), progress=progress),
         progress,
+        request.cluster,
     )
 
 
@@ -351,4 +353,5 @@ def text(
             dataset,
             lambda name: make_text(root, replace(request, dataset=name), progress=watcher),
             watcher,
+            request.cluster,
         )
