@@ -80,6 +80,8 @@ def stopped_model(
     if others:
         hint = "Name the model, or nothing for the newest: its experiment, settings, seed and "
         hint += "parameters are those with which it began."
+        if "seeds" in others:
+            hint = f"Leave {parameter('resume')} out: the same call goes on where it was stopped."
         msg = f"{parameter('resume')} and {parameter(others[0])} exclude each other"
         raise RequestError(msg, hint=hint)
     if isinstance(resume, Model):

@@ -47,6 +47,7 @@ def named_or_resumed(
     if settings:
         msg = f"{parameter('resume')} takes the name of a model, or none, and not "
         msg += " ".join([str(experiment), *settings])
-        hint = "The experiment and its settings are those with which the model was begun."
+        hint = "The experiment and its settings are those with which the model was begun. Several "
+        hint += f"seeds go on by the command that began them, without {parameter('resume')}."
         raise RequestError(msg, hint=hint)
     return None, [], experiment or True

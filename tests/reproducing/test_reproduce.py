@@ -178,7 +178,16 @@ def test_a_dry_run_writes_nothing_and_tells_time_memory_and_disk(
     assert "both" in estimate._repr_html_()
 
 
-def test_a_model_of_another_seed_says_how_long_it_takes(root: Path) -> None:
+def test_a_ridge_of_another_seed_is_used_again_and_a_network_is_not(root: Path) -> None:
+    estimate = tt.reproduce("songs", dry_run=True, seed=5, workspace=root, progress=False)
+    assert isinstance(estimate, Estimate)
+    assert [row.model for row in estimate.rows] == ["model_1", ""]
+
+
+def test_a_model_of_another_seed_says_how_long_it_takes(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tartarus_cli.training.reuse.draws", lambda _model: True)
     estimate = tt.reproduce("songs", dry_run=True, seed=5, workspace=root, progress=False)
     assert isinstance(estimate, Estimate)
     assert [row.basis for row in estimate.rows] == [
