@@ -16,7 +16,7 @@ COMMAND: tuple[str | Path, ...] = (
     *(BIN / "tartarus", "tune", "ridge_plays", "text", "--dataset", "rec", "--study", "shared"),
     *("--set", "network.powers=0.5..2", "--json"),
 )
-TRIALS = 24
+TRIALS = 12
 
 
 def distinct(study: Study) -> int:
