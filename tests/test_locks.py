@@ -12,7 +12,8 @@ from typing import NoReturn
 import pytest
 
 from tartarus_cli.errors import FileError, RequestError
-from tartarus_cli.files import locked
+from tartarus_cli.files import locked, locked_folder
+from tartarus_cli.files.locks import FOLDER_LOCK, is_locked
 
 HOLDER = """
 import sys
@@ -139,3 +140,20 @@ def test_a_lock_that_cannot_be_opened_stops_the_work(
     monkeypatch.setattr("os.open", refused)
     with pytest.raises(PermissionError), locked(tmp_path / ".lock"):
         pass
+
+
+def test_where_folders_cannot_be_locked_a_file_in_them_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="this system has no locks of files")
+    flock = fcntl.flock
+
+    def as_on_nfs(descriptor: int, operation: int) -> None:
+        if not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_RDWR:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", as_on_nfs)
+    with locked_folder(tmp_path):
+        assert is_locked(tmp_path / FOLDER_LOCK)
+    assert not is_locked(tmp_path / FOLDER_LOCK)

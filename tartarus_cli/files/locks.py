@@ -16,6 +16,8 @@ from tartarus_cli.files.writing import remove_leftovers
 
 PATIENCE_S = 60.0
 """How long a command waits for another one that writes to the same folder."""
+FOLDER_LOCK = ".lock"
+"""The file that stands for its folder, where folders cannot be locked."""
 _PAUSE_S = 0.02
 # Errors of a file system that has no locks.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
@@ -130,7 +132,8 @@ def _require_plain_or_absent(path: Path) -> None:
 def locked_folder(path: Path) -> Iterator[None]:
     """Hold the lock of a folder during the block, which is short; wait for whoever holds it.
 
-    On a system or a file system without locks, the work goes on without one.
+    Where folders cannot be locked, as on NFS, a hidden file in it is. On a system or a file system
+    without locks, the work goes on without one.
 
     Raises
     ------
@@ -142,16 +145,24 @@ def locked_folder(path: Path) -> Iterator[None]:
         yield
         return
     descriptor = os.open(path, os.O_RDONLY)
-    try:
-        end = time.monotonic() + PATIENCE_S
-        while not _flock(descriptor):
-            if time.monotonic() > end:
-                msg = f"another command is writing to {display_path(path)}"
-                raise RequestError(msg, hint="Wait until it ends, or stop it.")
-            time.sleep(_PAUSE_S)
+    with ExitStack() as stack:
+        stack.callback(os.close, descriptor)
+        try:
+            _lock_folder(path, descriptor)
+        except OSError as problem:
+            if problem.errno != errno.EBADF:  # NFS locks what is open for writing alone
+                raise
+            stack.enter_context(locked(path / FOLDER_LOCK, PATIENCE_S))
         yield
-    finally:
-        os.close(descriptor)
+
+
+def _lock_folder(path: Path, descriptor: int) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not _flock(descriptor):
+        if time.monotonic() > end:
+            msg = f"another command is writing to {display_path(path)}"
+            raise RequestError(msg, hint="Wait until it ends, or stop it.")
+        time.sleep(_PAUSE_S)
 
 
 def _flock(descriptor: int, *, shared: bool = False) -> bool:
