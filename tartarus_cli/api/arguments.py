@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from tartarus_cli.errors import RequestError
 from tartarus_cli.models.groups import Group, Groups
-from tartarus_cli.models.store import Model, Store, is_group_name
+from tartarus_cli.models.lookup import is_group_name
+from tartarus_cli.models.store import Model, Store
 from tartarus_cli.options import parse_bytes
 from tartarus_cli.plugins import CodeFile, run_files
 from tartarus_cli.workspace import Workspace, open_workspace

@@ -48,7 +48,8 @@ def list_(*, members: All = False, workspace: Root = None, json: Json = False) -
 def show(model: ShownModel, *, workspace: Root = None, json: Json = False) -> None:
     """Show where a model comes from, its layers and its scores; of a group, its members."""
     from tartarus_cli.models.groups import Groups
-    from tartarus_cli.models.store import Store, is_group_name
+    from tartarus_cli.models.lookup import is_group_name
+    from tartarus_cli.models.store import Store
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tartarus_cli.errors import DataError, RequestError, call
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.groups import Groups
-from tartarus_cli.models.store import is_group_name
+from tartarus_cli.models.lookup import is_group_name
 from tartarus_cli.progress import Progress
 
 

@@ -13,7 +13,8 @@ from tartarus_cli.file_names import Kind
 from tartarus_cli.files import locked_folder, remove_own_folder
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.models.groups import Groups, Member
-from tartarus_cli.models.store import Store, is_group_name
+from tartarus_cli.models.lookup import is_group_name
+from tartarus_cli.models.store import Store
 
 
 @dataclass(frozen=True)

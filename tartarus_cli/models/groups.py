@@ -13,7 +13,8 @@ from tartarus_cli.data.tasks import Task
 from tartarus_cli.errors import FileError, RequestError, call, nearest
 from tartarus_cli.files import locked_folder, read_bytes, write_text
 from tartarus_cli.layout import WorkspacePaths
-from tartarus_cli.models.store import CLAIMS, is_group_name
+from tartarus_cli.models.lookup import is_group_name
+from tartarus_cli.models.store import CLAIMS
 
 GroupKind = Literal["seeds", "folds"]
 """What the members of a group differ in."""

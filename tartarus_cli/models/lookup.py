@@ -11,7 +11,7 @@ from tartarus_cli.models.checkpoint import CHECKPOINT, LOCK, CheckpointState, re
 from tartarus_cli.models.manifest import UNREADABLE, LayerInfo
 
 if TYPE_CHECKING:
-    from tartarus_cli.models.store import Model
+    from tartarus_cli.models.store import Model, Store
 
 
 def find_layer(model: Model, name: str) -> LayerInfo:
@@ -131,3 +131,27 @@ def unfinished(model: Model) -> RequestError | DataError:
         again = f"Go on with it: {call('train', resume=model.name)}"
     msg = f"the training of {model.name} was never finished ({reason})"
     return RequestError(msg, hint=f"{again}; {others}")
+
+
+def is_group_name(name: str) -> bool:
+    """Whether a name is that of a group of models, be there one or not.
+
+    >>> is_group_name("group_1"), is_group_name("model_1")
+    (True, False)
+    """
+    return re.fullmatch(r"group_[1-9]\d*", name) is not None
+
+
+def group_error(store: Store, group: str) -> RequestError:
+    """Return the error of a group in the place of a model.
+
+    Raises
+    ------
+    RequestError
+        If there is no such group.
+    """
+    from tartarus_cli.models.groups import Groups
+
+    models = Groups(store.workspace).find(group).models
+    msg = f"{group} is a group of models, and a single model is meant"
+    return RequestError(msg, hint=f"Name one of its members: {', '.join(models)}.")

@@ -36,7 +36,13 @@ from tartarus_cli.files import (
 )
 from tartarus_cli.html_table import Cell, html_table
 from tartarus_cli.layout import WorkspaceFiles, WorkspacePaths
-from tartarus_cli.models.lookup import find_layer, find_parts, unfinished
+from tartarus_cli.models.lookup import (
+    find_layer,
+    find_parts,
+    group_error,
+    is_group_name,
+    unfinished,
+)
 from tartarus_cli.models.manifest import (
     UNREADABLE,
     LayerInfo,
@@ -54,18 +60,6 @@ CLAIMS = ".claimed"
 """Folder of an empty file for each number ever given, so that none is given twice."""
 MAX_BYTES = 1 << 20
 """The largest experiment of a model."""
-
-
-_GROUP = re.compile(r"group_[1-9]\d*")
-
-
-def is_group_name(name: str) -> bool:
-    """Whether a name is that of a group of models, be there one or not.
-
-    >>> is_group_name("group_1"), is_group_name("model_1")
-    (True, False)
-    """
-    return _GROUP.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
@@ -345,17 +339,9 @@ class Store:
         if name in known:
             return self._read(name)
         if is_group_name(name):
-            raise self._one_is_meant(name)
+            raise group_error(self, name)
         msg = f"there is no model called {name!r}"
         raise RequestError(msg, hint=nearest(name, known))
-
-    def _one_is_meant(self, group: str) -> RequestError:
-        """Return the error of a group in the place of a model."""
-        from tartarus_cli.models.groups import Groups
-
-        models = Groups(self.workspace).find(group).models
-        msg = f"{group} is a group of models, and a single model is meant"
-        return RequestError(msg, hint=f"Name one of its members: {', '.join(models)}.")
 
     def made_of(self, name: str) -> list[Model]:
         """Return the models that another one is a part of, by number."""
