@@ -124,6 +124,7 @@ def test_an_evaluation_of_what_has_not_predicted_is_refused(tmp_path: Path) -> N
         tt.evaluate(model, dry_run=True, progress=False)
 
 
+@pytest.mark.slow  # three networks
 def test_a_search_is_forecast_without_a_study(root: Path, tartarus: Command) -> None:
     before = contents(root)
     words = ("rec_multi", "text", "audio", "--dataset", "rec", "--set", "network.hidden=[4],[8]")
