@@ -165,6 +165,15 @@ def _tag_setting(model: Model, progress: Progress) -> tuple[str, ...] | None:
     return None
 
 
+def find_baseline(model: Model, name: str) -> Model | None:
+    """Return the baseline of a name that a model was compared with; None if it is gone."""
+    settings = _settings_for(name, model, UNWATCHED)
+    if settings is None:
+        return None
+    request = TrainingRequest(_experiment(model, name), settings, model.manifest.seed)
+    return find_trained(model.store, request)
+
+
 def train_or_reuse(model: Model, name: str, settings: tuple[str, ...], progress: Progress) -> Model:
     """Return a baseline to compare a model with: one that was trained before, or a new one.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from tartarus_cli.models.store import Store
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from tartarus_cli.evaluation.classification import PooledClasses
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,24 @@ class GroupEvaluation:
         """The results of the first member that has figures."""
         return next(each.results for each in self.members if each.results is not None)
 
+    @cached_property
+    def pooled(self) -> dict[str, PooledClasses]:
+        """System → figures over the items of all folds, every item once; the group is first.
+
+        Empty where lists of items are ranked, and for a group of seeds.
+        """
+        from tartarus_cli.evaluation.pooled_folds import pool_folds
+
+        return pool_folds(self.group, [*self.rows])
+
+    def pooled_rows(self) -> dict[str, dict[str, float]]:
+        """Return system → metric → value over all items, random included."""
+        rows = {system: figures.metrics for system, figures in self.pooled.items()}
+        own = self.pooled.get(self.name)
+        if own is None:
+            return {}
+        return {self.name: rows.pop(self.name), "random": own.random, **rows}
+
     @property
     def scoring(self) -> Scoring | None:
         """How predicted factors rank; None where none do, or where the members differ in it."""
@@ -160,7 +180,21 @@ class GroupEvaluation:
             "chosen": chosen,
             "advice": self.advice,
             "basis": self.first.basis,
+            **self._pooled_document(),
         }
+
+    def _pooled_document(self) -> dict[str, Any]:
+        """Return the figures over all items as plain values; nothing where there are none."""
+        own = self.pooled.get(self.name)
+        if own is None:
+            return {}
+        rows = {
+            system: {metric: _json(value) for metric, value in row.items()}
+            for system, row in self.pooled_rows().items()
+        }
+        pooled = {"items": own.items, "metrics": rows.pop(self.name), "rows": rows}
+        classes = [asdict(report) for report in own.classes]
+        return {"pooled": pooled | {"classes": classes, "confusion": own.confusion}}
 
     def to_frame(self) -> pl.DataFrame:
         """Return one row for each system and metric, the group first, then each of its members.

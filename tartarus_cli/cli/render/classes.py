@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tartarus_cli.cli.render.console import figure, out, plain, table, unbroken
 
 if TYPE_CHECKING:
-    from tartarus_cli.evaluation.classification import Thresholds
+    from tartarus_cli.evaluation.classification import PooledClasses, Thresholds
     from tartarus_cli.evaluation.report import ClassEvaluation
     from tartarus_cli.metrics.classification import ClassReport
 
@@ -124,6 +124,14 @@ def class_tables(result: ClassEvaluation) -> None:
         out().print(f"The {len(largest)} largest of {len(result.classes)} classes.")
     if result.thresholds is not None:
         out().print(_threshold_remark(result.thresholds))
+    if result.confusion and len(result.classes) <= MAX_CLASSES:
+        _confusion([report.name for report in result.classes], result.confusion)
+
+
+def pooled_class_tables(result: PooledClasses) -> None:
+    """Print the figures of the largest classes and, if there are few, the confusion matrix."""
+    largest = sorted(result.classes, key=lambda report: -report.support)[:MAX_CLASSES]
+    _report(largest, multilabel=False)
     if result.confusion and len(result.classes) <= MAX_CLASSES:
         _confusion([report.name for report in result.classes], result.confusion)
 

@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.flags import in_shell
-from tartarus_cli.cli.render.classes import class_figures
+from tartarus_cli.cli.render.classes import class_figures, pooled_class_tables
 from tartarus_cli.cli.render.console import (
     document,
     figure,
@@ -40,6 +40,7 @@ def group_evaluation(result: GroupEvaluation, *, explain: bool = False, json: bo
         document(result.document() | {"advice": in_shell(result.advice)})
         return
     out().print(f"\n{_title(result)}", soft_wrap=True)
+    _pooled(result)
     systems = _systems(result)
     if result.task == "recommendation":
         figures(systems)
@@ -55,6 +56,17 @@ def group_evaluation(result: GroupEvaluation, *, explain: bool = False, json: bo
     _end(result)
 
 
+def _pooled(result: GroupEvaluation) -> None:
+    """Print the figures of all items of all folds, each judged once."""
+    own = result.pooled.get(result.name)
+    if own is None:
+        return
+    out().print(f"\nAll {own.items:,} items, each scored by the model of the fold that tests it:")
+    class_figures(result.pooled_rows(), single=result.task == "multiclass")
+    pooled_class_tables(own)
+    out().print("\nMean ± standard deviation over the folds (n - 1):")
+
+
 def _end(result: GroupEvaluation) -> None:
     """Print what is missing, and what to do next."""
     for each in result.failed:
@@ -62,6 +74,10 @@ def _end(result: GroupEvaluation) -> None:
     if result.failed:
         text = "run the same command again: what is there is used, the rest is tried once more"
         out().print(f"Next: {text}", soft_wrap=True)
+        return
+    if result.kind == "folds":
+        first = call("compare", result.group.models[0], Placeholder("MODEL"))
+        next_step(f"{first}   (another model of the same fold)")
         return
     next_step(f"{call('compare', result.name, Placeholder('MODEL'))}   (or another group)")
 
@@ -126,7 +142,10 @@ def _members(result: GroupEvaluation) -> None:
 
 def _footer(result: GroupEvaluation) -> str:
     first = result.first
-    counts = f"{first.items:,} test items"
+    items = first.items
+    if result.kind == "folds":
+        items = sum(each.results.items for each in result.members if each.results is not None)
+    counts = f"{items:,} test items"
     if first.users is not None:
         counts += f" ranked for {first.users:,} users"
     if result.same_model:
