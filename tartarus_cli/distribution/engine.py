@@ -163,7 +163,7 @@ def _of_file(stack: ExitStack, path: Path, progress: Progress) -> Engine:
     if not path.is_file() and path.suffix != ".toml":
         msg = f"{parameter('cluster', str(path))}: neither {LOCAL}, nor an address, nor a file"
         kinds = [parameter("cluster", LOCAL), parameter("cluster", "tcp://host:8786")]
-        kinds.append(parameter("cluster", Placeholder("FILE.toml")))
+        kinds.append(parameter("cluster", Placeholder("FILE")))
         raise RequestError(msg, hint=f"Give {', '.join(kinds[:-1])} or {kinds[-1]}.")
     file = read_cluster_file(path)
     if file.address:
@@ -173,7 +173,7 @@ def _of_file(stack: ExitStack, path: Path, progress: Progress) -> Engine:
     _logger.info("each job runs:\n%s", cluster.job_script())
     title = f"{str(file.kind).upper()}, {file.jobs} × {file.workers} workers"
     progress.say(f"{path}: {title}; workers begin when their jobs do")
-    return Engine(_client(stack, cluster), title, f"the queue of {file.kind}")
+    return Engine(_client(stack, cluster), title, f"the queue of {file.kind}{_jobs_of(cluster)}")
 
 
 def start_jobs(file: ClusterFile) -> Any:
@@ -190,6 +190,7 @@ def start_jobs(file: ClusterFile) -> Any:
     if file.kind is None:
         msg = "a file with an address starts no jobs"
         raise ValueError(msg)
+    cluster = None
     try:
         cluster = getattr(dask_jobqueue, CLASSES[file.kind])(
             silence_logs=logging.CRITICAL, **file.job_arguments()
@@ -198,11 +199,28 @@ def start_jobs(file: ClusterFile) -> Any:
             cluster.scale(jobs=file.jobs)
         else:
             cluster.adapt(minimum_jobs=file.least_jobs, maximum_jobs=file.jobs)
+        cluster.sync(_handed_in, cluster)
     except (OSError, RuntimeError, ValueError) as problem:
         msg = f"{file.kind} takes no jobs: {_first_line(problem)}"
-        hint = "Look whether its commands are on the PATH here, and what the cluster file says."
+        hint = "Look whether its commands are on the PATH here, and whether it has what the file asks for."
+        if cluster is not None:
+            _close(cluster)
         raise TartarusError(msg, hint=hint) from None
     return cluster
+
+
+async def _handed_in(cluster: Any) -> None:
+    """Wait until the scheduler has taken the jobs."""
+    await cluster
+    if cluster.worker_spec and not _jobs_of(cluster):
+        msg = "none of them was accepted"
+        raise RuntimeError(msg)
+
+
+def _jobs_of(cluster: Any) -> str:
+    """Return the numbers of the jobs of a cluster, as the scheduler calls them."""
+    numbers = [str(job.job_id) for job in [*cluster.workers.values()] if job.job_id is not None]
+    return f" (jobs {', '.join(numbers[:8])}{', …' if len(numbers) > 8 else ''})" if numbers else ""
 
 
 def _client(stack: ExitStack, cluster: Any) -> Client:
