@@ -202,7 +202,8 @@ def start_jobs(file: ClusterFile) -> Any:
         cluster.sync(_handed_in, cluster)
     except (OSError, RuntimeError, ValueError) as problem:
         msg = f"{file.kind} takes no jobs: {_first_line(problem)}"
-        hint = "Look whether its commands are on the PATH here, and whether it has what the file asks for."
+        hint = "Look whether its commands are on the PATH here, and whether it has what the file "
+        hint += "asks for."
         if cluster is not None:
             _close(cluster)
         raise TartarusError(msg, hint=hint) from None
