@@ -7,13 +7,13 @@ from .api.data import fetch as fetch
 from .api.data import init as init
 from .api.data import open_workspace as open_workspace
 from .api.data import split as split
+from .api.experiments import list_experiments as list_experiments
+from .api.experiments import show_experiment as show_experiment
 from .api.models import delete_models as delete_models
-from .api.models import list_experiments as list_experiments
 from .api.models import list_groups as list_groups
 from .api.models import list_models as list_models
 from .api.models import predict as predict
 from .api.models import run as run
-from .api.models import show_experiment as show_experiment
 from .api.models import train as train
 from .api.papers import list_papers as list_papers
 from .api.papers import reproduce as reproduce

@@ -14,6 +14,9 @@ from string import Formatter
 SPLITS = ("train", "val", "test")
 """The sets that the items of a dataset are divided into, in order."""
 
+PICKLES = (".pkl", ".pickle", ".joblib")
+"""Endings of pickles, which are never read: reading one may run code."""
+
 
 class Kind(StrEnum):
     """What a file of the workspace holds."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tartarus_cli.errors import DataError, FileError, call, display_path
 from tartarus_cli.file_names import FILE_PATTERNS, DataFile, Kind, parse_path
-from tartarus_cli.files import same_content
+from tartarus_cli.files import same_content, visible_files, visible_paths
+from tartarus_cli.study_layout import StudyPaths
 
 MARK = "tartarus.toml"
 """File of a workspace's own settings; a folder that has it is a workspace."""
@@ -36,10 +36,6 @@ OLD_FOLDERS = {"splits": "datasets", "train_data": "datasets/train_data"}
 """Folder of published archives, below ``data/`` → the folder that has its files today."""
 
 
-PICKLES = (".pkl", ".pickle", ".joblib")
-"""Endings of pickles, which are never read: reading one may run code."""
-
-
 @dataclass(frozen=True)
 class WorkspacePaths:
     """A folder with the ``data/`` layout, and the path of everything in it."""
@@ -57,7 +53,7 @@ class WorkspacePaths:
         folders = dict.fromkeys([layout.folder for layout in FILE_PATTERNS] + list(OLD_FOLDERS))
         paths = {self.data / folder for folder in folders}
         for folder in folders:
-            for path in sorted(_visible_paths(self.data / folder)):
+            for path in sorted(visible_paths(self.data / folder)):
                 file = parse_path(path, OLD_FOLDERS.get(folder, folder))
                 if path in paths:
                     continue  # a folder, or what stands in its place
@@ -124,7 +120,7 @@ class WorkspacePaths:
         names = re.compile(
             rf".+_{re.escape(model)}(_(train|val|test|new))?(_patches)?\.(npy|npz|tsv)"
         )
-        paths = _visible_files(self.data / "factors")
+        paths = visible_files(self.data / "factors")
         return [path for path in paths if names.fullmatch(path.name)]
 
     def recommendations(
@@ -154,7 +150,7 @@ class WorkspacePaths:
         name = re.compile(
             rf"recommendations_{re.escape(model)}_\d+(_min-score-[^_]+)?(_known)?\.tsv"
         )
-        paths = _visible_files(self.data / "playlists")
+        paths = visible_files(self.data / "playlists")
         return [path for path in paths if name.fullmatch(path.name)]
 
     def results(self, model: str) -> Path:
@@ -189,7 +185,7 @@ class WorkspacePaths:
 
     def ablated_models(self) -> list[str]:
         """List the models that have an ablation."""
-        matches = (_ABLATION.fullmatch(path.name) for path in _visible_files(self._results))
+        matches = (_ABLATION.fullmatch(path.name) for path in visible_files(self._results))
         return sorted(match[1] for match in matches if match)
 
     def results_of(self, name: str) -> list[Path]:
@@ -199,7 +195,7 @@ class WorkspacePaths:
 
     def documents_of_results(self) -> list[Path]:
         """List the results that are there, as JSON."""
-        files = (path for path in _visible_files(self._results) if path.suffix == ".json")
+        files = (path for path in visible_files(self._results) if path.suffix == ".json")
         return sorted(path for path in files if not _ABLATION.fullmatch(path.name))
 
     def reproduction(self, paper: str) -> Path:
@@ -294,7 +290,7 @@ class WorkspacePaths:
 
     def study_names(self) -> list[str]:
         """List the searches for parameters that are there."""
-        folders = _visible_paths(self.studies)
+        folders = visible_paths(self.studies)
         return sorted(
             folder.name for folder in folders if self.study(folder.name).request.is_file()
         )
@@ -302,70 +298,6 @@ class WorkspacePaths:
     def relative(self, path: Path) -> str:
         """Write a path relative to the root; as it is, if it lies elsewhere."""
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
-
-
-@dataclass(frozen=True)
-class StudyPaths:
-    """The files of a search for parameters."""
-
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        return self.folder.name
-
-    @property
-    def request(self) -> Path:
-        """What is searched, as JSON."""
-        return self.folder / "study.json"
-
-    @property
-    def journal(self) -> Path:
-        """Every step of every trial, a JSON document in a line."""
-        return self.folder / "journal.log"
-
-    @property
-    def lock(self) -> Path:
-        """Held while a trial begins."""
-        return self.folder / "study.lock"
-
-    @property
-    def journal_lock(self) -> Path:
-        """Held while lines are added to the journal."""
-        return self.folder / "journal.lock"
-
-    @property
-    def inputs(self) -> Path:
-        """The hashes of the files that the first trial was trained from, as JSON."""
-        return self.folder / "inputs.json"
-
-    @property
-    def saved(self) -> Path:
-        """Which experiment was written, as JSON."""
-        return self.folder / "saved.json"
-
-    @property
-    def workers(self) -> Path:
-        """The folder of what each process holds while it works: a lock, and models."""
-        return self.folder / "workers"
-
-    def worker(self, name: str) -> Path:
-        """Return the folder of a process."""
-        return self.workers / name
-
-    def worker_lock(self, name: str) -> Path:
-        """Return the lock that a process holds as long as it lives."""
-        return self.workers / f"{name}.lock"
-
-    @property
-    def pictures(self) -> list[Path]:
-        """The pictures of the course, and of how much each parameter matters."""
-        return [self.folder / f"{name}.{kind}" for name in PICTURES for kind in ("svg", "png")]
-
-
-PICTURES = ("course", "importance")
-"""Pictures of a search for parameters."""
 
 
 @dataclass(frozen=True)
@@ -465,12 +397,3 @@ _DELETED_MODEL = re.compile(rf"{re.escape(_DELETED)}(model_[1-9]\d*)")
 
 def _suffix(split: str) -> str:
     return "" if split == "test" else f"_{split}"
-
-
-def _visible_files(folder: Path) -> Iterator[Path]:
-    return (path for path in _visible_paths(folder) if path.is_file())
-
-
-def _visible_paths(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        yield from (path for path in folder.iterdir() if not path.name.startswith("."))

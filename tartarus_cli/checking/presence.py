@@ -11,9 +11,8 @@ from tartarus_cli.data.patches import RECREATE_PATCHES
 from tartarus_cli.data.targets import factorize_command
 from tartarus_cli.data.tasks import TargetSpec
 from tartarus_cli.errors import DataError, Placeholder, call
-from tartarus_cli.file_names import SPLITS, DataFile, Kind
+from tartarus_cli.file_names import PICKLES, SPLITS, DataFile, Kind
 from tartarus_cli.files import same_content
-from tartarus_cli.layout import PICKLES
 
 
 def check_names(dataset: Dataset, files: Iterable[DataFile], report: Report) -> list[DataFile]:

@@ -21,7 +21,7 @@ app = typer.Typer(cls=ListsByDefault, help="The presets and the workspace's own 
 @explained
 def list_(*, code: Code = None, workspace: Root = None, json: Json = False) -> None:
     """List all experiments."""
-    from tartarus_cli.api.models import list_experiments
+    from tartarus_cli.api.experiments import list_experiments
 
     render.experiments(list_experiments(code=code or (), workspace=workspace), json=json)
 
@@ -38,7 +38,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show every parameter of an experiment, inherited ones and defaults included."""
-    from tartarus_cli.api.models import show_experiment
+    from tartarus_cli.api.experiments import show_experiment
 
     experiment = show_experiment(
         name, dataset=dataset, overrides=overrides or (), code=code or (), workspace=workspace

@@ -21,6 +21,7 @@ from tartarus_cli.files.reading import (
     stat_signature,
 )
 from tartarus_cli.files.toml import TomlError, parse_toml, read_toml
+from tartarus_cli.files.visible import visible_files, visible_paths
 from tartarus_cli.files.writing import (
     atomic_write,
     make_own_folder,
@@ -67,6 +68,8 @@ __all__ = [
     "stat_signature",
     "temporary_folder",
     "temporary_target",
+    "visible_files",
+    "visible_paths",
     "write_bytes",
     "write_text",
     "write_together",

@@ -12,8 +12,8 @@ from tartarus_cli.experiments.inference import infer_task
 from tartarus_cli.experiments.request import TrainingRequest, build_request
 from tartarus_cli.experiments.resolve import resolve
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.layout import StudyPaths
 from tartarus_cli.plugins import CodeFile, run_files
+from tartarus_cli.study_layout import StudyPaths
 from tartarus_cli.tuning.objective import Objective
 from tartarus_cli.tuning.space import Dimension, Value, search_space, write_override
 from tartarus_cli.tuning.storage import (

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tartarus_cli.errors import TartarusError
 from tartarus_cli.files import locked, read_text, write_bytes
-from tartarus_cli.layout import StudyPaths
 from tartarus_cli.pictures.canvas import picture_format
 from tartarus_cli.pictures.search import TrialPoint, draw_course, draw_importance
 from tartarus_cli.progress import warn
+from tartarus_cli.study_layout import StudyPaths
 from tartarus_cli.tuning.objective import Objective
 from tartarus_cli.tuning.storage import PATIENCE_S, open_storage, open_study, read_request
 from tartarus_cli.tuning.study import Study, parameter_importance, record_of

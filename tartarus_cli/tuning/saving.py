@@ -12,8 +12,8 @@ import tomlkit
 from tartarus_cli.errors import RequestError, TartarusError, display_path, parameter
 from tartarus_cli.experiments.resolve import experiment_names, preset_paths, resolve, to_table
 from tartarus_cli.files import digest, read_text, write_text
-from tartarus_cli.layout import StudyPaths
 from tartarus_cli.options import parse_value
+from tartarus_cli.study_layout import StudyPaths
 from tartarus_cli.tuning.job import TuningJob
 from tartarus_cli.tuning.space import write_override
 from tartarus_cli.tuning.study import Study, TrialRecord

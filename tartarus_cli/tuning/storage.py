@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict
 from tartarus_cli.data.provenance import read_json_model
 from tartarus_cli.errors import FileError, Placeholder, RequestError, call, display_path, nearest
 from tartarus_cli.files import locked, write_text
-from tartarus_cli.layout import StudyPaths, WorkspacePaths
+from tartarus_cli.layout import WorkspacePaths
+from tartarus_cli.study_layout import StudyPaths
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -23,11 +23,11 @@ from tartarus_cli.experiments.request import TrainingRequest, build_request, see
 from tartarus_cli.experiments.resolve import to_table
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.files import locked
-from tartarus_cli.layout import StudyPaths
 from tartarus_cli.machine import now
 from tartarus_cli.models.store import Store
 from tartarus_cli.plugins import CodeFile
 from tartarus_cli.progress import UNWATCHED, Progress
+from tartarus_cli.study_layout import StudyPaths
 from tartarus_cli.training.records import code_hashes
 from tartarus_cli.tuning.job import TuningJob, hidden, open_job, resolve_with
 from tartarus_cli.tuning.measure import Measure

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tartarus_cli.files import is_locked, locked, make_own_folder, remove_own_folder
-from tartarus_cli.layout import StudyPaths
+from tartarus_cli.study_layout import StudyPaths
 from tartarus_cli.tuning.storage import PATIENCE_S
 
 
