@@ -112,6 +112,7 @@ def test_the_options_of_split_are_grouped_with_those_of_all_commands_last(
             *("--by", "--test", "--val", "--cut", "--until", "--drop-later"),
             *("--train-ids", "--val-ids", "--test-ids", "--seed"),
         ],
+        "Folds": ["--folds", "--folds-from", "--fold"],
         "Everywhere": ["--workspace", "--json", "--log", "--verbose"],
     }
 
