@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from tartarus_cli.distribution.workers import CORES
 from tartarus_cli.errors import FileError, nearest
@@ -23,6 +31,11 @@ CLASSES: dict[Kind, str] = {
 """Kind of a scheduler → the class of dask-jobqueue that hands jobs to it."""
 
 EXAMPLE = 'kind = "slurm", queue = "short", cores = 4, memory = "16GB", walltime = "02:00:00"'
+
+SHORT_S = 300
+"""A job of fewer seconds is ended by its scheduler alone."""
+
+_TIME = re.compile(r"(?:(\d{1,3})-)?(\d{1,4}):(\d\d)(?::(\d\d))?")
 
 
 class ClusterFile(BaseModel):
@@ -51,7 +64,8 @@ class ClusterFile(BaseModel):
     disk: str = "4GB"
     """Disk of a job, which HTCondor asks for."""
     walltime: str = "01:00:00"
-    """How long a job may run; workers end by themselves a minute before."""
+    """How long a job may run, as ``HH:MM:SS`` or ``D-HH:MM:SS``. Its workers end a minute before,
+    and the next job is handed in."""
     jobs: int = Field(default=1, ge=1, le=100_000)
     """How many jobs are handed in."""
     least_jobs: int | None = Field(default=None, ge=0, le=100_000)
@@ -71,6 +85,14 @@ class ClusterFile(BaseModel):
     """Folder on the workers' own disk for what Dask writes."""
     log_directory: str | None = None
     """Folder for what the jobs print."""
+
+    @field_validator("walltime")
+    @classmethod
+    def _is_time(cls, text: str) -> str:
+        if _TIME.fullmatch(text) is None:
+            msg = f"{text!r} is no time; write hours, minutes and seconds: 02:00:00"
+            raise ValueError(msg)
+        return text
 
     @model_validator(mode="after")
     def _has_one(self) -> Self:
@@ -92,6 +114,12 @@ class ClusterFile(BaseModel):
         """Cores of one worker."""
         return max(1, self.cores // self.workers)
 
+    @property
+    def seconds(self) -> int:
+        """Seconds that a job may run."""
+        days, hours, minutes, seconds = _TIME.fullmatch(self.walltime).groups("0")  # type: ignore[union-attr]
+        return 86400 * int(days) + 3600 * int(hours) + 60 * int(minutes) + int(seconds)
+
     def job_arguments(self) -> dict[str, Any]:
         """Return the arguments of the class of dask-jobqueue."""
         arguments: dict[str, Any] = {
@@ -99,7 +127,7 @@ class ClusterFile(BaseModel):
             "processes": self.workers,
             "memory": self.memory,
             # Each worker does one task at a time, which may use its cores.
-            "worker_extra_args": ["--nthreads", "1"],
+            "worker_extra_args": ["--nthreads", "1", *self._lifetime()],
             "job_extra_directives": self.directives,
             "job_script_prologue": [*self.prologue, f"export {CORES}={self.worker_cores}"],
             "interface": self.interface,
@@ -110,7 +138,7 @@ class ClusterFile(BaseModel):
         if self.kind == "htcondor":
             arguments["disk"] = self.disk
         else:
-            arguments |= {"queue": self.queue or None, "walltime": self.walltime}
+            arguments |= {"queue": self.queue or None, "walltime": self._walltime()}
         if self.account and self.kind in ("slurm", "pbs"):
             arguments["account"] = self.account
         elif self.account and self.kind != "htcondor":
@@ -118,6 +146,16 @@ class ClusterFile(BaseModel):
         scheduler = {"dashboard_address": ":0", "interface": self.scheduler_interface}
         arguments["scheduler_options"] = {k: v for k, v in scheduler.items() if v is not None}
         return {name: value for name, value in arguments.items() if value is not None}
+
+    def _lifetime(self) -> list[str]:
+        """Let workers end before their job is ended, unless it is too short for that."""
+        long_enough = self.kind != "htcondor" and self.seconds >= SHORT_S
+        return ["--lifetime", f"{self.seconds - 60}s"] if long_enough else []
+
+    def _walltime(self) -> str:
+        """Write the time of a job as its scheduler reads it: LSF knows hours and minutes."""
+        minutes = -(-self.seconds // 60)
+        return f"{minutes // 60:02}:{minutes % 60:02}" if self.kind == "lsf" else self.walltime
 
 
 def read_cluster_file(path: Path) -> ClusterFile:

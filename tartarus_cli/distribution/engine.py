@@ -195,11 +195,11 @@ def start_jobs(file: ClusterFile) -> Any:
         cluster = getattr(dask_jobqueue, CLASSES[file.kind])(
             silence_logs=logging.CRITICAL, **file.job_arguments()
         )
-        if file.least_jobs is None:
-            cluster.scale(jobs=file.jobs)
-        else:
-            cluster.adapt(minimum_jobs=file.least_jobs, maximum_jobs=file.jobs)
+        least = file.jobs if file.least_jobs is None else file.least_jobs
+        cluster.scale(jobs=least)
         cluster.sync(_handed_in, cluster)
+        # From now on, a job whose time is over is followed by another.
+        cluster.adapt(minimum_jobs=least, maximum_jobs=file.jobs)
     except (OSError, RuntimeError, ValueError) as problem:
         msg = f"{file.kind} takes no jobs: {_first_line(problem)}"
         hint = "Look whether its commands are on the PATH here, and whether it has what the file "

@@ -35,7 +35,7 @@ ROOMS = sorted(
 """Every package and module of the top level but the command line."""
 
 NOT_A_COMMAND_LINE: dict[str, tuple[str, ...]] = {
-    "distribution/cluster_file.py": ("--nthreads",),
+    "distribution/cluster_file.py": ("--nthreads", "--lifetime"),
     "diagnosis/diagnose.py": ("pip install --force-reinstall",),
     "diagnosis/system.py": (
         "--query-gpu=name,memory.total,driver_version",

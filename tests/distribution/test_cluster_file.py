@@ -43,7 +43,7 @@ def test_a_job_asks_the_scheduler_for_what_the_file_says(kind: Kind, tmp_path: P
     expected = ["--nworkers 2", "module load python", "export TARTARUS_WORKER_CORES=2"]
     expected += CORES_AND_MEMORY[kind]
     if kind != "htcondor":
-        expected += ["short", "music", "00:20:00"]
+        expected += ["short", "music", "00:20" if kind == "lsf" else "00:20:00", "--lifetime 1140s"]
     assert [text for text in expected if text not in script] == []
     assert script.rindex("--nthreads 1") > script.index("--nthreads 2")
 
@@ -56,6 +56,7 @@ def test_a_job_asks_the_scheduler_for_what_the_file_says(kind: Kind, tmp_path: P
         ('kind = "slurm"\naddress = "tcp://a:1"', "either address or kind"),
         ('kind = "slurm"\njobs = 0', "jobs"),
         ('kind = "fork"', "kind"),
+        ('kind = "slurm"\nwalltime = "2 hours"', "is no time"),
         ("kind =", "Invalid value"),
     ],
 )
