@@ -1,9 +1,13 @@
 """Slow tests come first; where they are left out, that is said at the end."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+
+SHORT = bool(os.environ.get("SHORT_TESTS"))
+"""Whether what takes longest is done fewer times, as before each landing."""
 
 LONG_FIXTURES = {"made_way", "chains"}  # that take half a minute
 

@@ -391,6 +391,6 @@ def test_every_command_that_uses_what_code_can_register_takes_it() -> None:
     known = commands(typer.main.get_command(app))
     with_code = {name.removeprefix("tartarus ") for name, o in known.items() if "--code" in o}
     assert with_code == {
-        *("check-data", "patches", "text", "train", "predict", "evaluate", "run"),
+        *("check-data", "patches", "text", "train", "predict", "evaluate", "run", "tune"),
         *("recommend", "export", "experiments list", "experiments show"),
     }

@@ -332,7 +332,8 @@ def _explain_fault(name: str, table: TomlTable, detail: ErrorDetails) -> Experim
 
 def _known_keys(table: TomlTable) -> list[str]:
     """Every parameter that an experiment with this network may set."""
-    network = table.get("network", {}).get("name")
+    section = table.get("network")
+    network = section.get("name") if isinstance(section, dict) else None
     networks = [*ARCHITECTURES.names(), *BASELINES.names()]
     models = {"network": options_of(network) if network in networks else None}
     pairs = _pairs(Experiment, models | {"training": training_of(table.get("network"))})

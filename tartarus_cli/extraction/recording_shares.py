@@ -32,7 +32,7 @@ def share_size(recordings: int) -> int:
     """Return how many recordings a share has, so that there are shares for many workers.
 
     >>> [share_size(count) for count in (1, 10, 100, 10_000, 1_000_000)]
-    [1, 1, 6, 39, 64]
+    [1, 1, 7, 39, 64]
     """
     few = min(SMALL_SHARE, -(-recordings // 16))
     return max(few, min(MAX_SHARE, recordings // 256))

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-KILLS = 50
+from tests.slowness import SHORT
+
+KILLS = 10 if SHORT else 50
 
 
 @pytest.mark.slow
@@ -28,4 +30,4 @@ def test_trainings_that_are_killed_at_random_moments_come_to_the_same_bits(tmp_p
     assert found["wrong"] == []
     assert len(found["places"]) == KILLS
     # They were killed in the middle of an epoch, and not always at the same step.
-    assert len({place for place in found["places"] if not place.endswith(":0")}) > KILLS // 5
+    assert len({place for place in found["places"] if not place.endswith(":0")}) >= KILLS // 5

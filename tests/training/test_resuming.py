@@ -42,9 +42,14 @@ def stopped_after(steps: int) -> Iterator[None]:
             signals._pending.append(signal.SIGINT)
         original(self, figures)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(epochs.Epochs, "batch_ends", batch_ends)
-        yield
+    # It may be ignored here, as in what a shell has put into the background.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(epochs.Epochs, "batch_ends", batch_ends)
+            yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def bits_of(model: Model) -> tuple[bytes, list[str]]:

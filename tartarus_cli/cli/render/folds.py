@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tartarus_cli.api.folds import FoldResults
 from tartarus_cli.cli.render.console import collect_results, document, next_step
 
 _RUN = re.compile(r"(`run\([^`]*)\)`")
@@ -25,6 +24,8 @@ def each_fold(result: Any, show: Callable[[Any], None], *, json: bool) -> None:
     json
         Whether that is a document: then those of the folds become one.
     """
+    from tartarus_cli.api.folds import FoldResults
+
     if not isinstance(result, FoldResults):
         show(result)
         return
