@@ -76,8 +76,8 @@ def forecast_evaluation(
         predictions, named = model_predictions(subject), subject.name
     check_evaluation_options(options, predictions.task)
     fingerprint_of(predictions, options)
-    spent = time.perf_counter() - begun
-    plan = Plan(Forecaster(workspace, progress), members)
+    plan, spent = Plan(Forecaster(workspace, progress), members), time.perf_counter() - begun
+    plan.start("tartarus_cli.evaluation.evaluate")
     plan.add("read the predictions", spent, "what was just done", times=members)
     if options.baselines and isinstance(subject, Model):
         for name, settings in baselines_for(subject, progress):

@@ -13,6 +13,7 @@ from tartarus_cli.evaluation.report import EvaluationOptions
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.forecasting.forecast import ForecastStep
 from tartarus_cli.forecasting.models import Forecaster, ModelCost
+from tartarus_cli.forecasting.starting import start_seconds
 from tartarus_cli.models.store import Model
 
 AT_ONCE_S = 0.01
@@ -77,6 +78,11 @@ class Plan:
     def add(self, what: str, seconds: float, basis: str = "", *, times: int = 1) -> None:
         """Add a step whose time is known."""
         self.steps.append(ForecastStep(what, (seconds, seconds), basis=basis, times=times))
+
+    def start(self, *modules: str) -> None:
+        """Add the start of the command, which loads some modules; that is tried."""
+        basis = "its libraries were just loaded by another process"
+        self.add("start the command", start_seconds("tartarus_cli.cli.app", *modules), basis)
 
     def train(self, cost: ModelCost, *, label: str, reuse: bool) -> None:
         """Add the training of a model, that of its parts before it."""

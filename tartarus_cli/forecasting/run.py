@@ -113,6 +113,7 @@ def forecast_run(
     plan = Plan(forecaster, run.members)
     request = forecaster.check(run.request)
     plan.add("check the files", time.perf_counter() - begun, "what was just done")
+    plan.start("tartarus_cli.run")
     reuse = run.ablate or run.members > 1
     whole = forecaster.training(request, reuse=reuse)
     plan.train(whole, label=_members(run), reuse=False)

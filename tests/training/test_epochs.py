@@ -25,9 +25,6 @@ from tartarus_cli.training.batches import Batches
 from tartarus_cli.training.control import TrainingControl, TrainingCourse
 from tartarus_cli.training.fit import fit_compiled
 from tests.architectures.test_architectures import SHAPES, WORDS, kinds_of, network_of
-from tests.slowness import SHORT
-
-COMPILE_FOR_LONG = ("audio_crnn", "mixed", "audio_with_vector")
 
 SAMPLES, SIZE = 9, 3
 OPTIONS = TrainingSection(
@@ -140,9 +137,7 @@ def vector(_vector: Training) -> Training:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [n for n in ARCHITECTURES.names() if not SHORT or n not in COMPILE_FOR_LONG]
-)
+@pytest.mark.parametrize("name", ARCHITECTURES.names())
 def test_every_network_that_is_stopped_again_and_again_comes_to_the_same_bits(
     name: str, stop: Callable[[int], None], tmp_path: Path
 ) -> None:

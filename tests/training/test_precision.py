@@ -14,7 +14,6 @@ from tartarus_cli.layers import with_float32_output
 from tartarus_cli.losses import cosine_loss
 from tests.architectures.test_architectures import network_of, numbers_for
 from tests.conftest import Command
-from tests.slowness import SHORT
 from tests.training.test_two_tower import KINDS, fit_on
 from tests.training.test_two_tower import network_of as tower_of
 from tests.worlds import DIM, World
@@ -33,7 +32,6 @@ def built(name: str, precision: Precision) -> Any:
     [
         pytest.param(name, marks=[pytest.mark.slow] * (name in TAKES_SECONDS))
         for name in ARCHITECTURES.names()
-        if not SHORT or name not in TAKES_SECONDS
     ],
 )
 def test_every_network_trains_with_bfloat16_nearly_as_with_float32(
