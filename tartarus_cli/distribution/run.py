@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,6 +125,7 @@ def _mark(folder: Path) -> Iterator[_Mark]:
             path.unlink(missing_ok=True)
 
 
+@cache
 def versions() -> dict[str, str]:
     """Return the versions that workers must have in common with this machine."""
     return {package: version(package) for package in PACKAGES}
