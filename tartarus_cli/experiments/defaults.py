@@ -55,6 +55,8 @@ def fill_network(values: dict[str, Any]) -> None:
     plays = _learns_plays(values)
     usual = "val_map" if plays else "val_accuracy" if softmax else "val_loss"
     training.setdefault("monitor", usual)
+    training.setdefault("warmup", 0.3 if training.get("schedule") == "one_cycle" else 0.0)
+    training.setdefault("weight_decay", 0.004 if training.get("optimizer") == "adamw" else 0.0)
     if plays:
         values.setdefault("scoring", "dot")
         values.setdefault("two_tower", {})

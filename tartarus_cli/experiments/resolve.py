@@ -230,7 +230,7 @@ def _drop_unused(base: Mapping[str, Any], network: Any) -> TomlTable:
     baseline = baseline_of(network)
     if baseline is None or baseline_of(base.get("network")) is not None:
         return dict(base)
-    unused = ("inputs", "patches", "training", "two_tower", "scoring", "note")
+    unused = ("inputs", "patches", "training", "augment", "two_tower", "scoring", "note")
     table = {k: v for k, v in base.items() if k not in unused}
     training = base.get("training")
     if baseline.validates and isinstance(training, dict):
@@ -337,7 +337,7 @@ def _known_keys(table: TomlTable) -> list[str]:
     networks = [*ARCHITECTURES.names(), *BASELINES.names()]
     models = {"network": options_of(network) if network in networks else None}
     pairs = _pairs(Experiment, models | {"training": training_of(table.get("network"))})
-    unused = ("inputs", "patches", "two_tower") if is_baseline(network) else ()
+    unused = ("inputs", "patches", "augment", "two_tower") if is_baseline(network) else ()
     return [f"{s}.{key}" if key else s for s, key in pairs if s not in unused]
 
 

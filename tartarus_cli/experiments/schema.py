@@ -17,10 +17,12 @@ from pydantic import (
 from tartarus_cli.architectures import ARCHITECTURES, Architecture, NetworkOptions
 from tartarus_cli.baselines import BASELINES, Baseline, BaselineOptions
 from tartarus_cli.data.tasks import PLAYS_KIND, ScoringChoice, TargetSpec
+from tartarus_cli.experiments.combinations import check_augment, check_training
 from tartarus_cli.experiments.defaults import fill_baseline, fill_network
 from tartarus_cli.experiments.ranges import check_ranges
 from tartarus_cli.experiments.sections import (
     TARGETS_OF,
+    AugmentSection,
     DatasetSection,
     EmptyTrainingSection,
     EvaluationSection,
@@ -114,6 +116,8 @@ class Experiment(Section):
     """The users of a network that learns from plays; None for all others."""
     training: TrainingSection | ValidationSection | None
     """How it is fitted; None for a baseline that has nothing to set."""
+    augment: AugmentSection | None = None
+    """How the samples of its training are changed; None: they are not."""
     evaluation: EvaluationSection | None = None
     """What an evaluation shows beside the usual figures; None: nothing."""
     tune: Annotated[dict[str, str], BeforeValidator(check_ranges)] = Field(default_factory=dict)
@@ -227,6 +231,7 @@ class Experiment(Section):
             kind = filled["inputs"].get("kind")
             if "patches" in (kind if isinstance(kind, list | tuple) else [kind]):
                 filled.setdefault("patches", {})
+                filled.setdefault("augment", {})
         return filled
 
     @field_validator("network", mode="before")
@@ -350,6 +355,14 @@ class Experiment(Section):
         if self.targets.kind not in allowed:
             msg = f"targets.kind = {self.targets.kind}: {task} takes {' or '.join(allowed)}"
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _check_combinations(self) -> Self:
+        if self.baseline is None:
+            check_training(self, self.fitting)
+        if self.augment is not None:
+            check_augment(self, self.augment)
         return self
 
     @model_validator(mode="after")

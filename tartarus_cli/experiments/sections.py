@@ -38,6 +38,7 @@ DatasetName = Annotated[str, AfterValidator(_check_dataset_name)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 CutOff = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 
 TargetKind = Literal["als", "pmi", "class", "plays"]
 Loss = Literal[
@@ -46,6 +47,8 @@ Loss = Literal[
 Optimizer = Literal["adam", "adamw", "nadam", "sgd", "rmsprop", "adagrad"]
 Monitor = Literal["val_loss", "val_accuracy", "val_map"]
 UserVectors = Literal["als", "free", "history"]
+ClassWeights = Literal["none", "balanced"]
+Schedule = Literal["constant", "cosine", "one_cycle", "plateau"]
 
 TARGETS_OF: dict[Task, tuple[TargetKind, ...]] = {
     "recommendation": ("als", "pmi", "plays"),
@@ -159,6 +162,51 @@ class TrainingSection(Section):
     precision: Precision = "float32"
     """What the layers compute with: ``bfloat16`` is faster on graphics cards, and takes half the
     memory; weights, outputs and the loss are float32 in any case."""
+    crops: NotNegative = 0
+    """Seconds that are cut out of each patch, anew in each epoch; 0: patches are read whole. The
+    network reads crops; what it predicts of a patch is the mean over its overlapping crops."""
+    schedule: Schedule = "constant"
+    """How the learning rate changes: ``cosine`` falls to 0 over all steps, ``one_cycle`` rises to
+    ``learning_rate`` and then falls to 0, ``plateau`` halves it while the monitor is no better."""
+    warmup: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0
+    """Share of all steps in which the learning rate rises, at their beginning; .3 of one cycle."""
+    weight_decay: NotNegative = 0
+    """Share of each weight that a step takes away, times the learning rate; not of biases and
+    normalisations. ``adamw`` has .004 if nothing is said, the others have none."""
+    class_weights: ClassWeights = "none"
+    """``balanced``: in the loss, all classes count as much, however many items have them."""
+    patience_steps: Annotated[int, Field(ge=0, strict=True)] = 0
+    """Batches without a better value of the monitor that there have to be as well before the
+    training stops: for few items, whose epochs are short."""
+    ties: Literal["first", "loss"] = "first"
+    """Which of the epochs with the same best value of the monitor is kept: the first of them, or
+    the one with the lowest validation loss, which then counts as better."""
+
+
+class AugmentSection(Section):
+    """How the samples of a training are changed, anew in each epoch; nothing is if all are 0."""
+
+    time_masks: Annotated[int, Field(ge=0, strict=True)] = 0
+    """Stretches of time that are masked in each patch (SpecAugment)."""
+    time_mask: NotNegative = 0
+    """Seconds that such a stretch has at most."""
+    frequency_masks: Annotated[int, Field(ge=0, strict=True)] = 0
+    """Bands of bins that are masked in each patch (SpecAugment)."""
+    frequency_mask: Annotated[int, Field(ge=0, strict=True)] = 0
+    """Bins that such a band has at most."""
+    mixup: NotNegative = 0
+    """Two samples and their targets are mixed, in shares from a beta distribution with this alpha
+    (mixup); of items with several inputs all are mixed in the same shares."""
+    gain: NotNegative = 0
+    """Decibels by which patches become louder or quieter, at most."""
+    shift: NotNegative = 0
+    """Seconds by which patches are rolled in time, at most."""
+
+    @property
+    def of_patches(self) -> dict[str, float]:
+        """What changes patches and nothing else: parameter → its value, where it is not 0."""
+        values = self.model_dump(exclude={"mixup"})
+        return {name: value for name, value in values.items() if value}
 
 
 class TwoTowerSection(Section):
