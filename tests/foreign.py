@@ -13,6 +13,7 @@ from tartarus_cli import plugins, registry
 from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.audio import TRANSFORMS
 from tartarus_cli.baselines import BASELINES
+from tartarus_cli.encoders import ENCODERS
 from tartarus_cli.metrics import METRICS
 from tartarus_cli.registry import CODE_PREFIX, Registry
 from tartarus_cli.text import EXTRACTORS
@@ -23,6 +24,7 @@ REGISTRIES: dict[str, Registry[Any]] = {
     "tartarus.metrics": METRICS,
     "tartarus.transforms": TRANSFORMS,
     "tartarus.extractors": EXTRACTORS,
+    "tartarus.encoders": ENCODERS,
 }
 
 NETWORK = """
@@ -126,12 +128,37 @@ class Lengths(Vocabulary):
 def fit(train, options):
     return FittedVocabulary(Lengths(options=options, documents=len([*train.texts])))
 """
+ENCODER = """
+import numpy as np
+
+from tartarus_cli.encoders import EncoderOptions, LoadedEncoder, encoder
+
+
+class PeakOptions(EncoderOptions):
+    scale: float = 1.0
+
+
+@encoder(
+    "peak",
+    kind="audio",
+    summary="how loud the loudest sample is",
+    width=lambda options, layer: 1,
+    sample_rate=lambda options: 8000,
+    options=PeakOptions,
+)
+def load(options, weights, layer):
+    def encode(samples, window_s, hop_s):
+        return np.abs(samples).max(keepdims=True)[None] * options.scale
+
+    return LoadedEncoder(1, encode)
+"""
 CODE = {  # group → what a plug-in registers, and the code that does so
     "tartarus.architectures": ("twin", NETWORK),
     "tartarus.baselines": ("average", BASELINE),
     "tartarus.metrics": ("relevant items", METRIC),
     "tartarus.transforms": ("loudness", TRANSFORM),
     "tartarus.extractors": ("lengths", EXTRACTOR),
+    "tartarus.encoders": ("peak", ENCODER),
 }
 
 

@@ -1,11 +1,16 @@
 """Encoders, from samples and texts to vectors."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tartarus_cli.audio import TRANSFORMS, cached_transform
 from tartarus_cli.audio.patches import decibels
 from tartarus_cli.encoders import ENCODERS, LoadedEncoder, pool_windows, pooled_width
+from tartarus_cli.errors import TartarusError
+from tartarus_cli.plugins import run_file
+from tests.foreign import Foreign
 
 RATE = 22_050
 
@@ -13,6 +18,10 @@ RATE = 22_050
 def noise(seconds: float) -> np.ndarray:
     rng = np.random.default_rng(3)
     return rng.normal(0, 0.1, int(seconds * RATE)).astype(np.float32)
+
+
+def noise_of(rate: int) -> np.ndarray:
+    return np.random.default_rng(3).normal(0, 0.1, rate).astype(np.float32)
 
 
 def load(name: str, **options: object) -> LoadedEncoder:
@@ -32,6 +41,43 @@ def test_names_and_facts_of_each_encoder_can_be_shown(name: str) -> None:
     assert width is None or width > 0
     if encoder.kind == "audio":
         assert encoder.sample_rate(options) > 0
+
+
+@pytest.mark.parametrize("name", ENCODERS.names())
+def test_each_encoder_gives_finite_vectors_that_depend_on_the_content_alone(name: str) -> None:
+    encoder = ENCODERS.get(name)
+    if encoder.missing_modules:
+        pytest.skip(f"{name} needs {', '.join(encoder.missing_modules)}")
+    try:
+        loaded = load(name)
+    except TartarusError as problem:
+        pytest.skip(f"{problem}")
+    if encoder.kind == "text":
+        texts = ["la la la", "", "Ein Satz, und noch einer."]
+        first, again = loaded.encode(texts), loaded.encode(texts[::-1])[::-1]
+        rows = len(texts)
+    else:
+        samples = noise_of(encoder.sample_rate(encoder.options()))
+        first, again = (loaded.encode(samples, encoder.window_s, encoder.hop_s) for _ in "12")
+        rows = len(again)
+    assert first.dtype == np.float32
+    assert first.shape == (rows, loaded.width)
+    assert rows >= 1
+    assert np.isfinite(first).all()
+    assert first == pytest.approx(again, rel=1e-5, abs=1e-5)
+    assert encoder.width(encoder.options(), encoder.layers[0]) in (None, loaded.width)
+
+
+def test_the_example_of_an_encoder_of_ones_own_tells_notes_apart(foreign: Foreign) -> None:
+    assert foreign.folder.is_dir()
+    assert "chroma" not in ENCODERS.names()
+    run_file(Path(__file__).parents[2] / "examples" / "chroma_encoder.py")
+    loaded = load("chroma", n_fft=2048)
+    time = np.arange(2 * RATE) / RATE
+    for pitch, note in ((440.0, 9), (523.25, 0)):  # A and C
+        windows = loaded.encode(np.sin(2 * np.pi * pitch * time).astype(np.float32), 1.0, 0.5)
+        assert windows.shape == (3, loaded.width)
+        assert windows[:, :12].argmax(axis=1).tolist() == [note] * 3
 
 
 @pytest.mark.parametrize(("name", "transform"), [("mel-stats", "mel"), ("cqt-stats", "cqt")])
