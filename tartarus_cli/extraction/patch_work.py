@@ -14,18 +14,13 @@ from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.folders import FolderScan
 from tartarus_cli.data.lists import ListedFile
 from tartarus_cli.extraction.existing_patches import check_existing_patches
+from tartarus_cli.extraction.patch_job import PatchJob, PreparedRecording
 from tartarus_cli.extraction.recording_shares import prepare_on_cluster
 from tartarus_cli.extraction.recordings import find_recordings, scan_recordings, warn_unused
 from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.extraction.shards import RECORDS
 from tartarus_cli.extraction.shares import ClusterWork
-from tartarus_cli.extraction.workers import (
-    ExtractionJob,
-    FailedRecording,
-    PreparedRecording,
-    Recording,
-    prepare_all,
-)
+from tartarus_cli.extraction.workers import FailedRecording, Recording, prepare_all
 from tartarus_cli.file_names import SPLITS, Kind
 from tartarus_cli.files import (
     locked,
@@ -50,7 +45,7 @@ class PatchWork:
     """Id → its recording, of items or not."""
     scan: FolderScan | None
     """What lies in the folder of recordings, if one is named."""
-    job: ExtractionJob
+    job: PatchJob
     recordings: list[Recording]
     """The recordings of items, in the order of the items."""
 
@@ -98,7 +93,7 @@ def find_work(
     listed = find_recordings(dataset, request, items, scan=scan)
     warn_unused({*items}, listed, scan, progress)
     staging = _staging_folder(workspace, request)
-    job = ExtractionJob(request.recipe, staging, workspace.spectrograms, request.keep_spectrograms)
+    job = PatchJob(request.recipe, staging, workspace.spectrograms, request.keep_spectrograms)
     make_own_folder(staging)
     recordings = [Recording(item, listed[item].path) for item in items if item in listed]
     return PatchWork(sets, listed, scan, job, recordings)

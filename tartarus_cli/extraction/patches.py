@@ -24,17 +24,12 @@ from tartarus_cli.data.patches import (
     write_scaler,
 )
 from tartarus_cli.errors import DataError, display_path
+from tartarus_cli.extraction.patch_job import PreparedRecording
 from tartarus_cli.extraction.patch_shards import prepare_patch_shard, without_slow
 from tartarus_cli.extraction.patch_work import find_work, lock_dataset, prepare_recordings
-from tartarus_cli.extraction.recordings import (
-    absent_reasons,
-    write_failures,
-)
+from tartarus_cli.extraction.recordings import absent_reasons, write_failures
 from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.extraction.shards import ShardResult
-from tartarus_cli.extraction.workers import (
-    PreparedRecording,
-)
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import (
     shared_folder,

@@ -13,9 +13,9 @@ from tartarus_cli.audio.patches import PatchRecipe, decibels, is_silent, patch_s
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.patches import open_patch_file
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path, nearest
+from tartarus_cli.extraction.patch_job import PatchJob, spectrogram
 from tartarus_cli.extraction.recordings import find_recordings
 from tartarus_cli.extraction.request import PatchesRequest
-from tartarus_cli.extraction.workers import ExtractionJob, spectrogram
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import write_bytes
 from tartarus_cli.layout import WorkspacePaths
@@ -98,7 +98,7 @@ def _read_spectrogram(
     workspace: WorkspacePaths, recipe: PatchRecipe, path: Path
 ) -> tuple[Magnitude, str]:
     folder = workspace.spectrograms
-    job = ExtractionJob(recipe, staging=folder, spectrograms=folder, keep_spectrograms=False)
+    job = PatchJob(recipe, staging=folder, spectrograms=folder, keep_spectrograms=False)
     try:
         return spectrogram(job, path)
     except RecordingError as problem:

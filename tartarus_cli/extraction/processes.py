@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
@@ -17,12 +17,10 @@ from pathlib import Path
 
 from pebble import ProcessPool
 
-from tartarus_cli.audio import cached_transform
-from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.plugins import files_run, run_files
 
 PRELOADED = (
-    "tartarus_cli.extraction.workers",
+    "tartarus_cli.extraction.patch_job",
     "tartarus_cli.compiled",
     *("librosa.core.audio", "librosa.core.spectrum", "librosa.filters", "librosa.util.utils"),
     *("av", "soundfile", "soxr", "threadpoolctl"),
@@ -39,21 +37,30 @@ _OF_THE_TERMINAL = {signal.SIGINT, *({signal.SIGHUP} if hasattr(signal, "SIGHUP"
 _STARTING = threading.Lock()
 
 
-def start_pool(recipe: PatchRecipe, jobs: int) -> ProcessPool:
+@dataclass(frozen=True)
+class ProcessStart:
+    """What a process does once, before it prepares the first file."""
+
+    begin: Callable[[str], None]
+    """A function of a module."""
+    argument: str
+    """What it is given: text, as nothing else can be read before the code ran that defines it."""
+
+
+def start_pool(start: ProcessStart, jobs: int) -> ProcessPool:
     """Return a pool of processes that are ready to prepare recordings.
 
     Parameters
     ----------
-    recipe
-        How they are prepared; each process computes its filters at once.
+    start
+        What each process does at once, such as computing filters.
     jobs
         Number of processes.
     """
     return ProcessPool(
         jobs,
         initializer=_begin,
-        # As text: it cannot be read before the code ran that may define its parameters.
-        initargs=(recipe.model_dump_json(), tuple(file.path for file in files_run())),
+        initargs=(start, tuple(file.path for file in files_run())),
         context=fresh_processes(),
     )
 
@@ -80,26 +87,26 @@ _LASTING_LOCK = threading.Lock()
 
 
 @contextmanager
-def lasting_pool(recipe: PatchRecipe, jobs: int) -> Iterator[ProcessPool]:
+def lasting_pool(start: ProcessStart, jobs: int) -> Iterator[ProcessPool]:
     """Yield a pool that the next piece of work may use too; it ends when it is not used for long.
 
     Several threads may use it at once.
 
     Parameters
     ----------
-    recipe, jobs
+    start, jobs
         As :func:`start_pool` takes them.
     """
     # A worker of a cluster may be a daemon, which Python lets have no children; these end with it.
     multiprocessing.current_process().daemon = False
     code = ",".join(file.digest for file in files_run())
-    key = f"{jobs} {code} {recipe.model_dump_json()}"
+    key = f"{jobs} {code} {start.begin.__qualname__} {start.argument}"
     with _LASTING_LOCK:
         if not _LASTING:
             # A process that another one started waits for its own ones before it ends.
             Finalize(None, _end_all, exitpriority=0)
         if key not in _LASTING:
-            _LASTING[key] = _LastingPool(start_pool(recipe, jobs))
+            _LASTING[key] = _LastingPool(start_pool(start, jobs))
         lasting = _LASTING[key]
         lasting.users += 1
         if lasting.end is not None:
@@ -160,8 +167,8 @@ def _quiet() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
-def _begin(recipe_json: str, code: Sequence[Path]) -> None:
-    """Set up a process: quiet, with one thread, ending with its parent, its filters computed."""
+def _begin(start: ProcessStart, code: Sequence[Path]) -> None:
+    """Set up a process: quiet, with one thread, ending with its parent, and ready."""
     from threadpoolctl import threadpool_limits
 
     # The parent stops us.
@@ -175,8 +182,7 @@ def _begin(recipe_json: str, code: Sequence[Path]) -> None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     threadpool_limits(1)
     run_files(code)
-    recipe = PatchRecipe.model_validate_json(recipe_json)
-    cached_transform(recipe.transform, recipe.parameters)
+    start.begin(start.argument)
 
 
 def _end_with(parent: int) -> None:

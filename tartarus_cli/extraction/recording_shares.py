@@ -6,20 +6,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.distribution import Task
 from tartarus_cli.distribution.workers import worker_threads
+from tartarus_cli.extraction.patch_job import PatchJob
 from tartarus_cli.extraction.processes import lasting_pool
 from tartarus_cli.extraction.shares import ClusterWork
 from tartarus_cli.extraction.workers import (
     TIMEOUT_S,
     ExtractionJob,
     FailedRecording,
-    PreparedRecording,
+    OutcomeT,
     Recording,
     WorkerOptions,
     prepare_all,
 )
+
+JOBS: Mapping[str, Any] = {job.__name__: job for job in (PatchJob,)}
+"""Name → class of the jobs that a worker can be sent."""
 
 MAX_SHARE = 64
 """Recordings of a share at most."""
@@ -39,12 +42,12 @@ def share_size(recordings: int) -> int:
 
 
 def prepare_on_cluster(
-    job: ExtractionJob,
+    job: ExtractionJob[OutcomeT],
     recordings: Sequence[Recording],
     cluster: ClusterWork,
     jobs: int | None,
     timeout_s: float,
-) -> Iterator[PreparedRecording | FailedRecording]:
+) -> Iterator[OutcomeT | FailedRecording]:
     """Prepare recordings on the workers of a cluster; results come as shares are done.
 
     Parameters
@@ -68,45 +71,33 @@ def prepare_on_cluster(
     size = share_size(len(recordings))
     starts = range(0, len(recordings), size)
     shares = {f"recordings {n + 1:,} to {min(n + size, len(recordings)):,}": n for n in starts}
-    options = {"jobs": jobs, "timeout_s": timeout_s}
+    how = {"kind": type(job).__name__, "job": job.to_plain(), "jobs": jobs, "timeout_s": timeout_s}
     tasks = [
-        Task(name, _arguments(job, recordings[n : n + size]) | options)
+        Task(name, how | {"recordings": [[r.item, str(r.path)] for r in recordings[n : n + size]]})
         for name, n in shares.items()
     ]
     by_item = {recording.item: recording for recording in recordings}
     for value in cluster.values(prepare_share, tasks, "recordings"):
-        for outcome in value:
-            yield _outcome(by_item[outcome["item"]], job, outcome)
+        for item, outcome in value:
+            yield _outcome(by_item[item], job, outcome)
 
 
-def _arguments(job: ExtractionJob, recordings: Sequence[Recording]) -> dict[str, Any]:
-    return {
-        "recipe": job.recipe.model_dump_json(),
-        "staging": str(job.staging),
-        "spectrograms": str(job.spectrograms),
-        "keep_spectrograms": job.keep_spectrograms,
-        "recordings": [[recording.item, str(recording.path)] for recording in recordings],
-    }
-
-
-def prepare_share(  # noqa: PLR0913 — plain values, which any worker can be sent
+def prepare_share(
     *,
-    recipe: str,
-    staging: str,
-    spectrograms: str,
-    keep_spectrograms: bool,
+    kind: str,
+    job: Mapping[str, Any],
     recordings: Sequence[Sequence[str]],
     jobs: int | None = None,
     timeout_s: float = TIMEOUT_S,
-) -> list[dict[str, Any]]:
+) -> list[tuple[str, dict[str, Any]]]:
     """Prepare recordings in processes of this worker; say what became of each.
 
     Parameters
     ----------
-    recipe
-        How they are prepared, as JSON.
-    staging, spectrograms, keep_spectrograms
-        As :class:`ExtractionJob` has them.
+    kind
+        The job, one of ``JOBS``.
+    job
+        How they are prepared, as plain values.
     recordings
         Id and path of each.
     jobs
@@ -119,36 +110,23 @@ def prepare_share(  # noqa: PLR0913 — plain values, which any worker can be se
     TartarusError
         If the processes cannot go on.
     """
-    job = ExtractionJob(
-        PatchRecipe.model_validate_json(recipe),
-        Path(staging),
-        Path(spectrograms),
-        keep_spectrograms,
-    )
+    own: ExtractionJob[Any] = JOBS[kind].of_plain(job)
     share = [Recording(item, Path(path)) for item, path in recordings]
     options = WorkerOptions(jobs or worker_threads(), timeout_s)
-    with lasting_pool(job.recipe, options.jobs) as pool:
-        return [_plain(each) for each in prepare_all(job, share, options, lambda: None, pool)]
+    with lasting_pool(own.start, options.jobs) as pool:
+        return [_plain(own, each) for each in prepare_all(own, share, options, lambda: None, pool)]
 
 
-def _plain(outcome: PreparedRecording | FailedRecording) -> dict[str, Any]:
+def _plain(job: ExtractionJob[Any], outcome: Any) -> tuple[str, dict[str, Any]]:
     if isinstance(outcome, FailedRecording):
         reason, is_slow = outcome.reason, outcome.is_slow
-        return {"item": outcome.recording.item, "reason": reason, "is_slow": is_slow}
-    return {
-        "item": outcome.recording.item,
-        "file": outcome.patches.name,
-        "frames": outcome.frames,
-        "silent": outcome.silent,
-        "ends_silent": outcome.ends_silent,
-        "remark": outcome.remark,
-    }
+        return outcome.recording.item, {"reason": reason, "is_slow": is_slow}
+    return outcome.recording.item, job.outcome_to_plain(outcome)
 
 
 def _outcome(
-    recording: Recording, job: ExtractionJob, plain: Mapping[str, Any]
-) -> PreparedRecording | FailedRecording:
-    values = {name: value for name, value in plain.items() if name not in ("item", "file")}
+    recording: Recording, job: ExtractionJob[OutcomeT], plain: Mapping[str, Any]
+) -> OutcomeT | FailedRecording:
     if "reason" in plain:
-        return FailedRecording(recording, **values)
-    return PreparedRecording(recording, job.staging / plain["file"], **values)
+        return FailedRecording(recording, **plain)
+    return job.outcome_of(recording, plain)

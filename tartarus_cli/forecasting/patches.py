@@ -18,6 +18,7 @@ from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.patches import write_patches
 from tartarus_cli.errors import Placeholder, RequestError, call, count_noun, parameter
 from tartarus_cli.extraction.existing_patches import check_existing_patches
+from tartarus_cli.extraction.patch_job import PatchJob, PreparedRecording
 from tartarus_cli.extraction.processes import start_pool, stop_pool
 from tartarus_cli.extraction.recordings import (
     absent_reasons,
@@ -26,14 +27,7 @@ from tartarus_cli.extraction.recordings import (
     warn_unused,
 )
 from tartarus_cli.extraction.request import PatchesRequest
-from tartarus_cli.extraction.workers import (
-    ExtractionJob,
-    FailedRecording,
-    PreparedRecording,
-    Recording,
-    WorkerOptions,
-    prepare_all,
-)
+from tartarus_cli.extraction.workers import FailedRecording, Recording, WorkerOptions, prepare_all
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import digest
 from tartarus_cli.forecasting.forecast import BASE_MEMORY, Forecast, ForecastStep, free_bytes
@@ -255,7 +249,7 @@ def _measure(
     workers = WorkerOptions(jobs, request.workers.timeout_s)
     chosen = _spread(recordings, SAMPLES_A_PROCESS * jobs)
     staging, spectrograms = folder / "patches", folder / "spectrograms"
-    job = ExtractionJob(
+    job = PatchJob(
         request.recipe,
         staging,
         workspace.spectrograms if cached else spectrograms,
@@ -265,7 +259,7 @@ def _measure(
     if not cached:
         job.spectrogram_folder.mkdir(parents=True)
     begun = time.perf_counter()
-    pool = start_pool(request.recipe, jobs)
+    pool = start_pool(job.start, jobs)
     try:
         with defer_interrupts() as check:
 

@@ -22,11 +22,10 @@ from tartarus_cli.data.lists import check_file_name
 from tartarus_cli.errors import DataError, FileError, RequestError, expand_home, parameter
 from tartarus_cli.experiments.inputs import MIN_BATCH
 from tartarus_cli.extraction.corpus import DOCUMENT_EXTENSIONS, read_document
+from tartarus_cli.extraction.patch_job import PatchJob, PreparedRecording
 from tartarus_cli.extraction.patches import longest_patch
 from tartarus_cli.extraction.workers import (
-    ExtractionJob,
     FailedRecording,
-    PreparedRecording,
     Recording,
     WorkerOptions,
     prepare_all,
@@ -242,9 +241,7 @@ def _predict_recordings(
     names = {path: name for name, path in files.items()}
     recordings = [Recording(str(Path(name).with_suffix("")), path) for path, name in names.items()]
     with tempfile.TemporaryDirectory() as folder, defer_interrupts() as check:
-        job = ExtractionJob(
-            recipe, Path(folder), model.workspace.spectrograms, keep_spectrograms=False
-        )
+        job = PatchJob(recipe, Path(folder), model.workspace.spectrograms, keep_spectrograms=False)
         workers = request.workers or worker_options(None, None)
         for prepared in prepare_all(job, recordings, workers, check):
             name = names[prepared.recording.path]

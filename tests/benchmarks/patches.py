@@ -16,14 +16,8 @@ import soundfile
 
 from tartarus_cli.audio.decoding import decode
 from tartarus_cli.audio.patches import PatchRecipe
-from tartarus_cli.extraction.workers import (
-    ExtractionJob,
-    PreparedRecording,
-    Recording,
-    WorkerOptions,
-    prepare,
-    prepare_all,
-)
+from tartarus_cli.extraction.patch_job import PatchJob, PreparedRecording, prepare
+from tartarus_cli.extraction.workers import Recording, WorkerOptions, prepare_all
 
 RATE, SECONDS = 44_100, 30
 
@@ -49,7 +43,7 @@ def per_core(recordings: list[Recording], folder: Path, rounds: int) -> None:
     few = recordings[:12]
     ratios, bare_ms, ours_ms = [], [], []
     for number in range(rounds + 1):
-        job = ExtractionJob(
+        job = PatchJob(
             recipe, folder / f"staging{number}", folder / f"kept{number}", keep_spectrograms=True
         )
         began = time.perf_counter()
@@ -73,7 +67,7 @@ def throughput(recordings: list[Recording], folder: Path, jobs: int) -> float:
     """Return recordings a second, from the time that each process has done its first."""
     recipe = PatchRecipe.model_validate({"transform": "cqt", "parameters": {}})
     with tempfile.TemporaryDirectory(dir=folder) as staging:
-        job = ExtractionJob(recipe, Path(staging), Path(staging) / "kept", keep_spectrograms=False)
+        job = PatchJob(recipe, Path(staging), Path(staging) / "kept", keep_spectrograms=False)
         done, began = 0, 0.0
         for outcome in prepare_all(job, recordings, WorkerOptions(jobs, 300), lambda: None):
             assert isinstance(outcome, PreparedRecording), outcome

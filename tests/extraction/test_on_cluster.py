@@ -11,7 +11,8 @@ import pytest
 from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.distribution import run_tasks
 from tartarus_cli.extraction import prepared_documents, recording_shares, shares
-from tartarus_cli.extraction.processes import lasting_pool
+from tartarus_cli.extraction.patch_job import PatchJob
+from tartarus_cli.extraction.processes import ProcessStart, lasting_pool
 from tartarus_cli.extraction.recording_shares import share_size
 from tartarus_cli.extraction.workers import Recording, prepare_all
 from tests.conftest import Command
@@ -118,15 +119,19 @@ def test_a_share_that_fails_is_told_once_all_others_are_done_and_the_command_goe
     assert shared.files() == alone.files()
 
 
+def start(recipe: PatchRecipe) -> ProcessStart:
+    return PatchJob(recipe, Path(), Path(), keep_spectrograms=False).start
+
+
 def test_processes_stay_for_the_next_share_of_the_same_recordings(tmp_path: Path) -> None:
     sounds = Sounds(tmp_path)
     recipe = PatchRecipe.model_validate({"transform": "cqt", "parameters": {}})
-    with lasting_pool(recipe, 1) as first:
+    with lasting_pool(start(recipe), 1) as first:
         pass
-    with lasting_pool(recipe, 1) as again:
+    with lasting_pool(start(recipe), 1) as again:
         assert again is first
     other = recipe.model_copy(update={"seed": 5})
-    with lasting_pool(other, 1) as pool:
+    with lasting_pool(start(other), 1) as pool:
         assert pool is not first
     assert sounds.files() == {}
 

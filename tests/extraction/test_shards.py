@@ -10,11 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
+from tartarus_cli.extraction.patch_job import PatchJob
 from tartarus_cli.extraction.patch_shards import prepare_patch_shard, without_slow
 from tartarus_cli.extraction.patch_work import PatchWork
 from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.extraction.shards import ShardRecord, write_record
-from tartarus_cli.extraction.workers import ExtractionJob, Recording, WorkerOptions
+from tartarus_cli.extraction.workers import Recording, WorkerOptions
 from tartarus_cli.files import locked, locked_together
 from tartarus_cli.options import Shard
 from tartarus_cli.workspace import open_workspace
@@ -116,7 +117,7 @@ def test_a_recording_that_took_a_shard_too_long_is_not_tried_again_in_as_much_ti
     for name in ("a", "b"):
         (tmp_path / f"{name}.wav").write_text("sound")
     recordings = [Recording(name, tmp_path / f"{name}.wav") for name in ("a", "b")]
-    job = ExtractionJob(request().recipe, tmp_path, tmp_path / "s", keep_spectrograms=False)
+    job = PatchJob(request().recipe, tmp_path, tmp_path / "s", keep_spectrograms=False)
     work = PatchWork({"train": ["a", "b"]}, {}, None, job, recordings)
     key = work.digest
     status = recordings[0].path.stat()

@@ -21,13 +21,11 @@ from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.errors import FileError, TartarusError
 from tartarus_cli.extraction import processes
 from tartarus_cli.extraction import workers as recordings
+from tartarus_cli.extraction.patch_job import PatchJob, PreparedRecording, prepare
 from tartarus_cli.extraction.workers import (
-    ExtractionJob,
     FailedRecording,
-    PreparedRecording,
     Recording,
     WorkerOptions,
-    prepare,
     prepare_all,
     worker_options,
 )
@@ -70,10 +68,8 @@ class Strange(PosixPath):
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> ExtractionJob:
-    return ExtractionJob(
-        RECIPE, tmp_path / "staging", tmp_path / "spectrograms", keep_spectrograms=True
-    )
+def job(tmp_path: Path) -> PatchJob:
+    return PatchJob(RECIPE, tmp_path / "staging", tmp_path / "spectrograms", keep_spectrograms=True)
 
 
 @pytest.fixture
@@ -83,13 +79,13 @@ def sound(tmp_path: Path) -> Path:
 
 
 def all_of(
-    job: ExtractionJob, some: Sequence[Recording], workers: WorkerOptions
+    job: PatchJob, some: Sequence[Recording], workers: WorkerOptions
 ) -> dict[str, PreparedRecording | FailedRecording]:
     found = prepare_all(job, some, workers, lambda: None)
     return {each.recording.item: each for each in found}
 
 
-def test_patches_are_those_of_librosa(job: ExtractionJob, sound: Path) -> None:
+def test_patches_are_those_of_librosa(job: PatchJob, sound: Path) -> None:
     prepared = prepare(job, Recording("a", sound))
     samples, rate = soundfile.read(sound, dtype="float32")
     whole = np.abs(librosa.cqt(samples, sr=rate, hop_length=256, n_bins=24, fmin=110.0))
@@ -100,7 +96,7 @@ def test_patches_are_those_of_librosa(job: ExtractionJob, sound: Path) -> None:
     assert not prepared.silent
 
 
-def test_a_kept_spectrogram_is_used_again(job: ExtractionJob, sound: Path) -> None:
+def test_a_kept_spectrogram_is_used_again(job: PatchJob, sound: Path) -> None:
     first = np.load(prepare(job, Recording("a", sound)).patches)
     (kept,) = job.spectrogram_folder.iterdir()
     magnitude = np.load(kept)
@@ -109,14 +105,12 @@ def test_a_kept_spectrogram_is_used_again(job: ExtractionJob, sound: Path) -> No
     np.testing.assert_array_equal(again, first[..., ::-1])
 
 
-def replace_staging(job: ExtractionJob) -> ExtractionJob:
+def replace_staging(job: PatchJob) -> PatchJob:
     return replace(job, staging=job.staging / "other")
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "bins", "nan", "negative", "flat", "a folder"])
-def test_a_damaged_spectrogram_is_computed_again(
-    damage: str, job: ExtractionJob, sound: Path
-) -> None:
+def test_a_damaged_spectrogram_is_computed_again(damage: str, job: PatchJob, sound: Path) -> None:
     first = prepare(job, Recording("a", sound)).patches.read_bytes()
     (kept,) = job.spectrogram_folder.iterdir()
     good = kept.read_bytes()
@@ -141,7 +135,7 @@ def test_a_damaged_spectrogram_is_computed_again(
     assert kept.read_bytes() == good
 
 
-def test_damaged_patches_that_wait_are_cut_again(job: ExtractionJob, sound: Path) -> None:
+def test_damaged_patches_that_wait_are_cut_again(job: PatchJob, sound: Path) -> None:
     prepared = prepare(job, Recording("a", sound))
     good = prepared.patches.read_bytes()
     for bad in (b"", good[:100], good[:-1]):
@@ -150,7 +144,7 @@ def test_damaged_patches_that_wait_are_cut_again(job: ExtractionJob, sound: Path
         assert prepared.patches.read_bytes() == good
 
 
-def test_a_changed_recording_is_not_taken_for_the_old_one(job: ExtractionJob, sound: Path) -> None:
+def test_a_changed_recording_is_not_taken_for_the_old_one(job: PatchJob, sound: Path) -> None:
     before = prepare(job, Recording("a", sound))
     soundfile.write(sound, tone(200, 1), 8000)
     after = prepare(job, Recording("a", sound))
@@ -158,21 +152,19 @@ def test_a_changed_recording_is_not_taken_for_the_old_one(job: ExtractionJob, so
     assert len(list(job.spectrogram_folder.iterdir())) == 2
 
 
-def test_spectrograms_are_not_kept_where_they_are_not_wanted(
-    job: ExtractionJob, sound: Path
-) -> None:
+def test_spectrograms_are_not_kept_where_they_are_not_wanted(job: PatchJob, sound: Path) -> None:
     prepare(replace(job, keep_spectrograms=False), Recording("a", sound))
     assert not job.spectrograms.exists()
 
 
-def test_ids_are_no_part_of_a_file_name(job: ExtractionJob, sound: Path) -> None:
+def test_ids_are_no_part_of_a_file_name(job: PatchJob, sound: Path) -> None:
     for item in ("../../../x", "/etc/x", "é\u2028 b", "x" * 5000, "a\0b", "..", "~"):
         place = prepare(job, Recording(item, sound)).patches
         assert place.parent == job.staging
         assert place.stem.isalnum()
 
 
-def test_silence_is_told(job: ExtractionJob, tmp_path: Path) -> None:
+def test_silence_is_told(job: PatchJob, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "silent.wav", np.zeros(8000), 8000)
     prepared = prepare(job, Recording("a", tmp_path / "silent.wav"))
     assert prepared.silent
@@ -180,7 +172,7 @@ def test_silence_is_told(job: ExtractionJob, tmp_path: Path) -> None:
 
 
 def test_a_remark_is_kept_with_the_spectrogram_and_with_the_patches(
-    job: ExtractionJob, tmp_path: Path
+    job: PatchJob, tmp_path: Path
 ) -> None:
     wave = tone(440, 1)[:, 0]
     soundfile.write(tmp_path / "a.wav", np.column_stack([wave, -wave]), 8000)
@@ -195,7 +187,7 @@ def test_a_remark_is_kept_with_the_spectrogram_and_with_the_patches(
 
 
 def test_a_file_that_may_not_be_read_is_told(
-    job: ExtractionJob, sound: Path, monkeypatch: pytest.MonkeyPatch
+    job: PatchJob, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(path: Path) -> NoReturn:
         raise PermissionError(13, "Permission denied", str(path))
@@ -206,7 +198,7 @@ def test_a_file_that_may_not_be_read_is_told(
 
 
 def test_what_fails_or_crashes_is_told_and_harms_nothing_else(
-    job: ExtractionJob, sound: Path, tmp_path: Path
+    job: PatchJob, sound: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "text.wav").write_text("no sound")
     bad = {
@@ -233,7 +225,7 @@ def test_what_fails_or_crashes_is_told_and_harms_nothing_else(
 
 
 @pytest.mark.slow
-def test_what_hangs_is_given_up_and_harms_nothing_else(job: ExtractionJob, sound: Path) -> None:
+def test_what_hangs_is_given_up_and_harms_nothing_else(job: PatchJob, sound: Path) -> None:
     some = [Recording("endless", Endless(sound))]
     some += [Recording(f"good-{n}", sound) for n in range(6)]
     found = all_of(job, some, WorkerOptions(2, timeout_s=LIMIT_S))
@@ -243,7 +235,7 @@ def test_what_hangs_is_given_up_and_harms_nothing_else(job: ExtractionJob, sound
 
 
 def test_processes_that_cannot_begin_are_told_and_not_taken_for_bad_recordings(
-    job: ExtractionJob, sound: Path
+    job: PatchJob, sound: Path
 ) -> None:
     above = CqtOptions(bins=500)
     impossible = replace(job, recipe=PatchRecipe(transform="cqt", parameters=above))
@@ -251,13 +243,13 @@ def test_processes_that_cannot_begin_are_told_and_not_taken_for_bad_recordings(
         all_of(impossible, [Recording("a", sound)], WorkerOptions(1, 60))
 
 
-def test_a_full_disk_stops_the_work(job: ExtractionJob, sound: Path, tmp_path: Path) -> None:
+def test_a_full_disk_stops_the_work(job: PatchJob, sound: Path, tmp_path: Path) -> None:
     (tmp_path / "staging").write_text("no folder")
     with pytest.raises(OSError, match=r"File exists|Not a directory"):
         all_of(job, [Recording("a", sound)], WorkerOptions(1, 60))
 
 
-def test_an_interruption_stops_all_processes(job: ExtractionJob, sound: Path) -> None:
+def test_an_interruption_stops_all_processes(job: PatchJob, sound: Path) -> None:
     before = set(multiprocessing.active_children())
 
     def interrupted() -> NoReturn:
@@ -269,7 +261,7 @@ def test_an_interruption_stops_all_processes(job: ExtractionJob, sound: Path) ->
     assert not set(multiprocessing.active_children()) - before
 
 
-def test_no_recordings_take_no_time(job: ExtractionJob) -> None:
+def test_no_recordings_take_no_time(job: PatchJob) -> None:
     assert all_of(job, [], WorkerOptions(2, 60)) == {}
 
 
