@@ -143,6 +143,8 @@ def patches(
     transform: str = "cqt",
     per_item: int = 1,
     seconds: float = 15,
+    starts: Literal["random", "even", "sound"] = "random",
+    scale: Literal["position", "bin"] = "position",
     overrides: Overrides = (),
     name: str = "",
     force: bool = False,
@@ -170,6 +172,12 @@ def patches(
         ``cqt``, ``mel``, ``stft``, or one of your own.
     per_item, seconds
         Patches of each recording, and how long they are.
+    starts
+        Where they begin: at drawn frames, evenly spaced over the recording, or spread over where it
+        sounds most.
+    scale
+        What is scaled to zero mean and unit variance: each position (frame and bin), or each bin
+        alone, as is right for networks that are trained on crops of patches.
     overrides
         Parameters of the transform.
     name
@@ -224,6 +232,8 @@ def patches(
             transform=transform,
             per_item=per_item,
             seconds=seconds,
+            starts=starts,
+            scale=scale,
             name=name,
             force=force,
             overrides=overrides_of(overrides),

@@ -1,16 +1,25 @@
-"""Patches: windows of a spectrogram in decibels, at frames drawn from a seed and the item's id."""
+"""Patches: windows of a spectrogram in decibels, and how they are cut and scaled."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 from pydantic_core.core_schema import ValidationInfo
 
 from tartarus_cli.audio import TRANSFORMS, Magnitude, Samples, TransformOptions, cached_transform
+from tartarus_cli.audio.starts import Starts, even_starts, patch_starts, sound_starts
 from tartarus_cli.errors import call
 
 FLOOR_DB = -80.0
@@ -21,6 +30,13 @@ DECODING = 2
 
 SILENT_POWER = 1e-10
 """Power above which no value of a silent recording lies."""
+
+
+Scaling = Literal["position", "bin"]
+"""What has a mean and a deviation of its own: each position (frame and bin), or each bin."""
+
+NEWER_FIELDS: dict[str, str] = {"starts": "random", "scale": "position"}
+"""Fields of a recipe that older files lack, and what those were made with."""
 
 
 class PatchRecipe(BaseModel):
@@ -43,11 +59,25 @@ class PatchRecipe(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     """Seed of the drawn starts."""
 
+    starts: Starts = "random"
+    """Where patches begin: at drawn frames (``random``), evenly spaced over the recording
+    (``even``), or spread over where it sounds most (``sound``)."""
+
+    scale: Scaling = "position"
+    """What is scaled to zero mean and unit variance: each frame and bin, or each bin alone, as is
+    right where crops are cut out of patches."""
+
     @field_validator("parameters", mode="before")
     @classmethod
     def _parse_parameters(cls, value: Any, info: ValidationInfo) -> Any:
         options = TRANSFORMS.get(str(info.data.get("transform"))).options
         return options.model_validate(value) if isinstance(value, dict) else value
+
+    @model_serializer(mode="wrap")
+    def _without_older_values(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what older versions did not know, where it is as theirs: hashes stay equal."""
+        fields: dict[str, Any] = handler(self)
+        return {key: value for key, value in fields.items() if NEWER_FIELDS.get(key) != value}
 
     @property
     def frames(self) -> int:
@@ -63,7 +93,14 @@ class PatchRecipe(BaseModel):
     def description(self) -> str:
         """The recipe in a few words, such as ``2 patches of 15 s, cqt, seed 0``."""
         patches = f"{self.per_item} patch{'es' * (self.per_item > 1)} of {self.seconds:g} s"
-        return f"{patches}, {self.transform}, seed {self.seed}"
+        return f"{patches}, {self.transform}, {self.manner}"
+
+    @property
+    def manner(self) -> str:
+        """Where patches begin and how they are scaled, in a few words, such as ``seed 0``."""
+        starts = "" if self.starts == "random" else f"{self.starts} starts, "
+        scale = "" if self.scale == "position" else f", scaled by {self.scale}"
+        return f"{starts}seed {self.seed}{scale}"
 
     def as_call(self, dataset: str, name: str = "") -> str:
         """Write, for a message, the call that computes the patches of a dataset by this recipe.
@@ -85,6 +122,8 @@ class PatchRecipe(BaseModel):
             per_item=self.per_item,
             seconds=whole if whole == self.seconds else self.seconds,
             seed=self.seed,
+            starts=None if self.starts == "random" else self.starts,
+            scale=None if self.scale == "position" else self.scale,
             name=name or None,
             overrides=overrides or None,
         )
@@ -101,7 +140,16 @@ class PatchRecipe(BaseModel):
 
     def cut(self, magnitude: Magnitude, item: str) -> NDArray[np.float32]:
         """Cut an item's patches, ``(per_item, frames, bins)`` in decibels."""
-        return cut_patches(magnitude, self.frames, self.per_item, seed=self.seed, item=item)
+        return cut_patches(magnitude, self.frames, self.start_frames(magnitude, item))
+
+    def start_frames(self, magnitude: Magnitude, item: str) -> NDArray[np.int64]:
+        """Return the first frame of each of an item's patches, ``(per_item,)``."""
+        total, frames, count = magnitude.shape[1], self.frames, self.per_item
+        if self.starts == "even":
+            return even_starts(total, frames, count)
+        if self.starts == "sound":
+            return sound_starts(magnitude, frames, count)
+        return patch_starts(total, frames, count, seed=self.seed, item=item)
 
 
 def decibels(magnitude: Magnitude) -> NDArray[np.float32]:
@@ -127,34 +175,10 @@ def is_silent(magnitude: Magnitude) -> bool:
     return bool(np.square(magnitude.max(initial=0)) <= SILENT_POWER)
 
 
-def patch_starts(total: int, frames: int, count: int, *, seed: int, item: str) -> NDArray[np.int64]:
-    """Draw the first frames of an item's patches, ``(count,)``.
-
-    They depend on the seed and the item's id alone: of a greater count, the first ones are those of
-    a smaller count.
-
-    Parameters
-    ----------
-    total
-        Frames of the recording.
-    frames
-        Frames of a patch; in a recording that is not longer, all patches start at 0.
-    count
-        Number of patches.
-    seed
-        Seed of the draw, 0 or more.
-    item
-        Id of the item.
-    """
-    id_number = int.from_bytes(blake2b(item.encode(), digest_size=16).digest())
-    positions = np.random.default_rng([seed, id_number]).random(count)
-    return (positions * (max(total - frames, 0) + 1)).astype(np.int64)
-
-
 def cut_patches(
-    magnitude: Magnitude, frames: int, count: int, *, seed: int, item: str
+    magnitude: Magnitude, frames: int, starts: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Cut an item's patches, ``(count, frames, bins)`` in decibels.
+    """Cut patches out of a spectrogram, ``(patches, frames, bins)`` in decibels.
 
     A recording that is too short is padded at its end with -80 dB.
 
@@ -164,13 +188,29 @@ def cut_patches(
         The spectrogram of the whole recording, ``(bins, frames)``.
     frames
         Frames of a patch.
-    count
-        Number of patches.
-    seed, item
-        What the starts are drawn from; see :func:`patch_starts`.
+    starts
+        The first frame of each patch.
     """
     levels = decibels(magnitude).T
-    starts = patch_starts(len(levels), frames, count, seed=seed, item=item)
     missing = max(0, frames - len(levels))
     padded = np.pad(levels, ((0, missing), (0, 0)), constant_values=FLOOR_DB)
     return np.stack([padded[start : start + frames] for start in starts])
+
+
+def sound_lengths(patches: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return how many frames of each patch come before the silence at its end, ``(patches,)``.
+
+    That silence is what a short recording was filled up with, or its own; a patch that is silent
+    throughout counts as sounding.
+
+    Parameters
+    ----------
+    patches
+        In decibels, ``(patches, frames, bins)``.
+
+    >>> sound_lengths(np.array([[[-3], [-80], [-9], [-80]], [[-80]] * 4], np.float32)).tolist()
+    [3, 4]
+    """
+    sounding = np.any(patches > FLOOR_DB, axis=2)
+    frames = patches.shape[1]
+    return np.asarray(frames - np.argmax(sounding[:, ::-1], axis=1), np.int64)

@@ -1,4 +1,4 @@
-"""Zero mean and unit variance at each position of a patch."""
+"""Zero mean and unit variance of patches, at each position or of each bin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.audio.patches import PatchRecipe
+from tartarus_cli.audio.patches import PatchRecipe, Scaling, sound_lengths
 
 PatchArray = NDArray[np.float32]
 """Patches in decibels, ``(patches, frames, bins)``."""
@@ -17,7 +17,10 @@ PatchArray = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Scaler:
-    """Mean and standard deviation of each position; one that does not vary keeps scale 1."""
+    """Mean and standard deviation of each position; one that does not vary keeps scale 1.
+
+    Those of bins are the same in all frames.
+    """
 
     mean: NDArray[np.float32]
     """Mean of each position over the patches, ``(frames × bins,)``."""
@@ -31,20 +34,28 @@ class Scaler:
         return np.asarray((flat - self.mean) / self.scale, np.float32).reshape(patches.shape)
 
 
-def fit_scaler(blocks: Iterable[PatchArray]) -> Scaler:
+def fit_scaler(blocks: Iterable[PatchArray], scale: Scaling = "position") -> Scaler:
     """Fit a scaler to patches that come block by block.
 
     Parameters
     ----------
     blocks
-        One or more blocks of patches, ``(patches, frames, bins)``.
+        One or more blocks of patches, ``(patches, frames, bins)`` in decibels.
+    scale
+        ``position``: each frame and bin has its mean and deviation over the patches; ``bin``: each
+        bin over all frames of them, but for the silence at their ends.
     """
     from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler()
+    scaler, frames = StandardScaler(), 1
     for block in blocks:
-        scaler.partial_fit(block.reshape(len(block), -1))
-    return Scaler(scaler.mean_.astype(np.float32), scaler.scale_.astype(np.float32))
+        if scale == "position":
+            scaler.partial_fit(block.reshape(len(block), -1))
+        else:
+            frames = block.shape[1]
+            scaler.partial_fit(block[np.arange(frames) < sound_lengths(block)[:, None]])
+    mean, deviation = (values.astype(np.float32) for values in (scaler.mean_, scaler.scale_))
+    return Scaler(np.tile(mean, frames), np.tile(deviation, frames))
 
 
 def fingerprint(recipe: PatchRecipe, scaler: Scaler) -> str:

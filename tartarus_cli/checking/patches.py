@@ -17,6 +17,7 @@ from tartarus_cli.data.patches import (
     RECREATE_PATCHES,
     find_datasets,
     open_patch_file,
+    read_lengths,
     read_row_ids,
     read_scaler,
 )
@@ -96,6 +97,7 @@ def check_patches(
             _check_counts(file, item_ids, report)
             if ids is not None:
                 _check_rows(file, item_ids, ids, report)
+        read_lengths(file.path, store)
         in_use = np.array([bool(item) for item in item_ids], bool)
         _check_values(file, features, in_use, report, advance)
         frames, bins = (int(size) for size in features.shape[2:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,22 @@ if TYPE_CHECKING:
     from tartarus_cli.extraction.request import PatchesRequest
     from tartarus_cli.workspace import Workspace
 
+
+class Starts(StrEnum):
+    """Where patches begin."""
+
+    RANDOM = "random"
+    EVEN = "even"
+    SOUND = "sound"
+
+
+class Scale(StrEnum):
+    """What has a mean and a deviation of its own."""
+
+    POSITION = "position"
+    BIN = "bin"
+
+
 Audio = Annotated[
     Path | None,
     typer.Option(
@@ -53,6 +70,22 @@ PerItem = Annotated[
 ]
 Seconds = Annotated[
     float, typer.Option("--seconds", min=0.001, max=36_000, help="Length of a patch.")
+]
+StartsOption = Annotated[
+    Starts,
+    typer.Option(
+        "--starts",
+        help="Where patches begin: at drawn frames, evenly spaced over the recording, or spread "
+        "over where it sounds most.",
+    ),
+]
+ScaleOption = Annotated[
+    Scale,
+    typer.Option(
+        "--scale",
+        help="Zero mean and unit variance of each position (frame and bin), or of each bin, for "
+        "networks that are trained on crops (training.crops).",
+    ),
 ]
 PatchesName = Annotated[
     str,
@@ -101,7 +134,16 @@ To = Annotated[
 @panels(
     {
         "Transform": ("transform", "parameters"),
-        "Patches": ("per_item", "seconds", "name", "force", "scaler_patches", "seed"),
+        "Patches": (
+            "per_item",
+            "seconds",
+            "starts",
+            "scale",
+            "name",
+            "force",
+            "scaler_patches",
+            "seed",
+        ),
         "Work": ("jobs", "timeout", "cluster", "shard", "dry_run"),
         # By itself, or its two long names leave no room for the help of others.
         "Spectrograms": ("keep",),
@@ -115,6 +157,8 @@ def patches(
     transform: TransformName = "cqt",
     per_item: PerItem = 1,
     seconds: Seconds = 15,
+    starts: StartsOption = Starts.RANDOM,
+    scale: ScaleOption = Scale.POSITION,
     name: PatchesName = "",
     force: Force = False,
     parameters: Parameters = None,
@@ -153,6 +197,8 @@ def patches(
         transform=transform,
         per_item=per_item,
         seconds=seconds,
+        starts=starts.value,
+        scale=scale.value,
         name=name,
         force=force,
         overrides=tuple(parameters or ()),

@@ -26,8 +26,9 @@ from tartarus_cli.files import require_regular, room_for
 
 RECREATE_PATCHES = f"Recreate it: {call('patches', Placeholder('DATASET'))}"
 """What to do about a damaged file of patches."""
-FEATURES, INDEX = "features", "index"
-"""Names of the datasets of a file: patches, and the id of the item of each."""
+FEATURES, INDEX, LENGTHS = "features", "index", "lengths"
+"""Names of the datasets of a file: patches, the id of the item of each, and its frames before the
+silence at its end."""
 COMPLETE, FINGERPRINT, SCALER_PATCHES = "complete", "fingerprint", "scaler_patches"
 """Attributes of a file."""
 MAX_CHUNK_BYTES = 256 << 20
@@ -49,6 +50,9 @@ class Patches:
     """``(samples,)`` number of the item that each sample belongs to."""
     attributes: Mapping[str, Any]
     """How the file was made."""
+    lengths: NDArray[np.int64] | None = None
+    """``(samples,)`` frames of each before the silence at its end; None if the file does not say,
+    as those that are scaled by position."""
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -108,6 +112,7 @@ def open_patches(path: Path, ids: Sequence[str]) -> Patches:
                 hint=RECREATE_PATCHES,
             )
         ids_of_rows = read_row_ids(path, index)
+        lengths = read_lengths(path, file)
         attributes = _read_attributes(path, file)
     number = {item: n for n, item in enumerate(ids)}
     unknown = sorted({item for item in ids_of_rows if item} - number.keys())
@@ -120,7 +125,8 @@ def open_patches(path: Path, ids: Sequence[str]) -> Patches:
         )
     rows = np.array([row for row, item in enumerate(ids_of_rows) if item], np.int64)
     items = np.array([number[item] for item in ids_of_rows if item], np.int64)
-    return Patches(path, features, rows, items, attributes)
+    used = lengths if lengths is None else lengths[rows]
+    return Patches(path, features, rows, items, attributes, used)
 
 
 @contextmanager
@@ -243,12 +249,36 @@ def read_row_ids(path: Path, index: Any) -> list[str]:
     return [item.decode("utf-8", "replace") for item in index[:]]
 
 
+def read_lengths(path: Path, file: h5py.File) -> NDArray[np.int64] | None:
+    """Return the frames of each row before the silence at its end; None if the file has none.
+
+    Raises
+    ------
+    FileError
+        If they are not numbers from 1 to the frames of a patch, one a row.
+    """
+    if LENGTHS not in file:
+        return None
+    lengths, features = _find_dataset(path, file, LENGTHS), file[FEATURES]
+    rows, frames = features.shape[0], features.shape[2]
+    fits = lengths.shape == (rows,) and lengths.dtype.kind in "iu"
+    values = lengths[:].astype(np.int64) if fits else np.zeros(1, np.int64)
+    if values.size and not (values.min() >= 1 and values.max() <= frames):
+        found = f"lengths {lengths.shape} of {lengths.dtype}"
+        found += f", {values.min()} to {values.max()}" if fits else ""
+        expected = f"{rows:,} numbers of frames, 1 to {frames}"
+        raise FileError(path, found=found, expected=expected, hint=RECREATE_PATCHES)
+    return values
+
+
 def write_patches(
     path: Path,
     ids: Sequence[str],
     blocks: Iterable[NDArray[np.float32]],
     patch: tuple[int, int],
     attributes: Mapping[str, Any],
+    *,
+    lengths: Sequence[int] | None = None,
 ) -> None:
     """Write a file of patches; the same content gives the same bytes.
 
@@ -264,6 +294,8 @@ def write_patches(
         Frames and bins of a patch.
     attributes
         How the file was made.
+    lengths
+        Frames of each row before the silence at its end; None: they are not recorded.
     """
     encoded = [item.encode() for item in ids]
     text = h5py.string_dtype("utf-8", max(map(len, encoded), default=1))
@@ -272,6 +304,8 @@ def write_patches(
         for name, value in attributes.items():
             file.attrs[name] = value
         file.create_dataset(INDEX, data=np.array(encoded, text))
+        if lengths is not None:
+            file.create_dataset(LENGTHS, data=np.array(lengths, np.int32))
         features = file.create_dataset(FEATURES, (len(ids), 1, *patch), np.float32)
         row = 0
         for block in blocks:

@@ -7,13 +7,16 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from tartarus_cli.audio.patches import PatchRecipe
+from tartarus_cli.audio.patches import NEWER_FIELDS, PatchRecipe
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.patches import COMPLETE, open_patch_file
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path, parameter
 from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.file_names import Kind
 from tartarus_cli.models.preprocessing import read_patch_recipe
+
+FREE_FIELDS = ("seed", *NEWER_FIELDS)
+"""Fields of a recipe that are not in the names of files, beside the parameters."""
 
 
 def check_existing_patches(
@@ -68,7 +71,10 @@ def _differences(old: PatchRecipe | None, new: PatchRecipe) -> list[tuple[str, A
         return []
     if old.transform != new.transform:
         return [("transform", old.transform, new.transform)]
-    before, after = (r.parameters.model_dump() | {"seed": r.seed} for r in (old, new))
+    before, after = (
+        recipe.parameters.model_dump() | {name: getattr(recipe, name) for name in FREE_FIELDS}
+        for recipe in (old, new)
+    )
     return [(key, before[key], after[key]) for key in after if before[key] != after[key]]
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from tartarus_cli.audio import Magnitude, cached_transform
 from tartarus_cli.audio.decoding import read_recording
-from tartarus_cli.audio.patches import FLOOR_DB, PatchRecipe
+from tartarus_cli.audio.patches import FLOOR_DB, PatchRecipe, sound_lengths
 from tartarus_cli.data.array_writing import save_dense
 from tartarus_cli.data.arrays import open_dense
 from tartarus_cli.errors import FileError, TartarusError
@@ -37,6 +37,8 @@ class PreparedRecording:
     """Whether all patches are silent."""
     ends_silent: bool
     """Whether a patch ends in silence, though the recording does not end before it."""
+    lengths: tuple[int, ...] = ()
+    """Frames of each patch before the silence at its end."""
     remark: str = ""
     """What the recording lacks; empty if nothing."""
 
@@ -96,12 +98,14 @@ class PatchJob:
             "frames": outcome.frames,
             "silent": outcome.silent,
             "ends_silent": outcome.ends_silent,
+            "lengths": [*outcome.lengths],
             "remark": outcome.remark,
         }
 
     def outcome_of(self, recording: Recording, plain: Mapping[str, Any]) -> PreparedRecording:
         """Return what became of a recording, of plain values."""
         values = {name: value for name, value in plain.items() if name != "file"}
+        values["lengths"] = tuple(values["lengths"])
         return PreparedRecording(recording, self.staging / plain["file"], **values)
 
 
@@ -138,6 +142,7 @@ def prepare(job: PatchJob, recording: Recording) -> PreparedRecording:
         frames=facts.frames,
         silent=bool((patches <= FLOOR_DB).all()),
         ends_silent=not is_short and bool((patches[:, -1] <= FLOOR_DB).all(axis=1).any()),
+        lengths=tuple(sound_lengths(patches).tolist()),
         remark=facts.remark,
     )
 

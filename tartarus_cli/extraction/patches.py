@@ -202,13 +202,21 @@ def _write(
 
         total_patches = len(rows["train"]) * recipe.per_item
         sample = _sample(total_patches, request.scaler_patches, recipe.seed)
-        scaler = fit_scaler(_select(blocks(rows["train"]), sample))
+        scaler = fit_scaler(_select(blocks(rows["train"]), sample), recipe.scale)
         write_scaler(temporary[scaler_path], scaler.mean, scaler.scale)
         attributes = _attributes(request, scaler)
         for split, prepared in rows.items():
             ids = [row.recording.item for row in prepared for _ in range(recipe.per_item)]
             scaled = map(scaler, blocks(prepared))
-            write_patches(temporary[files[split]], ids, scaled, (frames, bins), attributes)
+            lengths = [length for row in prepared for length in row.lengths]
+            write_patches(
+                temporary[files[split]],
+                ids,
+                scaled,
+                (frames, bins),
+                attributes,
+                lengths=None if recipe.scale == "position" else lengths,
+            )
     return [scaler_path, *files.values()], (frames, bins)
 
 

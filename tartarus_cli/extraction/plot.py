@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from tartarus_cli.audio import TRANSFORMS, Magnitude
 from tartarus_cli.audio.decoding import RecordingError
-from tartarus_cli.audio.patches import PatchRecipe, decibels, is_silent, patch_starts
+from tartarus_cli.audio.patches import PatchRecipe, decibels, is_silent
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.patches import open_patch_file
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path, nearest
@@ -80,11 +80,10 @@ def show_patches(
     elif is_silent(magnitude):
         progress.warn(f"{display_path(recordings[item].path)} is silent")
     picture = path or workspace.picture(f"patches_{request.dataset}_{_file_name(item)}")
-    total, frames = magnitude.shape[1], recipe.frames
     content = draw_spectrogram(
         decibels(magnitude),
-        starts=patch_starts(total, frames, recipe.per_item, seed=recipe.seed, item=item).tolist(),
-        frames=frames,
+        starts=recipe.start_frames(magnitude, item).tolist(),
+        frames=recipe.frames,
         seconds_per_frame=recipe.parameters.hop_length / recipe.parameters.sample_rate,
         frequencies=TRANSFORMS.get(recipe.transform).frequencies(recipe.parameters),
         title=f"{item} ({request.dataset}): {recipe.description}",

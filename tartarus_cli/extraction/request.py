@@ -11,7 +11,8 @@ from typing import Literal
 from pydantic import ValidationError
 
 from tartarus_cli.audio import TRANSFORMS, cached_transform
-from tartarus_cli.audio.patches import PatchRecipe
+from tartarus_cli.audio.patches import PatchRecipe, Scaling
+from tartarus_cli.audio.starts import Starts
 from tartarus_cli.errors import RequestError, parameter
 from tartarus_cli.extraction.workers import WorkerOptions, worker_options
 from tartarus_cli.file_names import PATCH_NAME, patch_fields
@@ -37,6 +38,10 @@ class PatchesRequest:
     """Patches of each item."""
     seconds: float = 15
     """Length of a patch."""
+    starts: Starts = "random"
+    """Where patches begin."""
+    scale: Scaling = "position"
+    """What has a mean and a deviation of its own."""
     name: str = ""
     """Name that tells the patches from others of the same number and length; empty for none."""
     force: bool = False
@@ -76,6 +81,8 @@ class PatchesRequest:
                 per_item=self.per_item,
                 seconds=self.seconds,
                 seed=self.seed,
+                starts=self.starts,
+                scale=self.scale,
             )
         except ValidationError as problem:
             first = problem.errors(include_url=False)[0]

@@ -166,6 +166,8 @@ def _arguments(request: PatchesRequest) -> dict[str, object]:
         "transform": request.transform,
         "per_item": request.per_item,
         "seconds": request.seconds,
+        "starts": request.starts,
+        "scale": request.scale,
         "name": request.name,
         "force": request.force,
         "scaler_patches": request.scaler_patches,
@@ -177,6 +179,8 @@ def _arguments(request: PatchesRequest) -> dict[str, object]:
         "transform": default.transform,
         "per_item": default.per_item,
         "seconds": default.seconds,
+        "starts": default.starts,
+        "scale": default.scale,
         "name": "",
         "force": False,
         "scaler_patches": default.scaler_patches,
@@ -339,7 +343,7 @@ def _writing_step(
         return ForecastStep(what, None, 0, size * items, "no recording could be prepared")
     start = time.perf_counter()
     patches = np.concatenate([open_dense(each.patches) for each in prepared])
-    scaler = fit_scaler([patches])
+    scaler = fit_scaler([patches], recipe.scale)
     fitted = time.perf_counter()
     ids = [each.recording.item for each in prepared for _ in range(recipe.per_item)]
     shape = (recipe.frames, recipe.bins)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tartarus_cli.audio.patches import PatchRecipe
+from tartarus_cli.audio.patches import NEWER_FIELDS, PatchRecipe
 from tartarus_cli.audio.scaler import Scaler, fingerprint
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import ItemSet
@@ -123,6 +123,7 @@ def read_patch_recipe(attributes: Mapping[str, Any]) -> PatchRecipe | None:
     """Read from the attributes of a file of patches how they were made; None if not recorded."""
     plain = {name: _plain(value) for name, value in attributes.items()}
     common = {name: plain.get(name) for name in ("transform", "per_item", "seconds", "seed")}
+    common |= {name: plain.get(name, older) for name, older in NEWER_FIELDS.items()}
     others = (*common, COMPLETE, FINGERPRINT, SCALER_PATCHES)
     parameters = {name: value for name, value in plain.items() if name not in others}
     try:

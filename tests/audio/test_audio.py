@@ -23,9 +23,14 @@ from tartarus_cli.audio.patches import (
     cut_patches,
     decibels,
     is_silent,
-    patch_starts,
+    sound_lengths,
 )
 from tartarus_cli.audio.scaler import fit_scaler
+from tartarus_cli.audio.starts import (
+    even_starts,
+    patch_starts,
+    sound_starts,
+)
 from tests.sounds import tone
 
 FORMATS: dict[str, dict[str, Any]] = {
@@ -325,17 +330,77 @@ def test_starts_depend_on_the_seed_and_the_id_alone() -> None:
     assert len({tuple(starts(s, i)) for s in (0, 1) for i in ("a", "b", "é", "")}) == 8
 
 
+@given(
+    total=st.integers(1, 200),
+    frames=st.integers(1, 60),
+    count=st.integers(1, 9),
+    sounding=st.floats(0, 1),
+)
+def test_even_and_sounding_starts_lie_in_the_recording_in_order(
+    total: int, frames: int, count: int, sounding: float
+) -> None:
+    magnitude = np.zeros((2, total), np.float32)
+    magnitude[:, : int(sounding * total)] = 0.5
+    for starts in (even_starts(total, frames, count), sound_starts(magnitude, frames, count)):
+        assert len(starts) == count
+        assert (np.diff(starts) >= 0).all()
+        assert starts[0] >= 0
+        assert starts[-1] <= max(total - frames, 0)
+
+
+def test_sounding_patches_are_spread_over_the_sound() -> None:
+    magnitude = np.full((3, 1000), 1e-6, np.float32)
+    magnitude[:, 600:900] = 0.3
+    starts = sound_starts(magnitude, 100, 4)
+    # At most half of a patch may be nearly silent without it losing 3 dB of mean level of 60.
+    assert starts.tolist() == [595, 665, 735, 805]
+    assert sound_starts(magnitude, 100, 1).tolist() == [700]
+    # Where all is as loud, they are spread over all.
+    loud = np.full((3, 1000), 0.3, np.float32)
+    assert sound_starts(loud, 100, 4).tolist() == even_starts(1000, 100, 4).tolist()
+
+
+def test_a_blow_in_silence_is_in_every_sounding_patch() -> None:
+    magnitude = np.full((3, 500), 1e-5, np.float32)
+    magnitude[:, 321:333] = 0.9
+    for start in sound_starts(magnitude, 50, 5):
+        assert start <= 324  # 3 dB of the mean level of a patch are 2.5 frames of 60 dB
+        assert start + 50 >= 330
+
+
+def test_silence_at_the_end_of_a_patch_is_not_counted() -> None:
+    patches = np.full((3, 6, 2), FLOOR_DB, np.float32)
+    patches[0, 2] = -20
+    patches[1, 5, 1] = -79
+    assert sound_lengths(patches).tolist() == [3, 6, 6]
+
+
+def test_bins_are_scaled_as_scikit_learn_does_without_the_silence_at_the_end() -> None:
+    rng = np.random.default_rng(0)
+    patches = (-50 * rng.random((20, 9, 4))).astype(np.float32)
+    patches[:5, 6:] = FLOOR_DB
+    frames = np.concatenate([patches[:5, :6].reshape(-1, 4), patches[5:].reshape(-1, 4)])
+    expected = StandardScaler().fit(frames.astype(float))
+    scaler = fit_scaler([patches[:7], patches[7:]], "bin")
+    np.testing.assert_allclose(scaler.mean, np.tile(expected.mean_, 9), rtol=1e-5)
+    np.testing.assert_allclose(scaler.scale, np.tile(expected.scale_, 9), rtol=1e-5)
+    whole = scaler(patches[10:12])
+    np.testing.assert_array_equal(
+        whole[:, 3], (patches[10:12, 3] - scaler.mean[:4]) / scaler.scale[:4]
+    )
+
+
 def test_a_patch_is_what_the_spectrogram_holds_from_its_start() -> None:
     magnitude = np.random.default_rng(0).random((4, 50)).astype(np.float32)
-    patches = cut_patches(magnitude, 7, 3, seed=5, item="x")
-    levels = librosa.power_to_db(magnitude**2, ref=np.max).T
     starts = patch_starts(50, 7, 3, seed=5, item="x")
+    patches = cut_patches(magnitude, 7, starts)
+    levels = librosa.power_to_db(magnitude**2, ref=np.max).T
     for patch, start in zip(patches, starts, strict=True):
         np.testing.assert_allclose(patch, levels[start : start + 7], atol=1e-4)
 
 
 def test_a_short_recording_is_padded_with_the_floor() -> None:
-    (patch,) = cut_patches(np.ones((2, 3), np.float32), 5, 1, seed=0, item="x")
+    (patch,) = cut_patches(np.ones((2, 3), np.float32), 5, np.array([0]))
     assert patch.tolist() == [[0, 0]] * 3 + [[-80, -80]] * 2
 
 

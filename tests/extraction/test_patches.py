@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from typer.testing import CliRunner
 
 from tartarus_cli.audio import TRANSFORMS
-from tartarus_cli.audio.patches import patch_starts
+from tartarus_cli.audio.starts import patch_starts
 from tartarus_cli.cli.app import app
 from tartarus_cli.data.patches import read_scaler
 from tartarus_cli.files import atomic_write, locked, shared_folder

@@ -54,7 +54,7 @@ def patches_result(
     patches = f"{recipe.per_item} patch{'es' * (recipe.per_item > 1)} of {recipe.seconds:g} s"
     console.print(
         f"Items with patches: {items}; {patches} each ({frames} frames × {bins} bins of "
-        f"{plain(recipe.transform)}), seed {recipe.seed}, in {result.seconds:.0f} s"
+        f"{plain(recipe.transform)}), {recipe.manner}, in {result.seconds:.0f} s"
     )
     _print_failures(workspace, result)
     _warn("silent patches", result.silent_items)
