@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from glob import escape
-from hashlib import blake2b
 from pathlib import Path
 
 from tartarus_cli.data.dataset import Dataset
@@ -15,12 +13,11 @@ from tartarus_cli.data.folders import FolderScan
 from tartarus_cli.data.lists import ListedFile
 from tartarus_cli.extraction.existing_patches import check_existing_patches
 from tartarus_cli.extraction.patch_job import PatchJob, PreparedRecording
-from tartarus_cli.extraction.recording_shares import prepare_on_cluster
+from tartarus_cli.extraction.preparation import FileWork, work_digest
 from tartarus_cli.extraction.recordings import find_recordings, scan_recordings, warn_unused
 from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.extraction.shards import RECORDS
-from tartarus_cli.extraction.shares import ClusterWork
-from tartarus_cli.extraction.workers import FailedRecording, Recording, prepare_all
+from tartarus_cli.extraction.workers import Recording
 from tartarus_cli.file_names import SPLITS, Kind
 from tartarus_cli.files import (
     locked,
@@ -55,11 +52,10 @@ class PatchWork:
         return [item for ids in self.sets.values() for item in ids]
 
     @property
-    def digest(self) -> str:
-        """Hash of which recordings are prepared, and how."""
-        named = [part for r in self.recordings for part in (r.item, r.path.name)]
-        text = "\0".join([self.job.recipe.model_dump_json(), *named])
-        return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    def files(self) -> FileWork[PreparedRecording]:
+        """The recordings, as they are prepared one by one."""
+        key = work_digest(self.job.recipe.model_dump_json(), self.recordings)
+        return FileWork(self.job, self.recordings, self.job.staging, key)
 
 
 def find_work(
@@ -89,8 +85,8 @@ def find_work(
     sets = dataset.split_ids()
     items = [item for ids in sets.values() for item in ids]
     check_existing_patches(dataset, request, sets)
-    scan = scan_recordings(request)
-    listed = find_recordings(dataset, request, items, scan=scan)
+    scan = scan_recordings(request.audio)
+    listed = find_recordings(dataset, request.audio, items, scan=scan)
     warn_unused({*items}, listed, scan, progress)
     staging = _staging_folder(workspace, request)
     job = PatchJob(request.recipe, staging, workspace.spectrograms, request.keep_spectrograms)
@@ -135,52 +131,3 @@ def _staging_folder(workspace: WorkspacePaths, request: PatchesRequest) -> Path:
     """Return the folder of patches that are not written yet; those of other recipes are ignored."""
     name = ".making_{dataset}_{count}_{seconds}{name}".format(**request.fields)
     return workspace.data / "patches" / name
-
-
-@dataclass
-class Outcomes:
-    """What became of recordings."""
-
-    prepared: dict[str, PreparedRecording]
-    """Id → its patches."""
-    failed: list[FailedRecording]
-
-
-def prepare_recordings(
-    work: PatchWork, request: PatchesRequest, progress: Progress, check: Callable[[], None]
-) -> Outcomes:
-    """Prepare the recordings of some work; those that were prepared before take no time.
-
-    Parameters
-    ----------
-    work
-        The recordings.
-    request
-        How many processes do it, or which cluster does.
-    progress
-        Shows how many are prepared.
-    check
-        Called several times a second; an error that it raises stops the work.
-    """
-    outcomes = Outcomes({}, [])
-    with progress.task("preparing recordings", len(work.recordings)) as task:
-        start = time.monotonic()
-        for number, outcome in enumerate(_results(work, request, progress, check), 1):
-            if isinstance(outcome, FailedRecording):
-                outcomes.failed.append(outcome)
-            else:
-                outcomes.prepared[outcome.recording.item] = outcome
-            rate = number / (time.monotonic() - start)
-            task.describe(f"preparing recordings, {rate:.1f} a second")
-            task.advance()
-    return outcomes
-
-
-def _results(
-    work: PatchWork, request: PatchesRequest, progress: Progress, check: Callable[[], None]
-) -> Iterator[PreparedRecording | FailedRecording]:
-    if request.cluster is None:
-        return prepare_all(work.job, work.recordings, request.workers, check)
-    cluster = ClusterWork(request.cluster, work.job.staging, progress, check)
-    timeout_s = request.workers.timeout_s
-    return prepare_on_cluster(work.job, work.recordings, cluster, request.jobs, timeout_s)

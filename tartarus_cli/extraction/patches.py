@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ from tartarus_cli.data.patches import (
 )
 from tartarus_cli.errors import DataError, display_path
 from tartarus_cli.extraction.patch_job import PreparedRecording
-from tartarus_cli.extraction.patch_shards import prepare_patch_shard, without_slow
-from tartarus_cli.extraction.patch_work import find_work, lock_dataset, prepare_recordings
+from tartarus_cli.extraction.patch_shards import prepare_patch_shard
+from tartarus_cli.extraction.patch_work import find_work, lock_dataset
+from tartarus_cli.extraction.preparation import prepare_files
 from tartarus_cli.extraction.recordings import absent_reasons, write_failures
 from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.extraction.shards import ShardResult
@@ -104,11 +105,9 @@ def extract_patches(
         sets, items, scan, recordings = work.sets, work.items, work.scan, work.listed
         keep = request.keep_spectrograms
         folder = shared_folder(work.job.spectrogram_folder) if keep else nullcontext()
-        left, slow = without_slow(work, request.workers)
         with folder:
-            outcomes = prepare_recordings(replace(work, recordings=left), request, progress, check)
-        prepared, failed = outcomes.prepared, [*outcomes.failed, *slow]
-        failures = {failure.recording.item: failure.reason for failure in failed}
+            outcomes = prepare_files(work.files, request, progress, check)
+        prepared, failures = outcomes.prepared, outcomes.reasons
         failures |= absent_reasons(items, recordings, scan)
         failures = {item: failures[item] for item in items if item in failures}
         remarks = {i: prepared[i].remark for i in items if i in prepared and prepared[i].remark}

@@ -69,7 +69,7 @@ def show_patches(
     if item not in ids:
         msg = f"{request.dataset} has no item {item!r}"
         raise RequestError(msg, hint=nearest(item, ids[:10_000]))
-    recordings = find_recordings(dataset, request, ids, save=False)
+    recordings = find_recordings(dataset, request.audio, ids, save=False)
     if item not in recordings:
         msg = f"the list of recordings does not name {item!r}"
         raise DataError(msg, hint="Add it to the list.")

@@ -11,13 +11,12 @@ from tartarus_cli.data.folders import FolderScan, scan_folder
 from tartarus_cli.data.lists import FileSource, ListedFile, find_listed, save_list
 from tartarus_cli.data.unicode_forms import same_but_for_form
 from tartarus_cli.errors import Placeholder, display_path, parameter
-from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import write_text
 from tartarus_cli.progress import Progress
 
 
-def scan_recordings(request: PatchesRequest) -> FolderScan | None:
+def scan_recordings(audio: Path | None) -> FolderScan | None:
     """Look at the folder of recordings, if one is named.
 
     Raises
@@ -25,14 +24,14 @@ def scan_recordings(request: PatchesRequest) -> FolderScan | None:
     RequestError
         If there is no such folder, or no recording in it.
     """
-    if request.audio is None:
+    if audio is None:
         return None
-    return scan_folder(request.audio.expanduser(), RECORDING_EXTENSIONS)
+    return scan_folder(audio.expanduser(), RECORDING_EXTENSIONS)
 
 
 def find_recordings(
     dataset: Dataset,
-    request: PatchesRequest,
+    folder: Path | None,
     ids: Collection[str],
     *,
     scan: FolderScan | None = None,
@@ -44,8 +43,8 @@ def find_recordings(
     ----------
     dataset
         The dataset whose list of recordings is read.
-    request
-        The folder from which the list is made, if there is one.
+    folder
+        The folder from which the list is made; None: there is a list.
     ids
         Ids of all items of the dataset.
     scan
@@ -56,9 +55,9 @@ def find_recordings(
     workspace, audio = dataset.workspace, parameter("audio", Placeholder("FOLDER"))
     hint = f"List the recordings in it (id, tab, path), or name their folder: {audio}. "
     hint += f"Paths start from {display_path(workspace.audio)}."
-    source = FileSource(Kind.AUDIO_LIST, workspace.audio, request.audio, RECORDING_EXTENSIONS, hint)
+    source = FileSource(Kind.AUDIO_LIST, workspace.audio, folder, RECORDING_EXTENSIONS, hint)
     files = find_listed(dataset, ids, source, scan)
-    if save and request.audio is not None:
+    if save and folder is not None:
         save_list(dataset.path(Kind.AUDIO_LIST), files)
     return {file.id: file for file in files}
 

@@ -46,8 +46,16 @@ class FailedRecording:
     """Whether it was given up because it took too long."""
 
 
-OutcomeT = TypeVar("OutcomeT")
-_OutcomeT_co = TypeVar("_OutcomeT_co", covariant=True)
+class FileOutcome(Protocol):
+    """What became of a file."""
+
+    @property
+    def recording(self) -> Recording:
+        """The file."""
+
+
+OutcomeT = TypeVar("OutcomeT", bound=FileOutcome)
+_OutcomeT_co = TypeVar("_OutcomeT_co", bound=FileOutcome, covariant=True)
 
 
 class ExtractionJob(Protocol[_OutcomeT_co]):

@@ -208,8 +208,8 @@ def _files(workspace: Workspace, request: PatchesRequest, sets: Mapping[str, obj
 def _find_work(
     dataset: Dataset, request: PatchesRequest, items: Sequence[str], progress: Progress
 ) -> _Work:
-    scan = scan_recordings(request)
-    files = find_recordings(dataset, request, items, scan=scan, save=False)
+    scan = scan_recordings(request.audio)
+    files = find_recordings(dataset, request.audio, items, scan=scan, save=False)
     warn_unused({*items}, files, scan, progress)
     there = [Recording(i, files[i].path) for i in items if i in files and files[i].path.is_file()]
     missing = absent_reasons(items, files, scan)

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
 from tartarus_cli.extraction.patch_job import PatchJob
-from tartarus_cli.extraction.patch_shards import prepare_patch_shard, without_slow
+from tartarus_cli.extraction.patch_shards import prepare_patch_shard
 from tartarus_cli.extraction.patch_work import PatchWork
+from tartarus_cli.extraction.preparation import without_slow
 from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.extraction.shards import ShardRecord, write_record
 from tartarus_cli.extraction.workers import Recording, WorkerOptions
@@ -119,20 +120,20 @@ def test_a_recording_that_took_a_shard_too_long_is_not_tried_again_in_as_much_ti
     recordings = [Recording(name, tmp_path / f"{name}.wav") for name in ("a", "b")]
     job = PatchJob(request().recipe, tmp_path, tmp_path / "s", keep_spectrograms=False)
     work = PatchWork({"train": ["a", "b"]}, {}, None, job, recordings)
-    key = work.digest
+    key = work.files.digest
     status = recordings[0].path.stat()
     slow = {"a": (status.st_size, status.st_mtime_ns)}
     write_record(tmp_path, ShardRecord(number=1, of=2, work=key, timeout_s=9, slow=slow))
-    left, failed = without_slow(work, WorkerOptions(1, timeout_s=9))
+    left, failed = without_slow(work.files, WorkerOptions(1, timeout_s=9))
     assert left == recordings[1:]
     assert [(each.recording.item, each.reason) for each in failed] == [
         ("a", "it took longer than 9 s")
     ]
-    assert without_slow(work, WorkerOptions(1, timeout_s=10)) == (recordings, [])
+    assert without_slow(work.files, WorkerOptions(1, timeout_s=10)) == (recordings, [])
     other = replace(work, recordings=recordings[:1])
-    assert without_slow(other, WorkerOptions(1, timeout_s=9)) == (recordings[:1], [])
+    assert without_slow(other.files, WorkerOptions(1, timeout_s=9)) == (recordings[:1], [])
     os.utime(recordings[0].path, (1, 1))
-    assert without_slow(work, WorkerOptions(1, timeout_s=9)) == (recordings, [])
+    assert without_slow(work.files, WorkerOptions(1, timeout_s=9)) == (recordings, [])
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "2", "a/b", "1/0", "-1/2"])
