@@ -16,6 +16,7 @@ from tartarus_cli.baselines import (
     FittedBaseline,
     Items,
     NamedArrays,
+    Presence,
     TrainingExamples,
     Trial,
     from_log_norms,
@@ -39,8 +40,10 @@ class Predictor(Protocol):
     width: int
     """Columns of what it returns."""
 
-    def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Predict a block of items, ``(items, width)``."""
+    def __call__(
+        self, inputs: Sequence[NDArray[np.float32]], present: Presence = ()
+    ) -> NDArray[np.float32]:
+        """Predict a block of items, ``(items, width)``; the rows of absent settings are zeros."""
 
 
 def open_predictor(model: Model, layer: LayerInfo | None = None) -> Predictor:
@@ -156,8 +159,11 @@ class _BaselinePredictor:
         self.width = 1 if model.manifest.form == "scores" else model.manifest.target_dim
         self._norms = learns_norms(model)
 
-    def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        rows = self._predict(self._fitted, Items([""] * len(inputs[0]), tuple(inputs)))
+    def __call__(
+        self, inputs: Sequence[NDArray[np.float32]], present: Presence = ()
+    ) -> NDArray[np.float32]:
+        items = Items([""] * len(inputs[0]), tuple(inputs), present=present)
+        rows = self._predict(self._fitted, items)
         return from_log_norms(rows) if self._norms else np.asarray(rows, np.float32)
 
 
@@ -172,7 +178,11 @@ class _NetworkPredictor:
         self._norms = layer is None and learns_norms(model)
         self.width = self._columns - self._norms
 
-    def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    def __call__(
+        self,
+        inputs: Sequence[NDArray[np.float32]],
+        present: Presence = (),  # noqa: ARG002 — a network sees that the rows are zeros
+    ) -> NDArray[np.float32]:
         batch = list(inputs) if len(inputs) > 1 else inputs[0]
         with keras_defaults():
             rows = np.asarray(self._network.predict_on_batch(batch), np.float32)

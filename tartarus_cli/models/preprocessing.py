@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from pydantic import ValidationError
 
 from tartarus_cli.audio.patches import NEWER_FIELDS, PatchRecipe
 from tartarus_cli.audio.scaler import Scaler, fingerprint
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.items import ItemSet
+from tartarus_cli.data.items import InputSource, ItemSet, PatchSource
 from tartarus_cli.data.patches import (
     COMPLETE,
     FINGERPRINT,
@@ -21,8 +22,16 @@ from tartarus_cli.data.patches import (
     read_scaler,
 )
 from tartarus_cli.data.vocabulary import read_vocabulary
-from tartarus_cli.errors import FileError, RequestError, TartarusError, call, display_path
-from tartarus_cli.experiments.inputs import patch_source
+from tartarus_cli.errors import (
+    FileError,
+    Placeholder,
+    RequestError,
+    TartarusError,
+    call,
+    display_path,
+    parameter,
+)
+from tartarus_cli.experiments.inputs import input_sources, patch_source
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import atomic_write, read_text, same_content, write_text
@@ -31,6 +40,41 @@ from tartarus_cli.text import Vocabulary
 
 RECIPE, SCALER, VOCABULARY = "patches.json", "scaler.npz", "vocabulary.json"
 """Files of a model's folder."""
+
+FileNoun = Literal["recordings", "documents"]
+"""What an input of a model is made of."""
+
+PARAMETER: Mapping[FileNoun, str] = {"recordings": "audio", "documents": "text"}
+"""Noun of new files → the parameter that names them."""
+
+
+@dataclass(frozen=True)
+class PatchInput:
+    """An input that is made of recordings: scaled patches of their spectrograms."""
+
+    recipe: PatchRecipe
+    scaler: Scaler
+    noun: ClassVar[FileNoun] = "recordings"
+    label: ClassVar[str] = "patches"
+
+
+@dataclass(frozen=True)
+class VocabularyInput:
+    """An input that is made of documents, by the vocabulary of a setting."""
+
+    label: str
+    """The setting."""
+    vocabulary: Vocabulary
+    noun: ClassVar[FileNoun] = "documents"
+
+    @property
+    def width(self) -> int:
+        """Columns of its rows."""
+        return self.vocabulary.width
+
+
+NewInput = PatchInput | VocabularyInput
+"""How an input of a model is made of new files."""
 
 
 def save_preprocessing(
@@ -42,7 +86,7 @@ def save_preprocessing(
 ) -> None:
     """Save in a model's folder how new recordings or documents are prepared for it.
 
-    Of patches: the recipe, and a copy of the scaler; of one setting of documents: a copy of the
+    Of patches: the recipe, and a copy of the scaler; of a setting of documents: a copy of the
     vocabulary. Data that do not record how they were made leave nothing.
 
     Parameters
@@ -67,10 +111,16 @@ def save_preprocessing(
             check_scaler_fits(scaler.path, recipe, items.patches.attributes)
             write_text(folder / RECIPE, recipe.model_dump_json(indent=2) + "\n")
             _copy(scaler.path, folder / SCALER)
-    elif len(settings) == 1:
-        vocabulary = dataset.find(Kind.VOCABULARY, setting=settings[0])
+    for setting in dict.fromkeys(settings):
+        vocabulary = dataset.find(Kind.VOCABULARY, setting=setting)
         if vocabulary is not None:
-            _copy(vocabulary.path, folder / VOCABULARY)
+            _copy(vocabulary.path, folder / _copy_name(VOCABULARY, setting, settings))
+
+
+def _copy_name(name: str, setting: str, settings: Sequence[str]) -> str:
+    """Return the name of a copy in a model's folder; that of a single setting is not named."""
+    stem, dot, ending = name.partition(".")
+    return name if len(settings) == 1 else f"{stem}_{setting}{dot}{ending}"
 
 
 def check_scaler_fits(path: Path, recipe: PatchRecipe, attributes: Mapping[str, Any]) -> None:
@@ -100,18 +150,17 @@ def check_vocabulary_unchanged(model: Model) -> None:
     FileError
         If the setting was extracted again, with another one.
     """
-    copy = model.folder / VOCABULARY
-    if not copy.exists():
-        return
-    (setting,) = model.manifest.settings
-    present = model.dataset.find(Kind.VOCABULARY, setting=setting)
-    if present is not None and not same_content(copy, present.path):
-        raise FileError(
-            present.path,
-            found=f"another vocabulary than {model.name} was trained with",
-            expected=f"that of {display_path(copy)}",
-            hint="Train the model again; or extract the setting again with the old parameters.",
-        )
+    settings = model.manifest.settings
+    for setting in dict.fromkeys(settings):
+        copy = model.folder / _copy_name(VOCABULARY, setting, settings)
+        present = model.dataset.find(Kind.VOCABULARY, setting=setting)
+        if copy.exists() and present is not None and not same_content(copy, present.path):
+            raise FileError(
+                present.path,
+                found=f"another vocabulary than {model.name} was trained with",
+                expected=f"that of {display_path(copy)}",
+                hint="Train the model again; or extract the setting again with the old parameters.",
+            )
 
 
 def _copy(path: Path, to: Path) -> None:
@@ -153,19 +202,56 @@ def stored_recipe(model: Model) -> PatchRecipe | None:
         raise _damaged(path, problem) from None
 
 
-def open_recipe(model: Model) -> tuple[PatchRecipe, Scaler]:
-    """Return the recipe and the scaler that new recordings are prepared with for a model.
+def open_new_inputs(model: Model, given: Collection[FileNoun]) -> list[NewInput]:
+    """Return how the inputs of a model are made of new files, in order.
+
+    Parameters
+    ----------
+    model
+        The model.
+    given
+        What new files there are.
 
     Raises
     ------
     RequestError
-        If patches are not its only input, or those it was trained on recorded no recipe.
+        If an input is not made of such files, or did not record how; or if some of the files are
+        of no use.
     FileError
-        If the recipe or the scaler in its folder is damaged.
+        If what the folder of the model says of it is damaged.
     """
-    experiment = model.experiment
-    if set(experiment.inputs.kinds) != {"patches"}:
-        _refuse(model, "recordings")
+    sources = input_sources(model.experiment, model.manifest.settings)
+    nouns = {noun for source in sources if (noun := _noun(model, source))}
+    unknown = [str(s) for s in sources if not isinstance(s, PatchSource) and not _noun(model, s)]
+    if unknown or not nouns & {*given}:
+        raise _cannot_predict(model, given, unknown if len(sources) == 1 else [])
+    for noun in sorted(nouns ^ {*given}):
+        if noun in nouns:
+            msg = f"{model.name} also needs {noun}: its inputs are {_describe_inputs(model)}"
+            name = parameter(PARAMETER[noun], Placeholder("FOLDER"))
+            raise RequestError(msg, hint=f"Name them too, under the same names: {name}")
+        msg = f"{model.name} reads no {noun}: its inputs are {_describe_inputs(model)}"
+        raise RequestError(msg, hint=f"Leave {parameter(PARAMETER[noun])} out.")
+    return [_open_input(model, source) for source in sources]
+
+
+def _noun(model: Model, source: InputSource) -> FileNoun | None:
+    """Return what an input is made of; None if that is not known."""
+    if isinstance(source, PatchSource):
+        return PatchInput.noun
+    copy = model.folder / _copy_name(VOCABULARY, source, model.manifest.settings)
+    return VocabularyInput.noun if copy.exists() else None
+
+
+def _open_input(model: Model, source: InputSource) -> NewInput:
+    if isinstance(source, PatchSource):
+        return PatchInput(*_open_recipe(model))
+    copy = model.folder / _copy_name(VOCABULARY, source, model.manifest.settings)
+    return VocabularyInput(source, read_vocabulary(copy))
+
+
+def _open_recipe(model: Model) -> tuple[PatchRecipe, Scaler]:
+    """Return the recipe and the scaler that new recordings are prepared with for a model."""
     recipe = stored_recipe(model)
     if recipe is None:
         msg = f"{model.name} was trained on patches whose file does not say how they were made"
@@ -177,35 +263,24 @@ def open_recipe(model: Model) -> tuple[PatchRecipe, Scaler]:
     return recipe, scaler
 
 
-def open_vocabulary(model: Model) -> Vocabulary:
-    """Return the vocabulary that turns new documents into inputs of a model.
-
-    Raises
-    ------
-    RequestError
-        If its only input is not one setting, or that setting was not extracted by ``text``.
-    FileError
-        If the vocabulary in its folder is damaged.
-    """
-    experiment = model.experiment
-    if "patches" in experiment.inputs.kinds or len(model.manifest.settings) != 1:
-        _refuse(model, "documents")
-    path = model.folder / VOCABULARY
-    if not path.exists():
-        (setting,) = model.manifest.settings
-        msg = f"{model.name} was trained on {setting}, which was not extracted by `text()`"
+def _cannot_predict(
+    model: Model, given: Collection[FileNoun], unknown: Sequence[str]
+) -> RequestError:
+    """Return the error of a model whose inputs are not made of the given files alone."""
+    if unknown and {*given} == {"documents"}:
+        msg = f"{model.name} was trained on {unknown[0]}, which was not extracted by `text()`"
         hint = "To predict for new documents, train a model on a setting from `text()`."
-        raise RequestError(msg, hint=hint)
-    return read_vocabulary(path)
+        return RequestError(msg, hint=hint)
+    nouns = " and ".join(sorted(given, reverse=True))
+    msg = f"{model.name} cannot predict from {nouns} alone: its inputs are "
+    hint = f"For new {nouns}, use a model without other inputs; to see all: {call('list_models')}"
+    return RequestError(msg + _describe_inputs(model), hint=hint)
 
 
-def _refuse(model: Model, noun: str) -> None:
+def _describe_inputs(model: Model) -> str:
     kinds = ", ".join(model.experiment.inputs.kinds)
     settings = " ".join(model.manifest.settings)
-    inputs = f"{kinds} ({settings})" if settings else kinds
-    msg = f"{model.name} cannot predict from {noun} alone: its inputs are {inputs}"
-    hint = f"For new {noun}, use a model without other inputs; to see all: {call('list_models')}"
-    raise RequestError(msg, hint=hint)
+    return f"{kinds} ({settings})" if settings else kinds
 
 
 def _damaged(path: Path, problem: Exception) -> FileError:
