@@ -124,7 +124,7 @@ REFUSED = {
     "a multimodal model is given a text": (("model_4", "--text", "text"), "documents alone"),
     "the file does not exist": (("model_1", "--audio", "nowhere"), "no file or folder"),
     "the folder holds no recording": (("model_1", "--audio", "text"), "holds no file"),
-    "both are named": (("model_1", "--audio", "audio", "--text", "text"), "exclude each other"),
+    "both are named": (("model_1", "--audio", "audio", "--text", "text"), "reads no documents"),
     "jobs are named for texts": (("model_2", "--text", "text", "--jobs", "2"), "--audio"),
     "a pool is named for texts": (("model_2", "--text", "text", "--pool", "max"), "one row"),
     "a pool is named for features": (("model_2", "--pool", "max"), "reads no patches"),

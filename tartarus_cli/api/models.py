@@ -280,7 +280,8 @@ def predict(
     pool
         How the rows of an item's patches become one.
     audio, text
-        A new recording or document, or a folder of them, instead of the items of the dataset.
+        A new recording or document, or a folder of them, instead of the items of the dataset. A
+        model that reads both is given both: files of one name are of one item.
     encoding
         For documents: the encoding of those that are not in UTF-8 and have no byte-order mark.
     jobs, timeout

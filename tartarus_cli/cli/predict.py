@@ -53,7 +53,8 @@ NewText = Annotated[
     typer.Option(
         "--text",
         metavar="FILE|FOLDER",
-        help="Predict for documents that are in no dataset.",
+        help="Predict for documents that are in no dataset; with --audio, files of one name are of "
+        "one item.",
         show_default=False,
     ),
 ]

@@ -17,8 +17,8 @@ from tartarus_cli.data.array_writing import create_dense
 from tartarus_cli.data.arrays import open_dense
 from tartarus_cli.errors import FileError
 from tartarus_cli.extraction.corpus import read_document
-from tartarus_cli.extraction.patches import longest_patch
 from tartarus_cli.extraction.patch_job import PatchJob, PreparedRecording
+from tartarus_cli.extraction.patches import longest_patch
 from tartarus_cli.extraction.workers import (
     FailedRecording,
     Recording,
