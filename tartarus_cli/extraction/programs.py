@@ -33,7 +33,6 @@ from tartarus_cli.errors import (
     TartarusError,
     count_noun,
     display_path,
-    parameter,
 )
 from tartarus_cli.files import digest
 
@@ -98,7 +97,7 @@ def parse_program(command: str) -> Program:
     RequestError
         If a quotation does not end, the files are not named, or there is no such program.
     """
-    given = parameter("command", command)
+    given = f"the command {command!r}"
     try:
         words = tuple(shlex.split(command))
     except ValueError as problem:
@@ -108,7 +107,7 @@ def parse_program(command: str) -> Program:
     if absent:
         msg = f"{given} lacks {' and '.join(absent)}"
         hint = f"{LIST} stands for the list that the program reads, {OUT} for the vectors that it "
-        hint += f"writes: {parameter('command', EXAMPLE)}"
+        hint += f"writes: {EXAMPLE}"
         raise RequestError(msg, hint=hint)
     if "\0" in command or shutil.which(words[0]) is None:
         msg = f"there is no program {words[0]!r} that can be run, as {given} says"
@@ -207,7 +206,7 @@ class ProgramCall:
         end = f"ended with exit status {status}"
         if status < 0:
             end = f"was ended by signal {-status}"
-            fewer = f"give it fewer files at a time: {parameter('chunk', 1)}"
+            fewer = "give it fewer files at a time"
             hint = f"If memory was short, {fewer}. {hint}"
         last = _last_lines(self._log)
         return TartarusError(f"{self.program.describe()} {end}{last}", hint=hint)
