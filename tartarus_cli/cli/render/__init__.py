@@ -4,6 +4,7 @@ from tartarus_cli.cli.render.check import check_result
 from tartarus_cli.cli.render.comparison import Form, comparison
 from tartarus_cli.cli.render.console import confirmed, version
 from tartarus_cli.cli.render.doctor import diagnosis
+from tartarus_cli.cli.render.encoders import added_encoder, encoder, encoders
 from tartarus_cli.cli.render.evaluation import evaluation, slices
 from tartarus_cli.cli.render.experiments import experiment, experiments
 from tartarus_cli.cli.render.factorize import factorize_result
@@ -41,6 +42,7 @@ __all__ = [
     "ConsoleProgress",
     "Form",
     "ListForm",
+    "added_encoder",
     "archives",
     "check_result",
     "close_handlers",
@@ -53,6 +55,8 @@ __all__ = [
     "deletion_remarks",
     "diagnosis",
     "each_fold",
+    "encoder",
+    "encoders",
     "error",
     "evaluation",
     "experiment",

@@ -1,0 +1,122 @@
+"""Encoders: the list, one of them, and weights that were added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tartarus_cli.cli.flags import in_shell
+from tartarus_cli.cli.render.console import document, message, next_step, out, plain, table
+from tartarus_cli.encoders.weights import weights_folder
+from tartarus_cli.errors import count_noun
+
+if TYPE_CHECKING:
+    from tartarus_cli.encoders.catalogue import EncoderDescription, ListedEncoder
+    from tartarus_cli.fetching.encoder_weights import AddedWeights
+
+
+def encoders(listed: Sequence[ListedEncoder], *, json: bool) -> None:
+    """List all encoders, and beneath them how those are had that are not there."""
+    if json:
+        document([_document(each) for each in listed])
+        return
+    console = out()
+    shown = table("encoder", "of", ">width", "languages", "licence", "weights", "installed")
+    for each in listed:
+        shown.add_row(
+            plain(each.name),
+            each.kind,
+            "" if each.width is None else f"{each.width:,}",
+            plain(each.languages),
+            plain(each.licence),
+            message(Path(each.weights).name),
+            "yes" if each.installed else "no",
+        )
+    console.print(shown)
+    console.print(f"Weights that are added lie in {plain(weights_folder())}", soft_wrap=True)
+    for each in listed:
+        if not each.installed:
+            console.print(f"{plain(each.name)}: {message(each.remedy)}", soft_wrap=True)
+
+
+def _document(listed: ListedEncoder) -> dict[str, object]:
+    return asdict(listed) | {
+        "weights": in_shell(listed.weights),
+        "remedy": in_shell(listed.remedy),
+    }
+
+
+def encoder(description: EncoderDescription, *, json: bool) -> None:
+    """Show what can be said to an encoder, and what it needs."""
+    listed = description.listed
+    if json:
+        values = asdict(description)
+        del values["listed"]
+        document(_document(listed) | values)
+        return
+    console = out()
+    console.print(f"[bold]{plain(listed.name)}[/] · {plain(listed.summary)}", soft_wrap=True)
+    shown = table("", "", narrow=True)
+    for name, value in _facts(description):
+        shown.add_row(name, message(value))
+    console.print(shown)
+    for key, default in description.options.items():
+        choices = description.choices.get(key)
+        of = f"   ({'|'.join(map(str, choices))})" if choices else ""
+        console.print(f"  --set {plain(key)}={plain(default)}{plain(of)}", soft_wrap=True)
+    if not listed.installed:
+        next_step(listed.remedy)
+
+
+def _facts(description: EncoderDescription) -> list[tuple[str, str]]:
+    """Return what is known of an encoder, with headings; what does not apply is left out."""
+    listed = description.listed
+    layers = (
+        f"{layer} ({'' if width is None else f'{width:,} '}wide)"
+        for layer, width in description.layers.items()
+        if layer
+    )
+    files = (
+        f"{path} ({'there' if there else 'not there'})" for path, there in description.files.items()
+    )
+    facts = {
+        "of": listed.kind,
+        "width": "" if listed.width is None else f"{listed.width:,}",
+        "layers": ", ".join(layers).replace("(wide)", ""),
+        "input": f"{description.sample_rate:,} Hz, mono" if description.sample_rate else "",
+        "window": _window(description) if listed.kind == "audio" else "",
+        "languages": listed.languages,
+        "licence": listed.licence,
+        "published": description.reference,
+        "weights": ", ".join(files) or listed.weights,
+        "installed": "yes" if listed.installed else "no",
+        "from": description.origin,
+    }
+    return [(name, value) for name, value in facts.items() if value]
+
+
+def _window(description: EncoderDescription) -> str:
+    if description.window_s is None:
+        return "the whole recording"
+    hop = description.window_s if description.hop_s is None else description.hop_s
+    fixed = ", always" if description.fixed_window else ""
+    return f"{description.window_s:g} s, every {hop:g} s{fixed}"
+
+
+def added_encoder(result: AddedWeights, *, json: bool) -> None:
+    """Say where the weights lie, and what can be done with them."""
+    if json:
+        files, new = [[str(path) for path in paths] for paths in (result.files, result.new)]
+        document({"encoder": result.encoder, "files": files, "new": new})
+        return
+    console = out()
+    for path in result.files:
+        there = "" if path in result.new else "   (was there already)"
+        console.print(f"  {plain(path)}{there}", soft_wrap=True)
+    number = count_noun(len(result.files), "file")
+    console.print(
+        f"[bold]{plain(result.encoder)}[/] has its weights: {number}, with the published hash",
+        soft_wrap=True,
+    )
