@@ -31,6 +31,7 @@ from .api.system import doctor as doctor
 from .api.tuning import list_studies as list_studies
 from .api.tuning import show_study as show_study
 from .api.tuning import tune as tune
+from .api.vectors import embed as embed
 from .data.dataset import Dataset as Dataset
 from .errors import TartarusError as TartarusError
 from .models.groups import Group as Group

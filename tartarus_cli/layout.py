@@ -252,6 +252,11 @@ class WorkspacePaths:
         return self.data / "spectrograms"
 
     @property
+    def vectors(self) -> Path:
+        """The folder of what encoders made: one folder an encoder, one file a recording or text."""
+        return self.data / "vectors"
+
+    @property
     def audio(self) -> Path:
         """The folder that the paths of the list of recordings start in."""
         return self._sibling_of_data("audio")

@@ -10,6 +10,7 @@ from tartarus_cli.cli import encoders, experiments, models, render, studies
 from tartarus_cli.cli.check_data import check_data
 from tartarus_cli.cli.compare import compare
 from tartarus_cli.cli.doctor import doctor
+from tartarus_cli.cli.embed import embed
 from tartarus_cli.cli.evaluate import evaluate
 from tartarus_cli.cli.explained import explained, output_error
 from tartarus_cli.cli.export import export
@@ -32,7 +33,7 @@ from tartarus_cli.signals import while_running
 
 PANELS = {
     "Start": (init, fetch, check_data, doctor),
-    "Data": (split, factorize, features, patches, text),
+    "Data": (split, factorize, features, embed, patches, text),
     "Experiments": (train, predict, evaluate, compare, run, tune, reproduce),
     "Models": (recommend, export),
 }

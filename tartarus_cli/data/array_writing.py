@@ -100,6 +100,26 @@ def put_dense(path: Path, array: NDArray[Any]) -> None:
         npy.write_array(file, np.asanyarray(array), allow_pickle=False)
 
 
+def put_rows(path: Path, shape: tuple[int, int], blocks: Iterable[NDArray[np.float32]]) -> None:
+    """Write rows of float32 into a temporary file, in npy format, block by block.
+
+    Unlike one that is mapped into memory, the file counts for no memory of this process.
+
+    Parameters
+    ----------
+    path
+        The file.
+    shape
+        Of the matrix: rows and columns.
+    blocks
+        Its rows, in order, each ``(rows, columns)``.
+    """
+    header = {"descr": npy.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False}
+    with room_for(path), path.open("wb") as file:
+        npy.write_array_header_1_0(file, header | {"shape": shape})
+        file.writelines(np.ascontiguousarray(block, np.float32).tobytes() for block in blocks)
+
+
 def put_csr(path: Path, matrix: csr_array, *, compressed: bool = True) -> None:
     """Write a sparse matrix into a temporary file, as ``scipy.sparse.save_npz`` does."""
     from scipy.sparse import save_npz

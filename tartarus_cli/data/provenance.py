@@ -322,13 +322,30 @@ class ColumnScale(BaseModel):
     deviation: list[float]
 
 
+class EncoderRecord(BaseModel):
+    """How an encoder made the vectors of a setting."""
+
+    model_config = ConfigDict(frozen=True)
+
+    recipe: dict[str, Any]
+    """What ``encoders.recipe.EncoderRecipe`` reads: the encoder may be a plug-in that is gone."""
+    kind: Literal["audio", "text"]
+    """Whether it encodes recordings or documents."""
+    pool: Literal["mean", "mean+std", "max"] = "mean"
+    """How the vectors of the windows of a recording became one."""
+    weights_file: str = ""
+    """Absolute path of the file of weights that the user named; empty if it is in the cache."""
+    encoding: str | None = None
+    """Encoding of documents without a byte-order mark; None: UTF-8."""
+
+
 class FeatureManifest(BaseModel):
-    """How imported features were made. Fields that were never set are not written."""
+    """How features were imported, or made by an encoder. Fields never set are not written."""
 
     model_config = ConfigDict(frozen=True)
 
     source: str = ""
-    """Name of the file that was read."""
+    """Name of the file that was read; empty if an encoder made the features."""
     digest: str = ""
     """BLAKE2b hash of that file."""
     ids: str | None = None
@@ -355,6 +372,8 @@ class FeatureManifest(BaseModel):
     """The tag of each column."""
     idf: list[float] | None = None
     """Inverse document frequency of each tag."""
+    encoder: EncoderRecord | None = None
+    """The encoder that made them; None if they were imported."""
 
     def to_json(self) -> str:
         """Return the text of the document."""

@@ -11,6 +11,7 @@ from tartarus_cli.distribution.workers import worker_threads
 from tartarus_cli.extraction.patch_job import PatchJob
 from tartarus_cli.extraction.processes import lasting_pool
 from tartarus_cli.extraction.shares import ClusterWork
+from tartarus_cli.extraction.vector_job import VectorJob
 from tartarus_cli.extraction.workers import (
     TIMEOUT_S,
     ExtractionJob,
@@ -21,7 +22,7 @@ from tartarus_cli.extraction.workers import (
     prepare_all,
 )
 
-JOBS: Mapping[str, Any] = {job.__name__: job for job in (PatchJob,)}
+JOBS: Mapping[str, Any] = {job.__name__: job for job in (PatchJob, VectorJob)}
 """Name → class of the jobs that a worker can be sent."""
 
 MAX_SHARE = 64

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from tartarus_cli.audio.decoding import RecordingError, require_file
-from tartarus_cli.errors import TartarusError, parameter
+from tartarus_cli.errors import RequestError, TartarusError, parameter
 from tartarus_cli.extraction.processes import ProcessStart, start_pool, stop_pool
 from tartarus_cli.files import DiskFullError, digest
 
@@ -46,6 +46,19 @@ class FailedRecording:
     """Whether it was given up because it took too long."""
 
 
+class JobError(Exception):
+    """No file can be prepared, whichever it is; processes can send it to each other."""
+
+    def __init__(self, message: str, hint: str, exit_code: int = 1) -> None:
+        super().__init__(message, hint, exit_code)
+        self.message, self.hint, self.exit_code = message, hint, exit_code
+
+    def explained(self) -> TartarusError:
+        """Return the error that users see."""
+        error = RequestError if self.exit_code == RequestError.exit_code else TartarusError
+        return error(self.message, hint=self.hint)
+
+
 class FileOutcome(Protocol):
     """What became of a file."""
 
@@ -72,6 +85,8 @@ class ExtractionJob(Protocol[_OutcomeT_co]):
         ------
         RecordingError
             If the file cannot be used.
+        JobError
+            If no file can be prepared.
         """
 
     def to_plain(self) -> dict[str, Any]:
@@ -174,6 +189,8 @@ def _outcome(
         return task.result()
     except TimeoutError:
         return given_up(recording, workers)
+    except JobError as problem:
+        raise problem.explained() from None
     except ProcessExpired:
         reason = "it makes the decoder crash, or needs more memory than there is"
     return FailedRecording(recording, reason)
@@ -194,7 +211,7 @@ def _attempt(job: ExtractionJob[OutcomeT], recording: Recording) -> OutcomeT | F
         return job.prepare(recording)
     except RecordingError as problem:
         reason = str(problem)
-    except (OSError, DiskFullError):
+    except (OSError, DiskFullError, JobError):
         raise
     except MemoryError:
         reason = "it needs more memory than there is"

@@ -37,6 +37,9 @@ ROOMS = sorted(
 NOT_A_COMMAND_LINE: dict[str, tuple[str, ...]] = {
     "distribution/cluster_file.py": ("--nthreads", "--lifetime"),
     "encoders/musicnn.py": ("pip download --no-deps musicnn==0.1.0",),
+    "extraction/vector_job.py": (
+        "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    ),
     "diagnosis/diagnose.py": ("pip install --force-reinstall",),
     "diagnosis/system.py": (
         "--query-gpu=name,memory.total,driver_version",

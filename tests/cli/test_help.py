@@ -44,7 +44,7 @@ def test_the_commands_stand_in_four_panels(tartarus: Command) -> None:
     assert names | {"Options": []} == {
         "Options": [],
         "Start": ["init", "fetch", "check-data", "doctor"],
-        "Data": ["split", "factorize", "features", "patches", "text", "encoders"],
+        "Data": ["split", "factorize", "features", "embed", "patches", "text", "encoders"],
         "Experiments": [
             "train",
             "predict",

@@ -4,6 +4,7 @@ from tartarus_cli.cli.render.check import check_result
 from tartarus_cli.cli.render.comparison import Form, comparison
 from tartarus_cli.cli.render.console import confirmed, version
 from tartarus_cli.cli.render.doctor import diagnosis
+from tartarus_cli.cli.render.embed import embed_result
 from tartarus_cli.cli.render.encoders import added_encoder, encoder, encoders
 from tartarus_cli.cli.render.evaluation import evaluation, slices
 from tartarus_cli.cli.render.experiments import experiment, experiments
@@ -56,6 +57,7 @@ __all__ = [
     "deletion_remarks",
     "diagnosis",
     "each_fold",
+    "embed_result",
     "encoder",
     "encoders",
     "error",

@@ -11,6 +11,7 @@ from tartarus_cli.errors import Placeholder, call
 
 if TYPE_CHECKING:
     from tartarus_cli.features.importing import FeaturesResult
+    from tartarus_cli.features.suggest import SuggestedExperiments
     from tartarus_cli.workspace import Workspace
 
 
@@ -30,7 +31,7 @@ def features_result(workspace: Workspace, result: FeaturesResult, *, json: bool)
         soft_wrap=True,
     )
     print_absent(result.absent, result.splits)
-    next_step(_next_command(result))
+    next_step(next_run(result.dataset, result.setting, result.suggestion))
 
 
 def _document(result: FeaturesResult, files: list[str]) -> dict[str, Any]:
@@ -55,12 +56,12 @@ def _document(result: FeaturesResult, files: list[str]) -> dict[str, Any]:
     }
 
 
-def _next_command(result: FeaturesResult) -> str:
-    suggestion = result.suggestion
+def next_run(dataset_name: str, setting: str, suggestion: SuggestedExperiments) -> str:
+    """Return the call that uses a new setting, after the one that it needs first."""
     names = suggestion.experiments
     name = names[0] if len(names) == 1 else Placeholder("EXPERIMENT")
-    dataset = None if suggestion.default else result.dataset
+    dataset = None if suggestion.default else dataset_name
     overrides = suggestion.overrides or None
     examples = f"   (such as {', '.join(names)})" if len(names) > 1 else ""
-    run = call("run", name, result.setting, dataset=dataset, overrides=overrides) + examples
+    run = call("run", name, setting, dataset=dataset, overrides=overrides) + examples
     return f"{suggestion.before}   (then {run})" if suggestion.before else run

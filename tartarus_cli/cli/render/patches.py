@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tartarus_cli.cli.render.console import document, message, next_step, out, plain, table
+from tartarus_cli.cli.render.console import document, message, next_step, out, plain
+from tartarus_cli.cli.render.file_lists import print_failures, print_items
 from tartarus_cli.cli.render.shards import shard_result
-from tartarus_cli.errors import call, count_noun, parameter
+from tartarus_cli.errors import call, parameter
 
 if TYPE_CHECKING:
     from tartarus_cli.extraction.patches import PatchesResult
     from tartarus_cli.extraction.shards import ShardResult
     from tartarus_cli.workspace import Workspace
-
-MAX_FAILURES = 20
-"""Failures that are shown; the file lists them all."""
 
 
 def patches_result(
@@ -56,20 +53,12 @@ def patches_result(
         f"Items with patches: {items}; {patches} each ({frames} frames × {bins} bins of "
         f"{plain(recipe.transform)}), {recipe.manner}, in {result.seconds:.0f} s"
     )
-    _print_failures(workspace, result)
-    _warn("silent patches", result.silent_items)
+    print_failures(workspace, result.failures, result.remarks, result.failure_list)
+    print_items("silent patches", result.silent_items)
     _warn_short(result)
     ends_silent = [i for i in result.ends_silent_items if i not in result.silent_items]
-    _warn("a patch that ends in digital silence within the recording", ends_silent)
+    print_items("a patch that ends in digital silence within the recording", ends_silent)
     next_step(f"{call('check', result.dataset)}   (says what can be run)")
-
-
-def _warn(problem: str, items: Sequence[str]) -> None:
-    if items:
-        names = ", ".join(items[:3]) + (", …" if len(items) > 3 else "")
-        have = "item has" if len(items) == 1 else "items have"
-        warning = f"[yellow]warning:[/] {len(items):,} {have} {problem}: {plain(names)}"
-        out().print(warning, soft_wrap=True)
 
 
 def _warn_short(result: PatchesResult) -> None:
@@ -88,29 +77,6 @@ def _warn_short(result: PatchesResult) -> None:
         fits = "it" if len(lengths) == 1 else "all of them"
         text += f"; {parameter('seconds', shortest)} would fit {fits}"
     out().print(f"[yellow]warning:[/] {message(text)}", soft_wrap=True)
-
-
-def _print_failures(workspace: Workspace, result: PatchesResult) -> None:
-    if result.failure_list is None:
-        return
-    path = plain(workspace.relative(result.failure_list))
-    for reasons, heading, one, several in (
-        (result.failures, "left out", "item is left out", "items are left out"),
-        (
-            result.remarks,
-            "used all the same",
-            "recording is used, though not as it should be",
-            "recordings are used, though not as they should be",
-        ),
-    ):
-        if not reasons:
-            continue
-        rows = table(heading, "why")
-        for item, reason in list(reasons.items())[:MAX_FAILURES]:
-            rows.add_row(plain(item), message(reason))
-        out().print(rows)
-        items = count_noun(len(reasons), one, several)
-        out().print(f"[yellow]warning:[/] {items}: {path}", soft_wrap=True)
 
 
 def patches_picture(workspace: Workspace, path: Path, *, json: bool) -> None:

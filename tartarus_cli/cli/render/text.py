@@ -42,11 +42,13 @@ def text_result(workspace: Workspace, result: TextResult | ShardResult, *, json:
     next_step(_next_command(result))
 
 
-def print_absent(absent: Mapping[str, int], splits: Mapping[str, int]) -> None:
-    """Say how many items of each set lack the setting, if any does."""
+def print_absent(
+    absent: Mapping[str, int], splits: Mapping[str, int], outcome: str = "absent"
+) -> None:
+    """Say how many items of each set lack the setting, or what else became of them, if any does."""
     sets = [f"{n:,} of {splits[split]:,} {split} items" for split, n in absent.items() if n]
     if sets:
-        out().print(f"absent: {', '.join(sets)}", soft_wrap=True)
+        out().print(f"{outcome}: {', '.join(sets)}", soft_wrap=True)
 
 
 def _read_words(result: TextResult) -> str:
