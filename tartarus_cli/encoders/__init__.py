@@ -82,6 +82,8 @@ class Weights:
     """The files of the package that hold them; none where only the file itself will do."""
     convert: Callable[[Sequence[bytes]], bytes] = _joined
     """Makes the file from the content of its parts; the same bytes each time."""
+    companions: Callable[[Path], Sequence[Path]] = lambda _path: ()
+    """Takes the path of the file; returns others that it cannot be used without."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from tartarus_cli.encoders.protobuf import Content, read_fields, read_varint
+
 FOOTER = 48  # bytes at the end of an index: where its two lists of blocks are, and a mark
 MARK = 0xDB4775248B80FB57
 FLOAT32 = 1  # as TensorFlow numbers types of numbers
@@ -45,7 +47,7 @@ def read_bundle(index: bytes, data: bytes) -> dict[str, NDArray[np.float32]]:
     try:
         for key, entry in _table(index):
             if key:  # the first one describes the bundle
-                fields = dict(_message(entry))
+                fields = dict(read_fields(entry))
                 if fields.get(1) == FLOAT32:
                     tensors[key.decode()] = _tensor(fields, data)
     except (LookupError, struct.error, UnicodeDecodeError, TypeError, OverflowError):
@@ -54,7 +56,7 @@ def read_bundle(index: bytes, data: bytes) -> dict[str, NDArray[np.float32]]:
     return tensors
 
 
-def _tensor(fields: dict[int, int | bytes], data: bytes) -> NDArray[np.float32]:
+def _tensor(fields: dict[int, int | Content], data: bytes) -> NDArray[np.float32]:
     shape = _shape(bytes(fields.get(2, b"")))
     start, size = int(fields.get(4, 0)), int(fields.get(5, 0))
     if fields.get(3, 0) or size != 4 * prod(shape) or start + size > len(data):
@@ -66,8 +68,8 @@ def _tensor(fields: dict[int, int | bytes], data: bytes) -> NDArray[np.float32]:
 def _shape(message: bytes) -> tuple[int, ...]:
     """Read a TensorShapeProto: a message for each dimension."""
     return tuple(
-        int(dict(_message(bytes(dim))).get(1, 0))
-        for number, dim in _message(message)
+        int(dict(read_fields(bytes(dim))).get(1, 0))
+        for number, dim in read_fields(message)
         if number == 2
     )
 
@@ -78,13 +80,13 @@ def _table(index: bytes) -> Iterator[tuple[bytes, bytes]]:
     if len(footer) < FOOTER or struct.unpack("<Q", footer[-8:])[0] != MARK:
         msg = "this is no index of a checkpoint"
         raise ValueError(msg)
-    _, at = _varint(footer, 0)  # of a block that says where others are not
-    _, at = _varint(footer, at)
-    blocks, at = _varint(footer, at)
-    size, _ = _varint(footer, at)
+    _, at = read_varint(footer, 0)  # of a block that says where others are not
+    _, at = read_varint(footer, at)
+    blocks, at = read_varint(footer, at)
+    size, _ = read_varint(footer, at)
     for _, where in _block(index, blocks, size):
-        start, at = _varint(where, 0)
-        size, _ = _varint(where, at)
+        start, at = read_varint(where, 0)
+        size, _ = read_varint(where, at)
         yield from _block(index, start, size)
 
 
@@ -100,39 +102,9 @@ def _block(index: bytes, start: int, size: int) -> Iterator[tuple[bytes, bytes]]
     end = size - 4 - 4 * restarts
     at, key = 0, b""
     while at < end:
-        shared, at = _varint(block, at)
-        own, at = _varint(block, at)
-        length, at = _varint(block, at)
+        shared, at = read_varint(block, at)
+        own, at = read_varint(block, at)
+        length, at = read_varint(block, at)
         key = key[:shared] + block[at : at + own]
         yield key, block[at + own : at + own + length]
         at += own + length
-
-
-def _message(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield the numbers of the fields of a protocol buffer, with their values."""
-    at = 0
-    value: int | bytes
-    while at < len(message):
-        tag, at = _varint(message, at)
-        kind = tag & 7
-        if kind == 0:
-            value, at = _varint(message, at)
-        else:
-            length, at = _varint(message, at) if kind == 2 else ({1: 8, 5: 4}[kind], at)
-            value = message[at : at + length]
-            at += length
-        yield tag >> 3, value
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    """Read a number of seven bits a byte; also return where it ends."""
-    value = shift = 0
-    while shift < 64:
-        byte = message[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-    msg = "a number of the checkpoint is too long"
-    raise ValueError(msg)

@@ -151,6 +151,18 @@ def read_weights(path: Path, weights: Weights) -> bytes:
         return file.read()
 
 
+def weights_digest(path: Path, weights: Weights) -> str:
+    """Return the SHA-256 of a file of weights, and of what it cannot be used without.
+
+    Raises
+    ------
+    FileError
+        If one of the files cannot be read.
+    """
+    digests = [file_digest(each)[0] for each in (path, *weights.companions(path))]
+    return digests[0] if len(digests) == 1 else sha256(" ".join(digests).encode()).hexdigest()
+
+
 def file_digest(path: Path) -> tuple[str, int]:
     """Return the SHA-256 of a file, in hexadecimal digits, and its size in bytes.
 
