@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tartarus_cli.errors import RequestError
+from tartarus_cli.exporting.card import group_card
 from tartarus_cli.exporting.export import (
     ExportResult,
     check_export,
@@ -13,7 +14,7 @@ from tartarus_cli.exporting.export import (
     write_tables,
 )
 from tartarus_cli.exporting.figures import group_figures
-from tartarus_cli.exporting.model_file import ModelFile
+from tartarus_cli.exporting.model_file import ModelFile, write_card
 from tartarus_cli.exporting.request import ExportRequest
 from tartarus_cli.models.groups import Group, Member
 from tartarus_cli.models.store import Store
@@ -59,6 +60,12 @@ def export_group(
         about = (group.name, group.manifest.dataset)
         return GroupExport(
             group.name, (write_tables(*about, request, group_figures(group), progress),)
+        )
+    if request.what == "card":
+        check_export(request)
+        text = group_card(group)
+        return GroupExport(
+            group.name, (write_card(group.name, group.manifest.dataset, text, request),)
         )
     members = {member.model: member for member in reversed(group.members) if member.model}
     if not members:

@@ -11,10 +11,11 @@ from tartarus_cli.data.array_writing import create_dense
 from tartarus_cli.data.ids import put_ids
 from tartarus_cli.data.plays import read_plays
 from tartarus_cli.errors import RequestError, call, display_path
+from tartarus_cli.exporting.card import model_card
 from tartarus_cli.exporting.onnx_file import put_onnx
 from tartarus_cli.exporting.request import ExportKind, ExportRequest
 from tartarus_cli.exporting.weights_file import put_safetensors
-from tartarus_cli.files import write_together
+from tartarus_cli.files import write_text, write_together
 from tartarus_cli.models.store import Model
 from tartarus_cli.models.user_vectors import user_rows
 from tartarus_cli.progress import Progress
@@ -42,7 +43,7 @@ class ModelFile:
 
 
 def export_model_file(model: Model, request: ExportRequest, progress: Progress) -> ModelFile:
-    """Write the network of a model, or its weights, and the vectors of its users beside them.
+    """Write the card of a model, its network or its weights; vectors of its users lie beside these.
 
     Raises
     ------
@@ -54,6 +55,8 @@ def export_model_file(model: Model, request: ExportRequest, progress: Progress) 
     TartarusError
         If the network cannot be converted.
     """
+    if request.what == "card":
+        return write_card(model.name, model.manifest.dataset, model_card(model), request)
     _require_own_arrays(model, request)
     _say_what_is_left_out(model, progress)
     users = _users(model, request)
@@ -78,6 +81,13 @@ def export_model_file(model: Model, request: ExportRequest, progress: Progress) 
         others=files,
         contents=contents,
     )
+
+
+def write_card(name: str, dataset: str, text: str, request: ExportRequest) -> ModelFile:
+    """Write the card of a model, or group, of a name and a dataset."""
+    write_text(request.path, text)
+    size = request.path.stat().st_size
+    return ModelFile(name, dataset, request.what, request.path, size)
 
 
 def _require_own_arrays(model: Model, request: ExportRequest) -> None:

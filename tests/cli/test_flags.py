@@ -36,6 +36,21 @@ ROOMS = sorted(
 
 NOT_A_COMMAND_LINE: dict[str, tuple[str, ...]] = {
     "distribution/cluster_file.py": ("--nthreads", "--lifetime"),
+    "exporting/card_use.py": (  # lines of a document, not of a message
+        "tartarus evaluate X",
+        "tartarus predict X\ntartarus evaluate X --baselines",
+        "tartarus models show X",
+        "tartarus predict X",
+        "tartarus recommend X",
+        "tartarus predict X --audio audio",
+        "tartarus predict X --text text",
+        "tartarus export X --what onnx",
+        "tartarus train",
+        "--dataset",
+        "--seed",
+        "--set X",
+        "--code X",
+    ),
     "encoders/musicnn.py": ("pip download --no-deps musicnn==0.1.0",),
     "extraction/vector_job.py": (
         "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",

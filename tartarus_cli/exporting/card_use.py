@@ -1,0 +1,57 @@
+"""The section of a model card on use: lines of the shell that can be pasted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from shlex import quote
+
+from tartarus_cli.exporting.markdown import block
+from tartarus_cli.models.preprocessing import RECIPE, VOCABULARY
+from tartarus_cli.models.store import Model
+
+
+def evaluation_commands(name: str, is_group: bool) -> str:  # noqa: FBT001 — one of two lines
+    """Return the lines that evaluate a model, or put a group's figures together."""
+    if is_group:
+        return f"tartarus evaluate {name}"
+    return f"tartarus predict {name}\ntartarus evaluate {name} --baselines"
+
+
+def use_section(model: Model, name: str) -> Iterator[str]:
+    """Yield what to type to predict, to evaluate and to export, and to train it again.
+
+    Parameters
+    ----------
+    model
+        The model, or the one that stands for a group.
+    name
+        Its name, or that of the group.
+    """
+    yield "## Use"
+    yield "In the folder of its workspace, with tartarus-cli installed:"
+    yield block("\n".join(_lines(model, name)), "sh")
+    yield "To train it again from the same files:"
+    yield block(_train_again(model), "sh")
+
+
+def _lines(model: Model, name: str) -> Iterator[str]:
+    manifest, one = model.manifest, model.name
+    yield f"tartarus models show {name}"
+    yield f"tartarus predict {one}"
+    if manifest.task == "recommendation":
+        yield f"tartarus recommend {one}"
+    if (model.folder / RECIPE).exists() and not manifest.settings:
+        yield f"tartarus predict {one} --audio audio"
+    elif (model.folder / VOCABULARY).exists():
+        yield f"tartarus predict {one} --text text"
+    if manifest.kind == "network":
+        yield f"tartarus export {one} --what onnx"
+
+
+def _train_again(model: Model) -> str:
+    manifest = model.manifest
+    words = ["tartarus train", *map(quote, (manifest.experiment, *manifest.settings))]
+    words += ["--dataset", quote(manifest.dataset), "--seed", str(manifest.seed)]
+    words += [f"--set {quote(change)}" for change in manifest.overrides]
+    words += [f"--code {quote(path)}" for path in manifest.code]
+    return " ".join(words)
