@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from tartarus_cli.baselines.blend import BlendOptions
-from tartarus_cli.errors import DataError, RequestError
+from tartarus_cli.errors import DataError, RequestError, count_noun
 from tartarus_cli.evaluation.group_report import GroupEvaluation, evaluate_group
 from tartarus_cli.evaluation.headlines import HEADLINES
 from tartarus_cli.evaluation.results import ResultsDocument
@@ -67,7 +67,7 @@ def model_card(model: Model) -> str:
         *(figures_section(figures) if figures else _no_figures(subject)),
         *_training(subject),
         *_environment(model.manifest),
-        *use_section(model, model.name),
+        *use_section(model),
         *_placeholders(),
     ]
     return _join(_front_matter(subject, metrics), paragraphs)
@@ -100,7 +100,7 @@ def group_card(group: Group) -> str:
         *(group_figures_section(evaluation) if evaluation else _no_figures(subject)),
         *_training(subject),
         *_environment(model.manifest),
-        *use_section(model, group.name),
+        *use_section(model, group),
         *_placeholders(),
     ]
     return _join(_front_matter(subject, _group_metrics(evaluation)), paragraphs)
@@ -158,16 +158,35 @@ def _introduction(subject: _Subject) -> Iterator[str]:
             ("task", plain(manifest.task)),
             ("experiment", code(manifest.experiment)),
             ("reads", ", ".join(map(code, _inputs(model))) or "nothing of an item"),
-            ("learns", f"{plain(experiment.targets.kind)}, {manifest.target_dim:,} wide"),
+            ("learns", _targets(model)),
             ("kind", _kind(model)),
-            (
-                "parts",
-                ", ".join(f"{weight:.3g} × {code(n)}" for n, weight in manifest.parts.items()),
-            ),
+            ("parts", _parts(model)),
             ("seed", _seeds(subject)),
             ("trained", plain(manifest.started)),
         ]
     )
+
+
+def _targets(model: Model) -> str:
+    kind, dim = model.target_kind, model.manifest.target_dim
+    if model.manifest.blends and kind == "plays":
+        return "plays"  # the parts have dimensions, the blend has none
+    nouns = ("class", "classes") if kind == "class" else ("number", "numbers")
+    return f"{plain(kind)}: {count_noun(dim, *nouns)} an item"
+
+
+def _parts(model: Model) -> str:
+    """Name the models that it blends, or adds to its own scores, each with its weight."""
+    named = []
+    for name, weight in model.manifest.parts.items():
+        try:
+            part = model.store.find(name).manifest
+        except RequestError:  # deleted
+            named.append(f"{weight:.3g} × {code(name)}")
+            continue
+        about = " ".join([part.experiment, *part.settings])
+        named.append(f"{weight:.3g} × {code(name)} ({plain(about)})")
+    return ", ".join(named)
 
 
 def _inputs(model: Model) -> list[str]:

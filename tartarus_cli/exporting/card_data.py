@@ -14,6 +14,7 @@ from tartarus_cli.data.provenance import (
 )
 from tartarus_cli.errors import TartarusError, count_noun
 from tartarus_cli.exporting.markdown import code, facts, folded, plain, table
+from tartarus_cli.exporting.metadata import class_names
 from tartarus_cli.exporting.origins import describe_setting
 from tartarus_cli.file_names import Kind
 from tartarus_cli.models.preprocessing import stored_recipe
@@ -47,7 +48,8 @@ def _dataset_facts(model: Model) -> Iterator[tuple[str, object]]:
     yield "samples by use in the training", uses
     users = _count_users(model)
     yield "users", f"{users:,}" if users is not None else None
-    yield "classes" if model.target_kind == "class" else "factors", _columns(model)
+    if model.target_kind == "class":
+        yield "classes", _class_names(model)
     if manifest.shuffled:
         yield "shuffled", "the items have each other's features, permuted within each set"
 
@@ -63,16 +65,12 @@ def _count_users(model: Model) -> int | None:
         return None
 
 
-def _columns(model: Model) -> str:
-    dim = model.manifest.target_dim
-    try:
-        names = (model.dataset.label_names or []) if model.target_kind == "class" else []
-    except TartarusError:
-        names = []
-    if len(names) != dim:
-        return f"{dim:,}"
+def _class_names(model: Model) -> str:
+    """Return the number of the classes and, if the dataset has them, the first of their names."""
+    dim, names = model.manifest.target_dim, class_names(model)
     more = f", and {len(names) - MOST_CLASSES:,} more" if len(names) > MOST_CLASSES else ""
-    return f"{dim:,}: {', '.join(map(plain, names[:MOST_CLASSES]))}{more}"
+    listed = f": {', '.join(map(plain, names[:MOST_CLASSES]))}{more}" if names else ""
+    return f"{dim:,}{listed}"
 
 
 def _set_rows(model: Model) -> Iterator[Sequence[str]]:

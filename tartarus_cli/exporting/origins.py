@@ -19,6 +19,8 @@ LAYER = re.compile(r"(model_[1-9]\d*)-pred_(.+)")
 def describe_setting(model: Model, setting: str) -> dict[str, Any]:
     """Return how a setting was made: plain values for JSON, empty if nobody recorded it.
 
+    Of a setting that is not that of the training any more, nothing else is told.
+
     Parameters
     ----------
     model
@@ -30,9 +32,20 @@ def describe_setting(model: Model, setting: str) -> dict[str, Any]:
     if layer is not None:
         return {"model": layer[1], "layer": layer[2]}
     try:
+        if _has_changed(model, setting):
+            return {"changed": "made again since the training"}
         return _vocabulary(model, setting) or _imported(model, setting)
     except (TartarusError, ValueError, RecursionError):  # gone, or damaged
         return {}
+
+
+def _has_changed(model: Model, setting: str) -> bool:
+    """Whether the features of the train items are others than in the training."""
+    file = model.dataset.find(Kind.FEATURES, split="train", setting=setting)
+    if file is None:
+        return False
+    recorded = model.manifest.inputs.get(model.workspace.relative(file.path))
+    return recorded is not None and recorded != model.dataset.digest(file.path)
 
 
 def _vocabulary(model: Model, setting: str) -> dict[str, Any]:
@@ -53,7 +66,9 @@ def _imported(model: Model, setting: str) -> dict[str, Any]:
     if file is None:
         return {}
     manifest = read_feature_manifest(file.path)
-    origin = {
+    if manifest.encoder is not None:
+        return {**manifest.encoder.recipe, "pool": manifest.encoder.pool}
+    origin: dict[str, Any] = {
         "source": manifest.source,
         "blake2b": manifest.digest,
         "kind": manifest.kind,

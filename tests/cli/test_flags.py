@@ -37,7 +37,7 @@ ROOMS = sorted(
 NOT_A_COMMAND_LINE: dict[str, tuple[str, ...]] = {
     "distribution/cluster_file.py": ("--nthreads", "--lifetime"),
     "exporting/card_use.py": (  # lines of a document, not of a message
-        "tartarus evaluate X",
+        "tartarus evaluate X --baselines",
         "tartarus predict X\ntartarus evaluate X --baselines",
         "tartarus models show X",
         "tartarus predict X",
@@ -46,8 +46,11 @@ NOT_A_COMMAND_LINE: dict[str, tuple[str, ...]] = {
         "tartarus predict X --text text",
         "tartarus export X --what onnx",
         "tartarus train",
+        "tartarus run",
         "--dataset",
         "--seed",
+        "--seeds",
+        "--folds",
         "--set X",
         "--code X",
     ),
