@@ -104,6 +104,9 @@ class TrainingExamples(Examples):
     classes: bool = False
     """Whether the targets are classes, not factors."""
 
+    single: bool = False
+    """Whether an item has one class."""
+
     plays: csr_array | None = None
     """Who played the train items, ``(items, users)``, above 0 = played; None if it is not known."""
 

@@ -27,8 +27,8 @@ from tartarus_cli.training.train import train
 
 BASELINES_OF = {
     "recommendation": ("popularity", "artist_mean", "knn", "ridge"),
-    "multilabel": ("knn", "ridge", "prior"),
-    "multiclass": ("knn", "ridge", "prior"),
+    "multilabel": ("knn", "ridge", "logistic", "prior"),
+    "multiclass": ("knn", "ridge", "logistic", "prior"),
 }
 """Task → the baselines of a model; an evaluation has rows of random and oracle anyway."""
 
@@ -213,7 +213,7 @@ def _experiment(model: Model, name: str) -> Experiment:
     """Return a baseline as an experiment on the dataset and the targets of a model."""
     original, baseline = model.experiment, BASELINES.get(name)
     spec = _factor_spec(model, name) or original.target_spec
-    kind = "class" if name == "prior" else spec.kind
+    kind = "class" if baseline.kinds == ("class",) else spec.kind
     overrides = [f"dataset.task={original.dataset.task}", f"targets.kind={kind}"]
     if kind == spec.kind != PLAYS_KIND:
         overrides.append(f"targets.dim={spec.dim}")

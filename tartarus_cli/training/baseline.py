@@ -209,6 +209,7 @@ def _train_data(
         normalize=experiment.targets.normalize,
         scoring=experiment.scoring,
         classes=spec.kind == "class",
+        single=experiment.dataset.task == "multiclass",
         plays=plays.matrix[rows] if plays else None,
         artists=artists[1][rows] if artists else None,
     )
@@ -241,6 +242,7 @@ def _with_validation(
         normalize=experiment.targets.normalize,
         scoring=experiment.scoring,
         classes=experiment.targets.kind == "class",
+        single=experiment.dataset.task == "multiclass",
         plays=plays,
         validation=_examples(data.validation),
         held_out=_examples(data.held_out) if data.held_out else None,

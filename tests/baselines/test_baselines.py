@@ -44,10 +44,11 @@ from tests.worlds import DIM, SPLITS, World
 SETTINGS = {
     "knn": ["text", "audio"],
     "ridge": ["text", "audio-sparse"],
+    "logistic": ["text", "audio-sparse"],
     "popularity": ["tags"],
     "ridge_plays": ["text", "audio-sparse"],
 }
-CLASSIFYING = ["knn", "prior", "random", "ridge"]
+CLASSIFYING = ["knn", "logistic", "prior", "random", "ridge"]
 RECOMMENDING = ["artist_mean", "knn", "oracle", "popularity", "random", "ridge", "ridge_plays"]
 
 
@@ -438,12 +439,12 @@ def test_a_baseline_says_how_many_settings_it_takes(
         (
             ("popularity", "text-sparse", "--dataset", "one"),
             "popularity is for recommendation, and one for multiclass",
-            "Baselines for one are knn, prior, random, ridge.",
+            "Baselines for one are knn, logistic, prior, random, ridge.",
         ),
         (
             ("oracle", "--dataset", "one"),
             "oracle reads als or pmi factors, and one has none",
-            "Baselines for one are knn, prior, random, ridge.",
+            "Baselines for one are knn, logistic, prior, random, ridge.",
         ),
         (
             ("oracle", "--dataset", "many"),
@@ -596,7 +597,7 @@ def test_baselines_of_a_classification_hold_the_prior(
 ) -> None:
     words = ["ridge", "text", "--dataset", *dataset.split(), "--baselines", "-w", world.root]
     done = tartarus("run", *words, "--json")
-    assert list(done.document["rows"]) == ["random", "prior", "knn"]  # the ridge is the model
+    assert list(done.document["rows"]) == ["random", "prior", "knn", "logistic"]  # but ridge
 
 
 def test_a_baseline_that_cannot_be_made_is_reported_and_left_out(

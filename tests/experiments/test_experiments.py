@@ -58,7 +58,16 @@ dummy_multimodal SUPER multiclass class-3 2 fusion - 0 sigmoid binary 32
 """
 
 
-BASELINE_PRESETS = {"artist_mean", "knn", "oracle", "popularity", "prior", "random", "ridge"}
+BASELINE_PRESETS = {
+    "artist_mean",
+    "knn",
+    "oracle",
+    "popularity",
+    "prior",
+    "random",
+    "ridge",
+    "logistic",
+}
 BLENDS = ["cold_audio", "cold_multi", "cold_sparse", "late"]
 GENRES = ["genre_multi", "genre_network"]
 LEARNING_PLAYS = [
