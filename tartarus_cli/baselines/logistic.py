@@ -192,7 +192,8 @@ class _StandardRows:
     def __init__(self, examples: Examples) -> None:
         items = len(examples.targets)
         has = presence_matrix(examples.present, items)
-        self._present = np.ones((items, len(examples.inputs))) if has is None else 1.0 * has
+        everyone = np.ones((items, len(examples.inputs)))
+        self._present: FloatArray = everyone if has is None else has.astype(np.float64)
         self._counts = np.maximum(self._present.sum(axis=0), 1)
         self._columns = [columns for _, columns in with_columns(examples.inputs)]
         self.width = self._columns[-1].stop

@@ -49,7 +49,8 @@ def classes_of(inputs: tuple[Features, ...], *, single: bool) -> NDArray[np.floa
     logits = rows @ rng.standard_normal((rows.shape[1], CLASSES)) + rng.gumbel(
         size=(len(rows), CLASSES)
     )
-    return np.eye(CLASSES)[logits.argmax(axis=1)] if single else 1.0 * (logits > 1)
+    rows = np.eye(CLASSES)[logits.argmax(axis=1)] if single else logits > 1
+    return np.asarray(rows, np.float64)
 
 
 def examples(kind: str, *, single: bool, **changes: Any) -> TrainingExamples:
@@ -173,7 +174,7 @@ def test_one_class_alone_is_certain() -> None:
 def test_items_that_lack_a_setting_are_as_if_they_had_its_mean() -> None:
     inputs = draw(ITEMS, "both")
     has = np.arange(ITEMS) % 3 > 0
-    dense, sparse = inputs[0] * has[:, None], csr_array(inputs[1].multiply(has[::-1, None]))
+    dense, sparse = inputs[0] * has[:, None], csr_array(joined(inputs[1:]) * has[::-1, None])
     present = (has, has[::-1])
     train = examples("both", single=True, inputs=(dense, sparse), present=present)
     result = fit(train, C=C)

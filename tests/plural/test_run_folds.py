@@ -98,7 +98,7 @@ def test_all_items_are_judged_once_as_scikit_learn_judges_them(
         "PR-AUC": average_precision_score(truth, scores),
     }
     assert {name: pooled["metrics"][name] for name in expected} == pytest.approx(expected)
-    assert {*pooled["rows"]} == {"random", "knn", "prior"}
+    assert {*pooled["rows"]} == {"random", "knn", "logistic", "prior"}
     folds = [member["metrics"]["accuracy"] for member in document["members"]]
     assert document["mean"]["accuracy"] == pytest.approx(fmean(folds))
     assert document["sd"]["accuracy"] == pytest.approx(stdev(folds))
