@@ -14,6 +14,7 @@ from tartarus_cli.checking.matrices import CheckedMatrix
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.artists import count_known, read_artists
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.encoded import embed_call
 from tartarus_cli.data.ids import digest_ids
 from tartarus_cli.data.provenance import (
     RECREATE_FEATURES,
@@ -182,10 +183,9 @@ def _check_features(file: DataFile, present: PresentMatrices, report: Report) ->
             file.path, found=found, expected=f"{width:,} of each", hint=RECREATE_FEATURES
         )
     setting = file.fields["setting"]
-    missing = "absent" if manifest.absent else "zero" if manifest.zeros else None
-    source = Placeholder("FILE")
-    recreate = call("features", file.dataset, setting, source=source, missing=missing, force=True)
-    compared = _Comparison(file, present, report, f"Recreate the setting: {recreate}")
+    compared = _Comparison(
+        file, present, report, f"Recreate the setting: {_recreate(file, manifest)}"
+    )
     if not present.dataset.select(Kind.FEATURES, setting=setting):
         compared.warn("there are no rows of this setting", "the matrices that it describes")
     for matrix in present.matrices:
@@ -198,6 +198,17 @@ def _check_features(file: DataFile, present: PresentMatrices, report: Report) ->
     if others:
         found = f"its rows are of other {', '.join(others)} items"
         compared.warn(found, "those that are listed now")
+
+
+def _recreate(file: DataFile, manifest: FeatureManifest) -> str:
+    """Return the call that recreates a setting."""
+    setting, dataset = file.fields["setting"], file.dataset
+    missing = "absent" if manifest.absent else "zero" if manifest.zeros else None
+    if manifest.encoder is not None:
+        missing = "zero" if manifest.zeros else None
+        return embed_call(manifest.encoder, dataset, setting, missing=missing)
+    source = Placeholder("FILE")
+    return call("features", dataset, setting, source=source, missing=missing, force=True)
 
 
 def _compare_masks(compared: _Comparison, manifest: FeatureManifest) -> None:

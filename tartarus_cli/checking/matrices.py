@@ -1,6 +1,7 @@
 """Checks of matrices whose rows are items, users or labels."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from tartarus_cli.checking.masks import check_absent_rows
 from tartarus_cli.checking.report import Report
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix
+from tartarus_cli.data.provenance import read_feature_manifest
 from tartarus_cli.data.scan import MatrixStatistics, scan_matrix
+from tartarus_cli.errors import FileError
 from tartarus_cli.file_names import SPLITS, DataFile, Kind
 
 
@@ -67,15 +70,24 @@ def check_matrix(
     _check_values(file, statistics, report)
     if classes:
         _check_classes(file, statistics, report)
-    elif not _may_have_constant_columns(file, matrix):
+    elif not _may_have_constant_columns(dataset, file, matrix):
         _check_columns(file, statistics, report)
     return CheckedMatrix(file, matrix, statistics)
 
 
-def _may_have_constant_columns(file: DataFile, matrix: Matrix) -> bool:
-    """Whether columns may well be constant: padding after words, or idle units of a layer."""
+def _may_have_constant_columns(dataset: Dataset, file: DataFile, matrix: Matrix) -> bool:
+    """Whether columns may well be constant: padding after words, or idle units of a network."""
     words = not matrix.sparse and matrix.values.dtype.kind in "iu"
-    return words or "-pred_" in file.fields.get("setting", "")
+    setting = file.fields.get("setting", "")
+    return words or "-pred_" in setting or _is_encoded(dataset, setting)
+
+
+def _is_encoded(dataset: Dataset, setting: str) -> bool:
+    """Whether an encoder made a setting."""
+    manifests = dataset.select(Kind.FEATURE_MANIFEST, setting=setting)
+    with suppress(FileError):  # a damaged one is reported as such
+        return any(read_feature_manifest(file.path).encoder is not None for file in manifests)
+    return False
 
 
 def is_classes(file: DataFile, statistics: MatrixStatistics) -> bool:

@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from tartarus_cli.data.encoded import EncoderRecord
 from tartarus_cli.errors import FileError, Placeholder, call, parameter
 from tartarus_cli.files import read_text
 from tartarus_cli.layout import WorkspacePaths
@@ -320,23 +321,6 @@ class ColumnScale(BaseModel):
 
     mean: list[float]
     deviation: list[float]
-
-
-class EncoderRecord(BaseModel):
-    """How an encoder made the vectors of a setting."""
-
-    model_config = ConfigDict(frozen=True)
-
-    recipe: dict[str, Any]
-    """What ``encoders.recipe.EncoderRecipe`` reads: the encoder may be a plug-in that is gone."""
-    kind: Literal["audio", "text"]
-    """Whether it encodes recordings or documents."""
-    pool: Literal["mean", "mean+std", "max"] = "mean"
-    """How the vectors of the windows of a recording became one."""
-    weights_file: str = ""
-    """Absolute path of the file of weights that the user named; empty if it is in the cache."""
-    encoding: str | None = None
-    """Encoding of documents without a byte-order mark; None: UTF-8."""
 
 
 class FeatureManifest(BaseModel):

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.provenance import EncoderRecord, read_feature_manifest
+from tartarus_cli.data.encoded import EncoderRecord
+from tartarus_cli.data.provenance import read_feature_manifest
 from tartarus_cli.errors import (
     FileError,
     Placeholder,

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from tartarus_cli.data.provenance import EncoderRecord
+from tartarus_cli.data.encoded import EncoderRecord
 from tartarus_cli.encoders import ENCODERS, Encoder, EncoderKind, EncoderOptions, Pooling
 from tartarus_cli.encoders.recipe import EncoderRecipe
 from tartarus_cli.encoders.weights import file_digest, find_weights

@@ -1,6 +1,7 @@
 """Vectors of recordings and documents as a setting: aligned, resumed, shared, refused."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,25 @@ def test_another_setting_of_the_name_is_replaced_only_if_that_is_said(tmp_path: 
     (folder / "words_songs.vocabulary.json").write_text("{}")
     message = run(sounds, *SMALL, "--setting", "words", "--force", status=2)
     assert "made by tartarus text" in message.replace("\n", " ")
+
+
+def test_a_setting_of_other_items_is_reported_with_the_command_that_makes_it_again(
+    tmp_path: Path, tartarus: Command
+) -> None:
+    sounds = Sounds(tmp_path)
+    words = [*SMALL, "--window", "0.5", "--hop", "0.25", "--pool", "max", "--setting", "loud"]
+    run(sounds, *words)
+    sounds.name("test", sounds.ids["test"][::-1])
+    problems = tartarus("check-data", "songs", "-w", sounds.root, "--json").document["problems"]
+    (problem,) = [each for each in problems if each["file"].endswith("loud_songs.features.json")]
+    assert problem["found"] == "its rows are of other test items"
+    again = problem["hint"].partition("Recreate the setting: tartarus embed songs mel-stats ")[2]
+    before = kept(sounds)
+    made = CliRunner().invoke(app, ["embed", "songs", "mel-stats", *shlex.split(again)])
+    assert made.exit_code == 0, made.output
+    assert kept(sounds) == before
+    problems = tartarus("check-data", "songs", "-w", sounds.root, "--json").document["problems"]
+    assert not [each for each in problems if "loud" in each["file"]]
 
 
 def test_documents_are_encoded_one_by_one_and_empty_ones_left_out(
