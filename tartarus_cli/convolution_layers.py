@@ -158,3 +158,17 @@ class MaxPool(keras.layers.MaxPooling2D):  # type: ignore[misc]
         frames, bins, channels = inputs.shape[1] // high, inputs.shape[2] // wide, inputs.shape[3]
         x = inputs[:, : frames * high, : bins * wide]
         return ops.max(ops.reshape(x, (-1, frames, high, bins, wide, channels)), (2, 4))
+
+
+@keras.saving.register_keras_serializable("tartarus")
+class TimePool(keras.layers.Layer):  # type: ignore[misc]
+    """The mean over the bins; of that, mean and maximum over the frames, added up."""
+
+    def call(self, inputs: Any) -> Any:
+        """Return ``(items, channels)`` of ``(items, frames, bins, channels)``."""
+        x = ops.mean(inputs, axis=2)
+        return ops.mean(x, axis=1) + ops.max(x, axis=1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return items and channels."""
+        return input_shape[0], input_shape[3]

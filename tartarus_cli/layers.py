@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 import tartarus_cli.tower_layers  # noqa: F401 — registers its layers too
-from tartarus_cli.convolution_layers import Convolution, MaxPool, WordConvolution
+from tartarus_cli.convolution_layers import Convolution, MaxPool, TimePool, WordConvolution
 from tartarus_cli.initializers import (
     INITIAL_WEIGHTS,
     INITIAL_WORD_VECTORS,
@@ -109,6 +109,21 @@ class LayerFactory:
             name=self._next("conv"),
         )(x)
 
+    def small_conv(self, x: Any, filters: int, kernel: tuple[int, int]) -> Any:
+        """``conv_1``, …: Keras' own convolution with same padding, without bias or activation.
+
+        For kernels of a few frames and bins, it is faster with JAX on a CPU than :meth:`conv`: to
+        unfold the input takes more time than it saves.
+        """
+        return keras.layers.Conv2D(
+            filters,
+            kernel,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=self._kernel_initializer(),
+            name=self._next("conv"),
+        )(x)
+
     def word_conv(self, x: Any, filters: int, words: int) -> Any:
         """``conv_1``, …: a convolution over the words of a sequence, and relu."""
         return WordConvolution(
@@ -126,6 +141,10 @@ class LayerFactory:
     def global_pool(self, x: Any) -> Any:
         """``pool_1``, …: the maximum of each filter over a whole sequence."""
         return keras.layers.GlobalMaxPooling1D(name=self._next("pool"))(x)
+
+    def pool_time(self, x: Any) -> Any:
+        """``pooled``: the mean over the bins, of which mean and maximum over time are added up."""
+        return TimePool(name="pooled")(x)
 
     def activation(self, x: Any, kind: str) -> Any:
         """``elu_1``, …: an activation as a layer, named by its kind."""

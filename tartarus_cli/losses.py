@@ -97,6 +97,30 @@ def contrastive_loss(rows: Any, presence: Any, temperature: float) -> Any:
     return total / ops.maximum(count, 1.0)
 
 
+def weighted_crossentropy(loss: str, weights: Any) -> Any:
+    """Return a crossentropy in which classes have weights, ``(targets, outputs)`` to a row each.
+
+    Parameters
+    ----------
+    loss
+        ``categorical_crossentropy`` or ``binary_crossentropy``.
+    weights
+        ``(2, classes)``: of an item that has the class, and of one that does not; the latter counts
+        for ``binary_crossentropy`` alone.
+    """
+    epsilon = 1e-7
+
+    def crossentropy(targets: Any, outputs: Any) -> Any:
+        own, others = ops.convert_to_tensor(weights, outputs.dtype)
+        outputs = ops.clip(outputs, epsilon, 1 - epsilon)
+        each = own * targets * ops.log(outputs)
+        if loss == "categorical_crossentropy":
+            return -ops.sum(each, axis=-1)
+        return -ops.mean(each + others * (1 - targets) * ops.log(1 - outputs), axis=-1)
+
+    return crossentropy
+
+
 LOSSES: dict[str, Any] = {
     "cosine": cosine_loss,
     "cosine_and_norm": cosine_and_norm_loss,

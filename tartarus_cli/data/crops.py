@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.errors import RequestError, parameter
+
+Arrays = Sequence[NDArray[np.float32]]
+"""One array for each input of a network, ``(samples, …)``."""
+PATCH_AXES = 4
+"""Axes of an input of patches: samples, frames, bins, channels."""
 
 
 def crop_frames(frames: int, seconds: float, crops: float) -> int:
@@ -53,3 +61,61 @@ def crop_starts(frames: int, size: int) -> NDArray[np.int64]:
     """
     step = max(1, size // 2)
     return np.append(np.arange(0, frames - size, step), frames - size)
+
+
+def crop_sizes(network: Any) -> list[int | None]:
+    """Return the frames that each input of a Keras network has; None of what are no patches."""
+    shapes = [tensor.shape for tensor in network.inputs]
+    return [shape[1] if len(shape) == PATCH_AXES else None for shape in shapes]
+
+
+def mean_over_crops(
+    predict: Callable[[Arrays], NDArray[np.float32]],
+    inputs: Arrays,
+    sizes: Sequence[int | None],
+    lengths: NDArray[np.int64] | None = None,
+) -> NDArray[np.float32]:
+    """Predict samples from the crops that cover their patches: the mean over them.
+
+    Parameters
+    ----------
+    predict
+        From inputs of the sizes that a network takes to a row for each sample.
+    inputs
+        Whole patches ``(samples, frames, bins, 1)``, and other inputs.
+    sizes
+        Frames of each input of the network; None for those that are no patches. Patches that are
+        not longer are predicted as they are.
+    lengths
+        ``(samples,)``: frames of each patch that are to be covered; None: all.
+
+    Returns
+    -------
+    ``(samples, columns)``.
+    """
+    for number, (values, size) in enumerate(zip(inputs, sizes, strict=True)):
+        if size is None or values.shape[1] <= size:
+            continue
+        ends = np.full(len(values), values.shape[1]) if lengths is None else lengths
+        starts = [crop_starts(max(int(end), size), size) for end in ends]
+        counts = np.array([len(each) for each in starts])
+        total: Any = 0.0
+        for turn in range(counts.max()):
+            crops = [*inputs]
+            first = np.array([each[min(turn, len(each) - 1)] for each in starts])
+            crops[number] = cut_crops(values, first, size)
+            rows = np.asarray(predict(crops), np.float64)
+            total = total + np.where(turn < counts, 1, 0)[:, None] * rows
+        return np.asarray(total / counts[:, None], np.float32)
+    return predict(inputs)
+
+
+def cut_crops(
+    patches: NDArray[np.float32], starts: NDArray[np.int64], size: int
+) -> NDArray[np.float32]:
+    """Cut a crop of ``size`` frames out of each patch, ``(samples, size, bins, 1)``."""
+    if (starts == starts[0]).all():
+        return patches[:, starts[0] : starts[0] + size]
+    return np.stack(
+        [patch[start : start + size] for patch, start in zip(patches, starts, strict=True)]
+    )

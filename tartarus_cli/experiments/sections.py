@@ -182,6 +182,11 @@ class TrainingSection(Section):
     """Which of the epochs with the same best value of the monitor is kept: the first of them, or
     the one with the lowest validation loss, which then counts as better."""
 
+    @property
+    def changes_rate(self) -> bool:
+        """Whether the learning rate is not the same in all steps."""
+        return self.schedule != "constant" or self.warmup > 0
+
 
 class AugmentSection(Section):
     """How the samples of a training are changed, anew in each epoch; nothing is if all are 0."""

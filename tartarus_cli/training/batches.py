@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tartarus_cli.data.items import ItemSet
 from tartarus_cli.data.training_data import TrainingSubset
+from tartarus_cli.training.augmentation import Augmentation
 
 Arrays = tuple[NDArray[np.float32], ...]
 """One array for each input, ``(samples, …)``."""
@@ -40,6 +41,8 @@ class Batches:
         What is done to the targets ``(samples, dim)`` of a batch.
     rng
         Draws the order of each epoch; file order if None.
+    augmentation
+        How samples are changed, anew in each epoch; only with ``rng``.
     """
 
     def __init__(
@@ -49,8 +52,10 @@ class Batches:
         size: int,
         prepare: Callable[[NDArray[np.float32]], NDArray[Any]] = np.asarray,
         rng: np.random.Generator | None = None,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self._subset, self._size, self._prepare, self._rng = subset, size, prepare, rng
+        self._augmentation, self._key = augmentation, 0
         self._order = subset.samples
         self._drawn_from: dict[str, Any] = {}
         has_patches = subset.set.patches is not None
@@ -64,14 +69,25 @@ class Batches:
     def __len__(self) -> int:
         return (len(self._subset) + self._size - 1) // self._size
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shape of a sample of each input, patches being whole."""
+        return [matrix.shape[1:] for matrix in self._subset.set.inputs]
+
     def __getitem__(self, index: int) -> Batch:
         first = index * self._size
         samples = self._order[first : first + self._size]
         targets = self._subset.targets.rows(self._subset.set.items[samples])
-        targets = np.asarray(self._prepare(targets), np.float32)
         if self._reader is None:
-            return self._subset.set.read(samples), targets
-        return self._reader.read(first, len(samples)), targets
+            inputs = self._subset.set.read(samples)
+        else:
+            inputs = self._reader.read(first, len(samples))
+        if self._augmentation is not None:
+            # Of its own, so that a batch is the same wherever its epoch goes on.
+            rng = np.random.default_rng([self._key, index])
+            inputs = self._augmentation.apply(inputs, rng)
+            inputs, targets = self._augmentation.mix(inputs, targets, rng)
+        return inputs, np.asarray(self._prepare(targets), np.float32)
 
     def reshuffle(self) -> None:
         """Draw the order of the next epoch."""
@@ -104,10 +120,12 @@ class Batches:
         self._drawn_from = dict(self._rng.bit_generator.state)
         if self._reader is None:
             self._order = self._rng.permutation(self._subset.samples)
-            return
-        block = _samples_in(self._subset, BLOCK_BYTES)
-        self._order = shuffled_batches(self._subset.samples, block, self._reader.window, self._rng)
-        self._reader.start(self._order, first * self._size)
+        else:
+            block, window = _samples_in(self._subset, BLOCK_BYTES), self._reader.window
+            self._order = shuffled_batches(self._subset.samples, block, window, self._rng)
+            self._reader.start(self._order, first * self._size)
+        if self._augmentation is not None:
+            self._key = int(self._rng.integers(1 << 62))
 
 
 def shuffled_batches(

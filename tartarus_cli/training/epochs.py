@@ -16,7 +16,13 @@ from tartarus_cli.progress import ProgressTask
 from tartarus_cli.signals import is_signalled
 from tartarus_cli.training.checkpoints import CheckpointWriter
 from tartarus_cli.training.control import TrainingCourse
-from tartarus_cli.training.stopping import VALIDATION_MAP, EarlyStopping, History
+from tartarus_cli.training.stopping import (
+    EarlyStopping,
+    Figures,
+    History,
+    patience_epochs,
+    plateau_rate,
+)
 from tartarus_cli.training.watch import DivergedError, TrainingWatch
 
 if TYPE_CHECKING:
@@ -47,6 +53,11 @@ class Feed(Inputs, Protocol):
         """Begin again with the epoch of a state, at the batch ``first``."""
 
 
+JudgeFunction = Callable[[Callable[[], None]], Figures]
+"""Returns the validation figures of an epoch, by column of the history; calls what it is given
+after each batch, which may end it."""
+
+
 class Epochs:
     """Trains a compiled network epoch by epoch, and knows at every moment where it is.
 
@@ -57,10 +68,10 @@ class Epochs:
     feed
         What it is trained with.
     validation
-        The samples whose loss or accuracy is measured after each epoch; or what returns the mean
-        average precision.
+        The samples whose loss or accuracy is measured after each epoch; or what returns the
+        figures.
     options
-        How many epochs at most.
+        How many epochs at most, and how the learning rate changes.
     course
         Where the training is recorded, and where it goes on.
     stopping
@@ -71,7 +82,7 @@ class Epochs:
         self,
         network: keras.Model,
         feed: Feed,
-        validation: Inputs | Callable[[], float],
+        validation: Inputs | JudgeFunction,
         *,
         options: TrainingSection,
         course: TrainingCourse,
@@ -130,10 +141,11 @@ class Epochs:
             self._fit()
         self._watch.require_finite(self._figures)
         self._stop_point()
-        figures = self._figures | self._judge()
+        figures = self._figures | self._judge() | self._rate()
         row = self._watch.epoch_ends(figures)
         self._epoch, self._batch, self._figures, self._epoch_s = self._epoch + 1, 0, {}, 0
         self._stopping.epoch_ends(self._epoch, figures, self._network)
+        self._lower_rate()
         self._stop_point()
         control = self._course.control
         if control.epoch_ended is not None:
@@ -148,7 +160,7 @@ class Epochs:
     def _judge(self) -> dict[str, float]:
         """Return the figures of the validation samples."""
         if callable(self._validation):
-            return {VALIDATION_MAP: self._validation()}
+            return {k: float(value) for k, value in self._validation(self.test_batch_ends).items()}
         batches, callbacks = _batches_of_keras(self._validation), _callbacks(self)
         try:
             figures = self._network.evaluate(
@@ -158,6 +170,21 @@ class Epochs:
             self._synchronize()
             raise
         return {f"val_{name}": float(value) for name, value in figures.items()}
+
+    def _rate(self) -> dict[str, float]:
+        """Return the learning rate with which an epoch ended, if it changes at all."""
+        if not self._options.changes_rate:
+            return {}
+        return {"learning_rate": float(f"{float(self._network.optimizer.learning_rate):.6g}")}
+
+    def _lower_rate(self) -> None:
+        """Give the optimizer the rate of the next epoch, where the last ones decide about it."""
+        options, batches = self._options, len(self._feed)
+        if options.schedule == "plateau":
+            patience = patience_epochs(options, batches)
+            rows, rule = self.history.rows, self._stopping.rule
+            rate = plateau_rate(rows, rule, options.learning_rate, patience)
+            self._network.optimizer.learning_rate = rate
 
     def fit_begins(self) -> None:
         """Give a network the running figures of the epoch that it goes on with."""
@@ -264,6 +291,8 @@ class Epochs:
         except ValueError as problem:
             raise damaged(path, f"damaged: its order of batches is {problem}") from None
         self.history = History(self._course.history, state.history)
+        if self.history.rows:
+            stopping.best_figures = self.history.rows[self.history.best(stopping.rule)]
         self._began -= state.duration_s
         self._epoch_s = state.epoch_s
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from tartarus_cli.baselines import with_log_norms
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import unit_rows
+from tartarus_cli.data.patches import Patches
 from tartarus_cli.data.tasks import PLAYS_KIND
 from tartarus_cli.data.training_data import TrainingData
-from tartarus_cli.errors import RequestError
+from tartarus_cli.errors import RequestError, parameter
 from tartarus_cli.experiments.inputs import inference_batch_size, load_word_vectors
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.schema import Experiment
@@ -27,7 +28,9 @@ from tartarus_cli.models.manifest import ModelManifest, write_model_manifest
 from tartarus_cli.models.networks import layers_of
 from tartarus_cli.models.preprocessing import save_preprocessing
 from tartarus_cli.models.store import HISTORY, NETWORK, Model, Store, write_experiment
+from tartarus_cli.training.augmentation import crop_frames_of, open_augmentation
 from tartarus_cli.training.batches import Batches
+from tartarus_cli.training.class_weights import balanced_weights
 from tartarus_cli.training.control import Circumstances, TrainingCourse
 from tartarus_cli.training.fit import fit, mean_loss
 from tartarus_cli.training.plays import PlayTraining, fit_plays
@@ -191,30 +194,71 @@ def _fit_targets(
     request, data = training.request, training.data
     experiment, options = request.experiment, request.experiment.fitting
     prepare = _target_preparation(experiment)
-    rng = np.random.default_rng(request.seed)
     batch_size = inference_batch_size(experiment, data.validation.set)
-    if experiment.scoring == "norm":
-        options = options.model_copy(update={"loss": "cosine_and_norm"})
+    loss = _loss(experiment, data)
     result = fit(
         network,
-        Batches(data.fit, size=options.batch_size, prepare=prepare, rng=rng),
+        Batches(
+            data.fit,
+            size=options.batch_size,
+            prepare=prepare,
+            rng=np.random.default_rng(request.seed),
+            augmentation=open_augmentation(training.dataset, experiment, data.fit.set),
+        ),
         Batches(data.validation, size=batch_size, prepare=prepare),
         options=options,
         course=_course(training, folder),
         progress=training.circumstances.progress,
+        loss=loss,
     )
     manifest.epochs, manifest.best_epoch = result.epochs, result.best_epoch
     manifest.validation_loss = result.validation_loss
     if data.held_out is not None:
         batches = Batches(data.held_out, size=batch_size, prepare=prepare)
-        manifest.held_out_loss = mean_loss(network, batches, options.loss)
+        manifest.held_out_loss = mean_loss(network, batches, loss)
+
+
+def _loss(experiment: Experiment, data: TrainingData) -> Any:
+    """Return what the network of an experiment minimises."""
+    from tartarus_cli.losses import LOSSES, weighted_crossentropy
+
+    options = experiment.fitting
+    if options.class_weights == "balanced":
+        return weighted_crossentropy(options.loss, balanced_weights(data.fit, options.loss))
+    return LOSSES["cosine_and_norm" if experiment.scoring == "norm" else options.loss]
 
 
 def build_network(request: TrainingRequest, data: TrainingData) -> keras.Model:
-    """Build the network of an experiment for the shapes of its data; its weights are random."""
-    build = request.experiment.architecture.build
-    shapes = [source.shape[1:] for source in data.fit.set.inputs]
+    """Build the network of an experiment for the shapes of its data; its weights are random.
+
+    Raises
+    ------
+    RequestError
+        If the network does not fit into its crops, or these are longer than the patches.
+    """
     experiment = request.experiment
+    shapes = [
+        (crop_frames_of(experiment, source), *source.shape[2:])
+        if isinstance(source, Patches)
+        else source.shape[1:]
+        for source in data.fit.set.inputs
+    ]
+    try:
+        return _build(request, data, shapes)
+    except RequestError as problem:
+        crops = 0 if experiment.patches is None else experiment.fitting.crops
+        if not crops:
+            raise
+        longer = parameter("overrides", ["training.crops=…"])
+        hint = f"Choose longer crops: {longer}; or smaller windows of the network, as network.*"
+        msg = f"the network does not fit into crops of {crops:g} s: {problem}"
+        raise RequestError(msg, hint=hint) from None
+
+
+def _build(
+    request: TrainingRequest, data: TrainingData, shapes: Sequence[tuple[int, ...]]
+) -> keras.Model:
+    experiment, build = request.experiment, request.experiment.architecture.build
     plays = experiment.targets.kind == PLAYS_KIND  # vectors, and a bias
     width = experiment.targets.dim + 1 if plays else data.fit.targets.shape[1]
     from tartarus_cli.layers import add_log_norm, with_float32_output

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.array_writing import put_dense
+from tartarus_cli.data.crops import crop_sizes, mean_over_crops
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.plays import read_plays
 from tartarus_cli.data.training_data import TrainingData, TrainingSubset
@@ -26,6 +27,7 @@ from tartarus_cli.scoring.forms import ItemRows
 from tartarus_cli.scoring.scorers import BlendPart, BlendScorer, Scorer
 from tartarus_cli.scoring.users import FactorRows
 from tartarus_cli.scoring.validation import ValidationRanking
+from tartarus_cli.training.augmentation import open_augmentation
 from tartarus_cli.training.control import TrainingCourse
 from tartarus_cli.training.item_rows import Network, items_of, predict_items
 from tartarus_cli.training.judging import fit_only, validation_ranking
@@ -122,6 +124,7 @@ def fit_plays(
         rows=items_of(data.fit),
         plays=fitted,
         judge=_TowerJudge(validation, ranking, residual),
+        augmentation=open_augmentation(dataset, experiment, data.fit.set),
         offset=residual.offset(fitted) if residual else None,
     )
     fit = fit_two_tower(
@@ -205,4 +208,5 @@ def _network(tower: keras.Model) -> Network:
         batch = list(inputs) if len(inputs) > 1 else inputs[0]
         return np.asarray(tower.predict_on_batch(batch), np.float32)
 
-    return predict
+    sizes = crop_sizes(tower)
+    return lambda inputs: mean_over_crops(predict, inputs, sizes)

@@ -5,17 +5,28 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
+from tartarus_cli.experiments.sections import TrainingSection
 from tartarus_cli.files import write_text
 
 if TYPE_CHECKING:
     import keras
 
-COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_map", "seconds")
+COLUMNS = (
+    "epoch",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "val_map",
+    "learning_rate",
+    "seconds",
+)
 """Columns that the history of a training may have, in their order."""
 VALIDATION_MAP = "val_map"
 """Monitor: mean average precision of the rankings of the validation items."""
@@ -24,6 +35,62 @@ INCREASING = ("val_accuracy", VALIDATION_MAP)
 
 Figures = Mapping[str, int | float]
 """The figures of an epoch, by column."""
+
+
+@dataclass(frozen=True)
+class BestRule:
+    """Which figures of two epochs are the better ones."""
+
+    monitor: str
+    """The figure that decides."""
+    ties: Literal["first", "loss"] = "first"
+    """Of equal ones, the earlier is kept (``first``) or that with the lower validation loss."""
+
+    def is_better(self, figures: Figures, other: Figures) -> bool:
+        """Whether figures are better than those of an earlier epoch."""
+        value, before = figures[self.monitor], other[self.monitor]
+        if value == before and self.ties == "loss" and "val_loss" in figures:
+            return figures["val_loss"] < other["val_loss"]
+        return value > before if self.monitor in INCREASING else value < before
+
+
+def patience_epochs(options: TrainingSection, batches: int) -> int:
+    """Return after how many epochs without a better one a training of so many batches stops.
+
+    >>> options = TrainingSection(loss="cosine", monitor="val_loss", patience=4, patience_steps=90)
+    >>> patience_epochs(options, 30), patience_epochs(options, 8)
+    (4, 12)
+    """
+    return max(options.patience, -(-options.patience_steps // batches))
+
+
+def plateau_rate(rows: Sequence[Figures], rule: BestRule, rate: float, patience: int) -> float:
+    """Return the learning rate after some epochs: halved wherever they were no better for a while.
+
+    Parameters
+    ----------
+    rows
+        The figures of the epochs that are over.
+    rule
+        Which figures are better.
+    rate
+        The learning rate at the beginning.
+    patience
+        Epochs after which a training stops that gets no better; half as many halve the rate.
+
+    >>> rows = [{"val_loss": value} for value in (3, 2, 2, 2, 1, 1, 1)]
+    >>> plateau_rate(rows, BestRule("val_loss"), 8.0, 4)
+    2.0
+    """
+    best, waited = 0, 0
+    for index, row in enumerate(rows):
+        if rule.is_better(row, rows[best]):
+            best, waited = index, 0
+            continue
+        waited += index > 0
+        if waited and waited % max(1, patience // 2) == 0:
+            rate, waited = rate / 2, 0
+    return rate
 
 
 class History:
@@ -50,10 +117,13 @@ class History:
         with self._path.open("a", encoding="utf-8", newline="") as file:
             file.write(_as_csv(self.rows[-1:], header=len(self.rows) == 1))
 
-    def best(self, monitor: str) -> int:
+    def best(self, rule: BestRule) -> int:
         """Index of the epoch whose weights are kept: the first of the best."""
-        values = [row[monitor] for row in self.rows]
-        return values.index(max(values) if monitor in INCREASING else min(values))
+        best = 0
+        for index, row in enumerate(self.rows):
+            if rule.is_better(row, self.rows[best]):
+                best = index
+        return best
 
 
 def _as_csv(rows: Sequence[Figures], *, header: bool) -> str:
@@ -71,15 +141,17 @@ class EarlyStopping:
 
     Parameters
     ----------
-    monitor
-        The figure.
+    rule
+        Which figures are better.
     patience
         Epochs without a better one.
     """
 
-    def __init__(self, monitor: str, patience: int) -> None:
-        self._monitor, self._patience = monitor, patience
+    def __init__(self, rule: BestRule, patience: int) -> None:
+        self.rule, self._patience = rule, patience
         self.best: float | None = None
+        self.best_figures: Figures = {}
+        """Those of the best epoch."""
         self.waited = 0
         self.weights: list[NDArray[Any]] = []
         """Those of the best epoch."""
@@ -88,13 +160,9 @@ class EarlyStopping:
 
     def epoch_ends(self, epoch: int, figures: Figures, network: keras.Model) -> None:
         """Compare the figures of an epoch, counted from 1, with those of the best."""
-        value = float(figures[self._monitor])
-        if self.best is None or self._is_better(value, self.best):
-            self.best, self.waited = value, 0
-            self.weights = network.get_weights()
+        if self.best is None or self.rule.is_better(figures, self.best_figures):
+            self.best, self.waited = float(figures[self.rule.monitor]), 0
+            self.best_figures, self.weights = dict(figures), network.get_weights()
             return
         self.waited += 1
         self.over = self.waited >= self._patience and epoch > 1
-
-    def _is_better(self, value: float, other: float) -> bool:
-        return value > other if self._monitor in INCREASING else value < other

@@ -18,9 +18,11 @@ from tartarus_cli.data.items import ItemSet
 from tartarus_cli.errors import DataError
 from tartarus_cli.experiments.sections import TrainingSection
 from tartarus_cli.progress import Progress
+from tartarus_cli.training.augmentation import Augmentation
 from tartarus_cli.training.control import TrainingCourse
 from tartarus_cli.training.fit import FitResult, fit_compiled, make_optimizer
 from tartarus_cli.training.item_tower import build_item_tower
+from tartarus_cli.training.stopping import VALIDATION_MAP
 from tartarus_cli.training.two_tower_steps import Numbers, Offset, Steps
 from tartarus_cli.training.two_tower_users import (
     FreeUsers,
@@ -78,6 +80,8 @@ class TowerExamples:
     """Returns the mean average precision of the validation items."""
     offset: Offset | None = None
     """Scores of another model for items and users, to which those of this one are added."""
+    augmentation: Augmentation | None = None
+    """How inputs are changed in training; None: they are not."""
 
 
 @dataclass(frozen=True)
@@ -163,13 +167,15 @@ def fit_two_tower(
         most_users=min(options.users_a_step, part.most or options.users_a_step),
         offset=examples.offset,
         seed=options.seed,
+        augmentation=examples.augmentation,
     )
-    trained.compile(make_optimizer(options.training), _softmax_loss())
+    training = options.training.model_copy(update={"monitor": VALIDATION_MAP, "ties": "first"})
+    trained.compile(make_optimizer(training, trained, len(steps)), _softmax_loss())
     result = fit_compiled(
         trained,
         steps,
-        lambda: examples.judge(state()),
-        options=options.training,
+        lambda _: {VALIDATION_MAP: examples.judge(state())},
+        options=training,
         course=course,
         progress=progress,
     )

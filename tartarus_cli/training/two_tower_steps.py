@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.items import ItemSet
 from tartarus_cli.errors import DataError
+from tartarus_cli.training.augmentation import Augmentation
 
 Numbers = NDArray[np.int64]
 Offset = Callable[[Numbers, Numbers], NDArray[np.floating[Any]]]
@@ -99,6 +100,8 @@ class Steps:
         Scores of another model, which are an input too.
     seed
         What is drawn depends on it, on the epoch and on the number of the step.
+    augmentation
+        How the inputs of items are changed.
 
     Raises
     ------
@@ -117,7 +120,9 @@ class Steps:
         most_users: int,
         offset: Offset | None,
         seed: int,
+        augmentation: Augmentation | None = None,
     ) -> None:
+        self._augmentation = augmentation
         self._items, self._plays, self._users, self._offset = items, plays, users, offset
         self._samples = _samples_of(items, rows)
         self._usable = np.flatnonzero(np.diff(self._samples.indptr))
@@ -150,6 +155,8 @@ class Steps:
             rng,
         )
         inputs = [*self._items.read(self._draw_samples(step.items, rng))]
+        if self._augmentation is not None:
+            inputs = [*self._augmentation.apply(tuple(inputs), rng)]
         inputs += self._users.read(step.items, step.users, self._size)
         if self._offset is not None:
             offset = np.zeros(step.positives.shape, np.float32)

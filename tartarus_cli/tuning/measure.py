@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.baselines import from_log_norms
+from tartarus_cli.data.crops import crop_sizes, mean_over_crops
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import unit_rows
 from tartarus_cli.data.plays import read_plays
@@ -106,9 +107,12 @@ class Measure:
         """Return the figure of a network with the weights that it has now."""
         network = self._twin(network)
 
-        def predict(inputs: Any) -> NDArray[np.float32]:
+        def predict_batch(inputs: Any) -> NDArray[np.float32]:
             batch = tuple(inputs) if len(inputs) > 1 else inputs[0]
-            rows = np.asarray(network.predict_on_batch(batch), np.float32)
+            return np.asarray(network.predict_on_batch(batch), np.float32)
+
+        def predict(inputs: Any) -> NDArray[np.float32]:
+            rows = mean_over_crops(predict_batch, inputs, crop_sizes(network))
             return from_log_norms(rows) if self.experiment.scoring == "norm" else rows
 
         return self._of_rows(predict)

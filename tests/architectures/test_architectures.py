@@ -25,7 +25,7 @@ PUBLISHED_SHAPES: dict[str, tuple[int, ...]] = {
     "patches": (322, 96, 1),
     "sequence": (500,),
 }
-GLOROT = {"text_cnn", "audio_crnn", "single_branch"}
+GLOROT = {"text_cnn", "audio_crnn", "audio_vgg", "single_branch"}
 FOLDING = ("conv_", "pool_")
 WORDS = 20
 # Widths of one layer or two, so that the tests are fast.
@@ -37,6 +37,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "parallel_filters": (8, 3),
         "filters": (3, 4),
     },
+    "audio_vgg": {"filters": (2, 3)},
     "audio_with_vector": {"filters": (2, 3, 4), "vector": (6,)},
     "text_cnn": {"hidden": (6,)},
     "text_lstm": {"units": 7},
