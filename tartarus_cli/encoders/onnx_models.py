@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from tartarus_cli.audio import SampleRate, Samples
+from tartarus_cli.audio.patches import FLOOR_DB, decibels
 from tartarus_cli.encoders import (
     EncoderOptions,
     LoadedEncoder,
@@ -25,6 +26,7 @@ from tartarus_cli.encoders import (
     window_starts,
 )
 from tartarus_cli.encoders.onnx_session import LIBRARY, OnnxSession, any_model, average
+from tartarus_cli.encoders.patch_input import patch_recipe
 from tartarus_cli.encoders.spectrogram_input import MelInputOptions, mel_input
 from tartarus_cli.encoders.weights import find_weights
 from tartarus_cli.extras import require
@@ -32,6 +34,7 @@ from tartarus_cli.extras import require
 LAYOUTS = {
     "waveform": {1: "t", 2: "bt", 3: "bct"},
     "mel": {2: "tf", 3: "btf", 4: "bctf"},
+    "patches": {4: "btfc"},
 }
 """Kind of input → rank → layout, where none is named."""
 
@@ -39,8 +42,9 @@ LAYOUTS = {
 class OnnxOptions(MelInputOptions):
     """What ``--set`` may say."""
 
-    input: Literal["waveform", "mel"] = "waveform"
-    """What the model takes: samples within -1 and 1, or a mel spectrogram."""
+    input: Literal["waveform", "mel", "patches"] = "waveform"
+    """What the model takes: samples within -1 and 1, a mel spectrogram, or patches of the
+    spectrogram that its file describes, as Tartarus writes it."""
     sample_rate: SampleRate = 16_000
     layout: str = ""
     """Axes of the input, in order: b for one, c for one channel, t for time, f for mel bands; by
@@ -93,8 +97,10 @@ class _AudioModel:
         self.session, self.options = session, options
         self.input = session.only_input()
         rank = len(self.input.shape)
+        self.recipe = patch_recipe(self.session)
+        self._check_patches()
         self.layout = options.layout or LAYOUTS[options.input].get(rank, "")
-        if len(self.layout) != rank or ("f" in self.layout) != (options.input == "mel"):
+        if len(self.layout) != rank or ("f" in self.layout) != (options.input != "waveform"):
             named = self.layout or "none is known"
             shape = "×".join(map(str, self.input.shape))
             msg = f"the input {self.input.name} is {shape}, which does not fit layout ({named})"
@@ -108,9 +114,22 @@ class _AudioModel:
         length = self.input.shape[at] if at >= 0 else None
         return length if isinstance(length, int) and length > 0 else None
 
+    def _check_patches(self) -> None:
+        """Make sure that patches are taken by a model that says which, and by no other."""
+        wanted, rate = self.options.input == "patches", self.options.sample_rate
+        if wanted and self.recipe is None:
+            msg = "the file does not describe patches; those that Tartarus exports do"
+            raise ValueError(msg)
+        if self.recipe is None:
+            return
+        recorded = self.recipe.parameters.sample_rate
+        if not wanted or rate != recorded:
+            msg = f"the model reads patches: say input=patches and sample_rate={recorded}"
+            raise ValueError(msg)
+
     def _check_fixed_axes(self) -> None:
         bands = self._fixed("f")
-        if bands not in (None, self.options.bins):
+        if self.options.input == "mel" and bands not in (None, self.options.bins):
             msg = f"the model takes {bands} mel bands; say bins={bands}"
             raise ValueError(msg)
         for axis in "bc":
@@ -123,11 +142,16 @@ class _AudioModel:
         """What makes the input of a recording, ``(time,)`` or ``(time, bands)``."""
         if self.options.input == "waveform":
             return lambda samples: samples
+        if self.recipe is not None:
+            recipe = self.recipe
+            return lambda samples: np.ascontiguousarray(decibels(recipe.spectrogram(samples)).T)
         return mel_input(self.options, self.options.sample_rate)
 
     @property
     def _rate(self) -> float:
         """How many values of the input there are a second."""
+        if self.recipe is not None:
+            return self.recipe.parameters.sample_rate / self.recipe.parameters.hop_length
         hop = 1 if self.options.input == "waveform" else self.options.hop_length
         return self.options.sample_rate / hop
 
@@ -150,6 +174,7 @@ class _AudioModel:
         if len(values) < size:
             padding = ((0, size - len(values)), *((0, 0),) * (values.ndim - 1))
             silence = 0.0 if self.options.input == "waveform" else float(values.min())
+            silence = silence if self.recipe is None else FLOOR_DB
             values = np.pad(values, padding, constant_values=silence)
         starts = window_starts(len(values), size, hop)
         return np.stack([self._vector(values[start : start + size]) for start in starts])

@@ -84,6 +84,11 @@ class OnnxSession:
         """Name → input that has to be given."""
         return {each.name: each for each in self.session.get_inputs()}
 
+    @property
+    def properties(self) -> dict[str, str]:
+        """What the file says of itself: name → text."""
+        return dict(self.session.get_modelmeta().custom_metadata_map)
+
     def only_input(self) -> Any:
         """Return the input, of which there is one, of floating-point numbers.
 

@@ -87,7 +87,11 @@ def _describe_input(model: Model, each: GraphInput) -> dict[str, Any]:
     recipe = None if each.recipe is None else each.recipe.model_dump(mode="json")
     frames, bins = each.shape[:2]
     scaling = "by the network" if each.scale else "before it" if recipe else "unknown"
-    return document | {"patches": recipe, "frames": frames, "bins": bins, "scaling": scaling}
+    about = {"patches": recipe, "frames": frames, "bins": bins, "scaling": scaling}
+    crops = model.experiment.fitting.crops
+    if crops:
+        about["crops"] = f"of {crops:g} s: a patch has the mean over crops, half a crop apart"
+    return document | about
 
 
 def _preparation(each: GraphInput) -> str:

@@ -239,6 +239,9 @@ def _items_of(model: Model, graph: NetworkGraph) -> Sequence[NDArray[np.float32]
     except TartarusError:
         return None
     shapes = [each.shape for each in graph.inputs]
+    if len(arrays) == len(shapes):  # of patches, the first crop
+        pairs = zip(graph.inputs, arrays, strict=True)
+        arrays = tuple(x[:, : e.shape[0]] if e.kind == "patches" else x for e, x in pairs)
     if [values.shape[1:] for values in arrays] != shapes:
         return None
     finite = all(np.isfinite(values).all() for values in arrays)

@@ -12,7 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from tartarus_cli.architectures import ARCHITECTURES
+from tartarus_cli.audio.patches import PatchRecipe, decibels
 from tartarus_cli.baselines import from_log_norms
+from tartarus_cli.encoders import ENCODERS
 from tartarus_cli.environment import keras_defaults
 from tartarus_cli.exporting.graph import GraphInput, NetworkGraph, as_float32
 from tests.architectures.test_architectures import kinds_of, network_of, numbers_for, untrained
@@ -71,6 +73,46 @@ def test_patches_are_scaled_and_norms_multiplied_in_the_file_as_tartarus_does_it
     scaled = (decibels - mean) / deviation
     assert rows == pytest.approx(from_log_norms(network.predict_on_batch(scaled)), rel=1e-4)
     assert np.abs(patches.unscaled(scaled) - decibels).max() < 1e-4
+
+
+@needs_onnx
+def test_an_exported_network_of_patches_encodes_recordings_as_its_file_describes(
+    tmp_path: Path,
+) -> None:
+    from tartarus_cli.exporting.onnx_file import convert
+
+    network = network_of("audio_cnn")
+    recipe = PatchRecipe.model_validate(
+        {
+            "transform": "mel",
+            "parameters": {"sample_rate": 12_000, "hop_length": 256, "bins": 96},
+            "seconds": 2.74,
+        }
+    )
+    scale = np.full((1, 96, 1), -40, np.float32), np.full((1, 96, 1), 10, np.float32)
+    patches = GraphInput("patches", "patches", (recipe.frames, 96, 1), recipe=recipe, scale=scale)
+    document: dict[str, Any] = {"patches": recipe.model_dump(mode="json")}
+
+    def saved(scaling: str) -> Path:
+        with keras_defaults():
+            proto: Any = convert(NetworkGraph(network, (patches,), "out", norms=False), "model_1")
+        text = json.dumps([document | {"scaling": scaling}])
+        proto.metadata_props.add(key="tartarus.inputs", value=text)
+        path = tmp_path / f"{scaling}.onnx"
+        path.write_bytes(proto.SerializeToString())
+        return path
+
+    encoder = ENCODERS.get("onnx")
+    path, options = saved("by the network"), {"input": "patches", "sample_rate": 12_000}
+    loaded = encoder.load(encoder.options.model_validate(options), path, encoder.layers[0])
+    samples = np.random.default_rng(0).standard_normal(5 * 12_000).astype(np.float32)
+    levels = decibels(recipe.spectrogram(samples)).T[:128, :, None]
+    expected = network.predict_on_batch((levels[None] + 40) / 10)
+    assert loaded.encode(samples, None, None)[:1] == pytest.approx(expected, abs=1e-4)
+    with pytest.raises(ValueError, match="say input=patches and sample_rate=12000"):
+        encoder.load(encoder.options(), path, encoder.layers[0])
+    with pytest.raises(ValueError, match="scaled before"):
+        encoder.load(encoder.options.model_validate(options), saved("before it"), "")
 
 
 def test_a_network_that_computes_with_less_is_copied_to_compute_float32() -> None:
