@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from tartarus_cli.compile_cache import use_cache
 from tartarus_cli.devices import default_device
 from tartarus_cli.errors import TartarusError, nearest
 from tartarus_cli.extras import OPTIONAL_LIBRARIES, require
@@ -74,6 +75,7 @@ def open_keras() -> None:
         with _readable_config():
             import keras
         if keras.config.backend() == "jax":
+            use_cache()
             _find_device()
     except BackendError:
         raise

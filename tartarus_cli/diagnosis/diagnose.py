@@ -31,7 +31,7 @@ LITTLE_DISK = 1 << 30
 
 VARIABLES = {
     "compiled loops (numba)": "NUMBA_CACHE_DIR",
-    "compiled networks (JAX)": "JAX_COMPILATION_CACHE_DIR",
+    "compiled networks (JAX)": "TARTARUS_COMPILE_CACHE",
     "fonts (matplotlib)": "MPLCONFIGDIR",
     "temporary files": "TMPDIR",
 }

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tartarus_cli.compile_cache import JAX_VARIABLE, cache_folder
 from tartarus_cli.devices import has_nvidia_card
 from tartarus_cli.diagnosis.report import Place
 from tartarus_cli.machine import cores
@@ -99,8 +100,10 @@ def _places() -> Iterator[tuple[str, Path]]:
     beside = Path(__file__).parents[1] / "metrics" / "__pycache__"
     usual = beside if is_writable(beside) else cache / "numba"
     yield "compiled loops (numba)", Path(os.environ.get("NUMBA_CACHE_DIR") or usual)
-    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        yield "compiled networks (JAX)", Path(os.environ["JAX_COMPILATION_CACHE_DIR"])
+    named = os.environ.get(JAX_VARIABLE)
+    compiled = Path(named) if named else cache_folder()
+    if compiled is not None:
+        yield "compiled networks (JAX)", compiled
     yield "fonts (matplotlib)", Path(os.environ.get("MPLCONFIGDIR") or config / "matplotlib")
     try:
         yield "temporary files", Path(tempfile.gettempdir())

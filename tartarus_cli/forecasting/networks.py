@@ -22,6 +22,7 @@ from tartarus_cli.models.manifest import UserSource
 from tartarus_cli.models.predictors import open_predictor
 from tartarus_cli.models.store import Model
 from tartarus_cli.training.control import TrainingControl
+from tartarus_cli.training.stopping import patience_epochs
 from tartarus_cli.training.train import train
 from tartarus_cli.workspace import Workspace
 
@@ -91,11 +92,12 @@ def measure_network(
     fitting = experiment.fitting
     steps, all_steps = probe.steps, probe.feed.all if probe.feed else 0
     disk += FLOAT * items * (experiment.targets.dim + 1)
+    patience = patience_epochs(fitting, max(all_steps, 1))
     return NetworkCost(
         fixed_s=whole - probe.measured_s + probe.compiling_s,
         epoch_s=probe.epoch_s,
         predict_s=predict_s,
-        epochs=(min(fitting.patience + 1, fitting.epochs), fitting.epochs),
+        epochs=(min(patience + 1, fitting.epochs), fitting.epochs),
         memory=int(peak_memory_mib() * (1 << 20)),
         disk=disk,
         form=manifest.form,

@@ -157,8 +157,9 @@ def _network_cost(experiment: Experiment, sizes: Sizes) -> Cost:
         weights += dim * sizes.users
         operations += 6.0 * dim * min(sizes.users, experiment.two_tower.users_a_step)
     fit = sizes.train if sizes.validated else (1 - fitting.validation) * sizes.train
-    epochs = (min(fitting.patience + 1, fitting.epochs), fitting.epochs)
     steps = fit / fitting.batch_size
+    patience = max(fitting.patience, int(fitting.patience_steps / max(steps, 1)))
+    epochs = (min(patience + 1, fitting.epochs), fitting.epochs)
     return Cost(
         (operations * fit * epochs[0], operations * fit * epochs[1]),
         (steps * epochs[0], steps * epochs[1]),

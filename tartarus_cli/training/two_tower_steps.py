@@ -154,9 +154,12 @@ class Steps:
             self._size,
             rng,
         )
-        inputs = [*self._items.read(self._draw_samples(step.items, rng))]
+        samples, patches = self._draw_samples(step.items, rng), self._items.patches
+        inputs = [*self._items.read(samples)]
         if self._augmentation is not None:
-            inputs = [*self._augmentation.apply(tuple(inputs), rng)]
+            lengths = patches.lengths if patches else None
+            lengths = None if lengths is None else lengths[samples]
+            inputs = [*self._augmentation.apply(tuple(inputs), rng, lengths)]
         inputs += self._users.read(step.items, step.users, self._size)
         if self._offset is not None:
             offset = np.zeros(step.positives.shape, np.float32)

@@ -43,7 +43,11 @@ def test_an_experiment_as_it_is_lies_within_its_ranges_unless_it_chooses_itself(
     space = search_space(experiment.tune, lambda texts: resolve(name, overrides=texts))
     for dimension in space:
         value = dimension.value_of(experiment)
-        chooses = name in ("knn", "logistic", "ridge_plays")  # of several values, by validation items
+        chooses = name in (
+            "knn",
+            "logistic",
+            "ridge_plays",
+        )  # of several values, by validation items
         assert (value is None) == chooses, dimension.key
         if value is not None:
             again = resolve(name, overrides=[write_override(dimension.key, value)])
