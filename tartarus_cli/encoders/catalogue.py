@@ -13,6 +13,8 @@ from tartarus_cli.encoders.weights import is_added, weights_folder
 from tartarus_cli.errors import Placeholder, call, parameter
 from tartarus_cli.extras import OPTIONAL_LIBRARIES
 
+WeightsSource = Literal["none", "package", "cache", "yours"]
+
 
 @dataclass(frozen=True)
 class ListedEncoder:
@@ -25,8 +27,10 @@ class ListedEncoder:
     """Numbers of a vector, with the defaults; None where only its weights show it."""
     languages: str
     licence: str
+    source: WeightsSource
+    """Where its weights come from: its own package, the cache, a file of the user's, or nowhere."""
     weights: str
-    """Where its weights are."""
+    """Where they are, in words."""
     installed: bool
     """Whether all is there that it needs, with the defaults, but for a file of one's own."""
     remedy: str
@@ -99,7 +103,8 @@ def _choices(annotation: Any) -> list[Any]:
 def _listed(name: str, encoder: Encoder) -> ListedEncoder:
     options = encoder.options()
     weights = encoder.weights(options)
-    remedies = [*_remedies(encoder, weights)]
+    remedies = [*dict.fromkeys(_remedies(encoder, weights))]
+    source, place = _place(encoder, weights)
     return ListedEncoder(
         name=name,
         kind=encoder.kind,
@@ -107,18 +112,21 @@ def _listed(name: str, encoder: Encoder) -> ListedEncoder:
         width=encoder.width(options, encoder.layers[0]),
         languages=encoder.languages,
         licence=encoder.licence,
-        weights=_place(encoder, weights),
+        source=source,
+        weights=place,
         installed=not remedies,
         remedy="; ".join(remedies),
     )
 
 
-def _place(encoder: Encoder, weights: Weights | None) -> str:
+def _place(encoder: Encoder, weights: Weights | None) -> tuple[WeightsSource, str]:
+    if weights is None and encoder.modules:
+        return "package", f"in the package {encoder.packages[0]}"
     if weights is None:
-        return f"in the package {encoder.packages[0]}" if encoder.modules else "none are needed"
+        return "none", "none are needed"
     if not weights.name:
-        return f"a file of yours: {parameter('weights', Placeholder('FILE'))}"
-    return str(weights_folder() / weights.name)
+        return "yours", f"a file of yours: {parameter('weights', Placeholder('FILE'))}"
+    return "cache", str(weights_folder() / weights.name)
 
 
 def _remedies(encoder: Encoder, weights: Weights | None) -> Iterator[str]:

@@ -78,7 +78,6 @@ def _no_width(_options: EncoderOptions, _layer: str) -> None:
     width=_no_width,
     weights=lambda _options: WEIGHTS,
     sample_rate=lambda options: options.sample_rate,
-    licence="the model's",
     modules=(LIBRARY,),
     packages=(LIBRARY,),
 )

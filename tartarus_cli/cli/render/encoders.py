@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.console import document, message, next_step, out, plain, table
 from tartarus_cli.encoders.weights import weights_folder
-from tartarus_cli.errors import count_noun
+from tartarus_cli.errors import Placeholder, count_noun, parameter
 
 if TYPE_CHECKING:
     from tartarus_cli.encoders.catalogue import EncoderDescription, ListedEncoder
@@ -23,19 +22,22 @@ def encoders(listed: Sequence[ListedEncoder], *, json: bool) -> None:
         document([_document(each) for each in listed])
         return
     console = out()
-    shown = table("encoder", "of", ">width", "languages", "licence", "weights", "installed")
+    shown = table("encoder", "kind", ">width", "languages", "licence", "weights", "installed")
     for each in listed:
         shown.add_row(
             plain(each.name),
             each.kind,
             "" if each.width is None else f"{each.width:,}",
-            plain(each.languages),
+            plain(each.languages.partition(":")[0]),
             plain(each.licence),
-            message(Path(each.weights).name),
+            each.source,
             "yes" if each.installed else "no",
         )
     console.print(shown)
-    console.print(f"Weights that are added lie in {plain(weights_folder())}", soft_wrap=True)
+    folder = plain(weights_folder())
+    console.print(f"cache: {folder} (TARTARUS_CACHE names another folder)", soft_wrap=True)
+    named = parameter("weights", Placeholder("FILE"))
+    console.print(message(f"yours: a file that you name with {named}"), soft_wrap=True)
     for each in listed:
         if not each.installed:
             console.print(f"{plain(each.name)}: {message(each.remedy)}", soft_wrap=True)
@@ -82,7 +84,7 @@ def _facts(description: EncoderDescription) -> list[tuple[str, str]]:
         f"{path} ({'there' if there else 'not there'})" for path, there in description.files.items()
     )
     facts = {
-        "of": listed.kind,
+        "kind": listed.kind,
         "width": "" if listed.width is None else f"{listed.width:,}",
         "layers": ", ".join(layers).replace("(wide)", ""),
         "input": f"{description.sample_rate:,} Hz, mono" if description.sample_rate else "",
