@@ -26,6 +26,8 @@ class EncoderRecord(BaseModel):
     """Absolute path of the file of weights that the user named; empty if it is in the cache."""
     encoding: str | None = None
     """Encoding of documents without a byte-order mark; None: UTF-8."""
+    labels: list[str] = []
+    """What each column stands for, such as the names of tags; empty if they have no names."""
 
 
 def embed_call(

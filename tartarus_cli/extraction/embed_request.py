@@ -11,7 +11,7 @@ from typing import Literal
 from tartarus_cli.data.encoded import EncoderRecord
 from tartarus_cli.encoders import ENCODERS, Encoder, EncoderKind, EncoderOptions, Pooling
 from tartarus_cli.encoders.recipe import EncoderRecipe
-from tartarus_cli.encoders.weights import file_digest, find_weights
+from tartarus_cli.encoders.weights import find_weights, weights_digest
 from tartarus_cli.errors import Placeholder, RequestError, nearest, parameter
 from tartarus_cli.extraction.workers import WorkerOptions, worker_options
 from tartarus_cli.options import Shard, parse_options
@@ -133,6 +133,7 @@ class EmbedRequest:
         self._check_kind(encoder)
         window_s, hop_s = self._windows(encoder)
         options, weights = self.options, self.weights_path
+        needed = encoder.weights(options)
         return EncoderRecipe(
             encoder=self.encoder,
             version=encoder.version,
@@ -141,7 +142,7 @@ class EmbedRequest:
             layer=self._layer(encoder.layers),
             window_s=window_s,
             hop_s=hop_s,
-            weights="" if weights is None else file_digest(weights)[0],
+            weights=weights_digest(weights, needed) if weights and needed else "",
         )
 
     @property
@@ -154,7 +155,16 @@ class EmbedRequest:
             pool=self.pool,
             weights_file=path,
             encoding=self.encoding,
+            **({"labels": self._labels} if self._labels else {}),
         )
+
+    @property
+    def _labels(self) -> list[str]:
+        """What each column stands for, if the encoder knows it, such as the names of tags."""
+        recipe = self.recipe
+        labels = [*recipe.variant.labels(recipe.options, recipe.layer)]
+        deviations = [f"deviation of {label}" for label in labels]
+        return labels + deviations if self.pool == "mean+std" else labels
 
     def _check_kind(self, encoder: Encoder) -> None:
         """Make sure that no parameter would have no effect."""

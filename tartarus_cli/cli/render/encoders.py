@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.console import document, message, next_step, out, plain, table
 from tartarus_cli.encoders.weights import weights_folder
-from tartarus_cli.errors import Placeholder, count_noun, parameter
+from tartarus_cli.errors import Placeholder, call, count_noun, parameter
 
 if TYPE_CHECKING:
     from tartarus_cli.encoders.catalogue import EncoderDescription, ListedEncoder
     from tartarus_cli.fetching.encoder_weights import AddedWeights
+
+DATASET = Placeholder("DATASET")
 
 
 def encoders(listed: Sequence[ListedEncoder], *, json: bool) -> None:
@@ -41,6 +43,7 @@ def encoders(listed: Sequence[ListedEncoder], *, json: bool) -> None:
     for each in listed:
         if not each.installed:
             console.print(f"{plain(each.name)}: {message(each.remedy)}", soft_wrap=True)
+    next_step(f"{call('embed', DATASET, Placeholder('ENCODER'))}   (a setting of vectors)")
 
 
 def _document(listed: ListedEncoder) -> dict[str, object]:
@@ -68,8 +71,7 @@ def encoder(description: EncoderDescription, *, json: bool) -> None:
         choices = description.choices.get(key)
         of = f"   ({'|'.join(map(str, choices))})" if choices else ""
         console.print(f"  --set {plain(key)}={plain(default)}{plain(of)}", soft_wrap=True)
-    if not listed.installed:
-        next_step(listed.remedy)
+    next_step(call("embed", DATASET, listed.name) if listed.installed else listed.remedy)
 
 
 def _facts(description: EncoderDescription) -> list[tuple[str, str]]:
@@ -122,3 +124,4 @@ def added_encoder(result: AddedWeights, *, json: bool) -> None:
         f"[bold]{plain(result.encoder)}[/] has its weights: {number}, with the published hash",
         soft_wrap=True,
     )
+    next_step(call("embed", DATASET, result.encoder))
