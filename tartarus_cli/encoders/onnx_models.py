@@ -29,6 +29,7 @@ from tartarus_cli.encoders.onnx_session import LIBRARY, OnnxSession, any_model, 
 from tartarus_cli.encoders.patch_input import patch_recipe
 from tartarus_cli.encoders.spectrogram_input import MelInputOptions, mel_input
 from tartarus_cli.encoders.weights import find_weights
+from tartarus_cli.errors import parameter
 from tartarus_cli.extras import require
 
 LAYOUTS = {
@@ -185,7 +186,8 @@ class _AudioModel:
         if self.length is None or abs(size - self.length) <= 1:
             return self.length or size
         seconds = self.length / self._rate
-        msg = f"the model takes windows of {seconds:g} s alone, not of {window_s:g} s"
+        msg = f"the model takes windows of {seconds:g} s alone, not of {window_s:g} s: leave out "
+        msg += parameter("window")
         raise ValueError(msg)
 
     def _vector(self, window: NDArray[np.float32]) -> Vectors:

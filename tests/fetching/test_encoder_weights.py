@@ -14,6 +14,7 @@ from tartarus_cli.encoders import ENCODERS, Weights, WeightsPart, musicnn
 from tartarus_cli.encoders.arrays_file import read_arrays
 from tartarus_cli.encoders.weights import check_weights, find_weights, weights_folder
 from tartarus_cli.errors import FileError, RequestError, TartarusError
+from tartarus_cli.extraction.embed_request import EmbedRequest
 from tartarus_cli.fetching import encoder_weights
 from tartarus_cli.fetching.encoder_weights import add_encoder_weights
 from tests.conftest import Command
@@ -234,3 +235,14 @@ def test_an_encoder_is_shown_with_its_layers_and_options(tartarus: Command) -> N
     unknown = tartarus("encoders", "show", "musicn")
     assert unknown.status == 2
     assert "Did you mean musicnn?" in unknown.err
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_setting_of_tags_says_what_each_column_is(tmp_path: Path) -> None:
+    add_encoder_weights(wheel(tmp_path / "musicnn.whl", tiny_tensors()))
+    request = EmbedRequest(dataset="songs", encoder="musicnn", layer="tags")
+    assert request.record.labels == [*musicnn.MSD_TAGS]
+    both = replace(request, pool="mean+std").record.labels
+    assert both[:50] == [*musicnn.MSD_TAGS]
+    assert both[50] == "deviation of rock"
+    assert replace(request, layer="penultimate").record.labels == []
