@@ -261,6 +261,7 @@ def predict(
     encoding: str | None = None,
     jobs: int | None = None,
     timeout: float | None = None,
+    command: str | Sequence[str] = (),
     accept_changed_inputs: bool = False,
     device: str = "auto",
     code: Code = (),
@@ -286,6 +287,9 @@ def predict(
         For documents: the encoding of those that are not in UTF-8 and have no byte-order mark.
     jobs, timeout
         For recordings: processes, and seconds after which one is given up.
+    command
+        For new files: the command, or commands, of a program that made settings of the model, as
+        it was given then. It runs only if it is given again: a workspace may come from anybody.
     accept_changed_inputs
         Predict from features, ids or a vocabulary that are not those of the training; the model's
         manifest then records them.
@@ -323,6 +327,7 @@ def predict(
             jobs=jobs,
             timeout=timeout,
             encoding=check_encoding(encoding),
+            commands=(command,) if isinstance(command, str) else command,
         )
         trained = model_of(model, workspace)
         if files is not None:

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 def embed(
     dataset: str,
-    encoder: str,
+    encoder: str | None = None,
     *,
+    command: str | None = None,
+    source: Literal["recordings", "documents"] | None = None,
+    chunk: int | None = None,
     setting: str | None = None,
     audio: Path | str | None = None,
     text: Path | str | None = None,
@@ -58,8 +61,20 @@ def embed(
         Of this workspace.
     encoder
         ``mel-stats``, ``cqt-stats``, ``musicnn``, …, or one of your own.
+    command
+        In place of an encoder: a program of any environment, such as
+        ``python my_clap.py {list} {out}``, which runs without a shell. ``{list}`` becomes the name
+        of a Parquet file with the columns ``id`` and ``path`` (absolute) of recordings, or ``id``
+        and ``text`` of documents; ``{out}`` that of the Parquet file that it has to write: ``id``,
+        and ``vector`` (a list of numbers) or a column for each dimension. Vectors are kept by the
+        command, the code files that it names, and the content of each file.
+    source
+        What the program reads; if None, documents where ``text`` is given, else recordings.
+    chunk
+        Files that the program is given at once, at most; 256 if None. An interrupted call goes on
+        with the first chunk that was not finished.
     setting
-        What the setting is called; as the encoder if None.
+        What the setting is called; as the encoder if None. A command needs a name.
     audio, text
         A folder of recordings, or of documents, of which the list is made; None: there is a list.
     window
@@ -85,7 +100,7 @@ def embed(
     jobs
         Processes; one for each core if None.
     timeout
-        Give up on a file after so many seconds.
+        Give up on a file, or on a call of the program, after so many seconds.
     cluster
         Encode on a cluster: ``local``, the address of a scheduler of Dask, or a file that describes
         jobs of a batch system; ``jobs`` is then the number of processes of each worker.
@@ -119,7 +134,10 @@ def embed(
         root = workspace_of(workspace)
         request = EmbedRequest(
             dataset=dataset,
-            encoder=encoder,
+            encoder=encoder or "",
+            command=command,
+            source=source,
+            chunk=chunk,
             setting=setting,
             audio=path_of(audio),
             text=path_of(text),

@@ -204,9 +204,9 @@ def _recreate(file: DataFile, manifest: FeatureManifest) -> str:
     """Return the call that recreates a setting."""
     setting, dataset = file.fields["setting"], file.dataset
     missing = "absent" if manifest.absent else "zero" if manifest.zeros else None
-    if manifest.encoder is not None:
+    if manifest.maker is not None:
         missing = "zero" if manifest.zeros else None
-        return embed_call(manifest.encoder, dataset, setting, missing=missing)
+        return embed_call(manifest.maker, dataset, setting, missing=missing)
     source = Placeholder("FILE")
     return call("features", dataset, setting, source=source, missing=missing, force=True)
 

@@ -86,7 +86,7 @@ def _is_encoded(dataset: Dataset, setting: str) -> bool:
     """Whether an encoder made a setting."""
     manifests = dataset.select(Kind.FEATURE_MANIFEST, setting=setting)
     with suppress(FileError):  # a damaged one is reported as such
-        return any(read_feature_manifest(file.path).encoder is not None for file in manifests)
+        return any(read_feature_manifest(file.path).maker is not None for file in manifests)
     return False
 
 

@@ -39,6 +39,13 @@ class PoolName(StrEnum):
     max = "max"
 
 
+class FileNoun(StrEnum):
+    """What a program of others reads."""
+
+    recordings = "recordings"
+    documents = "documents"
+
+
 class Missing(StrEnum):
     """What becomes of items that have no vector."""
 
@@ -53,6 +60,35 @@ EncoderName = Annotated[
         help="mel-stats or cqt-stats, which need nothing, musicnn, or another one; see 'tartarus "
         "encoders'.",
         autocompletion=_encoders,
+        show_default=False,
+    ),
+]
+Command = Annotated[
+    str | None,
+    typer.Option(
+        "--command",
+        metavar="COMMAND",
+        help="In place of ENCODER: a program of any environment, such as 'python my_clap.py {list} "
+        "{out}'. It reads a Parquet file, id and path of recordings or id and text of documents, "
+        "and writes one: id, and vector or a column for each dimension.",
+        show_default=False,
+    ),
+]
+Source = Annotated[
+    FileNoun | None,
+    typer.Option(
+        "--from",
+        help="What the program reads (default: documents with --text, else recordings).",
+        show_default=False,
+    ),
+]
+Chunk = Annotated[
+    int | None,
+    typer.Option(
+        "--chunk",
+        metavar="N",
+        min=1,
+        help="Give the program N files at a time (default: 256).",
         show_default=False,
     ),
 ]
@@ -140,6 +176,7 @@ Force = Annotated[
     {
         "Files": ("audio", "text", "encoding", "missing"),
         "Encoder": ("window", "hop", "pool", "layer", "parameters", "weights"),
+        "A program of others": ("command", "source", "chunk"),
         "Work": ("jobs", "timeout", "cluster", "shard"),
     }
 )
@@ -147,6 +184,9 @@ def embed(
     dataset: DatasetArgument = None,
     encoder: EncoderName = None,
     *,
+    command: Command = None,
+    source: Source = None,
+    chunk: Chunk = None,
     setting: Setting = None,
     audio: Audio = None,
     text: Text = None,
@@ -177,10 +217,16 @@ def embed(
     from tartarus_cli.workspace import open_workspace
 
     root = open_workspace(workspace)
-    dataset, encoder = dataset_and(root, dataset, encoder, "encoder, such as mel-stats,")
+    if command is None:
+        dataset, encoder = dataset_and(root, dataset, encoder, "encoder, such as mel-stats,")
+    else:
+        dataset = root.dataset_name(dataset)
     result = embed_dataset(
         dataset,
         encoder,
+        command=command,
+        source=source.value if source else None,
+        chunk=chunk,
         setting=setting,
         audio=audio,
         text=text,

@@ -60,6 +60,16 @@ NewText = Annotated[
 ]
 
 
+Commands = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--command",
+        metavar="COMMAND",
+        help="Let the program run that made a setting of the model; it has to be given as it was "
+        "to 'embed'.",
+        show_default=False,
+    ),
+]
 AcceptChanged = Annotated[
     bool,
     typer.Option(
@@ -72,7 +82,7 @@ AcceptChanged = Annotated[
 @panels(
     {
         "Changed inputs": ("accept_changed_inputs",),
-        "New recordings or documents": ("audio", "text", "encoding", "jobs", "timeout"),
+        "New recordings or documents": ("audio", "text", "encoding", "jobs", "timeout", "command"),
     }
 )
 def predict(
@@ -86,6 +96,7 @@ def predict(
     encoding: Encoding = None,
     jobs: Jobs = None,
     timeout: Timeout = None,
+    command: Commands = None,
     accept_changed_inputs: AcceptChanged = False,
     device: Device = "auto",
     code: Code = None,
@@ -108,6 +119,7 @@ def predict(
         encoding=encoding,
         jobs=jobs,
         timeout=timeout,
+        command=command or (),
         accept_changed_inputs=accept_changed_inputs,
         device=device,
         code=code or (),

@@ -30,8 +30,24 @@ class EncoderRecord(BaseModel):
     """What each column stands for, such as the names of tags; empty if they have no names."""
 
 
+class ProgramRecord(BaseModel):
+    """How a program of others made the vectors of a setting."""
+
+    model_config = ConfigDict(frozen=True)
+
+    command: str
+    """The command, as it was given. A manifest may come from anybody: nothing runs it unless the
+    user gives the same command."""
+    code: dict[str, str] = {}
+    """Word of the command that named a file of code → BLAKE2b hash of that file."""
+    kind: Literal["audio", "text"]
+    """Whether it reads recordings or documents."""
+    encoding: str | None = None
+    """Encoding of documents without a byte-order mark; None: UTF-8."""
+
+
 def embed_call(
-    record: EncoderRecord, dataset: str, setting: str, *, missing: str | None = None
+    record: EncoderRecord | ProgramRecord, dataset: str, setting: str, *, missing: str | None = None
 ) -> str:
     """Write, for a message, the call that makes a setting by an encoder again.
 
@@ -44,6 +60,16 @@ def embed_call(
     missing
         What items without a vector are, if it has to be said.
     """
+    if isinstance(record, ProgramRecord):
+        return call(
+            "embed",
+            dataset,
+            command=record.command,
+            source="documents" if record.kind == "text" else None,
+            setting=setting,
+            encoding=record.encoding,
+            missing=missing,
+        )
     recipe = {name: value for name, value in record.recipe.items() if value not in (None, "")}
     name, options = str(recipe.get("encoder")), dict(recipe.get("options") or {})
     layer = recipe.get("layer")

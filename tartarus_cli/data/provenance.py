@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from tartarus_cli.data.encoded import EncoderRecord
+from tartarus_cli.data.encoded import EncoderRecord, ProgramRecord
 from tartarus_cli.errors import FileError, Placeholder, call, parameter
 from tartarus_cli.files import read_text
 from tartarus_cli.layout import WorkspacePaths
@@ -357,7 +357,14 @@ class FeatureManifest(BaseModel):
     idf: list[float] | None = None
     """Inverse document frequency of each tag."""
     encoder: EncoderRecord | None = None
-    """The encoder that made them; None if they were imported."""
+    """The encoder that made them; None if they were made otherwise."""
+    program: ProgramRecord | None = None
+    """The program of others that made them; None if they were made otherwise."""
+
+    @property
+    def maker(self) -> EncoderRecord | ProgramRecord | None:
+        """The encoder or the program that made them; None if they were imported."""
+        return self.encoder or self.program
 
     def to_json(self) -> str:
         """Return the text of the document."""

@@ -66,6 +66,8 @@ def _imported(model: Model, setting: str) -> dict[str, Any]:
     if file is None:
         return {}
     manifest = read_feature_manifest(file.path)
+    if manifest.program is not None:
+        return manifest.program.model_dump(exclude_none=True)
     if manifest.encoder is not None:
         return {**manifest.encoder.recipe, "pool": manifest.encoder.pool}
     origin: dict[str, Any] = {

@@ -29,7 +29,14 @@ from tartarus_cli.extraction.embed_files import (
     vector_files,
 )
 from tartarus_cli.extraction.embed_request import EmbedRequest
-from tartarus_cli.extraction.preparation import FileWork, prepare_files, prepare_shard, work_digest
+from tartarus_cli.extraction.preparation import (
+    FileWork,
+    Outcomes,
+    prepare_files,
+    prepare_shard,
+    work_digest,
+)
+from tartarus_cli.extraction.program_vectors import CHUNK, ProgramJob
 from tartarus_cli.extraction.recordings import (
     absent_reasons,
     find_recordings,
@@ -39,7 +46,7 @@ from tartarus_cli.extraction.recordings import (
 )
 from tartarus_cli.extraction.shards import ShardResult
 from tartarus_cli.extraction.vector_job import EncodedFile, VectorJob
-from tartarus_cli.extraction.workers import Recording
+from tartarus_cli.extraction.workers import FailedRecording, Recording
 from tartarus_cli.features.suggest import SuggestedExperiments, suggest_experiments
 from tartarus_cli.file_names import Kind
 from tartarus_cli.files import make_own_folder, put_text, shared_folder, write_together
@@ -58,7 +65,12 @@ class EmbedResult:
     dataset: str
     setting: str
     kind: EncoderKind
-    recipe: EncoderRecipe
+    recipe: EncoderRecipe | None
+    """The encoder; None if a command made the vectors."""
+    command: str | None
+    """That command."""
+    maker: str
+    """What made the vectors, in a few words."""
     pool: Pooling
     splits: dict[str, int]
     """Split → number of items."""
@@ -96,8 +108,18 @@ class _Work:
     """Id → its file, of items or not."""
     scan: FolderScan | None
     """What lies in the folder of recordings, if one is named."""
-    job: VectorJob
-    files: FileWork[EncodedFile]
+    job: VectorJob | ProgramJob
+    recordings: list[Recording]
+    """The files of items, in the order of the items."""
+    folder: Path
+    """Folder of what is not finished."""
+    noun: str
+    """What one of the files is called."""
+
+    def of_encoder(self, job: VectorJob) -> FileWork[EncodedFile]:
+        """Return the work of an encoder, which processes, shards or a cluster do."""
+        key = work_digest(f"{job.recipe.model_dump_json()} {job.encoding}", self.recordings)
+        return FileWork(job, self.recordings, self.folder, key, self.noun)
 
     @property
     def items(self) -> list[str]:
@@ -135,12 +157,12 @@ def embed_items(
         If the encoder lacks something; the hint says what to install or to add.
     """
     start = time.monotonic()
-    _ = request.recipe  # which is checked first
+    request.check()
     files = vector_files(workspace, request, tuple(_split_ids(workspace, request)))
     with lock_setting(files), defer_interrupts() as check:
         work = _find_work(workspace, request, files, progress)
         with shared_folder(work.job.folder):
-            outcomes = prepare_files(work.files, request, progress, check)
+            outcomes = _encode(work, request, progress, check)
             encoded, items = outcomes.prepared, work.items
             failures = outcomes.reasons | _absent_reasons(request, work)
             failures = {item: failures[item] for item in items if item in failures}
@@ -160,7 +182,9 @@ def embed_items(
         dataset=request.dataset,
         setting=request.setting_name,
         kind=request.kind,
-        recipe=request.recipe,
+        recipe=None if request.program else request.recipe,
+        command=request.command,
+        maker=request.maker,
         pool=request.pool,
         splits={split: len(ids) for split, ids in work.sets.items()},
         width=width,
@@ -194,12 +218,16 @@ def embed_shard(
     if request.shard is None:
         msg = "the request names no shard"
         raise ValueError(msg)
-    _ = request.recipe
+    request.check()
     files = vector_files(workspace, request, tuple(_split_ids(workspace, request)))
     with lock_for_shard(files), defer_interrupts() as check:
         work = _find_work(workspace, request, files, progress)
         with shared_folder(work.job.folder):
-            return prepare_shard(work.files, request, request.shard, progress, check)
+            if not isinstance(work.job, VectorJob):
+                msg = "a program of others does no shards"
+                raise TypeError(msg)
+            files_of_shard = work.of_encoder(work.job)
+            return prepare_shard(files_of_shard, request, request.shard, progress, check)
 
 
 def make_vectors(
@@ -231,11 +259,36 @@ def _find_work(
     else:
         listed = {file.id: file for file in find_corpus(dataset, items, request.text)}
     recordings = [Recording(item, listed[item].path) for item in items if item in listed]
-    job = VectorJob(request.recipe, request.weights_path, workspace.vectors, request.encoding)
     make_own_folder(files.folder)
-    key = work_digest(f"{job.recipe.model_dump_json()} {job.encoding}", recordings)
     noun = "recording" if request.kind == "audio" else "document"
-    return _Work(sets, listed, scan, job, FileWork(job, recordings, files.folder, key, noun))
+    return _Work(sets, listed, scan, _job(workspace, request), recordings, files.folder, noun)
+
+
+def _job(workspace: WorkspacePaths, request: EmbedRequest) -> VectorJob | ProgramJob:
+    """Return how files are encoded."""
+    vectors, encoding = workspace.vectors, request.encoding
+    if request.program is None:
+        return VectorJob(request.recipe, request.weights_path, vectors, encoding)
+    chunk = CHUNK if request.chunk is None else request.chunk
+    return ProgramJob(request.program, request.kind, vectors, encoding, chunk, request.timeout_s)
+
+
+def _encode(
+    work: _Work, request: EmbedRequest, progress: Progress, check: Callable[[], None]
+) -> Outcomes[EncodedFile]:
+    """Encode all files."""
+    if isinstance(work.job, VectorJob):
+        return prepare_files(work.of_encoder(work.job), request, progress, check)
+    outcomes = Outcomes[EncodedFile]({}, [])
+    with progress.task(f"encoding {work.noun}s", len(work.recordings)) as task:
+        folder = work.folder / "program"
+        for outcome in work.job.prepare_all(work.recordings, folder, check, folder_stays=True):
+            if isinstance(outcome, FailedRecording):
+                outcomes.failed.append(outcome)
+            else:
+                outcomes.prepared[outcome.recording.item] = outcome
+            task.advance()
+    return outcomes
 
 
 def _absent_reasons(request: EmbedRequest, work: _Work) -> dict[str, str]:
@@ -262,7 +315,7 @@ def _nothing_error(
     request: EmbedRequest, work: _Work, failures: Mapping[str, str], failure_list: Path | None
 ) -> DataError:
     item = next(item for item in work.sets["train"] if item in failures)
-    noun = f"train {work.files.noun}"
+    noun = f"train {work.noun}"
     msg = f"no {noun} of {request.dataset} can be used; {item!r}: {failures[item]}"
     path = display_path(failure_list) if failure_list else "The list"
     return DataError(msg, hint=f"{path} names them all.")
@@ -340,6 +393,6 @@ def _manifest(
         },
         form="dense",
         width=width,
-        encoder=request.record,
+        **{"encoder" if request.program is None else "program": request.record},
         **({outcome: counts} if any(counts.values()) else {}),
     )

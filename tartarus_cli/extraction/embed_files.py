@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.encoded import EncoderRecord
+from tartarus_cli.data.encoded import EncoderRecord, ProgramRecord
 from tartarus_cli.data.provenance import read_feature_manifest
 from tartarus_cli.errors import (
     FileError,
@@ -118,24 +118,27 @@ def refuse_other_settings(dataset: Dataset, request: EmbedRequest, files: Vector
         raise RequestError(msg + ", ".join(differences), hint=hint)
 
 
-def _record(manifest: Path) -> EncoderRecord | None:
+def _record(manifest: Path) -> EncoderRecord | ProgramRecord | None:
     """Return how an encoder made the setting; None if it was not an encoder, or is not known."""
     with suppress(FileError):
-        return read_feature_manifest(manifest).encoder
+        return read_feature_manifest(manifest).maker
     return None
 
 
-def _differences(record: EncoderRecord, request: EmbedRequest) -> list[str]:
+def _differences(record: EncoderRecord | ProgramRecord, request: EmbedRequest) -> list[str]:
     """Say in what a setting differs from the one that is requested."""
     before, after = (_flat(each) for each in (record, request.record))
     names = [name for name in after if before.get(name) != after[name]]
     names += [name for name in before if name not in after]
-    if "encoder" in names:
-        names = ["encoder"]
+    names = next(([name] for name in ("encoder", "command") if name in names), names)
+    if names == ["code"]:
+        return ["made when the code of the command was another one"]
     return [f"{name} {before.get(name)}, not {after.get(name)}" for name in names]
 
 
-def _flat(record: EncoderRecord) -> dict[str, Any]:
+def _flat(record: EncoderRecord | ProgramRecord) -> dict[str, Any]:
+    if isinstance(record, ProgramRecord):
+        return record.model_dump()
     recipe = dict(record.recipe)
     options = dict(recipe.pop("options", {}))
     return recipe | options | {"pool": record.pool, "encoding": record.encoding}

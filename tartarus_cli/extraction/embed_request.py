@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from tartarus_cli.data.encoded import EncoderRecord
+from tartarus_cli.data.encoded import EncoderRecord, ProgramRecord
 from tartarus_cli.encoders import ENCODERS, Encoder, EncoderKind, EncoderOptions, Pooling
 from tartarus_cli.encoders.recipe import EncoderRecipe
 from tartarus_cli.encoders.weights import find_weights, weights_digest
 from tartarus_cli.errors import Placeholder, RequestError, nearest, parameter
+from tartarus_cli.extraction.programs import Program, parse_program
 from tartarus_cli.extraction.workers import WorkerOptions, worker_options
 from tartarus_cli.options import Shard, parse_options
+
+FileNoun = Literal["recordings", "documents"]
+"""What a program of others reads."""
 
 LEAST_HOP_S = 0.01
 """Seconds from one window to the next, at least."""
@@ -29,8 +33,14 @@ class EmbedRequest:
 
     dataset: str
     """Name of the dataset."""
-    encoder: str
-    """Name of the encoder."""
+    encoder: str = ""
+    """Name of the encoder; empty if a command makes the vectors."""
+    command: str | None = None
+    """Command of a program of others that makes the vectors, in place of an encoder."""
+    source: FileNoun | None = None
+    """What that program reads; None: documents if their folder is named, else recordings."""
+    chunk: int | None = None
+    """Files that it is given at once, at most; None: :data:`program_vectors.CHUNK`."""
     setting: str | None = None
     """Name of the setting to write; None: the encoder's."""
     audio: Path | None = None
@@ -58,7 +68,8 @@ class EmbedRequest:
     jobs: int | None = None
     """Number of processes; None: one for each core."""
     timeout_s: float | None = None
-    """Seconds after which a file is given up; None: :data:`workers.TIMEOUT_S`."""
+    """Seconds after which a file is given up, or a call of the program; None:
+    :data:`workers.TIMEOUT_S`, or never."""
     cluster: str | None = None
     """What encodes the files, as ``run_tasks`` takes it; None: processes of this machine."""
     shard: Shard | None = None
@@ -88,7 +99,21 @@ class EmbedRequest:
     @property
     def kind(self) -> EncoderKind:
         """Whether recordings or documents are encoded."""
-        return self.variant.kind
+        if self.command is None:
+            return self.variant.kind
+        documents = self.text is not None if self.source is None else self.source == "documents"
+        return "text" if documents else "audio"
+
+    @cached_property
+    def program(self) -> Program | None:
+        """The program of others that makes the vectors; None if an encoder does.
+
+        Raises
+        ------
+        RequestError
+            If its command cannot be run.
+        """
+        return None if self.command is None else parse_program(self.command)
 
     @cached_property
     def options(self) -> EncoderOptions:
@@ -145,9 +170,69 @@ class EmbedRequest:
             weights=weights_digest(weights, needed) if weights and needed else "",
         )
 
+    def check(self) -> None:
+        """Make sure that all parameters are possible, before anything is read.
+
+        Raises
+        ------
+        RequestError
+            If parameters do not exist or contradict each other.
+        TartarusError
+            If the encoder lacks something.
+        """
+        if self.command is None:
+            _ = self.recipe
+            self._refuse({"source": self.source, "chunk": self.chunk}, "is no program of others")
+            return
+        if self.encoder:
+            msg = f"{self.encoder} and {parameter('command')} exclude each other"
+            raise RequestError(msg, hint="Leave one of the two out.")
+        if self.setting is None:
+            name = parameter("setting", Placeholder("NAME"))
+            msg = f"{parameter('command')} needs a name for what it makes"
+            raise RequestError(msg, hint=f"Give the setting a name: {name}")
+        _ = self.program
+        is_text = self.kind == "text"
+        others: dict[str, object] = {
+            "window": self.window_s,
+            "hop": self.hop_s,
+            "layer": self.layer,
+            "overrides": self.overrides or None,
+            "weights": self.weights,
+            "jobs": self.jobs,
+            "cluster": self.cluster,
+            "shard": self.shard,
+            "pool": None if self.pool == "mean" else self.pool,
+        }
+        self._refuse(others, "is a program of its own")
+        unread = (
+            {"audio": self.audio} if is_text else {"text": self.text, "encoding": self.encoding}
+        )
+        self._refuse(unread, f"reads {'documents' if is_text else 'recordings'}")
+
+    def _refuse(self, values: Mapping[str, object], reason: str) -> None:
+        """Refuse parameters that have no effect for what makes the vectors."""
+        for name, value in values.items():
+            if value is not None:
+                maker = self.encoder or "the command"
+                msg = f"{maker} {reason}: {parameter(name)} would have no effect"
+                raise RequestError(msg, hint=f"Leave {parameter(name)} out.")
+
     @property
-    def record(self) -> EncoderRecord:
+    def maker(self) -> str:
+        """What makes the vectors, in a few words."""
+        return self.recipe.describe() if self.program is None else self.program.describe()
+
+    @property
+    def record(self) -> EncoderRecord | ProgramRecord:
         """What the manifest of the setting says of how it was made."""
+        if self.program is not None:
+            return ProgramRecord(
+                command=self.program.command,
+                code=self.program.code,
+                kind=self.kind,
+                encoding=self.encoding,
+            )
         path = "" if self.weights is None else str(self.weights.expanduser().absolute())
         return EncoderRecord(
             recipe=self.recipe.model_dump(mode="json"),

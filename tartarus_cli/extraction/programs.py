@@ -33,6 +33,7 @@ from tartarus_cli.errors import (
     TartarusError,
     count_noun,
     display_path,
+    parameter,
 )
 from tartarus_cli.files import digest
 
@@ -42,6 +43,22 @@ LIST, OUT = "{list}", "{out}"
 """What stands in a command for the file that the program reads, and for the one that it writes."""
 
 EXAMPLE = f"python my_encoder.py {LIST} {OUT}"
+
+CODE_ENDINGS = (
+    ".py",
+    ".pyz",
+    ".sh",
+    ".r",
+    ".jl",
+    ".js",
+    ".mjs",
+    ".lua",
+    ".pl",
+    ".rb",
+    ".m",
+    ".jar",
+)
+"""Endings of files of code: another content makes other vectors, under the same command."""
 
 MAX_WIDTH = 1 << 16
 """Numbers of a vector, at most."""
@@ -72,11 +89,10 @@ class Program:
     """The words of the command."""
 
     @cached_property
-    def files(self) -> dict[str, str]:
-        """Each word that names a file, such as the code that is run → hash of the file."""
-        words = [word for word in self.words[1:] if LIST not in word and OUT not in word]
-        words += [self.words[0]] * (os.sep in self.words[0])
-        return {word: digest(Path(word)) for word in dict.fromkeys(words) if _is_file(word)}
+    def code(self) -> dict[str, str]:
+        """Each word that names a file of code, such as ``my_encoder.py`` → hash of the file."""
+        named = (word for word in self.words if word.lower().endswith(CODE_ENDINGS))
+        return {word: digest(Path(word)) for word in dict.fromkeys(named) if _is_file(word)}
 
     def describe(self) -> str:
         """Return the command for a message."""
@@ -97,7 +113,7 @@ def parse_program(command: str) -> Program:
     RequestError
         If a quotation does not end, the files are not named, or there is no such program.
     """
-    given = f"the command {command!r}"
+    given = parameter("command", command)
     try:
         words = tuple(shlex.split(command))
     except ValueError as problem:
@@ -107,7 +123,7 @@ def parse_program(command: str) -> Program:
     if absent:
         msg = f"{given} lacks {' and '.join(absent)}"
         hint = f"{LIST} stands for the list that the program reads, {OUT} for the vectors that it "
-        hint += f"writes: {EXAMPLE}"
+        hint += f"writes: {parameter('command', EXAMPLE)}"
         raise RequestError(msg, hint=hint)
     if "\0" in command or shutil.which(words[0]) is None:
         msg = f"there is no program {words[0]!r} that can be run, as {given} says"
@@ -159,7 +175,7 @@ class ProgramCall:
         _write_list(files[LIST], items, self.content)
         status = self._run([_fill(word, files) for word in self.program.words])
         by_hand = shlex.join(_fill(word, files) for word in self.program.words)
-        hint = f"To see it fail, run it by hand: {by_hand}" if self.folder_stays else "Correct it."
+        hint = f"Correct it; to run it by hand: {by_hand}" if self.folder_stays else "Correct it."
         if status:
             raise self._failure(status, hint)
         with self._explained(hint):
@@ -206,7 +222,7 @@ class ProgramCall:
         end = f"ended with exit status {status}"
         if status < 0:
             end = f"was ended by signal {-status}"
-            fewer = "give it fewer files at a time"
+            fewer = f"give it fewer files at a time: {parameter('chunk', 1)}"
             hint = f"If memory was short, {fewer}. {hint}"
         last = _last_lines(self._log)
         return TartarusError(f"{self.program.describe()} {end}{last}", hint=hint)
@@ -336,6 +352,6 @@ def _refuse(path: Path, found: str, expected: str) -> NoReturn:
 
 
 def program_key(program: Program, content: Content) -> str:
-    """Return a hash of a command, of the files that it names, and of what it reads."""
-    parts = [content, program.command, *(part for pair in program.files.items() for part in pair)]
+    """Return a hash of a command, of the code that it names, and of what it reads."""
+    parts = [content, program.command, *(part for pair in program.code.items() for part in pair)]
     return blake2b("\0".join(parts).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()

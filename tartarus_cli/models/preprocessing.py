@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
@@ -13,13 +14,19 @@ from pydantic import ValidationError
 from tartarus_cli.audio.patches import NEWER_FIELDS, PatchRecipe
 from tartarus_cli.audio.scaler import Scaler, fingerprint
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.items import InputSource, ItemSet, PatchSource
+from tartarus_cli.data.encoded import EncoderRecord, ProgramRecord
+from tartarus_cli.data.items import ItemSet, PatchSource
 from tartarus_cli.data.patches import (
     COMPLETE,
     FINGERPRINT,
     RECREATE_PATCHES,
     SCALER_PATCHES,
     read_scaler,
+)
+from tartarus_cli.data.provenance import (
+    FeatureManifest,
+    read_feature_manifest,
+    read_json_model,
 )
 from tartarus_cli.data.vocabulary import read_vocabulary
 from tartarus_cli.errors import (
@@ -39,7 +46,8 @@ from tartarus_cli.models.store import Model
 from tartarus_cli.text import Vocabulary
 
 RECIPE, SCALER, VOCABULARY = "patches.json", "scaler.npz", "vocabulary.json"
-"""Files of a model's folder."""
+ENCODER = "encoder.json"
+"""Files of a model's folder; the last is the manifest of a setting that an encoder made."""
 
 FileNoun = Literal["recordings", "documents"]
 """What an input of a model is made of."""
@@ -73,7 +81,24 @@ class VocabularyInput:
         return self.vocabulary.width
 
 
-NewInput = PatchInput | VocabularyInput
+@dataclass(frozen=True)
+class EncodedInput:
+    """An input that an encoder, or a program of others, makes of recordings or documents."""
+
+    label: str
+    """The setting."""
+    record: EncoderRecord | ProgramRecord
+    """How its vectors were made."""
+    width: int
+    """Columns of its rows."""
+
+    @property
+    def noun(self) -> FileNoun:
+        """What it is made of."""
+        return "recordings" if self.record.kind == "audio" else "documents"
+
+
+NewInput = PatchInput | VocabularyInput | EncodedInput
 """How an input of a model is made of new files."""
 
 
@@ -87,7 +112,8 @@ def save_preprocessing(
     """Save in a model's folder how new recordings or documents are prepared for it.
 
     Of patches: the recipe, and a copy of the scaler; of a setting of documents: a copy of the
-    vocabulary. Data that do not record how they were made leave nothing.
+    vocabulary; of one that an encoder made: a copy of the manifest. Data that do not record how
+    they were made leave nothing.
 
     Parameters
     ----------
@@ -115,6 +141,16 @@ def save_preprocessing(
         vocabulary = dataset.find(Kind.VOCABULARY, setting=setting)
         if vocabulary is not None:
             _copy(vocabulary.path, folder / _copy_name(VOCABULARY, setting, settings))
+        manifest = dataset.find(Kind.FEATURE_MANIFEST, setting=setting)
+        if manifest is not None and _is_encoded(manifest.path):
+            _copy(manifest.path, folder / _copy_name(ENCODER, setting, settings))
+
+
+def _is_encoded(manifest: Path) -> bool:
+    """Whether a manifest says that new files can be encoded as those of the setting were."""
+    with suppress(FileError):
+        return read_feature_manifest(manifest).maker is not None
+    return False
 
 
 def _copy_name(name: str, setting: str, settings: Sequence[str]) -> str:
@@ -221,8 +257,11 @@ def open_new_inputs(model: Model, given: Collection[FileNoun]) -> list[NewInput]
         If what the folder of the model says of it is damaged.
     """
     sources = input_sources(model.experiment, model.manifest.settings)
-    nouns = {noun for source in sources if (noun := _noun(model, source))}
-    unknown = [str(s) for s in sources if not isinstance(s, PatchSource) and not _noun(model, s)]
+    opened = [None if isinstance(s, PatchSource) else _open_setting(model, s) for s in sources]
+    unknown = [
+        s for s, known in zip(sources, opened, strict=True) if isinstance(s, str) and not known
+    ]
+    nouns = {PatchInput.noun if known is None else known.noun for known in opened}
     if unknown or not nouns & {*given}:
         raise _cannot_predict(model, given, unknown if len(sources) == 1 else [])
     for noun in sorted(nouns ^ {*given}):
@@ -232,22 +271,23 @@ def open_new_inputs(model: Model, given: Collection[FileNoun]) -> list[NewInput]
             raise RequestError(msg, hint=f"Name them too, under the same names: {name}")
         msg = f"{model.name} reads no {noun}: its inputs are {_describe_inputs(model)}"
         raise RequestError(msg, hint=f"Leave {parameter(PARAMETER[noun])} out.")
-    return [_open_input(model, source) for source in sources]
+    return [PatchInput(*_open_recipe(model)) if known is None else known for known in opened]
 
 
-def _noun(model: Model, source: InputSource) -> FileNoun | None:
-    """Return what an input is made of; None if that is not known."""
-    if isinstance(source, PatchSource):
-        return PatchInput.noun
-    copy = model.folder / _copy_name(VOCABULARY, source, model.manifest.settings)
-    return VocabularyInput.noun if copy.exists() else None
-
-
-def _open_input(model: Model, source: InputSource) -> NewInput:
-    if isinstance(source, PatchSource):
-        return PatchInput(*_open_recipe(model))
-    copy = model.folder / _copy_name(VOCABULARY, source, model.manifest.settings)
-    return VocabularyInput(source, read_vocabulary(copy))
+def _open_setting(model: Model, setting: str) -> VocabularyInput | EncodedInput | None:
+    """Return how a setting is made of new files; None if that is not recorded."""
+    settings = model.manifest.settings
+    vocabulary = model.folder / _copy_name(VOCABULARY, setting, settings)
+    if vocabulary.exists():
+        return VocabularyInput(setting, read_vocabulary(vocabulary))
+    path = model.folder / _copy_name(ENCODER, setting, settings)
+    if not path.exists():
+        return None
+    manifest = read_json_model(
+        path, FeatureManifest, expected="how a setting was made", hint="Train the model again."
+    )
+    record = manifest.maker
+    return None if record is None else EncodedInput(setting, record, manifest.width)
 
 
 def _open_recipe(model: Model) -> tuple[PatchRecipe, Scaler]:

@@ -19,8 +19,15 @@ from tartarus_cli.experiments.inputs import MIN_BATCH
 from tartarus_cli.extraction.workers import WorkerOptions, worker_options
 from tartarus_cli.files import write_together
 from tartarus_cli.models.predictors import Predictor, open_predictor
-from tartarus_cli.models.preprocessing import FileNoun, NewInput, PatchInput, open_new_inputs
+from tartarus_cli.models.preprocessing import (
+    EncodedInput,
+    FileNoun,
+    NewInput,
+    PatchInput,
+    open_new_inputs,
+)
 from tartarus_cli.models.store import Model
+from tartarus_cli.prediction.encoded_inputs import SettingEncoder, require_used
 from tartarus_cli.prediction.new_inputs import (
     ItemInputs,
     NewItem,
@@ -50,6 +57,8 @@ class NewFilesRequest:
     """Processes that prepare recordings."""
     encoding: str | None = None
     """Encoding of documents without a byte-order mark; None: UTF-8."""
+    commands: tuple[str, ...] = ()
+    """Commands that may run, as those that made settings of the model."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,7 @@ class NewPrediction:
     """``factors`` (or class scores, or a layer), or ``vectors`` with a bias in the last column."""
 
 
-def new_files_request(
+def new_files_request(  # noqa: PLR0913 — what users may say of new files
     audio: Path | None,
     text: Path | None,
     options: PredictOptions,
@@ -84,6 +93,7 @@ def new_files_request(
     jobs: int | None,
     timeout: float | None,
     encoding: str | None = None,
+    commands: Sequence[str] = (),
 ) -> NewFilesRequest | None:
     """Return the request for new files; None if none are named, but the items of a dataset.
 
@@ -97,6 +107,8 @@ def new_files_request(
         For recordings: number of processes, and seconds for each recording.
     encoding
         For documents: the encoding of those without a byte-order mark; None: UTF-8.
+    commands
+        Commands that may run, as those that made settings of the model.
 
     Raises
     ------
@@ -110,6 +122,9 @@ def new_files_request(
         msg = "`encoding` is only for new documents (`text`)"
         raise RequestError(msg, hint="Leave it out, or name documents with `text`.")
     if audio is None and text is None:
+        if commands:
+            msg = f"{parameter('command')} is only for new files (`audio`, `text`)"
+            raise RequestError(msg, hint="Leave it out, or name new files.")
         return None
     if options.split is not None:
         name = "audio" if text is None else "text"
@@ -128,6 +143,7 @@ def new_files_request(
         options.pool,
         worker_options(jobs, timeout),
         encoding,
+        tuple(commands),
     )
 
 
@@ -157,6 +173,7 @@ def predict_files(
     if request.pool != "mean" and not any(isinstance(each, PatchInput) for each in inputs):
         msg = f"{parameter('pool', request.pool)} has no effect: {model.name} reads no patches"
         raise RequestError(msg, hint="Leave it out.")
+    encoders = _open_encoders(inputs, request)
     found = find_items(request.paths)
     for line in found.remarks:
         progress.warn(line)
@@ -167,7 +184,7 @@ def predict_files(
         defer_interrupts() as check,
     ):
         outcomes, spectrograms = _Outcomes(Path(folder)), model.workspace.spectrograms
-        preparation = Preparation(request.workers, request.encoding, spectrograms, check)
+        preparation = Preparation(request.workers, request.encoding, spectrograms, encoders, check)
         for item in prepare_items(found.items, inputs, preparation):
             check()
             rows = _predict_rows(predictor, item, inputs) if item.usable else None
@@ -190,6 +207,18 @@ def predict_files(
         files=[*paths],
         form=model.manifest.form,
     )
+
+
+def _open_encoders(
+    inputs: Sequence[NewInput], request: NewFilesRequest
+) -> dict[str, SettingEncoder]:
+    """Return what encodes new files, by setting."""
+    encoded = [each for each in inputs if isinstance(each, EncodedInput)]
+    require_used(encoded, request.commands)
+    return {
+        source.label: SettingEncoder(source, request.commands, request.encoding)
+        for source in encoded
+    }
 
 
 @dataclass

@@ -15,7 +15,8 @@ from tartarus_cli.audio.patches import PatchRecipe
 from tartarus_cli.baselines import Presence
 from tartarus_cli.data.array_writing import create_dense
 from tartarus_cli.data.arrays import open_dense
-from tartarus_cli.errors import FileError
+from tartarus_cli.data.encoded import EncoderRecord
+from tartarus_cli.errors import DataError, FileError
 from tartarus_cli.extraction.corpus import read_document
 from tartarus_cli.extraction.patch_job import PatchJob, PreparedRecording
 from tartarus_cli.extraction.patches import longest_patch
@@ -25,7 +26,14 @@ from tartarus_cli.extraction.workers import (
     WorkerOptions,
     prepare_all,
 )
-from tartarus_cli.models.preprocessing import FileNoun, NewInput, PatchInput, VocabularyInput
+from tartarus_cli.models.preprocessing import (
+    EncodedInput,
+    FileNoun,
+    NewInput,
+    PatchInput,
+    VocabularyInput,
+)
+from tartarus_cli.prediction.encoded_inputs import SettingEncoder
 
 Rows = NDArray[np.float32]
 """``(rows, …)``."""
@@ -56,6 +64,8 @@ class Preparation:
     """Encoding of documents without a byte-order mark; None: UTF-8."""
     spectrograms: Path
     """Folder of spectrograms; existing ones are used."""
+    encoders: Mapping[str, SettingEncoder]
+    """Setting → what encodes files as its own were."""
     check: Callable[[], None]
     """Called several times a second; an error that it raises stops the work."""
 
@@ -198,24 +208,26 @@ def _prepare(
     lacking = [n for n, item in enumerate(items) if source.noun not in item.files]
     for number in lacking:
         yield _Prepared(number, None, ABSENT[source.noun])
-    files = {n: item.files[source.noun] for n, item in enumerate(items) if n not in {*lacking}}
+    files = {item.files[source.noun]: n for n, item in enumerate(items) if n not in {*lacking}}
+    recordings = [
+        Recording(str(Path(items[n].name).with_suffix("")), path) for path, n in files.items()
+    ]
     if isinstance(source, PatchInput):
-        yield from _patches(items, files, source, preparation, folder)
+        yield from _patches(recordings, files, source, preparation, folder)
+    elif isinstance(source, EncodedInput):
+        yield from _vectors(items, files, source, preparation, folder)
     else:
         yield from _documents(files, source, preparation)
 
 
 def _patches(
-    items: Sequence[NewItem],
-    files: Mapping[int, Path],
+    recordings: Sequence[Recording],
+    numbers: Mapping[Path, int],
     source: PatchInput,
     preparation: Preparation,
     folder: Path,
 ) -> Iterator[_Prepared]:
-    recipe, numbers = source.recipe, {path: number for number, path in files.items()}
-    recordings = [
-        Recording(str(Path(items[n].name).with_suffix("")), path) for n, path in files.items()
-    ]
+    recipe = source.recipe
     job = PatchJob(recipe, folder, preparation.spectrograms, keep_spectrograms=False)
     for prepared in prepare_all(job, recordings, preparation.workers, preparation.check):
         number = numbers[prepared.recording.path]
@@ -225,6 +237,30 @@ def _patches(
         patches = open_dense(prepared.patches)[..., None]
         remark = _remark(prepared, recipe)
         yield _Prepared(number, patches, remark, prepared.patches)
+
+
+def _vectors(
+    items: Sequence[NewItem],
+    numbers: Mapping[Path, int],
+    source: EncodedInput,
+    preparation: Preparation,
+    folder: Path,
+) -> Iterator[_Prepared]:
+    encoder, record = preparation.encoders[source.label], source.record
+    pooling = record.pool if isinstance(record, EncoderRecord) else "mean"
+    # A program tells files apart by their ids, and two recordings may have one stem.
+    recordings = [Recording(items[number].name, path) for path, number in numbers.items()]
+    for encoded in encoder.outcomes(recordings, preparation.workers, folder):
+        number = numbers[encoded.recording.path]
+        if isinstance(encoded, FailedRecording):
+            yield _Prepared(number, None, encoded.reason)
+            continue
+        row = encoded.pooled(pooling)
+        if row.shape != (source.width,):
+            msg = f"the vector of {encoded.recording.path.name} has {len(row):,} numbers; "
+            msg += f"expected {source.width:,}, as those of {source.label}"
+            raise DataError(msg, hint="Make the setting again, and train again.")
+        yield _Prepared(number, row[None], encoder.remark(encoded))
 
 
 def _remark(prepared: PreparedRecording, recipe: PatchRecipe) -> str:
@@ -239,9 +275,9 @@ def _remark(prepared: PreparedRecording, recipe: PatchRecipe) -> str:
 
 
 def _documents(
-    files: Mapping[int, Path], source: VocabularyInput, preparation: Preparation
+    numbers: Mapping[Path, int], source: VocabularyInput, preparation: Preparation
 ) -> Iterator[_Prepared]:
-    for number, path in files.items():
+    for path, number in numbers.items():
         try:
             text = read_document(path, preparation.encoding)
         except FileError as problem:

@@ -33,10 +33,11 @@ def embed_result(workspace: Workspace, result: EmbedResult | ShardResult, *, jso
     for file in files:
         console.print(f"  {plain(file)}", soft_wrap=True)
     sets = ", ".join(f"{split} {count:,}" for split, count in result.splits.items())
-    pool = f", {result.pool} of windows" if result.recipe.window_s else ""
+    window_s = result.recipe.window_s if result.recipe else None
+    pool = f", {result.pool} of windows" if window_s else ""
     console.print(
         f"[bold]{plain(result.setting)}[/] is a new setting of {plain(result.dataset)} "
-        f"({sets} items × {result.width:,}), by {plain(result.recipe.describe())}{pool}, in "
+        f"({sets} items × {result.width:,}), by {plain(result.maker)}{pool}, in "
         f"{result.seconds:.0f} s",
         soft_wrap=True,
     )
@@ -48,7 +49,7 @@ def _print_remarks(workspace: Workspace, result: EmbedResult) -> None:
     print_failures(workspace, result.failures, result.remarks, result.failure_list)
     print_items("a silent recording", result.silent_items)
     if result.short_items:
-        window = f"{result.recipe.window_s or 0:g} s"
+        window = f"{(result.recipe and result.recipe.window_s) or 0:g} s"
         recordings = count_noun(
             len(result.short_items), "recording is shorter", "recordings are shorter"
         )
@@ -66,7 +67,8 @@ def _document(result: EmbedResult, files: list[str]) -> dict[str, Any]:
         "dataset": result.dataset,
         "setting": result.setting,
         "kind": result.kind,
-        "recipe": result.recipe.model_dump(mode="json"),
+        "recipe": result.recipe and result.recipe.model_dump(mode="json"),
+        "command": result.command,
         "pool": result.pool,
         "splits": result.splits,
         "width": result.width,
