@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tartarus_cli.cli.app import app
-from tartarus_cli.data.provenance import EncoderRecord
+from tartarus_cli.data.encoded import EncoderRecord
 from tartarus_cli.encoders.recipe import EncoderRecipe
 from tartarus_cli.encoders.weights import file_digest
 from tartarus_cli.errors import DataError, RequestError, TartarusError
