@@ -393,6 +393,6 @@ def _manifest(
         },
         form="dense",
         width=width,
-        **{"encoder" if request.program is None else "program": request.record},
+        **{"encoder" if request.program is None else "program": request.maker_record},
         **({outcome: counts} if any(counts.values()) else {}),
     )

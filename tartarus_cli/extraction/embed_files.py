@@ -127,7 +127,7 @@ def _record(manifest: Path) -> EncoderRecord | ProgramRecord | None:
 
 def _differences(record: EncoderRecord | ProgramRecord, request: EmbedRequest) -> list[str]:
     """Say in what a setting differs from the one that is requested."""
-    before, after = (_flat(each) for each in (record, request.record))
+    before, after = (_flat(each) for each in (record, request.maker_record))
     names = [name for name in after if before.get(name) != after[name]]
     names += [name for name in before if name not in after]
     names = next(([name] for name in ("encoder", "command") if name in names), names)

@@ -224,15 +224,20 @@ class EmbedRequest:
         return self.recipe.describe() if self.program is None else self.program.describe()
 
     @property
-    def record(self) -> EncoderRecord | ProgramRecord:
+    def maker_record(self) -> EncoderRecord | ProgramRecord:
         """What the manifest of the setting says of how it was made."""
-        if self.program is not None:
-            return ProgramRecord(
-                command=self.program.command,
-                code=self.program.code,
-                kind=self.kind,
-                encoding=self.encoding,
-            )
+        if self.program is None:
+            return self.record
+        return ProgramRecord(
+            command=self.program.command,
+            code=self.program.code,
+            kind=self.kind,
+            encoding=self.encoding,
+        )
+
+    @property
+    def record(self) -> EncoderRecord:
+        """What the manifest says of the encoder that made the setting."""
         path = "" if self.weights is None else str(self.weights.expanduser().absolute())
         return EncoderRecord(
             recipe=self.recipe.model_dump(mode="json"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from tartarus_cli.data.encoded import EncoderRecord, ProgramRecord
 from tartarus_cli.encoders import ENCODERS
 from tartarus_cli.encoders.recipe import EncoderRecipe
-from tartarus_cli.encoders.weights import file_digest, find_weights
+from tartarus_cli.encoders.weights import find_weights, weights_digest
 from tartarus_cli.errors import (
     DataError,
     FileError,
@@ -162,7 +162,7 @@ def _weights(setting: str, recipe: EncoderRecipe, record: EncoderRecord) -> Path
             hint=f"Put the file back (SHA-256 {recipe.weights}). {TRAIN_AGAIN} if it is lost.",
         )
     path = find_weights(recipe.encoder, needed, given)
-    digest = file_digest(path)[0]
+    digest = weights_digest(path, needed)
     if digest != recipe.weights:
         raise FileError(
             path,

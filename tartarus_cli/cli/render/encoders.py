@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.cli.render.console import document, message, next_step, out, plain, table
-from tartarus_cli.encoders.weights import weights_folder
 from tartarus_cli.errors import Placeholder, call, count_noun, parameter
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ def encoders(listed: Sequence[ListedEncoder], *, json: bool) -> None:
             "yes" if each.installed else "no",
         )
     console.print(shown)
+    from tartarus_cli.encoders.weights import weights_folder
+
     folder = plain(weights_folder())
     console.print(f"cache: {folder} (TARTARUS_CACHE names another folder)", soft_wrap=True)
     named = parameter("weights", Placeholder("FILE"))
