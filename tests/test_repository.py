@@ -4,6 +4,7 @@ import re
 import subprocess
 import tomllib
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tartarus_cli.diagnosis.libraries import installed_version, parse_requirement
 from tartarus_cli.extras import OPTIONAL_LIBRARIES
 
 ROOT = Path(__file__).parent.parent
@@ -139,6 +141,16 @@ def test_every_dependency_has_a_lower_bound_to_be_tested() -> None:
 def test_what_the_commands_of_the_readme_need_is_installed_plainly() -> None:
     plain = {re.split(r"[>;]", requirement)[0] for requirement in project()["dependencies"]}
     assert {*PLAIN} <= plain
+
+
+def test_every_library_that_is_installed_is_known_by_its_module() -> None:
+    extras = project()["optional-dependencies"]
+    groups = (project()["dependencies"], *(extras[name] for name in extras if name != "dev"))
+    wanted = [parse_requirement(line) for group in groups for line in group]
+    installed = [each for each in wanted if each is not None and installed_version(each.name)]
+    assert {"numpy", "scikit-learn"} <= {each.name for each in installed}
+    for each in installed:
+        assert find_spec(each.module) is not None, each.name
 
 
 def test_every_extra_that_an_error_names_exists() -> None:

