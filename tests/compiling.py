@@ -8,6 +8,8 @@ from platform import uname
 
 import pytest
 
+from tests.slowness import SHORT
+
 WEEK_S = 7 * 24 * 3600
 
 
@@ -18,6 +20,9 @@ def share_compiled(config: pytest.Config) -> None:
     and compiles again what is damaged. The folder is named after the processor, which JAX
     leaves out of the name.
     """
+    if SHORT:
+        # Tiny networks are compiled in half the time, and train as quickly.
+        os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
     if not hasattr(config, "cache") or "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     folder = config.cache.mkdir(f"jax-{processor()}")
