@@ -86,6 +86,7 @@ _MAGICS: tuple[tuple[bytes, FileFormat], ...] = (
 )
 _AMBIGUOUS = (b"ORC", b"ID3", b"FEA1", b"GIF8", b"OggS", b"fLaC")
 """Beginnings that a text might have too: what follows must hold a control character."""
+_BEGINNINGS = tuple(magic for magic, _ in _MAGICS)
 
 
 def identify(start: bytes) -> FileFormat | None:
@@ -93,7 +94,7 @@ def identify(start: bytes) -> FileFormat | None:
 
     Compressed files that :func:`open_content` reads are not named.
     """
-    for magic, file_format in _MAGICS:
+    for magic, file_format in _MAGICS if start.startswith(_BEGINNINGS) else ():
         if start.startswith(magic) and (magic not in _AMBIGUOUS or b"\0" in start[:64]):
             return file_format
     if len(start) > 2 and start[0] == 0x80 and start[1] in range(2, 6):

@@ -21,7 +21,9 @@ from tartarus_cli.progress import ProgressTask
 from tartarus_cli.text import DocumentRows, Tokens, Vocabulary
 
 if TYPE_CHECKING:
+    from tartarus_cli.extraction.held_tokens import HeldTokens
     from tartarus_cli.extraction.prepared_documents import PreparedDocuments
+    from tartarus_cli.text.numbered import NumberedTokens
 
 DOCUMENT_EXTENSIONS = (".txt", ".md")
 
@@ -114,10 +116,14 @@ class Corpus:
     """Encoding of documents without a byte-order mark; None: UTF-8."""
     prepared: PreparedDocuments | None = None
     """The documents as they were read before; None: they are read now."""
+    held: HeldTokens | None = None
+    """The tokens of the documents; None: they are not in memory."""
 
     @property
-    def tokens(self) -> _TokenLists | None:
-        """The tokens of the documents, where these are prepared."""
+    def tokens(self) -> _TokenLists | _TokensInMemory | None:
+        """The tokens of the documents, where these are prepared or held."""
+        if self.held is not None and self.held.complete:
+            return _TokensInMemory(self, self.held)
         if self.prepared is None or not self.prepared.options.tokenizes:
             return None
         return _TokenLists(self, self.prepared)
@@ -157,6 +163,36 @@ class Corpus:
         if self.prepared is not None:
             return self.prepared.document(item).text
         return read_document(self.paths[item], self.encoding)
+
+
+@dataclass(frozen=True)
+class _TokensInMemory:
+    """The tokens of the documents of a set, which are held."""
+
+    corpus: Corpus
+    held: HeldTokens
+
+    def __iter__(self) -> Iterator[Tokens]:
+        for document in self._numbered():
+            self.corpus.task.advance()
+            yield document
+
+    def numbered(self) -> NumberedTokens:
+        """Return those of all documents."""
+        documents = self._numbered()
+        self.corpus.task.advance(len(documents))
+        return documents
+
+    def blocks(self, size: int) -> Iterator[NumberedTokens]:
+        """Return those of ``size`` items at a time; an item without a document has none."""
+        ids, paths = self.corpus.ids, self.corpus.paths
+        for start in range(0, len(ids), size):
+            items = ids[start : start + size]
+            self.corpus.task.advance(sum(item in paths for item in items))
+            yield self.held.numbered(items)
+
+    def _numbered(self) -> NumberedTokens:
+        return self.held.numbered(item for item in self.corpus.ids if item in self.corpus.paths)
 
 
 @dataclass(frozen=True)

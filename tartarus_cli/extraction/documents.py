@@ -28,6 +28,7 @@ from tartarus_cli.extraction.checked_documents import (
 )
 from tartarus_cli.extraction.corpus import Corpus
 from tartarus_cli.extraction.document_shards import prepare_text_shard
+from tartarus_cli.extraction.held_tokens import HeldTokens
 from tartarus_cli.extraction.prepared_documents import PreparedDocuments, examine_documents
 from tartarus_cli.extraction.request import TextRequest, word_limit
 from tartarus_cli.extraction.setting_files import (
@@ -128,11 +129,11 @@ def extract_text(
     with lock_setting(files):
         dataset = Dataset(workspace.scan(), request.dataset)
         refuse_other_settings(dataset, request, files)
-        checked, prepared = _checked(dataset, ids, request, options, files, progress)
+        checked, prepared, held = _checked(dataset, ids, request, options, files, progress)
         total = _count_readings(request, options, ids, checked.paths)
         with progress.task("learning a vocabulary", total) as task:
             sets = {
-                split: Corpus(split_ids, checked.paths, task, request.encoding, prepared)
+                split: Corpus(split_ids, checked.paths, task, request.encoding, prepared, held)
                 for split, split_ids in ids.items()
             }
             fitted = extractor.fit(_training_texts(request, sets["train"]), options)
@@ -155,22 +156,24 @@ def _checked(
     options: ExtractorOptions,
     files: SettingFiles,
     progress: Progress,
-) -> tuple[CheckedDocuments, PreparedDocuments | None]:
-    """Read all documents once; on a cluster, or where shards did, keep their words in files."""
+) -> tuple[CheckedDocuments, PreparedDocuments | None, HeldTokens | None]:
+    """Read all documents once, and hold their tokens, or those in files of shards or a cluster."""
     documents = find_documents(dataset, ids, request)
-    prepared = None
+    prepared = held = None
     if request.cluster is not None or files.prepared.is_dir():
         ordered, encoding = in_order(documents, ids), request.encoding
         prepared = PreparedDocuments(files.prepared, request.extractor, options, encoding, ordered)
     if request.cluster is not None and prepared is not None:
         prepared.prepare_on(request.cluster, progress)
+    if prepared is None and options.tokenizes:
+        held = HeldTokens(options)
     with progress.task("reading documents", len(documents)) as task:
         examined = (
-            examine_documents(documents, request.encoding, task)
+            examine_documents(documents, request.encoding, task, held)
             if prepared is None
             else prepared.examine(prepared.blocks, task)
         )
-        return check_documents(dataset, ids, documents, examined), prepared
+        return check_documents(dataset, ids, documents, examined), prepared, held
 
 
 def make_text(

@@ -15,6 +15,7 @@ from tartarus_cli.data.lists import ListedFile
 from tartarus_cli.distribution import Task
 from tartarus_cli.errors import FileError, TartarusError
 from tartarus_cli.extraction.corpus import read_document
+from tartarus_cli.extraction.held_tokens import HeldTokens
 from tartarus_cli.extraction.shares import ClusterWork
 from tartarus_cli.files import make_own_folder, read_text, write_text
 from tartarus_cli.plugins import files_run
@@ -75,12 +76,31 @@ def prepare_document(
 
 
 def examine_documents(
-    files: Iterable[ListedFile], encoding: str | None, task: ProgressTask
+    files: Iterable[ListedFile],
+    encoding: str | None,
+    task: ProgressTask,
+    held: HeldTokens | None = None,
 ) -> Iterator[tuple[ListedFile, PreparedDocument]]:
-    """Read documents; say of each whether that can be done, and keep nothing."""
+    """Read documents; say of each whether that can be done.
+
+    Parameters
+    ----------
+    files
+        The documents.
+    encoding
+        Encoding of documents without a byte-order mark; None: UTF-8.
+    task
+        Advances with each document.
+    held
+        Holds their tokens; None: nothing is held.
+    """
+    options = ExtractorOptions() if held is None else held.options
     for file in files:
         task.advance()
-        yield file, prepare_document(file.path, encoding, ExtractorOptions()).without_content
+        document = prepare_document(file.path, encoding, options)
+        if held is not None and not document.problem:
+            held.add(file.id, Tokens(document.tokens, document.longer))
+        yield file, document.without_content
 
 
 @dataclass(frozen=True)

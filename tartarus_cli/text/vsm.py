@@ -7,11 +7,12 @@ divided by its L2 norm.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from scipy.sparse import csr_array
 
@@ -25,10 +26,11 @@ from tartarus_cli.text import (
     Vocabulary,
     extractor,
 )
+from tartarus_cli.text.numbered import number_tokens
 from tartarus_cli.text.words import split_words
 
 if TYPE_CHECKING:
-    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.feature_extraction.text import TfidfTransformer
 
 Count = Annotated[int, Field(ge=1, le=1 << 26, strict=True)]
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]
@@ -94,14 +96,14 @@ class TermVocabulary(Vocabulary):
         return len(self.terms)
 
     @cached_property
-    def _vectorizer(self) -> TfidfVectorizer:
-        vectorizer = _make_vectorizer(self.options, vocabulary=list(self.terms))
-        vectorizer.idf_ = np.array(self.idf)
-        return vectorizer
+    def _weighting(self) -> TfidfTransformer:
+        weighting = _make_weighting(self.options)
+        weighting.idf_ = np.array(self.idf)
+        return weighting
 
     @cached_property
-    def _term_set(self) -> set[str]:
-        return {*self.terms}
+    def _columns(self) -> dict[str, int]:
+        return {term: column for column, term in enumerate(self.terms)}
 
     def transform(self, texts: Sequence[str]) -> DocumentRows:
         """Return tf-idf, CSR float32 ``(documents, terms)``."""
@@ -109,24 +111,20 @@ class TermVocabulary(Vocabulary):
 
     def transform_tokens(self, documents: Sequence[Tokens]) -> DocumentRows:
         """Return tf-idf of the tokens of documents, CSR float32 ``(documents, terms)``."""
-        known = [self._known_share(document.values) for document in documents]
         if not documents:
             return DocumentRows(csr_array((0, self.width), dtype=np.float32), np.empty(0))
-        rows = csr_array(self._vectorizer.transform([each.values for each in documents]))
-        longer = sum(document.longer for document in documents)
-        return DocumentRows(rows.astype(np.float32), np.array(known, float), longer)
-
-    def _known_share(self, tokens: Sequence[str]) -> float:
-        if not tokens:
-            return np.nan
-        return sum(token in self._term_set for token in tokens) / len(tokens)
+        numbered = number_tokens(documents)
+        counts = numbered.counts(numbered.numbering.columns(self._columns), self.width)
+        known = np.full(len(numbered), np.nan)
+        np.divide(counts.sum(axis=1), numbered.lengths, known, where=numbered.lengths > 0)
+        rows = csr_array(self._weighting.transform(counts))
+        return DocumentRows(rows.astype(np.float32), known, int(numbered.longer.sum()))
 
 
-def _make_vectorizer(options: VsmOptions, **more: Any) -> TfidfVectorizer:
-    """Make scikit-learn's vectorizer; its documents are lists of tokens, not texts."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
+def _make_weighting(options: VsmOptions) -> TfidfTransformer:
+    from sklearn.feature_extraction.text import TfidfTransformer
 
-    return TfidfVectorizer(analyzer=list, sublinear_tf=options.sublinear_tf, **more)
+    return TfidfTransformer(sublinear_tf=options.sublinear_tf)
 
 
 @extractor("vsm", options=VsmOptions, vocabulary=TermVocabulary)
@@ -145,25 +143,33 @@ def fit(train: TrainingTexts, options: VsmOptions) -> FittedVocabulary:
     DataError
         If no term is left.
     """
-    documents, has_words = 0, False
-
-    def tokens() -> Iterator[list[str]]:
-        nonlocal documents, has_words
-        for document in train.tokenized(options):
-            documents, has_words = documents + 1, has_words or bool(document.values)
-            yield document.values
-
-    vectorizer = _make_vectorizer(options, max_df=options.max_df, max_features=options.terms)
-    try:
-        vectorizer.fit(tokens())
-    except ValueError:
-        # It is scikit-learn's way to say that no term is left.
-        raise _no_term_error(options, documents, has_words=has_words) from None
-    terms = tuple(map(str, vectorizer.get_feature_names_out()))
-    idf = tuple(map(float, vectorizer.idf_))
+    numbered = number_tokens(train.tokenized(options))
+    documents, words = len(numbered), numbered.numbering.words
+    in_train = np.flatnonzero(np.bincount(numbered.numbers, minlength=len(words))).tolist()
+    order = np.array(sorted(in_train, key=words.__getitem__), np.int64)
+    columns = np.full(len(words), -1, np.int32)
+    columns[order] = np.arange(len(order))
+    counts = numbered.counts(columns, len(order))
+    chosen = _choose_terms(counts, options)
+    if not len(chosen):
+        raise _no_term_error(options, documents, has_words=bool(len(order)))
+    weighting = _make_weighting(options).fit(counts[:, chosen])
+    terms = tuple(words[number] for number in order[chosen].tolist())
+    idf = tuple(map(float, weighting.idf_))
     return FittedVocabulary(
         TermVocabulary(options=options, documents=documents, terms=terms, idf=idf)
     )
+
+
+def _choose_terms(counts: csr_array, options: VsmOptions) -> NDArray[np.intp]:
+    """Return the columns of the terms, in rising order, as scikit-learn's vectorizer does."""
+    documents, width = counts.shape
+    rare = np.bincount(counts.indices, minlength=width) <= options.max_df * documents
+    columns = np.flatnonzero(rare)
+    if len(columns) <= options.terms:
+        return columns
+    frequencies = np.asarray(counts.sum(axis=0)).ravel()[columns]
+    return np.sort(columns[(-frequencies).argsort()[: options.terms]])
 
 
 def _no_term_error(options: VsmOptions, documents: int, *, has_words: bool) -> DataError:
