@@ -94,13 +94,16 @@ def examine_documents(
     held
         Holds their tokens; None: nothing is held.
     """
-    options = ExtractorOptions() if held is None else held.options
     for file in files:
         task.advance()
-        document = prepare_document(file.path, encoding, options)
-        if held is not None and not document.problem:
-            held.add(file.id, Tokens(document.tokens, document.longer))
-        yield file, document.without_content
+        try:
+            text = read_document(file.path, encoding)
+        except FileError as problem:
+            yield file, PreparedDocument(problem=problem.found, hint=problem.hint)
+            continue
+        if held is not None:
+            held.add(file.id, held.options.tokenize(text))
+        yield file, PreparedDocument(empty=not text.strip())
 
 
 @dataclass(frozen=True)

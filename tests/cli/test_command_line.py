@@ -12,8 +12,10 @@ import pytest
 import typer
 
 from tartarus_cli.cli.app import app
+from tartarus_cli.training.stopping import EarlyStopping
 from tests.conftest import Command
 from tests.processes import run_script
+from tests.slowness import SHORT
 from tests.worlds import World
 
 README = Path(__file__).parents[2] / "README.md"
@@ -297,10 +299,23 @@ def test_the_readme_names_every_command_and_no_option_that_does_not_exist() -> N
     assert options <= {o for names in known.values() for o in names} | {"--install-completion"}
 
 
+def stop_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let trainings end after two epochs."""
+    whole: Any = EarlyStopping.epoch_ends
+
+    def last(self: EarlyStopping, epoch: int, *more: Any) -> None:
+        whole(self, epoch, *more)
+        self.over = epoch > 1
+
+    monkeypatch.setattr(EarlyStopping, "epoch_ends", last)
+
+
 @pytest.mark.slow
 def test_the_commands_of_the_readme_work_in_a_row(
     tartarus: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if SHORT:
+        stop_early(monkeypatch)
     lines = readme_commands()
     assert len(lines) > 10
     for line in lines:

@@ -18,8 +18,9 @@ from scipy.sparse import csr_array, load_npz
 
 from tartarus_cli.data.vocabulary import read_vocabulary
 from tartarus_cli.errors import DataError
+from tartarus_cli.extraction.corpus import read_document
 from tartarus_cli.files import locked
-from tartarus_cli.text import EXTRACTORS, DocumentRows
+from tartarus_cli.text import EXTRACTORS, DocumentRows, Tokens
 from tartarus_cli.text.vsm import TermVocabulary
 from tests.conftest import Command, Outcome
 from tests.kills import killed_after
@@ -600,7 +601,7 @@ def test_a_failure_in_the_middle_leaves_the_old_files_as_they_were(
     run(name)
     before = made(songs)
     vocabulary = EXTRACTORS.get(name).vocabulary
-    whole: Any = vocabulary.transform
+    whole: Any = vocabulary.transform_tokens
     calls = 0
 
     def failing(self: Any, texts: Any) -> Any:
@@ -610,7 +611,7 @@ def test_a_failure_in_the_middle_leaves_the_old_files_as_they_were(
             raise DataError("the disk is full", hint="Make room.")  # noqa: EM101, TRY003
         return whole(self, texts)
 
-    monkeypatch.setattr(vocabulary, "transform", failing)
+    monkeypatch.setattr(vocabulary, "transform_tokens", failing)
     (songs.root / "text" / "train-0.txt").write_text("something else, something else")
     assert run(name).status == 1
     assert calls == len(SPLITS)
@@ -661,16 +662,41 @@ def test_documents_are_transformed_some_at_a_time(
     before = made(songs)
     monkeypatch.setattr("tartarus_cli.extraction.documents.BLOCK", 3)
     sizes: list[int] = []
-    whole = TermVocabulary.transform
+    whole = TermVocabulary.transform_tokens
 
-    def counting(self: TermVocabulary, texts: Sequence[str]) -> DocumentRows:
-        sizes.append(len(texts))
-        return whole(self, texts)
+    def counting(self: TermVocabulary, documents: Sequence[Tokens]) -> DocumentRows:
+        sizes.append(len(documents))
+        return whole(self, documents)
 
-    monkeypatch.setattr(TermVocabulary, "transform", counting)
+    monkeypatch.setattr(TermVocabulary, "transform_tokens", counting)
     run("vsm")
     run("w2v", *QUICK)
     assert max(sizes) == 3
+    assert made(songs) == before
+
+
+@pytest.mark.parametrize("name", EXTRACTORS.names())
+@pytest.mark.parametrize("most", [0, 100])
+def test_documents_are_opened_once_unless_there_are_too_many_to_be_held(
+    name: str, most: int, run: Run, songs: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (name, *QUICK) if name == "w2v" else (name,)
+    run(*words)
+    before = made(songs)
+    opened: list[Path] = []
+
+    def counting(path: Path, encoding: str | None = None) -> str:
+        opened.append(path)
+        return read_document(path, encoding)
+
+    for module in ("corpus", "prepared_documents"):
+        monkeypatch.setattr(f"tartarus_cli.extraction.{module}.read_document", counting)
+    run(*words)
+    assert len(opened) == len({*opened}) > 0
+    opened.clear()
+    monkeypatch.setattr("tartarus_cli.extraction.held_tokens.MAX_TOKENS", most)
+    run(*words)
+    assert len(opened) > 2 * len({*opened})
     assert made(songs) == before
 
 
