@@ -50,6 +50,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks.split --rows 2000000
 	$(BIN)/python -m tests.benchmarks.factorize
 	$(BIN)/python -m tests.benchmarks.start_up
+	$(BIN)/python -m tests.benchmarks.text
 
 clean:
 	rm -rf $(VENV) $(LOWEST) $(DEMO) build dist
