@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from tartarus_cli.errors import expand_home
 
@@ -64,7 +65,8 @@ def use_cache() -> None:
     """
     import jax
 
-    if os.environ.get(JAX_VARIABLE) or jax.config.jax_compilation_cache_dir:
+    config: Any = jax.config
+    if os.environ.get(JAX_VARIABLE) or config.jax_compilation_cache_dir:
         return
     folder = cache_folder()
     if folder is None:
@@ -76,9 +78,9 @@ def use_cache() -> None:
         remove_old(folder)
     except OSError:
         return
-    jax.config.update("jax_compilation_cache_max_size", MAX_BYTES)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", MIN_COMPILE_S)
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+    config.update("jax_compilation_cache_max_size", MAX_BYTES)
+    config.update("jax_persistent_cache_min_compile_time_secs", MIN_COMPILE_S)
+    config.update("jax_compilation_cache_dir", str(folder))
     for verb in ("reading", "writing"):
         message = f"Error {verb} persistent compilation cache entry"
         warnings.filterwarnings("ignore", message, UserWarning)

@@ -21,6 +21,9 @@ Window = tuple[Length, Length]
 
 Windows = Annotated[tuple[Window, ...], Field(min_length=1)]
 
+LONGER_PATCHES = f"longer patches: {parameter('overrides', ['patches.seconds=…'])}"
+"""What a hint says where a window has more frames than what a network reads."""
+
 
 class AudioCnnOptions(NetworkOptions):
     """Stages of convolution, relu, max pooling and dropout, then dense layers.
@@ -129,7 +132,7 @@ def check_fit(shape: Shape, steps: Sequence[WindowStep]) -> None:
             msg += f"{size[0]} × {size[1]} (frames × bins): {' → '.join(sizes)} → …"
             hint = f"Choose smaller {step.option}: {_override(f'network.{step.option}')}"
             if remaining[0] == 0:
-                hint += f", or longer patches: {_override('patches.seconds')}"
+                hint += f", or {LONGER_PATCHES}"
             raise RequestError(msg, hint=hint)
         size = remaining
         sizes.append(f"{'pool' if step.pools else 'conv'} {size[0]} × {size[1]}")

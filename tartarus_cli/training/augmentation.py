@@ -12,7 +12,7 @@ from tartarus_cli.data.crops import crop_frames
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import ItemSet
 from tartarus_cli.data.patches import Patches, read_scaler
-from tartarus_cli.errors import DataError, RequestError, call, parameter
+from tartarus_cli.errors import DataError, Placeholder, RequestError, call, parameter
 from tartarus_cli.experiments.inputs import patch_source
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.experiments.sections import AugmentSection
@@ -190,9 +190,11 @@ def open_augmentation(
         if scaler is None:
             msg = f"{parameter('overrides', [f'augment.gain={section.gain:g}'])}: the patches of "
             msg += f"{dataset.name} have no scaler, which would say what a decibel of them is"
-            command = call("patches", dataset.name)
+            count, seconds = (Placeholder(source.fields[name]) for name in ("count", "seconds"))
+            kind = {"per_item": count, "seconds": seconds, "name": source.name or None}
             off = parameter("overrides", ["augment.gain=0"])
-            raise DataError(msg, hint=f"Make them from recordings, {command}; or set {off}")
+            hint = f"Make them from recordings: {call('patches', dataset.name, **kind)}; or {off}"
+            raise DataError(msg, hint=hint)
         scale = np.broadcast_to(read_scaler(scaler.path)[1].reshape(-1, bins), (frames, bins))
     changes = PatchChanges(
         number=next(n for n, source in enumerate(items.inputs) if isinstance(source, Patches)),

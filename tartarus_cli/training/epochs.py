@@ -16,12 +16,12 @@ from tartarus_cli.progress import ProgressTask
 from tartarus_cli.signals import is_signalled
 from tartarus_cli.training.checkpoints import CheckpointWriter
 from tartarus_cli.training.control import TrainingCourse
+from tartarus_cli.training.rates import plateau_rate, step_schedule
 from tartarus_cli.training.stopping import (
     EarlyStopping,
     Figures,
     History,
     patience_epochs,
-    plateau_rate,
 )
 from tartarus_cli.training.watch import DivergedError, TrainingWatch
 
@@ -172,10 +172,16 @@ class Epochs:
         return {f"val_{name}": float(value) for name, value in figures.items()}
 
     def _rate(self) -> dict[str, float]:
-        """Return the learning rate with which an epoch ended, if it changes at all."""
-        if not self._options.changes_rate:
+        """Return the learning rate of the last step of an epoch, if it changes at all."""
+        options, batches = self._options, len(self._feed)
+        if not options.changes_rate:
             return {}
-        return {"learning_rate": float(f"{float(self._network.optimizer.learning_rate):.6g}")}
+        schedule = step_schedule(options, batches)
+        if schedule is None:
+            rate = float(self._network.optimizer.learning_rate)
+        else:
+            rate = float(schedule((self._epoch + 1) * batches - 1))
+        return {"learning_rate": float(f"{rate:.6g}")}
 
     def _lower_rate(self) -> None:
         """Give the optimizer the rate of the next epoch, where the last ones decide about it."""

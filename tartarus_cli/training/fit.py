@@ -16,6 +16,7 @@ from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.training.batches import Batches
 from tartarus_cli.training.control import TrainingCourse
 from tartarus_cli.training.epochs import Epochs, Feed, JudgeFunction, network_input
+from tartarus_cli.training.rates import step_schedule
 from tartarus_cli.training.stopping import (
     VALIDATION_MAP,
     BestRule,
@@ -112,17 +113,11 @@ def make_optimizer(options: TrainingSection, network: keras.Model, batches: int)
     """
     import keras
 
-    from tartarus_cli.schedules import StepSchedule
-
     optimizer = keras.optimizers.get(options.optimizer)
     optimizer.learning_rate = options.learning_rate
-    if options.schedule != "plateau" and options.changes_rate:
-        optimizer.learning_rate = StepSchedule(
-            options.schedule,
-            options.learning_rate,
-            steps=options.epochs * batches,
-            warmup=options.warmup,
-        )
+    schedule = step_schedule(options, batches)
+    if schedule is not None:
+        optimizer.learning_rate = schedule
     optimizer.weight_decay = options.weight_decay or None
     if options.weight_decay:
         lasting = [v for v in network.trainable_variables if len(v.shape) < 2 or "bias" in v.name]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tartarus_cli.architectures.audio import LONGER_PATCHES
 from tartarus_cli.baselines import with_log_norms
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import unit_rows
@@ -28,7 +29,7 @@ from tartarus_cli.models.manifest import ModelManifest, write_model_manifest
 from tartarus_cli.models.networks import layers_of
 from tartarus_cli.models.preprocessing import save_preprocessing
 from tartarus_cli.models.store import HISTORY, NETWORK, Model, Store, write_experiment
-from tartarus_cli.training.augmentation import crop_frames_of, open_augmentation
+from tartarus_cli.training.augmentation import Augmentation, crop_frames_of, open_augmentation
 from tartarus_cli.training.batches import Batches
 from tartarus_cli.training.class_weights import balanced_weights
 from tartarus_cli.training.control import Circumstances, TrainingCourse
@@ -85,6 +86,7 @@ def train_network(training: NetworkTraining) -> Model:
     experiment, dataset, how = request.experiment, training.dataset, training.circumstances
     with memory_errors_explained():
         network = build_network(request, data)
+    augmentation = open_augmentation(dataset, experiment, data.fit.set)
     load_word_vectors(
         network, dataset, experiment, request.settings, seed=request.seed, progress=how.progress
     )
@@ -102,7 +104,7 @@ def train_network(training: NetworkTraining) -> Model:
             write_experiment(folder, experiment)
             save_preprocessing(folder, dataset, experiment, request.settings, data.fit.set)
             with memory_errors_explained():
-                _fit(network, training, folder, manifest)
+                _fit(network, training, augmentation, folder, manifest)
         (folder / CHECKPOINT).unlink(missing_ok=True)
         (folder / LOCK).unlink(missing_ok=True)
     return store.get(name)
@@ -168,15 +170,18 @@ def _training_lock(name: str, folder: Path) -> Iterator[None]:
 
 
 def _fit(
-    network: keras.Model, training: NetworkTraining, folder: Path, manifest: ModelManifest
+    network: keras.Model,
+    training: NetworkTraining,
+    augmentation: Augmentation | None,
+    folder: Path,
+    manifest: ModelManifest,
 ) -> None:
     """Fit a network to targets or plays, and write it into the folder of its model."""
     if training.request.experiment.two_tower is None:
-        _fit_targets(network, training, folder, manifest)
+        _fit_targets(network, training, augmentation, folder, manifest)
     else:
-        plays = PlayTraining(
-            training.request, training.dataset, training.data, folder, training.residual
-        )
+        request, dataset, data = training.request, training.dataset, training.data
+        plays = PlayTraining(request, dataset, data, folder, training.residual, augmentation)
         course = _course(training, folder)
         network = fit_plays(network, plays, manifest, course, training.circumstances.progress)
     manifest.layers = layers_of(network)
@@ -189,7 +194,11 @@ def _course(training: NetworkTraining, folder: Path) -> TrainingCourse:
 
 
 def _fit_targets(
-    network: keras.Model, training: NetworkTraining, folder: Path, manifest: ModelManifest
+    network: keras.Model,
+    training: NetworkTraining,
+    augmentation: Augmentation | None,
+    folder: Path,
+    manifest: ModelManifest,
 ) -> None:
     request, data = training.request, training.data
     experiment, options = request.experiment, request.experiment.fitting
@@ -203,7 +212,7 @@ def _fit_targets(
             size=options.batch_size,
             prepare=prepare,
             rng=np.random.default_rng(request.seed),
-            augmentation=open_augmentation(training.dataset, experiment, data.fit.set),
+            augmentation=augmentation,
         ),
         Batches(data.validation, size=batch_size, prepare=prepare),
         options=options,
@@ -249,9 +258,9 @@ def build_network(request: TrainingRequest, data: TrainingData) -> keras.Model:
         crops = 0 if experiment.patches is None else experiment.fitting.crops
         if not crops:
             raise
-        longer = parameter("overrides", ["training.crops=…"])
-        hint = f"Choose longer crops: {longer}; or smaller windows of the network, as network.*"
-        msg = f"the network does not fit into crops of {crops:g} s: {problem}"
+        longer = f"longer crops: {parameter('overrides', ['training.crops=…'])}"
+        hint = problem.hint.replace(LONGER_PATCHES, longer)
+        msg = f"crops of {crops:g} s: {problem}"
         raise RequestError(msg, hint=hint) from None
 
 

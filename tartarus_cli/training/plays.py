@@ -27,7 +27,7 @@ from tartarus_cli.scoring.forms import ItemRows
 from tartarus_cli.scoring.scorers import BlendPart, BlendScorer, Scorer
 from tartarus_cli.scoring.users import FactorRows
 from tartarus_cli.scoring.validation import ValidationRanking
-from tartarus_cli.training.augmentation import open_augmentation
+from tartarus_cli.training.augmentation import Augmentation
 from tartarus_cli.training.control import TrainingCourse
 from tartarus_cli.training.item_rows import Network, items_of, predict_items
 from tartarus_cli.training.judging import fit_only, validation_ranking
@@ -67,6 +67,8 @@ class PlayTraining:
     """That of the model; it gets vectors."""
     residual: Model | None = None
     """The ridge on plays that the network's scores are added to; None: they stand alone."""
+    augmentation: Augmentation | None = None
+    """How the inputs of items are changed; None: they are not."""
 
     @property
     def section(self) -> TwoTowerSection:
@@ -124,7 +126,7 @@ def fit_plays(
         rows=items_of(data.fit),
         plays=fitted,
         judge=_TowerJudge(validation, ranking, residual),
-        augmentation=open_augmentation(dataset, experiment, data.fit.set),
+        augmentation=training.augmentation,
         offset=residual.offset(fitted) if residual else None,
     )
     fit = fit_two_tower(

@@ -64,35 +64,6 @@ def patience_epochs(options: TrainingSection, batches: int) -> int:
     return max(options.patience, -(-options.patience_steps // batches))
 
 
-def plateau_rate(rows: Sequence[Figures], rule: BestRule, rate: float, patience: int) -> float:
-    """Return the learning rate after some epochs: halved wherever they were no better for a while.
-
-    Parameters
-    ----------
-    rows
-        The figures of the epochs that are over.
-    rule
-        Which figures are better.
-    rate
-        The learning rate at the beginning.
-    patience
-        Epochs after which a training stops that gets no better; half as many halve the rate.
-
-    >>> rows = [{"val_loss": value} for value in (3, 2, 2, 2, 1, 1, 1)]
-    >>> plateau_rate(rows, BestRule("val_loss"), 8.0, 4)
-    2.0
-    """
-    best, waited = 0, 0
-    for index, row in enumerate(rows):
-        if rule.is_better(row, rows[best]):
-            best, waited = index, 0
-            continue
-        waited += index > 0
-        if waited and waited % max(1, patience // 2) == 0:
-            rate, waited = rate / 2, 0
-    return rate
-
-
 class History:
     """Figures of each epoch, written as they come.
 

@@ -114,11 +114,11 @@ def test_a_training_that_is_stopped_goes_on_with_the_same_learning_rates(
     assert train(tmp_path / "stopped", options, TrainingControl(600)) == expected
 
 
-def test_one_cycle_ends_near_0_and_a_constant_rate_is_not_in_the_history(tmp_path: Path) -> None:
+def test_the_history_has_the_rate_of_an_epochs_last_step_if_it_changes(tmp_path: Path) -> None:
     train(tmp_path, options_of(schedule="one_cycle", warmup=0.5, learning_rate=0.1))
     rates = column(tmp_path, "learning_rate")
-    assert max(rates) == pytest.approx(0.1, rel=0.2)
-    assert rates[-1] < 1e-6
+    assert rates[1] == pytest.approx(0.1)  # after 6 of 12 steps
+    assert rates[-1] == pytest.approx(0.1 * (1 + np.cos(np.pi * 5 / 6)) / 2, rel=1e-4)
     train(tmp_path, options_of())
     assert "learning_rate" not in (tmp_path / "history.csv").read_text()
 

@@ -312,3 +312,36 @@ def test_deleting_a_model_removes_what_it_predicted_of_patches(
         tartarus("predict", "model_1", "--pool", pool, "--split", "all", "-w", trained.root)
     tartarus("models", "delete", "model_1", "--yes", "-w", trained.root)
     assert not list((trained.root / "data" / "factors").iterdir())
+
+
+REFUSED = {
+    "training.crops=0.1": "crops of 0.1 s: stage 1: kernel (3, 8) does not fit into 1 × 8",
+    "training.crops=2": "training.crops = 2 s are longer than the patches, which have 1 s",
+    "augment.frequency_masks=1 augment.frequency_mask=8": "the patches of one have 8 bins",
+    "augment.gain=3": "the patches of one have no scaler",
+}
+
+
+@pytest.mark.parametrize("overrides", REFUSED)
+def test_changes_that_the_patches_do_not_allow_are_refused_before_there_is_a_model(
+    overrides: str, trained: World, tartarus: Command
+) -> None:
+    models = {path.name for path in (trained.root / "data" / "models").iterdir()}
+    more = [word for each in overrides.split() for word in ("--set", each)]
+    done = tartarus("train", *RUN, *more, "-w", trained.root)
+    assert done.status != 0
+    assert REFUSED[overrides] in done.err
+    assert {path.name for path in (trained.root / "data" / "models").iterdir()} == models
+
+
+def test_longer_crops_are_what_a_network_too_large_for_them_needs(
+    trained: World, tartarus: Command
+) -> None:
+    done = tartarus("train", *RUN, "--set", "training.crops=0.1", "-w", trained.root)
+    assert "or longer crops: --set 'training.crops=…'" in done.err
+    more = ["--set", "training.crops=0.5", "--set", "augment.mixup=0.3"]
+    more += ["--set", "training.schedule=cosine", "--set", "training.class_weights=balanced"]
+    done = tartarus("train", *RUN, *more, "-w", trained.root)
+    assert done.status == 0, done.err
+    shapes = [layer["shape"] for layer in manifest_of(trained, "model_2")["layers"]]
+    assert shapes[0] == [FRAMES // 2, BINS, 1]

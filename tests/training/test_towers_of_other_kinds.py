@@ -102,3 +102,12 @@ def test_a_ridge_on_plays_reads_no_words(tartarus: Command, many_kinds: World) -
     assert done.status == 2
     assert "words holds sequences of words, and ridge_plays reads feature vectors" in done.err
     assert Store(open_workspace(many_kinds.root)).all() == []
+
+
+def test_a_tower_of_patches_learns_from_crops_of_them(tartarus: Command, many_kinds: World) -> None:
+    more = ("training.crops=0.5", "augment.shift=0.1", "training.schedule=one_cycle")
+    done = tartarus("train", *words_of("patches", *more), "-w", many_kinds.root)
+    assert done.status == 0, done.err
+    (model,) = Store(open_workspace(many_kinds.root)).finished()
+    assert model.manifest.layers[0].shape == (FRAMES // 2, BINS, 1)
+    assert model.manifest.validation_score is not None
