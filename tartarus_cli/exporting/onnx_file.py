@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.audio.patches import FLOOR_DB
 from tartarus_cli.data.items import open_items
 from tartarus_cli.devices import CPU, on_device
 from tartarus_cli.environment import keras_defaults, open_keras
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("jax2onnx", "onnx", "onnxruntime")
 
 TOLERANCE = 1e-5
-"""Between what Keras and the file compute; relative to the largest number of a row over 1."""
+"""Between what Keras and the file compute; relative to numbers over 1."""
 
 COMPARED_ITEMS = 16
 """Items of the dataset that are compared, at most; as many drawn inputs come to them."""
@@ -40,6 +39,9 @@ MAX_BYTES = (1 << 31) - (1 << 20)
 
 OPSET = 21
 """Version of the operators: a common one, which programs of 2024 and later know."""
+
+EMPTY_DB = -80.0
+"""The lowest value of a patch."""
 
 
 class ConversionError(TartarusError):
@@ -194,16 +196,10 @@ def compare(
 
 
 def _difference(rows: NDArray[Any], expected: NDArray[np.float32]) -> float:
-    """Return the largest difference, relative to rows with numbers over 1; infinite if no rows fit.
-
-    >>> rows = np.array([[3e4, 1.0], [0.5, 0.25]], np.float32)
-    >>> round(_difference(rows + [[0.3, 0], [0, 0]], rows), 7)
-    1e-05
-    """
+    """Return the largest difference, relative to numbers over 1; infinite between other shapes."""
     if rows.shape != expected.shape or not np.isfinite(rows).all():
         return np.inf
-    largest = np.maximum(1, np.abs(expected).max(axis=1, keepdims=True, initial=0))
-    return float((np.abs(rows - expected) / largest).max(initial=0))
+    return float((np.abs(rows - expected) / np.maximum(1, np.abs(expected))).max(initial=0))
 
 
 def _inputs_to_compare(model: Model, graph: NetworkGraph) -> list[NDArray[np.float32]]:
@@ -223,10 +219,12 @@ def _drawn(rng: np.random.Generator, graph: NetworkGraph, each: GraphInput) -> N
         values = rng.integers(0, min(words, default=2), shape).astype(np.float32)
         values[0] = 0
         return values
-    values = rng.standard_normal(shape, np.float32)
     if each.scale is not None:
-        values = np.clip(each.unscaled(values), FLOOR_DB, 0)
-    values[0] = 0 if each.scale is None else FLOOR_DB  # an item that has nothing
+        values = rng.uniform(EMPTY_DB, 0, shape).astype(np.float32)
+        values[0] = EMPTY_DB
+        return values
+    values = rng.standard_normal(shape, np.float32)
+    values[0] = 0  # an item that has nothing
     return values
 
 

@@ -48,6 +48,14 @@ def test_predicted_factors_come_with_their_ids(tartarus: Command, trained: World
     assert ids == (trained.datasets / "items_index_test_rec.tsv").read_text()
 
 
+def test_new_recordings_do_not_fit_settings_that_do_not_say_how_they_were_made(
+    tartarus: Command, trained: World
+) -> None:
+    refused = tartarus("predict", "model_2", "--audio", trained.root, "-w", trained.root)
+    told = "model_2 cannot predict from recordings alone: its inputs are features, features (text"
+    assert (refused.status, told in " ".join(refused.err.split())) == (2, True), refused.err
+
+
 def test_the_newest_model_is_meant_if_none_is_named(tartarus: Command, trained: World) -> None:
     shown = tartarus("predict", "-w", trained.root, "--json", "--split", "all").document
     assert (shown["model"], shown["splits"]) == ("model_2", SPLITS)
