@@ -201,7 +201,7 @@ def embed_items(
         files=written,
         failure_list=failure_list,
         seconds=time.monotonic() - start,
-        suggestion=suggest_experiments(workspace, request.dataset, "dense"),
+        suggestion=suggest_experiments(workspace, request.dataset, "dense", encoded=True),
     )
 
 

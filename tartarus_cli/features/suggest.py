@@ -22,6 +22,9 @@ USUAL_EXPERIMENTS: Mapping[str, Mapping[MatrixForm, str]] = {
 }
 """Task → form of a setting → the experiment that reads one such setting."""
 
+OF_VECTORS: Mapping[str, str] = {"multilabel": "logistic", "multiclass": "logistic"}
+"""Task → the experiment to begin with where an encoder made the setting."""
+
 BLENDS: Mapping[MatrixForm, str] = {"sparse": "cold_sparse", "dense": "cold_audio"}
 """Form of a setting → the experiment to begin with where train plays are known."""
 
@@ -40,7 +43,7 @@ class SuggestedExperiments:
 
 
 def suggest_experiments(
-    workspace: WorkspacePaths, name: str, form: MatrixForm
+    workspace: WorkspacePaths, name: str, form: MatrixForm, *, encoded: bool = False
 ) -> SuggestedExperiments:
     """Find experiments for one setting of a dataset; if it is only one, also what that needs.
 
@@ -52,8 +55,13 @@ def suggest_experiments(
         Name of the dataset.
     form
         Whether the setting is sparse or dense.
+    encoded
+        Whether an encoder made it.
     """
     dataset = Dataset(workspace.scan(), name)
+    usual = OF_VECTORS.get(dataset.task or "")
+    if encoded and usual is not None:
+        return SuggestedExperiments([usual], resolve(usual).dataset.name == name)
     names, default = _experiments(dataset, form)
     if len(names) != 1:
         return SuggestedExperiments(names, default)

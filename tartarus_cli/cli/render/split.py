@@ -148,5 +148,5 @@ def _next_command(manifest: SplitManifest) -> str:
     if manifest.users is None:
         setting, file = Placeholder("SETTING"), Placeholder("FILE")
         command = call("features", manifest.dataset, setting, source=file)
-        return f"{command}   (or: patches, text, predict)"
+        return f"{command}   (or: embed, patches, text, predict)"
     return call("factorize", manifest.dataset, "als")
