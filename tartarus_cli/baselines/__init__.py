@@ -312,6 +312,11 @@ class Baseline:
         fewest, most = self.settings
         return fewest <= settings and (most is None or settings <= most)
 
+    @property
+    def reads_patches(self) -> bool:
+        """Whether it can read pooled patches as a setting: what reads any number of settings."""
+        return self.settings[1] is None and not self.blends
+
 
 BASELINES: Registry[Baseline] = Registry("baseline", package=__name__, group="tartarus.baselines")
 

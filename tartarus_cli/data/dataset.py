@@ -12,9 +12,11 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.arrays import digest_mapped, open_csr
+from tartarus_cli.data.class_truth import class_truth_path, find_class_truth
 from tartarus_cli.data.features import Matrix, open_matrix
 from tartarus_cli.data.ids import digest_ids, find_id_problems, split_lines, warn_of_header
 from tartarus_cli.data.masks import read_mask
+from tartarus_cli.data.pooled_patches import PooledPatches
 from tartarus_cli.data.scan import scan_matrix
 from tartarus_cli.data.tasks import TargetSpec, Task
 from tartarus_cli.data.unknown import unknown_dataset_error, unknown_setting_error
@@ -45,6 +47,7 @@ class Dataset:
     _matrices: dict[Path, Matrix] = field(default_factory=dict, init=False, repr=False)
     _interactions: dict[Path, csr_array] = field(default_factory=dict, init=False, repr=False)
     _digests: dict[Path, str] = field(default_factory=dict, init=False, repr=False)
+    _pooled: PooledPatches = field(default_factory=PooledPatches, init=False, repr=False)
 
     @property
     def workspace(self) -> WorkspacePaths:
@@ -271,6 +274,16 @@ class Dataset:
             self._matrices[file.path] = replace(matrix, present=present)
         return self._matrices[file.path]
 
+    def pooled_patches(self, split: str, **fields: str) -> Matrix:
+        """Open the patches of the items of a set as one row an item, ``(items, 4 × bins)``.
+
+        Raises
+        ------
+        DataError
+            If a file is missing or damaged.
+        """
+        return self._pooled.open(self, split, **fields)
+
     def word_vectors(self, setting: str) -> Matrix:
         """Open the word vectors of a setting of sequences, ``(words, width)``.
 
@@ -348,35 +361,19 @@ class Dataset:
 
     @cached_property
     def class_truth(self) -> DataFile | None:
-        """The file of the classes of the test items, ``(test items, classes)``, 0 or 1.
-
-        The file of as many classes as there are label names, or the only one; else a file of PMI
-        targets, if it holds only 0 and 1. None if there is no such file.
+        """The file of the classes of the test items; None if there is none.
 
         Raises
         ------
         DataError
             If there are several, and none has as many classes as there are label names.
         """
-        dims = sorted({f.dim for f in self.select(Kind.TARGETS, fact="class", split="test")})
-        if len(self.label_names or ()) in dims:
-            dims = [len(self.label_names or ())]
-        if len(dims) > 1:
-            msg = f"{self.name} has truth of {dims} classes, and no list of names says which counts"
-            path = f"data/datasets/genre_labels_{self.name}.tsv"
-            raise DataError(msg, hint=f"Write the names of the classes, one a line, into {path}.")
-        if dims:
-            return self.find(Kind.TARGETS, split="test", fact="class", dim=str(dims[0]))
-        files = self.select(Kind.TARGETS, fact="pmi", split="test")
-        return next((file for file in files if scan_matrix(self.matrix(file.path)).binary), None)
+        return find_class_truth(self)
 
     @property
     def class_truth_path(self) -> Path:
         """The path that the classes of the test items are written to."""
-        files = self.select(Kind.TARGETS, fact="class")
-        names = self.label_names
-        dim = str(len(names)) if names else files[0].fields["dim"] if files else "N"
-        return self.path(Kind.TARGETS, split="test", fact="class", dim=dim)
+        return class_truth_path(self)
 
     # In a notebook.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from scipy.sparse import csr_array
 
 from tartarus_cli.data.arrays import open_csr, open_dense
 from tartarus_cli.errors import FileError
+
+if TYPE_CHECKING:
+    from tartarus_cli.data.pooled_patches import PooledOrigin
 
 BLOCK_BYTES = 16 << 20
 """Bytes of a block, as dense float32."""
@@ -31,6 +34,8 @@ class Matrix:
     present: NDArray[np.bool_] | None = None
     """Of features: which items have this setting, ``(items,)``; the rows of others are zeros. None:
     all have it."""
+    pooled: PooledOrigin | None = None
+    """Of pooled patches: what they are made of."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -60,7 +65,7 @@ class Matrix:
     def select(self, selection: RowSelection) -> Matrix:
         """Return the selected rows as a matrix of their own."""
         present = None if self.present is None else self.present[selection]
-        return Matrix(self.path, self.values[selection], present)
+        return replace(self, values=self.values[selection], present=present)
 
     def rows_with_values(self) -> NDArray[np.bool_]:
         """Return which rows hold anything but zeros, ``(rows,)``."""

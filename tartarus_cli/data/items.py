@@ -25,6 +25,8 @@ class PatchSource:
     """Length of a patch."""
     name: str = ""
     """Name that tells them from others of this length; empty if they have none."""
+    pooled: bool = False
+    """Whether an item has one row, of all its patches, for models that read vectors."""
 
     @property
     def fields(self) -> dict[str, str]:
@@ -63,13 +65,21 @@ class ItemSet:
         return next((source for source in self.inputs if isinstance(source, Patches)), None)
 
     @property
+    def patch_file(self) -> Patches | None:
+        """The file of patches that an input is read from, or was pooled from."""
+        origins = (source.pooled for source in self.inputs if isinstance(source, Matrix))
+        return self.patches or next((origin.patches for origin in origins if origin), None)
+
+    @property
     def described(self) -> NDArray[np.bool_]:
         """``(items,)``: of which items an input has a patch, or a feature that is not 0."""
         described = np.zeros(len(self.ids), bool)
         if not self.inputs or self.patches is not None:
             described[self.items] = True
         for source in self.inputs:
-            if isinstance(source, Matrix):
+            if isinstance(source, Matrix) and source.pooled is not None:
+                described |= True if source.present is None else source.present
+            elif isinstance(source, Matrix):
                 described |= source.rows_with_values()
         return described
 
@@ -116,7 +126,10 @@ def open_items(dataset: Dataset, sources: Sequence[InputSource], split: str) -> 
     ids = dataset.ids(split)
     inputs: list[Matrix | Patches] = []
     for source in sources:
-        if isinstance(source, PatchSource):
+        if isinstance(source, PatchSource) and source.pooled:
+            _patch_file(dataset, source, split)
+            inputs.append(dataset.pooled_patches(split, **source.fields))
+        elif isinstance(source, PatchSource):
             patches = open_patches(_patch_file(dataset, source, split), ids)
             if isinstance(dataset, ShuffledDataset):
                 patches = dataset.shuffle_patches(patches, split)
@@ -124,16 +137,16 @@ def open_items(dataset: Dataset, sources: Sequence[InputSource], split: str) -> 
         else:
             inputs.append(require_rows(dataset.features(source, split), len(ids)))
     items = ItemSet(split, ids, tuple(inputs), np.arange(len(ids)))
-    if items.patches is None:
+    if items.patch_file is None:
         return items
-    if not len(items.patches.items):
+    if not len(items.patch_file.items):
         raise FileError(
-            items.patches.path,
+            items.patch_file.path,
             found="no patch of any item",
             expected=f"patches of the {split} items",
             hint=f"To see why its recordings have none: {call('patches', dataset.name)}",
         )
-    return replace(items, items=items.patches.items)
+    return items if items.patches is None else replace(items, items=items.patches.items)
 
 
 def _patch_file(dataset: Dataset, source: PatchSource, split: str) -> Path:

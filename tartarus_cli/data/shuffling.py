@@ -55,6 +55,13 @@ class ShuffledDataset(Dataset):
             self._permuted[matrix.path] = permute_rows(matrix, self.order(split))
         return self._permuted[matrix.path]
 
+    def pooled_patches(self, split: str, **fields: str) -> Matrix:
+        """Open the pooled patches of the items of a set, each row at another item."""
+        matrix = super().pooled_patches(split, **fields)
+        if matrix.path not in self._permuted:
+            self._permuted[matrix.path] = permute_rows(matrix, self.order(split))
+        return self._permuted[matrix.path]
+
     def shuffle_patches(self, patches: Patches, split: str) -> Patches:
         """Return the patches of a set, each at the item that its features are at."""
         places = np.argsort(self.order(split))
@@ -82,4 +89,4 @@ def permute_rows(matrix: Matrix, order: NDArray[np.int64]) -> Matrix:
     for block in matrix.blocks():
         permuted[block] = values[order[block]]
     present = None if matrix.present is None else matrix.present[order]
-    return Matrix(matrix.path, permuted, present)
+    return replace(matrix, values=permuted, present=present)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tartarus_cli.baselines import BASELINES
 from tartarus_cli.baselines.ridge import VALIDATED
 from tartarus_cli.data.artists import read_artists
+from tartarus_cli.data.plays import has_plays
 from tartarus_cli.data.targets import reference_factors
 from tartarus_cli.data.tasks import PLAYS_KIND, TargetSpec
 from tartarus_cli.errors import DataError, TartarusError
@@ -100,7 +101,11 @@ def baselines_for(model: Model, progress: Progress) -> Iterator[tuple[str, tuple
     ------
     The name of a baseline, and its settings.
     """
-    for name in BASELINES_OF[model.experiment.dataset.task]:
+    names: Sequence[str] = BASELINES_OF[model.experiment.dataset.task]
+    recommends = model.experiment.dataset.task == "recommendation"
+    if recommends and model.experiment.patches is not None and has_plays(model.dataset, "train"):
+        names = (*names, "ridge_plays")
+    for name in names:
         if name == model.experiment.network.name:
             continue
         settings = _settings_for(name, model, progress)
@@ -116,8 +121,9 @@ def _settings_for(name: str, model: Model, progress: Progress) -> tuple[str, ...
         return _tag_setting(model, progress)
     if name == "artist_mean":
         return _no_setting_but_artists(model, progress)
-    kinds = [kind for kind in model.experiment.inputs.kinds if kind != "features"]
-    if kinds or not model.manifest.settings:
+    patches = model.experiment.patches is not None
+    kinds = [kind for kind in model.experiment.inputs.kinds if kind not in ("features", "patches")]
+    if kinds or not (model.manifest.settings or patches):
         inputs = ", ".join(dict.fromkeys(kinds)) or "no setting"
         progress.say(f"{name} is left out: {model.name} reads {inputs}, and {name} feature vectors")
         return None
@@ -213,7 +219,7 @@ def _experiment(model: Model, name: str) -> Experiment:
     """Return a baseline as an experiment on the dataset and the targets of a model."""
     original, baseline = model.experiment, BASELINES.get(name)
     spec = _factor_spec(model, name) or original.target_spec
-    kind = "class" if baseline.kinds == ("class",) else spec.kind
+    kind = spec.kind if len(baseline.kinds) > 1 else baseline.kinds[0]
     overrides = [f"dataset.task={original.dataset.task}", f"targets.kind={kind}"]
     if kind == spec.kind != PLAYS_KIND:
         overrides.append(f"targets.dim={spec.dim}")
@@ -221,7 +227,13 @@ def _experiment(model: Model, name: str) -> Experiment:
         overrides.append(f"scoring={VALIDATED}")
     elif baseline.learns and kind == original.targets.kind != PLAYS_KIND:
         overrides.append(f"targets.normalize={str(original.targets.normalize).lower()}")
+    if original.patches is not None and baseline.reads_patches:
+        kinds = "patches" if {*original.inputs.kinds} == {"patches"} else '["patches", "features"]'
+        patches = original.patches
+        overrides += [f"inputs.kind={kinds}", f"patches.per_item={patches.per_item}"]
+        overrides += [f"patches.seconds={patches.seconds}", f'patches.name="{patches.name}"']
     share = getattr(original.training, "validation", None)
     if baseline.validates and share is not None:
         overrides.append(f"training.validation={share}")
-    return resolve(name, dataset=original.dataset.name, overrides=overrides)
+    experiment = resolve(name, dataset=original.dataset.name, overrides=overrides)
+    return experiment.with_settings(len(model.manifest.settings))

@@ -90,9 +90,9 @@ def _learns_plays(values: Mapping[str, Any]) -> bool:
 def fill_baseline(values: dict[str, Any], baseline: Baseline) -> dict[str, Any]:
     """Fill in the defaults of a baseline, and refuse parameters that would do nothing."""
     targets = values.get("targets")
-    if "inputs" in values or "patches" in values:
-        msg = "inputs.*: a baseline reads the settings that are named, however many"
-        raise ValueError(msg)
+    values["inputs"] = inputs = _inputs_of_baseline(values, baseline)
+    if "patches" in inputs.kinds:
+        values.setdefault("patches", {})
     if isinstance(targets, dict):
         if "normalize" in targets and not baseline.learns:
             msg = "targets.normalize: this baseline learns no targets that could be normalised"
@@ -102,6 +102,47 @@ def fill_baseline(values: dict[str, Any], baseline: Baseline) -> dict[str, Any]:
         whole = values.get("scoring", "cosine") == "dot"
         normal = baseline.learns and targets.get("kind") != "class" and not whole
         values["targets"] = {"normalize": normal} | targets
-    values["inputs"] = InputsSection().model_copy(update={"count": baseline.settings[0]})
     values.setdefault("training", {})
     return values
+
+
+def _inputs_of_baseline(values: Mapping[str, Any], baseline: Baseline) -> InputsSection:
+    """Return what a baseline reads: settings or, where it can, pooled patches, or both."""
+    inputs = values.get("inputs", {"kind": "features"})
+    kind = inputs.get("kind", "features") if isinstance(inputs, Mapping) else "features"
+    kinds = {*kind} if isinstance(kind, list | tuple) else {kind}
+    counted = not isinstance(inputs, Mapping) or {*inputs} != {"kind"}
+    if "inputs" in values and (counted or not baseline.reads_patches):
+        msg = "inputs.*: a baseline reads the settings that are named, however many"
+        if baseline.reads_patches:
+            msg += '; patches with inputs.kind = patches, both with ["patches", "features"]'
+        raise ValueError(msg)
+    if not kinds <= {"features", "patches"}:
+        msg = f"inputs.kind = {', '.join(map(str, sorted(kinds)))}: a baseline reads features, "
+        msg += 'patches (pooled, one row an item), or ["patches", "features"]'
+        raise ValueError(msg)
+    if "patches" in kinds:
+        return InputsSection(kind="patches" if len(kinds) == 1 else ("patches", "features"))
+    if "patches" in values:
+        msg = "patches.*: only experiments whose inputs.kind is patches have these parameters"
+        raise ValueError(msg)
+    return InputsSection().model_copy(update={"count": baseline.settings[0]})
+
+
+def unused_sections(baseline: Baseline | None) -> tuple[str, ...]:
+    """Return the sections that an experiment with a baseline may not have; None: a network."""
+    if baseline is None:
+        return ()
+    patches = () if baseline.reads_patches else ("inputs", "patches")
+    return (*patches, "augment", "two_tower")
+
+
+def patch_inputs(table: Mapping[str, Any], baseline: Baseline) -> TomlTable:
+    """Return the sections by which a baseline reads the patches that a network would read."""
+    inputs = table.get("inputs")
+    kind = inputs.get("kind") if isinstance(inputs, dict) else None
+    kinds = {*kind} if isinstance(kind, list) else {kind}
+    if not baseline.reads_patches or "patches" not in kinds or "sequence" in kinds:
+        return {}
+    patches = {"patches": table["patches"]} if "patches" in table else {}
+    return {"inputs": {"kind": kind}, **patches}

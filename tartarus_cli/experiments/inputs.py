@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,11 +33,15 @@ MIN_BATCH, MAX_BATCH = 32, 512
 def input_sources(experiment: Experiment, settings: Sequence[str]) -> tuple[InputSource, ...]:
     """Return where each input of an experiment comes from, in order: a setting, or patches.
 
-    Settings feed the inputs that are not patches, in the order in which they are named.
+    Settings feed the inputs that are not patches, in the order in which they are named. The patches
+    of a baseline are pooled: one row an item.
     """
     setting_names = iter(settings)
+    patches = None
+    if experiment.patches is not None:
+        patches = replace(patch_source(experiment), pooled=experiment.baseline is not None)
     return tuple(
-        patch_source(experiment) if kind == "patches" else next(setting_names)
+        patches if kind == "patches" and patches is not None else next(setting_names)
         for kind in experiment.inputs.kinds
     )
 

@@ -74,6 +74,12 @@ def _check_count(dataset: Dataset, experiment: Experiment, settings: Sequence[st
     fewest, most = baseline.settings
     if _has_parts_to_train(experiment):
         fewest = 1
+    if experiment.patches is not None and not experiment.settings_needed:
+        if settings:
+            msg = f"{experiment.name} reads patches alone, and was given {', '.join(settings)}"
+            both = parameter("overrides", ['inputs.kind=["patches", "features"]'])
+            raise RequestError(msg, hint=f"Leave the settings out, or let it read both: {both}")
+        return
     if fewest <= len(settings) and (most is None or len(settings) <= most):
         return
     takes = "no settings" if most == 0 else _count_settings(fewest)

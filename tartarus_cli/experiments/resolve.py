@@ -17,12 +17,16 @@ from tartarus_cli.architectures import ARCHITECTURES
 from tartarus_cli.baselines import BASELINES, Baseline
 from tartarus_cli.errors import FileError, RequestError, call, display_path, nearest, parameter
 from tartarus_cli.experiments.code import TomlTable, prepare_code
-from tartarus_cli.experiments.defaults import PUBLISHED_DIMS, published_targets
+from tartarus_cli.experiments.defaults import (
+    PUBLISHED_DIMS,
+    patch_inputs,
+    published_targets,
+    unused_sections,
+)
 from tartarus_cli.experiments.ranges import flatten_ranges
 from tartarus_cli.experiments.schema import (
     Experiment,
     baseline_of,
-    is_baseline,
     options_of,
     training_of,
 )
@@ -105,8 +109,8 @@ def resolve(
         table = _merge(table, {"dataset": {"name": dataset}})
         source = parameter("dataset")
     # The network first, so that what is asked of it is not taken for the previous network's.
-    changes = sorted(map(_parse_override, overrides), key=lambda change: not _names_network(change))
-    for change in changes:
+    changes = map(_parse_override, overrides)
+    for change in sorted(changes, key=lambda change: "name" not in change.get("network", ())):
         table = _merge(table, change)
         source = parameter("overrides")
     return _validate(name, _infer_targets(_with_known_ranges(table), infer), source)
@@ -231,7 +235,7 @@ def _drop_unused(base: Mapping[str, Any], network: Any) -> TomlTable:
     if baseline is None or baseline_of(base.get("network")) is not None:
         return dict(base)
     unused = ("inputs", "patches", "training", "augment", "two_tower", "scoring", "note")
-    table = {k: v for k, v in base.items() if k not in unused}
+    table = {k: v for k, v in base.items() if k not in unused} | patch_inputs(base, baseline)
     training = base.get("training")
     if baseline.validates and isinstance(training, dict):
         fields = ValidationSection.model_fields
@@ -256,10 +260,6 @@ def _supported_options(network: Any, options: TomlTable) -> TomlTable:
         return key in supported and supported[key].default == old[key].default
 
     return {k: v for k, v in options.items() if k not in old or k == "name" or has_same_meaning(k)}
-
-
-def _names_network(change: TomlTable) -> bool:
-    return "name" in change.get("network", ())
 
 
 TOP_KEYS = ("scoring", "shuffled")
@@ -337,7 +337,7 @@ def _known_keys(table: TomlTable) -> list[str]:
     networks = [*ARCHITECTURES.names(), *BASELINES.names()]
     models = {"network": options_of(network) if network in networks else None}
     pairs = _pairs(Experiment, models | {"training": training_of(table.get("network"))})
-    unused = ("inputs", "patches", "augment", "two_tower") if is_baseline(network) else ()
+    unused = unused_sections(baseline_of(table.get("network")))
     return [f"{s}.{key}" if key else s for s, key in pairs if s not in unused]
 
 
@@ -360,14 +360,14 @@ def _section_type(annotation: Any) -> type[BaseModel] | None:
 
 
 def to_table(experiment: Experiment) -> TomlTable:
-    """Return all parameters as plain values, sections in order; None is left out.
-
-    The inputs of a baseline are left out as well: they follow from the settings that feed it.
-    """
+    """Return all parameters as plain values; None, and settings of a baseline, are left out."""
     table = experiment.model_dump(mode="json", exclude_none=True)
     baseline = experiment.baseline
     if baseline is not None:
         del table["inputs"]
+    if baseline is not None and experiment.patches is not None:
+        both = ["patches", "features"]
+        table["inputs"] = {"kind": both if experiment.settings_needed else "patches"}
     if baseline is not None and not baseline.learns:
         del table["targets"]["normalize"]
     if not experiment.tune:

@@ -185,7 +185,9 @@ class Experiment(Section):
         Baselines do, experiments that say so, and networks of features that learn from plays, if
         they take any number of inputs.
         """
-        if self.baseline is not None or self.inputs.count == "any":
+        if self.baseline is not None:
+            return self.inputs.kind != "patches"
+        if self.inputs.count == "any":
             return True
         features = set(self.inputs.kinds) == {"features"}
         return self.two_tower is not None and features and self.architecture.most_inputs is None
@@ -194,7 +196,7 @@ class Experiment(Section):
         """Return the experiment with as many inputs as it is given settings, if it takes any."""
         if not self.takes_any_settings or (self.baseline is None and not count):
             return self
-        inputs = self.inputs.model_copy(update={"count": count})
+        inputs = self.inputs.with_settings(count)
         return self.model_copy(update={"inputs": inputs})
 
     @property
@@ -204,7 +206,7 @@ class Experiment(Section):
         A network that reads one input of each kind does not.
         """
         if self.baseline is not None:
-            return True
+            return self.patches is None or not self.settings_needed
         return len({*self.inputs.kinds}) == 1 and isinstance(self.architecture.inputs, str)
 
     def with_fewer_settings(self, count: int) -> Experiment:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -100,6 +100,15 @@ class InputsSection(Section):
         """The kind of each input, in order."""
         count = self.count if isinstance(self.count, int) else 1
         return self.kind if isinstance(self.kind, tuple) else (self.kind,) * count
+
+    def with_settings(self, count: int) -> Self:
+        """Return inputs of so many settings; of patches alone the same, else beside the patches."""
+        if "patches" not in self.kinds:
+            return self.model_copy(update={"count": count})
+        if isinstance(self.kind, str) or not count:
+            return self
+        kinds = ("patches", *("features",) * count)
+        return self.model_copy(update={"kind": kinds, "count": len(kinds)})
 
     @model_validator(mode="before")
     @classmethod

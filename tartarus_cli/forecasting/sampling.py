@@ -35,6 +35,10 @@ class SampledDataset(Dataset):
         """Open the features of the items of a set, ``(items, width)``, and their mask."""
         return self._cut(self._all.features(setting, split))
 
+    def pooled_patches(self, split: str, **fields: str) -> Matrix:
+        """Open the pooled patches of the items of a set, ``(items, width)``."""
+        return self._cut(self._all.pooled_patches(split, **fields))
+
     def matrix(self, path: Path) -> Matrix:
         """Open one of its matrices; of those that have a row for each item, the first rows."""
         matrix = self._all.matrix(path)

@@ -46,7 +46,9 @@ class Predictor(Protocol):
         """Predict a block of items, ``(items, width)``; the rows of absent settings are zeros."""
 
 
-def open_predictor(model: Model, layer: LayerInfo | None = None) -> Predictor:
+def open_predictor(
+    model: Model, layer: LayerInfo | None = None, fitted: FittedBaseline | None = None
+) -> Predictor:
     """Load a model to predict with, or to read out one of its layers.
 
     Parameters
@@ -55,6 +57,8 @@ def open_predictor(model: Model, layer: LayerInfo | None = None) -> Predictor:
         A finished model.
     layer
         The layer of a network whose activations are returned; None: its output.
+    fitted
+        A baseline that remembers its train items, with these; None: it is read.
 
     Raises
     ------
@@ -65,10 +69,10 @@ def open_predictor(model: Model, layer: LayerInfo | None = None) -> Predictor:
     """
     if model.baseline is None:
         return _NetworkPredictor(model, layer)
-    if model.baseline.remembers:
+    if model.baseline.remembers and fitted is None:
         msg = f"{model.name} ({model.manifest.experiment}) predicts only for items of its dataset"
         raise RequestError(msg, hint="Use a network, or the baseline ridge.")
-    return _BaselinePredictor(model, model.baseline)
+    return _BaselinePredictor(model, fitted or read_known(model, model.baseline))
 
 
 def write_fitted(folder: Path, fitted: BaselineResult, score: str) -> None:
@@ -161,8 +165,11 @@ def learns_norms(model: Model) -> bool:
 class _BaselinePredictor:
     """A baseline that needs only the features of an item."""
 
-    def __init__(self, model: Model, baseline: Baseline) -> None:
-        self._fitted, self._predict = read_known(model, baseline), baseline.predict
+    def __init__(self, model: Model, fitted: FittedBaseline) -> None:
+        if model.baseline is None:
+            msg = f"{model.name} is no baseline"
+            raise TypeError(msg)
+        self._fitted, self._predict = fitted, model.baseline.predict
         self.width = 1 if model.manifest.form == "scores" else model.manifest.target_dim
         self._norms = learns_norms(model)
 

@@ -13,8 +13,10 @@ from pydantic import ValidationError
 
 from tartarus_cli.audio.patches import NEWER_FIELDS, PatchRecipe
 from tartarus_cli.audio.scaler import Scaler, fingerprint
+from tartarus_cli.data.array_writing import save_arrays
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.encoded import EncoderRecord, ProgramRecord
+from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.items import ItemSet, PatchSource
 from tartarus_cli.data.patches import (
     COMPLETE,
@@ -23,6 +25,7 @@ from tartarus_cli.data.patches import (
     SCALER_PATCHES,
     read_scaler,
 )
+from tartarus_cli.data.pooled_patches import PooledScaling
 from tartarus_cli.data.provenance import (
     FeatureManifest,
     read_feature_manifest,
@@ -46,8 +49,9 @@ from tartarus_cli.models.store import Model
 from tartarus_cli.text import Vocabulary
 
 RECIPE, SCALER, VOCABULARY = "patches.json", "scaler.npz", "vocabulary.json"
-ENCODER = "encoder.json"
-"""Files of a model's folder; the last is the manifest of a setting that an encoder made."""
+ENCODER, POOLED = "encoder.json", "pooled.npz"
+"""Files of a model's folder; the last two are the manifest of a setting that an encoder made, and
+what standardises pooled patches."""
 
 FileNoun = Literal["recordings", "documents"]
 """What an input of a model is made of."""
@@ -129,14 +133,18 @@ def save_preprocessing(
     FileError
         If the scaler is damaged, or not that of the patches.
     """
-    if experiment.patches is not None and items.patches is not None:
-        source = patch_source(experiment)
+    if experiment.patches is not None and items.patch_file is not None:
+        source, attributes = patch_source(experiment), items.patch_file.attributes
         scaler = dataset.find(Kind.SCALER, **source.fields)
-        recipe = read_patch_recipe(items.patches.attributes)
+        recipe = read_patch_recipe(attributes)
         if recipe is not None and scaler is not None:
-            check_scaler_fits(scaler.path, recipe, items.patches.attributes)
+            check_scaler_fits(scaler.path, recipe, attributes)
             write_text(folder / RECIPE, recipe.model_dump_json(indent=2) + "\n")
             _copy(scaler.path, folder / SCALER)
+    for matrix in items.inputs:
+        if isinstance(matrix, Matrix) and matrix.pooled is not None:
+            scaling = matrix.pooled.scaling
+            save_arrays(folder / POOLED, [("mean", scaling.mean), ("scale", scaling.scale)])
     for setting in dict.fromkeys(settings):
         vocabulary = dataset.find(Kind.VOCABULARY, setting=setting)
         if vocabulary is not None:
@@ -157,6 +165,22 @@ def _copy_name(name: str, setting: str, settings: Sequence[str]) -> str:
     """Return the name of a copy in a model's folder; that of a single setting is not named."""
     stem, dot, ending = name.partition(".")
     return name if len(settings) == 1 else f"{stem}_{setting}{dot}{ending}"
+
+
+def open_pooled_scaling(model: Model) -> PooledScaling | None:
+    """Return what standardises the pooled patches of a model; None if it pools none.
+
+    Raises
+    ------
+    FileError
+        If its file is missing or damaged.
+    """
+    if model.baseline is None or model.experiment.patches is None:
+        return None
+    mean, scale = read_scaler(model.folder / POOLED)
+    if len(mean) != model.manifest.widths[0]:
+        raise _damaged(model.folder / POOLED, ValueError(f"{len(mean):,} columns"))
+    return PooledScaling(mean, scale)
 
 
 def check_scaler_fits(path: Path, recipe: PatchRecipe, attributes: Mapping[str, Any]) -> None:

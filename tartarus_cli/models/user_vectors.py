@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tartarus_cli.data.features import Matrix, open_matrix
+from tartarus_cli.data.items import open_items
 from tartarus_cli.errors import DataError, FileError, display_path
+from tartarus_cli.experiments.inputs import input_sources
 from tartarus_cli.models.store import Model
 from tartarus_cli.scoring.users import FactorRows, PlayedRows, UserRows
 
@@ -54,8 +56,9 @@ def user_rows(
         (path,) = vector_files(model)
         return FactorRows(_select(_open(model, path, dim), users), biased=True)
     if model.manifest.users == "features":
-        settings = model.manifest.settings
-        vectors = tuple(model.dataset.features(name, "train") for name in settings)
+        sources = input_sources(model.experiment, model.manifest.settings)
+        inputs = open_items(model.dataset, sources, "train").inputs
+        vectors = tuple(matrix for matrix in inputs if isinstance(matrix, Matrix))
         exponent = 0.0
     else:
         vectors = tuple(_open(model, path, dim) for path in vector_files(model))

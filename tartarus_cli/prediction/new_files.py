@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tartarus_cli.baselines import PredictionForm
+from tartarus_cli.baselines import PredictionForm, select_presence
 from tartarus_cli.data.array_writing import create_dense, save_dense
 from tartarus_cli.data.arrays import open_dense
 from tartarus_cli.data.ids import put_ids
+from tartarus_cli.data.pooled_patches import PooledScaling, pool_frames
 from tartarus_cli.errors import DataError, RequestError, expand_home, parameter
 from tartarus_cli.experiments.inputs import MIN_BATCH
 from tartarus_cli.extraction.workers import WorkerOptions, worker_options
 from tartarus_cli.files import write_together
+from tartarus_cli.models.manifest import LayerInfo
 from tartarus_cli.models.predictors import Predictor, open_predictor
 from tartarus_cli.models.preprocessing import (
     EncodedInput,
@@ -25,6 +27,7 @@ from tartarus_cli.models.preprocessing import (
     NewInput,
     PatchInput,
     open_new_inputs,
+    open_pooled_scaling,
 )
 from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.encoded_inputs import SettingEncoder, require_used
@@ -38,6 +41,7 @@ from tartarus_cli.prediction.new_items import find_items
 from tartarus_cli.prediction.predict import Pool, PredictOptions
 from tartarus_cli.progress import UNWATCHED, Progress
 from tartarus_cli.signals import defer_interrupts
+from tartarus_cli.training.baseline import open_fitted
 
 Rows = NDArray[np.float32]
 """``(rows, width)``."""
@@ -170,14 +174,16 @@ def predict_files(
     """
     layer = model.layer(request.layer) if request.layer is not None else None
     inputs = open_new_inputs(model, request.paths)
-    if request.pool != "mean" and not any(isinstance(each, PatchInput) for each in inputs):
-        msg = f"{parameter('pool', request.pool)} has no effect: {model.name} reads no patches"
+    patches = any(isinstance(each, PatchInput) for each in inputs)
+    if request.pool != "mean" and (not patches or model.baseline is not None):
+        reads = "pools patches" if patches else "reads no patches"
+        msg = f"{parameter('pool', request.pool)} has no effect: {model.name} {reads}"
         raise RequestError(msg, hint="Leave it out.")
     encoders = _open_encoders(inputs, request)
     found = find_items(request.paths)
     for line in found.remarks:
         progress.warn(line)
-    predictor = open_predictor(model, layer)
+    predictor, scaling = _open_predictor(model, layer), open_pooled_scaling(model)
     with (
         tempfile.TemporaryDirectory() as folder,
         progress.task("predicting", len(found.items)) as task,
@@ -187,7 +193,7 @@ def predict_files(
         preparation = Preparation(request.workers, request.encoding, spectrograms, encoders, check)
         for item in prepare_items(found.items, inputs, preparation):
             check()
-            rows = _predict_rows(predictor, item, inputs) if item.usable else None
+            rows = _predict_rows(predictor, item, inputs, scaling) if item.usable else None
             outcomes.add(item, None if rows is None else _pool_rows(rows, request.pool))
             task.advance()
         ordered = outcomes.require_any(found.items)
@@ -277,15 +283,35 @@ def _pool_rows(rows: Rows, pool: Pool) -> Rows:
     return np.asarray(pooled, np.float32)[None]
 
 
-def _predict_rows(predictor: Predictor, item: ItemInputs, inputs: Sequence[NewInput]) -> Rows:
-    """Predict for all samples of an item, a few at a time."""
+def _open_predictor(model: Model, layer: LayerInfo | None) -> Predictor:
+    """Open what predicts; a baseline of factors or classes may read its train items again."""
+    baseline = model.baseline
+    if baseline is None or not baseline.remembers or model.manifest.form != "factors":
+        return open_predictor(model, layer)
+    return open_predictor(model, layer, open_fitted(model))
+
+
+def _predict_rows(
+    predictor: Predictor,
+    item: ItemInputs,
+    inputs: Sequence[NewInput],
+    scaling: PooledScaling | None,
+) -> Rows:
+    """Predict for all samples of an item, a few at a time; pooled patches are one sample."""
     blocks = []
-    for first in range(0, item.samples, MIN_BATCH):
-        values, present = item.read(slice(first, first + MIN_BATCH))
+    step = MIN_BATCH if scaling is None else item.samples
+    for first in range(0, item.samples, step):
+        values, present = item.read(slice(first, first + step))
         values = [
             source.scaler(rows[..., 0])[..., None] if isinstance(source, PatchInput) else rows
             for source, rows in zip(inputs, values, strict=True)
         ]
+        if scaling is not None:
+            values = [
+                scaling(pool_frames(rows[..., 0])[None]) if rows.ndim > 2 else rows[:1]
+                for rows in values
+            ]
+            present = select_presence(present, slice(1))
         blocks.append(predictor(values, present) if present else predictor(values))
     rows = np.concatenate(blocks)
     if not np.isfinite(rows).all():

@@ -32,7 +32,11 @@ from tartarus_cli.models.staleness import (
 )
 from tartarus_cli.models.store import Model
 from tartarus_cli.prediction.blends import predict_blend
-from tartarus_cli.prediction.outcome import Prediction
+from tartarus_cli.prediction.outcome import (
+    Prediction,
+    count_undescribed,
+    count_without_patch,
+)
 from tartarus_cli.progress import UNWATCHED, Progress, QuietProgress
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.training.baseline import check_widths, open_fitted, predicted_blocks
@@ -135,8 +139,8 @@ def _predict_network(
         setting=_setting_name(model, layer.name) if layer and paths[0][1] is None else None,
         absent=_other_splits(model, sets),
         by_patch=options.pool == "none" and any(items.patches for items in sets),
-        undescribed=_count_undescribed(sets),
-        without_patch={s.split: len(s.ids) - len(np.unique(s.items)) for s in sets if s.patches},
+        undescribed=count_undescribed(sets),
+        without_patch=count_without_patch(sets),
     )
 
 
@@ -177,7 +181,8 @@ def _predict_baseline(
         files=[*files, *ids],
         form=model.manifest.form,
         absent=_other_splits(model, sets),
-        undescribed=_count_undescribed(sets),
+        undescribed=count_undescribed(sets),
+        without_patch=count_without_patch(sets),
     )
 
 
@@ -186,11 +191,6 @@ def _warn_of_empty_sets(sets: Sequence[ItemSet], progress: Progress) -> None:
         if items.absent.any() and items.absent.all():
             lacking = f"all {len(items.ids):,} {items.split} items lack all settings of the model"
             progress.warn(f"{lacking}: nothing tells them apart")
-
-
-def _count_undescribed(sets: Sequence[ItemSet]) -> dict[str, int]:
-    """Count the items of each set that lack all settings; those without a patch are not meant."""
-    return {s.split: int(s.absent.sum()) for s in sets if s.patches is None and not s.absent.all()}
 
 
 def _other_splits(model: Model, sets: Sequence[ItemSet]) -> tuple[str, ...]:
@@ -270,7 +270,8 @@ def _open_sets(model: Model, splits: Sequence[str], options: PredictOptions) -> 
         check_vocabulary_unchanged(model)
     if pool != "mean" and not any(items.patches for items in sets):
         option = parameter("pool", pool)
-        msg = f"{option} has no effect: {model.name} reads no patches, an item has only one row"
+        reads = "pools patches" if any(items.patch_file for items in sets) else "reads no patches"
+        msg = f"{option} has no effect: {model.name} {reads}, an item has only one row"
         raise RequestError(msg, hint="Leave it out.")
     return sets
 
@@ -279,6 +280,7 @@ def _check_inputs(model: Model, items: ItemSet) -> None:
     """Make sure that the inputs of a network are made as in its training."""
     if model.manifest.kind == "baseline":
         check_widths(model, items)
+        _check_patches(model, items)
         return
     trained = [layer.shape for layer in model.manifest.layers if layer.kind == "InputLayer"]
     for matrix, shape in zip(items.inputs, trained, strict=True):
@@ -288,8 +290,14 @@ def _check_inputs(model: Model, items: ItemSet) -> None:
             msg = f"{matrix.path.name} is {width} wide, but {model.name} was trained on {expected}"
             raise DataError(msg, hint=_remedy(model))
     check_word_numbers(model.experiment, items)
-    if items.patches and items.patches.fingerprint != model.manifest.patches:
-        path = display_path(items.patches.path)
+    _check_patches(model, items)
+
+
+def _check_patches(model: Model, items: ItemSet) -> None:
+    """Make sure that patches were made and scaled as those of the training."""
+    file = items.patch_file
+    if file is not None and file.fingerprint != model.manifest.patches:
+        path = display_path(file.path)
         msg = f"{path} differs from the patches that {model.name} was trained on: it was made "
         msg += "with another transform, scaler or seed"
         raise DataError(msg, hint=_remedy(model))

@@ -26,7 +26,6 @@ from tartarus_cli.data.artists import read_artists
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix, require_finite
 from tartarus_cli.data.items import ItemSet, open_items
-from tartarus_cli.data.patches import Patches
 from tartarus_cli.data.plays import Plays, read_plays
 from tartarus_cli.data.tasks import PLAYS_KIND
 from tartarus_cli.data.training_data import (
@@ -36,12 +35,13 @@ from tartarus_cli.data.training_data import (
     open_training_data,
 )
 from tartarus_cli.errors import DataError, FileError, SizeError, call, display_path
+from tartarus_cli.experiments.inputs import input_sources
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.schema import Experiment
 from tartarus_cli.experiments.sections import ValidationSection
 from tartarus_cli.file_names import Kind
 from tartarus_cli.models.predictors import learns_norms, read_known
-from tartarus_cli.models.staleness import changed_masks, matches_training_input, train_command
+from tartarus_cli.models.staleness import changed_masks, train_command
 from tartarus_cli.models.store import Model
 from tartarus_cli.progress import Progress
 from tartarus_cli.training.judging import (
@@ -50,6 +50,7 @@ from tartarus_cli.training.judging import (
     expand_columns,
     validation_ranking,
 )
+from tartarus_cli.training.reuse import is_unchanged
 
 HELD_OUT = 0.2
 """Share of the train items of which half validates while a baseline chooses, without val items."""
@@ -168,7 +169,8 @@ def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress
     spec = experiment.target_spec
     if isinstance(experiment.training, ValidationSection):
         share = experiment.training.validation
-        data = open_training_data(dataset, spec, request.settings, validation=share)
+        sources = input_sources(experiment, request.settings)
+        data = open_training_data(dataset, spec, sources, validation=share)
         for remark in data.remarks:
             progress.say(remark)
         return _with_validation(dataset, request, data)
@@ -178,7 +180,7 @@ def baseline_data(dataset: Dataset, request: TrainingRequest, progress: Progress
         return known
     if not can_judge(dataset, experiment, "val"):
         return known
-    val = open_items(dataset, request.settings, "val")
+    val = open_items(dataset, input_sources(experiment, request.settings), "val")
     ranking = validation_ranking(dataset, "val", None)
     train = replace(
         known.train,
@@ -194,7 +196,8 @@ def _train_data(
     dataset: Dataset, experiment: Experiment, settings: Sequence[str], fit: int | None = None
 ) -> BaselineData:
     """Return the train items of a baseline: the first ``fit`` of them, if that is given."""
-    spec, items = experiment.target_spec, open_items(dataset, settings, "train")
+    spec = experiment.target_spec
+    items = open_items(dataset, input_sources(experiment, settings), "train")
     targets = None
     if spec.kind != PLAYS_KIND:
         targets = dataset.targets(spec.kind, spec.dim)
@@ -263,18 +266,11 @@ def _examples(subset: TrainingSubset) -> Examples:
 
 
 def _values(items: ItemSet) -> tuple[Features, ...]:
-    return tuple(_rows(matrix) for matrix in items.inputs)
+    return tuple(matrix.values for matrix in items.inputs if isinstance(matrix, Matrix))
 
 
 def _presence(items: ItemSet) -> Presence:
-    return tuple(None if isinstance(m, Patches) else m.present for m in items.inputs)
-
-
-def _rows(matrix: Matrix | Patches) -> Features:
-    if isinstance(matrix, Patches):
-        msg = "a baseline reads no patches"
-        raise TypeError(msg)
-    return matrix.values
+    return tuple(matrix.present for matrix in items.inputs if isinstance(matrix, Matrix))
 
 
 def _read_plays(dataset: Dataset, experiment: Experiment) -> Plays | None:
@@ -307,7 +303,7 @@ def open_fitted(model: Model) -> FittedBaseline:
     ids = model.dataset.require(Kind.ITEMS, split="train").path
     masks = [file.path for file in changed_masks(model, ["train"])]
     for path in (ids, *data.files, *masks):
-        if path in masks or not matches_training_input(model, path):
+        if path in masks or not is_unchanged(model, path):
             msg = f"{display_path(path)} is not what it was when {model.name} was trained"
             raise DataError(msg, hint=f"Train it again: {train_command(model)}")
     return read_known(model, baseline, data.train)

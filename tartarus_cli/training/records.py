@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tartarus_cli.data.dataset import Dataset
+from tartarus_cli.data.patches import read_fingerprint
 from tartarus_cli.data.training_data import TrainingData
 from tartarus_cli.devices import CPU, current_device
 from tartarus_cli.errors import SizeError, TartarusError, call
 from tartarus_cli.experiments.request import TrainingRequest
 from tartarus_cli.experiments.schema import Experiment
-from tartarus_cli.file_names import Kind
+from tartarus_cli.file_names import Kind, parse_path
 from tartarus_cli.layout import WorkspacePaths
 from tartarus_cli.machine import describe_environment, now, peak_memory_mib
 from tartarus_cli.models.checkpoint import CHECKPOINT, read_state
@@ -143,6 +144,13 @@ def count_items(data: TrainingData) -> dict[str, int]:
     """Count the samples by use: ``fit``, ``validation``, ``held out``."""
     held_out = len(data.held_out) if data.held_out else 0
     return {"fit": len(data.fit), "validation": len(data.validation), "held out": held_out}
+
+
+def file_digest(dataset: Dataset, path: Path) -> str:
+    """Return the hash of a file; of patches, whose file may be very large, their fingerprint."""
+    file = parse_path(path, "patches")
+    known = read_fingerprint(path) if file is not None and file.kind is Kind.PATCHES else ""
+    return known or dataset.digest(path)
 
 
 def input_digest(dataset: Dataset, path: Path, data: TrainingData) -> str:

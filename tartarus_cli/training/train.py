@@ -23,6 +23,7 @@ from tartarus_cli.training.blend import fit_blend
 from tartarus_cli.training.control import DEFAULT_CONTROL, Circumstances, TrainingControl
 from tartarus_cli.training.network import NetworkTraining, train_network
 from tartarus_cli.training.records import (
+    file_digest,
     record_ids,
     recording_outcome,
     reference_files,
@@ -197,10 +198,14 @@ def _train_baseline(store: Store, request: TrainingRequest, how: Circumstances) 
         manifest.users = "features"
     manifest.items = data.counts
     manifest.widths = [matrix.shape[1] for matrix in data.items.inputs]
+    patches = data.items.patch_file
+    manifest.patches = patches.fingerprint if patches is not None else ""
     record_trials(manifest, fitted)
     manifest.held_out_loss = fitted.held_out_loss
     files = [*reference_files(dataset, experiment, request.settings), *data.files]
-    manifest.inputs = {dataset.workspace.relative(path): dataset.digest(path) for path in files}
+    manifest.inputs = {
+        dataset.workspace.relative(path): file_digest(dataset, path) for path in files
+    }
     record_ids(manifest, dataset)
     name, folder = store.claim()
     with recording_outcome(name, folder, manifest, how.progress, start=start):
