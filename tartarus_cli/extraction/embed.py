@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -281,7 +282,8 @@ def _encode(
         return prepare_files(work.of_encoder(work.job), request, progress, check)
     outcomes = Outcomes[EncodedFile]({}, [])
     with progress.task(f"encoding {work.noun}s", len(work.recordings)) as task:
-        folder = work.folder / "program"
+        # What a killed command started may still write into the folder of that one.
+        folder = work.folder / f"program-{os.getpid()}"
         for outcome in work.job.prepare_all(work.recordings, folder, check, folder_stays=True):
             if isinstance(outcome, FailedRecording):
                 outcomes.failed.append(outcome)
