@@ -14,6 +14,7 @@ from tartarus_cli.baselines.blend import BlendOptions
 from tartarus_cli.checking.masks import Masks
 from tartarus_cli.checking.matrices import CheckedMatrix, is_classes
 from tartarus_cli.checking.patches import PatchKind
+from tartarus_cli.data.crops import crop_frames
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.items import infer_patches
 from tartarus_cli.data.tasks import Task
@@ -176,7 +177,8 @@ def _find_misfits(dataset: Dataset, experiment: Experiment, summary: DatasetSumm
     if patches is None:
         return []
     try:
-        check_fit((patches.frames, patches.bins, 1), window_steps(options))
+        frames = crop_frames(patches.frames, source.seconds, experiment.fitting.crops)
+        check_fit((frames, patches.bins, 1), window_steps(options))
     except RequestError as problem:
         return [f"larger patches ({problem})"]
     return []

@@ -208,3 +208,21 @@ def test_an_audio_network_waits_for_patches_that_hold_its_windows(
     assert ("dummy_audio" in summary["ready"]) == (bins == 96)
     if bins == 64:
         assert "larger patches (stage 1: kernel" in summary["waiting"]["dummy_audio"][0]
+
+
+def test_an_audio_network_on_crops_waits_for_patches_that_are_as_long(
+    tartarus: Command, tmp_path: Path
+) -> None:
+    world = World(tmp_path)
+    world.classification("SUPER", several=False)
+    for split in SPLITS:
+        path = write(world, split, {}, shape=(60, 96), name="1_15")
+        path.rename(path.with_name(f"patches_{split}_SUPER_1_15.hdf5"))
+    folder = world.root / "experiments"
+    folder.mkdir(exist_ok=True)
+    for name, seconds in (("long", 14), ("short", 0.5)):
+        text = f'extends = "dummy_audio"\n[training]\ncrops = {seconds}\n'
+        (folder / f"{name}.toml").write_text(text)
+    summary = check(tartarus, world)["datasets"]["SUPER"]
+    assert "long" in summary["ready"]
+    assert "(stage 1: kernel (4, 96) does not fit into 2 × 96" in summary["waiting"]["short"][0]
