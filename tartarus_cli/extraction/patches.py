@@ -28,6 +28,7 @@ from tartarus_cli.extraction.patch_job import PreparedRecording
 from tartarus_cli.extraction.patch_shards import prepare_patch_shard
 from tartarus_cli.extraction.patch_work import find_work, lock_dataset
 from tartarus_cli.extraction.preparation import prepare_files
+from tartarus_cli.extraction.processes import fresh_processes, load_in_background
 from tartarus_cli.extraction.recordings import absent_reasons, write_failures
 from tartarus_cli.extraction.request import PatchesRequest
 from tartarus_cli.extraction.shards import ShardResult
@@ -98,6 +99,8 @@ def extract_patches(
         If there is no list of recordings, or no train recording can be used.
     """
     start = time.monotonic()
+    if request.cluster is None:
+        fresh_processes()  # they load their libraries while this one loads its own
     recipe = request.recipe
     dataset = Dataset(workspace.scan(), request.dataset)
     with lock_dataset(workspace, request), defer_interrupts() as check:
@@ -105,6 +108,7 @@ def extract_patches(
         sets, items, scan, recordings = work.sets, work.items, work.scan, work.listed
         keep = request.keep_spectrograms
         folder = shared_folder(work.job.spectrogram_folder) if keep else nullcontext()
+        load_in_background("sklearn.preprocessing")
         with folder:
             outcomes = prepare_files(work.files, request, progress, check)
         prepared, failures = outcomes.prepared, outcomes.reasons

@@ -7,8 +7,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait as wait_for_end
 from multiprocessing.context import BaseContext
@@ -150,6 +151,17 @@ def fresh_processes() -> BaseContext:
         # The path of its socket is too long, or the file system has no sockets: see TMPDIR.
         return multiprocessing.get_context("spawn")
     return context
+
+
+def load_in_background(*modules: str) -> None:
+    """Load modules, which this process will need, while it waits for others."""
+    threading.Thread(target=_load, args=modules).start()
+
+
+def _load(*modules: str) -> None:
+    for module in modules:
+        with suppress(Exception):  # it is raised again where the module is needed
+            import_module(module)
 
 
 @contextmanager
