@@ -54,8 +54,8 @@ def main() -> None:
         root = Path(name)
         write_recordings(root)
         ours = (*TARTARUS, "patches", "songs", "--transform", "mel", "--seconds", 1, "-w", root)
-        ours = (*ours, "--audio", root / "songs", "--no-keep-spectrograms")
-        compare("patches", ours, (sys.executable, "-c", LIBRARIES), rounds)
+        audio = ("--audio", root / "songs", "--no-keep-spectrograms")
+        compare("patches", (*ours, *audio), (sys.executable, "-c", LIBRARIES), rounds)
 
 
 if __name__ == "__main__":
