@@ -1,6 +1,6 @@
-"""Watch whether the memory of ``tartarus patches`` grows with the number of recordings.
+"""Watch whether the memory of ``tartarus patches`` or ``embed`` grows with the recordings.
 
-python -m tests.benchmarks.patches_memory --files 2000
+python -m tests.benchmarks.patches_memory --files 2000 [--command embed]
 """
 
 import argparse
@@ -13,6 +13,12 @@ from tempfile import TemporaryDirectory
 from tests.sounds import FAST, Sounds
 
 MOMENTS = (0.2, 0.4, 0.6, 0.8, 0.98)  # shares of the recordings that are done
+
+
+WORDS = {
+    "patches": ("patches", "songs", "--seconds", "0.3", *FAST),
+    "embed": ("embed", "songs", "mel-stats", "--set", "bins=16"),
+}
 
 
 def resident(process: int) -> float:
@@ -42,10 +48,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--command", choices=WORDS, default="patches")
     asked = parser.parse_args()
     with TemporaryDirectory() as folder:
         sounds = Sounds(Path(folder) / "workspace", {"train": asked.files})
-        words = ["patches", "songs", "--seconds", "0.3", "--jobs", str(asked.jobs), *FAST]
+        words = [*WORDS[asked.command], "--jobs", str(asked.jobs)]
         command = subprocess.Popen(  # noqa: S603 — the command under test
             [sys.executable, "-m", "tartarus_cli", *words, "-w", str(sounds.root)],
             start_new_session=True,
@@ -68,8 +75,9 @@ def main() -> None:
 
 
 def done(sounds: Sounds) -> int:
-    """Count the spectrograms that are there."""
-    return sum(1 for _ in sounds.spectrograms.glob("*/[!.]*.npy"))
+    """Count the spectrograms or vectors that are there."""
+    folders = (sounds.spectrograms, sounds.root / "data" / "vectors")
+    return sum(1 for folder in folders for _ in folder.glob("*/[!.]*.npy"))
 
 
 if __name__ == "__main__":

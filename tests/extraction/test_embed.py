@@ -20,6 +20,7 @@ from tartarus_cli.options import parse_options
 from tests.conftest import Command
 from tests.foreign import Foreign
 from tests.kills import killed_after
+from tests.processes import BIN, started, waited
 from tests.sounds import Sounds
 
 SMALL = (  # parameters that make a command quick
@@ -239,6 +240,22 @@ def test_a_killed_command_leaves_no_mixture_and_goes_on(
     assert all(left[name] == right[name] for name in left if not name.startswith("."))
     run(sounds, *SMALL)
     assert files(sounds) == right
+
+
+@pytest.mark.slow
+def test_a_command_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    splits = {"train": 60, "test": 4}
+    alone, killed = Sounds(tmp_path / "alone", splits), Sounds(tmp_path / "killed", splits)
+    words = ["embed", "songs", "mel-stats", "-w", killed.root, "--jobs", "2", *SMALL]
+    with started([BIN / "tartarus", *map(str, words)]) as process:
+        assert waited(lambda: len(kept(killed)) > 4)
+        process.kill()
+        process.wait()
+    before = kept(killed)
+    run(killed, *SMALL)
+    assert before.items() <= kept(killed).items()
+    run(alone, *SMALL)
+    assert files(killed) == files(alone)
 
 
 def test_another_setting_of_the_name_is_replaced_only_if_that_is_said(tmp_path: Path) -> None:
