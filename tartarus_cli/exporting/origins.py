@@ -70,6 +70,8 @@ def _imported(model: Model, setting: str) -> dict[str, Any]:
         return manifest.program.model_dump(exclude_none=True)
     if manifest.encoder is not None:
         return {**manifest.encoder.recipe, "pool": manifest.encoder.pool}
+    if manifest.program is not None:
+        return manifest.program.model_dump(mode="json", include={"command", "code", "kind"})
     origin: dict[str, Any] = {
         "source": manifest.source,
         "blake2b": manifest.digest,

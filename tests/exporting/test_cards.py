@@ -93,6 +93,18 @@ def test_a_setting_that_was_made_again_is_not_said_to_be_that_of_the_training(
     manifest.write_text(json.dumps({"source": "a_b.csv", "form": "dense", "width": 6}))
     text = card_of(tartarus, predicted, "model_5")
     assert "source `a_b.csv`" in text
+    program = {
+        "command": "python mine.py {list} {out}",
+        "code": {"mine.py": "0f8b"},
+        "kind": "text",
+    }
+    manifest.write_text(json.dumps({"form": "dense", "width": 6, "program": program}))
+    made = card_of(tartarus, predicted, "model_5", "--force")
+    assert "command `python mine.py {list} {out}`" in made
+    encoder = {"recipe": {"encoder": "mel-stats", "version": "1"}, "kind": "audio", "pool": "max"}
+    manifest.write_text(json.dumps({"form": "dense", "width": 6, "encoder": encoder}))
+    made = card_of(tartarus, predicted, "model_5", "--force")
+    assert "encoder `mel-stats`, version `1`, pool `max`" in made
     assert "Files that were read" in text
     path = predicted.features / "X_train_text_rec.npy"
     np.save(path, np.load(path) * 2)
