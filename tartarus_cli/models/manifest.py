@@ -169,7 +169,8 @@ def record_trials(manifest: ModelManifest, fitted: BaselineResult) -> None:
             if trial.loss is not None
         }
         return
-    manifest.chosen = _with_names(best.parameters, manifest.settings)
+    pooled = ["patches"] * (len(manifest.widths) - len(manifest.settings))
+    manifest.chosen = _with_names(best.parameters, [*pooled, *manifest.settings])
     figures = {
         describe_parameters(trial.parameters): trial.loss if trial.score is None else trial.score
         for trial in fitted.trials

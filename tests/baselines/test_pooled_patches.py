@@ -167,6 +167,8 @@ def test_classes_are_predicted_from_patches_and_settings_together(
         (heard.root / "data" / "models" / "model_1" / "manifest.json").read_text()
     )
     assert manifest["widths"][0] == 4 * BINS
+    weights = {key for key in manifest["chosen"] if key.startswith("weight_")}
+    assert weights == ({"weight_patches", "weight_text"} if name == "ridge" else set())
     assert len(manifest["widths"]) == 2
 
 

@@ -69,7 +69,7 @@ BASELINE_PRESETS = {
     "logistic",
 }
 BLENDS = ["cold_audio", "cold_multi", "cold_sparse", "late"]
-GENRES = ["genre_multi", "genre_network"]
+GENRES = ["genre_embedding", "genre_multi", "genre_network"]
 LEARNING_PLAYS = [
     *BLENDS,
     "blend",

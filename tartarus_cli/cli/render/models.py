@@ -94,7 +94,7 @@ def _choices(model: Model) -> dict[str, str]:
     if score:
         best = f"the best of {tried} by validation {manifest.score_name} {score}"
         return {"chosen": f"{choices(manifest.chosen)}, {best}"}
-    if manifest.strength is None:
+    if manifest.strength is None and not manifest.chosen:
         return {}
     best = f"the best of {tried} by validation loss {figure(manifest.validation_loss)}"
     if manifest.chosen:
