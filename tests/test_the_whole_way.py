@@ -262,9 +262,9 @@ def test_many_patches_of_a_recording_go_through_the_network_a_few_at_a_time(
     def counting(*which: Any) -> Any:
         predictor = open_predictor(*which)
 
-        def predict(inputs: Any) -> Any:
+        def predict(inputs: Any, *more: Any) -> Any:
             sizes.append(len(inputs[0]))
-            return predictor(inputs)
+            return predictor(inputs, *more)
 
         return predict
 

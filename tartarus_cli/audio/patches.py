@@ -90,6 +90,11 @@ class PatchRecipe(BaseModel):
         return len(TRANSFORMS.get(self.transform).frequencies(self.parameters))
 
     @property
+    def records_lengths(self) -> bool:
+        """Whether files say where the silence at the end of each patch begins."""
+        return self.scale == "bin"
+
+    @property
     def description(self) -> str:
         """The recipe in a few words, such as ``2 patches of 15 s, cqt, seed 0``."""
         patches = f"{self.per_item} patch{'es' * (self.per_item > 1)} of {self.seconds:g} s"

@@ -63,6 +63,43 @@ def crop_starts(frames: int, size: int) -> NDArray[np.int64]:
     return np.append(np.arange(0, frames - size, step), frames - size)
 
 
+class CropPredictor:
+    """Predicts with a Keras network: the one way from whole patches to rows, wherever it is needed.
+
+    Parameters
+    ----------
+    network
+        A network, or a part of one. If it reads patches, all its batches are filled up to the same
+        number of samples, since it is compiled anew for each size, which takes seconds.
+    """
+
+    def __init__(self, network: Any) -> None:
+        self._network, self.sizes = network, crop_sizes(network)
+        self._batch = 0
+        """Samples of the largest batch so far."""
+
+    def __call__(
+        self, inputs: Arrays, lengths: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the outputs ``(samples, columns)``, as :func:`mean_over_crops` does."""
+        return mean_over_crops(self._predict, inputs, self.sizes, lengths)
+
+    def _predict(self, inputs: Arrays) -> NDArray[np.float32]:
+        samples = len(inputs[0])
+        if any(self.sizes):
+            self._batch = max(self._batch, samples)
+            inputs = [_filled_up(values, self._batch) for values in inputs]
+        batch = list(inputs) if len(inputs) > 1 else inputs[0]
+        rows = np.asarray(self._network.predict_on_batch(batch), np.float32)
+        return rows[:samples].reshape(samples, -1)
+
+
+def _filled_up(values: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
+    """Put rows of zeros behind others, up to so many."""
+    missing = rows - len(values)
+    return np.pad(values, [(0, missing), *[(0, 0)] * (values.ndim - 1)]) if missing else values
+
+
 def crop_sizes(network: Any) -> list[int | None]:
     """Return the frames that each input of a Keras network has; None of what are no patches."""
     shapes = [tensor.shape for tensor in network.inputs]

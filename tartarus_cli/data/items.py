@@ -1,18 +1,37 @@
 """The items of a set with their inputs: features, patches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import Matrix
-from tartarus_cli.data.patches import Patches, open_patches
+from tartarus_cli.data.patches import Patches, open_patch_file, open_patches
 from tartarus_cli.data.shuffling import ShuffledDataset
 from tartarus_cli.errors import DataError, FileError, Placeholder, call, display_path, parameter
 from tartarus_cli.file_names import Kind, patch_fields
+
+
+@dataclass(frozen=True)
+class PatchAdvice:
+    """How patches are best made for an experiment; None: as usual."""
+
+    transform: str | None = None
+    """Name of the transform."""
+    options: tuple[str, ...] = ()
+    """Its parameters, ``key=value``."""
+    scale: str | None = None
+    """What has a mean and a deviation of its own."""
+
+    def as_call(self, dataset: str, **others: Any) -> str:
+        """Write, for a message, the call that makes such patches of a dataset."""
+        options = [*self.options] or None
+        advised = {"transform": self.transform, "scale": self.scale, "overrides": options}
+        return call("patches", dataset, **others, **advised)
 
 
 @dataclass(frozen=True)
@@ -27,6 +46,8 @@ class PatchSource:
     """Name that tells them from others of this length; empty if they have none."""
     pooled: bool = False
     """Whether an item has one row, of all its patches, for models that read vectors."""
+    advice: PatchAdvice = field(default_factory=PatchAdvice, compare=False)
+    """How they are best made for what reads them."""
 
     @property
     def fields(self) -> dict[str, str]:
@@ -91,6 +112,11 @@ class ItemSet:
             for source in self.inputs
         )
 
+    def lengths(self, samples: slice | NDArray[np.integer]) -> NDArray[np.int64] | None:
+        """Return the frames of patches before the silence at their ends; None if not recorded."""
+        lengths = None if self.patches is None else self.patches.lengths
+        return None if lengths is None else lengths[samples]
+
     @property
     def absent(self) -> NDArray[np.bool_]:
         """``(items,)``: items that lack all that is read.
@@ -149,10 +175,44 @@ def open_items(dataset: Dataset, sources: Sequence[InputSource], split: str) -> 
     return items if items.patches is None else replace(items, items=items.patches.items)
 
 
+def check_advice(dataset: Dataset, source: PatchSource) -> str:
+    """Say in what the train patches of a dataset differ from those advised; empty if they do not.
+
+    Raises
+    ------
+    FileError
+        If their file is damaged.
+    """
+    advice = source.advice
+    file = dataset.find(Kind.PATCHES, split="train", **source.fields)
+    if advice == PatchAdvice() or file is None:
+        return ""
+    with open_patch_file(file.path) as store:
+        attributes = {name: str(value) for name, value in store.attrs.items()}
+    if "transform" not in attributes:
+        return ""
+    advised: dict[str, Any] = dict(option.split("=", 1) for option in advice.options)
+    advised |= {"transform": advice.transform, "scale": advice.scale}
+    present = {"scale": "position"} | attributes
+    others = [
+        f"{key} {present.get(key, '?')}, not {value}"
+        for key, value in advised.items()
+        if value not in (None, present.get(key))
+    ]
+    if not others:
+        return ""
+    name = "-".join(filter(None, (advice.transform, advice.scale)))
+    length = {"per_item": source.per_item, "seconds": Placeholder(source.fields["seconds"])}
+    command = advice.as_call(dataset.name, **length, name=name)
+    choice = parameter("overrides", [f"patches.name={name}"])
+    return f"{', '.join(others)}. To make such: {command}, and choose them: {choice}"
+
+
 def _patch_file(dataset: Dataset, source: PatchSource, split: str) -> Path:
     count, seconds = (Placeholder(source.fields[name]) for name in ("count", "seconds"))
     name = source.name or None
-    hint = f"Make it: {call('patches', dataset.name, per_item=count, seconds=seconds, name=name)}"
+    command = source.advice.as_call(dataset.name, per_item=count, seconds=seconds, name=name)
+    hint = f"Make it: {command}"
     return dataset.require(Kind.PATCHES, split=split, hint=hint, **source.fields).path
 
 
@@ -175,7 +235,7 @@ def infer_patches(dataset: Dataset, source: PatchSource) -> PatchSource:
         _patch_file(dataset, source, "train")
         return source
     if len(candidates) == 1:
-        return candidates[0]
+        return replace(candidates[0], advice=source.advice)
     kinds = ", ".join(f"{kind.per_item} of {kind.length}" for kind in present)
     patches = f"{source.per_item} patch{'es' * (source.per_item > 1)} an item of {source.length}"
     msg = f"{dataset.name} has no patches of this kind, {patches}, but {kinds}"

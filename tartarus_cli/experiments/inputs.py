@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.data.dataset import Dataset
-from tartarus_cli.data.items import InputSource, ItemSet, PatchSource, infer_patches
+from tartarus_cli.data.items import (
+    InputSource,
+    ItemSet,
+    PatchAdvice,
+    PatchSource,
+    check_advice,
+    infer_patches,
+)
 from tartarus_cli.data.patches import Patches
 from tartarus_cli.data.targets import (
     USUAL_DIM,
@@ -52,7 +59,8 @@ def patch_source(experiment: Experiment) -> PatchSource:
     if patches is None:
         msg = f"{experiment.name} reads no patches"
         raise AssertionError(msg)
-    return PatchSource(patches.per_item, patches.seconds, patches.name)
+    advice = PatchAdvice(patches.transform, patches.options or (), patches.scale)
+    return PatchSource(patches.per_item, patches.seconds, patches.name, advice=advice)
 
 
 def infer_dimensions(
@@ -99,6 +107,9 @@ def infer_dimensions(
                 f"{name} has {source.per_item} patches an item of {source.length}, not "
                 f"{default.per_item} of {default.length}: its own are used"
             )
+        difference = check_advice(dataset, source)
+        if difference:
+            progress.say(f"{experiment.name} is meant for other patches: {difference}")
         update = {
             "per_item": source.per_item,
             "seconds": source.seconds,

@@ -132,6 +132,12 @@ class PatchesSection(Section):
     """Length of a patch."""
     name: Annotated[str, Field(pattern=rf"^{PATCH_NAME}$")] = ""
     """Name that they were made with; empty if they have none."""
+    transform: str | None = None
+    """Transform that the network is meant for; None: any. Patches of others are used, and said."""
+    options: tuple[str, ...] | None = None
+    """Parameters of that transform, ``key=value``, where they are not the usual ones."""
+    scale: Literal["position", "bin"] | None = None
+    """How patches are to be scaled for the network, as ``scale`` of ``patches``; None: anyhow."""
 
 
 class ValidationSection(Section):

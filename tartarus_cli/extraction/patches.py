@@ -218,7 +218,7 @@ def _write(
                 scaled,
                 (frames, bins),
                 attributes,
-                lengths=None if recipe.scale == "position" else lengths,
+                lengths=lengths if recipe.records_lengths else None,
             )
     return [scaler_path, *files.values()], (frames, bins)
 

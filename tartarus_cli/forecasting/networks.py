@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +18,7 @@ from tartarus_cli.forecasting.probe import EPOCHS, StepProbe
 from tartarus_cli.forecasting.scratch import scratch_store
 from tartarus_cli.machine import peak_memory_mib
 from tartarus_cli.models.manifest import UserSource
-from tartarus_cli.models.predictors import open_predictor
+from tartarus_cli.models.predictors import Predictor, open_predictor
 from tartarus_cli.models.store import Model
 from tartarus_cli.training.control import TrainingControl
 from tartarus_cli.training.stopping import patience_epochs
@@ -133,7 +132,7 @@ def _measure_prediction(model: Model, items: int, budget_s: float) -> float:
     return opened - start + each * samples
 
 
-def _predict_batch(predict: Callable[[Any], Any], items: ItemSet, first: int, size: int) -> int:
+def _predict_batch(predict: Predictor, items: ItemSet, first: int, size: int) -> int:
     samples = np.arange(first, min(first + size, len(items.items)))
-    predict(items.read(samples))
+    predict(items.read(samples), lengths=items.lengths(samples))
     return len(samples)

@@ -23,6 +23,7 @@ from tartarus_cli.baselines import (
 )
 from tartarus_cli.data.array_writing import save_arrays
 from tartarus_cli.data.arrays import read_named_arrays
+from tartarus_cli.data.crops import CropPredictor
 from tartarus_cli.environment import keras_defaults, open_keras
 from tartarus_cli.errors import DataError, FileError, RequestError, display_path
 from tartarus_cli.files import write_text
@@ -41,9 +42,23 @@ class Predictor(Protocol):
     """Columns of what it returns."""
 
     def __call__(
-        self, inputs: Sequence[NDArray[np.float32]], present: Presence = ()
+        self,
+        inputs: Sequence[NDArray[np.float32]],
+        present: Presence = (),
+        lengths: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float32]:
-        """Predict a block of items, ``(items, width)``; the rows of absent settings are zeros."""
+        """Predict a block of items, ``(items, width)``; the rows of absent settings are zeros.
+
+        Parameters
+        ----------
+        inputs
+            One array an input, ``(items, …)``; patches are whole, also where the network reads
+            crops: then the outputs for crops that overlap by half are averaged.
+        present
+            Of each input, which items have it.
+        lengths
+            ``(items,)``: frames of each patch that its crops cover; None: all.
+        """
 
 
 def open_predictor(
@@ -174,7 +189,10 @@ class _BaselinePredictor:
         self._norms = learns_norms(model)
 
     def __call__(
-        self, inputs: Sequence[NDArray[np.float32]], present: Presence = ()
+        self,
+        inputs: Sequence[NDArray[np.float32]],
+        present: Presence = (),
+        lengths: NDArray[np.int64] | None = None,  # noqa: ARG002 — baselines read no crops
     ) -> NDArray[np.float32]:
         items = Items([""] * len(inputs[0]), tuple(inputs), present=present)
         rows = self._predict(self._fitted, items)
@@ -187,20 +205,19 @@ class _NetworkPredictor:
     def __init__(self, model: Model, layer: LayerInfo | None) -> None:
         open_keras()
         with keras_defaults():
-            self._network = network = load_to_layer(model, layer)
-        self._columns = math.prod(network.output_shape[1:])
+            network = load_to_layer(model, layer)
         self._norms = layer is None and learns_norms(model)
-        self.width = self._columns - self._norms
+        self.width = math.prod(network.output_shape[1:]) - self._norms
+        self._predict = CropPredictor(network)
 
     def __call__(
         self,
         inputs: Sequence[NDArray[np.float32]],
         present: Presence = (),  # noqa: ARG002 — a network sees that the rows are zeros
+        lengths: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float32]:
-        batch = list(inputs) if len(inputs) > 1 else inputs[0]
         with keras_defaults():
-            rows = np.asarray(self._network.predict_on_batch(batch), np.float32)
-        rows = rows.reshape(len(rows), self._columns)
+            rows = self._predict(inputs, lengths)
         return from_log_norms(rows) if self._norms else rows
 
 

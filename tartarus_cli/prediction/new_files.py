@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tartarus_cli.audio.patches import sound_lengths
 from tartarus_cli.baselines import PredictionForm, select_presence
 from tartarus_cli.data.array_writing import create_dense, save_dense
 from tartarus_cli.data.arrays import open_dense
@@ -302,17 +303,19 @@ def _predict_rows(
     step = MIN_BATCH if scaling is None else item.samples
     for first in range(0, item.samples, step):
         values, present = item.read(slice(first, first + step))
-        values = [
-            source.scaler(rows[..., 0])[..., None] if isinstance(source, PatchInput) else rows
-            for source, rows in zip(inputs, values, strict=True)
-        ]
+        lengths = None
+        for number, source in enumerate(inputs):
+            if isinstance(source, PatchInput):
+                patches = values[number][..., 0]
+                lengths = sound_lengths(patches) if source.recipe.records_lengths else None
+                values[number] = source.scaler(patches)[..., None]
         if scaling is not None:
             values = [
                 scaling(pool_frames(rows[..., 0])[None]) if rows.ndim > 2 else rows[:1]
                 for rows in values
             ]
             present = select_presence(present, slice(1))
-        blocks.append(predictor(values, present) if present else predictor(values))
+        blocks.append(predictor(values, present, lengths))
     rows = np.concatenate(blocks)
     if not np.isfinite(rows).all():
         msg = "the model gives NaN or infinity for one of the files"

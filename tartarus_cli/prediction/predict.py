@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from scipy.sparse import vstack
 
 from tartarus_cli.data.array_writing import create_dense, put_csr, put_dense
+from tartarus_cli.data.features import Matrix
 from tartarus_cli.data.ids import put_ids
 from tartarus_cli.data.items import ItemSet, open_items
 from tartarus_cli.data.masks import put_mask
+from tartarus_cli.data.patches import Patches
 from tartarus_cli.errors import DataError, RequestError, display_path, parameter
 from tartarus_cli.experiments.inputs import check_word_numbers, inference_batch_size, input_sources
 from tartarus_cli.file_names import DataFile, Kind
@@ -284,7 +286,7 @@ def _check_inputs(model: Model, items: ItemSet) -> None:
         return
     trained = [layer.shape for layer in model.manifest.layers if layer.kind == "InputLayer"]
     for matrix, shape in zip(items.inputs, trained, strict=True):
-        if matrix.shape[1:] != shape:
+        if matrix.shape[1:] != shape and not _has_crops(model, matrix, shape):
             shapes = (matrix.shape[1:], shape)
             width, expected = (" × ".join(f"{n:,}" for n in lengths) for lengths in shapes)
             msg = f"{matrix.path.name} is {width} wide, but {model.name} was trained on {expected}"
@@ -301,6 +303,12 @@ def _check_patches(model: Model, items: ItemSet) -> None:
         msg = f"{path} differs from the patches that {model.name} was trained on: it was made "
         msg += "with another transform, scaler or seed"
         raise DataError(msg, hint=_remedy(model))
+
+
+def _has_crops(model: Model, source: Matrix | Patches, shape: Sequence[int]) -> bool:
+    """Whether crops of the shape that a network reads can be cut out of an input."""
+    crops = isinstance(source, Patches) and model.experiment.fitting.crops > 0
+    return crops and source.shape[1] >= shape[0] and source.shape[2:] == (*shape[1:],)
 
 
 def _remedy(model: Model) -> str:
@@ -383,7 +391,7 @@ def _predict_blocks(
     size = inference_batch_size(model.experiment, items)
     for first in range(0, len(items.items), size):
         samples = slice(first, min(first + size, len(items.items)))
-        rows = predictor(items.read(samples))
+        rows = predictor(items.read(samples), lengths=items.lengths(samples))
         invalid_rows = np.flatnonzero(~np.isfinite(rows).all(axis=1))
         if invalid_rows.size:
             item = items.ids[items.items[first + invalid_rows[0]]]

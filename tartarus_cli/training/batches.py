@@ -74,6 +74,11 @@ class Batches:
         """The shape of a sample of each input, patches being whole."""
         return [matrix.shape[1:] for matrix in self._subset.set.inputs]
 
+    def lengths(self, index: int) -> NDArray[np.int64] | None:
+        """Return the frames of patches of a batch before the silence at their ends, if known."""
+        first = index * self._size
+        return self._subset.set.lengths(self._order[first : first + self._size])
+
     def __getitem__(self, index: int) -> Batch:
         first = index * self._size
         samples = self._order[first : first + self._size]
@@ -85,7 +90,7 @@ class Batches:
         if self._augmentation is not None:
             # Of its own, so that a batch is the same wherever its epoch goes on.
             rng = np.random.default_rng([self._key, index])
-            inputs = self._augmentation.apply(inputs, rng)
+            inputs = self._augmentation.apply(inputs, rng, self.lengths(index))
             inputs, targets = self._augmentation.mix(inputs, targets, rng)
         return inputs, np.asarray(self._prepare(targets), np.float32)
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tartarus_cli.data.crops import crop_sizes, mean_over_crops
+from tartarus_cli.data.crops import CropPredictor
 from tartarus_cli.experiments.sections import TrainingSection
 from tartarus_cli.progress import Progress
 from tartarus_cli.signals import defer_interrupts
 from tartarus_cli.training.batches import Batches
 from tartarus_cli.training.control import TrainingCourse
-from tartarus_cli.training.epochs import Epochs, Feed, JudgeFunction, network_input
+from tartarus_cli.training.epochs import Epochs, Feed, JudgeFunction
 from tartarus_cli.training.rates import step_schedule
 from tartarus_cli.training.stopping import (
     VALIDATION_MAP,
@@ -145,9 +144,9 @@ class Judge:
     ) -> None:
         import keras
 
-        self._network, self._batches, self._by_accuracy = network, batches, by_accuracy
+        self._batches, self._by_accuracy = batches, by_accuracy
         self._measure = keras.losses.get(loss)
-        self._sizes = crop_sizes(network)
+        self._predict = CropPredictor(network)
 
     @property
     def crops(self) -> bool:
@@ -155,7 +154,7 @@ class Judge:
         frames = [shape[0] for shape in self._batches.shapes]
         return any(
             size is not None and size < length
-            for size, length in zip(self._sizes, frames, strict=True)
+            for size, length in zip(self._predict.sizes, frames, strict=True)
         )
 
     def __call__(self, batch_ended: Callable[[], None]) -> Figures:
@@ -163,16 +162,14 @@ class Judge:
         total, right, rows = 0.0, 0, 0
         for index in range(len(self._batches)):
             inputs, targets = self._batches[index]
-            outputs = mean_over_crops(self._predict, inputs, self._sizes)
+            lengths = self._batches.lengths(index)
+            outputs = self._predict(inputs, lengths)
             total += float(np.sum(np.asarray(self._measure(targets, outputs), np.float64)))
             right += int((targets.argmax(axis=-1) == outputs.argmax(axis=-1)).sum())
             rows += len(targets)
             batch_ended()
         figures = {"val_loss": total / rows}
         return figures | ({"val_accuracy": right / rows} if self._by_accuracy else {})
-
-    def _predict(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        return np.asarray(self._network.predict_on_batch(network_input(inputs)), np.float32)
 
 
 def fit_compiled(

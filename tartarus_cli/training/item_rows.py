@@ -17,8 +17,11 @@ from tartarus_cli.models.predictors import open_predictor
 from tartarus_cli.models.store import Model
 from tartarus_cli.training.baseline import open_fitted, predicted_blocks
 
-Network: TypeAlias = Callable[[Sequence[NDArray[np.float32]]], NDArray[np.float32]]
-"""From the inputs of some samples, one array an input, to a row for each sample."""
+Network: TypeAlias = Callable[
+    [Sequence[NDArray[np.float32]], NDArray[np.int64] | None], NDArray[np.float32]
+]
+"""From the inputs of some samples, one array an input, and the frames of their patches that crops
+cover (None: all), to a row for each sample."""
 
 BATCH = 256
 """Samples that are predicted at a time."""
@@ -40,7 +43,8 @@ def model_rows(model: Model, subset: TrainingSubset) -> Any:
         If a file of the model is damaged, or its inputs have changed.
     """
     if model.baseline is None:
-        return predict_items(open_predictor(model), subset)
+        predictor = open_predictor(model)
+        return predict_items(lambda inputs, ends: predictor(inputs, lengths=ends), subset)
     blocks = list(predicted_blocks(model, _select(subset), open_fitted(model)))
     if isinstance(blocks[0], np.ndarray):
         return np.concatenate(blocks)
@@ -77,7 +81,7 @@ def predict_items(network: Network, subset: TrainingSubset) -> NDArray[np.float3
     rows: NDArray[np.float32] | None = None
     for first in range(0, len(subset.samples), BATCH):
         samples = subset.samples[first : first + BATCH]
-        values = network(subset.set.read(samples))
+        values = network(subset.set.read(samples), subset.set.lengths(samples))
         if rows is None:
             rows = np.zeros((len(items), values.shape[1]), np.float32)
         own = place[first : first + BATCH]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tartarus_cli.data.array_writing import put_dense
-from tartarus_cli.data.crops import crop_sizes, mean_over_crops
+from tartarus_cli.data.crops import CropPredictor
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.plays import read_plays
 from tartarus_cli.data.training_data import TrainingData, TrainingSubset
@@ -29,7 +27,7 @@ from tartarus_cli.scoring.users import FactorRows
 from tartarus_cli.scoring.validation import ValidationRanking
 from tartarus_cli.training.augmentation import Augmentation
 from tartarus_cli.training.control import TrainingCourse
-from tartarus_cli.training.item_rows import Network, items_of, predict_items
+from tartarus_cli.training.item_rows import items_of, predict_items
 from tartarus_cli.training.judging import fit_only, validation_ranking
 from tartarus_cli.training.residual import Residual
 from tartarus_cli.training.two_tower import (
@@ -175,7 +173,7 @@ class _TowerJudge:
     residual: Residual | None
 
     def __call__(self, model: TwoTower) -> float:
-        rows = predict_items(_network(model.tower), self.validation)
+        rows = predict_items(CropPredictor(model.tower), self.validation)
         users = FactorRows(self.ranking.rows_of_users(model.users), biased=True)
         scorer = self.ranking.scorer(ItemRows("vectors", rows, users))
         if self.residual is not None:
@@ -198,17 +196,6 @@ def _write_vectors(training: PlayTraining, model: TwoTower) -> None:
             put_dense(temporary, model.users.values)
     if users == "history":
         vectors = np.zeros((len(fit.set.ids), model.users.shape[1]), np.float32)
-        vectors[items_of(fit)] = predict_items(_network(model.tower), fit)[:, :-1]
+        vectors[items_of(fit)] = predict_items(CropPredictor(model.tower), fit)[:, :-1]
         with atomic_write(training.folder / TRAIN_VECTORS) as temporary:
             put_dense(temporary, vectors)
-
-
-def _network(tower: keras.Model) -> Network:
-    """Return a network as a function of a block of inputs."""
-
-    def predict(inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        batch = list(inputs) if len(inputs) > 1 else inputs[0]
-        return np.asarray(tower.predict_on_batch(batch), np.float32)
-
-    sizes = crop_sizes(tower)
-    return lambda inputs: mean_over_crops(predict, inputs, sizes)

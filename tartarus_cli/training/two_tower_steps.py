@@ -154,11 +154,10 @@ class Steps:
             self._size,
             rng,
         )
-        samples, patches = self._draw_samples(step.items, rng), self._items.patches
+        samples = self._draw_samples(step.items, rng)
         inputs = [*self._items.read(samples)]
         if self._augmentation is not None:
-            lengths = patches.lengths if patches else None
-            lengths = None if lengths is None else lengths[samples]
+            lengths = self._items.lengths(samples)
             inputs = [*self._augmentation.apply(tuple(inputs), rng, lengths)]
         inputs += self._users.read(step.items, step.users, self._size)
         if self._offset is not None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tartarus_cli.baselines import from_log_norms
-from tartarus_cli.data.crops import crop_sizes, mean_over_crops
+from tartarus_cli.data.crops import CropPredictor
 from tartarus_cli.data.dataset import Dataset
 from tartarus_cli.data.features import unit_rows
 from tartarus_cli.data.plays import read_plays
@@ -106,13 +106,10 @@ class Measure:
     def of_network(self, network: keras.Model) -> float:
         """Return the figure of a network with the weights that it has now."""
         network = self._twin(network)
+        mean_over_crops = CropPredictor(network)
 
-        def predict_batch(inputs: Any) -> NDArray[np.float32]:
-            batch = tuple(inputs) if len(inputs) > 1 else inputs[0]
-            return np.asarray(network.predict_on_batch(batch), np.float32)
-
-        def predict(inputs: Any) -> NDArray[np.float32]:
-            rows = mean_over_crops(predict_batch, inputs, crop_sizes(network))
+        def predict(inputs: Any, lengths: NDArray[np.int64] | None) -> NDArray[np.float32]:
+            rows = mean_over_crops(inputs, lengths)
             return from_log_norms(rows) if self.experiment.scoring == "norm" else rows
 
         return self._of_rows(predict)

@@ -69,7 +69,7 @@ BASELINE_PRESETS = {
     "logistic",
 }
 BLENDS = ["cold_audio", "cold_multi", "cold_sparse", "late"]
-GENRES = ["genre_embedding", "genre_multi", "genre_network"]
+GENRES = ["genre_audio", "genre_embedding", "genre_multi", "genre_network"]
 LEARNING_PLAYS = [
     *BLENDS,
     "blend",
@@ -388,6 +388,12 @@ def test_inputs_of_several_kinds_set_their_count() -> None:
 OUTPUTS = {
     "genre_network": ("sigmoid", "binary_crossentropy", "val_loss"),
     "genre_network dataset.task=multiclass": (
+        "softmax",
+        "categorical_crossentropy",
+        "val_accuracy",
+    ),
+    "genre_audio": ("sigmoid", "binary_crossentropy", "val_loss"),
+    "genre_audio dataset.task=multiclass": (
         "softmax",
         "categorical_crossentropy",
         "val_accuracy",
