@@ -191,11 +191,12 @@ def check_advice(dataset: Dataset, source: PatchSource) -> str:
         attributes = {name: str(value) for name, value in store.attrs.items()}
     if "transform" not in attributes:
         return ""
-    advised: dict[str, Any] = dict(option.split("=", 1) for option in advice.options)
-    advised |= {"transform": advice.transform, "scale": advice.scale}
+    advised: dict[str, Any] = {"transform": advice.transform, "scale": advice.scale}
+    if attributes["transform"] == advice.transform:
+        advised |= dict(option.split("=", 1) for option in advice.options)
     present = {"scale": "position"} | attributes
     others = [
-        f"{key} {present.get(key, '?')}, not {value}"
+        f"{key} {present.get(key, 'unknown')}, not {value}"
         for key, value in advised.items()
         if value not in (None, present.get(key))
     ]
