@@ -79,11 +79,13 @@ def shard_of(text: str | None, cluster: str | None) -> Shard | None:
 
 
 def parse_value(text: str) -> Any:
-    """Read a value written as in TOML; the quotes around text may be left out.
+    """Read a value written as in TOML; quotes around text may be left out, and zeros at a point.
 
-    >>> parse_value("0.5"), parse_value("[2, 3]"), parse_value("mel")
-    (0.5, [2, 3], 'mel')
+    >>> parse_value("0.5"), parse_value(".5"), parse_value("[2, 3]"), parse_value("mel")
+    (0.5, 0.5, [2, 3], 'mel')
     """
+    if re.fullmatch(r"[+-]?(\d+\.|\.\d+)(e[+-]?\d+)?", text, re.IGNORECASE | re.ASCII):
+        return float(text)
     try:
         table = parse_toml(f"value = {text}")
     except TomlError:

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -88,9 +88,33 @@ def at_the_edges() -> None:
 
 def while_running() -> None:
     """Let signals end a command in order: by ``KeyboardInterrupt`` or ``SystemExit``."""
-    for number in _heeded():
+    _end_orderly(_heeded())
+
+
+def _end_orderly(numbers: Iterable[signal.Signals]) -> None:
+    for number in numbers:
         ctrl_c = number == signal.SIGINT
         signal.signal(number, signal.default_int_handler if ctrl_c else _end_in_order)
+
+
+@contextmanager
+def in_order() -> Iterator[None]:
+    """Let signals end what happens inside in order, and the process at once before and after it.
+
+    A polite kill, as of a cluster's scheduler, lets a command tidy up first; so does the end of the
+    terminal, but for a command that was started to outlive it. Nothing is changed but in a process
+    whose edges :func:`at_the_edges` has set.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    edges = [number for number in _heeded() if signal.getsignal(number) is _end_at_once]
+    try:
+        _end_orderly(edges)
+        yield
+    finally:
+        for number in edges:
+            signal.signal(number, _end_at_once)
 
 
 def _heeded() -> list[signal.Signals]:

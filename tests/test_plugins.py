@@ -393,4 +393,5 @@ def test_every_command_that_uses_what_code_can_register_takes_it() -> None:
     assert with_code == {
         *("check-data", "patches", "text", "train", "predict", "evaluate", "run", "tune"),
         *("recommend", "export", "experiments list", "experiments show"),
+        *("embed", "encoders list", "encoders show"),
     }

@@ -29,7 +29,6 @@ from tartarus_cli.cli.terminal import OutputError, prepare_process
 from tartarus_cli.cli.text import text
 from tartarus_cli.cli.train import train
 from tartarus_cli.cli.tune import tune
-from tartarus_cli.signals import while_running
 
 PANELS = {
     "Start": (init, fetch, check_data, doctor),
@@ -88,11 +87,7 @@ app.add_typer(models.app, name="models", rich_help_panel="Models")
 
 
 def main() -> None:
-    """Run the command line; a polite kill, as of a cluster's scheduler, lets it tidy up first.
-
-    So does the end of the terminal, but for a command that was started to outlive it.
-    """
-    while_running()
+    """Run the command line."""
     prepare_process()
     try:
         try:

@@ -18,6 +18,7 @@ from tartarus_cli.cli.signatures import arrange_signature
 from tartarus_cli.cli.terminal import OutputError
 from tartarus_cli.errors import TartarusError, system_error
 from tartarus_cli.progress import watching
+from tartarus_cli.signals import in_order
 
 
 def explained(command: Callable[..., None]) -> Callable[..., None]:
@@ -55,8 +56,10 @@ def _begin(*, context: typer.Context, log: LogFile = None, verbose: Verbose = Fa
 @contextmanager
 def _explanations() -> Iterator[None]:
     try:
-        yield
-        sys.stdout.flush()
+        # Not where an error is printed, and not while a library reads the command line.
+        with in_order():
+            yield
+            sys.stdout.flush()
     except TartarusError as problem:
         render.error(problem)
         raise typer.Exit(problem.exit_code) from None

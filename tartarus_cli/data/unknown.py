@@ -63,4 +63,4 @@ def unknown_setting_error(name: str, dataset: str, files: WorkspaceFiles) -> Req
         return RequestError(msg, hint=f"To use it there, add {choice}.")
     command = call("features", dataset, name, source=Placeholder("FILE"))
     hint = f"{nearest(name, files.settings(dataset))} To make one: {command}"
-    return RequestError(msg, hint=f"{hint}   (other ways: text, predict)")
+    return RequestError(msg, hint=f"{hint}   (other ways: embed, text, predict)")
