@@ -29,6 +29,7 @@ from tartarus_cli.cli.terminal import OutputError, prepare_process
 from tartarus_cli.cli.text import text
 from tartarus_cli.cli.train import train
 from tartarus_cli.cli.tune import tune
+from tartarus_cli.signals import at_the_edges
 
 PANELS = {
     "Start": (init, fetch, check_data, doctor),
@@ -87,7 +88,8 @@ app.add_typer(models.app, name="models", rich_help_panel="Models")
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; signals end it at once but while a command runs."""
+    at_the_edges()
     prepare_process()
     try:
         try:

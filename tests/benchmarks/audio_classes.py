@@ -139,16 +139,16 @@ def train(folder: Path, name: str, seed: int, more: Sequence[str], *, test: bool
     model = json.loads(run(folder, "train", *experiment, *words, "--json"))["model"]
     seconds = time.perf_counter() - start
     history = folder / "data" / "models" / model / "history.csv"
-    figure, accuracy = "", float("nan")
+    figures, accuracy = [], float("nan")
     if name in NETWORKS:
         with history.open() as file:
             accuracy = max(float(row["val_accuracy"]) for row in csv.DictReader(file))
-    validation = accuracy
+        figures.append(f"val {accuracy:.3f}")
     if test:
         run(folder, "predict", model)
         accuracy = json.loads(run(folder, "evaluate", model, "--json"))["metrics"]["accuracy"]
-        figure = f" test {accuracy:.3f}"
-    report(f"{name} seed {seed} ({model})", f"val {validation:.3f}{figure}", seconds)
+        figures.append(f"test {accuracy:.3f}")
+    report(f"{name} seed {seed} ({model})", " ".join(figures), seconds)
     return float(accuracy)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.slowness import SHORT
 
-KILLS = 10 if SHORT else 50
+KILLS = 6 if SHORT else 50
 
 
 @pytest.mark.slow
