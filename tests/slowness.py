@@ -32,9 +32,12 @@ LONGEST = (
     *("leaves_no_finished_model[15]", "than_was_not_kept[15]", "than_was_not_kept[2]"),
     *("test_word2vec_gives_the_same_bytes_in_every_process", "test_a_blend_that_is_killed"),
     "the_same_in_onnx_for_any_number_of_items[",
+    *("test_processes_share_a_study_and", "test_an_interrupted_training_says_so"),
+    *("test_a_loss_takes_arrays_with_every_backend", "test_keras_is_imported_past_a_damaged"),
+    *("test_a_platform_that_is_not_there", "test_a_command_that_was_killed_goes_on_to_the_same"),
 )
 """Parts of the names of tests that are left out where ``SHORT_TESTS`` is set."""
-REPRESENTATIVES = ("[train]", "[evaluate]", "[vector]", "[audio_cnn]", "[fusion]")
+REPRESENTATIVES = ("[train]", "[vector]", "[audio_cnn]", "[fusion]")
 """Of those that are many of a kind, these stay."""
 
 LONG_FIXTURES = {"made_way", "chains"}  # that take half a minute
